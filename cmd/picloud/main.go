@@ -1,0 +1,5 @@
+package main
+
+import "picloud/internal/executor/sandbox"
+
+func main() { _ = sandbox.Main() }

@@ -1,0 +1,93 @@
+package cloud
+
+import (
+	"context"
+	"time"
+)
+
+// RunSpec is one run to be made in a sandbox child.
+type RunSpec struct {
+	Execution ID
+	Root      ID
+	App       AppID
+	Script    *Script
+	// Handler is the name in the default export: fetch, kv, scheduled, deadLetter.
+	Handler string
+	// Request is set for fetch, Event (JSON text) for every other handler.
+	Request        *Request
+	Event          string
+	Depth          int
+	Attempt        int
+	Principal      Principal
+	IdempotencyKey string
+	Deadline       time.Time
+	// Alone asks for a child that no other run shares.
+	Alone bool
+	// Calls answers the script's host calls; it must not block for ever once ctx is done.
+	Calls HostCalls
+}
+
+// HostCalls is the parent's side of a script's host calls.
+type HostCalls interface {
+	// Call performs one call and returns the answer as JSON text or bytes. A *HostError is thrown to the script
+	// under its own name; any other error ends the run as interrupted.
+	Call(ctx context.Context, op HostOp, args HostArgs) (HostReply, error)
+	// Responded says that the calls after this one belong to waitUntil work: the response is out.
+	Responded()
+}
+
+// HostOp names a host call.
+type HostOp uint8
+
+// The host calls. A child that sends any other number is killed.
+const (
+	OpKVGet HostOp = iota + 1
+	OpKVSet
+	OpKVDelete
+	OpKVHas
+	OpKVIncrement
+	OpKVUpdateBegin
+	OpKVUpdateEnd
+	OpKVList
+	OpFetch
+)
+
+// Writes reports whether the call belongs to what a commit applies.
+func (o HostOp) Writes() bool {
+	switch o {
+	case OpKVSet, OpKVDelete, OpKVIncrement, OpKVUpdateBegin, OpKVUpdateEnd:
+		return true
+	default:
+		return false
+	}
+}
+
+// HostArgs are a call's arguments; which fields count depends on the op.
+type HostArgs struct {
+	Collection string
+	Key        string
+	Value      string
+	Number     float64 // increment's amount, list's limit
+	TTLMillis  int64   // 0: none
+	IfVersion  int64   // -1: not given
+	Flag       bool    // get: unchecked
+	Cursor     string
+	Request    *Request // fetch
+}
+
+// HostReply is a call's answer.
+type HostReply struct {
+	Found   bool
+	Value   string
+	Version int64
+	Expires int64 // Unix milliseconds, 0: never
+	Number  float64
+	// JSON is the whole answer of list.
+	JSON     string
+	Response *Response
+}
+
+// HostError is thrown inside the script as an Error of that name.
+type HostError struct{ Name, Message string }
+
+func (e *HostError) Error() string { return e.Name + ": " + e.Message }

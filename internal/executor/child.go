@@ -1,0 +1,342 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"picloud/internal/cloud"
+	"picloud/internal/executor/wire"
+)
+
+const (
+	// maxFrame bounds what a child may send in one frame; a response is the largest.
+	maxFrame = 48 << 20
+	// maxBacklog bounds what waits for a child that does not read.
+	maxBacklog = 256 << 20
+	// writeTimeout bounds one write to a child.
+	writeTimeout = 5 * time.Second
+	maxDump      = 64 << 10
+)
+
+// child is one sandbox process. Fields jobs, total, retiring belong to the pool's lock.
+type child struct {
+	pool      *Pool
+	key       childKey
+	exclusive bool
+
+	jobs     int
+	total    int
+	retiring bool
+	idle     *time.Timer
+
+	ready chan struct{} // closed when it takes work
+	dead  chan struct{} // closed when it is gone and death is set
+	death *deathError
+
+	w       *wire.Writer
+	mu      sync.Mutex
+	proc    *os.Process
+	killed  bool
+	gone    bool // runs are no longer taken
+	loaded  map[cloud.ID]bool
+	runs    map[uint64]*Run
+	answers map[uint64]chan []byte
+}
+
+// deathError says how a child ended.
+type deathError struct {
+	// memory: the Go runtime reported that allocation or stack failed.
+	memory bool
+	// culprit is the run in whose code it happened, 0 if unknown.
+	culprit uint64
+	detail  string
+}
+
+func (e *deathError) Error() string { return "the sandbox process ended: " + e.detail }
+
+func newChild(p *Pool, key childKey, exclusive bool) *child {
+	c := &child{pool: p, key: key, exclusive: exclusive, ready: make(chan struct{}), dead: make(chan struct{}),
+		loaded: map[cloud.ID]bool{}, runs: map[uint64]*Run{}, answers: map[uint64]chan []byte{}}
+	c.idle = time.AfterFunc(time.Hour, c.endIfIdle)
+	c.idle.Stop()
+	return c
+}
+
+func (c *child) endIfIdle() {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	if c.jobs == 0 {
+		c.kill()
+	}
+}
+
+// kill ends the process; whoever waits for its runs hears of it by dead.
+func (c *child) kill() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.killed = true
+	if c.proc != nil {
+		_ = c.proc.Kill()
+	}
+}
+
+func (c *child) startError() error {
+	if c.death != nil {
+		return c.death
+	}
+	return ErrClosed
+}
+
+// life starts the process, reads what it sends, and reaps it.
+func (c *child) life() {
+	defer c.pool.wg.Done()
+	dump := &tail{}
+	err := c.run(dump)
+	c.idle.Stop()
+	c.pool.remove(c)
+	c.death = diagnose(err, dump.String())
+	c.mu.Lock()
+	runs := c.runs
+	c.runs, c.gone = nil, true
+	killed := c.killed
+	c.mu.Unlock()
+	if !killed && len(runs) > 0 {
+		c.pool.cfg.Log.Info("sandbox died", "app", c.key.app, "runs", len(runs), "memory", c.death.memory, "detail", c.death.detail)
+	}
+	if c.death.culprit == 0 && len(runs) == 1 {
+		for id := range runs {
+			c.death.culprit = id
+		}
+	}
+	close(c.dead)
+	for _, r := range runs {
+		r.childDied(c.death)
+	}
+}
+
+func (c *child) run(dump *tail) error {
+	parent, childEnd, err := socketPair()
+	if err != nil {
+		return fmt.Errorf("open socket pair: %w", err)
+	}
+	cmd := exec.Command(c.pool.cfg.Command[0], c.pool.cfg.Command[1:]...) //nolint:gosec // our own binary
+	cmd.Env = []string{}
+	cmd.ExtraFiles = []*os.File{childEnd}
+	cmd.Stderr = dump
+	cmd.SysProcAttr = sysProcAttr()
+	cmd.Dir = "/"
+	if err := c.pool.spawn(cmd); err != nil {
+		_ = parent.Close()
+		_ = childEnd.Close()
+		return fmt.Errorf("start sandbox: %w", err)
+	}
+	_ = childEnd.Close()
+	c.mu.Lock()
+	c.proc = cmd.Process
+	if c.killed {
+		_ = c.proc.Kill()
+	}
+	c.mu.Unlock()
+	started := time.AfterFunc(startTimeout, c.kill)
+	defer started.Stop()
+	stopWatch := c.watchMemory()
+	defer stopWatch()
+	readErr := c.read(parent, started)
+	_ = parent.Close()
+	_ = cmd.Process.Kill() // gone already, or broke the protocol
+	waitErr := cmd.Wait()
+	if waitErr != nil {
+		return fmt.Errorf("%w (%w)", waitErr, readErr)
+	}
+	return readErr
+}
+
+// read serves the child's frames until it ends or breaks the protocol.
+func (c *child) read(conn net.Conn, started *time.Timer) error {
+	c.w = wire.NewWriter(conn, writeTimeout, maxBacklog)
+	limits, err := json.Marshal(wire.InitMsg{MemoryBytes: uint64(c.key.memoryMiB) << 20, UID: c.pool.cfg.UID, GID: c.pool.cfg.GID})
+	if err != nil {
+		return err
+	}
+	if err := c.w.Send(wire.Init, 0, func(e *wire.Encoder) { e.Raw(limits) }); err != nil {
+		return err
+	}
+	r := wire.NewReader(conn, maxFrame)
+	for {
+		kind, id, body, err := r.Next()
+		if err != nil {
+			return err
+		}
+		switch kind {
+		case wire.Ready:
+			if !started.Stop() {
+				return wire.ErrProtocol
+			}
+			close(c.ready)
+			started = time.AfterFunc(time.Hour, func() {})
+			defer started.Stop()
+		case wire.Compiled, wire.Inspected:
+			c.mu.Lock()
+			ch := c.answers[id]
+			delete(c.answers, id)
+			c.mu.Unlock()
+			if ch != nil {
+				ch <- body
+			}
+		case wire.Call, wire.Log, wire.Done, wire.After:
+			c.mu.Lock()
+			run := c.runs[id]
+			c.mu.Unlock()
+			if run == nil {
+				continue // a run that was given up
+			}
+			if err := run.frame(kind, body); err != nil {
+				return err
+			}
+		default:
+			return wire.ErrProtocol
+		}
+	}
+}
+
+// ask sends one request that is not a run and waits for its answer. A child that does not answer in time is killed.
+func (c *child) ask(ctx context.Context, kind wire.Kind, fill func(*wire.Encoder)) ([]byte, error) {
+	id := c.pool.nextRun.Add(1)
+	ch := make(chan []byte, 1)
+	c.mu.Lock()
+	c.answers[id] = ch
+	c.mu.Unlock()
+	if err := c.w.Send(kind, id, fill); err != nil {
+		c.kill()
+	}
+	select {
+	case b := <-ch:
+		return b, nil
+	case <-c.dead:
+		return nil, c.death
+	case <-ctx.Done():
+		c.kill()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// load makes sure that the child knows a build.
+func (c *child) load(ctx context.Context, s *cloud.Script) error {
+	c.mu.Lock()
+	known := c.loaded[s.Build]
+	c.mu.Unlock()
+	if known {
+		return nil
+	}
+	code, err := c.pool.cfg.Code(ctx, s.App, s.Build)
+	if err != nil {
+		return fmt.Errorf("load build: %w", err)
+	}
+	err = c.w.Send(wire.Program, 0, func(e *wire.Encoder) { e.Bytes(s.Build[:]); e.String(s.Name); e.String(code) })
+	if err != nil {
+		return fmt.Errorf("send build: %w", err)
+	}
+	c.mu.Lock()
+	c.loaded[s.Build] = true
+	c.mu.Unlock()
+	return nil
+}
+
+// resident is the child's resident memory in bytes, 0 when unknown.
+func (c *child) resident() uint64 {
+	c.mu.Lock()
+	proc := c.proc
+	c.mu.Unlock()
+	if proc == nil {
+		return 0
+	}
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(proc.Pid) + "/statm")
+	if err != nil {
+		return 0
+	}
+	fields := bytes.Fields(b)
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseUint(string(fields[1]), 10, 64)
+	return pages * uint64(os.Getpagesize())
+}
+
+// grown reports a child whose memory came close to its limit; it is replaced before a run suffers.
+func (c *child) grown() bool { return c.resident() > uint64(c.key.memoryMiB)<<20*3/4+40<<20 }
+
+var (
+	markedRun  = regexp.MustCompile(`sandbox\.markedRun\((0x[0-9a-f]+)`)
+	memoryText = regexp.MustCompile(`out of memory|cannot allocate memory|stack overflow|goroutine stack exceeds|` +
+		`failed to (allocate|reserve)|failed to create new OS thread|exceeds address space|runtime: VirtualAlloc|` +
+		`allocation size out of range|makeslice: len out of range|growslice: len out of range|Repeat.*overflow`)
+)
+
+// diagnose reads a Go death dump. It is never shown to anybody: it names addresses and other people's code.
+func diagnose(err error, dump string) *deathError {
+	d := &deathError{detail: "no reason given"}
+	if err != nil {
+		d.detail = err.Error()
+	}
+	head := dump
+	if len(head) > 4096 {
+		head = head[:4096]
+	}
+	d.memory = memoryText.MatchString(head)
+	// The goroutine that died comes first.
+	if m := markedRun.FindStringSubmatch(firstGoroutine(dump)); m != nil {
+		d.culprit, _ = strconv.ParseUint(m[1][2:], 16, 64)
+	}
+	if first, _, ok := bytes.Cut([]byte(dump), []byte("\n")); ok {
+		d.detail = string(first)
+	}
+	return d
+}
+
+var goroutineHead = regexp.MustCompile(`(?m)^goroutine \d+ .*\[running`)
+
+func firstGoroutine(dump string) string {
+	loc := goroutineHead.FindStringIndex(dump)
+	if loc == nil {
+		return ""
+	}
+	rest := dump[loc[0]:]
+	if end := bytes.Index([]byte(rest), []byte("\n\n")); end > 0 {
+		return rest[:end]
+	}
+	return rest
+}
+
+// tail keeps the first part of what a child says on stderr.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+// Write keeps what fits and drops the rest.
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if room := maxDump - len(t.b); room > 0 {
+		t.b = append(t.b, p[:min(room, len(p))]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.b)
+}
+
+var _ io.Writer = (*tail)(nil)

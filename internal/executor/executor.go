@@ -1,0 +1,322 @@
+// Package executor is the parent's side of the sandbox: it starts, feeds, watches, kills and replaces the child processes
+// in which scripts run (internal/executor/sandbox). It knows what a run needs and what came of it; it knows nothing of
+// HTTP routes, outbox rows or the database.
+//
+// A child belongs to one app and one memory limit. Runs of that app share it until it dies, grows, or has nothing to do.
+package executor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"picloud/internal/cloud"
+	"picloud/internal/executor/wire"
+)
+
+// Config is what a Pool needs.
+type Config struct {
+	// Command starts a child: program and arguments.
+	Command []string
+	// UID and GID are the unprivileged user that a child becomes; 0 keeps the parent's.
+	UID, GID int
+	// Code gives the text of a build.
+	Code func(ctx context.Context, app cloud.AppID, build cloud.ID) (string, error)
+	// MemoryMiB is the memory of a child whose script asks for none.
+	MemoryMiB int
+	// MaxBody is the most bytes of a response body.
+	MaxBody int
+	Log     *slog.Logger
+}
+
+// Limits that are not configured.
+const (
+	MaxLogLines      = 1000
+	MaxLogBytes      = 256 << 10
+	interruptGrace   = 250 * time.Millisecond
+	idleAfter        = 30 * time.Second
+	compileTimeout   = 20 * time.Second
+	inspectTimeout   = 2 * time.Second
+	compileMemoryMiB = 256
+	// startTimeout bounds the start of a child on a loaded machine.
+	startTimeout = 10 * time.Second
+	// crowded is the number of runs in a child at which another is started, up to one per CPU.
+	crowded = 16
+	// maxRunsPerChild recycles a child: whatever leaks in the engine goes with it.
+	maxRunsPerChild = 500_000
+	maxCallsPerRun  = 10_000
+)
+
+// Pool is all children of this process. It is safe for concurrent use.
+type Pool struct {
+	cfg     Config
+	max     int // children per app and memory limit
+	nextRun atomic.Uint64
+	spawnCh chan spawnRequest
+
+	mu       sync.Mutex
+	children map[childKey][]*child
+	closed   bool
+	wg       sync.WaitGroup
+	stats    Stats
+}
+
+// Stats counts what the pool did since it started.
+type Stats struct {
+	Children int
+	Started  int64
+	Killed   int64
+	Died     int64
+}
+
+type childKey struct {
+	app       cloud.AppID
+	memoryMiB int
+	// build children compile; they never run handlers.
+	compile bool
+}
+
+// ErrClosed is returned once Close was called.
+var ErrClosed = errors.New("the executor is closed")
+
+// New returns a pool; children start when they are needed.
+func New(cfg Config) *Pool {
+	p := &Pool{cfg: cfg, max: runtime.NumCPU(), children: map[childKey][]*child{}, spawnCh: make(chan spawnRequest)}
+	go p.spawner()
+	return p
+}
+
+// Stats returns a snapshot of the counters.
+func (p *Pool) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.stats
+	for _, list := range p.children {
+		s.Children += len(list)
+	}
+	return s
+}
+
+// Close kills every child and waits until they are gone.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return
+	}
+	p.closed = true
+	for _, list := range p.children {
+		for _, c := range list {
+			c.kill()
+		}
+	}
+	p.mu.Unlock()
+	p.wg.Wait()
+	close(p.spawnCh)
+}
+
+// acquire gives a child with a place for one more job. alone asks for one that nobody shares.
+func (p *Pool) acquire(ctx context.Context, key childKey, alone bool) (*child, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	if alone {
+		p.mu.Unlock()
+		return p.start(ctx, key, true)
+	}
+	var best *child
+	shared := 0
+	for _, c := range p.children[key] {
+		if c.exclusive || c.retiring {
+			continue
+		}
+		shared++
+		if best == nil || c.jobs < best.jobs {
+			best = c
+		}
+	}
+	if best != nil && (best.jobs < crowded || shared >= p.max) {
+		best.jobs++
+		best.idle.Stop()
+		p.mu.Unlock()
+		select {
+		case <-best.ready:
+			return best, nil
+		case <-best.dead:
+			return nil, best.startError()
+		}
+	}
+	p.mu.Unlock()
+	return p.start(ctx, key, false)
+}
+
+// start makes a child; the caller has its first place.
+func (p *Pool) start(ctx context.Context, key childKey, exclusive bool) (*child, error) {
+	c := newChild(p, key, exclusive)
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	c.jobs = 1
+	p.children[key] = append(p.children[key], c)
+	p.stats.Started++
+	p.wg.Add(1)
+	p.mu.Unlock()
+	go c.life()
+	select {
+	case <-c.ready:
+		return c, nil
+	case <-c.dead:
+		return nil, c.startError()
+	case <-ctx.Done():
+		p.done(c)
+		return nil, context.Cause(ctx)
+	}
+}
+
+// done gives a place back.
+func (p *Pool) done(c *child) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.jobs--
+	c.total++
+	if c.total >= maxRunsPerChild || c.total%256 == 0 && c.grown() {
+		c.retiring = true
+	}
+	switch {
+	case c.jobs > 0:
+	case c.exclusive || c.retiring:
+		c.kill()
+	default:
+		c.idle.Reset(idleAfter)
+	}
+}
+
+// remove takes a dead child off the list.
+func (p *Pool) remove(c *child) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := p.children[c.key]
+	for k, other := range list {
+		if other == c {
+			list = append(list[:k], list[k+1:]...)
+			break
+		}
+	}
+	if len(list) == 0 {
+		delete(p.children, c.key)
+	} else {
+		p.children[c.key] = list
+	}
+	if c.jobs > 0 {
+		p.stats.Died++
+	}
+}
+
+// Bundle is a compiled script.
+type Bundle struct {
+	Code     string
+	Imports  []string
+	Handlers []string
+	// HandlersError says why the handlers are unknown: the module's evaluation failed.
+	HandlersError string
+}
+
+// Source is what Compile needs: the script and the app's module scripts by name.
+type Source = wire.CompileMsg
+
+// Compile bundles a script in a child of the app. A syntax error is a *cloud.Error of code invalid with line and column.
+func (p *Pool) Compile(ctx context.Context, app cloud.AppID, build cloud.ID, src *Source) (*Bundle, error) {
+	ctx, cancel := context.WithTimeout(ctx, compileTimeout)
+	defer cancel()
+	c, err := p.acquire(ctx, childKey{app: app, memoryMiB: compileMemoryMiB, compile: true}, false)
+	if err != nil {
+		return nil, fmt.Errorf("start compiler: %w", err)
+	}
+	defer p.done(c)
+	body, err := json.Marshal(src)
+	if err != nil {
+		return nil, fmt.Errorf("encode source: %w", err)
+	}
+	reply, err := c.ask(ctx, wire.Compile, func(e *wire.Encoder) { e.Raw(body) })
+	if err != nil {
+		return nil, compileDeath(ctx, err)
+	}
+	var out wire.CompiledMsg
+	if err := json.Unmarshal(reply, &out); err != nil {
+		return nil, fmt.Errorf("read compiled bundle: %w", err)
+	}
+	if e := out.Error; e != nil {
+		err := cloud.Errorf(cloud.CodeInvalid, "%s", describeCompile(e))
+		if e.Line > 0 {
+			err = err.With("line", e.Line).With("column", e.Column)
+		}
+		if e.File != "" {
+			err = err.With("file", e.File)
+		}
+		return nil, err
+	}
+	b := &Bundle{Code: out.Code, Imports: out.Imports}
+	p.inspect(ctx, app, build, src.Name, b)
+	return b, nil
+}
+
+func describeCompile(e *wire.CompileError) string {
+	if e.Line > 0 {
+		return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+	}
+	return e.Message
+}
+
+// compileDeath explains a compiler that died or did not answer.
+func compileDeath(ctx context.Context, err error) error {
+	var died *deathError
+	switch {
+	case ctx.Err() != nil:
+		return cloud.Errorf(cloud.CodeInvalid, "the source took more than %s to compile: make it smaller or less deeply nested", compileTimeout)
+	case errors.As(err, &died):
+		return cloud.Errorf(cloud.CodeInvalid, "the source cannot be compiled: it nests too deeply or needs more than %d MiB to parse",
+			compileMemoryMiB)
+	default:
+		return fmt.Errorf("compile: %w", err)
+	}
+}
+
+// inspect evaluates the bundle once to learn its handlers. A module that loops, dies or throws is deployed all the same:
+// its runs will say so; only what it exports stays unknown.
+func (p *Pool) inspect(ctx context.Context, app cloud.AppID, build cloud.ID, name string, b *Bundle) {
+	c, err := p.acquire(ctx, childKey{app: app, memoryMiB: p.cfg.MemoryMiB, compile: true}, true)
+	if err != nil {
+		b.HandlersError = "the module could not be evaluated"
+		return
+	}
+	defer p.done(c)
+	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
+	defer cancel()
+	_ = c.w.Send(wire.Program, 0, func(e *wire.Encoder) { e.Bytes(build[:]); e.String(name); e.String(b.Code) })
+	reply, err := c.ask(ctx, wire.Inspect, func(e *wire.Encoder) { e.Bytes(build[:]) })
+	if err != nil {
+		b.HandlersError = "evaluating the module did not end within " + inspectTimeout.String()
+		if ctx.Err() == nil {
+			b.HandlersError = "evaluating the module used up the sandbox's memory"
+		}
+		return
+	}
+	var out wire.InspectedMsg
+	if json.Unmarshal(reply, &out) != nil {
+		return
+	}
+	b.Handlers = out.Handlers
+	if out.Error != nil {
+		b.HandlersError = fmt.Sprintf("evaluating the module failed: %s: %s", out.Error.Name, out.Error.Message)
+	}
+}

@@ -1,0 +1,364 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"picloud/internal/cloud"
+	"picloud/internal/executor/wire"
+)
+
+// Run is a run in progress. First the outcome comes; when that is Pending, a second one for the waitUntil work; in the
+// end the caller says with Release whether the run committed.
+type Run struct {
+	spec  *cloud.RunSpec
+	id    uint64
+	child *child
+	ctx   context.Context //nolint:containedctx // the run's own life, ended by finish
+	end   context.CancelCauseFunc
+
+	outcomeCh chan cloud.Outcome // first outcome
+	afterCh   chan cloud.Outcome // second, after Pending
+	mailbox   chan message       // calls and the end, in the order the child sent them
+
+	mu        sync.Mutex
+	logs      []cloud.LogLine
+	logBytes  int
+	dropped   int
+	calls     int
+	unsafe    bool
+	pending   bool
+	finished  bool
+	timedOut  bool
+	interrupt *time.Timer
+	killTimer *time.Timer
+}
+
+type message struct {
+	call *wire.CallMsg
+	done *wire.DoneMsg
+	kind wire.Kind
+}
+
+var errRunEnded = errors.New("the run has ended")
+
+// Run starts a run and returns at once after the child has it. A Go error means that the platform failed before any of
+// the script's code ran.
+func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
+	memory := spec.Script.Limits.MemoryMiB
+	if memory == 0 {
+		memory = p.cfg.MemoryMiB
+	}
+	c, err := p.acquire(ctx, childKey{app: spec.App, memoryMiB: memory}, spec.Alone)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.load(ctx, spec.Script); err != nil {
+		p.done(c)
+		return nil, err
+	}
+	r := &Run{spec: spec, id: p.nextRun.Add(1), child: c,
+		outcomeCh: make(chan cloud.Outcome, 1), afterCh: make(chan cloud.Outcome, 1), mailbox: make(chan message, 64)}
+	r.ctx, r.end = context.WithCancelCause(context.WithoutCancel(ctx))
+	r.interrupt = time.AfterFunc(time.Until(spec.Deadline), r.timeUp)
+	c.mu.Lock()
+	gone := c.gone
+	if !gone {
+		c.runs[r.id] = r
+	}
+	c.mu.Unlock()
+	if gone {
+		<-c.dead
+		r.childDied(c.death)
+		return r, nil
+	}
+	go r.serve()
+	msg := wire.RunMsg{Build: spec.Script.Build, Handler: spec.Handler, Request: spec.Request, Event: spec.Event,
+		Execution: spec.Execution, Root: spec.Root, Depth: spec.Depth, Attempt: spec.Attempt, Principal: spec.Principal,
+		IdempotencyKey: spec.IdempotencyKey, MaxLogLines: MaxLogLines, MaxLogBytes: MaxLogBytes, MaxBody: p.cfg.MaxBody}
+	if err := c.w.Send(wire.Run, r.id, msg.Encode); err != nil {
+		c.kill() // its death ends the run
+	}
+	return r, nil
+}
+
+// Outcome waits for the first outcome.
+func (r *Run) Outcome() cloud.Outcome { return <-r.outcomeCh }
+
+// After waits for the outcome of waitUntil work; only after an outcome that was Pending.
+func (r *Run) After() cloud.Outcome { return <-r.afterCh }
+
+// Abort tells the script that its caller hung up; the run goes on.
+func (r *Run) Abort() { _ = r.child.w.Send(wire.Abort, r.id, nil) }
+
+// Release tells the child whether the run committed: only then may its runtime serve another.
+func (r *Run) Release(committed bool) {
+	_ = r.child.w.Send(wire.Release, r.id, func(e *wire.Encoder) { e.Bool(committed) })
+}
+
+// Cancel ends a run whose result nobody may use any more.
+func (r *Run) Cancel() { r.timeUp() }
+
+func (r *Run) timeUp() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.finished || r.timedOut {
+		return
+	}
+	r.timedOut = true
+	r.end(errRunEnded)
+	go func() { _ = r.child.w.Send(wire.Interrupt, r.id, nil) }()
+	r.killTimer = time.AfterFunc(interruptGrace, func() {
+		r.mu.Lock()
+		over := r.finished
+		r.mu.Unlock()
+		if !over {
+			r.child.kill()
+		}
+	})
+}
+
+// frame takes what the child says about this run. It runs on the child's reader and never blocks for long: a run whose
+// mailbox is full has more calls in flight than any honest script.
+func (r *Run) frame(kind wire.Kind, body []byte) error {
+	switch kind {
+	case wire.Log:
+		line, err := wire.DecodeLog(body)
+		if err != nil {
+			return err
+		}
+		r.log(line)
+		return nil
+	case wire.Call:
+		m, err := wire.DecodeCall(body)
+		if err != nil {
+			return err
+		}
+		return r.deliver(message{call: m})
+	default:
+		m, err := wire.DecodeDone(body)
+		if err != nil {
+			return err
+		}
+		if kind == wire.After && m.Response != nil || kind == wire.Done && m.Status == cloud.Succeeded &&
+			(m.Response == nil) != (r.spec.Request == nil) {
+			return wire.ErrProtocol
+		}
+		return r.deliver(message{done: m, kind: kind})
+	}
+}
+
+func (r *Run) deliver(m message) error {
+	if m.call != nil {
+		r.mu.Lock()
+		r.calls++
+		over := r.calls > maxCallsPerRun+1
+		r.mu.Unlock()
+		if over {
+			return wire.ErrProtocol
+		}
+	}
+	select {
+	case r.mailbox <- m:
+		return nil
+	default:
+	}
+	// Backpressure: the child's other runs wait too, for as long as this run may last.
+	select {
+	case r.mailbox <- m:
+	case <-r.ctx.Done():
+		if m.done != nil {
+			go func() { r.finish(m.kind, m.done) }()
+		}
+	}
+	return nil
+}
+
+func (r *Run) log(line cloud.LogLine) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.logs) >= MaxLogLines || r.logBytes+len(line.Message) > MaxLogBytes {
+		r.dropped++
+		return
+	}
+	r.logBytes += len(line.Message)
+	r.logs = append(r.logs, line)
+}
+
+// serve answers the run's calls one after the other, in the script's order; fetches alone run beside.
+func (r *Run) serve() {
+	for {
+		select {
+		case m := <-r.mailbox:
+			if m.done != nil {
+				if last := r.finish(m.kind, m.done); last {
+					return
+				}
+				continue
+			}
+			r.call(m.call)
+		case <-r.ctx.Done():
+			r.drain()
+			return
+		}
+	}
+}
+
+// drain serves a run whose time is over: calls are not made any more, the end is still taken.
+func (r *Run) drain() {
+	for {
+		select {
+		case m := <-r.mailbox:
+			if m.done != nil && r.finish(m.kind, m.done) {
+				return
+			}
+		case <-r.child.dead:
+			return
+		}
+		r.mu.Lock()
+		over := r.finished
+		r.mu.Unlock()
+		if over {
+			return
+		}
+	}
+}
+
+func (r *Run) call(m *wire.CallMsg) {
+	r.mu.Lock()
+	over := r.calls > maxCallsPerRun
+	if m.Op == cloud.OpFetch && m.Args.Request != nil && m.Args.Request.Method != "GET" && m.Args.Request.Method != "HEAD" {
+		r.unsafe = true
+	}
+	r.mu.Unlock()
+	if over {
+		r.reply(m.N, cloud.HostReply{}, &cloud.HostError{Name: "LimitError",
+			Message: fmt.Sprintf("a run can make %d host calls", maxCallsPerRun)})
+		return
+	}
+	if m.Op == cloud.OpFetch {
+		go r.answer(m)
+		return
+	}
+	r.answer(m)
+}
+
+func (r *Run) answer(m *wire.CallMsg) {
+	reply, err := r.spec.Calls.Call(r.ctx, m.Op, m.Args)
+	var he *cloud.HostError
+	switch {
+	case err == nil:
+		r.reply(m.N, reply, nil)
+	case errors.As(err, &he):
+		r.reply(m.N, reply, he)
+	case r.ctx.Err() != nil: // the run is over; nobody waits
+	default:
+		r.abandon(err)
+	}
+}
+
+func (r *Run) reply(n uint64, reply cloud.HostReply, he *cloud.HostError) {
+	m := wire.ReplyMsg{N: n, Reply: reply, Error: he}
+	if err := r.child.w.Send(wire.Reply, r.id, m.Encode); err != nil {
+		r.child.kill()
+	}
+}
+
+// abandon ends a run because the platform failed it: the database went away in a read.
+func (r *Run) abandon(err error) {
+	r.child.pool.cfg.Log.Error("host call failed", "execution", r.spec.Execution.String(), "error", err)
+	r.settle(cloud.Outcome{Status: cloud.Interrupted, Error: cloud.ScriptError{Name: "Interrupted",
+		Message: "the database did not answer; nothing of this run was kept"}})
+	r.Cancel()
+}
+
+// finish takes the child's word for the end of the run, or of its first part. It reports whether it was the last.
+func (r *Run) finish(kind wire.Kind, m *wire.DoneMsg) bool {
+	o := cloud.Outcome{Status: m.Status, Error: m.Error, Response: m.Response, Pending: m.Pending && kind == wire.Done}
+	r.mu.Lock()
+	if r.timedOut && o.Status != cloud.Succeeded {
+		o.Status = cloud.TimedOut
+	}
+	r.mu.Unlock()
+	if o.Status == cloud.TimedOut {
+		r.explainTimeout(&o)
+	}
+	if o.Pending {
+		r.mu.Lock()
+		r.pending = true
+		r.mu.Unlock()
+		r.spec.Calls.Responded()
+		r.outcomeCh <- r.withLogs(o)
+		return false
+	}
+	r.settle(o)
+	return true
+}
+
+func (r *Run) explainTimeout(o *cloud.Outcome) {
+	o.Error.Name = "TimeoutError"
+	o.Error.Message = fmt.Sprintf("the run did not finish within its limit of %s; it was stopped and nothing of it was kept",
+		r.spec.Script.Limits.Timeout)
+}
+
+// settle delivers the last outcome and gives the child's place back, once.
+func (r *Run) settle(o cloud.Outcome) {
+	r.mu.Lock()
+	if r.finished {
+		r.mu.Unlock()
+		return
+	}
+	r.finished = true
+	pending := r.pending
+	r.interrupt.Stop()
+	if r.killTimer != nil {
+		r.killTimer.Stop()
+	}
+	r.mu.Unlock()
+	r.end(errRunEnded)
+	r.child.mu.Lock()
+	delete(r.child.runs, r.id)
+	r.child.mu.Unlock()
+	if pending {
+		r.afterCh <- r.withLogs(o)
+	} else {
+		r.outcomeCh <- r.withLogs(o)
+	}
+	r.child.pool.done(r.child)
+}
+
+func (r *Run) withLogs(o cloud.Outcome) cloud.Outcome {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o.Logs, o.LogsDropped, o.Unsafe = r.logs, r.dropped, r.unsafe
+	return o
+}
+
+// childDied decides what the death of the child means for this run.
+func (r *Run) childDied(d *deathError) {
+	r.mu.Lock()
+	timedOut := r.timedOut
+	r.mu.Unlock()
+	var o cloud.Outcome
+	switch {
+	case timedOut:
+		o.Status = cloud.TimedOut
+		r.explainTimeout(&o)
+		o.Error.Message += " by ending its process: it did not react (a long native operation, such as a regular expression or a sort)"
+	case d.culprit != r.id:
+		o.Status, o.Collateral = cloud.Interrupted, true
+		o.Error = cloud.ScriptError{Name: "Interrupted", Message: "another run of this app ended the process that this one shared"}
+	case d.memory:
+		o.Status = cloud.OutOfMemory
+		o.Error = cloud.ScriptError{Name: "MemoryError", Message: fmt.Sprintf(
+			"the run needed more than its %d MiB of memory, or nested too deeply; it was stopped and nothing of it was kept",
+			r.child.key.memoryMiB)}
+	default:
+		o.Status = cloud.Crashed
+		o.Error = cloud.ScriptError{Name: "CrashError", Message: "the script's process ended unexpectedly; nothing of the run was kept"}
+	}
+	r.settle(o)
+}

@@ -1,0 +1,89 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"picloud/internal/executor/wire"
+)
+
+// threadsPerUser bounds the threads that all children of one user may have together (RLIMIT_NPROC counts per user).
+const threadsPerUser = 4096
+
+// confine gives up everything that a script could want, before any of an app's code is here. The parent has already set
+// no_new_privs and the parent-death signal.
+func confine(limits wire.InitMsg) error {
+	runtime.GOMAXPROCS(2)
+	os.Clearenv()
+	if limits.UID != 0 {
+		if err := becomeUser(limits.UID, limits.GID); err != nil {
+			return err
+		}
+	}
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("refuse tracing: %w", err)
+	}
+	// Setting ids clears the parent-death signal.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("set the parent-death signal: %w", err)
+	}
+	size, err := virtualSize()
+	if err != nil {
+		return err
+	}
+	tuneCollector(limits.MemoryBytes)
+	// NOFILE 0: what is open stays open, nothing can be opened any more, neither file nor socket.
+	for _, l := range []struct {
+		what  int
+		value uint64
+	}{
+		{unix.RLIMIT_CORE, 0},
+		{unix.RLIMIT_FSIZE, 0},
+		{unix.RLIMIT_NPROC, threadsPerUser},
+		{unix.RLIMIT_AS, size + limits.MemoryBytes},
+		{unix.RLIMIT_NOFILE, 0},
+	} {
+		err := unix.Setrlimit(l.what, &unix.Rlimit{Cur: l.value, Max: l.value})
+		if errors.Is(err, unix.EPERM) && l.what == unix.RLIMIT_NPROC {
+			continue // an ordinary user whose own limit is lower already
+		}
+		if err != nil {
+			return fmt.Errorf("set limit %d to %d: %w", l.what, l.value, err)
+		}
+	}
+	return nil
+}
+
+func becomeUser(uid, gid int) error {
+	if err := syscall.Setgroups(nil); err != nil {
+		return fmt.Errorf("drop groups: %w", err)
+	}
+	if err := syscall.Setgid(gid); err != nil {
+		return fmt.Errorf("become group %d: %w", gid, err)
+	}
+	if err := syscall.Setuid(uid); err != nil {
+		return fmt.Errorf("become user %d: %w", uid, err)
+	}
+	return nil
+}
+
+// virtualSize is the process's present address space in bytes (proc_pid_statm(5)).
+func virtualSize() (uint64, error) {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0, fmt.Errorf("read address space: %w", err)
+	}
+	first, _, _ := strings.Cut(string(b), " ")
+	pages, err := strconv.ParseUint(first, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("read address space: %w", err)
+	}
+	return pages * uint64(os.Getpagesize()), nil
+}

@@ -1,0 +1,349 @@
+package sandbox
+
+import (
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/dop251/goja"
+
+	"picloud/internal/cloud"
+)
+
+// maxCallStack bounds JavaScript frames; every frame that passes through native code costs Go stack too.
+const maxCallStack = 8000
+
+//go:embed prelude.js
+var preludeSource string
+
+// prelude is compiled once per process and shared by its runtimes: a program is immutable.
+var prelude = sync.OnceValue(func() *goja.Program { //nolint:gochecknoglobals // a constant in effect
+	return goja.MustCompile("picloud:prelude", preludeSource, true)
+})
+
+// isolate is one JavaScript runtime that has evaluated one program. It serves one run at a time.
+type isolate struct {
+	vm   *goja.Runtime
+	prog *program
+
+	handlers map[string]goja.Callable
+	self     goja.Value // the default export, `this` of its handlers
+
+	cur        *run // the run that uses the runtime now
+	evaluating bool // module code is being evaluated: no host calls, no timers
+
+	sdk          *goja.Object
+	headers      class
+	request      class
+	response     class
+	ctxProto     *goja.Object
+	errors       map[string]goja.Constructor
+	errorClasses *goja.Object
+	promiseThen  goja.Value
+	abort        goja.Callable
+	newSignal    goja.Callable
+
+	stringify goja.Callable
+	parse     goja.Callable
+	resolve   goja.Callable // Promise.resolve
+
+	intrinsics []intrinsic
+	rejected   map[*goja.Promise]struct{}
+}
+
+// class is a native constructor and its prototype.
+type class struct {
+	ctor, proto *goja.Object
+}
+
+func newIsolate(p *program) *isolate {
+	i := &isolate{vm: goja.New(), prog: p, self: goja.Undefined()}
+	i.vm.SetMaxCallStackSize(maxCallStack)
+	i.vm.SetPromiseRejectionTracker(i.trackRejection)
+	json := i.vm.GlobalObject().Get("JSON").(*goja.Object)
+	i.stringify, _ = goja.AssertFunction(json.Get("stringify"))
+	i.parse, _ = goja.AssertFunction(json.Get("parse"))
+	i.guardJSON(json)
+	promise := i.vm.GlobalObject().Get("Promise").(*goja.Object)
+	resolve, _ := goja.AssertFunction(promise.Get("resolve"))
+	i.promiseThen = promise.Get("prototype").(*goja.Object).Get("then")
+	i.resolve = func(_ goja.Value, args ...goja.Value) (goja.Value, error) { return resolve(promise, args...) }
+
+	host := i.vm.NewObject()
+	i.define(host, "utf8Encode", i.utf8Encode)
+	i.define(host, "utf8Decode", i.utf8Decode)
+	i.headers = i.newHeadersClass()
+	i.request = i.newRequestClass()
+	i.response = i.newResponseClass()
+	i.ctxProto = i.newCtxProto()
+	i.addURL()
+	i.addTimers()
+	i.addConsole()
+	i.addEncoding()
+	i.addCrypto()
+	i.addFetch()
+	i.runPrelude(host)
+	i.sdk = i.newSDK()
+	return i
+}
+
+func (i *isolate) runPrelude(host *goja.Object) {
+	v, err := i.vm.RunProgram(prelude())
+	if err != nil {
+		panic(fmt.Sprintf("prelude: %v", err)) // our own code
+	}
+	fn, _ := goja.AssertFunction(v)
+	out, err := fn(goja.Undefined(), host)
+	if err != nil {
+		panic(fmt.Sprintf("prelude: %v", err))
+	}
+	o := out.(*goja.Object)
+	i.abort, _ = goja.AssertFunction(o.Get("abort"))
+	i.newSignal, _ = goja.AssertFunction(o.Get("newSignal"))
+	i.errors = map[string]goja.Constructor{}
+	errs := o.Get("errors").(*goja.Object)
+	i.errorClasses = errs
+	for _, name := range errs.Keys() {
+		i.errors[name], _ = goja.AssertConstructor(errs.Get(name))
+	}
+	list, _ := goja.AssertFunction(o.Get("intrinsics"))
+	pristine := i.vm.NewArray(i.headers.proto, i.request.proto, i.response.proto, i.ctxProto)
+	objects, err := list(goja.Undefined(), pristine)
+	if err != nil {
+		panic(fmt.Sprintf("prelude: %v", err))
+	}
+	i.collectIntrinsics(objects.(*goja.Object))
+}
+
+// require gives a bundle the modules that are not the app's.
+func (i *isolate) require(name string) *goja.Object {
+	if name == "picloud" {
+		return i.sdk
+	}
+	panic(i.vm.NewTypeError("no module %q", name))
+}
+
+// define puts a native function on an object, as Web IDL does (writable, enumerable, configurable).
+func (i *isolate) define(o *goja.Object, name string, f func(goja.FunctionCall) goja.Value) {
+	fn := i.vm.ToValue(f).(*goja.Object)
+	_ = fn.DefineDataProperty("name", i.vm.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	_ = o.DefineDataProperty(name, fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
+}
+
+func (i *isolate) getter(o *goja.Object, name string, f func(this goja.Value) goja.Value) {
+	get := i.vm.ToValue(func(c goja.FunctionCall) goja.Value { return f(c.This) })
+	_ = o.DefineAccessorProperty(name, get, nil, goja.FLAG_TRUE, goja.FLAG_TRUE)
+}
+
+func (i *isolate) global(name string, v any) {
+	_ = i.vm.GlobalObject().DefineDataProperty(name, i.vm.ToValue(v), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+}
+
+// newClass makes a constructor under a global name. construct returns the Go state that instances carry; states have no
+// exported fields or methods, so nothing of Go is visible to a script.
+func (i *isolate) newClass(name string, construct func(goja.ConstructorCall) any) class {
+	ctor := i.vm.ToValue(func(c goja.ConstructorCall) *goja.Object {
+		o := i.vm.ToValue(construct(c)).(*goja.Object)
+		_ = o.SetPrototype(c.This.Prototype())
+		return o
+	}).(*goja.Object)
+	_ = ctor.DefineDataProperty("name", i.vm.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	proto := ctor.Get("prototype").(*goja.Object)
+	_ = proto.DefineDataPropertySymbol(goja.SymToStringTag, i.vm.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	i.global(name, ctor)
+	return class{ctor: ctor, proto: proto}
+}
+
+// instance wraps a state as an instance of a class.
+func (i *isolate) instance(c class, state any) *goja.Object {
+	o := i.vm.ToValue(state).(*goja.Object)
+	_ = o.SetPrototype(c.proto)
+	return o
+}
+
+// stateOf gives the Go state behind an instance, without running any code of the script.
+func stateOf[T any](v goja.Value) *T {
+	if o, ok := v.(*goja.Object); ok && o.ExportType() == reflect.TypeFor[*T]() {
+		if s, ok := o.Export().(*T); ok {
+			return s
+		}
+	}
+	return nil
+}
+
+func mustState[T any](i *isolate, v goja.Value, name string) *T {
+	s := stateOf[T](v)
+	if s == nil {
+		panic(i.vm.NewTypeError("Illegal invocation: this is not a %s", name))
+	}
+	return s
+}
+
+// throw raises an Error of a name the SDK knows.
+func (i *isolate) throw(name, message string) { panic(i.newError(name, message)) }
+
+func (i *isolate) newError(name, message string) goja.Value {
+	ctor := i.errors[name]
+	if ctor == nil {
+		ctor = i.errors["KvError"]
+	}
+	o, err := ctor(nil, i.vm.ToValue(message))
+	if err != nil {
+		return i.vm.ToValue(message)
+	}
+	return o
+}
+
+// settled returns a promise with a known result.
+func (i *isolate) settled(f func() goja.Value) goja.Value {
+	p, resolve, reject := i.vm.NewPromise()
+	var v goja.Value
+	if exc := i.vm.Try(func() { v = f() }); exc != nil {
+		_ = reject(exc.Value())
+	} else {
+		_ = resolve(v)
+	}
+	return i.vm.ToValue(p)
+}
+
+// scriptError describes what was thrown, in the author's file, line and column.
+func (i *isolate) scriptError(err error) *cloud.ScriptError {
+	var interrupted *goja.InterruptedError
+	var overflow *goja.StackOverflowError
+	var exc *goja.Exception
+	switch {
+	case errors.As(err, &interrupted):
+		return &cloud.ScriptError{Name: "TimeoutError", Message: "the run was interrupted", Stack: frames(interrupted.Stack())}
+	case errors.As(err, &overflow):
+		return &cloud.ScriptError{Name: "RangeError", Message: "Maximum call stack size exceeded", Stack: frames(overflow.Stack())}
+	case errors.As(err, &exc):
+		return i.describe(exc.Value(), exc.Stack())
+	default:
+		return &cloud.ScriptError{Name: "Error", Message: err.Error()}
+	}
+}
+
+// maxErrorText bounds each field of an error that is recorded.
+const maxErrorText = 8 << 10
+
+// describe reads an Error's fields. The getters of a hostile object run under the run's own clock.
+func (i *isolate) describe(v goja.Value, stack []goja.StackFrame) *cloud.ScriptError {
+	e := &cloud.ScriptError{Name: "Error", Stack: frames(stack)}
+	exc := i.vm.Try(func() {
+		o, ok := v.(*goja.Object)
+		if !ok {
+			e.Message = clip("uncaught " + v.String())
+			return
+		}
+		if o.ClassName() != "Error" {
+			if _, isFunc := goja.AssertFunction(o); !isFunc {
+				if s, err := i.stringify(goja.Undefined(), o); err == nil && !goja.IsUndefined(s) {
+					e.Message = clip("uncaught " + s.String())
+					return
+				}
+			}
+			e.Message = clip("uncaught " + o.String())
+			return
+		}
+		if n := o.Get("name"); n != nil && !goja.IsUndefined(n) {
+			e.Name = clip(n.String())
+		}
+		if m := o.Get("message"); m != nil && !goja.IsUndefined(m) {
+			e.Message = clip(m.String())
+		}
+		if s := o.Get("stack"); s != nil && !goja.IsUndefined(s) {
+			e.Stack = clip(cleanStack(s.String()))
+		}
+	})
+	if exc != nil {
+		e.Message = "an error that cannot be described: reading it threw again"
+	}
+	return e
+}
+
+func clip(s string) string {
+	if len(s) <= maxErrorText {
+		return strings.ToValidUTF8(s, "\uFFFD")
+	}
+	cut := maxErrorText
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return strings.ToValidUTF8(s[:cut], "\uFFFD") + "..."
+}
+
+// frames lists script frames as V8 does. Columns that come out of a source map count from 0; ours count from 1.
+func frames(stack []goja.StackFrame) string {
+	var b strings.Builder
+	for _, f := range stack {
+		pos := f.Position()
+		if pos.Filename == "" || strings.HasPrefix(pos.Filename, "picloud:") {
+			continue
+		}
+		if name := f.FuncName(); name != "" && name != "<anonymous>" {
+			fmt.Fprintf(&b, "    at %s (%s:%d:%d)\n", name, pos.Filename, pos.Line, pos.Column+1)
+		} else {
+			fmt.Fprintf(&b, "    at %s:%d:%d\n", pos.Filename, pos.Line, pos.Column+1)
+		}
+		if b.Len() > maxErrorText {
+			break
+		}
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// framePosition is the column and the bytecode offset at the end of a frame, as in "main.ts:4:8(12)".
+var framePosition = regexp.MustCompile(`:(\d+)\(\d+\)`)
+
+// cleanStack turns the engine's stack text into V8's: no bytecode offsets, no native or prelude frames.
+func cleanStack(s string) string {
+	lines := strings.Split(s, "\n")
+	out := lines[:0]
+	for _, l := range lines {
+		t, isFrame := strings.CutPrefix(l, "\tat ")
+		if !isFrame {
+			out = append(out, l)
+			continue
+		}
+		if strings.Contains(t, "picloud:prelude") || strings.Contains(t, "(native)") {
+			continue
+		}
+		out = append(out, "    at "+framePosition.ReplaceAllStringFunc(t, func(s string) string {
+			m := framePosition.FindStringSubmatch(s)
+			column, _ := strconv.Atoi(m[1])
+			return ":" + strconv.Itoa(column+1)
+		}))
+	}
+	return strings.TrimRight(strings.Join(out, "\n"), "\n")
+}
+
+func (i *isolate) trackRejection(p *goja.Promise, op goja.PromiseRejectionOperation) {
+	if op == goja.PromiseRejectionHandle {
+		delete(i.rejected, p)
+		return
+	}
+	if i.rejected == nil {
+		i.rejected = map[*goja.Promise]struct{}{}
+	}
+	if len(i.rejected) < 100 {
+		i.rejected[p] = struct{}{}
+	}
+}
+
+func decodeBase64(s string) ([]byte, error) {
+	s = strings.Map(func(r rune) rune {
+		if r == ' ' || r == '\t' || r == '\n' || r == '\f' || r == '\r' {
+			return -1
+		}
+		return r
+	}, s)
+	s = strings.TrimRight(s, "=")
+	return base64.RawStdEncoding.DecodeString(s)
+}

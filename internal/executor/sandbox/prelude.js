@@ -1,0 +1,255 @@
+// Runs once in every new runtime, before the app's module. `host` carries what only Go can give; the value of this
+// script is kept by Go. Nothing here may trust anything that app code can reach later.
+(function (host) {
+  "use strict";
+  const define = (name, value) =>
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+
+  function errorClass(name, code) {
+    const C = {
+      [name]: class extends Error {
+        constructor(message) {
+          super(message);
+          this.code = code;
+        }
+      },
+    }[name];
+    Object.defineProperty(C.prototype, "name", { value: name, writable: true, configurable: true });
+    return C;
+  }
+  const errors = {
+    KvError: errorClass("KvError", "kv"),
+    KvConflictError: errorClass("KvConflictError", "kv-conflict"),
+    LimitError: errorClass("LimitError", "limit"),
+    FetchError: errorClass("FetchError", "fetch"),
+    TypeError,
+    RangeError,
+  };
+
+  class DOMException extends Error {
+    #name;
+    constructor(message = "", name = "Error") {
+      super(message);
+      this.#name = String(name);
+    }
+    get name() {
+      return this.#name;
+    }
+    get code() {
+      return { AbortError: 20, TimeoutError: 23, DataCloneError: 25, InvalidCharacterError: 5 }[this.#name] ?? 0;
+    }
+  }
+
+  class Event {
+    constructor(type, init = {}) {
+      this.type = String(type);
+      this.cancelable = Boolean(init.cancelable);
+      this.defaultPrevented = false;
+      this.target = null;
+    }
+    preventDefault() {
+      if (this.cancelable) this.defaultPrevented = true;
+    }
+  }
+
+  class EventTarget {
+    #listeners = new Map();
+    addEventListener(type, listener, options) {
+      if (listener == null) return;
+      const list = this.#listeners.get(type) ?? [];
+      if (list.some((l) => l.listener === listener)) return;
+      list.push({ listener, once: Boolean(options && options.once) });
+      this.#listeners.set(String(type), list);
+    }
+    removeEventListener(type, listener) {
+      const list = this.#listeners.get(type);
+      if (list) this.#listeners.set(type, list.filter((l) => l.listener !== listener));
+    }
+    dispatchEvent(event) {
+      event.target = this;
+      const own = this["on" + event.type];
+      if (typeof own === "function") own.call(this, event);
+      for (const l of this.#listeners.get(event.type) ?? []) {
+        if (l.once) this.removeEventListener(event.type, l.listener);
+        if (typeof l.listener === "function") l.listener.call(this, event);
+        else l.listener.handleEvent(event);
+      }
+      return !event.defaultPrevented;
+    }
+  }
+
+  let abort;
+  class AbortSignal extends EventTarget {
+    #aborted = false;
+    #reason = undefined;
+    onabort = null;
+    get aborted() {
+      return this.#aborted;
+    }
+    get reason() {
+      return this.#reason;
+    }
+    throwIfAborted() {
+      if (this.#aborted) throw this.#reason;
+    }
+    static abort(reason) {
+      const s = new AbortSignal();
+      abort(s, reason);
+      return s;
+    }
+    static timeout(ms) {
+      const s = new AbortSignal();
+      setTimeout(() => abort(s, new DOMException("The operation timed out.", "TimeoutError")), ms);
+      return s;
+    }
+    static any(signals) {
+      const s = new AbortSignal();
+      for (const other of signals) {
+        if (other.aborted) {
+          abort(s, other.reason);
+          break;
+        }
+        other.addEventListener("abort", () => abort(s, other.reason), { once: true });
+      }
+      return s;
+    }
+    static {
+      abort = (s, reason = new DOMException("The operation was aborted.", "AbortError")) => {
+        if (s.#aborted) return;
+        s.#aborted = true;
+        s.#reason = reason;
+        s.dispatchEvent(new Event("abort"));
+      };
+    }
+  }
+  class AbortController {
+    #signal = new AbortSignal();
+    get signal() {
+      return this.#signal;
+    }
+    abort(reason) {
+      abort(this.#signal, reason);
+    }
+  }
+
+  const cloneOf = (value, seen) => {
+    if (typeof value === "function" || typeof value === "symbol")
+      throw new DOMException(`${String(value)} could not be cloned.`, "DataCloneError");
+    if (value === null || typeof value !== "object") return value;
+    if (seen.has(value)) return seen.get(value);
+    const keep = (copy) => (seen.set(value, copy), copy);
+    if (value instanceof Date) return keep(new Date(value.getTime()));
+    if (value instanceof RegExp) return keep(new RegExp(value.source, value.flags));
+    if (value instanceof ArrayBuffer) return keep(value.slice(0));
+    if (ArrayBuffer.isView(value)) {
+      const buffer = value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength);
+      return keep(value instanceof DataView ? new DataView(buffer) : new value.constructor(buffer));
+    }
+    if (value instanceof Map) {
+      const copy = keep(new Map());
+      for (const [k, v] of value) copy.set(cloneOf(k, seen), cloneOf(v, seen));
+      return copy;
+    }
+    if (value instanceof Set) {
+      const copy = keep(new Set());
+      for (const v of value) copy.add(cloneOf(v, seen));
+      return copy;
+    }
+    if (value instanceof Error) {
+      const copy = keep(Object.create(Object.getPrototypeOf(value)));
+      for (const k of ["message", "stack", "cause"])
+        if (k in value) Object.defineProperty(copy, k, { value: value[k], writable: true, configurable: true });
+      return copy;
+    }
+    if (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet)
+      throw new DOMException("The object could not be cloned.", "DataCloneError");
+    const copy = keep(Array.isArray(value) ? new Array(value.length) : {});
+    for (const k of Object.keys(value)) copy[k] = cloneOf(value[k], seen);
+    return copy;
+  };
+
+  class TextEncoder {
+    get encoding() {
+      return "utf-8";
+    }
+    encode(s = "") {
+      return new Uint8Array(host.utf8Encode(String(s)));
+    }
+  }
+  class TextDecoder {
+    #fatal;
+    #ignoreBOM;
+    constructor(label = "utf-8", options = {}) {
+      if (!/^\s*(utf-?8|unicode-1-1-utf-8)\s*$/i.test(label))
+        throw new RangeError(`the encoding ${label} is not supported: only utf-8 is`);
+      this.#fatal = Boolean(options.fatal);
+      this.#ignoreBOM = Boolean(options.ignoreBOM);
+    }
+    get encoding() {
+      return "utf-8";
+    }
+    get fatal() {
+      return this.#fatal;
+    }
+    decode(input) {
+      if (input === undefined) return "";
+      return host.utf8Decode(input, this.#fatal, this.#ignoreBOM);
+    }
+  }
+
+  for (const [name, value] of Object.entries({
+    DOMException, Event, EventTarget, AbortSignal, AbortController, TextEncoder, TextDecoder,
+    structuredClone: function structuredClone(value) {
+      return cloneOf(value, new Map());
+    },
+    queueMicrotask: function queueMicrotask(f) {
+      if (typeof f !== "function") throw new TypeError("queueMicrotask needs a function");
+      Promise.resolve().then(f);
+    },
+    self: globalThis,
+  }))
+    define(name, value);
+
+  // Every object of the runtime that code could use to change what others see, with the properties that can be changed.
+  // Accessors are fixed here, so that only values remain to be compared.
+  function intrinsics(pristine) {
+    const seen = new Set();
+    const objects = [];
+    const roots = [
+      globalThis,
+      Object.getPrototypeOf(async function () {}),
+      Object.getPrototypeOf(function* () {}),
+      Object.getPrototypeOf((function* () {})()),
+      Object.getPrototypeOf([][Symbol.iterator]()),
+      Object.getPrototypeOf(new Map()[Symbol.iterator]()),
+      Object.getPrototypeOf(new Set()[Symbol.iterator]()),
+      Object.getPrototypeOf(""[Symbol.iterator]()),
+      Object.getPrototypeOf("".matchAll(/./g)),
+      Object.getPrototypeOf(Uint8Array),
+      ...pristine,
+    ];
+    const visit = (o) => {
+      if ((typeof o !== "object" && typeof o !== "function") || o === null || seen.has(o)) return;
+      seen.add(o);
+      const keys = [];
+      for (const k of Reflect.ownKeys(o)) {
+        const d = Object.getOwnPropertyDescriptor(o, k);
+        if ("value" in d) {
+          if (o !== globalThis || k !== "globalThis") visit(d.value);
+          if (typeof o === "function" && (k === "name" || k === "length")) continue;
+          if (d.writable || d.configurable) keys.push(k);
+        } else {
+          if (d.configurable && o !== globalThis) Object.defineProperty(o, k, { configurable: false });
+        }
+      }
+      const plain = typeof o === "function" && keys.length === 0;
+      if (!plain) objects.push([o, keys, Object.getPrototypeOf(o)]);
+      visit(Object.getPrototypeOf(o));
+    };
+    for (const r of roots) visit(r);
+    Object.preventExtensions(Object.prototype);
+    return objects;
+  }
+
+  return { errors, abort, newSignal: () => new AbortSignal(), intrinsics };
+});

@@ -1,0 +1,119 @@
+package sandbox
+
+import (
+	"strings"
+
+	"github.com/dop251/goja"
+
+	"picloud/internal/cloud"
+)
+
+type requestState struct {
+	method, url string
+	headers     *headersState
+	headersObj  *goja.Object
+	body        bodyState
+	signal      goja.Value
+	incoming    bool // the run's own request: its signal follows the caller
+}
+
+func (i *isolate) newRequestClass() class {
+	c := i.newClass("Request", i.constructRequest)
+	this := func(v goja.Value) *requestState { return mustState[requestState](i, v, "Request") }
+	i.getter(c.proto, "method", func(v goja.Value) goja.Value { return i.vm.ToValue(this(v).method) })
+	i.getter(c.proto, "url", func(v goja.Value) goja.Value { return i.vm.ToValue(this(v).url) })
+	i.getter(c.proto, "headers", func(v goja.Value) goja.Value {
+		r := this(v)
+		if r.headersObj == nil {
+			r.headersObj = i.instance(i.headers, r.headers)
+		}
+		return r.headersObj
+	})
+	i.getter(c.proto, "redirect", func(goja.Value) goja.Value { return i.vm.ToValue("follow") })
+	i.getter(c.proto, "signal", func(v goja.Value) goja.Value {
+		r := this(v)
+		if r.signal == nil {
+			s, err := i.newSignal(goja.Undefined())
+			if err != nil {
+				panic(err)
+			}
+			r.signal = s
+			if r.incoming && i.cur != nil {
+				i.cur.watchSignal(s)
+			}
+		}
+		return r.signal
+	})
+	i.define(c.proto, "clone", func(c goja.FunctionCall) goja.Value {
+		r := this(c.This)
+		if r.body.used {
+			panic(i.vm.NewTypeError("cannot clone a Request whose body has been read"))
+		}
+		return i.instance(i.request, &requestState{method: r.method, url: r.url, body: r.body, signal: r.signal,
+			headers: &headersState{list: append([]cloud.Header(nil), r.headers.list...)}, incoming: r.incoming})
+	})
+	i.addBody(c.proto, func(v goja.Value) *bodyState { return &this(v).body })
+	return c
+}
+
+func (i *isolate) constructRequest(c goja.ConstructorCall) any {
+	r := &requestState{method: "GET", headers: &headersState{}}
+	r.body.null = true
+	if other := stateOf[requestState](c.Argument(0)); other != nil {
+		r.method, r.url, r.body, r.signal = other.method, other.url, other.body, other.signal
+		r.headers.list = append(r.headers.list, other.headers.list...)
+	} else {
+		u, err := parseURL(c.Argument(0).String(), "")
+		if err != nil {
+			panic(i.vm.NewTypeError("%q is not a valid URL", clip(c.Argument(0).String())))
+		}
+		r.url = u.Href(false)
+	}
+	init, ok := c.Argument(1).(*goja.Object)
+	if !ok {
+		return r
+	}
+	if m := init.Get("method"); m != nil && !goja.IsUndefined(m) {
+		r.method = i.method(m.String())
+	}
+	if h := init.Get("headers"); h != nil && !goja.IsUndefined(h) {
+		r.headers.list = nil
+		i.fillHeaders(r.headers, h)
+	}
+	if s := init.Get("signal"); s != nil && !goja.IsUndefined(s) && !goja.IsNull(s) {
+		r.signal = s
+	}
+	if b := init.Get("body"); b != nil && !goja.IsUndefined(b) && !goja.IsNull(b) {
+		if r.method == "GET" || r.method == "HEAD" {
+			panic(i.vm.NewTypeError("a %s request cannot have a body", r.method))
+		}
+		r.body = bodyState{}
+		if ct := i.setBody(&r.body, b); ct != "" {
+			if _, has := r.headers.get("content-type"); !has {
+				r.headers.list = append(r.headers.list, cloud.Header{Name: "content-type", Value: ct})
+			}
+		}
+	}
+	return r
+}
+
+// method normalises as the Fetch standard does (2.2.1).
+func (i *isolate) method(m string) string {
+	if !validHeaderName(m) {
+		panic(i.vm.NewTypeError("%q is not a valid method", clip(m)))
+	}
+	up := strings.ToUpper(m)
+	switch up {
+	case "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS":
+		return up
+	case "CONNECT", "TRACE", "TRACK":
+		panic(i.vm.NewTypeError("the method %s is forbidden", up))
+	}
+	return m
+}
+
+// incomingRequest is the Request of a run.
+func (i *isolate) incomingRequest(r *cloud.Request) *goja.Object {
+	return i.instance(i.request, &requestState{method: r.Method, url: r.URL, headers: &headersState{list: r.Headers},
+		body: bodyState{bytes: r.Body, null: len(r.Body) == 0}, incoming: true})
+}

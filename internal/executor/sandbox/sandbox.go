@@ -1,0 +1,165 @@
+// Package sandbox is the child process in which scripts are compiled and run: goja, an event loop per run, the web APIs
+// and the SDK modules. It has no database, no file and no network: everything a script can reach goes as a host call over
+// the one connection to the parent.
+//
+// A child serves one app. It keeps a pool of runtimes for each build of a script; a runtime executes one run at a time and
+// is used again afterwards, unless the run left something behind (see isolate.clean).
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"runtime/debug"
+	"sync"
+
+	"picloud/internal/cloud"
+	"picloud/internal/executor/wire"
+)
+
+// connFD is the descriptor of the connection to the parent.
+const connFD = 3
+
+// maxFrame bounds what the parent sends; it is the parent that is trusted here, so this only catches accidents.
+const maxFrame = 1 << 30
+
+// Main is the child's whole life. It returns when the parent closes the connection.
+func Main() error {
+	f := os.NewFile(connFD, "parent")
+	if f == nil {
+		return fmt.Errorf("sandbox: descriptor %d is not open; this command is started by picloud itself", connFD)
+	}
+	conn, err := net.FileConn(f)
+	if err != nil {
+		return fmt.Errorf("sandbox: open connection to the parent: %w", err)
+	}
+	_ = f.Close()
+	r := wire.NewReader(conn, maxFrame)
+	kind, _, body, err := r.Next()
+	if err != nil || kind != wire.Init {
+		return fmt.Errorf("sandbox: no limits from the parent: %w", err)
+	}
+	var limits wire.InitMsg
+	if err := json.Unmarshal(body, &limits); err != nil {
+		return fmt.Errorf("sandbox: read limits: %w", err)
+	}
+	if err := confine(limits); err != nil {
+		return fmt.Errorf("sandbox: confine: %w", err)
+	}
+	s := &server{
+		w:        wire.NewWriter(conn, 0, 1<<30),
+		programs: map[cloud.ID]*program{},
+		runs:     map[uint64]*run{},
+		held:     map[uint64]*isolate{},
+	}
+	if err := s.w.Send(wire.Ready, 0, nil); err != nil {
+		return err
+	}
+	return s.serve(r)
+}
+
+type server struct {
+	w *wire.Writer
+
+	mu       sync.Mutex
+	programs map[cloud.ID]*program
+	runs     map[uint64]*run     // in progress
+	held     map[uint64]*isolate // finished, waiting for Release
+}
+
+// serve reads frames until the parent is gone. It never blocks on a script.
+func (s *server) serve(r *wire.Reader) error {
+	for {
+		kind, id, body, err := r.Next()
+		if err != nil {
+			return nil //nolint:nilerr // the parent closed the connection: the end of this child
+		}
+		switch kind {
+		case wire.Program:
+			s.addProgram(body)
+		case wire.Run:
+			msg, err := wire.DecodeRun(body)
+			if err != nil {
+				return err
+			}
+			s.start(id, msg)
+		case wire.Reply:
+			s.withRun(id, func(r *run) { r.post(event{kind: evReply, body: body}) })
+		case wire.Interrupt:
+			s.withRun(id, (*run).interrupt)
+		case wire.Abort:
+			s.withRun(id, func(r *run) { r.post(event{kind: evAbort}) })
+		case wire.Release:
+			s.release(id, len(body) == 1 && body[0] == 1)
+		case wire.Compile:
+			go s.compile(id, body)
+		case wire.Inspect:
+			go s.inspect(id, body)
+		default:
+			return wire.ErrProtocol
+		}
+	}
+}
+
+func (s *server) withRun(id uint64, f func(*run)) {
+	s.mu.Lock()
+	r := s.runs[id]
+	s.mu.Unlock()
+	if r != nil {
+		f(r)
+	}
+}
+
+func (s *server) addProgram(body []byte) {
+	d := wire.NewDecoder(body)
+	var build cloud.ID
+	copy(build[:], d.Bytes())
+	name, code := d.String(), d.String()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.programs[build] == nil {
+		s.programs[build] = &program{name: name, code: code}
+	}
+}
+
+func (s *server) start(id uint64, msg *wire.RunMsg) {
+	s.mu.Lock()
+	p := s.programs[msg.Build]
+	r := newRun(s, id, msg, p)
+	s.runs[id] = r
+	s.mu.Unlock()
+	go r.main(id)
+}
+
+// finish takes a run off the list; its runtime goes back to the pool, is held until the parent knows whether the run
+// committed, or is dropped.
+func (s *server) finish(r *run, hold bool) {
+	s.mu.Lock()
+	delete(s.runs, r.id)
+	if hold && r.iso != nil {
+		s.held[r.id] = r.iso
+	}
+	s.mu.Unlock()
+}
+
+// release ends the hold on a run's runtime.
+func (s *server) release(id uint64, reuse bool) {
+	s.mu.Lock()
+	iso := s.held[id]
+	delete(s.held, id)
+	s.mu.Unlock()
+	if iso != nil && reuse {
+		go iso.prog.putIfIntact(iso)
+	}
+}
+
+// memoryTarget is the share of the script memory at which the collector works hard rather than let the child die.
+func memoryTarget(limit uint64) int64 { return int64(limit) * 3 / 4 }
+
+func tuneCollector(limit uint64) {
+	debug.SetGCPercent(100)
+	debug.SetMemoryLimit(memoryTarget(limit))
+	// A Go stack of this size holds any recursion that the bounded JavaScript stack allows; more is a runaway.
+	debug.SetMaxStack(int(limit / 2))
+}
