@@ -1,5 +1,157 @@
+// Command picloud is the whole of PiCloud: server, sandbox and tools in one binary.
 package main
 
-import "picloud/internal/executor/sandbox"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"reflect"
+	"syscall"
 
-func main() { _ = sandbox.Main() }
+	"github.com/alecthomas/kong"
+
+	"picloud/internal/executor/sandbox"
+)
+
+// version is set by the build.
+var version = "dev" //nolint:gochecknoglobals // set by -ldflags
+
+// CLI is the command line.
+type CLI struct {
+	Serve         ServeCmd         `cmd:"" default:"withargs" help:"Run PiCloud (the default)."`
+	Config        ConfigCmd        `cmd:"" help:"Print the configuration, without secrets."`
+	ResetPassword ResetPasswordCmd `cmd:"" help:"Give a user a new random password; works while PiCloud is stopped."`
+	Version       VersionCmd       `cmd:"" help:"Print the version."`
+	Sandbox       SandboxCmd       `cmd:"" hidden:"" help:"A sandbox process; started by picloud itself."`
+}
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == "sandbox" { // before anything else: a child starts fast
+		if err := sandbox.Main(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if err := loadSecretFiles(); err != nil {
+		fail(err)
+	}
+	var cli CLI
+	k := kong.Parse(&cli, kong.Name("picloud"), kong.Description("A self-hosted, event-driven serverless platform."), kong.UsageOnError())
+	if err := k.Run(); err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "picloud:", err)
+	os.Exit(1)
+}
+
+// ServeCmd runs the server until SIGINT or SIGTERM.
+type ServeCmd struct{ Config }
+
+// Run builds the parts, runs them, and stops them in the opposite order.
+func (c *ServeCmd) Run() error {
+	if err := c.complete(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	log := newLogger(c.LogFormat)
+	n, err := start(ctx, &c.Config, log)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("PiCloud %s answers at %s\n", version, n.URL())
+	if n.madePassword != "" {
+		fmt.Printf("First owner: username %q, password %q (shown this once)\n", c.AdminUsername, n.madePassword)
+	}
+	select {
+	case <-ctx.Done():
+		log.Info("stopping", "grace", c.ShutdownGrace)
+		stop() // a second signal ends at once
+		n.Stop()
+		return nil
+	case err := <-n.failed:
+		n.Stop()
+		return err
+	}
+}
+
+func newLogger(format string) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, opts))
+}
+
+// ConfigCmd prints what serve would use.
+type ConfigCmd struct{ Config }
+
+// Run prints one NAME=value a line.
+func (c *ConfigCmd) Run() error {
+	if err := c.complete(); err != nil {
+		return err
+	}
+	v := reflect.ValueOf(c.Config)
+	for f := range v.NumField() {
+		field := v.Type().Field(f)
+		name := field.Tag.Get("env")
+		if name == "" {
+			continue
+		}
+		value := fmt.Sprint(v.Field(f).Interface())
+		if value != "" && (field.Tag.Get("secret") != "" || name == "DATABASE_URL") {
+			value = "(set)"
+		}
+		fmt.Printf("%s=%s\n", name, value)
+	}
+	return nil
+}
+
+// ResetPasswordCmd helps who lost the last password.
+type ResetPasswordCmd struct {
+	Config
+	Username string `arg:"" help:"User to reset."`
+}
+
+// Run starts the database alone, sets the password and prints it.
+func (c *ResetPasswordCmd) Run() error {
+	if err := c.complete(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	n := &node{cfg: &c.Config, log: newLogger(c.LogFormat)}
+	defer n.Stop()
+	if err := n.openDatabase(ctx); err != nil {
+		return err
+	}
+	n.buildManager()
+	password, err := n.manager.ResetPassword(ctx, c.Username)
+	if err != nil {
+		return fmt.Errorf("reset the password of %q: %w", c.Username, err)
+	}
+	fmt.Printf("New password of %q: %s\n", c.Username, password)
+	return nil
+}
+
+// VersionCmd prints the version.
+type VersionCmd struct{}
+
+// Run prints it.
+func (VersionCmd) Run() error {
+	fmt.Println(version)
+	return nil
+}
+
+// SandboxCmd stands in the command line so that it is documented; main handles it.
+type SandboxCmd struct{}
+
+// Run refuses a call with further arguments.
+func (SandboxCmd) Run() error { return errors.New("sandbox takes no arguments") }

@@ -211,3 +211,10 @@ type Retry struct {
 func DefaultRetry() Retry {
 	return Retry{MaxAttempts: 5, Backoff: "exponential", Base: time.Second, Max: 5 * time.Minute, Jitter: 0.2}
 }
+
+// FirstID is the least id of a moment: ids made later are greater.
+func FirstID(t time.Time) ID {
+	var id ID
+	binary.BigEndian.PutUint64(id[0:8], uint64(max(0, t.UnixMilli()))<<16)
+	return id
+}

@@ -222,20 +222,8 @@ func (p *Pool) remove(c *child) {
 	}
 }
 
-// Bundle is a compiled script.
-type Bundle struct {
-	Code     string
-	Imports  []string
-	Handlers []string
-	// HandlersError says why the handlers are unknown: the module's evaluation failed.
-	HandlersError string
-}
-
-// Source is what Compile needs: the script and the app's module scripts by name.
-type Source = wire.CompileMsg
-
 // Compile bundles a script in a child of the app. A syntax error is a *cloud.Error of code invalid with line and column.
-func (p *Pool) Compile(ctx context.Context, app cloud.AppID, build cloud.ID, src *Source) (*Bundle, error) {
+func (p *Pool) Compile(ctx context.Context, app cloud.AppID, build cloud.ID, src *cloud.Source) (*cloud.Bundle, error) {
 	ctx, cancel := context.WithTimeout(ctx, compileTimeout)
 	defer cancel()
 	c, err := p.acquire(ctx, childKey{app: app, memoryMiB: compileMemoryMiB, compile: true}, false)
@@ -265,7 +253,7 @@ func (p *Pool) Compile(ctx context.Context, app cloud.AppID, build cloud.ID, src
 		}
 		return nil, err
 	}
-	b := &Bundle{Code: out.Code, Imports: out.Imports}
+	b := &cloud.Bundle{Code: out.Code, Imports: out.Imports}
 	p.inspect(ctx, app, build, src.Name, b)
 	return b, nil
 }
@@ -293,7 +281,7 @@ func compileDeath(ctx context.Context, err error) error {
 
 // inspect evaluates the bundle once to learn its handlers. A module that loops, dies or throws is deployed all the same:
 // its runs will say so; only what it exports stays unknown.
-func (p *Pool) inspect(ctx context.Context, app cloud.AppID, build cloud.ID, name string, b *Bundle) {
+func (p *Pool) inspect(ctx context.Context, app cloud.AppID, build cloud.ID, name string, b *cloud.Bundle) {
 	c, err := p.acquire(ctx, childKey{app: app, memoryMiB: p.cfg.MemoryMiB, compile: true}, true)
 	if err != nil {
 		b.HandlersError = "the module could not be evaluated"
@@ -319,4 +307,17 @@ func (p *Pool) inspect(ctx context.Context, app cloud.AppID, build cloud.ID, nam
 	if out.Error != nil {
 		b.HandlersError = fmt.Sprintf("evaluating the module failed: %s: %s", out.Error.Name, out.Error.Message)
 	}
+}
+
+// Ready reports whether a sandbox process can be started: it starts one for no app, unless one is alive.
+func (p *Pool) Ready(ctx context.Context) error {
+	if p.Stats().Children > 0 {
+		return nil
+	}
+	c, err := p.acquire(ctx, childKey{memoryMiB: p.cfg.MemoryMiB}, true)
+	if err != nil {
+		return fmt.Errorf("sandbox: %w", err)
+	}
+	p.done(c)
+	return nil
 }

@@ -10,7 +10,6 @@ import (
 
 	"picloud/internal/cloud"
 	"picloud/internal/executor"
-	"picloud/internal/executor/wire"
 	"picloud/internal/testkit"
 )
 
@@ -41,7 +40,7 @@ func newRig(t testing.TB) *rig {
 func (r *rig) deploy(app cloud.AppID, source string) *cloud.Script {
 	r.t.Helper()
 	build := r.ids.New()
-	b, err := r.pool.Compile(r.t.Context(), app, build, &executor.Source{Name: "main", Language: "javascript", Source: source})
+	b, err := r.pool.Compile(r.t.Context(), app, build, &cloud.Source{Name: "main", Language: "javascript", Source: source})
 	if err != nil {
 		r.t.Fatalf("compile: %v", err)
 	}
@@ -174,8 +173,8 @@ func TestCollateral(t *testing.T) {
 func TestCompileErrors(t *testing.T) {
 	r := newRig(t)
 	compile := func(lang, src string) error {
-		_, err := r.pool.Compile(t.Context(), 1, r.ids.New(), &executor.Source{Name: "main", Language: lang, Source: src,
-			Modules: map[string]wire.Module{"a": {Language: "javascript", Source: "export const x = 1"}}})
+		_, err := r.pool.Compile(t.Context(), 1, r.ids.New(), &cloud.Source{Name: "main", Language: lang, Source: src,
+			Modules: map[string]cloud.Module{"a": {Language: "javascript", Source: "export const x = 1"}}})
 		return err
 	}
 	for name, c := range map[string]struct{ lang, src, want string }{
@@ -202,7 +201,7 @@ func TestCompileErrors(t *testing.T) {
 func TestStack(t *testing.T) {
 	r := newRig(t)
 	build := r.ids.New()
-	b, err := r.pool.Compile(t.Context(), 1, build, &executor.Source{Name: "main", Language: "typescript",
+	b, err := r.pool.Compile(t.Context(), 1, build, &cloud.Source{Name: "main", Language: "typescript",
 		Source: "interface A { x: number }\n\nfunction boom(a: A): never {\n  throw new RangeError('no ' + a.x);\n}\nexport default { async fetch() { boom({x: 7}) } }\n"})
 	if err != nil {
 		t.Fatal(err)

@@ -246,19 +246,8 @@ type InitMsg struct {
 	UID, GID    int // 0: stay who you are
 }
 
-// CompileMsg asks for a bundle. Modules are the app's module scripts, by name.
-type CompileMsg struct {
-	Name     string            `json:"name"`
-	Language string            `json:"language"`
-	Source   string            `json:"source"`
-	Modules  map[string]Module `json:"modules"`
-}
-
-// Module is a module script that a bundle may import.
-type Module struct {
-	Language string `json:"language"`
-	Source   string `json:"source"`
-}
+// CompileMsg asks for a bundle.
+type CompileMsg = cloud.Source
 
 // CompiledMsg is a bundle, or why there is none.
 type CompiledMsg struct {

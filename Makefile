@@ -1,0 +1,48 @@
+# PiCloud: `make run` and `make test` do all the set-up.
+
+TOOLS   := bin/tools
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+ROUNDS  ?= 5
+export PICLOUD_TEST_BINARY := $(CURDIR)/bin/picloud
+
+.PHONY: help setup build run test race lint generate verify bench killtest
+
+help: ## Show this help
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t12
+
+setup: ## Install what is missing (PostgreSQL, Go modules)
+	@scripts/setup
+
+build: ## Build bin/picloud
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/picloud ./cmd/picloud
+
+run: setup build ## Build and run PiCloud; prints the address and the first owner's password
+	exec bin/picloud serve
+
+test: setup build ## Run every test, with the race detector, against a real PostgreSQL
+	ROUNDS=$(ROUNDS) go test -race -timeout 9m ./...
+
+race: test ## The same as test
+
+killtest: setup build ## Kill the server at random moments, ROUNDS=100 times
+	ROUNDS=$(ROUNDS) go test -run TestKill -count=1 -timeout 80m -v ./cmd/picloud
+
+bench: setup build ## Measure requests, events and idling on this machine
+	go run ./cmd/bench
+
+$(TOOLS)/%: tools/go.mod
+	@mkdir -p $(TOOLS)
+	cd tools && go build -o ../$(TOOLS)/ github.com/sqlc-dev/sqlc/cmd/sqlc github.com/a-h/templ/cmd/templ \
+		github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+generate: $(TOOLS)/sqlc $(TOOLS)/templ ## Generate db from queries, and views from templates
+	$(TOOLS)/sqlc generate
+	$(TOOLS)/templ generate -path views
+
+lint: $(TOOLS)/golangci-lint ## Run the linters
+	$(TOOLS)/golangci-lint run
+
+verify: generate ## Check that the generated code is current and the modules are tidy
+	go mod tidy -diff
+	git diff --exit-code -- db views

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"picloud/internal/executor"
+	"picloud/internal/orchestrator"
+)
+
+// collector turns the stations' counters into Prometheus metrics when somebody asks.
+type collector struct {
+	o *orchestrator.Orchestrator
+	e *executor.Pool
+
+	runs, permits, waiting, rows, groups, commits, conflicts, dropped, children, started, died *prometheus.Desc
+}
+
+func newCollector(o *orchestrator.Orchestrator, e *executor.Pool) *collector {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("picloud_"+name, help, labels, nil)
+	}
+	return &collector{o: o, e: e,
+		runs:      desc("runs_total", "Runs by outcome.", "outcome"),
+		permits:   desc("gate_permits", "Permits of the gate.", "state"),
+		waiting:   desc("gate_waiting", "Requests that wait for a permit."),
+		rows:      desc("outbox_running", "Outbox rows that this node is running."),
+		groups:    desc("commit_groups_total", "Commits of groups of runs."),
+		commits:   desc("commits_total", "Runs and operations committed, refused ones included."),
+		conflicts: desc("commit_conflicts_total", "Commits refused because a key had changed."),
+		dropped:   desc("execution_records_dropped_total", "Execution records dropped because too many waited."),
+		children:  desc("sandbox_children", "Sandbox processes alive."),
+		started:   desc("sandbox_started_total", "Sandbox processes started."),
+		died:      desc("sandbox_died_total", "Sandbox processes that died with work in hand."),
+	}
+}
+
+// Describe names the metrics.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
+
+// Collect reads the counters.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	s, e := c.o.Stats(), c.e.Stats()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v int64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	for outcome, n := range s.Outcomes {
+		counter(c.runs, n, string(outcome))
+	}
+	gauge(c.permits, float64(s.PermitsFree), "free")
+	gauge(c.permits, float64(s.PermitsAll), "all")
+	gauge(c.waiting, float64(s.WaitingAtGate))
+	gauge(c.rows, float64(s.RunningRows))
+	counter(c.groups, s.CommitGroups)
+	counter(c.commits, s.Commits)
+	counter(c.conflicts, s.Conflicts)
+	counter(c.dropped, s.RecordsDropped)
+	gauge(c.children, float64(e.Children))
+	counter(c.started, e.Started)
+	counter(c.died, e.Died)
+}

@@ -1,0 +1,395 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"picloud/db"
+	"picloud/db/pglocal"
+	"picloud/handlers"
+	"picloud/internal/auth"
+	"picloud/internal/cloud"
+	"picloud/internal/executor"
+	"picloud/internal/manager"
+	"picloud/internal/orchestrator"
+	"picloud/internal/services/fetch"
+	"picloud/internal/services/kv"
+	"picloud/migrations"
+)
+
+// node is a running PiCloud: the parts and the order in which they start and stop. Tests construct it as main does.
+type node struct {
+	cfg *Config
+	log *slog.Logger
+	ids cloud.IDSource
+	// command starts a sandbox child; empty is this binary.
+	command []string
+
+	lock         *os.File
+	postgres     *pglocal.Server
+	db           *db.DB
+	executor     *executor.Pool
+	kv           *kv.Store
+	orchestrator *orchestrator.Orchestrator
+	manager      *manager.Manager
+	auth         *auth.Authenticator
+	server       *handlers.Server
+	listener     net.Listener
+	metrics      *http.Server
+
+	madePassword string
+	failed       chan error
+	stopOnce     sync.Once
+	stopping     chan struct{}
+}
+
+// start brings everything up; what came up is stopped again if a later part fails.
+func start(ctx context.Context, cfg *Config, log *slog.Logger) (*node, error) {
+	n := &node{cfg: cfg, log: log}
+	if err := n.start(ctx); err != nil {
+		n.Stop()
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *node) start(ctx context.Context) error {
+	n.failed = make(chan error, 4)
+	n.stopping = make(chan struct{})
+	if err := n.openDatabase(ctx); err != nil {
+		return err
+	}
+	if err := n.buildExecutor(); err != nil {
+		return err
+	}
+	n.buildOrchestrator()
+	n.buildManager()
+	made, err := n.manager.FirstStart(ctx, n.cfg.AdminUsername, n.cfg.AdminPassword)
+	if err != nil {
+		return fmt.Errorf("make the first owner: %w", err)
+	}
+	n.madePassword = made
+	if err := n.orchestrator.Start(ctx); err != nil {
+		return err
+	}
+	return n.serve()
+}
+
+// openDatabase takes the data directory, starts PiCloud's own PostgreSQL unless there is another, and migrates.
+func (n *node) openDatabase(ctx context.Context) error {
+	if n.cfg.DataDir != "" {
+		if err := n.openDataDir(); err != nil {
+			return err
+		}
+	}
+	url := n.cfg.DatabaseURL
+	if url == "" {
+		var err error
+		n.postgres, err = pglocal.Start(ctx, pglocal.Options{Dir: filepath.Join(n.cfg.DataDir, "postgres"),
+			MaxConnections: n.cfg.DBConnections + 10, Log: n.log})
+		if err != nil {
+			return err
+		}
+		if err := db.CreateDatabase(ctx, n.postgres.URL(), "picloud"); err != nil {
+			return err
+		}
+		url = strings.Replace(n.postgres.URL(), "/postgres?", "/picloud?", 1)
+		n.watchPostgres()
+	}
+	var err error
+	if n.db, err = db.Open(ctx, url, n.cfg.DBConnections); err != nil {
+		return err
+	}
+	if err := n.db.Migrate(ctx, migrations.FS); err != nil {
+		return err
+	}
+	return n.db.EnsurePartitions(ctx, 3)
+}
+
+func (n *node) watchPostgres() {
+	go func() {
+		<-n.postgres.Exited()
+		select {
+		case <-n.stopping:
+		default:
+			if n.failed != nil {
+				n.failed <- errors.New("PiCloud's own PostgreSQL ended unexpectedly; its log is postgres.log in the data directory")
+			}
+		}
+	}()
+}
+
+// openDataDir makes the directory, takes its lock and reads or makes the master key.
+func (n *node) openDataDir() error {
+	dir := n.cfg.DataDir
+	// Others may pass through (PostgreSQL's user has its cluster below); they cannot list or read.
+	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the data directory's lock: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = lock.Close()
+		return fmt.Errorf("another PiCloud uses the data directory %s: stop it, or set PICLOUD_DATA_DIR to another directory", dir)
+	}
+	n.lock = lock
+	if n.cfg.key != nil {
+		return nil
+	}
+	n.cfg.key, err = masterKey(filepath.Join(dir, "secret.key"))
+	return err
+}
+
+// masterKey reads the key file, or makes it.
+func masterKey(file string) ([]byte, error) {
+	b, err := os.ReadFile(file) //nolint:gosec // in the data directory
+	if err == nil {
+		key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(b)))
+		if err != nil || len(key) != keySize {
+			return nil, fmt.Errorf("%s does not hold 32 bytes in base64: restore it from your backup", file)
+		}
+		return key, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the master key: %w", err)
+	}
+	key := make([]byte, keySize)
+	_, _ = rand.Read(key)
+	if err := os.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("write the master key: %w", err)
+	}
+	return key, nil
+}
+
+// derive makes a key for one purpose from the master key (RFC 5869).
+func (n *node) derive(purpose string) []byte {
+	k, err := hkdf.Key(sha256.New, n.cfg.key, nil, "picloud "+purpose, keySize)
+	if err != nil {
+		panic(err) // the length is right
+	}
+	return k
+}
+
+func (n *node) buildExecutor() error {
+	command := n.command
+	if len(command) == 0 {
+		exe, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("find this binary: %w", err)
+		}
+		command = []string{exe, "sandbox"}
+	}
+	uid, gid, err := sandboxUser(n.cfg.UnprivilegedUser)
+	if err != nil {
+		return err
+	}
+	n.executor = executor.New(executor.Config{Command: command, UID: uid, GID: gid, MemoryMiB: n.cfg.ScriptMemory, MaxBody: n.cfg.MaxBody, Log: n.log,
+		Code: func(ctx context.Context, app cloud.AppID, build cloud.ID) (string, error) {
+			code, err := n.db.Read().CodeOfBuild(ctx, int64(app), build)
+			return code, db.Translate(err)
+		}})
+	return nil
+}
+
+// firstSpareUID is what sandbox processes become where nobody is PostgreSQL's user already.
+const firstSpareUID = 64999
+
+// sandboxUser picks the user of sandbox processes: only root can become another, and never PostgreSQL's.
+func sandboxUser(name string) (uid, gid int, err error) {
+	if os.Geteuid() != 0 {
+		return 0, 0, nil
+	}
+	acc, err := pglocal.ServerAccount()
+	if err != nil {
+		acc = pglocal.Account{}
+	}
+	if name == "" {
+		if name = "nobody"; acc.Name == "nobody" {
+			return firstSpareUID, firstSpareUID, nil
+		}
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return 0, 0, fmt.Errorf("PICLOUD_UNPRIVILEGED_USER: there is no user %q", name)
+	}
+	uid, err1 := strconv.Atoi(u.Uid)
+	gid, err2 := strconv.Atoi(u.Gid)
+	if err := errors.Join(err1, err2); err != nil {
+		return 0, 0, fmt.Errorf("PICLOUD_UNPRIVILEGED_USER: %w", err)
+	}
+	if uid == 0 || uid == acc.UID {
+		return 0, 0, fmt.Errorf("PICLOUD_UNPRIVILEGED_USER must be neither root nor PostgreSQL's user")
+	}
+	return uid, gid, nil
+}
+
+// pool lets the orchestrator start runs without knowing the executor's types.
+type pool struct{ *executor.Pool }
+
+// Run starts a run.
+func (p pool) Run(ctx context.Context, spec *cloud.RunSpec) (orchestrator.Run, error) {
+	r, err := p.Pool.Run(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// triggers lets the KV service ask the orchestrator, which is built after it.
+type triggers struct{ n *node }
+
+// MatchingKV counts.
+func (t triggers) MatchingKV(app cloud.AppID, collection string) int {
+	return t.n.orchestrator.MatchingKV(app, collection)
+}
+
+func (n *node) buildOrchestrator() {
+	n.kv = kv.New(kv.Config{DB: n.db, Triggers: triggers{n}, CursorKey: n.derive("kv cursors")})
+	n.auth = auth.NewAuthenticator(n.db)
+	n.orchestrator = orchestrator.New(orchestrator.Config{
+		DB: n.db, IDs: &n.ids, Node: n.cfg.NodeName, Version: version, Executor: pool{n.executor},
+		Sessions: func(app cloud.AppID) orchestrator.Session { return n.kv.Open(app) },
+		Fetcher:  fetch.New(fetch.Config{AllowPrivate: n.cfg.FetchAllowPrivate, MaxBody: n.cfg.MaxBody, Version: version}),
+		Log:      n.log, Permits: n.cfg.Concurrency, Queue: n.cfg.Queue, DefaultTimeout: n.cfg.ScriptTimeout, DefaultMemory: n.cfg.ScriptMemory,
+		MaxDepth: n.cfg.MaxDepth, Lease: n.cfg.Lease, ExecutionRetention: n.cfg.ExecutionRetention, DeadLetterRetention: n.cfg.DeadLetterRetention,
+		AbandonedRetention: n.cfg.AbandonedRetention, AuditRetention: n.cfg.AuditRetention, IdempotencyRetention: n.cfg.IdempotencyRetention,
+		PeopleChanged: n.auth.Flush, Heard: n.auth.Trust,
+	})
+}
+
+func (n *node) buildManager() {
+	cfg := manager.Config{DB: n.db, Compiler: n.executor, IDs: &n.ids, MaxTimeout: maxScriptTimeout, MaxMemoryMiB: n.cfg.ScriptMemory,
+		SessionLifetime: n.cfg.SessionRetention, Changed: func(context.Context, cloud.AppID) {}, PeopleChanged: func() {}}
+	if n.orchestrator != nil {
+		cfg.Changed, cfg.PeopleChanged = n.orchestrator.Refresh, n.auth.Flush
+	}
+	n.manager = manager.New(cfg)
+}
+
+func (n *node) serve() error {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newCollector(n.orchestrator, n.executor))
+	n.server = handlers.New(handlers.Config{Manager: n.manager, Orchestrator: n.orchestrator, KV: n.kv, Auth: n.auth, IDs: &n.ids, Log: n.log,
+		Version: version, MaxBody: n.cfg.MaxBody, AdminHost: n.cfg.AdminHost, TrustedProxies: n.cfg.proxies, CursorKey: n.derive("cursors"),
+		Ready: n.ready, Metrics: registry, MetricsElsewhere: n.cfg.MetricsListen != ""})
+	l, err := net.Listen("tcp", n.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("PICLOUD_LISTEN: %w", err)
+	}
+	n.listener = l
+	go func() {
+		if err := n.server.Serve(l); err != nil {
+			n.failed <- fmt.Errorf("serve: %w", err)
+		}
+	}()
+	if n.cfg.MetricsListen == "" {
+		return nil
+	}
+	ml, err := net.Listen("tcp", n.cfg.MetricsListen)
+	if err != nil {
+		return fmt.Errorf("PICLOUD_METRICS_LISTEN: %w", err)
+	}
+	n.metrics = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := n.server.Metrics()
+		if err != nil || r.URL.Path != "/metrics" {
+			http.NotFound(w, r)
+			return
+		}
+		b := bufio.NewWriter(w)
+		_, _ = b.Write(body)
+		_ = b.Flush()
+	})}
+	go func() { _ = n.metrics.Serve(ml) }()
+	return nil
+}
+
+// ready asks the database. The sandbox is ready when a child can be started, which the first request does.
+func (n *node) ready(ctx context.Context) error {
+	if err := n.db.Reads.Ping(ctx); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return n.executor.Ready(ctx)
+}
+
+// URL is where the node answers.
+func (n *node) URL() string {
+	if n.cfg.PublicURL != "" {
+		return n.cfg.PublicURL
+	}
+	addr, ok := n.listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return n.listener.Addr().String()
+	}
+	host := "localhost"
+	if !addr.IP.IsUnspecified() {
+		host = addr.IP.String()
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(addr.Port))
+}
+
+// Stop takes no more work, lets runs finish within the grace, and stops everything in the opposite order.
+func (n *node) Stop() {
+	n.stopOnce.Do(func() {
+		if n.stopping != nil {
+			close(n.stopping)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), n.cfg.ShutdownGrace)
+		defer cancel()
+		n.stopWork(ctx)
+		if n.db != nil {
+			n.db.Close()
+		}
+		if n.postgres != nil {
+			if err := n.postgres.Stop(); err != nil {
+				n.log.Warn("stop PostgreSQL", "error", err)
+			}
+		}
+		if n.lock != nil {
+			_ = n.lock.Close()
+		}
+	})
+}
+
+func (n *node) stopWork(ctx context.Context) {
+	var wg sync.WaitGroup
+	if n.orchestrator != nil {
+		wg.Go(func() { n.orchestrator.Drain(ctx) })
+	}
+	if n.server != nil && n.listener != nil {
+		wg.Go(func() { _ = n.server.Shutdown(ctx) })
+	}
+	if n.metrics != nil {
+		_ = n.metrics.Close()
+	}
+	wg.Wait()
+	if n.executor != nil {
+		n.executor.Close()
+	}
+	if n.orchestrator != nil {
+		n.orchestrator.Stop()
+	}
+}

@@ -1,0 +1,132 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// DB is the pools of one process. Claims, leases and commits have connections of their own, so that they never wait
+// behind the reads of scripts and pages.
+type DB struct {
+	// Reads serves scripts' reads, pages and the API.
+	Reads *pgxpool.Pool
+	// Commits serves the commits of runs.
+	Commits *pgxpool.Pool
+	// Leases serves claims and renewals, which need no durability.
+	Leases *pgxpool.Pool
+
+	url string
+}
+
+// Connections that are set aside for the control of runs.
+const (
+	commitConns = 3
+	leaseConns  = 2
+	listenConns = 1
+)
+
+// MinConnections is the least that Open accepts.
+const MinConnections = commitConns + leaseConns + listenConns + 2
+
+// Open connects to the database. connections bounds all pools together, the listener's connection included.
+func Open(ctx context.Context, url string, connections int) (*DB, error) {
+	if connections < MinConnections {
+		return nil, fmt.Errorf("%d database connections are too few: at least %d are needed", connections, MinConnections)
+	}
+	d := &DB{url: url}
+	var err error
+	if d.Reads, err = open(ctx, url, connections-commitConns-leaseConns-listenConns, nil); err != nil {
+		return nil, err
+	}
+	if d.Commits, err = open(ctx, url, commitConns, map[string]string{"lock_timeout": "10s", "application_name": "picloud commits"}); err != nil {
+		return nil, err
+	}
+	if d.Leases, err = open(ctx, url, leaseConns, map[string]string{"synchronous_commit": "off", "lock_timeout": "5s"}); err != nil {
+		return nil, err
+	}
+	var encoding string
+	if err := d.Reads.QueryRow(ctx, "SHOW server_encoding").Scan(&encoding); err != nil {
+		d.Close()
+		return nil, fmt.Errorf("reach the database: %w", err)
+	}
+	if encoding != "UTF8" {
+		d.Close()
+		return nil, fmt.Errorf("the database's encoding is %s: PiCloud needs UTF8 (createdb --encoding=UTF8 --template=template0)", encoding)
+	}
+	return d, nil
+}
+
+func open(ctx context.Context, url string, max int, params map[string]string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("read DATABASE_URL: it is not a PostgreSQL connection string")
+	}
+	cfg.MaxConns = int32(max)
+	cfg.MinConns = 0
+	cfg.MaxConnIdleTime = 5 * time.Minute
+	cfg.HealthCheckPeriod = 5 * time.Minute // the default, every minute, is work for an idle server
+	cfg.MaxConnLifetime = 12 * time.Hour
+	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	if _, set := cfg.ConnConfig.RuntimeParams["application_name"]; !set {
+		cfg.ConnConfig.RuntimeParams["application_name"] = "picloud"
+	}
+	for k, v := range params {
+		cfg.ConnConfig.RuntimeParams[k] = v
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open pool: %w", err)
+	}
+	return pool, nil
+}
+
+// Close closes every pool.
+func (d *DB) Close() {
+	for _, p := range []*pgxpool.Pool{d.Reads, d.Commits, d.Leases} {
+		if p != nil {
+			p.Close()
+		}
+	}
+}
+
+// Read gives the queries on the pool for reads.
+func (d *DB) Read() *Queries { return New(d.Reads) }
+
+// Tx runs f in one transaction and commits it if f returns nil.
+func (d *DB) Tx(ctx context.Context, f func(q *Queries) error) error {
+	err := pgx.BeginFunc(ctx, d.Reads, func(tx pgx.Tx) error { return f(New(tx)) })
+	return Translate(err)
+}
+
+// Snapshot runs f in one read-only transaction that sees one moment.
+func (d *DB) Snapshot(ctx context.Context, f func(q *Queries) error) error {
+	opts := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(ctx, d.Reads, opts, func(tx pgx.Tx) error { return f(New(tx)) })
+	return Translate(err)
+}
+
+// Listen opens the connection on which notifications arrive. The caller closes it.
+func (d *DB) Listen(ctx context.Context, channels ...string) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig(d.url)
+	if err != nil {
+		return nil, fmt.Errorf("read DATABASE_URL: it is not a PostgreSQL connection string")
+	}
+	cfg.ConnectTimeout = 5 * time.Second
+	cfg.RuntimeParams["application_name"] = "picloud listener"
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect listener: %w", err)
+	}
+	for _, c := range channels {
+		if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{c}.Sanitize()); err != nil {
+			_ = conn.Close(ctx)
+			return nil, fmt.Errorf("listen on %s: %w", c, err)
+		}
+	}
+	return conn, nil
+}

@@ -1,0 +1,149 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/auth"
+	"picloud/internal/cloud"
+	"picloud/internal/orchestrator"
+)
+
+type executionItem struct {
+	ID         string          `json:"id"`
+	App        string          `json:"app"`
+	Script     string          `json:"script"`
+	Version    int             `json:"version"`
+	Source     string          `json:"source"`
+	TriggerID  *string         `json:"trigger_id"`
+	OutboxID   *string         `json:"outbox_id"`
+	Status     string          `json:"status"`
+	Attempt    int             `json:"attempt"`
+	Depth      int             `json:"depth"`
+	RootID     string          `json:"root_id"`
+	ParentID   *string         `json:"parent_id"`
+	Principal  *string         `json:"principal"`
+	Request    *string         `json:"request"`
+	Node       string          `json:"node"`
+	StartedAt  time.Time       `json:"started_at"`
+	DurationMS float64         `json:"duration_ms"`
+	HTTPStatus *int            `json:"http_status"`
+	Error      *errorItem      `json:"error"`
+	After      *string         `json:"after" doc:"outcome of waitUntil work after the response"`
+	Logs       json.RawMessage `json:"logs"`
+}
+
+type executionOutput struct{ Body executionItem }
+
+type listExecutions struct {
+	AppPath
+	PageQuery
+	Script  string    `query:"script"`
+	Status  string    `query:"status"`
+	Source  string    `query:"source"`
+	Trigger string    `query:"trigger"`
+	Root    string    `query:"root"`
+	From    time.Time `query:"from"`
+	To      time.Time `query:"to"`
+}
+
+type executionPath struct {
+	AppPath
+	ID string `path:"id"`
+}
+
+type abandonedItem struct {
+	ID          string    `json:"id"`
+	Script      string    `json:"script"`
+	ExecutionID string    `json:"execution_id"`
+	StatusCode  int       `json:"status_code"`
+	Summary     string    `json:"summary"`
+	Reason      string    `json:"reason"`
+	CreatedAt   time.Time `json:"created_at"`
+}
+
+func showExecution(c *appCaller) func(*db.Execution) executionItem {
+	return func(e *db.Execution) executionItem {
+		it := executionItem{ID: cloud.ID(e.ID).String(), App: c.app.Slug, Script: e.Script, Version: int(e.Version), Source: e.Source,
+			TriggerID: idPtr(e.TriggerID), OutboxID: idPtr(e.OutboxID), Status: e.Status, Attempt: int(e.Attempt), Depth: int(e.Depth),
+			RootID: cloud.ID(e.RootID).String(), ParentID: idPtr(e.ParentID), Principal: nonEmpty(e.Principal), Request: nonEmpty(e.Request),
+			Node: e.Node, StartedAt: utc(e.StartedAt), DurationMS: float64(e.DurationUs) / 1000, After: nonEmpty(e.AfterStatus),
+			Logs: json.RawMessage("[]")}
+		if e.Logs != "" {
+			it.Logs = json.RawMessage(e.Logs)
+		}
+		if e.HttpStatus != 0 {
+			n := int(e.HttpStatus)
+			it.HTTPStatus = &n
+		}
+		if e.ErrorName != "" || e.ErrorMessage != "" {
+			it.Error = &errorItem{e.ErrorName, e.ErrorMessage, e.ErrorStack}
+		}
+		return it
+	}
+}
+
+func (s *Server) executionsAPI() {
+	appOp(s, operation("list-executions", http.MethodGet, "/apps/{app}/executions", "Recorded executions, newest first", "executions"), auth.ReadExecutions,
+		s.listExecutions)
+	appOp(s, operation("show-execution", http.MethodGet, "/apps/{app}/executions/{id}", "An execution", "executions"), auth.ReadExecutions,
+		func(ctx context.Context, c *appCaller, in *executionPath) (*executionOutput, error) {
+			id, err := idParam(in.ID, "execution")
+			if err != nil {
+				return nil, err
+			}
+			e, err := s.cfg.Orchestrator.Execution(ctx, c.id(), id)
+			if err != nil {
+				return nil, err
+			}
+			return &executionOutput{showExecution(c)(e)}, nil
+		})
+	appOp(s, operation("list-abandoned-executions", http.MethodGet, "/apps/{app}/abandoned-executions", "Results that nobody waited for", "executions"),
+		auth.ReadExecutions, s.listAbandoned)
+}
+
+func (s *Server) listExecutions(ctx context.Context, c *appCaller, in *listExecutions) (*page[executionItem], error) {
+	f := orchestrator.ExecutionFilter{Script: in.Script, Status: in.Status, Source: in.Source, From: in.From, To: in.To}
+	for _, p := range []struct {
+		text string
+		to   *cloud.ID
+		name string
+	}{{in.Trigger, &f.Trigger, "trigger"}, {in.Root, &f.Root, "root"}} {
+		if p.text == "" {
+			continue
+		}
+		id, ok := cloud.ParseID(p.text)
+		if !ok {
+			return nil, cloud.Errorf(cloud.CodeInvalid, "%s must be an id", p.name)
+		}
+		*p.to = id
+	}
+	list := listName(c, "executions", in.Script, in.Status, in.Source, in.Trigger, in.Root, in.From.String(), in.To.String())
+	before, err := s.openIDCursor(list, in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.cfg.Orchestrator.Executions(ctx, c.id(), f, before, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return paged(s, list, rows, in.Limit, showExecution(c), func(e *db.Execution) string { return cloud.ID(e.ID).String() }), nil
+}
+
+func (s *Server) listAbandoned(ctx context.Context, c *appCaller, in *listScripts) (*page[abandonedItem], error) {
+	list := listName(c, "abandoned")
+	before, err := s.openIDCursor(list, in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.cfg.Orchestrator.Abandoned(ctx, c.id(), before, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return paged(s, list, rows, in.Limit, func(a *db.AbandonedExecution) abandonedItem {
+		return abandonedItem{cloud.ID(a.ID).String(), a.Script, cloud.ID(a.ExecutionID).String(), int(a.StatusCode), a.Summary, a.Reason, utc(a.CreatedAt)}
+	}, func(a *db.AbandonedExecution) string { return cloud.ID(a.ID).String() }), nil
+}

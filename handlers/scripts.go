@@ -1,0 +1,422 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/auth"
+	"picloud/internal/cloud"
+	"picloud/internal/manager"
+	"picloud/internal/orchestrator"
+	"picloud/internal/services/kv"
+)
+
+type limitsItem struct {
+	TimeoutMS *int32 `json:"timeout_ms,omitempty"`
+	MemoryMiB *int32 `json:"memory_mib,omitempty"`
+}
+
+type scriptItem struct {
+	Name      string     `json:"name"`
+	Kind      string     `json:"kind" enum:"endpoint,module"`
+	Access    string     `json:"access" enum:"public,key,private"`
+	Language  string     `json:"language" enum:"javascript,typescript"`
+	Version   int        `json:"version"`
+	Limits    limitsItem `json:"limits"`
+	Handlers  []string   `json:"handlers"`
+	Imports   []string   `json:"imports"`
+	Endpoint  string     `json:"endpoint,omitempty"`
+	Warning   string     `json:"warning,omitempty"`
+	Source    *string    `json:"source,omitempty"`
+	CreatedAt time.Time  `json:"created_at"`
+	UpdatedAt time.Time  `json:"updated_at"`
+}
+
+type scriptOutput struct {
+	ETag string `header:"ETag"`
+	Body scriptItem
+}
+
+type ScriptPath struct {
+	AppPath
+	Name string `path:"name"`
+}
+
+// scriptBody is the JSON form of a PUT.
+type scriptBody struct {
+	Source   string      `json:"source"`
+	Language *string     `json:"language,omitempty" enum:"javascript,typescript"`
+	Kind     *string     `json:"kind,omitempty" enum:"endpoint,module"`
+	Access   *string     `json:"access,omitempty" enum:"public,key,private"`
+	Limits   *limitsItem `json:"limits,omitempty"`
+}
+
+type putScript struct {
+	ScriptPath
+	ContentType string `header:"Content-Type"`
+	IfMatch     string `header:"If-Match" doc:"the version that must be current, in quotes"`
+	RawBody     []byte
+}
+
+type deployedOutput struct {
+	Status int
+	ETag   string `header:"ETag"`
+	Body   struct {
+		Name     string `json:"name"`
+		Version  int    `json:"version"`
+		Endpoint string `json:"endpoint,omitempty"`
+		Warning  string `json:"warning,omitempty"`
+	}
+}
+
+type versionItem struct {
+	Version   int       `json:"version"`
+	Language  string    `json:"language"`
+	Imports   []string  `json:"imports"`
+	Handlers  []string  `json:"handlers"`
+	Size      int       `json:"size" doc:"bytes of source"`
+	CreatedBy string    `json:"created_by"`
+	CreatedAt time.Time `json:"created_at"`
+	Source    *string   `json:"source,omitempty"`
+}
+
+type versionOutput struct{ Body versionItem }
+
+type listScripts struct {
+	AppPath
+	PageQuery
+}
+
+type listVersions struct {
+	ScriptPath
+	PageQuery
+}
+
+type showVersion struct {
+	ScriptPath
+	Version int `path:"version"`
+}
+
+type rollback struct {
+	ScriptPath
+	Body struct {
+		Version int `json:"version" minimum:"1"`
+	}
+}
+
+type deleteScript struct {
+	ScriptPath
+	Force bool `query:"force"`
+}
+
+func (s *Server) scriptsAPI() {
+	const path = "/apps/{app}/scripts"
+	appOp(s, operation("list-scripts", http.MethodGet, path, "Scripts by name", "scripts"), auth.ReadScripts, s.listScripts)
+	appOp(s, operation("show-script", http.MethodGet, path+"/{name}", "A script with its current source", "scripts"), auth.ReadScripts, s.showScript)
+	put := rawBody[scriptBody](s, operation("put-script", http.MethodPut, path+"/{name}", "Deploy a script", "scripts"),
+		"text/javascript", "application/typescript")
+	appOp(s, put, auth.WriteScripts, s.putScript)
+	appOp(s, operation("delete-script", http.MethodDelete, path+"/{name}", "Delete a script with its routes and triggers", "scripts"), auth.DeleteScripts,
+		func(ctx context.Context, c *appCaller, in *deleteScript) (*none, error) {
+			return nil, s.cfg.Manager.DeleteScript(ctx, actor(c.Principal), c.app, in.Name, in.Force)
+		})
+	appOp(s, operation("list-versions", http.MethodGet, path+"/{name}/versions", "Versions, newest first", "scripts"), auth.ReadScripts, s.listVersions)
+	appOp(s, operation("show-version", http.MethodGet, path+"/{name}/versions/{version}", "A version with its source", "scripts"), auth.ReadScripts,
+		func(ctx context.Context, c *appCaller, in *showVersion) (*versionOutput, error) {
+			script, err := s.cfg.Manager.Script(ctx, c.app, in.Name)
+			if err != nil {
+				return nil, err
+			}
+			v, err := s.cfg.Manager.Version(ctx, c.app, script, in.Version)
+			if err != nil {
+				return nil, err
+			}
+			return &versionOutput{Body: versionItem{Version: int(v.Version), Language: v.Language, Imports: v.Imports, Handlers: v.Handlers,
+				Size: len(v.Source), CreatedBy: v.CreatedBy, CreatedAt: utc(v.CreatedAt), Source: &v.Source}}, nil
+		})
+	appOp(s, status(operation("rollback-script", http.MethodPost, path+"/{name}/rollback", "Make an older version current", "scripts"), http.StatusOK),
+		auth.WriteScripts, func(ctx context.Context, c *appCaller, in *rollback) (*deployedOutput, error) {
+			d, err := s.cfg.Manager.Rollback(ctx, actor(c.Principal), c.app, in.Name, in.Body.Version)
+			if err != nil {
+				return nil, err
+			}
+			return deployed(c, d, ""), nil
+		})
+	invoke := rawBody[invokeBody](s, status(operation("invoke-script", http.MethodPost, path+"/{name}/invoke", "Run a script once", "scripts"), http.StatusOK))
+	appOp(s, invoke, auth.TestScripts, s.invoke)
+}
+
+func endpointOf(c *appCaller, name, kind string) string {
+	if kind == cloud.KindModule {
+		return ""
+	}
+	return "/f/" + c.app.Slug + "/" + name
+}
+
+func etag(version int32) string { return `"` + strconv.Itoa(int(version)) + `"` }
+
+func (s *Server) showScript(ctx context.Context, c *appCaller, in *ScriptPath) (*scriptOutput, error) {
+	r, err := s.cfg.Manager.Script(ctx, c.app, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &scriptOutput{ETag: etag(r.Version), Body: scriptItem{Name: r.Name, Kind: r.Kind, Access: r.Access, Language: r.Language, Version: int(r.Version),
+		Limits: limitsItem{r.TimeoutMs, r.MemoryMib}, Handlers: r.Handlers, Imports: r.Imports, Endpoint: endpointOf(c, r.Name, r.Kind),
+		Warning: r.HandlersError, Source: &r.Source, CreatedAt: utc(r.CreatedAt), UpdatedAt: utc(r.UpdatedAt)}}, nil
+}
+
+func (s *Server) listScripts(ctx context.Context, c *appCaller, in *listScripts) (*page[scriptItem], error) {
+	list := listName(c, "scripts")
+	after, err := s.openCursor(list, in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.cfg.Manager.Scripts(ctx, c.app, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return paged(s, list, rows, in.Limit, func(r *db.ListScriptsRow) scriptItem {
+		return scriptItem{Name: r.Name, Kind: r.Kind, Access: r.Access, Language: r.Language, Version: int(r.Version),
+			Limits: limitsItem{r.TimeoutMs, r.MemoryMib}, Handlers: r.Handlers, Imports: r.Imports, Endpoint: endpointOf(c, r.Name, r.Kind),
+			Warning: r.HandlersError, CreatedAt: utc(r.CreatedAt), UpdatedAt: utc(r.UpdatedAt)}
+	}, func(r *db.ListScriptsRow) string { return r.Name }), nil
+}
+
+// putScript takes the JSON form, or the source alone as text/javascript or application/typescript.
+func (s *Server) putScript(ctx context.Context, c *appCaller, in *putScript) (*deployedOutput, error) {
+	change, err := scriptChange(in)
+	if err != nil {
+		return nil, err
+	}
+	if m := strings.TrimSpace(in.IfMatch); m != "" && m != "*" {
+		v, err := strconv.Atoi(strings.Trim(m, `"`))
+		if err != nil || v < 1 {
+			return nil, cloud.Errorf(cloud.CodePrecondition, "If-Match must be a version in quotes, such as \"3\"")
+		}
+		change.IfMatch = v
+	}
+	d, err := s.cfg.Manager.PutScript(ctx, actor(c.Principal), c.app, in.Name, *change)
+	if err != nil {
+		return nil, err
+	}
+	kind := cloud.KindEndpoint
+	if change.Kind != nil {
+		kind = *change.Kind
+	} else if script, err := s.cfg.Manager.Script(ctx, c.app, in.Name); err == nil {
+		kind = script.Kind
+	}
+	return deployed(c, d, kind), nil
+}
+
+func deployed(c *appCaller, d *manager.Deployed, kind string) *deployedOutput {
+	out := &deployedOutput{Status: http.StatusOK, ETag: etag(int32(d.Version))}
+	if d.Created {
+		out.Status = http.StatusCreated
+	}
+	out.Body.Name, out.Body.Version, out.Body.Warning = d.Name, d.Version, d.Warning
+	out.Body.Endpoint = endpointOf(c, d.Name, kind)
+	return out
+}
+
+func scriptChange(in *putScript) (*manager.ScriptChange, error) {
+	media, _, err := mime.ParseMediaType(in.ContentType)
+	if err != nil && in.ContentType != "" {
+		media = ""
+	}
+	js, ts := "javascript", "typescript"
+	switch media {
+	case "text/javascript", "application/javascript":
+		return &manager.ScriptChange{Source: string(in.RawBody), Language: &js}, nil
+	case "application/typescript", "text/typescript":
+		return &manager.ScriptChange{Source: string(in.RawBody), Language: &ts}, nil
+	case "application/json", "":
+	default:
+		return nil, cloud.Errorf(cloud.CodeInvalid, "send the source as text/javascript or application/typescript, or JSON with the field source")
+	}
+	var b scriptBody
+	if err := decodeBody(in.RawBody, &b); err != nil {
+		return nil, err
+	}
+	if b.Source == "" {
+		return nil, cloud.Errorf(cloud.CodeInvalid, "the field source is missing or empty")
+	}
+	ch := &manager.ScriptChange{Source: b.Source, Language: b.Language, Kind: b.Kind, Access: b.Access}
+	if b.Limits != nil {
+		ch.TimeoutMS, ch.MemoryMiB = b.Limits.TimeoutMS, b.Limits.MemoryMiB
+	}
+	return ch, nil
+}
+
+func (s *Server) listVersions(ctx context.Context, c *appCaller, in *listVersions) (*page[versionItem], error) {
+	script, err := s.cfg.Manager.Script(ctx, c.app, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	list := listName(c, "versions", in.Name)
+	cursor, err := s.openCursor(list, in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	before := int32(1<<31 - 1)
+	if cursor != "" {
+		n, err := strconv.ParseInt(cursor, 10, 32)
+		if err != nil {
+			return nil, errCursor
+		}
+		before = int32(n)
+	}
+	rows, err := s.cfg.Manager.Versions(ctx, c.app, script, before, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return paged(s, list, rows, in.Limit, func(r *db.ListVersionsRow) versionItem {
+		return versionItem{Version: int(r.Version), Language: r.Language, Imports: r.Imports, Handlers: r.Handlers, Size: int(r.Size),
+			CreatedBy: r.CreatedBy, CreatedAt: utc(r.CreatedAt)}
+	}, func(r *db.ListVersionsRow) string { return strconv.Itoa(int(r.Version)) }), nil
+}
+
+// invokeBody is a test run: of fetch with a request, or of an event handler.
+type invokeBody struct {
+	Request *struct {
+		Method  string            `json:"method,omitempty"`
+		URL     string            `json:"url,omitempty"`
+		Path    string            `json:"path,omitempty"`
+		Headers map[string]string `json:"headers,omitempty"`
+		Body    string            `json:"body,omitempty"`
+	} `json:"request,omitempty"`
+	// Handler names the event handler; without it the event decides: kv, scheduled or deadLetter.
+	Handler string          `json:"handler,omitempty" enum:"fetch,kv,scheduled,deadLetter"`
+	Event   json.RawMessage `json:"event,omitempty"`
+	DryRun  bool            `json:"dry_run,omitempty"`
+}
+
+type invokeScript struct {
+	ScriptPath
+	RawBody []byte
+}
+
+type responseItem struct {
+	Status  int         `json:"status"`
+	Headers [][2]string `json:"headers"`
+	Body    string      `json:"body"`
+}
+
+type errorItem struct {
+	Name    string `json:"name"`
+	Message string `json:"message"`
+	Stack   string `json:"stack"`
+}
+
+type logItem struct {
+	At      time.Time `json:"at"`
+	Level   string    `json:"level"`
+	Message string    `json:"message"`
+}
+
+type invokeOutput struct {
+	Body struct {
+		ExecutionID string            `json:"execution_id"`
+		Status      string            `json:"status"`
+		Response    *responseItem     `json:"response"`
+		Error       *errorItem        `json:"error"`
+		Logs        []logItem         `json:"logs"`
+		Events      []json.RawMessage `json:"events" doc:"writes of a dry run, with the triggers they would fire"`
+		DurationMS  float64           `json:"duration_ms"`
+	}
+}
+
+func (s *Server) invoke(ctx context.Context, c *appCaller, in *invokeScript) (*invokeOutput, error) {
+	var b invokeBody
+	if len(in.RawBody) > 0 {
+		if err := decodeBody(in.RawBody, &b); err != nil {
+			return nil, err
+		}
+	}
+	inv := &orchestrator.Invocation{Script: in.Name, DryRun: b.DryRun, Principal: c.Cloud()}
+	if err := invocation(c, &b, inv); err != nil {
+		return nil, err
+	}
+	r, err := s.cfg.Orchestrator.Invoke(ctx, c.id(), inv)
+	if err != nil {
+		return nil, err
+	}
+	out := &invokeOutput{}
+	o := &out.Body
+	o.ExecutionID, o.Status, o.Logs = r.Execution.String(), string(r.Status), showLogs(r.Logs)
+	o.DurationMS = float64(r.Duration.Microseconds()) / 1000
+	if r.Response != nil {
+		o.Response = &responseItem{Status: r.Response.Status, Headers: [][2]string{}, Body: string(r.Response.Body)}
+		for _, h := range r.Response.Headers {
+			o.Response.Headers = append(o.Response.Headers, [2]string{h.Name, h.Value})
+		}
+	}
+	if r.Status != cloud.Succeeded {
+		o.Error = &errorItem{r.Error.Name, r.Error.Message, r.Error.Stack}
+	}
+	o.Events = s.cfg.Orchestrator.EventsOf(c.id(), r.Writes)
+	return out, nil
+}
+
+func invocation(c *appCaller, b *invokeBody, inv *orchestrator.Invocation) error {
+	if b.Event == nil {
+		if b.Handler != "" && b.Handler != "fetch" {
+			return cloud.Errorf(cloud.CodeInvalid, "the handler %s needs an event", cloud.Shorten(b.Handler))
+		}
+		inv.Handler = "fetch"
+		inv.Request = &cloud.Request{Method: "GET", URL: "http://localhost/f/" + c.app.Slug + "/" + inv.Script}
+		if r := b.Request; r != nil {
+			if r.Method != "" {
+				inv.Request.Method = strings.ToUpper(r.Method)
+			}
+			if r.URL != "" {
+				inv.Request.URL = r.URL
+			}
+			inv.Request.URL += r.Path
+			inv.Request.Body = []byte(r.Body)
+			for k, v := range r.Headers {
+				inv.Request.Headers = append(inv.Request.Headers, cloud.Header{Name: k, Value: v})
+			}
+		}
+		return nil
+	}
+	if b.Request != nil {
+		return cloud.Errorf(cloud.CodeInvalid, "give a request or an event, not both")
+	}
+	event, err := kv.Normalize(string(b.Event))
+	if err != nil {
+		return err
+	}
+	inv.Event, inv.Handler = event, b.Handler
+	if inv.Handler == "" {
+		inv.Handler = handlerFor(b.Event)
+	}
+	return nil
+}
+
+// handlerFor guesses an event's handler by its members.
+func handlerFor(event json.RawMessage) string {
+	var probe map[string]json.RawMessage
+	_ = json.Unmarshal(event, &probe)
+	switch {
+	case probe["scheduledTime"] != nil || probe["cron"] != nil:
+		return "scheduled"
+	case probe["original"] != nil:
+		return "deadLetter"
+	default:
+		return "kv"
+	}
+}
+
+func showLogs(lines []cloud.LogLine) []logItem {
+	out := make([]logItem, len(lines))
+	for k, l := range lines {
+		out[k] = logItem{utc(l.At), l.Level, l.Message}
+	}
+	return out
+}

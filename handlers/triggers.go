@@ -1,0 +1,204 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/auth"
+	"picloud/internal/cloud"
+	"picloud/internal/manager"
+	"picloud/internal/services/kv"
+)
+
+type retryItem struct {
+	MaxAttempts int32   `json:"max_attempts"`
+	Backoff     string  `json:"backoff" enum:"constant,linear,exponential"`
+	BaseMS      int32   `json:"base_ms"`
+	MaxMS       int32   `json:"max_ms"`
+	Jitter      float64 `json:"jitter"`
+}
+
+type triggerItem struct {
+	ID           string    `json:"id"`
+	Kind         string    `json:"kind" enum:"kv,dead_letter"`
+	Script       string    `json:"script"`
+	Enabled      bool      `json:"enabled"`
+	RegisteredBy string    `json:"registered_by"`
+	Retry        retryItem `json:"retry"`
+	Collection   *string   `json:"collection,omitempty"`
+	Ops          *[]string `json:"ops,omitempty"`
+	Source       *string   `json:"source,omitempty"`
+	Trigger      *string   `json:"trigger,omitempty"`
+	FailedScript *string   `json:"failed_script,omitempty"`
+	CreatedAt    time.Time `json:"created_at"`
+}
+
+type triggerOutput struct{ Body triggerItem }
+
+type retryBody struct {
+	MaxAttempts *int32   `json:"max_attempts,omitempty"`
+	Backoff     *string  `json:"backoff,omitempty"`
+	BaseMS      *int32   `json:"base_ms,omitempty"`
+	MaxMS       *int32   `json:"max_ms,omitempty"`
+	Jitter      *float64 `json:"jitter,omitempty"`
+}
+
+type triggerBody struct {
+	Kind         *string    `json:"kind,omitempty" doc:"kv or dead_letter"`
+	Script       *string    `json:"script,omitempty"`
+	Enabled      *bool      `json:"enabled,omitempty"`
+	Collection   *string    `json:"collection,omitempty" doc:"kv: a name, a prefix and :*, or *"`
+	Ops          *[]string  `json:"ops,omitempty" doc:"kv: insert, update, delete; empty is all"`
+	Source       *string    `json:"source,omitempty" doc:"dead_letter: source of the failed event"`
+	Trigger      *string    `json:"trigger,omitempty" doc:"dead_letter: trigger that failed"`
+	FailedScript *string    `json:"failed_script,omitempty" doc:"dead_letter: script that failed"`
+	Retry        *retryBody `json:"retry,omitempty"`
+}
+
+func (b *triggerBody) change() manager.TriggerChange {
+	c := manager.TriggerChange{Kind: b.Kind, Script: b.Script, Enabled: b.Enabled, Collection: b.Collection, Ops: b.Ops, Source: b.Source,
+		Trigger: b.Trigger, FailedScript: b.FailedScript}
+	if r := b.Retry; r != nil {
+		c.Retry = &manager.RetryChange{MaxAttempts: r.MaxAttempts, Backoff: r.Backoff, BaseMS: r.BaseMS, MaxMS: r.MaxMS, Jitter: r.Jitter}
+	}
+	return c
+}
+
+func showTrigger(t *manager.Trigger) triggerItem {
+	it := triggerItem{ID: cloud.ID(t.ID).String(), Kind: t.Kind, Script: t.Script, Enabled: t.Enabled, RegisteredBy: t.RegisteredName,
+		Retry: retryItem{t.MaxAttempts, t.Backoff, t.BaseMs, t.MaxMs, t.Jitter}, CreatedAt: utc(t.CreatedAt)}
+	if t.Kind == cloud.SourceKV {
+		it.Collection, it.Ops = &t.Collection, &t.Ops
+	} else {
+		it.Source, it.Trigger, it.FailedScript = t.SourceFilter, idPtr(t.TriggerFilter), nonEmpty(t.FailedScript)
+	}
+	return it
+}
+
+type createTrigger struct {
+	AppPath
+	Body triggerBody
+}
+
+type TriggerPath struct {
+	AppPath
+	ID string `path:"id"`
+}
+
+type patchTrigger struct {
+	TriggerPath
+	Body triggerBody
+}
+
+type deleteTrigger struct {
+	TriggerPath
+	Force bool `query:"force"`
+}
+
+type fireBody struct {
+	Event json.RawMessage `json:"event"`
+}
+
+type fireTrigger struct {
+	TriggerPath
+	RawBody []byte
+}
+
+type fireOutput struct {
+	Body struct {
+		ID          string `json:"id" doc:"of the outbox row"`
+		ExecutionID string `json:"execution_id" doc:"of its first attempt"`
+	}
+}
+
+func (s *Server) triggersAPI() {
+	const path = "/apps/{app}/triggers"
+	appOp(s, operation("list-triggers", http.MethodGet, path, "Triggers", "triggers"), auth.ReadTriggers, s.listTriggers)
+	appOp(s, operation("create-trigger", http.MethodPost, path, "Bind a script to events", "triggers"), auth.WriteTriggers,
+		func(ctx context.Context, c *appCaller, in *createTrigger) (*triggerOutput, error) {
+			t, err := s.cfg.Manager.CreateTrigger(ctx, actor(c.Principal), c.app, in.Body.change())
+			if err != nil {
+				return nil, err
+			}
+			return &triggerOutput{showTrigger(t)}, nil
+		})
+	appOp(s, operation("show-trigger", http.MethodGet, path+"/{id}", "A trigger", "triggers"), auth.ReadTriggers,
+		func(ctx context.Context, c *appCaller, in *TriggerPath) (*triggerOutput, error) {
+			id, err := idParam(in.ID, "trigger")
+			if err != nil {
+				return nil, err
+			}
+			t, err := s.cfg.Manager.Trigger(ctx, c.app, id)
+			if err != nil {
+				return nil, err
+			}
+			return &triggerOutput{showTrigger(t)}, nil
+		})
+	appOp(s, operation("update-trigger", http.MethodPatch, path+"/{id}", "Change a trigger", "triggers"), auth.WriteTriggers,
+		func(ctx context.Context, c *appCaller, in *patchTrigger) (*triggerOutput, error) {
+			id, err := idParam(in.ID, "trigger")
+			if err != nil {
+				return nil, err
+			}
+			t, err := s.cfg.Manager.UpdateTrigger(ctx, actor(c.Principal), c.app, id, in.Body.change())
+			if err != nil {
+				return nil, err
+			}
+			return &triggerOutput{showTrigger(t)}, nil
+		})
+	appOp(s, operation("delete-trigger", http.MethodDelete, path+"/{id}", "Delete a trigger", "triggers"), auth.WriteTriggers,
+		func(ctx context.Context, c *appCaller, in *deleteTrigger) (*none, error) {
+			id, err := idParam(in.ID, "trigger")
+			if err != nil {
+				return nil, err
+			}
+			return nil, s.cfg.Manager.DeleteTrigger(ctx, actor(c.Principal), c.app, id, in.Force)
+		})
+	fire := rawBody[fireBody](s, status(operation("fire-trigger", http.MethodPost, path+"/{id}/fire", "Fire a test event", "triggers"), http.StatusAccepted))
+	appOp(s, fire, auth.FireTriggers, s.fireTrigger)
+}
+
+func (s *Server) listTriggers(ctx context.Context, c *appCaller, in *listScripts) (*page[triggerItem], error) {
+	list := listName(c, "triggers")
+	after, err := s.openIDCursor(list, in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.cfg.Manager.Triggers(ctx, c.app, after, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	return paged(s, list, rows, in.Limit, func(r *db.ListTriggersRow) triggerItem { return showTrigger((*manager.Trigger)(r)) },
+		func(r *db.ListTriggersRow) string { return cloud.ID(r.ID).String() }), nil
+}
+
+func (s *Server) fireTrigger(ctx context.Context, c *appCaller, in *fireTrigger) (*fireOutput, error) {
+	id, err := idParam(in.ID, "trigger")
+	if err != nil {
+		return nil, err
+	}
+	var b fireBody
+	if err := decodeBody(in.RawBody, &b); err != nil {
+		return nil, err
+	}
+	if b.Event == nil {
+		return nil, cloud.Errorf(cloud.CodeInvalid, "the field event is missing")
+	}
+	event, err := kv.Normalize(string(b.Event))
+	if err != nil {
+		return nil, err
+	}
+	row, execution, err := s.cfg.Orchestrator.Fire(ctx, c.id(), id, event, c.Cloud())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cfg.Manager.Record(ctx, actor(c.Principal), c.app, "trigger.fire", id.String(), nil); err != nil {
+		return nil, err
+	}
+	out := &fireOutput{}
+	out.Body.ID, out.Body.ExecutionID = row.String(), execution.String()
+	return out, nil
+}

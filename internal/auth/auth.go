@@ -1,0 +1,125 @@
+// Package auth knows who calls and what they may do: principals, roles, capabilities, sessions and API keys. It does not
+// know HTTP; handlers give it tokens, manager and handlers ask it for permission.
+package auth
+
+import (
+	"slices"
+
+	"picloud/internal/cloud"
+)
+
+// Instance roles.
+const (
+	RoleOwner  = "owner"
+	RoleAdmin  = "admin"
+	RoleMember = "member"
+)
+
+// App roles, weakest first.
+const (
+	AppViewer = "viewer"
+	AppEditor = "editor"
+	AppAdmin  = "admin"
+)
+
+// Principal is an authenticated caller.
+type Principal struct {
+	UserID   int64
+	Username string
+	// Role is the instance role.
+	Role string
+	// Session is the session's id, zero for keys.
+	Session cloud.ID
+	// Key is set for API keys: Scopes limit what the user's role allows, KeyApp, if not 0, to one app.
+	Key    bool
+	Scopes []string
+	KeyApp cloud.AppID
+}
+
+// IsAdmin reports an instance admin, who is admin in every app.
+func (p *Principal) IsAdmin() bool { return p.Role == RoleOwner || p.Role == RoleAdmin }
+
+// Cloud is the principal as runs and records see it.
+func (p *Principal) Cloud() cloud.Principal {
+	if p == nil {
+		return cloud.Principal{}
+	}
+	kind := cloud.PrincipalUser
+	if p.Key {
+		kind = cloud.PrincipalKey
+	}
+	return cloud.Principal{Username: p.Username, Kind: kind}
+}
+
+// HasScope reports whether the principal's key carries one of the scopes; without a key every scope is there.
+func (p *Principal) HasScope(scopes ...string) bool {
+	if !p.Key {
+		return true
+	}
+	for _, s := range scopes {
+		if slices.Contains(p.Scopes, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// Scopes lists what a key can be given.
+var Scopes = []string{ //nolint:gochecknoglobals // a constant list
+	"apps:admin", "scripts:read", "scripts:write", "scripts:run", "routes:write", "triggers:write", "kv:read", "kv:write",
+	"executions:read", "deadletters:read", "deadletters:write", "secrets:write", "users:admin", "audit:read", "instance:admin",
+}
+
+// Capability is one thing that can be done in an app: the least app role that may do it, and the scopes of which a key
+// needs one.
+type Capability struct {
+	Role   string
+	Scopes []string
+}
+
+// Capabilities in an app.
+var ( //nolint:gochecknoglobals // the table of capabilities, never written
+	ReadApp         = Capability{AppViewer, []string{"scripts:read", "apps:admin", "scripts:write", "executions:read", "kv:read", "deadletters:read"}}
+	ReadScripts     = Capability{AppViewer, []string{"scripts:read", "scripts:write"}}
+	WriteScripts    = Capability{AppEditor, []string{"scripts:write"}}
+	TestScripts     = Capability{AppEditor, []string{"scripts:run"}}
+	RunScripts      = Capability{AppViewer, []string{"scripts:run"}}
+	DeleteScripts   = Capability{AppAdmin, []string{"scripts:write"}}
+	ReadRoutes      = Capability{AppViewer, []string{"scripts:read", "routes:write"}}
+	WriteRoutes     = Capability{AppEditor, []string{"routes:write"}}
+	ReadTriggers    = Capability{AppViewer, []string{"scripts:read", "triggers:write"}}
+	WriteTriggers   = Capability{AppAdmin, []string{"triggers:write"}}
+	FireTriggers    = Capability{AppEditor, []string{"triggers:write", "scripts:run"}}
+	ReadKV          = Capability{AppViewer, []string{"kv:read"}}
+	WriteKV         = Capability{AppEditor, []string{"kv:write"}}
+	ReadExecutions  = Capability{AppViewer, []string{"executions:read"}}
+	OperateQueue    = Capability{AppEditor, []string{"deadletters:write"}}
+	ReadDeadLetters = Capability{AppViewer, []string{"deadletters:read", "deadletters:write"}}
+	WriteDeadLetter = Capability{AppEditor, []string{"deadletters:write"}}
+	AdminApp        = Capability{AppAdmin, []string{"apps:admin"}}
+	ReadMembers     = Capability{AppViewer, []string{"apps:admin"}}
+	ReadAudit       = Capability{AppAdmin, []string{"audit:read"}}
+)
+
+// rank orders app roles; an unknown role is below all.
+func rank(role string) int { return slices.Index([]string{AppViewer, AppEditor, AppAdmin}, role) }
+
+// AtLeast reports whether an app role is at least another.
+func AtLeast(role, least string) bool { return rank(role) >= rank(least) && rank(role) >= 0 }
+
+// May decides on a capability, given the principal's role in the app ("" for none).
+func (p *Principal) May(c Capability, appRole string, app cloud.AppID) error {
+	if p.KeyApp != 0 && p.KeyApp != app || !AtLeast(appRole, AppViewer) {
+		return ErrNoApp
+	}
+	if !p.HasScope(c.Scopes...) {
+		return cloud.Errorf(cloud.CodeForbidden, "this API key lacks the scope %s", c.Scopes[0])
+	}
+	if !AtLeast(appRole, c.Role) {
+		return cloud.Errorf(cloud.CodeForbidden, "this needs the role %s in the app; yours is %s", c.Role, appRole)
+	}
+	return nil
+}
+
+// ErrNoApp is the answer for an app that does not exist or that is none of the caller's business: the two look the same.
+var ErrNoApp = cloud.Errorf(cloud.CodeNotFound, "no such app") //nolint:gochecknoglobals // sentinel

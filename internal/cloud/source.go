@@ -1,0 +1,24 @@
+package cloud
+
+// Source is a script to compile, with the app's module scripts that it may import, by name.
+type Source struct {
+	Name     string            `json:"name"`
+	Language string            `json:"language"` // javascript or typescript
+	Source   string            `json:"source"`
+	Modules  map[string]Module `json:"modules"`
+}
+
+// Module is a module script's source.
+type Module struct {
+	Language string `json:"language"`
+	Source   string `json:"source"`
+}
+
+// Bundle is a compiled script.
+type Bundle struct {
+	Code     string
+	Imports  []string
+	Handlers []string
+	// HandlersError says why the handlers are unknown: the module's evaluation failed.
+	HandlersError string
+}

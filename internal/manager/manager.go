@@ -1,0 +1,189 @@
+// Package manager is the control plane: the only writer of definitions - apps, scripts, routes, triggers, users, members,
+// keys, sessions - and of the audit trail. Every change is one transaction with its audit row, the new revision of the app
+// and the notification by which other processes hear of it. It runs nothing: compiling is lent to it, and the data plane
+// reads what it wrote.
+package manager
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/cloud"
+)
+
+// Compiler bundles a script in a sandbox.
+type Compiler interface {
+	Compile(ctx context.Context, app cloud.AppID, build cloud.ID, src *cloud.Source) (*cloud.Bundle, error)
+}
+
+// Config is what a Manager needs.
+type Config struct {
+	DB       *db.DB
+	Compiler Compiler
+	IDs      *cloud.IDSource
+	// Changed is called after the definitions of an app changed, before the caller hears of it, so that this process
+	// answers by the new ones at once. App 0: the list of apps itself.
+	Changed func(ctx context.Context, app cloud.AppID)
+	// PeopleChanged is called after users, members, sessions or keys changed.
+	PeopleChanged func()
+	// MaxTimeout and MaxMemoryMiB are the platform's ceilings for a script's limits.
+	MaxTimeout   time.Duration
+	MaxMemoryMiB int
+	// SessionLifetime is how long a session lasts at most.
+	SessionLifetime time.Duration
+}
+
+// Manager changes definitions. It is safe for concurrent use.
+type Manager struct {
+	cfg     Config
+	deploys chan struct{}
+}
+
+// maxDeploys bounds deploys under way: each holds a connection while a child compiles.
+const maxDeploys = 2
+
+// New returns a Manager.
+func New(cfg Config) *Manager { return &Manager{cfg: cfg, deploys: make(chan struct{}, maxDeploys)} }
+
+// Actor is who changes something, for the audit trail.
+type Actor struct {
+	UserID   int64
+	Username string
+	// Admin marks an instance admin.
+	Admin bool
+	// Owner marks an owner.
+	Owner bool
+}
+
+// everything is a limit that does not limit, for lists that are bounded otherwise.
+const everything = 1 << 30
+
+// App is an app as the API shows it.
+type App = db.App
+
+// change is one entry of the audit trail.
+type change struct {
+	actor  Actor
+	app    *App
+	action string
+	target string
+	detail any
+}
+
+// apply runs f with its audit row, the app's new revision and the notification in one transaction, then refreshes.
+func (m *Manager) apply(ctx context.Context, c change, f func(q *db.Queries) error) error {
+	err := m.cfg.DB.Tx(ctx, func(q *db.Queries) error {
+		if err := f(q); err != nil {
+			return err
+		}
+		if err := m.audit(ctx, q, c); err != nil {
+			return err
+		}
+		if c.app == nil {
+			return nil
+		}
+		if err := q.BumpApp(ctx, c.app.ID); err != nil {
+			return fmt.Errorf("raise revision: %w", err)
+		}
+		return q.NotifyDefinitions(ctx, strconv.FormatInt(c.app.ID, 10))
+	})
+	if err != nil {
+		return explain(err)
+	}
+	if c.app != nil {
+		m.cfg.Changed(ctx, cloud.AppID(c.app.ID))
+	}
+	return nil
+}
+
+// applyPeople is apply for changes of people: every process forgets what it knows of them.
+func (m *Manager) applyPeople(ctx context.Context, c change, f func(q *db.Queries) error) error {
+	err := m.cfg.DB.Tx(ctx, func(q *db.Queries) error {
+		if err := f(q); err != nil {
+			return err
+		}
+		if err := m.audit(ctx, q, c); err != nil {
+			return err
+		}
+		if c.app != nil {
+			if err := q.BumpApp(ctx, c.app.ID); err != nil {
+				return fmt.Errorf("raise revision: %w", err)
+			}
+			if err := q.NotifyDefinitions(ctx, strconv.FormatInt(c.app.ID, 10)); err != nil {
+				return fmt.Errorf("notify: %w", err)
+			}
+		}
+		return q.NotifyPrincipals(ctx)
+	})
+	if err != nil {
+		return explain(err)
+	}
+	m.cfg.PeopleChanged()
+	if c.app != nil {
+		m.cfg.Changed(ctx, cloud.AppID(c.app.ID))
+	}
+	return nil
+}
+
+func (m *Manager) audit(ctx context.Context, q *db.Queries, c change) error {
+	detail := []byte("{}")
+	if c.detail != nil {
+		var err error
+		if detail, err = json.Marshal(c.detail); err != nil {
+			return fmt.Errorf("encode audit detail: %w", err)
+		}
+	}
+	arg := db.InsertAuditParams{ID: m.cfg.IDs.New(), Actor: c.actor.Username, Action: c.action, Target: c.target, Detail: string(detail)}
+	if c.app != nil {
+		arg.AppID, arg.App = &c.app.ID, &c.app.Slug
+	}
+	if err := q.InsertAudit(ctx, arg); err != nil {
+		return fmt.Errorf("write audit: %w", err)
+	}
+	return nil
+}
+
+// Record writes an audit row for an operator's action that changes no definition.
+func (m *Manager) Record(ctx context.Context, actor Actor, app *App, action, target string, detail any) error {
+	return explain(m.cfg.DB.Tx(ctx, func(q *db.Queries) error {
+		return m.audit(ctx, q, change{actor: actor, app: app, action: action, target: target, detail: detail})
+	}))
+}
+
+// explain gives database errors that a caller can do something about their code; safe errors pass.
+func explain(err error) error {
+	var ce *cloud.Error
+	switch {
+	case err == nil || errors.As(err, &ce):
+		return err
+	case errors.Is(err, db.ErrDuplicate):
+		return cloud.Errorf(cloud.CodeConflict, "the name is taken").Because(err)
+	case errors.Is(err, db.ErrNotFound):
+		return cloud.Errorf(cloud.CodeNotFound, "no such thing").Because(err)
+	case errors.Is(err, db.ErrReference):
+		return cloud.Errorf(cloud.CodeConflict, "something it refers to was changed meanwhile; try again").Because(err)
+	case errors.Is(err, db.ErrUnavailable):
+		return cloud.Errorf(cloud.CodeUnavailable, "the database does not answer; try again").Because(err)
+	default:
+		return err
+	}
+}
+
+func invalid(format string, args ...any) error {
+	return cloud.Errorf(cloud.CodeInvalid, format, args...)
+}
+
+func notFound(what string) error { return cloud.Errorf(cloud.CodeNotFound, "no such %s", what) }
+
+// found maps a missing row to a 404 that says what is missing.
+func found(err error, what string) error {
+	if errors.Is(db.Translate(err), db.ErrNotFound) {
+		return notFound(what)
+	}
+	return explain(db.Translate(err))
+}

@@ -1,0 +1,300 @@
+package manager
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/cloud"
+)
+
+// MaxTriggers is the most enabled triggers of an app.
+const MaxTriggers = 1000
+
+// TriggerChange is what a trigger can be given; nil keeps, or takes the default.
+type TriggerChange struct {
+	Kind       *string
+	Script     *string
+	Enabled    *bool
+	Collection *string
+	Ops        *[]string
+	// Filters of dead_letter triggers.
+	Source       *string
+	Trigger      *string
+	FailedScript *string
+	Retry        *RetryChange
+}
+
+// RetryChange is a retry policy in which missing fields take the default.
+type RetryChange struct {
+	MaxAttempts *int32
+	Backoff     *string
+	BaseMS      *int32
+	MaxMS       *int32
+	Jitter      *float64
+}
+
+// Trigger is a trigger with the names of its scripts.
+type Trigger = db.TriggerByIDRow
+
+var collectionPattern = regexp.MustCompile(`^(\*|[A-Za-z0-9:_-]{1,128}|[A-Za-z0-9:_-]{0,127}:\*)$`)
+
+// CreateTrigger binds a script to events. The actor becomes the registrant, whom its runs act as.
+func (m *Manager) CreateTrigger(ctx context.Context, actor Actor, app *App, c TriggerChange) (*Trigger, error) {
+	if c.Kind == nil || c.Script == nil {
+		return nil, invalid("a trigger needs kind and script")
+	}
+	d := cloud.DefaultRetry()
+	t := &Trigger{AppID: app.ID, ID: m.cfg.IDs.New(), Kind: *c.Kind, Enabled: true, Ops: []string{}, MaxAttempts: int32(d.MaxAttempts), Backoff: d.Backoff,
+		BaseMs: int32(d.Base.Milliseconds()), MaxMs: int32(d.Max.Milliseconds()), Jitter: d.Jitter,
+		RegisteredBy: &actor.UserID, RegisteredName: actor.Username, CreatedAt: time.Now()}
+	audit := change{actor: actor, app: app, action: "trigger.create", target: cloud.ID(t.ID).String(), detail: c}
+	err := m.apply(ctx, audit, func(q *db.Queries) error {
+		if err := m.setTrigger(ctx, q, app, t, c); err != nil {
+			return err
+		}
+		if err := m.countTriggers(ctx, q, app, t); err != nil {
+			return err
+		}
+		return q.InsertTrigger(ctx, db.InsertTriggerParams{AppID: t.AppID, ID: t.ID, Kind: t.Kind, ScriptID: t.ScriptID, Enabled: t.Enabled,
+			Collection: t.Collection, Ops: t.Ops, SourceFilter: t.SourceFilter, TriggerFilter: t.TriggerFilter, ScriptFilter: t.ScriptFilter,
+			MaxAttempts: t.MaxAttempts, Backoff: t.Backoff, BaseMs: t.BaseMs, MaxMs: t.MaxMs, Jitter: t.Jitter,
+			RegisteredBy: t.RegisteredBy, RegisteredName: t.RegisteredName})
+	})
+	return t, err
+}
+
+// UpdateTrigger changes a trigger; its kind and registrant stay.
+func (m *Manager) UpdateTrigger(ctx context.Context, actor Actor, app *App, id cloud.ID, c TriggerChange) (*Trigger, error) {
+	var t Trigger
+	audit := change{actor: actor, app: app, action: "trigger.update", target: id.String(), detail: c}
+	err := m.apply(ctx, audit, func(q *db.Queries) error {
+		var err error
+		if t, err = q.TriggerByID(ctx, app.ID, id); err != nil {
+			return found(err, "trigger")
+		}
+		if c.Kind != nil && *c.Kind != t.Kind {
+			return invalid("the kind of a trigger cannot change: delete it and make another")
+		}
+		wasEnabled := t.Enabled
+		if err := m.setTrigger(ctx, q, app, &t, c); err != nil {
+			return err
+		}
+		if !wasEnabled {
+			if err := m.countTriggers(ctx, q, app, &t); err != nil {
+				return err
+			}
+		}
+		if err := moveRows(ctx, q, &t, wasEnabled); err != nil {
+			return err
+		}
+		return q.UpdateTrigger(ctx, db.UpdateTriggerParams{AppID: t.AppID, ID: t.ID, ScriptID: t.ScriptID, Enabled: t.Enabled,
+			Collection: t.Collection, Ops: t.Ops, SourceFilter: t.SourceFilter, TriggerFilter: t.TriggerFilter, ScriptFilter: t.ScriptFilter,
+			MaxAttempts: t.MaxAttempts, Backoff: t.Backoff, BaseMs: t.BaseMs, MaxMs: t.MaxMs, Jitter: t.Jitter})
+	})
+	return &t, err
+}
+
+// moveRows parks what waits for a trigger that is disabled, and wakes it when the trigger is enabled again.
+func moveRows(ctx context.Context, q *db.Queries, t *Trigger, wasEnabled bool) error {
+	switch {
+	case wasEnabled && !t.Enabled:
+		return q.ParkRows(ctx, t.AppID, &t.ID)
+	case !wasEnabled && t.Enabled:
+		return q.UnparkRows(ctx, t.AppID, &t.ID)
+	default:
+		return nil
+	}
+}
+
+func (m *Manager) countTriggers(ctx context.Context, q *db.Queries, app *App, t *Trigger) error {
+	if !t.Enabled {
+		return nil
+	}
+	if err := q.LockApp(ctx, int32(app.ID)); err != nil {
+		return err
+	}
+	n, err := q.CountEnabledTriggers(ctx, app.ID)
+	if err == nil && n >= MaxTriggers {
+		return invalid("an app can have %d enabled triggers", MaxTriggers)
+	}
+	return err
+}
+
+func (m *Manager) setTrigger(ctx context.Context, q *db.Queries, app *App, t *Trigger, c TriggerChange) error {
+	if c.Script != nil {
+		s, err := m.endpoint(ctx, q, app, *c.Script)
+		if err != nil {
+			return err
+		}
+		t.ScriptID, t.Script = s.ID, s.Name
+		if err := exports(s, t.Kind); err != nil {
+			return err
+		}
+	}
+	t.Enabled = or(c.Enabled, t.Enabled)
+	var err error
+	switch t.Kind {
+	case cloud.SourceKV:
+		err = setKV(t, c)
+	case cloud.SourceDeadLetter:
+		err = m.setDeadLetter(ctx, q, app, t, c)
+	default:
+		err = invalid("kind must be kv or dead_letter")
+	}
+	if err != nil {
+		return err
+	}
+	if c.Retry != nil {
+		return setRetry(t, c.Retry)
+	}
+	return nil
+}
+
+// handlerOf names the handler that a kind of trigger calls.
+func handlerOf(kind string) string {
+	if kind == cloud.SourceDeadLetter {
+		return "deadLetter"
+	}
+	return kind
+}
+
+func exports(s *Script, kind string) error {
+	handler := handlerOf(kind)
+	if slices.Contains(s.Handlers, handler) {
+		return nil
+	}
+	if s.HandlersError != "" {
+		return invalid("what the script %q exports is not known: %s", s.Name, s.HandlersError)
+	}
+	return invalid("the script %q exports no handler %s: add \"async %s(event, env, ctx) { ... }\" to its default export", s.Name, handler, handler)
+}
+
+func setKV(t *Trigger, c TriggerChange) error {
+	if c.Source != nil || c.Trigger != nil || c.FailedScript != nil {
+		return invalid("source, trigger and failed_script belong to dead_letter triggers")
+	}
+	t.Collection = or(c.Collection, t.Collection)
+	if !collectionPattern.MatchString(t.Collection) {
+		return invalid("collection must be a collection's name, a prefix and :*, or *")
+	}
+	if c.Ops != nil {
+		t.Ops = notNil(*c.Ops)
+	}
+	for _, op := range t.Ops {
+		if !slices.Contains([]string{"insert", "update", "delete"}, op) {
+			return invalid("ops may have insert, update and delete")
+		}
+	}
+	slices.Sort(t.Ops)
+	t.Ops = slices.Compact(t.Ops)
+	return nil
+}
+
+func (m *Manager) setDeadLetter(ctx context.Context, q *db.Queries, app *App, t *Trigger, c TriggerChange) error {
+	if c.Collection != nil || c.Ops != nil {
+		return invalid("collection and ops belong to kv triggers")
+	}
+	if c.Source != nil {
+		t.SourceFilter = nil
+		if *c.Source != "" {
+			if err := checkText("source", *c.Source, 64); err != nil {
+				return err
+			}
+			t.SourceFilter = c.Source
+		}
+	}
+	if c.Trigger != nil {
+		t.TriggerFilter = nil
+		if *c.Trigger != "" {
+			id, ok := cloud.ParseID(*c.Trigger)
+			if !ok {
+				return invalid("trigger must be the id of a trigger of this app")
+			}
+			if _, err := q.TriggerByID(ctx, app.ID, id); err != nil {
+				if err = found(err, "trigger"); cloud.CodeOf(err) == cloud.CodeNotFound {
+					return invalid("this app has no trigger %s", id)
+				}
+				return err
+			}
+			t.TriggerFilter = (*db.UUID)(&id)
+		}
+	}
+	if c.FailedScript != nil {
+		t.ScriptFilter, t.FailedScript = nil, ""
+		if *c.FailedScript != "" {
+			s, err := m.endpoint(ctx, q, app, *c.FailedScript)
+			if err != nil {
+				return err
+			}
+			t.ScriptFilter, t.FailedScript = &s.ID, s.Name
+		}
+	}
+	return nil
+}
+
+// maxDelay bounds the delay of a retry policy.
+const maxDelay = 24 * time.Hour
+
+func setRetry(t *Trigger, r *RetryChange) error {
+	t.MaxAttempts, t.Backoff, t.BaseMs = or(r.MaxAttempts, t.MaxAttempts), or(r.Backoff, t.Backoff), or(r.BaseMS, t.BaseMs)
+	t.MaxMs, t.Jitter = or(r.MaxMS, t.MaxMs), or(r.Jitter, t.Jitter)
+	backoffs := []string{"constant", "linear", "exponential"}
+	limit := int32(maxDelay.Milliseconds())
+	switch {
+	case t.MaxAttempts < 1 || t.MaxAttempts > 100:
+		return invalid("retry.max_attempts must be from 1 to 100")
+	case !slices.Contains(backoffs, t.Backoff):
+		return invalid("retry.backoff must be one of %s", strings.Join(backoffs, ", "))
+	case t.BaseMs < 0 || t.BaseMs > limit:
+		return invalid("retry.base_ms must be from 0 to %d", limit)
+	case t.MaxMs < t.BaseMs || t.MaxMs > limit:
+		return invalid("retry.max_ms must be from base_ms to %d", limit)
+	case t.Jitter < 0 || t.Jitter > 1:
+		return invalid("retry.jitter must be from 0 to 1")
+	}
+	return nil
+}
+
+// DeleteTrigger removes a trigger. Waiting rows make it a 409, unless forced: then they become dead letters.
+func (m *Manager) DeleteTrigger(ctx context.Context, actor Actor, app *App, id cloud.ID, force bool) error {
+	return m.apply(ctx, change{actor: actor, app: app, action: "trigger.delete", target: id.String()}, func(q *db.Queries) error {
+		if err := q.LockApp(ctx, int32(app.ID)); err != nil {
+			return err
+		}
+		t, err := q.TriggerByID(ctx, app.ID, id)
+		if err != nil {
+			return found(err, "trigger")
+		}
+		waiting, err := q.WaitingOfTrigger(ctx, app.ID, (*db.UUID)(&id))
+		if err != nil {
+			return err
+		}
+		ids := make([]db.UUID, len(waiting))
+		for k, w := range waiting {
+			ids[k] = w.ID
+		}
+		if err := m.bury(ctx, q, app, ids, t.Script, "trigger deleted", force); err != nil {
+			return err
+		}
+		return q.DeleteTrigger(ctx, app.ID, id)
+	})
+}
+
+// Triggers lists an app's triggers.
+func (m *Manager) Triggers(ctx context.Context, app *App, after cloud.ID, limit int) ([]db.ListTriggersRow, error) {
+	list, err := m.cfg.DB.Read().ListTriggers(ctx, app.ID, after, int32(limit))
+	return list, explain(db.Translate(err))
+}
+
+// Trigger finds a trigger.
+func (m *Manager) Trigger(ctx context.Context, app *App, id cloud.ID) (*Trigger, error) {
+	t, err := m.cfg.DB.Read().TriggerByID(ctx, app.ID, id)
+	if err != nil {
+		return nil, found(err, "trigger")
+	}
+	return &t, nil
+}

@@ -1,0 +1,293 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/cloud"
+)
+
+// DeadLetter is a dead letter as it is stored.
+type DeadLetter = db.DeadLetter
+
+// LetterFilter selects dead letters. Zero fields select everything; State is unresolved (default), resolved or all.
+type LetterFilter struct {
+	State   string
+	Script  string
+	Source  string
+	Trigger cloud.ID
+}
+
+// DeadLetters lists dead letters, newest first, older than the id before.
+func (o *Orchestrator) DeadLetters(ctx context.Context, app cloud.AppID, f LetterFilter, before cloud.ID, limit int) ([]DeadLetter, error) {
+	if f.State == "" {
+		f.State = "unresolved"
+	}
+	list, err := o.cfg.DB.Read().ListDeadLetters(ctx, db.ListDeadLettersParams{AppID: int64(app), Before: before, State: f.State,
+		Script: f.Script, Source: f.Source, TriggerID: f.Trigger, Max: int32(limit)})
+	return list, explain("list dead letters", err)
+}
+
+// CountDeadLetters counts the unresolved ones.
+func (o *Orchestrator) CountDeadLetters(ctx context.Context, app cloud.AppID) (int64, error) {
+	n, err := o.cfg.DB.Read().CountUnresolved(ctx, int64(app))
+	return n, explain("count dead letters", err)
+}
+
+// DeadLetter finds one.
+func (o *Orchestrator) DeadLetter(ctx context.Context, app cloud.AppID, id cloud.ID) (*DeadLetter, error) {
+	d, err := o.cfg.DB.Read().DeadLetterByID(ctx, int64(app), id)
+	if isNotFound(err) {
+		return nil, cloud.Errorf(cloud.CodeNotFound, "no such dead letter")
+	}
+	return &d, explain("read dead letter", err)
+}
+
+// explain gives a database error a code; nil stays nil.
+func explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return errDatabaseAway.Because(fmt.Errorf("%s: %w", doing, db.Translate(err)))
+}
+
+// isUnresolved: handler_failed still counts.
+func isUnresolved(d *DeadLetter) bool {
+	return d.Resolution == nil || *d.Resolution == resolvedHandlerFailed
+}
+
+// Replay puts a dead letter back into the outbox as a fresh row, with its payload or an edited one (JSON text), and marks it
+// replayed, in one transaction. It returns the new row's id.
+func (o *Orchestrator) Replay(ctx context.Context, app cloud.AppID, id cloud.ID, payload, operator string) (cloud.ID, error) {
+	d, err := o.DeadLetter(ctx, app, id)
+	if err != nil {
+		return cloud.ID{}, err
+	}
+	if payload != "" {
+		d.Payload = payload
+	}
+	x, err := o.replay(d, operator)
+	if err != nil {
+		return cloud.ID{}, err
+	}
+	if err := replayResult(x); err != nil {
+		return cloud.ID{}, err
+	}
+	return x.enqueue[0].id, nil
+}
+
+// replay submits the commit of a replay. Of two at once the second finds the letter resolved.
+func (o *Orchestrator) replay(d *DeadLetter, operator string) (*commit, error) {
+	if !isUnresolved(d) {
+		return nil, cloud.Errorf(cloud.CodeConflict, "the dead letter is resolved already: %s", *d.Resolution)
+	}
+	app := o.definitions.app(cloud.AppID(d.AppID))
+	if app == nil || app.script(d.ScriptID) == nil {
+		return nil, cloud.Errorf(cloud.CodeConflict, "the script %q is gone: deploy it under that name again and send the event anew", d.Script)
+	}
+	n, err := o.replayRow(app, d, operator)
+	if err != nil {
+		return nil, err
+	}
+	x := &commit{app: app.id, enqueue: []*newRow{n}, letter: d.ID, also: func(ctx context.Context, q *db.Queries) error {
+		replayedAs := db.UUID(n.id)
+		return q.ResolveDeadLetter(ctx, db.ResolveDeadLetterParams{AppID: d.AppID, ID: d.ID, Resolution: ptr(resolvedReplayed),
+			ResolvedBy: &operator, ReplayedAs: &replayedAs})
+	}}
+	o.committer.submit(x)
+	return x, nil
+}
+
+func replayResult(x *commit) error {
+	res := x.wait()
+	switch {
+	case res.err != nil:
+		return safeError(res.err)
+	case !res.applied:
+		return cloud.Errorf(cloud.CodeConflict, "the dead letter was resolved meanwhile")
+	}
+	return nil
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// replayRow is the fresh row: attempt 0, nobody waits for it, same trigger, script, depth and root.
+func (o *Orchestrator) replayRow(app *appDefs, d *DeadLetter, operator string) (*newRow, error) {
+	if !json.Valid([]byte(d.Payload)) {
+		return nil, cloud.Errorf(cloud.CodeInvalid, "the payload is not JSON")
+	}
+	if d.Source == cloud.SourceHTTP {
+		if _, err := requestOf(d.Payload); err != nil {
+			return nil, cloud.Errorf(cloud.CodeInvalid, "the payload of an http event needs method, url, headers and body: %s", err)
+		}
+	}
+	r := row{app: app.id, id: o.cfg.IDs.New(), source: d.Source, op: d.Op, script: d.ScriptID, payload: d.Payload, origin: d.OriginPrincipal,
+		runAs: d.RunAs, root: d.RootID, depth: int(d.Depth), deadLetter: d.ID, idempotencyKey: d.IdempotencyKey, execution: o.cfg.IDs.New(),
+		retry: cloud.DefaultRetry()}
+	if d.ParentID != nil {
+		r.parent = *d.ParentID
+	}
+	if d.LastExecutionID != nil {
+		r.parent = *d.LastExecutionID
+	}
+	if d.TriggerID != nil {
+		r.trigger = *d.TriggerID
+		if t := app.triggers[r.trigger]; t != nil {
+			r.retry = t.Retry
+		} else { // of a deleted trigger, as the operator
+			r.runAs = cloud.Principal{Username: operator, Kind: cloud.PrincipalUser}.String()
+		}
+	}
+	return &newRow{row: r}, nil
+}
+
+// MaxBulk is the most dead letters that one bulk replay takes.
+const MaxBulk = 1000
+
+// BulkReplay is what a bulk replay did.
+type BulkReplay struct {
+	Matched, Replayed int
+	// Last is the id to go on before, zero when everything was matched.
+	Last cloud.ID
+}
+
+// ReplayMany replays by ids, or by filter the newest ones before an id.
+func (o *Orchestrator) ReplayMany(ctx context.Context, app cloud.AppID, ids []cloud.ID, f LetterFilter, before cloud.ID, operator string) (BulkReplay, error) {
+	var out BulkReplay
+	var letters []DeadLetter
+	if ids != nil {
+		for _, id := range ids {
+			d, err := o.DeadLetter(ctx, app, id)
+			if cloud.CodeOf(err) == cloud.CodeNotFound && err != nil {
+				continue
+			}
+			if err != nil {
+				return out, err
+			}
+			letters = append(letters, *d)
+		}
+	} else {
+		f.State = "unresolved"
+		var err error
+		if letters, err = o.DeadLetters(ctx, app, f, before, MaxBulk+1); err != nil {
+			return out, err
+		}
+		if len(letters) > MaxBulk {
+			letters = letters[:MaxBulk]
+			out.Last = letters[MaxBulk-1].ID
+		}
+	}
+	out.Matched = len(letters)
+	var submitted []*commit // together, so that they share commits
+	for k := range letters {
+		x, err := o.replay(&letters[k], operator)
+		switch {
+		case err == nil:
+			submitted = append(submitted, x)
+		case cloud.CodeOf(err) != cloud.CodeConflict: // not just resolved, or without script
+			return out, err
+		}
+	}
+	for _, x := range submitted {
+		switch err := replayResult(x); {
+		case err == nil:
+			out.Replayed++
+		case cloud.CodeOf(err) != cloud.CodeConflict:
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// Resolve marks a dead letter as ignored, with the operator's reason.
+func (o *Orchestrator) Resolve(ctx context.Context, app cloud.AppID, id cloud.ID, reason, operator string) (*DeadLetter, error) {
+	err := o.cfg.DB.Tx(ctx, func(q *db.Queries) error {
+		d, err := q.LockDeadLetter(ctx, int64(app), id)
+		if isNotFound(err) {
+			return cloud.Errorf(cloud.CodeNotFound, "no such dead letter")
+		}
+		if err != nil {
+			return err
+		}
+		if !isUnresolved(&d) {
+			return cloud.Errorf(cloud.CodeConflict, "the dead letter is resolved already: %s", *d.Resolution)
+		}
+		return q.ResolveDeadLetter(ctx, db.ResolveDeadLetterParams{AppID: int64(app), ID: id, Resolution: ptr(resolvedIgnored),
+			ResolvedBy: &operator, Reason: &reason})
+	})
+	if err != nil {
+		return nil, safeOr(err, "resolve dead letter")
+	}
+	return o.DeadLetter(ctx, app, id)
+}
+
+func safeOr(err error, doing string) error {
+	if ce := safeError(err); ce.Code != cloud.CodeInternal {
+		return ce
+	}
+	return explain(doing, err)
+}
+
+// Abandoned lists abandoned executions, newest first.
+func (o *Orchestrator) Abandoned(ctx context.Context, app cloud.AppID, before cloud.ID, limit int) ([]db.AbandonedExecution, error) {
+	list, err := o.cfg.DB.Read().ListAbandoned(ctx, db.ListAbandonedParams{AppID: int64(app), Before: before, Max: int32(limit)})
+	return list, explain("list abandoned executions", err)
+}
+
+// ExecutionFilter selects executions; zero fields select everything.
+type ExecutionFilter struct {
+	Script, Status, Source string
+	Trigger, Root          cloud.ID
+	From, To               time.Time
+}
+
+// Executions lists executions, newest first.
+func (o *Orchestrator) Executions(ctx context.Context, app cloud.AppID, f ExecutionFilter, before cloud.ID, limit int) ([]db.Execution, error) {
+	last := cloud.ID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	if !f.To.IsZero() {
+		last = cloud.FirstID(f.To)
+	}
+	if !before.IsZero() && slicesLess(before, last) {
+		last = before
+	}
+	var first cloud.ID
+	if !f.From.IsZero() {
+		first = cloud.FirstID(f.From)
+	}
+	list, err := o.cfg.DB.Read().ListExecutions(ctx, db.ListExecutionsParams{AppID: int64(app), Before: last, Since: first, Script: f.Script,
+		Status: f.Status, Source: f.Source, TriggerID: f.Trigger, RootID: f.Root, Max: int32(limit)})
+	return list, explain("list executions", err)
+}
+
+func slicesLess(a, b cloud.ID) bool { return string(a[:]) < string(b[:]) }
+
+// Execution finds one. An accepted call that has not run yet is waiting or running; what was not kept is not-recorded.
+func (o *Orchestrator) Execution(ctx context.Context, app cloud.AppID, id cloud.ID) (*db.Execution, error) {
+	e, err := o.cfg.DB.Read().ExecutionByID(ctx, int64(app), id)
+	if err == nil {
+		return &e, nil
+	}
+	if !isNotFound(err) {
+		return nil, explain("read execution", err)
+	}
+	w, err := o.cfg.DB.Read().OutboxByExecution(ctx, int64(app), id)
+	if isNotFound(err) {
+		// It may have ended between the two looks.
+		if e, err := o.cfg.DB.Read().ExecutionByID(ctx, int64(app), id); err == nil {
+			return &e, nil
+		}
+		return nil, cloud.Errorf(cloud.CodeNotRecorded, "no execution with this id was recorded")
+	}
+	if err != nil {
+		return nil, explain("read execution", err)
+	}
+	status := cloud.Waiting
+	if w.ClaimedBy != nil {
+		status = cloud.Running
+	}
+	return &db.Execution{AppID: int64(app), ID: id, ScriptID: w.ScriptID, Script: w.Script, Source: cloud.SourceHTTP, OutboxID: &w.ID,
+		Status: string(status), Attempt: 1, Depth: w.Depth, RootID: w.RootID, ParentID: w.ParentID, StartedAt: w.CreatedAt}, nil
+}

@@ -1,0 +1,192 @@
+package orchestrator
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"picloud/internal/cloud"
+)
+
+// maxGateWait bounds how long a request waits for a permit.
+const maxGateWait = 2 * time.Second
+
+var errSaturated = cloud.Errorf(cloud.CodeUnavailable, "all permits of this server are taken; try again") //nolint:gochecknoglobals // sentinel
+
+// gate bounds the runs of this node. A permit that becomes free goes to the waiting app that has the fewest.
+type gate struct {
+	mu      sync.Mutex
+	all     int
+	free    int
+	queue   int // waiters allowed
+	waiting int
+	held    map[cloud.AppID]int
+	waiters map[cloud.AppID][]*gateWaiter
+	closed  bool
+	// freed tells the dispatcher, which waits for any permit, that there is one.
+	freed chan struct{}
+}
+
+type gateWaiter struct{ grantCh chan bool }
+
+func newGate(permits, queue int) *gate {
+	return &gate{all: permits, free: permits, queue: queue, held: map[cloud.AppID]int{}, waiters: map[cloud.AppID][]*gateWaiter{},
+		freed: make(chan struct{}, 1)}
+}
+
+// acquire waits for a permit, at most two seconds.
+func (g *gate) acquire(ctx context.Context, app cloud.AppID) error {
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return errSaturated
+	}
+	if g.free > 0 && g.waiting == 0 {
+		g.take(app)
+		g.mu.Unlock()
+		return nil
+	}
+	if g.waiting >= g.queue {
+		g.mu.Unlock()
+		return errSaturated
+	}
+	w := &gateWaiter{grantCh: make(chan bool, 1)}
+	g.waiters[app] = append(g.waiters[app], w)
+	g.waiting++
+	g.mu.Unlock()
+	clock := time.NewTimer(maxGateWait)
+	defer clock.Stop()
+	select {
+	case ok := <-w.grantCh:
+		if !ok {
+			return errSaturated
+		}
+		return nil
+	case <-clock.C:
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	list := g.waiters[app]
+	for k, other := range list {
+		if other == w {
+			g.setWaiters(app, append(list[:k:k], list[k+1:]...))
+			g.waiting--
+			return errSaturated
+		}
+	}
+	if <-w.grantCh { // granted at the last moment
+		return nil
+	}
+	return errSaturated
+}
+
+// full reports whether the next acquire would be refused at once.
+func (g *gate) full() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.free == 0 && g.waiting >= g.queue
+}
+
+// tryAcquire takes a permit only if nobody waits for one.
+func (g *gate) tryAcquire(app cloud.AppID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed || g.free == 0 || g.waiting > 0 {
+		return false
+	}
+	g.take(app)
+	return true
+}
+
+// reserve takes up to n permits for claims whose apps are not known yet; assign or release follows for each.
+func (g *gate) reserve(n int) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed || g.waiting > 0 {
+		return 0
+	}
+	n = min(n, g.free)
+	g.free -= n
+	g.held[0] += n
+	return n
+}
+
+// assign turns a reserved permit into one of an app.
+func (g *gate) assign(app cloud.AppID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.drop(0)
+	g.held[app]++
+}
+
+func (g *gate) take(app cloud.AppID) {
+	g.free--
+	g.held[app]++
+}
+
+func (g *gate) drop(app cloud.AppID) {
+	if g.held[app]--; g.held[app] <= 0 {
+		delete(g.held, app)
+	}
+}
+
+func (g *gate) setWaiters(app cloud.AppID, list []*gateWaiter) {
+	if len(list) == 0 {
+		delete(g.waiters, app)
+	} else {
+		g.waiters[app] = list
+	}
+}
+
+// release gives a permit back: to the waiting app with the fewest permits, else to the dispatcher.
+func (g *gate) release(app cloud.AppID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.drop(app)
+	g.free++
+	g.grant()
+	if g.free > 0 {
+		select {
+		case g.freed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (g *gate) grant() {
+	for g.free > 0 && g.waiting > 0 {
+		var next cloud.AppID
+		best := -1
+		for app := range g.waiters {
+			if best < 0 || g.held[app] < best || g.held[app] == best && app < next {
+				next, best = app, g.held[app]
+			}
+		}
+		list := g.waiters[next]
+		g.setWaiters(next, list[1:])
+		g.waiting--
+		g.take(next)
+		list[0].grantCh <- true
+	}
+}
+
+func (g *gate) state() (free, waiting int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.free, g.waiting
+}
+
+// close refuses everybody who waits, and those who come.
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	for app, list := range g.waiters {
+		for _, w := range list {
+			w.grantCh <- false
+		}
+		delete(g.waiters, app)
+	}
+	g.waiting = 0
+}

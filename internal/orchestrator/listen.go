@@ -1,0 +1,169 @@
+package orchestrator
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/cloud"
+)
+
+// Notification channels. Payloads: the app's id, nothing, nothing, the node's name, the node's name.
+const (
+	channelDefinitions = "picloud_definitions"
+	channelPrincipals  = "picloud_principals"
+	channelOutbox      = "picloud_outbox"
+	channelInbox       = "picloud_inbox"
+	channelNodes       = "picloud_nodes"
+)
+
+// relisten is the pause before a broken listener connects again.
+const relisten = 500 * time.Millisecond
+
+// listen hears of what other processes did. While the connection is away nothing that others may change is trusted, and
+// when it is back everything is looked at.
+func (o *Orchestrator) listen() {
+	for o.ctx.Err() == nil {
+		err := o.listenOnce()
+		if o.cfg.Heard != nil {
+			o.cfg.Heard(false)
+		}
+		if o.ctx.Err() != nil {
+			return
+		}
+		o.cfg.Log.Warn("notifications interrupted", "error", err)
+		select {
+		case <-o.ctx.Done():
+		case <-time.After(relisten):
+		}
+	}
+}
+
+func (o *Orchestrator) listenOnce() error {
+	conn, err := o.cfg.DB.Listen(o.ctx, channelDefinitions, channelPrincipals, channelOutbox, channelInbox, channelNodes)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = conn.Close(ctx)
+	}()
+	if err := o.definitions.loadAll(o.ctx); err != nil {
+		return err
+	}
+	if o.cfg.Heard != nil {
+		o.cfg.Heard(true)
+	}
+	o.inbox.fetch(o.ctx)
+	o.dispatcher.wake()
+	if _, err := conn.Exec(o.ctx, "SELECT pg_notify($1, $2)", channelNodes, o.cfg.Node); err != nil {
+		return err
+	}
+	for {
+		n, err := conn.WaitForNotification(o.ctx)
+		if err != nil {
+			return err
+		}
+		switch n.Channel {
+		case channelDefinitions:
+			if app, err := strconv.ParseInt(n.Payload, 10, 64); err == nil {
+				o.definitions.refresh(o.ctx, cloud.AppID(app))
+			}
+		case channelPrincipals:
+			if o.cfg.PeopleChanged != nil {
+				o.cfg.PeopleChanged()
+			}
+		case channelOutbox:
+			o.dispatcher.wake()
+		case channelInbox:
+			if n.Payload == o.cfg.Node {
+				o.inbox.fetch(o.ctx)
+			}
+		case channelNodes:
+			o.countPeers()
+		}
+	}
+}
+
+// countPeers looks how many other nodes listen.
+func (o *Orchestrator) countPeers() {
+	var n int64
+	err := o.cfg.DB.Reads.QueryRow(o.ctx, `SELECT count(*) - 1 FROM pg_stat_activity
+		WHERE datname = current_database() AND application_name = 'picloud listener'`).Scan(&n)
+	if err != nil {
+		n = 1 // unknown: notify, to be safe
+	}
+	o.peers.Store(max(0, n))
+}
+
+// heartbeat tells the other nodes how many permits are free here; a node that is alone says nothing.
+func (o *Orchestrator) heartbeat() {
+	tick := time.NewTicker(5 * time.Second)
+	defer tick.Stop()
+	for beats := 0; ; beats++ {
+		select {
+		case <-o.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if o.peers.Load() == 0 && beats%60 != 0 {
+			continue
+		}
+		free, _ := o.gate.state()
+		if err := o.cfg.DB.Read().SeenNode(o.ctx, o.cfg.Node, o.cfg.Version, int32(free)); err != nil && o.ctx.Err() == nil {
+			o.cfg.Log.Warn("heartbeat", "error", db.Translate(err))
+		}
+		if beats%12 == 0 {
+			o.countPeers()
+		}
+	}
+}
+
+// peersFree reports whether another node said that it has permits.
+func (o *Orchestrator) peersFree(ctx context.Context) bool {
+	if o.peers.Load() == 0 {
+		return false
+	}
+	n, err := o.cfg.DB.Read().OtherNodesFree(ctx, o.cfg.Node)
+	return err == nil && n > 0
+}
+
+// notifier sends at most one notification of a kind every few milliseconds, apart from any commit: NOTIFY inside of
+// transactions makes them wait for each other.
+type notifier struct {
+	mu      sync.Mutex
+	pending map[[2]string]bool
+}
+
+const notifyEvery = 5 * time.Millisecond
+
+// notifyPeers wakes the other nodes; there is nobody to wake when this one is alone.
+func (o *Orchestrator) notifyPeers(channel, payload string) {
+	if o.peers.Load() == 0 && channel != channelInbox {
+		return
+	}
+	o.notify.mu.Lock()
+	defer o.notify.mu.Unlock()
+	if o.notify.pending == nil {
+		o.notify.pending = map[[2]string]bool{}
+		time.AfterFunc(notifyEvery, o.sendNotifications)
+	}
+	o.notify.pending[[2]string{channel, payload}] = true
+}
+
+func (o *Orchestrator) sendNotifications() {
+	o.notify.mu.Lock()
+	pending := o.notify.pending
+	o.notify.pending = nil
+	o.notify.mu.Unlock()
+	ctx, cancel := context.WithTimeout(o.ctx, 5*time.Second)
+	defer cancel()
+	for k := range pending {
+		if _, err := o.cfg.DB.Leases.Exec(ctx, "SELECT pg_notify($1, $2)", k[0], k[1]); err != nil && o.ctx.Err() == nil {
+			o.cfg.Log.Warn("notify", "channel", k[0], "error", db.Translate(err)) // the others' timers find the row
+		}
+	}
+}

@@ -1,0 +1,238 @@
+package orchestrator
+
+import (
+	"context"
+	"maps"
+	"math/bits"
+	"sync"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/cloud"
+)
+
+const (
+	recordEvery   = time.Second
+	maxPending    = 10_000
+	recordsABatch = 500
+	// sampled runs a second and script are kept although nothing else asks for it.
+	sampled = 10
+	// slow runs are always kept.
+	slow = time.Second
+	// statsEvery is how often counted runs are added to the table.
+	statsEvery = 10 * time.Second
+	// buckets of the duration histogram: bucket i counts runs under 2^i ms, the last the rest.
+	buckets = 18
+)
+
+// recorder keeps what runs did off the hot path: records of runs that committed nothing, and the counts of all.
+type recorder struct {
+	o     *Orchestrator
+	wakeC chan struct{}
+
+	mu      sync.Mutex
+	pending []*record
+	afters  []afterUpdate
+	dropped int64
+	counts  map[statsKey]*statsCell
+	all     map[cloud.Status]int64
+	samples map[cloud.ID]int
+	second  int64
+	queues  map[cloud.AppID]queueCell
+}
+
+type afterUpdate struct {
+	app  cloud.AppID
+	id   cloud.ID
+	to   cloud.Status
+	logs string
+	try  int
+}
+
+type statsKey struct {
+	app     cloud.AppID
+	script  cloud.ID
+	minute  int64
+	outcome cloud.Status
+}
+
+type statsCell struct {
+	n         int64
+	histogram [buckets]int64
+}
+
+type queueCell struct {
+	at   time.Time
+	size db.HTTPQueueSizeRow
+}
+
+func newRecorder(o *Orchestrator) *recorder {
+	return &recorder{o: o, wakeC: make(chan struct{}, 1), counts: map[statsKey]*statsCell{}, all: map[cloud.Status]int64{},
+		samples: map[cloud.ID]int{}, queues: map[cloud.AppID]queueCell{}}
+}
+
+// note counts a run, and keeps its record if it has to be kept and its commit has not.
+func (r *recorder) note(f *finished) {
+	rec := f.rec
+	bucket := min(bits.Len64(uint64(rec.duration.Milliseconds())), buckets-1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	idle := len(r.counts) == 0 && len(r.pending) == 0
+	k := statsKey{rec.app, rec.script, rec.started.Unix() / 60, rec.status}
+	c := r.counts[k]
+	if c == nil {
+		c = &statsCell{}
+		r.counts[k] = c
+	}
+	c.n++
+	c.histogram[bucket]++
+	r.all[rec.status]++
+	if !f.recorded && (r.mustKeep(rec) || r.sample(rec)) {
+		r.add(rec)
+	}
+	if idle {
+		r.wake()
+	}
+}
+
+func (r *recorder) mustKeep(rec *record) bool {
+	return rec.status != cloud.Succeeded || len(rec.logs) > 0 || rec.dropped > 0 || !rec.outbox.IsZero() || rec.duration > slow
+}
+
+func (r *recorder) sample(rec *record) bool {
+	if s := rec.started.Unix(); s != r.second {
+		r.second = s
+		clear(r.samples)
+	}
+	r.samples[rec.script]++
+	return r.samples[rec.script] <= sampled
+}
+
+func (r *recorder) add(rec *record) {
+	if len(r.pending) >= maxPending {
+		r.dropped++
+		return
+	}
+	r.pending = append(r.pending, rec)
+}
+
+// after records the outcome of waitUntil work.
+func (r *recorder) after(rec *record, status cloud.Status, o *cloud.Outcome) {
+	rec2 := *rec
+	rec2.after, rec2.logs, rec2.dropped = status, o.Logs, o.LogsDropped
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for k, p := range r.pending {
+		if p == rec {
+			r.pending[k] = &rec2
+			return
+		}
+	}
+	if len(r.afters) < maxPending {
+		r.afters = append(r.afters, afterUpdate{rec.app, rec.id, status, logsJSON(o.Logs, o.LogsDropped), 0})
+	}
+	r.wake()
+}
+
+func (r *recorder) wake() {
+	select {
+	case r.wakeC <- struct{}{}:
+	default:
+	}
+}
+
+func (r *recorder) totals() (map[cloud.Status]int64, int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.all), r.dropped
+}
+
+// loop writes once a second while there is something to write, and sleeps otherwise.
+func (r *recorder) loop() {
+	lastStats := time.Now()
+	for {
+		select {
+		case <-r.wakeC:
+		case <-r.o.ctx.Done():
+			r.flush(true)
+			return
+		}
+		for {
+			pause := time.NewTimer(recordEvery)
+			select {
+			case <-pause.C:
+			case <-r.o.ctx.Done():
+				pause.Stop()
+				r.flush(true)
+				return
+			}
+			withStats := time.Since(lastStats) >= statsEvery
+			if withStats {
+				lastStats = time.Now()
+			}
+			if idle := r.flush(withStats); idle {
+				break
+			}
+		}
+	}
+}
+
+// flush writes what is pending; it reports whether nothing is left.
+func (r *recorder) flush(stats bool) (idle bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	r.mu.Lock()
+	records, afters := r.pending, r.afters
+	r.pending, r.afters = nil, nil
+	var counts map[statsKey]*statsCell
+	if stats {
+		counts = r.counts
+		r.counts = map[statsKey]*statsCell{}
+	}
+	r.mu.Unlock()
+	q := r.o.cfg.DB.Read()
+	for len(records) > 0 {
+		n := min(len(records), recordsABatch)
+		if err := q.InsertExecutions(ctx, executionRows(r.o.cfg.Node, records[:n])); err != nil {
+			r.o.cfg.Log.Error("record executions", "n", n, "error", db.Translate(err))
+			r.mu.Lock()
+			r.dropped += int64(n)
+			r.mu.Unlock()
+		}
+		records = records[n:]
+	}
+	for _, a := range afters {
+		err := q.SetAfterStatus(ctx, db.SetAfterStatusParams{AppID: int64(a.app), ID: a.id, AfterStatus: string(a.to), Logs: a.logs})
+		if err != nil {
+			r.o.cfg.Log.Error("record waitUntil outcome", "error", db.Translate(err))
+		}
+	}
+	for k, c := range counts {
+		err := q.AddStats(ctx, db.AddStatsParams{AppID: int64(k.app), Minute: time.Unix(k.minute*60, 0).UTC(), ScriptID: k.script,
+			Outcome: string(k.outcome), N: c.n, Histogram: c.histogram[:]})
+		if err != nil {
+			r.o.cfg.Log.Warn("record statistics", "error", db.Translate(err))
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.pending) == 0 && len(r.afters) == 0 && len(r.counts) == 0
+}
+
+// queueSize is what an app holds of rows from HTTP, read at most once a second.
+func (r *recorder) queueSize(ctx context.Context, app cloud.AppID) (db.HTTPQueueSizeRow, error) {
+	r.mu.Lock()
+	c, ok := r.queues[app]
+	r.mu.Unlock()
+	if ok && time.Since(c.at) < time.Second {
+		return c.size, nil
+	}
+	size, err := r.o.cfg.DB.Read().HTTPQueueSize(ctx, int64(app))
+	if err != nil {
+		return size, db.Translate(err)
+	}
+	r.mu.Lock()
+	r.queues[app] = queueCell{time.Now(), size}
+	r.mu.Unlock()
+	return size, nil
+}

@@ -1,0 +1,37 @@
+-- name: ListDeadLetters :many
+-- state: unresolved, resolved or all. Newest first: before is the id of the last one seen.
+SELECT * FROM dead_letters
+WHERE app_id = @app_id AND (@before::uuid = @nil::uuid OR id < @before::uuid)
+  AND (@state::text = 'all' OR (@state::text = 'unresolved') = (resolution IS NULL OR resolution = 'handler_failed'))
+  AND (@script::text = '' OR script = @script::text) AND (@source::text = '' OR source = @source::text)
+  AND (@trigger_id::uuid = @nil::uuid OR trigger_id = @trigger_id::uuid)
+ORDER BY id DESC LIMIT @max::int;
+
+-- name: CountUnresolved :one
+SELECT count(*)::bigint AS n FROM dead_letters WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed');
+
+-- name: DeadLetterByID :one
+SELECT * FROM dead_letters WHERE app_id = @app_id AND id = @id;
+
+-- name: LockDeadLetter :one
+SELECT * FROM dead_letters WHERE app_id = @app_id AND id = @id FOR UPDATE;
+
+-- name: ResolveDeadLetter :exec
+UPDATE dead_letters SET resolution = @resolution, resolved_at = clock_timestamp(), resolved_by = @resolved_by,
+    resolve_reason = @reason, replayed_as = sqlc.narg(replayed_as)
+WHERE app_id = @app_id AND id = @id;
+
+-- name: InsertDeadLettersOfTrigger :execrows
+INSERT INTO dead_letters (app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth,
+                          root_id, parent_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, replay_of)
+SELECT o.app_id, q.letter, o.id, o.source, o.op, o.trigger_id, o.script_id, @script::text, coalesce(o.payload, p.payload, 'null'),
+       @reason::text, @reason::text, o.attempt_count, o.depth, o.root_id, o.parent_id, o.origin_principal, o.run_as, o.idempotency_key,
+       o.first_attempt_at, o.last_attempt_at, o.dead_letter_id
+FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@letters::uuid[]) AS letter) q
+JOIN outbox o ON o.app_id = @app_id AND o.id = q.id
+LEFT JOIN event_payloads p ON p.app_id = o.app_id AND p.id = o.payload_id;
+
+-- name: SweepDeadLetters :execrows
+DELETE FROM dead_letters WHERE (app_id, id) IN (
+    SELECT d.app_id, d.id FROM dead_letters d WHERE d.resolution IN ('replayed', 'ignored', 'handled_by_script')
+      AND d.resolved_at < clock_timestamp() - sqlc.arg(retention_us)::bigint * interval '1 microsecond' LIMIT 1000);

@@ -1,0 +1,19 @@
+-- name: ReserveIdempotency :execrows
+-- Takes the key for an execution, a reservation whose time is over is taken over, a record whose time is over replaced.
+INSERT INTO idempotency AS i (app_id, script_id, principal, key, request_hash, execution_id, expires_at)
+VALUES (@app_id, @script_id, @principal, @key, @request_hash, @execution_id, clock_timestamp() + sqlc.arg(lease_us)::bigint * interval '1 microsecond')
+ON CONFLICT (app_id, script_id, principal, key) DO UPDATE
+SET request_hash = excluded.request_hash, execution_id = excluded.execution_id, expires_at = excluded.expires_at, status_code = NULL,
+    headers = '[]', body = NULL
+WHERE i.expires_at <= clock_timestamp();
+
+-- name: IdempotencyRecord :one
+SELECT * FROM idempotency WHERE app_id = @app_id AND script_id = @script_id AND principal = @principal AND key = @key;
+
+-- name: FreeIdempotency :exec
+DELETE FROM idempotency WHERE app_id = @app_id AND script_id = @script_id AND principal = @principal AND key = @key
+  AND execution_id = @execution_id AND status_code IS NULL;
+
+-- name: SweepIdempotency :execrows
+DELETE FROM idempotency WHERE (app_id, script_id, principal, key) IN (
+    SELECT i.app_id, i.script_id, i.principal, i.key FROM idempotency i WHERE i.expires_at < clock_timestamp() LIMIT 1000);

@@ -1,0 +1,40 @@
+-- name: ReadKeys :many
+-- Committed, unexpired entries, i is the place in the arrays.
+SELECT q.i::int AS i, k.value, k.version, k.expires_at
+FROM (SELECT unnest(@idx::int[]) AS i, unnest(@apps::bigint[]) AS app_id, unnest(@collections::text[]) AS collection,
+             unnest(@keys::text[]) AS key) q
+JOIN kv k ON k.app_id = q.app_id AND k.collection = q.collection AND k.key = q.key
+WHERE k.expires_at IS NULL OR k.expires_at > clock_timestamp();
+
+-- name: ListKeys :many
+-- Bounds are exclusive below and above, an empty upper bound is none.
+SELECT key, value, version, expires_at, updated_at FROM kv
+WHERE app_id = @app_id AND collection = @collection AND key >= @prefix::text AND key > @after::text
+  AND (@below::text = '' OR key < @below::text)
+  AND (expires_at IS NULL OR expires_at > clock_timestamp())
+ORDER BY key LIMIT @max::int;
+
+-- name: ReadEntry :one
+SELECT key, value, version, expires_at, updated_at FROM kv
+WHERE app_id = @app_id AND collection = @collection AND key = @key
+  AND (expires_at IS NULL OR expires_at > clock_timestamp());
+
+-- name: ListCollections :many
+WITH RECURSIVE c AS (
+    (SELECT collection FROM kv WHERE app_id = @app_id AND collection > @after::text ORDER BY collection LIMIT 1)
+    UNION ALL
+    SELECT (SELECT k.collection FROM kv k WHERE k.app_id = @app_id AND k.collection > c.collection ORDER BY k.collection LIMIT 1)
+    FROM c WHERE c.collection IS NOT NULL)
+SELECT c.collection::text AS collection, (SELECT count(*) FROM (SELECT 1 FROM kv n WHERE n.app_id = @app_id
+    AND n.collection = c.collection AND (n.expires_at IS NULL OR n.expires_at > clock_timestamp()) LIMIT 10001) x)::bigint AS keys
+FROM c WHERE c.collection IS NOT NULL LIMIT @max::int;
+
+-- name: SweepExpiredKeys :execrows
+DELETE FROM kv WHERE (app_id, collection, key) IN (
+    SELECT k.app_id, k.collection, k.key FROM kv k WHERE k.expires_at <= clock_timestamp() - interval '5 seconds'
+    ORDER BY k.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
+  AND expires_at <= clock_timestamp() - interval '5 seconds';
+
+-- name: NextVersionBlock :one
+-- The first of 1000 versions that belong to the caller alone.
+SELECT (nextval('kv_version') - 999)::bigint AS first;

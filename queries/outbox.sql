@@ -1,0 +1,115 @@
+-- name: ClaimDue :many
+-- Up to @max rows that are due, or whose lease has ended, fairly by app: the oldest of each app first, then the second
+-- oldest of each. Rows that another node looks at are skipped. Needs no durability: a lost claim is a lease that ended.
+WITH RECURSIVE now AS MATERIALIZED (SELECT clock_timestamp() AS t), app AS (
+    (SELECT app_id FROM outbox ORDER BY app_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT o.app_id FROM outbox o WHERE o.app_id > a.app_id ORDER BY o.app_id LIMIT 1) FROM app a WHERE a.app_id IS NOT NULL
+), due AS MATERIALIZED (
+    SELECT d.app_id, d.id, d.rank FROM app, LATERAL (
+        SELECT o.app_id, o.id, row_number() OVER (ORDER BY o.wake_at) AS rank FROM outbox o
+        WHERE o.app_id = app.app_id AND o.wake_at <= (SELECT t FROM now) AND o.source = ANY (@sources::text[])
+        ORDER BY o.wake_at LIMIT @max::int) d
+    WHERE app.app_id IS NOT NULL ORDER BY d.rank, d.app_id LIMIT @max::int
+), locked AS MATERIALIZED (
+    SELECT o.app_id, o.id FROM outbox o WHERE (o.app_id, o.id) IN (SELECT due.app_id, due.id FROM due)
+      AND o.wake_at <= (SELECT t FROM now) FOR UPDATE SKIP LOCKED
+), claimed AS (
+UPDATE outbox o
+SET interruptions = o.interruptions + CASE WHEN o.claimed_by IS NULL THEN 0 ELSE 1 END,
+    claimed_by = @node::text, claim_token = @token::uuid, wake_at = clock_timestamp() + sqlc.arg(lease_us)::bigint * interval '1 microsecond'
+FROM locked l WHERE o.app_id = l.app_id AND o.id = l.id
+RETURNING o.*)
+SELECT c.app_id, c.id, c.source, c.op, c.trigger_id, c.script_id, coalesce(c.payload, p.payload, 'null')::text AS payload, c.reply_to,
+       c.reply_node, c.origin_principal, c.run_as, c.parent_id, c.root_id, c.depth, c.dead_letter_id, c.idempotency_key, c.execution_id,
+       c.attempt_count, c.interruptions, c.max_attempts, c.backoff, c.base_ms, c.max_ms, c.jitter, a.revision
+FROM claimed c JOIN apps a ON a.id = c.app_id LEFT JOIN event_payloads p ON p.app_id = c.app_id AND p.id = c.payload_id;
+
+-- name: NextWake :one
+-- How long until the earliest row must be looked at, in microseconds, null when there is none.
+WITH RECURSIVE app AS (
+    (SELECT app_id FROM outbox ORDER BY app_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT o.app_id FROM outbox o WHERE o.app_id > a.app_id ORDER BY o.app_id LIMIT 1) FROM app a WHERE a.app_id IS NOT NULL
+), first AS (
+    SELECT (SELECT min(o.wake_at) FROM outbox o WHERE o.app_id = app.app_id AND o.source = ANY (@sources::text[])) AS at
+    FROM app WHERE app.app_id IS NOT NULL)
+SELECT (extract(epoch FROM min(first.at) - clock_timestamp()) * 1000000)::bigint AS microseconds FROM first HAVING min(first.at) IS NOT NULL;
+
+-- name: RenewLeases :many
+UPDATE outbox o SET wake_at = clock_timestamp() + sqlc.arg(lease_us)::bigint * interval '1 microsecond'
+WHERE (o.app_id, o.id) IN (
+    SELECT x.app_id, x.id FROM outbox x
+    JOIN (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unnest(@tokens::uuid[]) AS token) q
+      ON x.app_id = q.app_id AND x.id = q.id AND x.claim_token = q.token
+    FOR UPDATE OF x SKIP LOCKED)
+RETURNING o.id;
+
+-- name: ReleaseClaims :exec
+-- A node that stops gives its rows back: neither an attempt nor an interruption.
+UPDATE outbox o SET wake_at = clock_timestamp(), claimed_by = NULL, claim_token = NULL
+FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unnest(@tokens::uuid[]) AS token) q
+WHERE o.app_id = q.app_id AND o.id = q.id AND o.claim_token = q.token;
+
+-- name: ListOutbox :many
+SELECT o.id, o.source, o.op, o.trigger_id, o.script_id, coalesce(s.name, '')::text AS script, o.claimed_by, o.attempt_count,
+       o.interruptions, o.max_attempts, o.wake_at, o.depth, o.root_id, coalesce(o.payload, p.payload, 'null')::text AS payload, o.last_error,
+       o.reply_to, o.created_at, coalesce(t.enabled, true)::boolean AS trigger_enabled,
+       (o.wake_at <= clock_timestamp())::boolean AS due
+FROM outbox o LEFT JOIN event_payloads p ON p.app_id = o.app_id AND p.id = o.payload_id
+LEFT JOIN scripts s ON s.app_id = o.app_id AND s.id = o.script_id
+LEFT JOIN triggers t ON t.app_id = o.app_id AND t.id = o.trigger_id
+WHERE o.app_id = @app_id AND o.id > @after ORDER BY o.id LIMIT @max::int;
+
+-- name: OutboxRow :one
+SELECT o.id, o.claimed_by, o.source, o.script_id, o.execution_id FROM outbox o WHERE o.app_id = @app_id AND o.id = @id;
+
+-- name: OutboxByExecution :one
+SELECT o.id, o.script_id, coalesce(s.name, '')::text AS script, o.depth, o.root_id, o.parent_id, o.created_at, o.claimed_by
+FROM outbox o LEFT JOIN scripts s ON s.app_id = o.app_id AND s.id = o.script_id
+WHERE o.app_id = @app_id AND o.source = 'http' AND o.execution_id = @execution_id AND o.attempt_count = 0;
+
+-- name: WakeNow :execrows
+UPDATE outbox SET wake_at = clock_timestamp() WHERE app_id = @app_id AND id = @id AND claimed_by IS NULL;
+
+-- name: ClaimForRemoval :execrows
+-- An operator takes a waiting row out of the queue: claimed, so that nobody starts it meanwhile.
+UPDATE outbox SET claimed_by = @node::text, claim_token = @token::uuid, wake_at = clock_timestamp() + interval '15 seconds'
+WHERE app_id = @app_id AND id = @id AND claimed_by IS NULL;
+
+-- name: HTTPQueueSize :one
+SELECT count(*)::bigint AS n, coalesce(sum(octet_length(payload)), 0)::bigint AS bytes
+FROM (SELECT payload FROM outbox WHERE app_id = @app_id AND source = 'http' LIMIT 100001) x;
+
+-- name: SweepPayloads :execrows
+DELETE FROM event_payloads WHERE (app_id, id) IN (
+    SELECT p.app_id, p.id FROM event_payloads p WHERE p.created_at < clock_timestamp() - interval '10 minutes'
+      AND NOT EXISTS (SELECT FROM outbox o WHERE o.app_id = p.app_id AND o.payload_id = p.id) LIMIT 1000);
+
+-- name: WaitingOfTrigger :many
+SELECT id, script_id FROM outbox WHERE app_id = @app_id AND trigger_id = @trigger_id FOR UPDATE;
+
+-- name: WaitingOfScript :many
+SELECT id, script_id FROM outbox WHERE app_id = @app_id AND script_id = @script_id FOR UPDATE;
+
+-- name: CountOutbox :one
+SELECT count(*) FILTER (WHERE claimed_by IS NULL)::bigint AS waiting, count(*) FILTER (WHERE claimed_by IS NOT NULL)::bigint AS running
+FROM outbox WHERE app_id = @app_id;
+
+-- name: DiscardOutbox :execrows
+DELETE FROM outbox WHERE app_id = @app_id;
+
+-- name: LedgerSums :many
+SELECT what, sum(n)::bigint AS n FROM ledger WHERE app_id = @app_id AND what <> 'commit' GROUP BY what;
+
+-- name: FoldLedger :execrows
+-- Folds figures older than ten minutes by hour, by then no commit is sent again, so its id has done its work. Rows of
+-- commits carry UUIDv7, folded ones UUIDv4.
+WITH old AS (
+    DELETE FROM ledger WHERE (commit_id, app_id, what) IN (
+        SELECT l.commit_id, l.app_id, l.what FROM ledger l WHERE l.at < clock_timestamp() - interval '10 minutes'
+          AND get_byte(uuid_send(l.commit_id), 6) >> 4 = 7 LIMIT 20000 FOR UPDATE SKIP LOCKED)
+    RETURNING app_id, what, n, at)
+INSERT INTO ledger (commit_id, app_id, what, n, at)
+SELECT gen_random_uuid(), app_id, what, sum(n), date_trunc('hour', at) FROM old WHERE what <> 'commit'
+GROUP BY app_id, what, date_trunc('hour', at);

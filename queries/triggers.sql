@@ -1,0 +1,52 @@
+-- name: ListTriggers :many
+SELECT t.*, s.name AS script, coalesce(f.name, '')::text AS failed_script FROM triggers t
+JOIN scripts s ON s.app_id = t.app_id AND s.id = t.script_id
+LEFT JOIN scripts f ON f.app_id = t.app_id AND f.id = t.script_filter
+WHERE t.app_id = @app_id AND t.id > @after ORDER BY t.id LIMIT @max::int;
+
+-- name: TriggerByID :one
+SELECT t.*, s.name AS script, coalesce(f.name, '')::text AS failed_script FROM triggers t
+JOIN scripts s ON s.app_id = t.app_id AND s.id = t.script_id
+LEFT JOIN scripts f ON f.app_id = t.app_id AND f.id = t.script_filter
+WHERE t.app_id = @app_id AND t.id = @id;
+
+-- name: DefinedTriggers :many
+-- Every trigger with what its registrant may do now: null role and no instance role means nothing.
+SELECT t.*, coalesce(u.username, '')::text AS username, coalesce(u.active, false)::boolean AS user_active,
+       coalesce(u.role, '')::text AS user_role, coalesce(m.role, '')::text AS member_role
+FROM triggers t LEFT JOIN users u ON u.id = t.registered_by
+LEFT JOIN members m ON m.app_id = t.app_id AND m.user_id = t.registered_by
+WHERE t.app_id = @app_id;
+
+-- name: CountEnabledTriggers :one
+SELECT count(*)::bigint AS n FROM triggers WHERE app_id = @app_id AND enabled;
+
+-- name: InsertTrigger :exec
+INSERT INTO triggers (app_id, id, kind, script_id, enabled, collection, ops, source_filter, trigger_filter, script_filter,
+                      max_attempts, backoff, base_ms, max_ms, jitter, registered_by, registered_name)
+VALUES (@app_id, @id, @kind, @script_id, @enabled, @collection, @ops, sqlc.narg(source_filter), sqlc.narg(trigger_filter),
+        sqlc.narg(script_filter), @max_attempts, @backoff, @base_ms, @max_ms, @jitter, @registered_by, @registered_name);
+
+-- name: UpdateTrigger :exec
+UPDATE triggers SET script_id = @script_id, enabled = @enabled, collection = @collection, ops = @ops,
+    source_filter = sqlc.narg(source_filter), trigger_filter = sqlc.narg(trigger_filter), script_filter = sqlc.narg(script_filter),
+    max_attempts = @max_attempts, backoff = @backoff, base_ms = @base_ms, max_ms = @max_ms, jitter = @jitter
+WHERE app_id = @app_id AND id = @id;
+
+-- name: DeleteTrigger :exec
+DELETE FROM triggers WHERE app_id = @app_id AND id = @id;
+
+-- name: DisableTriggersOfUser :exec
+UPDATE triggers SET enabled = false WHERE registered_by = @user_id;
+
+-- name: TriggersOfScript :many
+SELECT id FROM triggers WHERE app_id = @app_id AND script_id = @script_id;
+
+-- name: ParkRows :exec
+-- Rows of a disabled trigger wait until it is enabled again.
+UPDATE outbox SET wake_at = clock_timestamp() + interval '200 years'
+WHERE app_id = @app_id AND trigger_id = @trigger_id AND claimed_by IS NULL;
+
+-- name: UnparkRows :exec
+UPDATE outbox SET wake_at = clock_timestamp()
+WHERE app_id = @app_id AND trigger_id = @trigger_id AND claimed_by IS NULL AND wake_at > clock_timestamp() + interval '100 years';
