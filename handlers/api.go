@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -36,6 +37,7 @@ const (
 
 // newAPI registers every operation. Their literal list is routes below, one function a noun.
 func (s *Server) newAPI() huma.API {
+	problemsOnce()
 	cfg := huma.DefaultConfig("PiCloud", s.cfg.Version)
 	cfg.OpenAPIPath = "/api/v1/openapi"
 	cfg.DocsPath = ""
@@ -136,7 +138,42 @@ func op[I, O any](s *Server, o huma.Operation, h func(ctx context.Context, p *au
 		}
 		return out, nil
 	})
+	if o.RequestBody != nil { // rawBody: the handler says what is missing, and the description knows better than "bytes"
+		o.RequestBody.Required = false
+		delete(o.RequestBody.Content, "application/octet-stream")
+	}
 }
+
+// problemsOnce makes huma's own refusals the same problem documents as ours. huma keeps this in a package variable.
+var problemsOnce = sync.OnceFunc(func() { //nolint:gochecknoglobals // set once, the same for every server
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+		p := &problem{Status: status, Detail: msg, Code: "invalid"}
+		switch {
+		case status == http.StatusRequestEntityTooLarge:
+			p.Code = string(cloud.CodeTooLarge)
+		case status >= http.StatusInternalServerError:
+			p.Code = string(cloud.CodeInternal)
+		case status != http.StatusUnprocessableEntity:
+			p.Code = string(cloud.CodeMalformed)
+		}
+		var details []map[string]any
+		for _, e := range errs {
+			var d huma.ErrorDetailer
+			if !errors.As(e, &d) {
+				continue
+			}
+			ed := d.ErrorDetail()
+			details = append(details, map[string]any{"message": ed.Message, "location": ed.Location})
+			if len(details) == 1 {
+				p.Detail += ": " + ed.Message + " (" + ed.Location + ")"
+			}
+		}
+		if len(details) > 0 {
+			p.Details = map[string]any{"errors": details}
+		}
+		return p
+	}
+})
 
 // appOp registers an operation in an app that needs a capability. An app that is none of the caller's business, and one
 // that does not exist, are the same 404.
