@@ -39,16 +39,17 @@ type isolate struct {
 	cur        *run // the run that uses the runtime now
 	evaluating bool // module code is being evaluated: no host calls, no timers
 
-	sdk          *goja.Object
-	headers      class
-	request      class
-	response     class
-	ctxProto     *goja.Object
-	errors       map[string]goja.Constructor
-	errorClasses *goja.Object
-	promiseThen  goja.Value
-	abort        goja.Callable
-	newSignal    goja.Callable
+	sdk              *goja.Object
+	headers          class
+	request          class
+	response         class
+	ctxProto         *goja.Object
+	errors           map[string]goja.Constructor
+	errorClasses     *goja.Object
+	promiseThen      goja.Value
+	syntaxErrorClass goja.Value
+	abort            goja.Callable
+	newSignal        goja.Callable
 
 	stringify goja.Callable
 	parse     goja.Callable
@@ -70,7 +71,8 @@ func newIsolate(p *program) *isolate {
 	json := i.vm.GlobalObject().Get("JSON").(*goja.Object)
 	i.stringify, _ = goja.AssertFunction(json.Get("stringify"))
 	i.parse, _ = goja.AssertFunction(json.Get("parse"))
-	i.guardJSON(json)
+	i.replaceJSON(json)
+	i.syntaxErrorClass = i.vm.GlobalObject().Get("SyntaxError")
 	promise := i.vm.GlobalObject().Get("Promise").(*goja.Object)
 	resolve, _ := goja.AssertFunction(promise.Get("resolve"))
 	i.promiseThen = promise.Get("prototype").(*goja.Object).Get("then")

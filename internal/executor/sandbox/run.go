@@ -259,17 +259,9 @@ func (r *run) settle(v goja.Value) (goja.Value, error) {
 	}
 	if p.State() == goja.PromiseStateRejected {
 		delete(r.iso.rejected, p)
-		return nil, r.rejection(p)
+		return nil, r.iso.thrown(p.Result()) // its stack is the Error's own
 	}
 	return p.Result(), nil
-}
-
-// rejection makes the error of a rejected promise; its stack is the Error's own.
-func (r *run) rejection(p *goja.Promise) error {
-	throw := r.iso.vm.ToValue(func(goja.FunctionCall) goja.Value { panic(p.Result()) })
-	fn, _ := goja.AssertFunction(throw)
-	_, err := fn(goja.Undefined())
-	return err
 }
 
 func asPromise(v goja.Value) (*goja.Promise, bool) {

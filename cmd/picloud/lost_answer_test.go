@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"picloud/internal/testkit"
+)
+
+// cutter stands between PiCloud and PostgreSQL and cuts the connections on which runs are committed: before the COMMIT
+// reaches the server, or after, so that its answer is lost.
+type cutter struct {
+	before, after atomic.Int64 // per cent
+	cuts          [2]atomic.Int64
+	target        string
+}
+
+// cutterURL starts a cutter in front of a database.
+func cutterURL(t *testing.T, dsn string) (*cutter, string) {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cutter{target: filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432")}
+	dir, err := os.MkdirTemp("/tmp", "cut-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close(); _ = os.RemoveAll(dir) })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go c.serve(conn)
+		}
+	}()
+	u.RawQuery = url.Values{"host": {dir}}.Encode()
+	return c, u.String()
+}
+
+func (c *cutter) serve(client net.Conn) {
+	server, err := net.Dial("unix", c.target)
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	closeBoth := func() { _ = client.Close(); _ = server.Close() }
+	var commits, inTransaction atomic.Bool
+	var once sync.Once
+	go func() {
+		defer once.Do(closeBoth)
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := client.Read(buf)
+			if err != nil {
+				return
+			}
+			if bytes.Contains(buf[:n], []byte("picloud commits")) {
+				commits.Store(true)
+			}
+			// The second thing said in a transaction carries its COMMIT.
+			if commits.Load() && inTransaction.Load() && rand.Int64N(100) < c.before.Load() {
+				c.cuts[0].Add(1)
+				return
+			}
+			if _, err := server.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+	}()
+	defer once.Do(closeBoth)
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := server.Read(buf)
+		if err != nil {
+			return
+		}
+		if commits.Load() && bytes.Contains(buf[:n], []byte("COMMIT\x00")) && rand.Int64N(100) < c.after.Load() {
+			c.cuts[1].Add(1)
+			return
+		}
+		// ReadyForQuery ends an answer: 'Z', length 5, status.
+		if n >= 6 && buf[n-6] == 'Z' && buf[n-2] == 5 {
+			inTransaction.Store(buf[n-1] == 'T')
+		}
+		if _, err := client.Write(buf[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// However often the connection breaks around COMMIT, each run takes effect exactly once and its caller hears of it.
+func TestLostAnswers(t *testing.T) {
+	cut, dsn := cutterURL(t, testkit.Database(t))
+	w := joinWorld(t, dsn)
+	w.deploy("w", `import { kv } from "picloud"; export default { async fetch(r) {
+		await kv.collection("k").set(new URL(r.url).searchParams.get("id"), 1);
+		await kv.collection("total").increment("n");
+	} }`)
+	w.deploy("h", `import { kv } from "picloud"; export default { async kv(e) { await kv.collection("handled").increment(e.key) } }`)
+	w.trigger(map[string]any{"kind": "kv", "script": "h", "collection": "k"})
+	cut.before.Store(15)
+	cut.after.Store(15)
+	const n = 300
+	var wg sync.WaitGroup
+	var ok atomic.Int64
+	for worker := range 6 {
+		wg.Go(func() {
+			for k := range n / 6 {
+				res, err := http.Post(fmt.Sprintf("%s/f/default/w?id=%d-%d", w.base, worker, k), "", nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				body, _ := io.ReadAll(res.Body)
+				_ = res.Body.Close()
+				if res.StatusCode != 204 {
+					t.Errorf("status %d: %s", res.StatusCode, body)
+					continue
+				}
+				ok.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	w.eventually("all handled", func() bool { return len(w.allKeys("handled")) == n })
+	cut.before.Store(0)
+	cut.after.Store(0)
+	if got := w.kv("total", "n"); ok.Load() != n || got != float64(n) || len(w.allKeys("k")) != n {
+		t.Errorf("%d acknowledged, total %v, %d keys, want %d", ok.Load(), got, len(w.allKeys("k")), n)
+	}
+	for k, v := range w.allKeys("handled") {
+		if v != 1.0 {
+			t.Errorf("event %s handled %v times", k, v)
+		}
+	}
+	w.balanced()
+	t.Logf("cut before COMMIT %d times, after it %d times", cut.cuts[0].Load(), cut.cuts[1].Load())
+	if cut.cuts[0].Load() == 0 || cut.cuts[1].Load() == 0 {
+		t.Error("nothing was cut: the test tested nothing")
+	}
+}
