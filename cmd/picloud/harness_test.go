@@ -30,6 +30,8 @@ type world struct {
 	http  *http.Client
 }
 
+func defaultClient() *http.Client { return &http.Client{Timeout: 30 * time.Second} }
+
 type option func(*Config)
 
 func testConfig(url string, opts ...option) *Config {

@@ -125,6 +125,9 @@ func (m *Manager) countTriggers(ctx context.Context, q *db.Queries, app *App, t 
 }
 
 func (m *Manager) setTrigger(ctx context.Context, q *db.Queries, app *App, t *Trigger, c TriggerChange) error {
+	if t.Kind != cloud.SourceKV && t.Kind != cloud.SourceDeadLetter {
+		return invalid("kind must be kv or dead_letter")
+	}
 	if c.Script != nil {
 		s, err := m.endpoint(ctx, q, app, *c.Script)
 		if err != nil {
@@ -137,13 +140,10 @@ func (m *Manager) setTrigger(ctx context.Context, q *db.Queries, app *App, t *Tr
 	}
 	t.Enabled = or(c.Enabled, t.Enabled)
 	var err error
-	switch t.Kind {
-	case cloud.SourceKV:
+	if t.Kind == cloud.SourceKV {
 		err = setKV(t, c)
-	case cloud.SourceDeadLetter:
+	} else {
 		err = m.setDeadLetter(ctx, q, app, t, c)
-	default:
-		err = invalid("kind must be kv or dead_letter")
 	}
 	if err != nil {
 		return err

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"picloud/internal/testkit"
+)
+
+// ownDir is a directory that PostgreSQL's user can reach.
+func ownDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "picloud-own-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, "data")
+}
+
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() { _ = p.cmd.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		p.t.Error("picloud did not stop")
+		_ = p.cmd.Process.Kill()
+	}
+}
+
+// fails runs picloud and expects it to end by itself with a sentence.
+func fails(t *testing.T, says string, env ...string) {
+	t.Helper()
+	cmd := exec.Command(testkit.Binary(t), "serve")
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "PICLOUD_LISTEN=127.0.0.1:0"}, env...)
+	cmd.Dir = t.TempDir()
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), says) {
+		t.Errorf("%v: %v: %s", env, err, out)
+	}
+}
+
+// PiCloud's own PostgreSQL survives a kill -9 of PiCloud; two PiClouds live side by side, but not on one directory.
+func TestOwnPostgres(t *testing.T) {
+	dir, other := ownDir(t), ownDir(t)
+	p := startProcess(t, "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
+	q := startProcess(t, "PICLOUD_DATA_DIR="+other, "DATABASE_URL=")
+	defer q.stop()
+	p.world().api("PUT", "/apps/default/kv/c/k", map[string]any{"value": 1}).want(200)
+	if q.world().kv("c", "k") != nil {
+		t.Error("two data directories share a database")
+	}
+	fails(t, "another PiCloud uses the data directory", "PICLOUD_DATA_DIR="+dir)
+	p.kill()
+	p = startProcess(t, "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
+	w := p.world()
+	if w.kv("c", "k") != 1.0 {
+		t.Error("what was committed is gone")
+	}
+	for _, f := range []string{"secret.key", ".pg-password", "lock", "postgres.log"} {
+		info, err := os.Stat(filepath.Join(dir, f))
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", f, info.Mode(), err)
+		}
+	}
+	p.stop()
+	if _, err := os.Stat(filepath.Join(dir, "postgres", "postmaster.pid")); err == nil {
+		t.Error("PostgreSQL was left running")
+	}
+	// The password of who lost it, while PiCloud is stopped.
+	cmd := exec.Command(testkit.Binary(t), "reset-password", "admin")
+	cmd.Env = append(os.Environ(), "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("reset-password: %v %s", err, out)
+	}
+	password := strings.TrimSpace(string(out[bytes.LastIndexByte(bytes.TrimSpace(out), ' '):]))
+	p = startProcess(t, "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
+	defer p.stop()
+	p2 := &world{t: t, base: p.url, http: w.http}
+	p2.login("admin", password)
+}
+
+// As an ordinary user, in a home that nobody else can read.
+func TestOwnPostgresAsUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become another user; for the others TestOwnPostgres is this test")
+	}
+	u, err := user.Lookup("nobody")
+	if err != nil {
+		t.Skip("no user nobody")
+	}
+	uid, _ := strconv.Atoi(u.Uid)
+	gid, _ := strconv.Atoi(u.Gid)
+	home := filepath.Dir(ownDir(t))
+	if err := os.Chown(home, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(home, "picloud")
+	src, err := os.ReadFile(testkit.Binary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(binary, src, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	l, _ := net.Listen("tcp", "127.0.0.1:0")
+	addr := l.Addr().String()
+	_ = l.Close()
+	cmd := exec.Command(binary, "serve")
+	cmd.Dir = home
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "PICLOUD_LISTEN=" + addr, "PICLOUD_ADMIN_PASSWORD=" + testPassword}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, cmd: cmd, url: "http://" + addr}
+	defer p.stop()
+	w := &world{t: t, base: p.url, http: defaultClient()}
+	w.eventually("it answers", func() bool {
+		res, err := w.http.Get(p.url + "/readyz")
+		if err != nil {
+			return false
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		_ = res.Body.Close()
+		return res.StatusCode == 200
+	})
+	w.token = w.login("admin", testPassword)
+	w.deploy("hello", `export default () => "as a user"`)
+	if r := w.do("GET", "/f/default/hello", nil).want(200); r.body != "as a user" {
+		t.Errorf("body %s", r.body)
+	}
+	w.deploy("killer", `export default () => { ''.padStart(2**33,'ab') }`)
+	w.do("GET", "/f/default/killer", nil).want(507)
+}
+
+// A bad value stops the start with a sentence.
+func TestBadConfiguration(t *testing.T) {
+	dir := "PICLOUD_DATA_DIR=" + ownDir(t)
+	for env, says := range map[string]string{
+		"PICLOUD_SECRET_KEY=abc":             "32 bytes in base64",
+		"PICLOUD_MAX_BODY=12":                "PICLOUD_MAX_BODY must be",
+		"PICLOUD_LEASE=soon":                 "lease",
+		"PICLOUD_TRUSTED_PROXIES=everywhere": "PICLOUD_TRUSTED_PROXIES",
+		"PICLOUD_SCRIPT_TIMEOUT=400s":        "from 10ms to 300s",
+		"PICLOUD_DB_CONNECTIONS=2":           "PICLOUD_DB_CONNECTIONS must be",
+		"DATABASE_URL=nonsense://x":          "DATABASE_URL",
+		"PICLOUD_UNPRIVILEGED_USER=root":     "PICLOUD_UNPRIVILEGED_USER",
+	} {
+		if strings.HasPrefix(env, "PICLOUD_UNPRIVILEGED_USER") && os.Geteuid() != 0 {
+			continue
+		}
+		fails(t, says, dir, env)
+	}
+	fails(t, "PICLOUD_SECRET_KEY nor PICLOUD_DATA_DIR", "DATABASE_URL=postgres://x/y")
+	secret := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(secret, []byte("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(testkit.Binary(t), "config")
+	cmd.Env = []string{"PICLOUD_SECRET_KEY_FILE=" + secret, "PICLOUD_ADMIN_PASSWORD=hidden-one", dir}
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.Contains(string(out), "BwcH") || strings.Contains(string(out), "hidden-one") || !strings.Contains(string(out), "PICLOUD_SECRET_KEY=(set)") {
+		t.Errorf("config: %v %s", err, out)
+	}
+}
+
+// SIGTERM drains: a run in progress is answered, its events wait for the next start.
+func TestDrain(t *testing.T) {
+	key := "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
+	env := []string{"DATABASE_URL=" + testkit.Database(t), key}
+	p := startProcess(t, env...)
+	w := p.world()
+	w.deploy("slow", `import { kv } from "picloud"; export default { async fetch() { await new Promise((r) => setTimeout(r, 800)); await kv.collection("in").set("k", 1); return "finished" },
+		async kv() { await kv.collection("out").increment("n") } }`)
+	w.trigger(map[string]any{"kind": "kv", "script": "slow", "collection": "in"})
+	answer := make(chan *reply)
+	go func() { answer <- w.do("GET", "/f/default/slow", nil) }()
+	time.Sleep(300 * time.Millisecond) // it has begun
+	p.stop()
+	if r := <-answer; r.status != 200 || r.body != "finished" {
+		t.Errorf("a run in progress got %d %s", r.status, r.body)
+	}
+	p = startProcess(t, env...)
+	defer p.stop()
+	w = p.world()
+	w.eventually("the event is handled after the restart", func() bool { return w.kv("out", "n") == 1.0 })
+	w.balanced()
+}
