@@ -110,7 +110,9 @@ func (p *Pipeline) Reservations(arg LockReservationsParams, f func(execution UUI
 }
 
 // Unresolved queues LockUnresolved.
-func (p *Pipeline) Unresolved(apps []int64, ids []UUID, f func(id UUID)) { p.ids(lockUnresolved, f, apps, ids) }
+func (p *Pipeline) Unresolved(apps []int64, ids []UUID, f func(id UUID)) {
+	p.ids(lockUnresolved, f, apps, ids)
+}
 
 func (p *Pipeline) ids(sql string, f func(UUID), args ...any) {
 	p.batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {

@@ -1,0 +1,2 @@
+// Package picloud holds what concerns the whole tree: the test of which package may import which.
+package picloud
