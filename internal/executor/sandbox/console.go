@@ -20,6 +20,7 @@ func (i *isolate) addConsole() {
 	for method, level := range consoleLevels {
 		i.define(console, method, i.logger(level))
 	}
+	i.console = console
 	i.global("console", console)
 }
 

@@ -55,8 +55,11 @@ type isolate struct {
 	parse     goja.Callable
 	resolve   goja.Callable // Promise.resolve
 
-	intrinsics []intrinsic
-	rejected   map[*goja.Promise]struct{}
+	slots    []*intrinsic // by the engine's own list; nil: not made, or not recorded yet
+	others   []*intrinsic // globalThis and our own classes
+	classes  []class
+	console  *goja.Object
+	rejected map[*goja.Promise]struct{}
 }
 
 // class is a native constructor and its prototype.
@@ -115,13 +118,6 @@ func (i *isolate) runPrelude(host *goja.Object) {
 	for _, name := range errs.Keys() {
 		i.errors[name], _ = goja.AssertConstructor(errs.Get(name))
 	}
-	list, _ := goja.AssertFunction(o.Get("intrinsics"))
-	pristine := i.vm.NewArray(i.headers.proto, i.request.proto, i.response.proto, i.ctxProto)
-	objects, err := list(goja.Undefined(), pristine)
-	if err != nil {
-		panic(fmt.Sprintf("prelude: %v", err))
-	}
-	i.collectIntrinsics(objects.(*goja.Object))
 }
 
 // require gives a bundle the modules that are not the app's.
@@ -160,6 +156,7 @@ func (i *isolate) newClass(name string, construct func(goja.ConstructorCall) any
 	proto := ctor.Get("prototype").(*goja.Object)
 	_ = proto.DefineDataPropertySymbol(goja.SymToStringTag, i.vm.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	i.global(name, ctor)
+	i.classes = append(i.classes, class{ctor: ctor, proto: proto})
 	return class{ctor: ctor, proto: proto}
 }
 

@@ -210,46 +210,7 @@
   }))
     define(name, value);
 
-  // Every object of the runtime that code could use to change what others see, with the properties that can be changed.
-  // Accessors are fixed here, so that only values remain to be compared.
-  function intrinsics(pristine) {
-    const seen = new Set();
-    const objects = [];
-    const roots = [
-      globalThis,
-      Object.getPrototypeOf(async function () {}),
-      Object.getPrototypeOf(function* () {}),
-      Object.getPrototypeOf((function* () {})()),
-      Object.getPrototypeOf([][Symbol.iterator]()),
-      Object.getPrototypeOf(new Map()[Symbol.iterator]()),
-      Object.getPrototypeOf(new Set()[Symbol.iterator]()),
-      Object.getPrototypeOf(""[Symbol.iterator]()),
-      Object.getPrototypeOf("".matchAll(/./g)),
-      Object.getPrototypeOf(Uint8Array),
-      ...pristine,
-    ];
-    const visit = (o) => {
-      if ((typeof o !== "object" && typeof o !== "function") || o === null || seen.has(o)) return;
-      seen.add(o);
-      const keys = [];
-      for (const k of Reflect.ownKeys(o)) {
-        const d = Object.getOwnPropertyDescriptor(o, k);
-        if ("value" in d) {
-          if (o !== globalThis || k !== "globalThis") visit(d.value);
-          if (typeof o === "function" && (k === "name" || k === "length")) continue;
-          if (d.writable || d.configurable) keys.push(k);
-        } else {
-          if (d.configurable && o !== globalThis) Object.defineProperty(o, k, { configurable: false });
-        }
-      }
-      const plain = typeof o === "function" && keys.length === 0;
-      if (!plain) objects.push([o, keys, Object.getPrototypeOf(o)]);
-      visit(Object.getPrototypeOf(o));
-    };
-    for (const r of roots) visit(r);
-    Object.preventExtensions(Object.prototype);
-    return objects;
-  }
+  Object.preventExtensions(Object.prototype);
 
-  return { errors, abort, newSignal: () => new AbortSignal(), intrinsics };
+  return { errors, abort, newSignal: () => new AbortSignal() };
 });

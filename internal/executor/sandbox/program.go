@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 
@@ -11,8 +12,8 @@ import (
 	"picloud/internal/executor/wire"
 )
 
-// maxIdle bounds the runtimes that a program keeps for later.
-const maxIdle = 64
+// maxIdle bounds the runtimes that all programs of a child keep for later: each takes some 200 KB of the child's memory.
+const maxIdle = 96
 
 // program is one build: compiled once, with the runtimes that have evaluated it.
 type program struct {
@@ -22,8 +23,17 @@ type program struct {
 	prg  *goja.Program
 	err  error
 
-	mu   sync.Mutex
-	idle []*isolate
+	kept *keptRuntimes
+	idle []*isolate // last used last; belongs to kept's lock
+	used uint64     // when, in takes
+}
+
+// keptRuntimes is what the programs of a child share: the bound, and who was used when.
+type keptRuntimes struct {
+	mu    sync.Mutex
+	takes uint64
+	all   map[*program]struct{} // with idle runtimes
+	count int
 }
 
 func (p *program) compiled() (*goja.Program, error) {
@@ -36,28 +46,49 @@ func (p *program) compiled() (*goja.Program, error) {
 
 // take gives the runtime that was used last, or nil.
 func (p *program) take() *isolate {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := len(p.idle)
-	if n == 0 {
+	k := p.kept
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.takes++
+	p.used = k.takes
+	return k.pop(p, len(p.idle)-1)
+}
+
+// pop removes an idle runtime; nil when there is none.
+func (k *keptRuntimes) pop(p *program, at int) *isolate {
+	if len(p.idle) == 0 {
 		return nil
 	}
-	iso := p.idle[n-1]
-	p.idle[n-1] = nil
-	p.idle = p.idle[:n-1]
+	iso := p.idle[at]
+	p.idle = slices.Delete(p.idle, at, at+1)
+	k.count--
+	if len(p.idle) == 0 {
+		delete(k.all, p)
+	}
 	return iso
 }
 
-// putIfIntact keeps a runtime for the next run, unless the last one changed an intrinsic.
+// putIfIntact keeps a runtime for the next run, unless the last one changed an intrinsic. When too many are kept, the
+// program that was used longest ago gives one up.
 func (p *program) putIfIntact(iso *isolate) {
 	if !iso.intact() {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.idle) < maxIdle {
-		p.idle = append(p.idle, iso)
+	k := p.kept
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p.idle = append(p.idle, iso)
+	k.all[p] = struct{}{}
+	if k.count++; k.count <= maxIdle {
+		return
 	}
+	oldest := p
+	for other := range k.all {
+		if other.used < oldest.used {
+			oldest = other
+		}
+	}
+	k.pop(oldest, 0)
 }
 
 // inspect evaluates a build and names the functions of its default export.

@@ -52,6 +52,7 @@ func Main() error {
 		programs: map[cloud.ID]*program{},
 		runs:     map[uint64]*run{},
 		held:     map[uint64]*isolate{},
+		kept:     &keptRuntimes{all: map[*program]struct{}{}},
 	}
 	if err := s.w.Send(wire.Ready, 0, nil); err != nil {
 		return err
@@ -60,7 +61,8 @@ func Main() error {
 }
 
 type server struct {
-	w *wire.Writer
+	w    *wire.Writer
+	kept *keptRuntimes
 
 	mu       sync.Mutex
 	programs map[cloud.ID]*program
@@ -119,7 +121,7 @@ func (s *server) addProgram(body []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.programs[build] == nil {
-		s.programs[build] = &program{name: name, code: code}
+		s.programs[build] = &program{name: name, code: code, kept: s.kept}
 	}
 }
 

@@ -1,0 +1,101 @@
+package sandbox
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/dop251/goja"
+)
+
+func BenchmarkIsolate(b *testing.B) {
+	p := &program{name: "x", code: "(function(exports,require,module){ module.exports = { default: () => 1 } })"}
+	for b.Loop() {
+		if _, err := p.isolate(nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var m0, m1 runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m0)
+	var keep []*isolate
+	for range 50 {
+		i, _ := p.isolate(nil)
+		keep = append(keep, i)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&m1)
+	b.ReportMetric(float64(m1.HeapAlloc-m0.HeapAlloc)/50, "heapB/isolate")
+	runtime.KeepAlive(keep)
+}
+
+func BenchmarkBareGoja(b *testing.B) {
+	for b.Loop() {
+		goja.New()
+	}
+}
+
+func BenchmarkIntact(b *testing.B) {
+	p := &program{name: "x", code: "(function(exports,require,module){ module.exports = { default: () => 1 } })"}
+	i, _ := p.isolate(nil)
+	for b.Loop() {
+		if !i.intact() {
+			b.Fatal("not intact")
+		}
+	}
+}
+
+// What a run may do without its runtime being thrown away, and what it may not.
+func TestIntact(t *testing.T) {
+	if !layout().ok {
+		t.Fatal("the engine's tables are not laid out as intrinsics.go knows them: adapt it, or every run pays for a new runtime")
+	}
+	newOne := func() *isolate {
+		i, err := (&program{name: "x", code: "(function(exports,require,module){ module.exports = { default: () => 1 } })"}).isolate(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i
+	}
+	for _, code := range []string{
+		"1", "[1,2].map((x) => x).filter(Boolean).join()", "JSON.parse(JSON.stringify({a:[1]}))", "new Map([[1,2]]).get(1); new Set([1])",
+		"'abc'.replace(/b/g, 'x').split('').reverse()", "Object.keys(globalThis)", "Object.getOwnPropertyNames(Array.prototype)",
+		"new Date().toISOString(); Math.max(1,2); Number('1'); parseInt('2')", "class A extends Map {}; new A()", "globalThis.mine = 1; Object.entries({})",
+		"async function f() { await 1 }; f()", "function* g() { yield 1 }; [...g()]", "new Uint8Array(4).fill(1); new DataView(new ArrayBuffer(4))",
+		"try { null.x } catch (e) { e.message + e.stack }", "Symbol.iterator in Array.prototype; [...new Map().entries()]", "typeof [].evil; 'x'.padStart(3)",
+		"new Proxy({}, {}); Reflect.ownKeys({})", "1n + 2n; BigInt(3)", "new URL('http://a/?b=c').searchParams.get('b'); new Headers([['a','b']])",
+		"Promise.all([1]).then(() => 1)", "structuredClone({a: new Date()}); new TextEncoder().encode('x'); crypto.randomUUID()",
+		"RegExp.prototype.flags; /x/.flags; 'aXbX'.matchAll(/X/g)", "new WeakMap(); new WeakSet(); new AbortController().abort()",
+		"Error.prototype.toString.call(new TypeError('x')); new RangeError('y')", "Function.prototype.call.bind([].slice)([1])", `(async () => { const seen = { own: Object.keys(globalThis).includes("leak"), max: Math.max(1, 2), json: JSON.parse("1") }; await 1; return seen })()`,
+		"new TypeError('x'); new Int16Array(2); new SyntaxError('y')", "for (const x of [1]) x; const [a, ...b] = [1, 2]; ({ ...{ c: 1 } })",
+	} {
+		i := newOne()
+		for round := range 3 {
+			if _, err := i.vm.RunString("{" + code + "}"); err != nil {
+				t.Fatalf("%s: %v", code, err)
+			}
+			if !i.intact() {
+				t.Errorf("thrown away without need, round %d: %s", round, code)
+			}
+		}
+	}
+	for _, code := range []string{
+		"Array.prototype.evil = 1", "Array.prototype.map = () => 1", "delete Array.prototype.map", "Math.max = Math.min", "JSON.parse = () => 1",
+		"Object.defineProperty(Array.prototype, 'map', { get() { for (;;); } })", "Object.setPrototypeOf(Array.prototype, null)", "Math = {}",
+		"globalThis.Array = class {}", "Object.prototype.toString = () => 'x'", "Array.prototype[Symbol.iterator] = function* () {}", "Promise.prototype.then = 1",
+		"Map.prototype.get = Map.prototype.set", "String.prototype.trim = () => ''", "delete Array.prototype.map; Array.prototype.other = 1",
+		"Headers.prototype.get = () => 1", "Response.json = () => 1", "URL.prototype.toString = 1", "console.log = () => {}", "Symbol.prototype.x = 1",
+		"Object.getPrototypeOf(function* () {}).x = 1", "Object.getPrototypeOf([][Symbol.iterator]()).next = () => ({ done: true })", "Date.now = () => 0",
+		"Uint8Array.prototype.x = 1", "Object.getPrototypeOf(Uint8Array).from = 1", "Error.prototype.name = 'x'", "parseInt = Number", "fetch = null", "delete globalThis.Map",
+		"RegExp.prototype.exec = () => null", "Function.prototype.apply = 1", "Reflect.get = 1", "Date.prototype[Symbol.toPrimitive] = 1; Array.prototype.x = 1",
+		"Object.defineProperty(Map.prototype, 'size', { get: () => 7 })", "Number.prototype.toFixed = String.prototype.trim", "Array.from = Array.of", "setTimeout = 1",
+		"Object.freeze(Array.prototype)", "TypeError.prototype.name = 1", "RangeError.prototype.x = 1", "Set.prototype.has = Set.prototype.add",
+	} {
+		i := newOne()
+		if _, err := i.vm.RunString(code); err != nil {
+			continue // the engine itself refused
+		}
+		if i.intact() {
+			t.Errorf("kept: %s", code)
+		}
+	}
+}
