@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,8 +13,9 @@ import (
 // DB is the pools of one process. Claims, leases and commits have connections of their own, so that they never wait
 // behind the reads of scripts and pages.
 type DB struct {
-	// Reads serves scripts' reads, pages and the API.
-	Reads *pgxpool.Pool
+	// Reads serves pages and the API, Scripts the KV reads of scripts.
+	Reads   *pgxpool.Pool
+	Scripts *pgxpool.Pool
 	// Commits serves the commits of runs.
 	Commits *pgxpool.Pool
 	// Leases serves claims and renewals, which need no durability.
@@ -24,13 +26,21 @@ type DB struct {
 
 // Connections that are set aside for the control of runs.
 const (
-	commitConns = 3
+	commitConns = 2
 	leaseConns  = 2
+	scriptConns = 2
 	listenConns = 1
 )
 
+// steady are the settings of connections that send the same few statements for ever: planned once, each row looked up by
+// its key, whatever the statistics of a table that was empty a moment ago say.
+var steady = map[string]string{ //nolint:gochecknoglobals // constant
+	"plan_cache_mode": "force_generic_plan", "jit": "off", "enable_seqscan": "off", "enable_bitmapscan": "off",
+	"enable_hashjoin": "off", "enable_mergejoin": "off",
+}
+
 // MinConnections is the least that Open accepts.
-const MinConnections = commitConns + leaseConns + listenConns + 2
+const MinConnections = commitConns + leaseConns + scriptConns + listenConns + 2
 
 // Open connects to the database. connections bounds all pools together, the listener's connection included.
 func Open(ctx context.Context, url string, connections int) (*DB, error) {
@@ -39,13 +49,16 @@ func Open(ctx context.Context, url string, connections int) (*DB, error) {
 	}
 	d := &DB{url: url}
 	var err error
-	if d.Reads, err = open(ctx, url, connections-commitConns-leaseConns-listenConns, nil); err != nil {
+	if d.Reads, err = open(ctx, url, connections-commitConns-leaseConns-scriptConns-listenConns, nil); err != nil {
 		return nil, err
 	}
-	if d.Commits, err = open(ctx, url, commitConns, map[string]string{"lock_timeout": "10s", "application_name": "picloud commits"}); err != nil {
+	if d.Scripts, err = open(ctx, url, scriptConns, with(steady, "application_name", "picloud scripts")); err != nil {
 		return nil, err
 	}
-	if d.Leases, err = open(ctx, url, leaseConns, map[string]string{"synchronous_commit": "off", "lock_timeout": "5s"}); err != nil {
+	if d.Commits, err = open(ctx, url, commitConns, with(steady, "lock_timeout", "10s", "application_name", "picloud commits")); err != nil {
+		return nil, err
+	}
+	if d.Leases, err = open(ctx, url, leaseConns, with(steady, "synchronous_commit", "off", "lock_timeout", "5s")); err != nil {
 		return nil, err
 	}
 	var encoding string
@@ -58,6 +71,14 @@ func Open(ctx context.Context, url string, connections int) (*DB, error) {
 		return nil, fmt.Errorf("the database's encoding is %s: PiCloud needs UTF8 (createdb --encoding=UTF8 --template=template0)", encoding)
 	}
 	return d, nil
+}
+
+func with(base map[string]string, more ...string) map[string]string {
+	m := maps.Clone(base)
+	for k := 0; k+1 < len(more); k += 2 {
+		m[more[k]] = more[k+1]
+	}
+	return m
 }
 
 func open(ctx context.Context, url string, max int, params map[string]string) (*pgxpool.Pool, error) {
@@ -87,7 +108,7 @@ func open(ctx context.Context, url string, max int, params map[string]string) (*
 
 // Close closes every pool.
 func (d *DB) Close() {
-	for _, p := range []*pgxpool.Pool{d.Reads, d.Commits, d.Leases} {
+	for _, p := range []*pgxpool.Pool{d.Reads, d.Scripts, d.Commits, d.Leases} {
 		if p != nil {
 			p.Close()
 		}

@@ -97,6 +97,10 @@ func (d *dispatcher) loop() {
 func (d *dispatcher) look() {
 	for {
 		permits := d.o.gate.reserve(d.o.cfg.Permits)
+		if permits < d.o.cfg.Permits/4 && d.count() > d.o.cfg.Permits/2 { // under load, claim many at a time
+			d.giveBack(permits)
+			permits = 0
+		}
 		if permits == 0 {
 			d.setNext(time.Now().Add(safetyPoll))
 			d.awaitPermit()
@@ -157,21 +161,26 @@ func (d *dispatcher) claim(permits int) (int, error) {
 	rows, err := db.New(d.o.cfg.DB.Leases).ClaimDue(ctx, db.ClaimDueParams{Sources: sources, Max: int32(permits), Node: d.o.cfg.Node,
 		Token: token, LeaseUs: d.o.cfg.Lease.Microseconds()})
 	if err != nil {
-		for range permits {
-			d.o.gate.release(0)
-		}
+		d.giveBack(permits)
 		return 0, fmt.Errorf("claim: %w", db.Translate(err))
 	}
 	for k := range permits {
 		if k >= len(rows) {
-			d.o.gate.release(0)
-			continue
+			d.giveBack(permits - k)
+			break
 		}
 		r := claimedRow(&rows[k], token)
 		d.o.gate.assign(r.app)
 		d.start(r, asked)
 	}
 	return len(rows), nil
+}
+
+// giveBack returns permits that no row was claimed for.
+func (d *dispatcher) giveBack(permits int) {
+	for range permits {
+		d.o.gate.unreserve()
+	}
 }
 
 // startBorn starts a row that was inserted as claimed; its permit is taken already.

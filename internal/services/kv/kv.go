@@ -193,7 +193,7 @@ func (r *reader) read(batch []*read) {
 		arg.Collections = append(arg.Collections, rd.key.Collection)
 		arg.Keys = append(arg.Keys, rd.key.Key)
 	}
-	rows, err := r.db.Read().ReadKeys(ctx, arg)
+	rows, err := db.New(r.db.Scripts).ReadKeys(ctx, arg)
 	for _, row := range rows {
 		e := Entry{Found: true, Value: row.Value, Version: row.Version}
 		if row.ExpiresAt != nil {
