@@ -34,7 +34,7 @@ const (
 
 // steady are the settings of connections that send the same few statements for ever: planned once, each row looked up by
 // its key, whatever the statistics of a table that was empty a moment ago say.
-var steady = map[string]string{ //nolint:gochecknoglobals // constant
+var steady = map[string]string{
 	"plan_cache_mode": "force_generic_plan", "jit": "off", "enable_seqscan": "off", "enable_bitmapscan": "off",
 	"enable_hashjoin": "off", "enable_mergejoin": "off",
 }

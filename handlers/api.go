@@ -145,7 +145,7 @@ func op[I, O any](s *Server, o huma.Operation, h func(ctx context.Context, p *au
 }
 
 // problemsOnce makes huma's own refusals the same problem documents as ours. huma keeps this in a package variable.
-var problemsOnce = sync.OnceFunc(func() { //nolint:gochecknoglobals // set once, the same for every server
+var problemsOnce = sync.OnceFunc(func() {
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 		p := &problem{Status: status, Detail: msg, Code: "invalid"}
 		switch {
@@ -240,7 +240,7 @@ type page[T any] struct {
 // none is an answer without a body.
 type none struct{}
 
-var errCursor = cloud.Errorf(cloud.CodeInvalid, "the cursor does not belong to this list") //nolint:gochecknoglobals // sentinel
+var errCursor = cloud.Errorf(cloud.CodeInvalid, "the cursor does not belong to this list")
 
 // openCursor gives what a cursor holds; it is signed for one list.
 func (s *Server) openCursor(list, cursor string) (string, error) {

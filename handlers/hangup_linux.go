@@ -29,7 +29,7 @@ func watchHangup(conn net.Conn) (gone <-chan struct{}, stop func()) {
 		defer close(endedC)
 		hungUp := false
 		_ = raw.Read(func(fd uintptr) bool {
-			p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}} //nolint:gosec // a descriptor
+			p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
 			n, err := unix.Poll(p, 0)
 			hungUp = err == nil && n > 0 && p[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
 			return hungUp || stopped.Load()

@@ -14,7 +14,7 @@ import (
 )
 
 // ownCookies are the names of PiCloud's session cookies; scripts neither see nor set them.
-var ownCookies = []string{"__Host-picloud", "picloud"} //nolint:gochecknoglobals // a constant list
+var ownCookies = []string{"__Host-picloud", "picloud"}
 
 // ingress answers everything that is not PiCloud's own: /f/{app}/{script}, and routes.
 func (s *Server) ingress(c *fiber.Ctx) error {
@@ -126,7 +126,7 @@ func (s *Server) wishes(c *fiber.Ctx, call *orchestrator.HTTPCall, p *auth.Princ
 }
 
 // droppedFromRequest never reach a script: they belong to one connection (RFC 9110, 7.6.1), or were rebuilt here.
-var droppedFromRequest = []string{"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", //nolint:gochecknoglobals // a constant list
+var droppedFromRequest = []string{"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
 	"trailer", "transfer-encoding", "upgrade", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "x-real-ip"}
 
 // request copies what the caller sent, without PiCloud's own credentials.
@@ -217,11 +217,11 @@ func failureOf(call *orchestrator.HTTPCall, r *orchestrator.HTTPReply) *problem 
 }
 
 // droppedFromResponse never leave: they belong to a connection, or are computed.
-var droppedFromResponse = []string{"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", //nolint:gochecknoglobals // a constant list
+var droppedFromResponse = []string{"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
 	"trailer", "transfer-encoding", "upgrade", "content-length", "x-execution-id", "idempotent-replayed"}
 
 // droppedOnAdminHost would act on the dashboard's origin.
-var droppedOnAdminHost = []string{"set-cookie", "clear-site-data", "service-worker-allowed", "strict-transport-security", "alt-svc"} //nolint:gochecknoglobals // a constant list
+var droppedOnAdminHost = []string{"set-cookie", "clear-site-data", "service-worker-allowed", "strict-transport-security", "alt-svc"}
 
 // sandboxPolicy keeps a script's page from acting as the dashboard, whatever its type.
 const sandboxPolicy = "sandbox allow-scripts allow-forms allow-popups"

@@ -93,7 +93,7 @@ func (s *Server) kvAPI() {
 		})
 }
 
-var errNoEntry = cloud.Errorf(cloud.CodeNotFound, "no such entry") //nolint:gochecknoglobals // sentinel
+var errNoEntry = cloud.Errorf(cloud.CodeNotFound, "no such entry")
 
 func (p *EntryPath) decode() (collection, key string, err error) {
 	if collection, err = unescape(p.Collection); err != nil {

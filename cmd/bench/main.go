@@ -44,7 +44,7 @@ func run(binary string, seconds time.Duration, rounds, events int, idle time.Dur
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // PostgreSQL's user passes through
+	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
 	ctx := context.Background()

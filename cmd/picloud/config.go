@@ -68,7 +68,7 @@ func loadSecretFiles() error {
 		if os.Getenv(name) != "" {
 			return fmt.Errorf("%s and %s_FILE are both set: keep one", name, name)
 		}
-		b, err := os.ReadFile(file) //nolint:gosec // the operator names the file
+		b, err := os.ReadFile(file)
 		if err != nil {
 			return fmt.Errorf("%s_FILE: cannot read %s", name, file)
 		}

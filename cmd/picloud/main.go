@@ -17,7 +17,7 @@ import (
 )
 
 // version is set by the build.
-var version = "dev" //nolint:gochecknoglobals // set by -ldflags
+var version = "dev"
 
 // CLI is the command line.
 type CLI struct {

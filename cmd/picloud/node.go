@@ -144,7 +144,7 @@ func (n *node) watchPostgres() {
 func (n *node) openDataDir() error {
 	dir := n.cfg.DataDir
 	// Others may pass through (PostgreSQL's user has its cluster below); they cannot list or read.
-	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
+	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
@@ -165,7 +165,7 @@ func (n *node) openDataDir() error {
 
 // masterKey reads the key file, or makes it.
 func masterKey(file string) ([]byte, error) {
-	b, err := os.ReadFile(file) //nolint:gosec // in the data directory
+	b, err := os.ReadFile(file)
 	if err == nil {
 		key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(b)))
 		if err != nil || len(key) != keySize {

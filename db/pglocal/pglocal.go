@@ -172,7 +172,7 @@ func installCommand() string {
 }
 
 func majorOf(postgres string) int {
-	out, err := exec.Command(postgres, "--version").Output() //nolint:gosec // a binary of this machine
+	out, err := exec.Command(postgres, "--version").Output()
 	if err != nil {
 		return 0
 	}
@@ -279,7 +279,7 @@ func initCluster(ctx context.Context, bin Binaries, acc Account, dir string) err
 	if err := handover.Close(); err != nil {
 		return fmt.Errorf("write database password: %w", err)
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "initdb"), "-D", half, "-U", "picloud", "-E", "UTF8", "--locale=C", //nolint:gosec // a binary of this machine
+	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "initdb"), "-D", half, "-U", "picloud", "-E", "UTF8", "--locale=C",
 		"--auth-local=scram-sha-256", "--auth-host=scram-sha-256", "--pwfile="+handover.Name(), "--no-instructions", "--data-checksums")
 	cmd.Dir = "/"
 	cmd.SysProcAttr = acc.attr()
@@ -351,7 +351,7 @@ func isPostmasterOf(pid int, dir string) bool {
 	cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
 	if err != nil {
 		// No /proc: ask ps for the command line.
-		out, err := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output() //nolint:gosec // a number
+		out, err := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
 		return err == nil && strings.Contains(string(out), dir)
 	}
 	return cwd == dir
@@ -402,7 +402,7 @@ func (s *Server) start(ctx context.Context, bin Binaries, acc Account, o Options
 		return fmt.Errorf("open PostgreSQL's log: %w", err)
 	}
 	defer func() { _ = logFile.Close() }()
-	s.cmd = exec.Command(filepath.Join(bin.Dir, "postgres"), args...) //nolint:gosec // a binary of this machine
+	s.cmd = exec.Command(filepath.Join(bin.Dir, "postgres"), args...)
 	s.cmd.Dir = s.dir
 	s.cmd.Env = append(os.Environ(), "LC_ALL=C", "PGDATA="+s.dir)
 	s.cmd.Stdout, s.cmd.Stderr = logFile, logFile

@@ -65,7 +65,7 @@ func (p *Principal) HasScope(scopes ...string) bool {
 }
 
 // Scopes lists what a key can be given.
-var Scopes = []string{ //nolint:gochecknoglobals // a constant list
+var Scopes = []string{
 	"apps:admin", "scripts:read", "scripts:write", "scripts:run", "routes:write", "triggers:write", "kv:read", "kv:write",
 	"executions:read", "deadletters:read", "deadletters:write", "secrets:write", "users:admin", "audit:read", "instance:admin",
 }
@@ -78,7 +78,7 @@ type Capability struct {
 }
 
 // Capabilities in an app.
-var ( //nolint:gochecknoglobals // the table of capabilities, never written
+var (
 	ReadApp         = Capability{AppViewer, []string{"scripts:read", "apps:admin", "scripts:write", "executions:read", "kv:read", "deadletters:read"}}
 	ReadScripts     = Capability{AppViewer, []string{"scripts:read", "scripts:write"}}
 	WriteScripts    = Capability{AppEditor, []string{"scripts:write"}}
@@ -122,4 +122,4 @@ func (p *Principal) May(c Capability, appRole string, app cloud.AppID) error {
 }
 
 // ErrNoApp is the answer for an app that does not exist or that is none of the caller's business: the two look the same.
-var ErrNoApp = cloud.Errorf(cloud.CodeNotFound, "no such app") //nolint:gochecknoglobals // sentinel
+var ErrNoApp = cloud.Errorf(cloud.CodeNotFound, "no such app")

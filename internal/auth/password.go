@@ -12,13 +12,13 @@ import (
 )
 
 // passwordParams follow the OWASP password storage cheat sheet for Argon2id: 19 MiB, two passes, one lane.
-var passwordParams = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32} //nolint:gochecknoglobals // constant
+var passwordParams = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 // hashing bounds how many passwords are hashed at once: each takes 19 MiB.
-var hashing = make(chan struct{}, 2) //nolint:gochecknoglobals // a process-wide bound
+var hashing = make(chan struct{}, 2)
 
 // dummyHash is compared with when the user is unknown, so that the answer takes as long.
-var dummyHash = sync.OnceValue(func() string { //nolint:gochecknoglobals // computed once
+var dummyHash = sync.OnceValue(func() string {
 	h, _ := argon2id.CreateHash("no password is this", passwordParams)
 	return h
 })

@@ -59,8 +59,8 @@ func cutScheme(h string) (scheme, rest string, ok bool) {
 }
 
 var (
-	errBadToken = cloud.Errorf(cloud.CodeUnauthorized, "the credential is unknown, expired or revoked: log in again or use another API key") //nolint:gochecknoglobals // sentinel
-	errNoDB     = cloud.Errorf(cloud.CodeUnavailable, "the credential cannot be checked now; try again")                                     //nolint:gochecknoglobals // sentinel
+	errBadToken = cloud.Errorf(cloud.CodeUnauthorized, "the credential is unknown, expired or revoked: log in again or use another API key")
+	errNoDB     = cloud.Errorf(cloud.CodeUnavailable, "the credential cannot be checked now; try again")
 )
 
 // Authenticator checks tokens and remembers the answers until something about people changes.

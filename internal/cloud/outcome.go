@@ -48,7 +48,7 @@ type Outcome struct {
 }
 
 // HTTPStatus maps the outcomes of a run to the status its caller sees. Succeeded carries the response's own.
-var HTTPStatus = map[Status]int{ //nolint:gochecknoglobals // the one status table, never written
+var HTTPStatus = map[Status]int{
 	Failed:      502,
 	Crashed:     502,
 	Conflicted:  503,

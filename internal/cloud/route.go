@@ -66,7 +66,7 @@ const (
 var paramName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // reservedRoots belong to PiCloud itself.
-var reservedRoots = []string{"admin", "api", "f", "static", "healthz", "readyz", "version", "metrics"} //nolint:gochecknoglobals // constant
+var reservedRoots = []string{"admin", "api", "f", "static", "healthz", "readyz", "version", "metrics"}
 
 // ReservedPath reports whether a request path belongs to PiCloud.
 func ReservedPath(path string) bool {

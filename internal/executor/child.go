@@ -129,7 +129,7 @@ func (c *child) run(dump *tail) error {
 	if err != nil {
 		return fmt.Errorf("open socket pair: %w", err)
 	}
-	cmd := exec.Command(c.pool.cfg.Command[0], c.pool.cfg.Command[1:]...) //nolint:gosec // our own binary
+	cmd := exec.Command(c.pool.cfg.Command[0], c.pool.cfg.Command[1:]...)
 	cmd.Env = []string{}
 	cmd.ExtraFiles = []*os.File{childEnd}
 	cmd.Stderr = dump

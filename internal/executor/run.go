@@ -17,7 +17,7 @@ type Run struct {
 	spec  *cloud.RunSpec
 	id    uint64
 	child *child
-	ctx   context.Context //nolint:containedctx // the run's own life, ended by finish
+	ctx   context.Context
 	end   context.CancelCauseFunc
 
 	outcomeCh chan cloud.Outcome // first outcome

@@ -59,7 +59,7 @@ func (c *child) watchMemory() func() {
 }
 
 func residentByPS(pid int) uint64 {
-	out, err := exec.Command("ps", "-o", "rss=", "-p", strconv.Itoa(pid)).Output() //nolint:gosec // a number
+	out, err := exec.Command("ps", "-o", "rss=", "-p", strconv.Itoa(pid)).Output()
 	if err != nil {
 		return 0
 	}

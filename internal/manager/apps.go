@@ -15,7 +15,7 @@ import (
 var slugPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
 // reservedSlugs would read as something else in a path or a host.
-var reservedSlugs = []string{"admin", "api", "f", "static", "healthz", "readyz", "version", "metrics", "new", "picloud", "www"} //nolint:gochecknoglobals // constant
+var reservedSlugs = []string{"admin", "api", "f", "static", "healthz", "readyz", "version", "metrics", "new", "picloud", "www"}
 
 func checkText(what, s string, max int) error {
 	if len(s) > max || !utf8.ValidString(s) || strings.ContainsRune(s, 0) {

@@ -21,7 +21,7 @@ type RouteChange struct {
 // Route is a route with the name of its script.
 type Route = db.RouteByIDRow
 
-var methods = []string{cloud.MethodAny, "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} //nolint:gochecknoglobals // constant
+var methods = []string{cloud.MethodAny, "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 // CreateRoute gives a script a path of its own.
 func (m *Manager) CreateRoute(ctx context.Context, actor Actor, app *App, c RouteChange) (*Route, error) {

@@ -13,7 +13,7 @@ import (
 )
 
 // errLogin is the same for every reason, so that nobody learns which users exist.
-var errLogin = cloud.Errorf(cloud.CodeUnauthorized, "the username or the password is wrong") //nolint:gochecknoglobals // sentinel
+var errLogin = cloud.Errorf(cloud.CodeUnauthorized, "the username or the password is wrong")
 
 // Login checks a password and makes a session. The answer takes as long for unknown users.
 func (m *Manager) Login(ctx context.Context, username, password, userAgent string) (token string, expires time.Time, err error) {

@@ -220,7 +220,7 @@ func (m *Manager) ResetPassword(ctx context.Context, username string) (string, e
 	return password, err
 }
 
-var appRoles = []string{auth.AppAdmin, auth.AppEditor, auth.AppViewer} //nolint:gochecknoglobals // constant
+var appRoles = []string{auth.AppAdmin, auth.AppEditor, auth.AppViewer}
 
 // SetMember gives a user a role in an app; create says whether the user must be new there.
 func (m *Manager) SetMember(ctx context.Context, actor Actor, app *App, username, role string, create bool) error {

@@ -68,8 +68,8 @@ type commitResult struct {
 }
 
 var (
-	errDatabaseAway = cloud.Errorf(cloud.CodeUnavailable, "the database does not answer; nothing of this run was kept")                         //nolint:gochecknoglobals // sentinel
-	errUnknown      = cloud.Errorf(cloud.CodeUnknown, "the database went away while this run was committed: whether it took effect is unknown") //nolint:gochecknoglobals // sentinel
+	errDatabaseAway = cloud.Errorf(cloud.CodeUnavailable, "the database does not answer; nothing of this run was kept")
+	errUnknown      = cloud.Errorf(cloud.CodeUnknown, "the database went away while this run was committed: whether it took effect is unknown")
 )
 
 // committer applies commits in groups, one group at a time: what comes while a group is under way shares the next one.
@@ -411,7 +411,7 @@ func lockName(k cloud.KeyRef) int64 {
 	_, _ = h.Write([]byte(k.Collection))
 	_, _ = h.Write([]byte{0})
 	_, _ = h.Write([]byte(k.Key))
-	return int64(h.Sum64()) //nolint:gosec // a name, not a number
+	return int64(h.Sum64())
 }
 
 func (a *attempt) readKeys(p *db.Pipeline, st *groupState) {

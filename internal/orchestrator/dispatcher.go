@@ -20,7 +20,7 @@ const (
 )
 
 // sources are the kinds of rows that this version runs; others are left alone.
-var sources = []string{cloud.SourceHTTP, cloud.SourceKV, cloud.SourceDeadLetter} //nolint:gochecknoglobals // a constant list
+var sources = []string{cloud.SourceHTTP, cloud.SourceKV, cloud.SourceDeadLetter}
 
 // dispatcher claims due rows as far as there are permits, and runs them. It sleeps until something wakes it: a
 // notification, a commit of this node, a permit, or the time of the earliest row.

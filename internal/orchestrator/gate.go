@@ -11,7 +11,7 @@ import (
 // maxGateWait bounds how long a request waits for a permit.
 const maxGateWait = 2 * time.Second
 
-var errSaturated = cloud.Errorf(cloud.CodeUnavailable, "all permits of this server are taken; try again") //nolint:gochecknoglobals // sentinel
+var errSaturated = cloud.Errorf(cloud.CodeUnavailable, "all permits of this server are taken; try again")
 
 // gate bounds the runs of this node. A permit that becomes free goes to the waiting app that has the fewest.
 type gate struct {

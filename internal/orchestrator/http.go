@@ -34,7 +34,7 @@ type Target struct {
 func (t *Target) AppID() cloud.AppID { return t.App.id }
 
 var (
-	errNoRoute = cloud.Errorf(cloud.CodeNotFound, "nothing answers at this address") //nolint:gochecknoglobals // sentinel
+	errNoRoute = cloud.Errorf(cloud.CodeNotFound, "nothing answers at this address")
 )
 
 // MatchScript finds the endpoint script of /f/{app}/{script}.
@@ -245,7 +245,7 @@ func (o *Orchestrator) serveDirect(ctx context.Context, c *HTTPCall) *HTTPReply 
 			return &HTTPReply{Execution: id, HungUp: true}
 		}
 	}
-	if x.answer.commitErr == errSaturated { //nolint:errorlint // the sentinel itself: no run was made
+	if x.answer.commitErr == errSaturated {
 		return failure(cloud.ID{}, errSaturated)
 	}
 	return replyOf(x.answer)

@@ -118,7 +118,7 @@ type Orchestrator struct {
 	peers       atomic.Int64 // other nodes that listen
 	notify      notifier
 
-	ctx    context.Context //nolint:containedctx // the life of the background work, ended by Stop
+	ctx    context.Context
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 	runs   sync.WaitGroup // runs in progress, direct and dispatched

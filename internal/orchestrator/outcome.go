@@ -32,13 +32,13 @@ func endOf(r *row, o *cloud.Outcome, name string, random float64) rowEnd {
 	case o.Status == cloud.Succeeded:
 		return rowEnd{kind: endDone}
 	case o.Status == cloud.Refused:
-		return bury(r, o, name, "refused", r.attempts)
+		return bury(o, name, "refused", r.attempts)
 	case isInterruption(o.Status):
 		return interrupted(r, o, name)
 	}
 	attempts := r.attempts + 1
 	if attempts >= r.retry.MaxAttempts {
-		return bury(r, o, name, "failed", attempts)
+		return bury(o, name, "failed", attempts)
 	}
 	return rowEnd{kind: endRetry, retry: retryEnd{attempts: attempts, interruptions: r.interruptions, attempted: true,
 		delay: r.retry.Delay(attempts, random), err: describe(&o.Error)}}
@@ -53,13 +53,13 @@ func interrupted(r *row, o *cloud.Outcome, name string) rowEnd {
 		if r.source == cloud.SourceDeadLetter {
 			return rowEnd{kind: endDone} // handler_failed tells
 		}
-		return bury(r, o, name, "infrastructure", r.attempts)
+		return bury(o, name, "infrastructure", r.attempts)
 	}
 	delay := min(50*time.Millisecond<<n, 5*time.Second)
 	return rowEnd{kind: endRetry, retry: retryEnd{attempts: r.attempts, interruptions: n, delay: delay, err: describe(&o.Error)}}
 }
 
-func bury(r *row, o *cloud.Outcome, name, reason string, attempts int) rowEnd {
+func bury(o *cloud.Outcome, name, reason string, attempts int) rowEnd {
 	return rowEnd{kind: endBury, bury: buryEnd{script: name, reason: reason, err: o.Error, attempts: attempts}}
 }
 

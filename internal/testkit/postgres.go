@@ -76,7 +76,7 @@ func startServer() {
 		server.err = err
 		return
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // PostgreSQL's user passes through
+	if err := os.Chmod(dir, 0o755); err != nil {
 		server.err = err
 		return
 	}

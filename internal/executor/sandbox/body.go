@@ -15,7 +15,7 @@ type bodyState struct {
 	used  bool
 }
 
-var utf8BOM = []byte("\xef\xbb\xbf") //nolint:gochecknoglobals // a constant
+var utf8BOM = []byte("\xef\xbb\xbf")
 
 // setBody reads a BodyInit and returns the content type that goes with it.
 func (i *isolate) setBody(b *bodyState, v goja.Value) (contentType string) {

@@ -11,7 +11,7 @@ import (
 )
 
 // consoleLevels maps console methods to the levels of log lines.
-var consoleLevels = map[string]string{ //nolint:gochecknoglobals // a constant table
+var consoleLevels = map[string]string{
 	"debug": "debug", "log": "info", "info": "info", "warn": "warn", "error": "error", "trace": "debug",
 }
 

@@ -45,12 +45,13 @@ type orderedMap struct {
 	_         map[uint64]*mapEntry
 	iterFirst *mapEntry
 	_         *mapEntry
-	size      int
+	_         int
 }
 
 type mapEntry struct {
-	key, value         goja.Value
-	_, iterNext, hNext *mapEntry
+	key, value  goja.Value
+	_, iterNext *mapEntry
+	_           *mapEntry
 }
 
 // objectTemplate mirrors goja's.
@@ -71,7 +72,7 @@ type engineLayout struct {
 }
 
 // layout finds the engine's fields by name and type, once.
-var layout = sync.OnceValue(func() *engineLayout { //nolint:gochecknoglobals // computed once
+var layout = sync.OnceValue(func() *engineLayout {
 	l := &engineLayout{}
 	l.find()
 	return l
@@ -131,7 +132,7 @@ func mirrorsMaps(object reflect.Type) bool {
 		return false
 	}
 	entry, ok := syms.Type.Elem().FieldByName("iterFirst")
-	return ok && mirrors(syms.Type.Elem(), reflect.TypeFor[orderedMap](), "iterFirst", "size") &&
+	return ok && mirrors(syms.Type.Elem(), reflect.TypeFor[orderedMap](), "iterFirst") &&
 		mirrors(entry.Type.Elem(), reflect.TypeFor[mapEntry](), "key", "value", "iterNext") &&
 		mirrors(tmpl.Type.Elem(), reflect.TypeFor[objectTemplate](), "props", "symProps", "protoFactory")
 }

@@ -24,7 +24,7 @@ const maxCallStack = 8000
 var preludeSource string
 
 // prelude is compiled once per process and shared by its runtimes: a program is immutable.
-var prelude = sync.OnceValue(func() *goja.Program { //nolint:gochecknoglobals // a constant in effect
+var prelude = sync.OnceValue(func() *goja.Program {
 	return goja.MustCompile("picloud:prelude", preludeSource, true)
 })
 

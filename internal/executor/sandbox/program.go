@@ -131,7 +131,7 @@ func (p *program) isolate(r *run) (*isolate, *cloud.ScriptError) {
 }
 
 // handlerNames are the members of a default export that PiCloud calls.
-var handlerNames = [...]string{"fetch", "kv", "scheduled", "deadLetter"} //nolint:gochecknoglobals // a constant list
+var handlerNames = [...]string{"fetch", "kv", "scheduled", "deadLetter"}
 
 func (i *isolate) evaluate(prg *goja.Program) error {
 	v, err := i.vm.RunProgram(prg)
@@ -152,8 +152,7 @@ func (i *isolate) evaluate(prg *goja.Program) error {
 		return err
 	}
 	i.handlers = map[string]goja.Callable{}
-	var exc *goja.Exception
-	exc = i.vm.Try(func() {
+	exc := i.vm.Try(func() {
 		out, ok := module.Get("exports").(*goja.Object)
 		if !ok {
 			return

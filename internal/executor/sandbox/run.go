@@ -233,7 +233,7 @@ func (r *run) settleAll() error {
 	return nil
 }
 
-var errNeverSettles = errors.New("the handler's promise never settles: nothing is left that could resolve it") //nolint:gochecknoglobals // sentinel
+var errNeverSettles = errors.New("the handler's promise never settles: nothing is left that could resolve it")
 
 // settle runs the event loop until a promise has a result.
 func (r *run) settle(v goja.Value) (goja.Value, error) {

@@ -12,7 +12,7 @@ import (
 )
 
 // urlParser follows the URL standard (https://url.spec.whatwg.org).
-var urlParser = sync.OnceValue(func() whatwg.Parser { return whatwg.NewParser() }) //nolint:gochecknoglobals // immutable
+var urlParser = sync.OnceValue(func() whatwg.Parser { return whatwg.NewParser() })
 
 func parseURL(s, base string) (*whatwg.Url, error) {
 	if base == "" {

@@ -46,7 +46,7 @@ type Fetcher struct {
 }
 
 // metadata are the addresses at which clouds serve credentials to their machines.
-var metadata = []netip.Addr{ //nolint:gochecknoglobals // a constant list
+var metadata = []netip.Addr{
 	netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("169.254.170.2"), netip.MustParseAddr("100.100.100.200"),
 	netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("fd20:ce::254"),
 }
@@ -93,7 +93,7 @@ func fail(format string, args ...any) error {
 }
 
 // hopByHop fields belong to a connection, not to a script (RFC 9110, 7.6.1), and the client sets these itself.
-var hopByHop = []string{"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding", //nolint:gochecknoglobals // a constant list
+var hopByHop = []string{"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
 	"upgrade", "host", "content-length", "accept-encoding"}
 
 // Fetch makes one request. The reply's Value is the final URL.

@@ -28,7 +28,7 @@ type Item struct {
 // MaxList is the most items of a page.
 const MaxList = 1000
 
-var errCursor = cloud.Errorf(cloud.CodeInvalid, "the cursor does not belong to this list") //nolint:gochecknoglobals // sentinel
+var errCursor = cloud.Errorf(cloud.CodeInvalid, "the cursor does not belong to this list")
 
 // List gives a page of a collection in byte order, and the cursor of the next one.
 func (s *Store) List(ctx context.Context, app cloud.AppID, collection, prefix, cursor string, limit int) ([]Item, string, error) {
