@@ -45,4 +45,4 @@ lint: $(TOOLS)/golangci-lint ## Run the linters
 
 verify: generate ## Check that the generated code is current and the modules are tidy
 	go mod tidy -diff
-	git diff --exit-code -- db views
+	git diff --exit-code -- 'db/*.sql.go' db/models.go db/db.go 'views/*_templ.go'
