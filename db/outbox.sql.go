@@ -181,25 +181,26 @@ func (q *Queries) DiscardOutbox(ctx context.Context, appID int64) (int64, error)
 	return result.RowsAffected(), nil
 }
 
-const foldLedger = `-- name: FoldLedger :execrows
+const foldLedger = `-- name: FoldLedger :one
 WITH old AS (
     DELETE FROM ledger WHERE (commit_id, app_id, what) IN (
         SELECT l.commit_id, l.app_id, l.what FROM ledger l WHERE l.at < clock_timestamp() - interval '10 minutes'
           AND get_byte(uuid_send(l.commit_id), 6) >> 4 = 7 LIMIT 20000 FOR UPDATE SKIP LOCKED)
-    RETURNING app_id, what, n, at)
-INSERT INTO ledger (commit_id, app_id, what, n, at)
-SELECT gen_random_uuid(), app_id, what, sum(n), date_trunc('hour', at) FROM old WHERE what <> 'commit'
-GROUP BY app_id, what, date_trunc('hour', at)
+    RETURNING app_id, what, n, at
+), folded AS (
+    INSERT INTO ledger (commit_id, app_id, what, n, at)
+    SELECT gen_random_uuid(), app_id, what, sum(n), date_trunc('hour', at) FROM old WHERE what <> 'commit'
+    GROUP BY app_id, what, date_trunc('hour', at))
+SELECT count(*)::bigint AS rows FROM old
 `
 
 // Folds figures older than ten minutes by hour, by then no commit is sent again, so its id has done its work. Rows of
 // commits carry UUIDv7, folded ones UUIDv4.
 func (q *Queries) FoldLedger(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, foldLedger)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	row := q.db.QueryRow(ctx, foldLedger)
+	var rows int64
+	err := row.Scan(&rows)
+	return rows, err
 }
 
 const hTTPQueueSize = `-- name: HTTPQueueSize :one

@@ -102,14 +102,16 @@ DELETE FROM outbox WHERE app_id = @app_id;
 -- name: LedgerSums :many
 SELECT what, sum(n)::bigint AS n FROM ledger WHERE app_id = @app_id AND what <> 'commit' GROUP BY what;
 
--- name: FoldLedger :execrows
+-- name: FoldLedger :one
 -- Folds figures older than ten minutes by hour, by then no commit is sent again, so its id has done its work. Rows of
 -- commits carry UUIDv7, folded ones UUIDv4.
 WITH old AS (
     DELETE FROM ledger WHERE (commit_id, app_id, what) IN (
         SELECT l.commit_id, l.app_id, l.what FROM ledger l WHERE l.at < clock_timestamp() - interval '10 minutes'
           AND get_byte(uuid_send(l.commit_id), 6) >> 4 = 7 LIMIT 20000 FOR UPDATE SKIP LOCKED)
-    RETURNING app_id, what, n, at)
-INSERT INTO ledger (commit_id, app_id, what, n, at)
-SELECT gen_random_uuid(), app_id, what, sum(n), date_trunc('hour', at) FROM old WHERE what <> 'commit'
-GROUP BY app_id, what, date_trunc('hour', at);
+    RETURNING app_id, what, n, at
+), folded AS (
+    INSERT INTO ledger (commit_id, app_id, what, n, at)
+    SELECT gen_random_uuid(), app_id, what, sum(n), date_trunc('hour', at) FROM old WHERE what <> 'commit'
+    GROUP BY app_id, what, date_trunc('hour', at))
+SELECT count(*)::bigint AS rows FROM old;

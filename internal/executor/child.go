@@ -38,6 +38,7 @@ type child struct {
 	total    int
 	retiring bool
 	idle     *time.Timer
+	since    time.Time // idle since
 
 	ready chan struct{} // closed when it takes work
 	dead  chan struct{} // closed when it is gone and death is set

@@ -167,6 +167,7 @@ func (p *Pool) start(ctx context.Context, key childKey, exclusive bool) (*child,
 		return nil, ErrClosed
 	}
 	c.jobs = 1
+	p.makeRoom()
 	p.children[key] = append(p.children[key], c)
 	p.stats.Started++
 	p.wg.Add(1)
@@ -180,6 +181,27 @@ func (p *Pool) start(ctx context.Context, key childKey, exclusive bool) (*child,
 	case <-ctx.Done():
 		p.done(c)
 		return nil, context.Cause(ctx)
+	}
+}
+
+// maxChildren bounds the processes of all apps together; beyond it an idle one ends for each that starts.
+const maxChildren = 64
+
+// makeRoom ends the child that has been idle longest when there are many.
+func (p *Pool) makeRoom() {
+	n := 0
+	var oldest *child
+	for _, list := range p.children {
+		n += len(list)
+		for _, c := range list {
+			if c.jobs == 0 && !c.retiring && (oldest == nil || c.since.Before(oldest.since)) {
+				oldest = c
+			}
+		}
+	}
+	if n >= maxChildren && oldest != nil {
+		oldest.retiring = true
+		oldest.kill()
 	}
 }
 
@@ -197,6 +219,7 @@ func (p *Pool) done(c *child) {
 	case c.exclusive || c.retiring:
 		c.kill()
 	default:
+		c.since = time.Now()
 		c.idle.Reset(idleAfter)
 	}
 }

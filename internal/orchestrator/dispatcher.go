@@ -15,8 +15,9 @@ const (
 	safetyPoll = 60 * time.Second
 	// retryAfterError is the pause after a claim that failed.
 	retryAfterError = time.Second
-	// parked is the wake-up of a row whose trigger is disabled: enabling it wakes the row.
-	parkedFor = 200 * 365 * 24 * time.Hour
+	// parkedFor is how long a row that was claimed as its trigger was disabled waits before somebody looks again. Those
+	// that were waiting then are parked by the manager, until the trigger is enabled.
+	parkedFor = 5 * time.Minute
 )
 
 // sources are the kinds of rows that this version runs; others are left alone.
@@ -199,7 +200,7 @@ func (d *dispatcher) start(r *row, claimedAt time.Time) {
 				delete(d.running, r.id)
 			}
 			d.mu.Unlock()
-			d.o.gate.release(r.app)
+			d.o.gate.releaseDispatched(r.app)
 		}()
 		d.run(c)
 	})
@@ -236,6 +237,11 @@ func (d *dispatcher) run(c *claim) {
 	if r.depth > d.o.cfg.MaxDepth {
 		d.endUnrun(t, cloud.Outcome{Status: cloud.Skipped, Error: cloud.ScriptError{Name: "Skipped",
 			Message: fmt.Sprintf("the chain of events is %d deep; at most %d are run", r.depth, d.o.cfg.MaxDepth)}})
+		return
+	}
+	if !r.replyTo.IsZero() && r.interruptions > 0 { // its client was told, or went; it is never run again
+		d.endUnrun(t, cloud.Outcome{Status: cloud.Interrupted, Error: cloud.ScriptError{Name: "Interrupted",
+			Message: "the node that ran it was lost; nothing of the run was kept"}})
 		return
 	}
 	if !d.prepare(ctx, t) {

@@ -242,7 +242,7 @@ func (e *effects) drop() {
 		return
 	}
 	for _, r := range e.started {
-		e.o.gate.release(r.app)
+		e.o.gate.releaseDispatched(r.app)
 	}
 	e.started = nil
 }

@@ -13,7 +13,8 @@ const maxGateWait = 2 * time.Second
 
 var errSaturated = cloud.Errorf(cloud.CodeUnavailable, "all permits of this server are taken; try again")
 
-// gate bounds the runs of this node. A permit that becomes free goes to the waiting app that has the fewest.
+// gate bounds the runs of this node. A permit that becomes free goes to the waiting app that has the fewest. A quarter of
+// the permits can be had by dispatched runs however many requests wait, so that neither starves the other.
 type gate struct {
 	mu      sync.Mutex
 	all     int
@@ -23,6 +24,9 @@ type gate struct {
 	held    map[cloud.AppID]int
 	waiters map[cloud.AppID][]*gateWaiter
 	closed  bool
+	// dispatched counts the permits of dispatched runs; hungry: the dispatcher found none.
+	dispatched int
+	hungry     bool
 	// freed tells the dispatcher, which waits for any permit, that there is one.
 	freed chan struct{}
 }
@@ -88,7 +92,7 @@ func (g *gate) full() bool {
 	return g.free == 0 && g.waiting >= g.queue
 }
 
-// tryAcquire takes a permit only if nobody waits for one.
+// tryAcquire takes a permit for a dispatched run, only if nobody waits for one. releaseDispatched gives it back.
 func (g *gate) tryAcquire(app cloud.AppID) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -96,18 +100,27 @@ func (g *gate) tryAcquire(app cloud.AppID) bool {
 		return false
 	}
 	g.take(app)
+	g.dispatched++
 	return true
 }
 
-// reserve takes up to n permits for claims whose apps are not known yet; assign or release follows for each.
+// quota is what dispatched runs may have while requests wait.
+func (g *gate) quota() int { return max(1, g.all/4) }
+
+// reserve takes up to n permits for claims whose apps are not known yet; assign or unreserve follows for each.
 func (g *gate) reserve(n int) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closed || g.waiting > 0 {
+	if g.closed {
 		return 0
 	}
-	n = min(n, g.free)
+	if g.waiting > 0 {
+		n = min(n, g.quota()-g.dispatched)
+	}
+	n = max(0, min(n, g.free))
+	g.hungry = n == 0
 	g.free -= n
+	g.dispatched += n
 	g.held[0] += n
 	return n
 }
@@ -126,6 +139,7 @@ func (g *gate) unreserve() {
 	defer g.mu.Unlock()
 	g.drop(0)
 	g.free++
+	g.dispatched--
 	g.grant()
 }
 
@@ -148,11 +162,18 @@ func (g *gate) setWaiters(app cloud.AppID, list []*gateWaiter) {
 	}
 }
 
-// release gives a permit back: to the waiting app with the fewest permits, else to the dispatcher.
-func (g *gate) release(app cloud.AppID) {
+// release gives a request's permit back.
+func (g *gate) release(app cloud.AppID) { g.giveBack(app, 0) }
+
+// releaseDispatched gives a dispatched run's permit back.
+func (g *gate) releaseDispatched(app cloud.AppID) { g.giveBack(app, 1) }
+
+// giveBack frees a permit: for the waiting app with the fewest permits, else for the dispatcher.
+func (g *gate) giveBack(app cloud.AppID, dispatched int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.drop(app)
+	g.dispatched -= dispatched
 	g.free++
 	g.grant()
 	if g.free > 0 {
@@ -164,7 +185,11 @@ func (g *gate) release(app cloud.AppID) {
 }
 
 func (g *gate) grant() {
-	for g.free > 0 && g.waiting > 0 {
+	keep := 0
+	if g.hungry && g.dispatched < g.quota() {
+		keep = 1
+	}
+	for g.free > keep && g.waiting > 0 {
 		var next cloud.AppID
 		best := -1
 		for app := range g.waiters {

@@ -124,10 +124,31 @@ func TestGateIsFair(t *testing.T) {
 	}
 	g.release(2)
 	wg.Wait()
+	<-order
 	if g.tryAcquire(1) || g.reserve(5) != 0 {
 		t.Error("more permits than there are")
 	}
+	// However many requests wait, the dispatcher has its quarter, and gives way beyond it.
+	wait(1, 4)
+	if g.reserve(5) != 0 {
+		t.Error("a permit from nowhere")
+	}
+	g.release(1)
+	if n := g.reserve(5); n != 1 {
+		t.Errorf("the dispatcher got %d permits, want its one", n)
+	}
+	g.assign(9)
+	g.release(2)
+	if n := g.reserve(5); n != 0 {
+		t.Errorf("the dispatcher got %d permits beyond its quarter", n)
+	}
+	<-order
+	g.releaseDispatched(9)
+	for range 2 {
+		g.release(1)
+	}
 	g.close()
+	wg.Wait()
 	if g.acquire(ctx, 1) == nil {
 		t.Error("a closed gate lets in")
 	}
