@@ -14,7 +14,7 @@ import (
 )
 
 // ownCookies are the names of PiCloud's session cookies; scripts neither see nor set them.
-var ownCookies = []string{"__Host-picloud", "picloud"}
+var ownCookies = []string{secureCookie, plainCookie}
 
 // ingress answers everything that is not PiCloud's own: /f/{app}/{script}, and routes.
 func (s *Server) ingress(c *fiber.Ctx) error {

@@ -93,6 +93,7 @@ func New(cfg Config) *Server {
 	s.app.Get("/readyz", s.readyz)
 	s.app.Get("/version", s.version)
 	s.app.Get("/metrics", s.metrics)
+	s.adminPages()
 	s.app.Use("/api", s.adminHostOnly, s.readAPIBody, s.authenticate)
 	s.api = s.newAPI()
 	s.app.Use(s.ingress)
