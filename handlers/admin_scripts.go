@@ -89,7 +89,7 @@ func (s *Server) deployScript(v *visit) error {
 	f := v.form
 	name, language, kind, access := v.Params("name"), f.Get("language"), f.Get("kind"), f.Get("access")
 	version, _ := strconv.Atoi(f.Get("version"))
-	change := manager.ScriptChange{Source: normalizeLines(f.Get("source")), Language: &language, Kind: &kind, Access: &access, IfMatch: version}
+	change := manager.ScriptChange{Source: normalizeLines(f.Get("source")), Language: &language, Kind: &kind, Access: &access, IfMatch: version, MustBeNew: version == 0}
 	_, err := s.cfg.Manager.PutScript(v.UserContext(), actor(v.p), v.app.app, name, change)
 	if message, ok := refused(err); ok {
 		if cloud.CodeOf(err) == cloud.CodePrecondition {

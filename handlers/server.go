@@ -260,3 +260,6 @@ func statusText(status int) string {
 	}
 	return "Error"
 }
+
+// Routes lists what the server answers, for tests that look at every route.
+func (s *Server) Routes() []fiber.Route { return s.app.GetRoutes(true) }

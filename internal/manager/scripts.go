@@ -31,8 +31,9 @@ type ScriptChange struct {
 	Access    *string
 	TimeoutMS *int32
 	MemoryMiB *int32
-	// IfMatch, if not 0, is the version that must be current (412 otherwise).
-	IfMatch int
+	// IfMatch, if not 0, is the version that must be current (412 otherwise); MustBeNew: there must be no such script.
+	IfMatch   int
+	MustBeNew bool
 }
 
 // Deployed is what a PUT of a script did.
@@ -148,8 +149,8 @@ func (d *deploy) create(ctx context.Context) error {
 }
 
 func (d *deploy) update(ctx context.Context, old *db.ScriptByNameRow) error {
-	if d.c.IfMatch != 0 && d.c.IfMatch != int(old.Version) {
-		return cloud.Errorf(cloud.CodePrecondition, "the current version is %d, not %d: read it and try again", old.Version, d.c.IfMatch)
+	if d.c.MustBeNew || d.c.IfMatch != 0 && d.c.IfMatch != int(old.Version) {
+		return cloud.Errorf(cloud.CodePrecondition, "the current version is %d, not the one that was read: read it and try again", old.Version)
 	}
 	d.out.Version = int(old.Version)
 	kind, language := or(d.c.Kind, old.Kind), or(d.c.Language, old.Language)
