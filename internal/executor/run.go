@@ -31,6 +31,7 @@ type Run struct {
 	calls     int
 	unsafe    bool
 	pending   bool
+	held      bool // the child waits for Release
 	finished  bool
 	timedOut  bool
 	interrupt *time.Timer
@@ -94,8 +95,15 @@ func (r *Run) After() cloud.Outcome { return <-r.afterCh }
 // Abort tells the script that its caller hung up; the run goes on.
 func (r *Run) Abort() { _ = r.child.w.Send(wire.Abort, r.id, nil) }
 
-// Release tells the child whether the run committed: only then may its runtime serve another.
+// Release tells the child whether the run committed: only then may its runtime serve another. A run that wrote nothing
+// needs no word.
 func (r *Run) Release(committed bool) {
+	r.mu.Lock()
+	held := r.held
+	r.mu.Unlock()
+	if !held {
+		return
+	}
 	_ = r.child.w.Send(wire.Release, r.id, func(e *wire.Encoder) { e.Bool(committed) })
 }
 
@@ -279,6 +287,7 @@ func (r *Run) abandon(err error) {
 func (r *Run) finish(kind wire.Kind, m *wire.DoneMsg) bool {
 	o := cloud.Outcome{Status: m.Status, Error: m.Error, Response: m.Response, Pending: m.Pending && kind == wire.Done}
 	r.mu.Lock()
+	r.held = r.held || m.Held
 	if r.timedOut && o.Status != cloud.Succeeded {
 		o.Status = cloud.TimedOut
 	}

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"unsafe"
@@ -56,7 +57,7 @@ type mapEntry struct {
 
 // objectTemplate mirrors goja's.
 type objectTemplate struct {
-	_            []unistring.String
+	names        []unistring.String
 	props        map[unistring.String]propFactory
 	symProps     map[*goja.Symbol]propFactory
 	_            []*goja.Symbol
@@ -134,7 +135,12 @@ func mirrorsMaps(object reflect.Type) bool {
 	entry, ok := syms.Type.Elem().FieldByName("iterFirst")
 	return ok && mirrors(syms.Type.Elem(), reflect.TypeFor[orderedMap](), "iterFirst") &&
 		mirrors(entry.Type.Elem(), reflect.TypeFor[mapEntry](), "key", "value", "iterNext") &&
-		mirrors(tmpl.Type.Elem(), reflect.TypeFor[objectTemplate](), "props", "symProps", "protoFactory")
+		mirrors(tmpl.Type.Elem(), reflect.TypeFor[objectTemplate](), "props", "symProps", "protoFactory") && mirrorsNames(tmpl.Type.Elem())
+}
+
+func mirrorsNames(tmpl reflect.Type) bool {
+	f, ok := tmpl.FieldByName("propNames")
+	return ok && f.Offset == 0
 }
 
 // impl is the struct behind an object.
@@ -169,12 +175,51 @@ type intrinsic struct {
 	o     *goja.Object
 	proto *goja.Object
 	table *table
-	// count of names; 0 while the engine has not listed them, which it does when one is added or deleted.
-	count int
+	// names in order; empty while the engine has not listed them, which it does when one is added or deleted.
+	names []unistring.String
 	props map[unistring.String]property
 	syms  map[*goja.Symbol]property
+	cells []cell // the properties that assignments change in place: the engine never moves them
+	plain []plainProperty
 	// open: properties may be added, as to globalThis: that is module state.
 	open bool
+}
+
+// cell is where the engine keeps a property, and what was there.
+type cell struct {
+	at  *words
+	was words
+}
+
+// words are a property's memory: equal words are the same property.
+type words = [unsafe.Sizeof(property{}) / 8]uint64
+
+// plainProperty is a property that the engine keeps as a plain value in the table.
+type plainProperty struct {
+	name  unistring.String
+	value goja.Value
+}
+
+// add takes a property into the record.
+func (in *intrinsic) add(name unistring.String, v goja.Value) {
+	l := layout()
+	in.props[name] = l.property(v)
+	in.keep(name, v)
+}
+
+func (in *intrinsic) keep(name unistring.String, v goja.Value) {
+	if at := layout().cellOf(v); at != nil {
+		in.cells = append(in.cells, cell{at, *at})
+	} else {
+		in.plain = append(in.plain, plainProperty{name, v})
+	}
+}
+
+func (l *engineLayout) cellOf(v goja.Value) *words {
+	if v == nil || reflect.TypeOf(v) != l.valueProperty {
+		return nil
+	}
+	return (*words)(reflect.ValueOf(v).UnsafePointer())
 }
 
 // record takes down an object as it is.
@@ -185,9 +230,9 @@ func (i *isolate) record(o *goja.Object) *intrinsic {
 	if in.table == nil {
 		return in
 	}
-	in.count = len(*in.table.names)
+	in.listed()
 	for name, v := range *in.table.values {
-		in.props[name] = l.property(v)
+		in.add(name, v)
 	}
 	eachSymbol(*in.table.syms, func(s *goja.Symbol, v goja.Value) bool {
 		in.syms[s] = l.property(v)
@@ -371,35 +416,71 @@ func (i *isolate) unchanged(in *intrinsic) bool {
 	if t == nil {
 		return true
 	}
-	l := layout()
-	if n := len(*t.names); !in.open && n != in.count {
-		if in.count != 0 || t.tmpl == nil || n != len(t.tmpl.props) { // else: listed since, nothing added
+	if !i.sameNames(in) {
+		return false
+	}
+	for k := range in.cells {
+		if c := &in.cells[k]; *c.at != c.was {
 			return false
 		}
-		in.count = n
 	}
 	values := *t.values
-	for name, p := range in.props {
-		if v, exists := values[name]; !exists || !sameProperty(l.property(v), p) {
+	for _, p := range in.plain {
+		if v, exists := values[p.name]; !exists || !same(v, p.value) {
 			return false
 		}
 	}
-	if len(values) != len(in.props) {
-		for name, v := range values {
-			if _, known := in.props[name]; known {
-				continue
-			}
-			p := l.property(v)
-			if !i.fromTemplate(t, name, p) {
-				if in.open && !i.isBuiltin(t, name) {
-					continue
-				}
-				return false
-			}
-			in.props[name] = p
-		}
+	if len(values) != len(in.props) && !i.newProperties(in, values) {
+		return false
 	}
 	return i.sameSymbols(in)
+}
+
+// listed notes which names the engine has listed.
+func (in *intrinsic) listed() { in.names = slices.Clone(*in.table.names) }
+
+// sameNames reports that no name was deleted, nor, unless the object is open, added. The engine appends names, so one that
+// was deleted and added again either moved to the end, or was the last, whose value is then another.
+func (i *isolate) sameNames(in *intrinsic) bool {
+	names := *in.table.names
+	if len(in.names) == 0 && len(names) > 0 { // listed since the record was made: by the template, and what was added then
+		tmpl := in.table.tmpl
+		if tmpl == nil || len(names) < len(tmpl.names) || !in.open && len(names) > len(tmpl.names) || !slices.Equal(names[:len(tmpl.names)], tmpl.names) {
+			return false
+		}
+		in.names = tmpl.names
+	}
+	count := len(in.names)
+	if count == 0 {
+		return true
+	}
+	if len(names) < count || !in.open && len(names) > count || !slices.Equal(names[:count], in.names) {
+		return false
+	}
+	last := in.names[count-1]
+	v, made := (*in.table.values)[last]
+	p, known := in.props[last]
+	if known {
+		return made && sameProperty(layout().property(v), p)
+	}
+	return !made || i.isBuiltin(in.table, last)
+}
+
+// newProperties judges what the engine has made since the record, by its template.
+func (i *isolate) newProperties(in *intrinsic, values map[unistring.String]goja.Value) bool {
+	for name, v := range values {
+		if _, known := in.props[name]; known {
+			continue
+		}
+		if !i.fromTemplate(in.table, name, layout().property(v)) {
+			if in.open && !i.isBuiltin(in.table, name) {
+				continue
+			}
+			return false
+		}
+		in.add(name, v)
+	}
+	return true
 }
 
 func (i *isolate) isBuiltin(t *table, name unistring.String) bool {

@@ -1,10 +1,15 @@
 package sandbox
 
 import (
+	"io"
+	"net"
 	"runtime"
 	"testing"
 
 	"github.com/dop251/goja"
+
+	"picloud/internal/cloud"
+	"picloud/internal/executor/wire"
 )
 
 func BenchmarkIsolate(b *testing.B) {
@@ -98,4 +103,19 @@ func TestIntact(t *testing.T) {
 			t.Errorf("kept: %s", code)
 		}
 	}
+}
+
+// BenchmarkRun is what a small request costs in the child, without the socket.
+func BenchmarkRun(b *testing.B) {
+	a, other := net.Pipe()
+	go func() { _, _ = io.Copy(io.Discard, other) }()
+	s := &server{w: wire.NewWriter(a, 0, 1<<30), programs: map[cloud.ID]*program{}, runs: map[uint64]*run{}, held: map[uint64]*isolate{},
+		kept: &keptRuntimes{all: map[*program]struct{}{}}}
+	out := bundle(&wire.CompileMsg{Name: "x", Language: "javascript", Source: `export default { fetch: () => Response.json({ hello: "world" }) }`})
+	p := &program{name: "x", code: out.Code, kept: s.kept}
+	msg := &wire.RunMsg{Handler: "fetch", MaxBody: 1 << 20, Request: &cloud.Request{Method: "GET", URL: "http://x/f/a/b", Headers: []cloud.Header{{Name: "Host", Value: "x"}}}}
+	for b.Loop() {
+		newRun(s, 1, msg, p).execute()
+	}
+	_ = a.Close()
 }
