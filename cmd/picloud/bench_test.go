@@ -7,7 +7,9 @@ import (
 )
 
 // BenchmarkHello is a request's whole way, for profiles: -cpuprofile shows this side of the sandbox.
-func BenchmarkHello(b *testing.B) { benchmarkScript(b, `export default { fetch: () => Response.json({ hello: "world" }) }`) }
+func BenchmarkHello(b *testing.B) {
+	benchmarkScript(b, `export default { fetch: () => Response.json({ hello: "world" }) }`)
+}
 
 // BenchmarkWrite is a request that writes one key.
 func BenchmarkWrite(b *testing.B) {
