@@ -73,9 +73,11 @@ type change struct {
 	action string
 	target string
 	detail any
+	// people: every process must forget what it knows of users, members, sessions and keys.
+	people bool
 }
 
-// apply runs f with its audit row, the app's new revision and the notification in one transaction, then refreshes.
+// apply runs f with its audit row, the app's new revision and the notifications in one transaction, then refreshes.
 func (m *Manager) apply(ctx context.Context, c change, f func(q *db.Queries) error) error {
 	err := m.cfg.DB.Tx(ctx, func(q *db.Queries) error {
 		if err := f(q); err != nil {
@@ -83,6 +85,11 @@ func (m *Manager) apply(ctx context.Context, c change, f func(q *db.Queries) err
 		}
 		if err := m.audit(ctx, q, c); err != nil {
 			return err
+		}
+		if c.people {
+			if err := q.NotifyPrincipals(ctx); err != nil {
+				return fmt.Errorf("notify: %w", err)
+			}
 		}
 		if c.app == nil {
 			return nil
@@ -95,39 +102,19 @@ func (m *Manager) apply(ctx context.Context, c change, f func(q *db.Queries) err
 	if err != nil {
 		return explain(err)
 	}
+	if c.people {
+		m.cfg.PeopleChanged()
+	}
 	if c.app != nil {
 		m.cfg.Changed(ctx, cloud.AppID(c.app.ID))
 	}
 	return nil
 }
 
-// applyPeople is apply for changes of people: every process forgets what it knows of them.
+// applyPeople is apply for changes of people.
 func (m *Manager) applyPeople(ctx context.Context, c change, f func(q *db.Queries) error) error {
-	err := m.cfg.DB.Tx(ctx, func(q *db.Queries) error {
-		if err := f(q); err != nil {
-			return err
-		}
-		if err := m.audit(ctx, q, c); err != nil {
-			return err
-		}
-		if c.app != nil {
-			if err := q.BumpApp(ctx, c.app.ID); err != nil {
-				return fmt.Errorf("raise revision: %w", err)
-			}
-			if err := q.NotifyDefinitions(ctx, strconv.FormatInt(c.app.ID, 10)); err != nil {
-				return fmt.Errorf("notify: %w", err)
-			}
-		}
-		return q.NotifyPrincipals(ctx)
-	})
-	if err != nil {
-		return explain(err)
-	}
-	m.cfg.PeopleChanged()
-	if c.app != nil {
-		m.cfg.Changed(ctx, cloud.AppID(c.app.ID))
-	}
-	return nil
+	c.people = true
+	return m.apply(ctx, c, f)
 }
 
 func (m *Manager) audit(ctx context.Context, q *db.Queries, c change) error {
