@@ -17,6 +17,10 @@ import (
 // threadsPerUser bounds the threads that all children of one user may have together (RLIMIT_NPROC counts per user).
 const threadsPerUser = 4096
 
+// heapSlack is what Go's collector needs of address space beside the heap. The heap grows in arenas of 64 MiB: without the
+// slack the last of them would not fit, and a child with plenty of its memory left would die.
+const heapSlack = 16 << 20
+
 // confine gives up everything that a script could want, before any of an app's code is here. The parent has already set
 // no_new_privs and the parent-death signal.
 func confine(limits wire.InitMsg) error {
@@ -47,7 +51,7 @@ func confine(limits wire.InitMsg) error {
 		{unix.RLIMIT_CORE, 0},
 		{unix.RLIMIT_FSIZE, 0},
 		{unix.RLIMIT_NPROC, threadsPerUser},
-		{unix.RLIMIT_AS, size + limits.MemoryBytes},
+		{unix.RLIMIT_AS, size + limits.MemoryBytes + heapSlack},
 		{unix.RLIMIT_NOFILE, 0},
 	} {
 		err := unix.Setrlimit(l.what, &unix.Rlimit{Cur: l.value, Max: l.value})
