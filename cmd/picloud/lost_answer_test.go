@@ -22,7 +22,9 @@ import (
 type cutter struct {
 	before, after atomic.Int64 // per cent
 	cuts          [2]atomic.Int64
-	target        string
+	// vanish: once a COMMIT's answer was lost, nobody can connect any more, until it is set to false.
+	vanish, gone atomic.Bool
+	target       string
 }
 
 // cutterURL starts a cutter in front of a database.
@@ -57,6 +59,10 @@ func cutterURL(t *testing.T, dsn string) (*cutter, string) {
 
 func (c *cutter) serve(client net.Conn) {
 	server, err := net.Dial("unix", c.target)
+	if err == nil && c.vanish.Load() && c.gone.Load() {
+		_ = server.Close()
+		err = net.ErrClosed
+	}
 	if err != nil {
 		_ = client.Close()
 		return
@@ -94,6 +100,7 @@ func (c *cutter) serve(client net.Conn) {
 		}
 		if commits.Load() && bytes.Contains(buf[:n], []byte("COMMIT\x00")) && rand.Int64N(100) < c.after.Load() {
 			c.cuts[1].Add(1)
+			c.gone.Store(true)
 			return
 		}
 		// ReadyForQuery ends an answer: 'Z', length 5, status.
@@ -155,5 +162,40 @@ func TestLostAnswers(t *testing.T) {
 	t.Logf("cut before COMMIT %d times, after it %d times", cut.cuts[0].Load(), cut.cuts[1].Load())
 	if cut.cuts[0].Load() == 0 || cut.cuts[1].Load() == 0 {
 		t.Error("nothing was cut: the test tested nothing")
+	}
+}
+
+// The database stays away: before COMMIT was sent nothing was kept, and the caller may try again; after it nobody can tell,
+// and the caller is told that.
+func TestDatabaseStaysAway(t *testing.T) {
+	for name, c := range map[string]struct {
+		set    func(*cutter)
+		status int
+		code   string
+		kept   any
+	}{
+		"before": {func(c *cutter) { c.before.Store(100) }, 503, "unavailable", nil},
+		"after":  {func(c *cutter) { c.after.Store(100); c.vanish.Store(true) }, 500, "outcome-unknown", 1.0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cut, dsn := cutterURL(t, testkit.Database(t))
+			w := joinWorld(t, dsn)
+			w.deploy("w", `import { kv } from "picloud"; export default { fetch: () => kv.collection("c").set("k", 1) }`)
+			w.do("GET", "/f/default/w?warm", nil).want(204)
+			w.api("DELETE", "/apps/default/kv/c/k", nil).want(204)
+			c.set(cut)
+			r := w.do("GET", "/f/default/w", nil).want(c.status)
+			if r.json["code"] != c.code || (r.header.Get("Retry-After") != "") != (c.status == 503) || r.header.Get("X-Execution-Id") == "" {
+				t.Errorf("%v %s", r.header, r.body)
+			}
+			cut.before.Store(0)
+			cut.after.Store(0)
+			cut.vanish.Store(false)
+			w.eventually("the database is back", func() bool { return w.api("GET", "/apps", nil).status == 200 })
+			if got := w.kv("c", "k"); got != c.kept {
+				t.Errorf("kept %v, want %v", got, c.kept)
+			}
+		})
 	}
 }

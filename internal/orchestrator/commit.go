@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"picloud/db"
 	"picloud/internal/cloud"
@@ -224,14 +225,38 @@ func (c *committer) applyTogether(group []*commit) error {
 		case db.IsSQLError(err):
 		case time.Now().After(giveUp) || c.o.ctx.Err() != nil:
 			c.o.cfg.Log.Error("commit given up", "runs", len(group), "sent", sent != nil, "error", err)
-			if sent != nil {
+			if sent == nil {
+				return errDatabaseAway.Because(err)
+			}
+			switch applied, probeErr := c.probe(id); {
+			case probeErr != nil:
 				sent.drop()
 				return errUnknown.Because(err)
+			case applied:
+				sent.settle()
+				return nil
+			default:
+				sent.drop()
+				return errDatabaseAway.Because(err)
 			}
-			return errDatabaseAway.Because(err)
 		}
 		time.Sleep(min(time.Duration(repeat+1)*20*time.Millisecond, 500*time.Millisecond))
 	}
+}
+
+// probe asks once more whether a commit took effect, without sending it again. The insert of its id waits for a
+// transaction of the same id that is still under way.
+func (c *committer) probe(id cloud.ID) (applied bool, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	err = c.o.cfg.DB.Commits.AcquireFunc(ctx, func(pooled *pgxpool.Conn) error {
+		defer func() { _ = pooled.Conn().Close(ctx) }() // the server rolls back
+		p := db.NewPipeline()
+		p.Begin()
+		p.Open(id, 0, func(isNew bool) { applied = !isNew })
+		return p.Send(ctx, pooled.Conn())
+	})
+	return applied, err
 }
 
 // isRepeatable: deadlock_detected, lock_not_available, serialization_failure.
