@@ -20,12 +20,11 @@ var ownCookies = []string{secureCookie, plainCookie}
 func (s *Server) ingress(c *fiber.Ctx) error {
 	ctx := c.Context()
 	path := string(ctx.URI().PathOriginal())
-	onAdminHost := s.cfg.AdminHost != "" && s.host(c) == s.cfg.AdminHost
-	if onAdminHost {
-		return cloud.Errorf(cloud.CodeNotFound, "nothing answers at this address")
-	}
 	target, err := s.match(c, path)
 	if err != nil {
+		if path == "/" && wantsHTML(c) && s.servesAdmin(c) && cloud.CodeOf(err) == cloud.CodeNotFound {
+			return c.Redirect("/admin", http.StatusSeeOther) // who opens the address in a browser looks for the dashboard
+		}
 		return err
 	}
 	principal, err := s.admit(c, target)
@@ -58,6 +57,9 @@ func (s *Server) ingress(c *fiber.Ctx) error {
 }
 
 func (s *Server) match(c *fiber.Ctx, path string) (*orchestrator.Target, error) {
+	if s.cfg.AdminHost != "" && s.servesAdmin(c) {
+		return nil, cloud.Errorf(cloud.CodeNotFound, "nothing answers at this address")
+	}
 	if rest, ok := strings.CutPrefix(path, "/f/"); ok {
 		app, rest, _ := strings.Cut(rest, "/")
 		script, _, _ := strings.Cut(rest, "/")

@@ -12,7 +12,7 @@ import (
 
 // metrics serves the Prometheus text format to callers with instance:admin.
 func (s *Server) metrics(c *fiber.Ctx) error {
-	if s.cfg.MetricsElsewhere || s.cfg.AdminHost != "" && s.host(c) != s.cfg.AdminHost {
+	if s.cfg.MetricsElsewhere || !s.servesAdmin(c) {
 		return cloud.Errorf(cloud.CodeNotFound, "nothing answers at this address")
 	}
 	token, ok := auth.BearerToken(c.Get("Authorization"))

@@ -139,11 +139,14 @@ func (s *Server) recoverPanic(c *fiber.Ctx) (err error) {
 
 // adminHostOnly hides the API from the hosts of scripts.
 func (s *Server) adminHostOnly(c *fiber.Ctx) error {
-	if s.cfg.AdminHost != "" && s.host(c) != s.cfg.AdminHost {
+	if !s.servesAdmin(c) {
 		return cloud.Errorf(cloud.CodeNotFound, "nothing answers at this address")
 	}
 	return c.Next()
 }
+
+// servesAdmin reports whether dashboard and API answer on the request's host.
+func (s *Server) servesAdmin(c *fiber.Ctx) bool { return s.cfg.AdminHost == "" || s.host(c) == s.cfg.AdminHost }
 
 // readAPIBody reads the whole body, so that the API's handlers find it in memory.
 func (s *Server) readAPIBody(c *fiber.Ctx) error {

@@ -195,6 +195,10 @@ func TestDashboardSafety(t *testing.T) {
 		}
 	}
 	w.do("GET", "/static/..%2fembed.go", nil).want(404)
+	w.do("GET", "/", nil).want(404)
+	if r := w.do("GET", "/", nil, "Accept", "text/html").want(303); r.header.Get("Location") != "/admin" {
+		t.Errorf("a browser at / is sent to %q", r.header.Get("Location"))
+	}
 	res, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).PostForm(w.base+"/admin/login",
 		url.Values{"username": {"viewer1"}, "password": {testPassword}})
 	if err != nil {
