@@ -146,7 +146,9 @@ func (s *Server) adminHostOnly(c *fiber.Ctx) error {
 }
 
 // servesAdmin reports whether dashboard and API answer on the request's host.
-func (s *Server) servesAdmin(c *fiber.Ctx) bool { return s.cfg.AdminHost == "" || s.host(c) == s.cfg.AdminHost }
+func (s *Server) servesAdmin(c *fiber.Ctx) bool {
+	return s.cfg.AdminHost == "" || s.host(c) == s.cfg.AdminHost
+}
 
 // readAPIBody reads the whole body, so that the API's handlers find it in memory.
 func (s *Server) readAPIBody(c *fiber.Ctx) error {
