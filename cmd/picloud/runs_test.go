@@ -251,3 +251,20 @@ func TestConflictAfterFetch(t *testing.T) {
 		t.Errorf("conflict answer: %v %s", r.header, r.body)
 	}
 }
+
+// Dispatched runs that write a hot key and then fail do not make those that succeed conflict with what never was.
+func TestFailedWritesAreNotFollowed(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("s", `import { kv } from "picloud"; export default {
+		async fetch(r) { for (let i = 0; i < 60; i++) await kv.collection("in").set("k" + i, i) },
+		async kv(e, env, ctx) { await kv.collection("hot").increment("n"); if (ctx.attempt === 1 && e.value % 2) throw new Error("once") } }`)
+	w.trigger(map[string]any{"kind": "kv", "script": "s", "collection": "in", "retry": map[string]any{"max_attempts": 2, "base_ms": 10}})
+	w.do("POST", "/f/default/s", nil).want(204)
+	c := w.balanced()
+	if c["done"] != 60.0 || w.kv("hot", "n") != 60.0 {
+		t.Errorf("ledger %v, counter %v", c, w.kv("hot", "n"))
+	}
+	if s := w.n.orchestrator.Stats(); s.Conflicts > 10 { // a wait that was given up on a slow machine is no fault
+		t.Errorf("%d conflicts on one node, where every run waits for its turn", s.Conflicts)
+	}
+}

@@ -216,7 +216,11 @@ func (a *try) commit(outcome cloud.Outcome) *again {
 	}
 	x := a.transition(fin, changes)
 	a.o.committer.submit(x)
-	a.session.Submitted()
+	if changes.Empty() {
+		a.session.Finished() // nobody follows writes that are not committed
+	} else {
+		a.session.Submitted()
+	}
 	res := x.wait()
 	a.session.Finished()
 	if res.applied {
