@@ -314,7 +314,7 @@ func TestIdempotency(t *testing.T) {
 		const n = await kv.collection("pay").increment("n");
 		const body = await r.text();
 		if (body === "fail") throw new Error("no");
-		if (body === "slow") await new Promise((r) => setTimeout(r, 600));
+		if (body === "slow") await new Promise((r) => setTimeout(r, 1500));
 		return Response.json({ n, key: ctx.idempotencyKey }, { status: 201, headers: { "x-n": String(n) } });
 	} }`)
 	key := func(k string) []string { return []string{"Idempotency-Key", k} }
@@ -336,7 +336,7 @@ func TestIdempotency(t *testing.T) {
 	w.do("POST", "/f/default/pay", "ok", key("k2")...).want(201) // the failed run freed the key
 	done := make(chan *reply)
 	go func() { done <- w.do("POST", "/f/default/pay", "slow", key("k3")...) }()
-	time.Sleep(200 * time.Millisecond) // the first has begun, and goes on for as long again
+	time.Sleep(500 * time.Millisecond) // the first has begun, and goes on for twice as long
 	if r := w.do("POST", "/f/default/pay", "slow", key("k3")...).want(409); r.header.Get("Retry-After") != "1" {
 		t.Errorf("still running: %v", r.header)
 	}

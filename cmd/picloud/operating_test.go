@@ -192,12 +192,12 @@ func TestDrain(t *testing.T) {
 	env := []string{"DATABASE_URL=" + testkit.Database(t), key}
 	p := startProcess(t, env...)
 	w := p.world()
-	w.deploy("slow", `import { kv } from "picloud"; export default { async fetch() { await new Promise((r) => setTimeout(r, 800)); await kv.collection("in").set("k", 1); return "finished" },
+	w.deploy("slow", `import { kv } from "picloud"; export default { async fetch() { await new Promise((r) => setTimeout(r, 2000)); await kv.collection("in").set("k", 1); return "finished" },
 		async kv() { await kv.collection("out").increment("n") } }`)
 	w.trigger(map[string]any{"kind": "kv", "script": "slow", "collection": "in"})
 	answer := make(chan *reply)
 	go func() { answer <- w.do("GET", "/f/default/slow", nil) }()
-	time.Sleep(300 * time.Millisecond) // it has begun
+	time.Sleep(700 * time.Millisecond) // it has begun
 	p.stop()
 	if r := <-answer; r.status != 200 || r.body != "finished" {
 		t.Errorf("a run in progress got %d %s", r.status, r.body)
