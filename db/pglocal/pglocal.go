@@ -382,7 +382,7 @@ func (s *Server) start(ctx context.Context, bin Binaries, acc Account, o Options
 		"max_connections": strconv.Itoa(o.MaxConnections), "max_locks_per_transaction": "256",
 		"logging_collector": "off", "log_destination": "stderr", "log_min_messages": "warning",
 		"shared_buffers": "128MB", "max_wal_size": "1GB", "wal_compression": "on", "jit": "off",
-		"autovacuum_naptime": "60s", "idle_in_transaction_session_timeout": "60s", "timezone": "UTC", "log_timezone": "UTC",
+		"autovacuum_naptime": "180s", "idle_in_transaction_session_timeout": "60s", "timezone": "UTC", "log_timezone": "UTC",
 		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on", "bgwriter_delay": "10s", "wal_writer_delay": "1s",
 	}
 	for k, v := range o.Settings {
