@@ -9,30 +9,6 @@ import (
 	"context"
 )
 
-const allHosts = `-- name: AllHosts :many
-SELECT host, app_id FROM app_hosts
-`
-
-func (q *Queries) AllHosts(ctx context.Context) ([]AppHost, error) {
-	rows, err := q.db.Query(ctx, allHosts)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []AppHost
-	for rows.Next() {
-		var i AppHost
-		if err := rows.Scan(&i.Host, &i.AppID); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const appByID = `-- name: AppByID :one
 SELECT id, slug, name, description, revision, created_at FROM apps WHERE id = $1
 `

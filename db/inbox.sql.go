@@ -9,36 +9,6 @@ import (
 	"context"
 )
 
-const listNodes = `-- name: ListNodes :many
-SELECT name, version, free, started_at, seen_at FROM nodes ORDER BY name
-`
-
-func (q *Queries) ListNodes(ctx context.Context) ([]Node, error) {
-	rows, err := q.db.Query(ctx, listNodes)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Node
-	for rows.Next() {
-		var i Node
-		if err := rows.Scan(
-			&i.Name,
-			&i.Version,
-			&i.Free,
-			&i.StartedAt,
-			&i.SeenAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const orphanedInbox = `-- name: OrphanedInbox :many
 DELETE FROM inbox WHERE created_at < clock_timestamp() - interval '30 seconds'
 RETURNING id, app_id, script_id, execution_id, status_code, response

@@ -506,25 +506,6 @@ func (q *Queries) UpdateUser(ctx context.Context, arg UpdateUserParams) error {
 	return err
 }
 
-const userByID = `-- name: UserByID :one
-SELECT id, username, password_hash, role, email, active, created_at FROM users WHERE id = $1
-`
-
-func (q *Queries) UserByID(ctx context.Context, id int64) (User, error) {
-	row := q.db.QueryRow(ctx, userByID, id)
-	var i User
-	err := row.Scan(
-		&i.ID,
-		&i.Username,
-		&i.PasswordHash,
-		&i.Role,
-		&i.Email,
-		&i.Active,
-		&i.CreatedAt,
-	)
-	return i, err
-}
-
 const userByName = `-- name: UserByName :one
 SELECT id, username, password_hash, role, email, active, created_at FROM users WHERE username = $1
 `

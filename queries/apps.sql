@@ -29,9 +29,6 @@ DELETE FROM ledger WHERE app_id = @app_id;
 -- name: AppHosts :many
 SELECT host FROM app_hosts WHERE app_id = @app_id ORDER BY host;
 
--- name: AllHosts :many
-SELECT host, app_id FROM app_hosts;
-
 -- name: DeleteAppHosts :exec
 DELETE FROM app_hosts WHERE app_id = @app_id;
 

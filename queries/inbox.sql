@@ -12,6 +12,3 @@ ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.fre
 
 -- name: OtherNodesFree :one
 SELECT coalesce(sum(free), 0)::bigint AS free FROM nodes WHERE name <> @name AND seen_at > clock_timestamp() - interval '10 seconds';
-
--- name: ListNodes :many
-SELECT name, version, free, started_at, seen_at FROM nodes ORDER BY name;

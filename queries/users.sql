@@ -7,9 +7,6 @@ INSERT INTO users (username, password_hash, role, email) VALUES (@username, @pas
 -- name: UserByName :one
 SELECT * FROM users WHERE username = @username;
 
--- name: UserByID :one
-SELECT * FROM users WHERE id = @id;
-
 -- name: ListUsers :many
 SELECT * FROM users WHERE username > @after::text ORDER BY username LIMIT @max::int;
 

@@ -244,14 +244,14 @@ func (d *dispatcher) run(c *claim) {
 			Message: "the node that ran it was lost; nothing of the run was kept"}})
 		return
 	}
-	if !d.prepare(ctx, t) {
+	if !d.prepare(t) {
 		return
 	}
 	d.o.perform(ctx, t)
 }
 
 // prepare decides whom the run acts as and what it is given; false: the row was ended or parked.
-func (d *dispatcher) prepare(ctx context.Context, t *task) bool {
+func (d *dispatcher) prepare(t *task) bool {
 	r := t.row
 	t.handler = handlerOf(r.source)
 	if r.source == cloud.SourceHTTP {
@@ -276,7 +276,7 @@ func (d *dispatcher) prepare(ctx context.Context, t *task) bool {
 		d.endUnrun(t, refusedOutcome(trigger.Refusal))
 		return false
 	case !trigger.Enabled:
-		d.park(ctx, r)
+		d.park(r)
 		return false
 	default:
 		t.principal = cloud.Principal{Username: trigger.Registrant, Kind: cloud.PrincipalRegistrant}
@@ -306,7 +306,7 @@ func (d *dispatcher) endUnrun(t *task, outcome cloud.Outcome) {
 }
 
 // park lets a row of a disabled trigger wait until the trigger is enabled.
-func (d *dispatcher) park(_ context.Context, r *row) {
+func (d *dispatcher) park(r *row) {
 	d.o.committer.do(&commit{app: r.app, row: r, end: rowEnd{kind: endRetry,
 		retry: retryEnd{attempts: r.attempts, interruptions: r.interruptions, delay: parkedFor, err: "trigger disabled"}}})
 }

@@ -333,15 +333,24 @@ func (o *Orchestrator) serveAsync(ctx context.Context, c *HTTPCall) *HTTPReply {
 		idem.fill(r.Response)
 		x.idem = idem
 	}
-	res := o.committer.do(x)
-	if !res.applied {
+	if err := o.enqueue(x); err != nil {
 		o.freeKey(idem)
-		if res.err == nil {
-			res.err = errDatabaseAway
-		}
-		return failure(id, safeError(res.err))
+		return failure(id, err)
 	}
 	return r
+}
+
+// enqueue applies a commit that does nothing but insert rows.
+func (o *Orchestrator) enqueue(x *commit) *cloud.Error {
+	res := o.committer.do(x)
+	switch {
+	case res.applied:
+		return nil
+	case res.err == nil:
+		return errDatabaseAway
+	default:
+		return safeError(res.err)
+	}
 }
 
 func acceptedResponse(id cloud.ID, at time.Time) *cloud.Response {
@@ -368,21 +377,17 @@ func (o *Orchestrator) serveOutbox(ctx context.Context, c *HTTPCall) *HTTPReply 
 	if reply != nil {
 		return reply
 	}
-	w, ok := o.inbox.open(c.Target, id, idem)
+	w, ok := o.inbox.open(c.Target, idem)
 	if !ok {
 		o.freeKey(idem)
 		return failure(cloud.ID{}, errSaturated)
 	}
 	n := o.httpRow(c, id)
 	n.replyTo, n.replyNode = w.id, o.cfg.Node
-	res := o.committer.do(&commit{app: c.Target.App.id, enqueue: []*newRow{n}})
-	if !res.applied {
+	if err := o.enqueue(&commit{app: c.Target.App.id, enqueue: []*newRow{n}}); err != nil {
 		o.inbox.close(w)
 		o.freeKey(idem)
-		if res.err == nil {
-			res.err = errDatabaseAway
-		}
-		return failure(id, safeError(res.err))
+		return failure(id, err)
 	}
 	clock := time.NewTimer(c.Target.Script.Limits.Timeout + 2*time.Second)
 	defer clock.Stop()

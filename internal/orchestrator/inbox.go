@@ -34,7 +34,7 @@ func newInbox(o *Orchestrator) *inbox {
 }
 
 // open makes a place for a client; false when too many wait.
-func (b *inbox) open(t *Target, _ cloud.ID, idem *idempotentAnswer) (*inboxWaiter, bool) {
+func (b *inbox) open(t *Target, idem *idempotentAnswer) (*inboxWaiter, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.waiters) >= b.max {

@@ -159,12 +159,8 @@ func (o *Orchestrator) Fire(_ context.Context, app cloud.AppID, trigger cloud.ID
 		return row, execution, cloud.Errorf(cloud.CodeConflict, "the trigger is disabled: enable it first")
 	}
 	n := &newRow{row: rowOfTrigger(o, defs, t, event, by)}
-	res := o.committer.do(&commit{app: app, enqueue: []*newRow{n}})
-	if !res.applied {
-		if res.err == nil {
-			res.err = errDatabaseAway
-		}
-		return row, execution, safeError(res.err)
+	if err := o.enqueue(&commit{app: app, enqueue: []*newRow{n}}); err != nil {
+		return row, execution, err
 	}
 	return n.id, n.execution, nil
 }
