@@ -201,7 +201,7 @@ func TestKeys(t *testing.T) {
 	viewer.api("GET", "/users", nil).want(403)
 	w.api("POST", "/api-keys", map[string]any{"name": "k", "scopes": []string{"root"}}).want(422)
 	w.api("POST", "/api-keys", map[string]any{"name": "k", "scopes": []string{"kv:read"}, "expires_at": "2020-01-01T00:00:00Z"}).want(422)
-	soon := key(w, []string{"kv:read"}, map[string]any{"expires_at": time.Now().Add(3*time.Second).UTC().Format(time.RFC3339Nano)})
+	soon := key(w, []string{"kv:read"}, map[string]any{"expires_at": time.Now().Add(3 * time.Second).UTC().Format(time.RFC3339Nano)})
 	soon.api("GET", "/apps/default/kv", nil).want(200)
 	w.eventually("the key expires", func() bool { return soon.api("GET", "/apps/default/kv", nil).status == 401 })
 	// Scripts: access key and private.
