@@ -6,13 +6,16 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 ROUNDS  ?= 5
 export PICLOUD_TEST_BINARY := $(CURDIR)/bin/picloud
 
-.PHONY: help setup build run test race lint generate verify bench killtest
+.PHONY: help setup setup-test build run test race lint generate editor verify bench killtest screenshots
 
 help: ## Show this help
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
 
-setup: ## Install what is missing (PostgreSQL, Go modules)
+setup: ## Install what running needs (PostgreSQL, Go modules)
 	@scripts/setup
+
+setup-test: ## Install what the tests need as well (Node, Chromium)
+	@scripts/setup test
 
 build: ## Build bin/picloud
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/picloud ./cmd/picloud
@@ -20,12 +23,12 @@ build: ## Build bin/picloud
 run: setup build ## Build and run PiCloud; prints the address and the first owner's password
 	exec bin/picloud serve
 
-test: setup build ## Run every test, with the race detector, against a real PostgreSQL
+test: setup-test build ## Run every test, with the race detector, against a real PostgreSQL
 	ROUNDS=$(ROUNDS) go test -race -timeout 9m ./...
 
 race: test ## The same as test
 
-killtest: setup build ## Kill the server at random moments, ROUNDS=100 times
+killtest: setup-test build ## Kill the server at random moments, ROUNDS=100 times
 	ROUNDS=$(ROUNDS) go test -run TestKill -count=1 -timeout 80m -v ./cmd/picloud
 
 bench: setup build ## Measure requests, events and idling on this machine
@@ -40,9 +43,16 @@ generate: $(TOOLS)/sqlc $(TOOLS)/templ ## Generate db from queries, and views fr
 	$(TOOLS)/sqlc generate
 	$(TOOLS)/templ generate -path views
 
+editor: setup-test ## Bundle the code editor from web/ into static/
+	go run github.com/evanw/esbuild/cmd/esbuild web/editor.js --bundle --minify --target=es2022 --legal-comments=none \
+		--log-level=warning --outfile=static/editor.js
+
+screenshots: setup-test build ## Take the README's pictures of the dashboard anew
+	SCREENSHOTS=$(CURDIR)/docs/screenshots go test -run TestScreenshots -count=1 ./cmd/picloud
+
 lint: $(TOOLS)/golangci-lint ## Run the linters
 	$(TOOLS)/golangci-lint run
 
-verify: generate ## Check that the generated code is current and the modules are tidy
+verify: generate editor ## Check that the generated code is current and the modules are tidy
 	go mod tidy -diff
-	git diff --exit-code -- 'db/*.sql.go' db/models.go db/db.go 'views/*_templ.go'
+	git diff --exit-code -- 'db/*.sql.go' db/models.go db/db.go 'views/*_templ.go' static/editor.js

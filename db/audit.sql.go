@@ -39,13 +39,16 @@ func (q *Queries) InsertAudit(ctx context.Context, arg InsertAuditParams) error 
 
 const listAudit = `-- name: ListAudit :many
 SELECT id, at, actor, app_id, app, action, target, detail FROM audit WHERE ($1::bigint = 0 OR app_id = $1::bigint) AND ($2::uuid = $3::uuid OR id < $2::uuid)
-ORDER BY id DESC LIMIT $4::int
+  AND ($4::text = '' OR actor = $4::text) AND ($5::text = '' OR action = $5::text)
+ORDER BY id DESC LIMIT $6::int
 `
 
 type ListAuditParams struct {
 	AppID  int64
 	Before UUID
 	Nil    UUID
+	Actor  string
+	Action string
 	Max    int32
 }
 
@@ -55,6 +58,8 @@ func (q *Queries) ListAudit(ctx context.Context, arg ListAuditParams) ([]Audit, 
 		arg.AppID,
 		arg.Before,
 		arg.Nil,
+		arg.Actor,
+		arg.Action,
 		arg.Max,
 	)
 	if err != nil {

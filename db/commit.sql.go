@@ -42,27 +42,28 @@ func (q *Queries) AppRevisions(ctx context.Context, apps []int64) ([]AppRevision
 const buryOutbox = `-- name: BuryOutbox :exec
 INSERT INTO dead_letters (app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth,
                           root_id, parent_id, last_execution_id, origin_principal, run_as, idempotency_key, first_attempt_at,
-                          last_attempt_at, replay_of)
+                          last_attempt_at, replay_of, error_group)
 SELECT o.app_id, q.letter, o.id, o.source, o.op, o.trigger_id, o.script_id, q.script, coalesce(o.payload, p.payload, 'null'),
        q.reason, q.error, q.attempts, o.depth, o.root_id, o.parent_id, nullif(q.execution, $1::uuid), o.origin_principal, o.run_as,
-       o.idempotency_key, coalesce(o.first_attempt_at, clock_timestamp()), clock_timestamp(), o.dead_letter_id
+       o.idempotency_key, coalesce(o.first_attempt_at, clock_timestamp()), clock_timestamp(), o.dead_letter_id, q.error_group
 FROM (SELECT unnest($2::bigint[]) AS app_id, unnest($3::uuid[]) AS id, unnest($4::uuid[]) AS letter,
              unnest($5::text[]) AS script, unnest($6::text[]) AS reason, unnest($7::text[]) AS error,
-             unnest($8::int[]) AS attempts, unnest($9::uuid[]) AS execution) q
+             unnest($8::int[]) AS attempts, unnest($9::uuid[]) AS execution, unnest($10::text[]) AS error_group) q
 JOIN outbox o ON o.app_id = q.app_id AND o.id = q.id
 LEFT JOIN event_payloads p ON p.app_id = o.app_id AND p.id = o.payload_id
 `
 
 type BuryOutboxParams struct {
-	Nil        UUID
-	Apps       []int64
-	Ids        []UUID
-	Letters    []UUID
-	Scripts    []string
-	Reasons    []string
-	Errors     []string
-	Attemptss  []int32
-	Executions []UUID
+	Nil         UUID
+	Apps        []int64
+	Ids         []UUID
+	Letters     []UUID
+	Scripts     []string
+	Reasons     []string
+	Errors      []string
+	Attemptss   []int32
+	Executions  []UUID
+	ErrorGroups []string
 }
 
 // Copies rows to dead_letters, DeleteOutbox follows in the same transaction.
@@ -77,6 +78,7 @@ func (q *Queries) BuryOutbox(ctx context.Context, arg BuryOutboxParams) error {
 		arg.Errors,
 		arg.Attemptss,
 		arg.Executions,
+		arg.ErrorGroups,
 	)
 	return err
 }

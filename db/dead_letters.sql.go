@@ -7,7 +7,40 @@ package db
 
 import (
 	"context"
+	"time"
 )
+
+const countMatching = `-- name: CountMatching :one
+SELECT count(*)::bigint AS n FROM dead_letters
+WHERE app_id = $1 AND (resolution IS NULL OR resolution = 'handler_failed')
+  AND ($2::text = '' OR script = $2::text) AND ($3::text = '' OR source = $3::text)
+  AND ($4::uuid = $5::uuid OR trigger_id = $4::uuid)
+  AND ($6::text = '' OR error_group = $6::text)
+`
+
+type CountMatchingParams struct {
+	AppID      int64
+	Script     string
+	Source     string
+	TriggerID  UUID
+	Nil        UUID
+	ErrorGroup string
+}
+
+// How many unresolved ones a bulk replay is about.
+func (q *Queries) CountMatching(ctx context.Context, arg CountMatchingParams) (int64, error) {
+	row := q.db.QueryRow(ctx, countMatching,
+		arg.AppID,
+		arg.Script,
+		arg.Source,
+		arg.TriggerID,
+		arg.Nil,
+		arg.ErrorGroup,
+	)
+	var n int64
+	err := row.Scan(&n)
+	return n, err
+}
 
 const countUnresolved = `-- name: CountUnresolved :one
 SELECT count(*)::bigint AS n FROM dead_letters WHERE app_id = $1 AND (resolution IS NULL OR resolution = 'handler_failed')
@@ -21,7 +54,7 @@ func (q *Queries) CountUnresolved(ctx context.Context, appID int64) (int64, erro
 }
 
 const deadLetterByID = `-- name: DeadLetterByID :one
-SELECT app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id, parent_id, last_execution_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, created_at, resolution, resolved_at, resolved_by, resolve_reason, replayed_as, replay_of FROM dead_letters WHERE app_id = $1 AND id = $2
+SELECT app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id, parent_id, last_execution_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, created_at, resolution, resolved_at, resolved_by, resolve_reason, replayed_as, replay_of, error_group FROM dead_letters WHERE app_id = $1 AND id = $2
 `
 
 func (q *Queries) DeadLetterByID(ctx context.Context, appID int64, iD UUID) (DeadLetter, error) {
@@ -56,16 +89,108 @@ func (q *Queries) DeadLetterByID(ctx context.Context, appID int64, iD UUID) (Dea
 		&i.ResolveReason,
 		&i.ReplayedAs,
 		&i.ReplayOf,
+		&i.ErrorGroup,
 	)
 	return i, err
 }
 
+const deadLettersOfRoot = `-- name: DeadLettersOfRoot :many
+SELECT id, script, source, op, reason, parent_id, last_execution_id, outbox_id, attempts, resolution, created_at FROM dead_letters
+WHERE app_id = $1 AND root_id = $2 ORDER BY id LIMIT $3::int
+`
+
+type DeadLettersOfRootRow struct {
+	ID              UUID
+	Script          string
+	Source          string
+	Op              string
+	Reason          string
+	ParentID        *UUID
+	LastExecutionID *UUID
+	OutboxID        UUID
+	Attempts        int32
+	Resolution      *string
+	CreatedAt       time.Time
+}
+
+func (q *Queries) DeadLettersOfRoot(ctx context.Context, appID int64, rootID UUID, max int32) ([]DeadLettersOfRootRow, error) {
+	rows, err := q.db.Query(ctx, deadLettersOfRoot, appID, rootID, max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeadLettersOfRootRow
+	for rows.Next() {
+		var i DeadLettersOfRootRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Script,
+			&i.Source,
+			&i.Op,
+			&i.Reason,
+			&i.ParentID,
+			&i.LastExecutionID,
+			&i.OutboxID,
+			&i.Attempts,
+			&i.Resolution,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const groupDeadLetters = `-- name: GroupDeadLetters :many
+SELECT script, error_group, count(*)::bigint AS n, (array_agg(id ORDER BY id DESC))[1]::uuid AS latest FROM dead_letters
+WHERE app_id = $1 AND (resolution IS NULL OR resolution = 'handler_failed')
+GROUP BY script, error_group ORDER BY n DESC, script, error_group LIMIT $2::int
+`
+
+type GroupDeadLettersRow struct {
+	Script     string
+	ErrorGroup string
+	N          int64
+	Latest     UUID
+}
+
+// The unresolved ones by script and error, the largest group first.
+func (q *Queries) GroupDeadLetters(ctx context.Context, appID int64, max int32) ([]GroupDeadLettersRow, error) {
+	rows, err := q.db.Query(ctx, groupDeadLetters, appID, max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []GroupDeadLettersRow
+	for rows.Next() {
+		var i GroupDeadLettersRow
+		if err := rows.Scan(
+			&i.Script,
+			&i.ErrorGroup,
+			&i.N,
+			&i.Latest,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertDeadLettersOfTrigger = `-- name: InsertDeadLettersOfTrigger :execrows
 INSERT INTO dead_letters (app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth,
-                          root_id, parent_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, replay_of)
+                          root_id, parent_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, replay_of,
+                          error_group)
 SELECT o.app_id, q.letter, o.id, o.source, o.op, o.trigger_id, o.script_id, $1::text, coalesce(o.payload, p.payload, 'null'),
        $2::text, $2::text, o.attempt_count, o.depth, o.root_id, o.parent_id, o.origin_principal, o.run_as, o.idempotency_key,
-       o.first_attempt_at, o.last_attempt_at, o.dead_letter_id
+       o.first_attempt_at, o.last_attempt_at, o.dead_letter_id, $2::text
 FROM (SELECT unnest($3::uuid[]) AS id, unnest($4::uuid[]) AS letter) q
 JOIN outbox o ON o.app_id = $5 AND o.id = q.id
 LEFT JOIN event_payloads p ON p.app_id = o.app_id AND p.id = o.payload_id
@@ -94,23 +219,25 @@ func (q *Queries) InsertDeadLettersOfTrigger(ctx context.Context, arg InsertDead
 }
 
 const listDeadLetters = `-- name: ListDeadLetters :many
-SELECT app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id, parent_id, last_execution_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, created_at, resolution, resolved_at, resolved_by, resolve_reason, replayed_as, replay_of FROM dead_letters
+SELECT app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id, parent_id, last_execution_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, created_at, resolution, resolved_at, resolved_by, resolve_reason, replayed_as, replay_of, error_group FROM dead_letters
 WHERE app_id = $1 AND ($2::uuid = $3::uuid OR id < $2::uuid)
   AND ($4::text = 'all' OR ($4::text = 'unresolved') = (resolution IS NULL OR resolution = 'handler_failed'))
   AND ($5::text = '' OR script = $5::text) AND ($6::text = '' OR source = $6::text)
   AND ($7::uuid = $3::uuid OR trigger_id = $7::uuid)
-ORDER BY id DESC LIMIT $8::int
+  AND ($8::text = '' OR error_group = $8::text)
+ORDER BY id DESC LIMIT $9::int
 `
 
 type ListDeadLettersParams struct {
-	AppID     int64
-	Before    UUID
-	Nil       UUID
-	State     string
-	Script    string
-	Source    string
-	TriggerID UUID
-	Max       int32
+	AppID      int64
+	Before     UUID
+	Nil        UUID
+	State      string
+	Script     string
+	Source     string
+	TriggerID  UUID
+	ErrorGroup string
+	Max        int32
 }
 
 // state: unresolved, resolved or all. Newest first: before is the id of the last one seen.
@@ -123,6 +250,7 @@ func (q *Queries) ListDeadLetters(ctx context.Context, arg ListDeadLettersParams
 		arg.Script,
 		arg.Source,
 		arg.TriggerID,
+		arg.ErrorGroup,
 		arg.Max,
 	)
 	if err != nil {
@@ -161,6 +289,7 @@ func (q *Queries) ListDeadLetters(ctx context.Context, arg ListDeadLettersParams
 			&i.ResolveReason,
 			&i.ReplayedAs,
 			&i.ReplayOf,
+			&i.ErrorGroup,
 		); err != nil {
 			return nil, err
 		}
@@ -173,7 +302,7 @@ func (q *Queries) ListDeadLetters(ctx context.Context, arg ListDeadLettersParams
 }
 
 const lockDeadLetter = `-- name: LockDeadLetter :one
-SELECT app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id, parent_id, last_execution_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, created_at, resolution, resolved_at, resolved_by, resolve_reason, replayed_as, replay_of FROM dead_letters WHERE app_id = $1 AND id = $2 FOR UPDATE
+SELECT app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id, parent_id, last_execution_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, created_at, resolution, resolved_at, resolved_by, resolve_reason, replayed_as, replay_of, error_group FROM dead_letters WHERE app_id = $1 AND id = $2 FOR UPDATE
 `
 
 func (q *Queries) LockDeadLetter(ctx context.Context, appID int64, iD UUID) (DeadLetter, error) {
@@ -208,6 +337,7 @@ func (q *Queries) LockDeadLetter(ctx context.Context, appID int64, iD UUID) (Dea
 		&i.ResolveReason,
 		&i.ReplayedAs,
 		&i.ReplayOf,
+		&i.ErrorGroup,
 	)
 	return i, err
 }

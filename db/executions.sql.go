@@ -10,9 +10,49 @@ import (
 	"time"
 )
 
+const abandonedOfExecution = `-- name: AbandonedOfExecution :many
+SELECT app_id, id, script_id, script, execution_id, status_code, summary, reason, created_at FROM abandoned_executions WHERE app_id = $1 AND execution_id = $2 ORDER BY id LIMIT 10
+`
+
+func (q *Queries) AbandonedOfExecution(ctx context.Context, appID int64, executionID UUID) ([]AbandonedExecution, error) {
+	rows, err := q.db.Query(ctx, abandonedOfExecution, appID, executionID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AbandonedExecution
+	for rows.Next() {
+		var i AbandonedExecution
+		if err := rows.Scan(
+			&i.AppID,
+			&i.ID,
+			&i.ScriptID,
+			&i.Script,
+			&i.ExecutionID,
+			&i.StatusCode,
+			&i.Summary,
+			&i.Reason,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const addStats = `-- name: AddStats :exec
+WITH hour AS (
+    INSERT INTO execution_stats_hours AS s (app_id, hour, script_id, outcome, n, histogram)
+    VALUES ($1, date_trunc('hour', $2::timestamptz), $3, $4, $5, $6)
+    ON CONFLICT (app_id, hour, script_id, outcome) DO UPDATE
+    SET n = s.n + excluded.n,
+        histogram = (SELECT array_agg(s.histogram[g.i] + excluded.histogram[g.i] ORDER BY g.i) FROM generate_subscripts(excluded.histogram, 1) AS g(i)))
 INSERT INTO execution_stats AS s (app_id, minute, script_id, outcome, n, histogram)
-VALUES ($1, $2, $3, $4, $5, $6)
+VALUES ($1, $2::timestamptz, $3, $4, $5, $6)
 ON CONFLICT (app_id, minute, script_id, outcome) DO UPDATE
 SET n = s.n + excluded.n,
     histogram = (SELECT array_agg(s.histogram[g.i] + excluded.histogram[g.i] ORDER BY g.i) FROM generate_subscripts(excluded.histogram, 1) AS g(i))
@@ -27,6 +67,7 @@ type AddStatsParams struct {
 	Histogram []int64
 }
 
+// minute is a whole minute.
 func (q *Queries) AddStats(ctx context.Context, arg AddStatsParams) error {
 	_, err := q.db.Exec(ctx, addStats,
 		arg.AppID,
@@ -37,6 +78,63 @@ func (q *Queries) AddStats(ctx context.Context, arg AddStatsParams) error {
 		arg.Histogram,
 	)
 	return err
+}
+
+const appsOfExecution = `-- name: AppsOfExecution :many
+SELECT app_id FROM executions WHERE id = $1 AND app_id = ANY ($2::bigint[])
+`
+
+// In which of some apps an execution is recorded: an id alone does not say.
+func (q *Queries) AppsOfExecution(ctx context.Context, iD UUID, apps []int64) ([]int64, error) {
+	rows, err := q.db.Query(ctx, appsOfExecution, iD, apps)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var app_id int64
+		if err := rows.Scan(&app_id); err != nil {
+			return nil, err
+		}
+		items = append(items, app_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const countRuns = `-- name: CountRuns :many
+SELECT app_id, sum(n)::bigint AS runs, coalesce(sum(n) FILTER (WHERE outcome <> 'succeeded'), 0)::bigint AS errors FROM execution_stats_hours
+WHERE app_id = ANY ($1::bigint[]) AND hour >= $2 GROUP BY app_id
+`
+
+type CountRunsRow struct {
+	AppID  int64
+	Runs   int64
+	Errors int64
+}
+
+// Runs of some apps since an hour began, and those of them that did not succeed.
+func (q *Queries) CountRuns(ctx context.Context, apps []int64, since time.Time) ([]CountRunsRow, error) {
+	rows, err := q.db.Query(ctx, countRuns, apps, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountRunsRow
+	for rows.Next() {
+		var i CountRunsRow
+		if err := rows.Scan(&i.AppID, &i.Runs, &i.Errors); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const executionByID = `-- name: ExecutionByID :one
@@ -73,6 +171,113 @@ func (q *Queries) ExecutionByID(ctx context.Context, appID int64, iD UUID) (Exec
 		&i.Logs,
 	)
 	return i, err
+}
+
+const executionsOfRoot = `-- name: ExecutionsOfRoot :many
+SELECT id, script, version, source, trigger_id, outbox_id, status, attempt, depth, parent_id, request, node, started_at, duration_us,
+       http_status, error_name, left(error_message, 500)::text AS error_message
+FROM executions WHERE app_id = $1 AND root_id = $2 ORDER BY id LIMIT $3::int
+`
+
+type ExecutionsOfRootRow struct {
+	ID           UUID
+	Script       string
+	Version      int32
+	Source       string
+	TriggerID    *UUID
+	OutboxID     *UUID
+	Status       string
+	Attempt      int32
+	Depth        int32
+	ParentID     *UUID
+	Request      string
+	Node         string
+	StartedAt    time.Time
+	DurationUs   int64
+	HttpStatus   int32
+	ErrorName    string
+	ErrorMessage string
+}
+
+// Everything that one request or event caused, oldest first, without the long texts.
+func (q *Queries) ExecutionsOfRoot(ctx context.Context, appID int64, rootID UUID, max int32) ([]ExecutionsOfRootRow, error) {
+	rows, err := q.db.Query(ctx, executionsOfRoot, appID, rootID, max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ExecutionsOfRootRow
+	for rows.Next() {
+		var i ExecutionsOfRootRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Script,
+			&i.Version,
+			&i.Source,
+			&i.TriggerID,
+			&i.OutboxID,
+			&i.Status,
+			&i.Attempt,
+			&i.Depth,
+			&i.ParentID,
+			&i.Request,
+			&i.Node,
+			&i.StartedAt,
+			&i.DurationUs,
+			&i.HttpStatus,
+			&i.ErrorName,
+			&i.ErrorMessage,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const latestFailures = `-- name: LatestFailures :many
+SELECT id, script, status, error_name, left(error_message, 500)::text AS error_message, started_at FROM executions
+WHERE app_id = $1 AND id >= $2::uuid AND status <> 'succeeded' ORDER BY id DESC LIMIT $3::int
+`
+
+type LatestFailuresRow struct {
+	ID           UUID
+	Script       string
+	Status       string
+	ErrorName    string
+	ErrorMessage string
+	StartedAt    time.Time
+}
+
+// Of everything that did not succeed since a moment, without the long texts.
+func (q *Queries) LatestFailures(ctx context.Context, appID int64, since UUID, max int32) ([]LatestFailuresRow, error) {
+	rows, err := q.db.Query(ctx, latestFailures, appID, since, max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LatestFailuresRow
+	for rows.Next() {
+		var i LatestFailuresRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Script,
+			&i.Status,
+			&i.ErrorName,
+			&i.ErrorMessage,
+			&i.StartedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listAbandoned = `-- name: ListAbandoned :many
@@ -201,6 +406,130 @@ func (q *Queries) ListExecutions(ctx context.Context, arg ListExecutionsParams) 
 	return items, nil
 }
 
+const searchEnd = `-- name: SearchEnd :one
+SELECT id FROM executions
+WHERE app_id = $1 AND id < $2::uuid AND id >= $3::uuid
+  AND ($4::text = '' OR script = $4::text) AND ($5::text = '' OR status = $5::text)
+  AND ($6::text = '' OR source = $6::text) AND ($7::uuid = $8::uuid OR trigger_id = $7::uuid)
+  AND ($9::uuid = $8::uuid OR root_id = $9::uuid)
+ORDER BY id DESC OFFSET 4999 LIMIT 1
+`
+
+type SearchEndParams struct {
+	AppID     int64
+	Before    UUID
+	Since     UUID
+	Script    string
+	Status    string
+	Source    string
+	TriggerID UUID
+	Nil       UUID
+	RootID    UUID
+}
+
+// The last execution that such a search looked at.
+func (q *Queries) SearchEnd(ctx context.Context, arg SearchEndParams) (UUID, error) {
+	row := q.db.QueryRow(ctx, searchEnd,
+		arg.AppID,
+		arg.Before,
+		arg.Since,
+		arg.Script,
+		arg.Status,
+		arg.Source,
+		arg.TriggerID,
+		arg.Nil,
+		arg.RootID,
+	)
+	var id UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
+const searchExecutions = `-- name: SearchExecutions :many
+SELECT e.app_id, e.id, e.script_id, e.script, e.version, e.source, e.trigger_id, e.outbox_id, e.status, e.attempt, e.depth, e.root_id, e.parent_id, e.principal, e.request, e.node, e.started_at, e.duration_us, e.http_status, e.error_name, e.error_message, e.error_stack, e.after_status, e.logs FROM (
+    SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs FROM executions
+    WHERE app_id = $1 AND id < $2::uuid AND id >= $3::uuid
+      AND ($4::text = '' OR script = $4::text) AND ($5::text = '' OR status = $5::text)
+      AND ($6::text = '' OR source = $6::text) AND ($7::uuid = $8::uuid OR trigger_id = $7::uuid)
+      AND ($9::uuid = $8::uuid OR root_id = $9::uuid)
+    ORDER BY id DESC LIMIT 5000) e
+WHERE strpos(lower(e.error_name || ': ' || e.error_message), lower($10::text)) > 0 OR strpos(lower(e.request), lower($10::text)) > 0
+   OR CASE WHEN octet_length(e.logs) <= 65536 THEN strpos(lower(e.logs), lower($10::text)) > 0 END
+ORDER BY e.id DESC LIMIT $11::int
+`
+
+type SearchExecutionsParams struct {
+	AppID     int64
+	Before    UUID
+	Since     UUID
+	Script    string
+	Status    string
+	Source    string
+	TriggerID UUID
+	Nil       UUID
+	RootID    UUID
+	Search    string
+	Max       int32
+}
+
+// Those of the latest 5000 whose error, request or log contains a text. Logs over 64 KiB are not searched.
+func (q *Queries) SearchExecutions(ctx context.Context, arg SearchExecutionsParams) ([]Execution, error) {
+	rows, err := q.db.Query(ctx, searchExecutions,
+		arg.AppID,
+		arg.Before,
+		arg.Since,
+		arg.Script,
+		arg.Status,
+		arg.Source,
+		arg.TriggerID,
+		arg.Nil,
+		arg.RootID,
+		arg.Search,
+		arg.Max,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Execution
+	for rows.Next() {
+		var i Execution
+		if err := rows.Scan(
+			&i.AppID,
+			&i.ID,
+			&i.ScriptID,
+			&i.Script,
+			&i.Version,
+			&i.Source,
+			&i.TriggerID,
+			&i.OutboxID,
+			&i.Status,
+			&i.Attempt,
+			&i.Depth,
+			&i.RootID,
+			&i.ParentID,
+			&i.Principal,
+			&i.Request,
+			&i.Node,
+			&i.StartedAt,
+			&i.DurationUs,
+			&i.HttpStatus,
+			&i.ErrorName,
+			&i.ErrorMessage,
+			&i.ErrorStack,
+			&i.AfterStatus,
+			&i.Logs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const setAfterStatus = `-- name: SetAfterStatus :exec
 UPDATE executions SET after_status = $1, logs = $2 WHERE app_id = $3 AND id = $4
 `
@@ -220,6 +549,108 @@ func (q *Queries) SetAfterStatus(ctx context.Context, arg SetAfterStatusParams) 
 		arg.ID,
 	)
 	return err
+}
+
+const statsByHour = `-- name: StatsByHour :many
+SELECT hour AS at, outcome, n, histogram FROM execution_stats_hours
+WHERE app_id = $1 AND hour >= $2 AND hour < $3 AND ($4::uuid = $5::uuid OR script_id = $4::uuid)
+`
+
+type StatsByHourParams struct {
+	AppID    int64
+	Since    time.Time
+	Until    time.Time
+	ScriptID UUID
+	Nil      UUID
+}
+
+type StatsByHourRow struct {
+	At        time.Time
+	Outcome   string
+	N         int64
+	Histogram []int64
+}
+
+func (q *Queries) StatsByHour(ctx context.Context, arg StatsByHourParams) ([]StatsByHourRow, error) {
+	rows, err := q.db.Query(ctx, statsByHour,
+		arg.AppID,
+		arg.Since,
+		arg.Until,
+		arg.ScriptID,
+		arg.Nil,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StatsByHourRow
+	for rows.Next() {
+		var i StatsByHourRow
+		if err := rows.Scan(
+			&i.At,
+			&i.Outcome,
+			&i.N,
+			&i.Histogram,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const statsByMinute = `-- name: StatsByMinute :many
+SELECT minute AS at, outcome, n, histogram FROM execution_stats
+WHERE app_id = $1 AND minute >= $2 AND minute < $3 AND ($4::uuid = $5::uuid OR script_id = $4::uuid)
+`
+
+type StatsByMinuteParams struct {
+	AppID    int64
+	Since    time.Time
+	Until    time.Time
+	ScriptID UUID
+	Nil      UUID
+}
+
+type StatsByMinuteRow struct {
+	At        time.Time
+	Outcome   string
+	N         int64
+	Histogram []int64
+}
+
+func (q *Queries) StatsByMinute(ctx context.Context, arg StatsByMinuteParams) ([]StatsByMinuteRow, error) {
+	rows, err := q.db.Query(ctx, statsByMinute,
+		arg.AppID,
+		arg.Since,
+		arg.Until,
+		arg.ScriptID,
+		arg.Nil,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StatsByMinuteRow
+	for rows.Next() {
+		var i StatsByMinuteRow
+		if err := rows.Scan(
+			&i.At,
+			&i.Outcome,
+			&i.N,
+			&i.Histogram,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const sweepAbandoned = `-- name: SweepAbandoned :execrows
@@ -244,6 +675,20 @@ DELETE FROM execution_stats WHERE (app_id, minute, script_id, outcome) IN (
 
 func (q *Queries) SweepStats(ctx context.Context, retentionUs int64) (int64, error) {
 	result, err := q.db.Exec(ctx, sweepStats, retentionUs)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const sweepStatsHours = `-- name: SweepStatsHours :execrows
+DELETE FROM execution_stats_hours WHERE (app_id, hour, script_id, outcome) IN (
+    SELECT s.app_id, s.hour, s.script_id, s.outcome FROM execution_stats_hours s
+    WHERE s.hour < clock_timestamp() - $1::bigint * interval '1 microsecond' LIMIT 5000)
+`
+
+func (q *Queries) SweepStatsHours(ctx context.Context, retentionUs int64) (int64, error) {
+	result, err := q.db.Exec(ctx, sweepStatsHours, retentionUs)
 	if err != nil {
 		return 0, err
 	}

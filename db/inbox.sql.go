@@ -51,27 +51,6 @@ func (q *Queries) OrphanedInbox(ctx context.Context) ([]OrphanedInboxRow, error)
 	return items, nil
 }
 
-const otherNodesFree = `-- name: OtherNodesFree :one
-SELECT coalesce(sum(free), 0)::bigint AS free FROM nodes WHERE name <> $1 AND seen_at > clock_timestamp() - interval '10 seconds'
-`
-
-func (q *Queries) OtherNodesFree(ctx context.Context, name string) (int64, error) {
-	row := q.db.QueryRow(ctx, otherNodesFree, name)
-	var free int64
-	err := row.Scan(&free)
-	return free, err
-}
-
-const seenNode = `-- name: SeenNode :exec
-INSERT INTO nodes (name, version, free) VALUES ($1, $2, $3)
-ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp()
-`
-
-func (q *Queries) SeenNode(ctx context.Context, name string, version string, free int32) error {
-	_, err := q.db.Exec(ctx, seenNode, name, version, free)
-	return err
-}
-
 const takeInbox = `-- name: TakeInbox :many
 DELETE FROM inbox WHERE node = $1 RETURNING id, app_id, script_id, execution_id, status_code, response
 `

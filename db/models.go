@@ -85,6 +85,7 @@ type DeadLetter struct {
 	ResolveReason   *string
 	ReplayedAs      *UUID
 	ReplayOf        *UUID
+	ErrorGroup      string
 }
 
 type EventPayload struct {
@@ -124,6 +125,15 @@ type Execution struct {
 type ExecutionStat struct {
 	AppID     int64
 	Minute    time.Time
+	ScriptID  UUID
+	Outcome   string
+	N         int64
+	Histogram []int64
+}
+
+type ExecutionStatsHour struct {
+	AppID     int64
+	Hour      time.Time
 	ScriptID  UUID
 	Outcome   string
 	N         int64

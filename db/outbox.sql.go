@@ -220,6 +220,44 @@ func (q *Queries) HTTPQueueSize(ctx context.Context, appID int64) (HTTPQueueSize
 	return i, err
 }
 
+const leasesByNode = `-- name: LeasesByNode :many
+SELECT claimed_by::text AS node, count(*)::bigint AS n, min(wake_at)::timestamptz AS ends, count(*) FILTER (WHERE wake_at < clock_timestamp())::bigint AS ended
+FROM outbox WHERE claimed_by IS NOT NULL GROUP BY claimed_by ORDER BY claimed_by
+`
+
+type LeasesByNodeRow struct {
+	Node  string
+	N     int64
+	Ends  time.Time
+	Ended int64
+}
+
+// Who holds how many rows, of the whole installation, and when the first of their leases ends.
+func (q *Queries) LeasesByNode(ctx context.Context) ([]LeasesByNodeRow, error) {
+	rows, err := q.db.Query(ctx, leasesByNode)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LeasesByNodeRow
+	for rows.Next() {
+		var i LeasesByNodeRow
+		if err := rows.Scan(
+			&i.Node,
+			&i.N,
+			&i.Ends,
+			&i.Ended,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const ledgerSums = `-- name: LedgerSums :many
 SELECT what, sum(n)::bigint AS n FROM ledger WHERE app_id = $1 AND what <> 'commit' GROUP BY what
 `
@@ -341,6 +379,19 @@ func (q *Queries) NextWake(ctx context.Context, sources []string) (int64, error)
 	return microseconds, err
 }
 
+const oldestWaiting = `-- name: OldestWaiting :one
+SELECT coalesce(extract(epoch FROM clock_timestamp() - (
+    SELECT created_at FROM outbox WHERE app_id = $1 AND claimed_by IS NULL ORDER BY id LIMIT 1)) * 1000000, 0)::bigint AS age
+`
+
+// How long the oldest row that waits has existed, in microseconds; none: 0.
+func (q *Queries) OldestWaiting(ctx context.Context, appID int64) (int64, error) {
+	row := q.db.QueryRow(ctx, oldestWaiting, appID)
+	var age int64
+	err := row.Scan(&age)
+	return age, err
+}
+
 const outboxByExecution = `-- name: OutboxByExecution :one
 SELECT o.id, o.script_id, coalesce(s.name, '')::text AS script, o.depth, o.root_id, o.parent_id, o.created_at, o.claimed_by
 FROM outbox o LEFT JOIN scripts s ON s.app_id = o.app_id AND s.id = o.script_id
@@ -372,6 +423,61 @@ func (q *Queries) OutboxByExecution(ctx context.Context, appID int64, executionI
 		&i.ClaimedBy,
 	)
 	return i, err
+}
+
+const outboxOfRoot = `-- name: OutboxOfRoot :many
+SELECT o.id, o.source, o.op, o.trigger_id, coalesce(s.name, '')::text AS script, o.parent_id, o.claimed_by, o.attempt_count, o.wake_at,
+       o.depth, o.created_at
+FROM (SELECT app_id, id, source, op, trigger_id, script_id, payload, payload_id, reply_to, reply_node, origin_principal, run_as, parent_id, root_id, depth, dead_letter_id, idempotency_key, execution_id, attempt_count, interruptions, max_attempts, backoff, base_ms, max_ms, jitter, first_attempt_at, last_attempt_at, last_error, wake_at, claimed_by, claim_token, created_at FROM outbox q WHERE q.app_id = $1 AND q.id >= $2 ORDER BY q.id LIMIT 2000) o
+LEFT JOIN scripts s ON s.app_id = o.app_id AND s.id = o.script_id
+WHERE o.root_id = $2 ORDER BY o.id LIMIT $3::int
+`
+
+type OutboxOfRootRow struct {
+	ID           UUID
+	Source       string
+	Op           string
+	TriggerID    *UUID
+	Script       string
+	ParentID     *UUID
+	ClaimedBy    *string
+	AttemptCount int32
+	WakeAt       time.Time
+	Depth        int32
+	CreatedAt    time.Time
+}
+
+// What one request or event still has in the queue, of the 2000 rows that came after it: the queue has no index for it.
+func (q *Queries) OutboxOfRoot(ctx context.Context, appID int64, rootID UUID, max int32) ([]OutboxOfRootRow, error) {
+	rows, err := q.db.Query(ctx, outboxOfRoot, appID, rootID, max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OutboxOfRootRow
+	for rows.Next() {
+		var i OutboxOfRootRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Source,
+			&i.Op,
+			&i.TriggerID,
+			&i.Script,
+			&i.ParentID,
+			&i.ClaimedBy,
+			&i.AttemptCount,
+			&i.WakeAt,
+			&i.Depth,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const outboxRow = `-- name: OutboxRow :one

@@ -21,6 +21,24 @@ func (q *Queries) CodeOfBuild(ctx context.Context, appID int64, buildID UUID) (s
 	return code, err
 }
 
+const countDefinitions = `-- name: CountDefinitions :one
+SELECT (SELECT count(*) FROM apps)::bigint AS apps, (SELECT count(*) FROM scripts)::bigint AS scripts, (SELECT count(*) FROM triggers)::bigint AS triggers
+`
+
+type CountDefinitionsRow struct {
+	Apps     int64
+	Scripts  int64
+	Triggers int64
+}
+
+// Of the whole installation.
+func (q *Queries) CountDefinitions(ctx context.Context) (CountDefinitionsRow, error) {
+	row := q.db.QueryRow(ctx, countDefinitions)
+	var i CountDefinitionsRow
+	err := row.Scan(&i.Apps, &i.Scripts, &i.Triggers)
+	return i, err
+}
+
 const countScripts = `-- name: CountScripts :one
 SELECT count(*)::bigint AS n FROM scripts WHERE app_id = $1
 `

@@ -45,6 +45,18 @@ func (q *Queries) APIKeyByHash(ctx context.Context, keyHash []byte) (APIKeyByHas
 	return i, err
 }
 
+const anySession = `-- name: AnySession :one
+SELECT (EXISTS (SELECT FROM sessions) OR EXISTS (SELECT FROM audit WHERE actor <> 'system'))::boolean AS used
+`
+
+// Sessions end and are swept, what their users did stays in the audit trail.
+func (q *Queries) AnySession(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, anySession)
+	var used bool
+	err := row.Scan(&used)
+	return used, err
+}
+
 const countUsers = `-- name: CountUsers :one
 SELECT count(*)::bigint AS n FROM users
 `

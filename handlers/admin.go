@@ -3,16 +3,13 @@ package handlers
 import (
 	"bytes"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"io/fs"
-	"math"
 	"net/http"
 	"net/url"
-	"path"
-	"strings"
-	"time"
 
 	"github.com/a-h/templ"
 	"github.com/gofiber/fiber/v2"
@@ -20,13 +17,15 @@ import (
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/orchestrator"
-	"picloud/static"
 	"picloud/views"
 )
 
-// pagePolicy lets a page load what this server serves, and nothing run that is not a file of it.
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; " +
-	"frame-ancestors 'none'; base-uri 'none'"
+// pagePolicy lets a page load what it names itself, by its nonce: a script of an app that answers on this host is never
+// run or used as a style, whatever finds its way into a page.
+func pagePolicy(nonce string) string {
+	return "default-src 'none'; script-src 'nonce-" + nonce + "'; style-src 'nonce-" + nonce + "'; img-src 'self' data:; connect-src 'self'; " +
+		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+}
 
 // maxForm bounds a dashboard form: a source of 1 MiB, percent-encoded.
 const maxForm = 4 << 20
@@ -41,15 +40,53 @@ type visit struct {
 	app   *appCaller // nil outside of apps
 }
 
-// adminPages registers the dashboard. Every address under /admin/apps/{app} names the capability it needs.
+// adminPages registers the dashboard.
 func (s *Server) adminPages() {
 	a := s.app.Group("/admin", s.adminHostOnly, s.pageHeaders)
 	a.Get("/login", s.showLogin)
 	a.Post("/login", s.submitLogin)
-	a.Post("/logout", s.page(s.logout))
-	a.Get("", s.page(s.showApps))
 	a.Get("/", func(c *fiber.Ctx) error { return c.Redirect("/admin", http.StatusSeeOther) })
-	a.Post("/apps", s.page(s.createApp))
+	s.instancePages(a)
+	s.appPages(a)
+	a.Use(func(*fiber.Ctx) error { return cloud.Errorf(cloud.CodeNotFound, "no such page") })
+	s.app.Get("/static/:file", s.adminHostOnly, staticFile)
+}
+
+// instancePages are those outside of apps.
+func (s *Server) instancePages(a fiber.Router) {
+	get := func(path string, h func(*visit) error) { a.Get(path, s.page(h)) }
+	post := func(path string, h func(*visit) error) { a.Post(path, s.page(h)) }
+	admin := func(scope string, h func(*visit) error) func(*visit) error {
+		return func(v *visit) error {
+			if err := instanceAdmin(v.p, scope); err != nil {
+				return err
+			}
+			return h(v)
+		}
+	}
+	post("/logout", s.logout)
+	get("", s.showApps)
+	post("/apps", admin("apps:admin", s.createApp))
+	get("/welcome", s.showWelcome)
+	get("/executions", s.findExecution)
+	get("/profile", s.showProfile)
+	post("/profile/password", s.changePassword)
+	post("/profile/keys", s.createOwnKey)
+	post("/profile/keys/:id/revoke", s.revokeOwnKey)
+	post("/profile/sessions/end", s.endOwnSessions)
+	post("/profile/sessions/:id/end", s.endOwnSession)
+	get("/users", admin("users:admin", s.showUsers))
+	post("/users", admin("users:admin", s.createUserPage))
+	get("/users/:username", admin("users:admin", s.showUserPage))
+	post("/users/:username", admin("users:admin", s.updateUserPage))
+	post("/users/:username/password", admin("users:admin", s.setUserPassword))
+	post("/users/:username/delete", admin("users:admin", s.deleteUserPage))
+	get("/audit", admin("audit:read", s.showAudit))
+	get("/system", admin("instance:admin", s.showSystem))
+}
+
+// appPages are those of an app; each names the capability it needs.
+func (s *Server) appPages(a fiber.Router) {
 	in := func(method, path string, need auth.Capability, h func(*visit) error) {
 		a.Add(method, "/apps/:app"+path, s.page(func(v *visit) error {
 			var err error
@@ -60,49 +97,70 @@ func (s *Server) adminPages() {
 		}))
 	}
 	in("GET", "", auth.ReadExecutions, s.showOverview)
+	in("GET", "/settings", auth.ReadApp, s.showSettings)
+	in("POST", "/settings", auth.AdminApp, s.updateAppPage)
+	in("POST", "/delete", auth.AdminApp, s.deleteAppPage)
 	in("GET", "/scripts", auth.ReadScripts, s.showScripts)
 	in("GET", "/scripts/new", auth.WriteScripts, s.newScript)
 	in("GET", "/scripts/:name", auth.ReadScripts, s.showEditor)
 	in("POST", "/scripts/:name", auth.WriteScripts, s.deployScript)
+	in("POST", "/scripts/:name/run", auth.TestScripts, s.testScript)
+	in("GET", "/scripts/:name/versions", auth.ReadScripts, s.showVersions)
 	in("POST", "/scripts/:name/rollback", auth.WriteScripts, s.rollbackScript)
+	in("POST", "/scripts/:name/delete", auth.DeleteScripts, s.deleteScriptPage)
+	in("GET", "/routes", auth.ReadRoutes, s.showRoutes)
+	in("POST", "/routes", auth.WriteRoutes, s.createRoutePage)
+	in("GET", "/routes/match", auth.ReadRoutes, s.matchFragment)
+	in("GET", "/routes/:id", auth.ReadRoutes, s.showRoutePage)
+	in("POST", "/routes/:id", auth.WriteRoutes, s.updateRoutePage)
+	in("POST", "/routes/:id/delete", auth.WriteRoutes, s.deleteRoutePage)
 	in("GET", "/triggers", auth.ReadTriggers, s.showTriggers)
-	in("POST", "/triggers", auth.WriteTriggers, s.createTrigger)
-	in("POST", "/triggers/:id", auth.WriteTriggers, s.updateTrigger)
+	in("GET", "/triggers/new", auth.WriteTriggers, s.newTrigger)
+	in("POST", "/triggers", auth.WriteTriggers, s.createTriggerPage)
+	in("GET", "/triggers/:id", auth.ReadTriggers, s.showTriggerPage)
+	in("POST", "/triggers/:id", auth.WriteTriggers, s.updateTriggerPage)
+	in("POST", "/triggers/:id/enable", auth.WriteTriggers, s.enableTrigger)
+	in("POST", "/triggers/:id/fire", auth.FireTriggers, s.fireTriggerPage)
+	in("POST", "/triggers/:id/delete", auth.WriteTriggers, s.deleteTriggerPage)
 	in("GET", "/executions", auth.ReadExecutions, s.showExecutions)
 	in("GET", "/executions/:id", auth.ReadExecutions, s.showExecutionPage)
+	in("GET", "/tail", auth.ReadExecutions, s.showTail)
+	in("GET", "/tail/events", auth.ReadExecutions, func(v *visit) error { return s.followTail(v.Ctx, v.token) })
 	in("GET", "/queue", auth.ReadExecutions, s.showQueue)
 	in("POST", "/queue/:id/run-now", auth.OperateQueue, s.runRowNow)
+	in("POST", "/queue/:id/remove", auth.OperateQueue, s.removeRowPage)
 	in("GET", "/dead-letters", auth.ReadDeadLetters, s.showDeadLetters)
 	in("POST", "/dead-letters/replay", auth.WriteDeadLetter, s.replaySelected)
+	in("POST", "/dead-letters/replay-all", auth.WriteDeadLetter, s.replayAll)
 	in("GET", "/dead-letters/:id", auth.ReadDeadLetters, s.showDeadLetterPage)
 	in("POST", "/dead-letters/:id/replay", auth.WriteDeadLetter, s.replayOne)
 	in("POST", "/dead-letters/:id/resolve", auth.WriteDeadLetter, s.resolveOne)
+	in("GET", "/abandoned", auth.ReadExecutions, s.showAbandoned)
 	in("GET", "/kv", auth.ReadKV, s.showCollections)
+	in("GET", "/kv/new", auth.WriteKV, s.newEntry)
 	in("GET", "/kv/:collection", auth.ReadKV, s.showEntries)
-	a.Use(func(*fiber.Ctx) error { return cloud.Errorf(cloud.CodeNotFound, "no such page") })
-	s.app.Get("/static/:file", s.adminHostOnly, staticFile)
-}
-
-// staticFile serves an embedded asset.
-func staticFile(c *fiber.Ctx) error {
-	name := c.Params("file")
-	body, err := fs.ReadFile(static.FS, name)
-	if err != nil {
-		return cloud.Errorf(cloud.CodeNotFound, "no such file")
-	}
-	types := map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-	c.Set("Content-Type", types[path.Ext(name)])
-	c.Set("X-Content-Type-Options", "nosniff")
-	c.Set("Cache-Control", "public, max-age=300")
-	return c.Send(body)
+	in("GET", "/kv/:collection/entry", auth.ReadKV, s.showEntryPage)
+	in("POST", "/kv/:collection/entry", auth.WriteKV, s.saveEntry)
+	in("POST", "/kv/:collection/delete", auth.WriteKV, s.deleteEntry)
+	in("GET", "/members", auth.ReadMembers, s.showMembers)
+	in("POST", "/members", auth.AdminApp, s.addMemberPage)
+	in("POST", "/members/set", auth.AdminApp, s.setMemberPage)
+	in("POST", "/members/remove", auth.AdminApp, s.removeMemberPage)
+	in("GET", "/audit", auth.ReadAudit, s.showAppAudit)
 }
 
 func (s *Server) pageHeaders(c *fiber.Ctx) error {
-	c.Set("Content-Security-Policy", pagePolicy)
+	var random [16]byte
+	_, _ = rand.Read(random[:])
+	nonce := base64.RawURLEncoding.EncodeToString(random[:])
+	c.SetUserContext(templ.WithNonce(c.UserContext(), nonce))
+	c.Set("Content-Security-Policy", pagePolicy(nonce))
 	c.Set("X-Content-Type-Options", "nosniff")
 	c.Set("X-Frame-Options", "DENY")
 	c.Set("Referrer-Policy", "same-origin")
 	c.Set("Cross-Origin-Opener-Policy", "same-origin")
+	c.Set("Cross-Origin-Resource-Policy", "same-origin")
+	c.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()")
 	c.Set("Cache-Control", "no-store")
 	return c.Next()
 }
@@ -115,7 +173,7 @@ func (s *Server) page(h func(*visit) error) fiber.Handler {
 			return err
 		}
 		if p == nil {
-			return c.Redirect("/admin/login", http.StatusSeeOther)
+			return toLogin(c)
 		}
 		v := &visit{Ctx: c, s: s, p: p, token: token}
 		if c.Method() == http.MethodPost {
@@ -128,6 +186,18 @@ func (s *Server) page(h func(*visit) error) fiber.Handler {
 		}
 		return h(v)
 	}
+}
+
+// toLogin sends a visitor without session away; a piece of a page or a stream cannot show the login page.
+func toLogin(c *fiber.Ctx) error {
+	if c.Get("HX-Request") == "true" {
+		c.Set("HX-Redirect", "/admin/login")
+		return c.SendStatus(http.StatusNoContent)
+	}
+	if c.Get("Accept") == "text/event-stream" {
+		return cloud.Errorf(cloud.CodeUnauthorized, "the session has ended: log in again")
+	}
+	return c.Redirect("/admin/login", http.StatusSeeOther)
 }
 
 func readForm(c *fiber.Ctx) (url.Values, error) {
@@ -173,13 +243,13 @@ func (v *visit) render(status int, page templ.Component) error {
 	return v.Send(b.Bytes())
 }
 
-// frame is what surrounds a page in an app.
+// frame is what surrounds a page.
 func (v *visit) frame(title, tab string) (views.Page, error) {
-	p := views.Page{Title: title, User: v.p.Username, CSRF: v.s.csrf(v.token), Tab: tab}
+	p := views.Page{Title: title, User: v.p.Username, Admin: v.p.IsAdmin(), CSRF: v.s.csrf(v.token), Tab: tab, Assets: v.s.assets}
 	if v.app == nil {
 		return p, nil
 	}
-	p.App = v.app.app.Slug
+	p.App, p.MayAudit = v.app.app.Slug, v.may(auth.ReadAudit)
 	var err error
 	p.Unresolved, err = v.s.cfg.Orchestrator.CountDeadLetters(v.UserContext(), v.app.id())
 	return p, err
@@ -220,54 +290,35 @@ func (v *visit) next(cursor *string) string {
 	return v.Path() + "?" + q.Encode()
 }
 
-func (s *Server) showLogin(c *fiber.Ctx) error {
-	v := &visit{Ctx: c, s: s}
-	if p, _, err := s.browserPrincipal(c); err == nil && p != nil {
-		return c.Redirect("/admin", http.StatusSeeOther)
+// wantsFragment reports a request of htmx, which wants a piece of a page.
+func (v *visit) wantsFragment() bool { return v.Get("HX-Request") == "true" }
+
+// confirmed asks that a name was typed, for what cannot be undone.
+func (v *visit) confirmed(name string) error {
+	if v.form.Get("confirm") != name {
+		return cloud.Errorf(cloud.CodeInvalid, "type %s to confirm; nothing was deleted", name)
 	}
-	return v.render(http.StatusOK, views.Login(views.LoginPage{Page: views.Page{Title: "Log in"}}))
+	return nil
 }
 
-// submitLogin checks the form of the login page. A session is made anew at every login.
-func (s *Server) submitLogin(c *fiber.Ctx) error {
-	v := &visit{Ctx: c, s: s}
-	form, err := readForm(c)
-	if err != nil {
-		return err
-	}
-	if !sameOrigin(c) {
-		return cloud.Errorf(cloud.CodeForbidden, "this form is from another page")
-	}
-	username := form.Get("username")
-	again := func(status int, message string) error {
-		return v.render(status, views.Login(views.LoginPage{Page: views.Page{Title: "Log in", Error: message}, Username: username}))
-	}
-	client, now := s.client(c).String(), time.Now()
-	if wait := s.throttle.Wait(client, username, now); wait > 0 {
-		c.Set("Retry-After", strings.TrimSuffix(time.Duration(math.Ceil(wait.Seconds())*float64(time.Second)).String(), "s"))
-		return again(http.StatusTooManyRequests, "Too many failed logins. Wait "+wait.Round(time.Second).String()+".")
-	}
-	token, expires, err := s.cfg.Manager.Login(c.UserContext(), username, form.Get("password"), c.Get("User-Agent"))
-	if cloud.CodeOf(err) == cloud.CodeUnauthorized && err != nil {
-		s.throttle.Failed(client, username, now)
-		return again(http.StatusUnauthorized, "The username or the password is wrong.")
-	}
-	if err != nil {
-		return err
-	}
-	s.throttle.Succeeded(client, username)
-	if err := s.setSession(c, token, expires); err != nil {
-		return err
-	}
-	return c.Redirect("/admin", http.StatusSeeOther)
+// audited records an operator's action in the app.
+func (v *visit) audited(action, target string, detail any) error {
+	return v.s.cfg.Manager.Record(v.UserContext(), actor(v.p), v.app.app, action, target, detail)
 }
 
-func (s *Server) logout(v *visit) error {
-	if err := s.cfg.Manager.EndSession(v.UserContext(), v.p.UserID, v.p.Session); err != nil {
-		return err
+// pageSize is the items of a page of the dashboard.
+const pageSize = 50
+
+func (v *visit) pageQuery() *PageQuery { return &PageQuery{Limit: pageSize, Cursor: v.Query("cursor")} }
+
+// scriptNames are the names of the app's endpoint scripts, for forms; of many apps only the first hundreds.
+func (v *visit) scriptNames() ([]string, error) {
+	rows, err := v.s.cfg.Manager.Scripts(v.UserContext(), v.app.app, "", 500)
+	var names []string
+	for k := range rows {
+		if rows[k].Kind == cloud.KindEndpoint {
+			names = append(names, rows[k].Name)
+		}
 	}
-	if err := s.setSession(v.Ctx, "", time.Now()); err != nil {
-		return err
-	}
-	return v.Redirect("/admin/login", http.StatusSeeOther)
+	return names, err
 }

@@ -1,13 +1,19 @@
 package handlers
 
 import (
+	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
-	"time"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aymanbagabas/go-udiff"
 
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/manager"
+	"picloud/internal/orchestrator"
 	"picloud/views"
 )
 
@@ -16,15 +22,32 @@ func (s *Server) showScripts(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if v.Query("done") == "deleted" {
+		frame.Notice = "The script is gone."
+	}
 	list, err := s.listScripts(v.UserContext(), v.app, &listScripts{PageQuery: *v.pageQuery()})
 	if err != nil {
 		return err
 	}
-	vm := views.ScriptsPage{Page: frame, MayEdit: v.may(auth.WriteScripts), Next: v.next(list.Body.NextCursor)}
+	vm := views.ScriptsPage{Page: frame, MayEdit: v.may(auth.WriteScripts), Next: v.next(list.Body.NextCursor),
+		Curl: "curl -X PUT " + s.origin(v) + "/api/v1/apps/" + v.app.app.Slug + "/scripts/hello -H \"Authorization: Bearer $KEY\" -H \"Content-Type: text/javascript\" --data-binary @hello.js"}
 	for _, r := range list.Body.Items {
-		vm.Scripts = append(vm.Scripts, views.ScriptRow{Name: r.Name, Kind: r.Kind, Access: r.Access, Language: r.Language, Version: r.Version, UpdatedAt: r.UpdatedAt})
+		vm.Scripts = append(vm.Scripts, views.ScriptRow{Name: r.Name, Kind: r.Kind, Access: r.Access, Language: r.Language, Version: r.Version,
+			UpdatedAt: r.UpdatedAt, Warning: r.Warning})
 	}
 	return v.render(http.StatusOK, views.Scripts(vm))
+}
+
+// origin is where PiCloud is reached from outside.
+func (s *Server) origin(v *visit) string {
+	if s.cfg.PublicURL != "" {
+		return strings.TrimSuffix(s.cfg.PublicURL, "/")
+	}
+	scheme := "http"
+	if s.secure(v.Ctx) {
+		scheme = "https"
+	}
+	return scheme + "://" + string(v.Context().Host())
 }
 
 // template is what a new script starts from.
@@ -40,48 +63,122 @@ export default {
 
 func (s *Server) newScript(v *visit) error {
 	name := v.Query("name")
-	if _, err := s.cfg.Manager.Script(v.UserContext(), v.app.app, name); err == nil {
+	_, err := s.cfg.Manager.Script(v.UserContext(), v.app.app, name)
+	switch {
+	case err == nil:
 		return v.to("/scripts/" + name)
+	case cloud.CodeOf(err) != cloud.CodeNotFound:
+		return err
+	}
+	if err := manager.CheckScriptName(name); err != nil {
+		return err
 	}
 	return s.editor(v, http.StatusOK, &views.ScriptPage{Name: name, Source: template, Language: "javascript", Kind: cloud.KindEndpoint, Access: cloud.AccessPublic})
 }
 
 func (s *Server) showEditor(v *visit) error {
-	r, err := s.cfg.Manager.Script(v.UserContext(), v.app.app, v.Params("name"))
+	vm, err := s.scriptPage(v)
 	if err != nil {
 		return err
 	}
-	vm := &views.ScriptPage{Name: r.Name, Source: r.Source, Language: r.Language, Kind: r.Kind, Access: r.Access, Version: int(r.Version),
-		Warning: r.HandlersError, Handlers: r.Handlers}
 	if v.Query("deployed") != "" {
-		vm.Notice = "Version " + strconv.Itoa(vm.Version) + " answers now."
+		vm.Deploy.Notice = "Version " + strconv.Itoa(vm.Version) + " answers now."
 	}
 	return s.editor(v, http.StatusOK, vm)
 }
 
-// editor completes a script's page with its frame and versions.
+// scriptPage is the page of a script as it is deployed.
+func (s *Server) scriptPage(v *visit) (*views.ScriptPage, error) {
+	r, err := s.cfg.Manager.Script(v.UserContext(), v.app.app, v.Params("name"))
+	if err != nil {
+		return nil, err
+	}
+	vm := &views.ScriptPage{Name: r.Name, Source: r.Source, Language: r.Language, Kind: r.Kind, Access: r.Access, Version: int(r.Version),
+		Handlers: r.Handlers, Imports: r.Imports}
+	vm.Deploy.Warning, vm.Deploy.Version = r.HandlersError, vm.Version
+	if r.TimeoutMs != nil {
+		vm.TimeoutMS = strconv.Itoa(int(*r.TimeoutMs))
+	}
+	if r.MemoryMib != nil {
+		vm.MemoryMiB = strconv.Itoa(int(*r.MemoryMib))
+	}
+	return vm, nil
+}
+
+// aroundShown bounds the lists beside the editor.
+const aroundShown = 5
+
+// editor completes a script's page with its frame and what belongs to the script.
 func (s *Server) editor(v *visit, status int, vm *views.ScriptPage) error {
 	frame, err := v.frame(vm.Name, "scripts")
 	if err != nil {
 		return err
 	}
-	frame.Error, frame.Notice = vm.Error, vm.Notice
-	vm.Page, vm.MayEdit = frame, v.may(auth.WriteScripts)
-	scheme := "http"
-	if s.secure(v.Ctx) {
-		scheme = "https"
+	frame.Editor = true
+	vm.Page, vm.MayEdit, vm.MayDelete, vm.MayTriggers = frame, v.may(auth.WriteScripts), v.may(auth.DeleteScripts), v.may(auth.WriteTriggers)
+	vm.Curl = "curl " + s.origin(v) + "/f/" + v.app.app.Slug + "/" + vm.Name
+	if vm.Access != cloud.AccessPublic {
+		vm.Curl += ` -H "Authorization: Bearer $KEY"`
 	}
-	vm.URL = scheme + "://" + string(v.Context().Host()) + "/f/" + v.app.app.Slug + "/" + vm.Name
-	if r, err := s.cfg.Manager.Script(v.UserContext(), v.app.app, vm.Name); err == nil {
-		versions, err := s.cfg.Manager.Versions(v.UserContext(), v.app.app, r, 1<<30, pageSize)
-		if err != nil {
-			return err
-		}
-		for _, x := range versions {
-			vm.Versions = append(vm.Versions, views.VersionRow{Version: int(x.Version), CreatedBy: x.CreatedBy, CreatedAt: x.CreatedAt, Current: x.Version == r.Version})
-		}
+	vm.DefaultTimeout, vm.DefaultMemory = strconv.FormatInt(s.cfg.ScriptTimeout.Milliseconds(), 10), strconv.Itoa(s.cfg.ScriptMemory)
+	r, err := s.cfg.Manager.Script(v.UserContext(), v.app.app, vm.Name)
+	if cloud.CodeOf(err) == cloud.CodeNotFound && err != nil {
+		return v.render(status, views.Script(*vm))
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.aroundScript(v, vm, r); err != nil {
+		return err
 	}
 	return v.render(status, views.Script(*vm))
+}
+
+func (s *Server) aroundScript(v *visit, vm *views.ScriptPage, r *manager.Script) error {
+	versions, err := s.cfg.Manager.Versions(v.UserContext(), v.app.app, r, 1<<30, aroundShown)
+	if err != nil {
+		return err
+	}
+	for _, x := range versions {
+		vm.Versions = append(vm.Versions, views.VersionRow{Version: int(x.Version), CreatedBy: x.CreatedBy, CreatedAt: x.CreatedAt, Current: x.Version == r.Version})
+	}
+	routes, err := s.cfg.Manager.Routes(v.UserContext(), v.app.app, cloud.ID{}, manager.MaxTriggers)
+	if err != nil {
+		return err
+	}
+	for k := range routes {
+		if routes[k].ScriptID == r.ID {
+			vm.Routes = append(vm.Routes, routeRow(showRoute((*manager.Route)(&routes[k]))))
+		}
+	}
+	triggers, err := s.cfg.Manager.Triggers(v.UserContext(), v.app.app, cloud.ID{}, manager.MaxTriggers)
+	if err != nil {
+		return err
+	}
+	for k := range triggers {
+		if triggers[k].ScriptID == r.ID {
+			t := showTrigger((*manager.Trigger)(&triggers[k]))
+			vm.Triggers = append(vm.Triggers, triggerRow(&t))
+			vm.Test.Templates = append(vm.Test.Templates, eventTemplate(&t))
+		}
+	}
+	if vm.Test.Method == "" {
+		vm.Test.Method, vm.Test.DryRun = "GET", true
+	}
+	if vm.Test.Event == "" {
+		vm.Test.Event = sampleKV("", nil)
+		if len(vm.Test.Templates) > 0 {
+			vm.Test.Event = vm.Test.Templates[0].JSON
+		}
+	}
+	list, err := s.listExecutions(v.UserContext(), v.app, &listExecutions{PageQuery: PageQuery{Limit: aroundShown}, Script: r.Name})
+	if err != nil {
+		return err
+	}
+	for k := range list.Body.Items {
+		vm.Executions = append(vm.Executions, executionRow(&list.Body.Items[k]))
+	}
+	return nil
 }
 
 // deployScript deploys what the form holds. A refusal is the editor again, with the text as it was typed.
@@ -90,19 +187,68 @@ func (s *Server) deployScript(v *visit) error {
 	name, language, kind, access := v.Params("name"), f.Get("language"), f.Get("kind"), f.Get("access")
 	version, _ := strconv.Atoi(f.Get("version"))
 	change := manager.ScriptChange{Source: normalizeLines(f.Get("source")), Language: &language, Kind: &kind, Access: &access, IfMatch: version, MustBeNew: version == 0}
-	_, err := s.cfg.Manager.PutScript(v.UserContext(), actor(v.p), v.app.app, name, change)
+	limits := []error{formNumber(f.Get("timeout_ms"), "timeout", &change.TimeoutMS), formNumber(f.Get("memory_mib"), "memory", &change.MemoryMiB)}
+	change.ClearLimits = true
+	err := errors.Join(limits...)
+	var out *manager.Deployed
+	if err == nil {
+		out, err = s.cfg.Manager.PutScript(v.UserContext(), actor(v.p), v.app.app, name, change)
+	}
 	if message, ok := refused(err); ok {
+		d := views.Deploy{Error: message, Version: version}
 		if cloud.CodeOf(err) == cloud.CodePrecondition {
-			message = "Somebody deployed another version meanwhile. Copy your text, reload, and merge the two."
+			d.Error = "Somebody deployed another version meanwhile. Copy your text, reload, and merge the two."
 		}
-		vm := &views.ScriptPage{Name: name, Source: change.Source, Language: language, Kind: kind, Access: access, Version: version}
-		vm.Error = message
-		return s.editor(v, http.StatusUnprocessableEntity, vm)
+		d.Line, d.Column = placeOf(err, name)
+		if v.wantsFragment() {
+			return v.render(http.StatusOK, views.DeployResult(d))
+		}
+		return s.editor(v, http.StatusUnprocessableEntity, &views.ScriptPage{Name: name, Source: change.Source, Language: language, Kind: kind,
+			Access: access, Version: version, TimeoutMS: f.Get("timeout_ms"), MemoryMiB: f.Get("memory_mib"), Deploy: d})
 	}
 	if err != nil {
 		return err
 	}
+	if v.wantsFragment() && !out.Created {
+		d := views.Deploy{Version: out.Version, Warning: out.Warning, Notice: "Version " + strconv.Itoa(out.Version) + " answers now."}
+		if !out.Changed {
+			d.Notice = "Saved. The source is that of version " + strconv.Itoa(out.Version) + ", which answers as before."
+		}
+		return v.render(http.StatusOK, views.DeployResult(d))
+	}
+	if v.wantsFragment() { // the address changes, and the page has more to show
+		v.Set("HX-Redirect", "/admin/apps/"+v.app.app.Slug+"/scripts/"+name+"?deployed=1")
+		return v.SendStatus(http.StatusNoContent)
+	}
 	return v.to("/scripts/" + name + "?deployed=1")
+}
+
+// formNumber reads an optional whole number of a form.
+func formNumber(text, what string, to **int32) error {
+	if text == "" {
+		return nil
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		return cloud.Errorf(cloud.CodeInvalid, "%s must be a whole number", what)
+	}
+	small := int32(n)
+	*to = &small
+	return nil
+}
+
+// placeOf gives the line and column that a compile error names in a script's own source, 0 for none.
+func placeOf(err error, script string) (line, column int) {
+	var ce *cloud.Error
+	if !errors.As(err, &ce) {
+		return 0, 0
+	}
+	file, _ := ce.Details["file"].(string)
+	if name, _, _ := strings.Cut(file, "."); name == script || file == "" {
+		line, _ = ce.Details["line"].(int)
+		column, _ = ce.Details["column"].(int)
+	}
+	return line, column
 }
 
 // normalizeLines undoes the line ends that HTML forms are sent with.
@@ -127,89 +273,201 @@ func (s *Server) rollbackScript(v *visit) error {
 	return v.to("/scripts/" + v.Params("name") + "?deployed=1")
 }
 
-func (s *Server) showTriggers(v *visit) error { return s.triggersPage(v, http.StatusOK, "") }
-
-func (s *Server) triggersPage(v *visit, status int, problem string) error {
-	frame, err := v.frame("Triggers", "triggers")
-	if err != nil {
-		return err
+func (s *Server) deleteScriptPage(v *visit) error {
+	name := v.Params("name")
+	err := v.confirmed(name)
+	if err == nil {
+		err = s.cfg.Manager.DeleteScript(v.UserContext(), actor(v.p), v.app.app, name, v.form.Get("force") == "true")
 	}
-	frame.Error = problem
-	list, err := s.listTriggers(v.UserContext(), v.app, &listScripts{PageQuery: PageQuery{Limit: manager.MaxTriggers}})
-	if err != nil {
-		return err
-	}
-	vm := views.TriggersPage{Page: frame, MayEdit: v.may(auth.WriteTriggers)}
-	if v.form != nil {
-		vm.Script, vm.Collection = v.form.Get("script"), v.form.Get("collection")
-	}
-	for k := range list.Body.Items {
-		t := &list.Body.Items[k]
-		vm.Rows = append(vm.Rows, views.TriggerRow{ID: t.ID, Kind: t.Kind, Script: t.Script, What: whatFires(t), Registrant: t.RegisteredBy,
-			Retry: views.InWords(int(t.Retry.MaxAttempts), totalDelay(t.Retry)), Enabled: t.Enabled})
-	}
-	return v.render(status, views.Triggers(vm))
-}
-
-// whatFires puts a trigger's condition into words.
-func whatFires(t *triggerItem) string {
-	if t.Kind == cloud.SourceDeadLetter {
-		out := "an event became a dead letter"
-		if t.FailedScript != nil {
-			out += " in " + *t.FailedScript
-		}
-		if t.Source != nil {
-			out += ", from " + *t.Source
-		}
-		return out
-	}
-	ops := "changes"
-	if len(*t.Ops) > 0 {
-		ops = ""
-		for k, op := range *t.Ops {
-			if k > 0 {
-				ops += " or "
-			}
-			ops += op
-		}
-	}
-	return ops + " in " + *t.Collection
-}
-
-// totalDelay is how long all retries take together, without jitter.
-func totalDelay(r retryItem) time.Duration {
-	policy := cloud.Retry{Backoff: r.Backoff, Base: time.Duration(r.BaseMS) * time.Millisecond, Max: time.Duration(r.MaxMS) * time.Millisecond}
-	var total time.Duration
-	for n := 1; n < int(r.MaxAttempts); n++ {
-		total += policy.Delay(n, 0.5)
-	}
-	return total
-}
-
-func (s *Server) createTrigger(v *visit) error {
-	kind, script, collection := v.form.Get("kind"), v.form.Get("script"), v.form.Get("collection")
-	change := manager.TriggerChange{Kind: &kind, Script: &script}
-	if kind != cloud.SourceDeadLetter {
-		change.Collection = &collection
-	}
-	_, err := s.cfg.Manager.CreateTrigger(v.UserContext(), actor(v.p), v.app.app, change)
 	if message, ok := refused(err); ok {
-		return s.triggersPage(v, http.StatusUnprocessableEntity, message)
+		vm, err := s.scriptPage(v)
+		if err != nil {
+			return err
+		}
+		vm.Deploy.Error = message
+		return s.editor(v, http.StatusUnprocessableEntity, vm)
 	}
 	if err != nil {
 		return err
 	}
-	return v.to("/triggers")
+	return v.to("/scripts?done=deleted")
 }
 
-func (s *Server) updateTrigger(v *visit) error {
-	id, err := idParam(v.Params("id"), "trigger")
+// showVersions lists versions and compares two of them, if nothing else is asked the current one with that before it.
+func (s *Server) showVersions(v *visit) error {
+	ctx, name := v.UserContext(), v.Params("name")
+	frame, err := v.frame(name+" versions", "scripts")
 	if err != nil {
 		return err
 	}
-	enabled := v.form.Get("enabled") == "true"
-	if _, err := s.cfg.Manager.UpdateTrigger(v.UserContext(), actor(v.p), v.app.app, id, manager.TriggerChange{Enabled: &enabled}); err != nil {
+	script, err := s.cfg.Manager.Script(ctx, v.app.app, name)
+	if err != nil {
 		return err
 	}
-	return v.to("/triggers")
+	list, err := s.listVersions(ctx, v.app, &listVersions{ScriptPath: ScriptPath{Name: name}, PageQuery: *v.pageQuery()})
+	if err != nil {
+		return err
+	}
+	vm := views.VersionsPage{Page: frame, Name: name, MayEdit: v.may(auth.WriteScripts), To: v.QueryInt("to", int(script.Version)), Next: v.next(list.Body.NextCursor)}
+	vm.From = v.QueryInt("from", max(1, vm.To-1))
+	for _, x := range list.Body.Items {
+		vm.Versions = append(vm.Versions, views.VersionRow{Version: x.Version, CreatedBy: x.CreatedBy, CreatedAt: x.CreatedAt, Size: x.Size,
+			Current: x.Version == int(script.Version)})
+	}
+	from, err := s.cfg.Manager.Version(ctx, v.app.app, script, vm.From)
+	if err != nil {
+		return err
+	}
+	to, err := s.cfg.Manager.Version(ctx, v.app.app, script, vm.To)
+	if err != nil {
+		return err
+	}
+	if vm.Diff, err = compare(from.Source, to.Source); err != nil {
+		return err
+	}
+	return v.render(http.StatusOK, views.Versions(vm))
+}
+
+// maxDiffLines bounds what is compared: the effort grows with the product of the differences.
+const maxDiffLines = 5000
+
+// compare gives the lines in which two texts differ, with three around them.
+func compare(from, to string) ([]views.DiffLine, error) {
+	if strings.Count(from, "\n")+strings.Count(to, "\n") > 2*maxDiffLines {
+		return []views.DiffLine{{Op: '@', Text: "the sources are too long to be compared here"}}, nil
+	}
+	d, err := udiff.ToUnifiedDiff("a", "b", from, udiff.Lines(from, to), udiff.DefaultContextLines)
+	if err != nil {
+		return nil, err
+	}
+	var out []views.DiffLine
+	for k, h := range d.Hunks {
+		if k > 0 {
+			out = append(out, views.DiffLine{Op: '@', Text: "..."})
+		}
+		was, is := h.FromLine, h.ToLine
+		for _, l := range h.Lines {
+			line := views.DiffLine{Op: ' ', Old: was, New: is, Text: strings.TrimSuffix(l.Content, "\n")}
+			switch l.Kind {
+			case udiff.Delete:
+				line.Op, line.New = '-', 0
+				was++
+			case udiff.Insert:
+				line.Op, line.Old = '+', 0
+				is++
+			default:
+				was++
+				is++
+			}
+			out = append(out, line)
+		}
+	}
+	return out, nil
+}
+
+// testScript runs the deployed version once, with the request or event of the form.
+func (s *Server) testScript(v *visit) error {
+	f := v.form
+	test := views.TestRun{Method: f.Get("method"), Path: f.Get("path"), Headers: f.Get("headers"), Body: normalizeLines(f.Get("body")),
+		Event: f.Get("event"), Handler: f.Get("handler"), DryRun: f.Get("dry_run") == "true"}
+	result, err := s.runTest(v, &test)
+	if message, ok := refused(err); ok {
+		test.Problem = message
+	} else if err != nil {
+		return err
+	}
+	test.Result = result
+	if v.wantsFragment() {
+		return v.render(http.StatusOK, views.TestOutput(v.app.app.Slug, test))
+	}
+	vm, err := s.scriptPage(v)
+	if err != nil {
+		return err
+	}
+	vm.Test = test
+	return s.editor(v, http.StatusOK, vm)
+}
+
+func (s *Server) runTest(v *visit, test *views.TestRun) (*views.TestResult, error) {
+	in, err := s.testInvocation(v, test)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.cfg.Orchestrator.Invoke(v.UserContext(), v.app.id(), in)
+	if err != nil {
+		return nil, err
+	}
+	out := &views.TestResult{Execution: r.Execution.String(), Status: string(r.Status), Duration: r.Duration, DryRun: test.DryRun}
+	if p := r.Response; p != nil {
+		out.HTTPStatus, out.Body = p.Status, shownBody(p.Body)
+		for _, h := range p.Headers {
+			out.Headers = append(out.Headers, [2]string{h.Name, h.Value})
+		}
+	}
+	if r.Status != cloud.Succeeded {
+		out.Error, out.Stack = r.Error.Name+": "+r.Error.Message, r.Error.Stack
+	}
+	out.Logs = logRows(r.Logs)
+	if test.DryRun {
+		for _, e := range s.cfg.Orchestrator.EventsOf(v.app.id(), r.Writes) {
+			out.Events = append(out.Events, indented(e))
+		}
+	}
+	return out, nil
+}
+
+// testInvocation reads the form of a test run.
+func (s *Server) testInvocation(v *visit, test *views.TestRun) (*orchestrator.Invocation, error) {
+	in := &orchestrator.Invocation{Script: v.Params("name"), DryRun: test.DryRun, Principal: v.p.Cloud()}
+	b := &invokeBody{Handler: test.Handler}
+	if test.Handler != "fetch" {
+		b.Event = json.RawMessage(test.Event)
+		return in, invocation(v.app, b, in)
+	}
+	if err := invocation(v.app, b, in); err != nil {
+		return nil, err
+	}
+	r := in.Request
+	r.Method, r.Body = strings.ToUpper(strings.TrimSpace(test.Method)), []byte(test.Body)
+	if r.Method == "" {
+		r.Method = http.MethodGet
+	}
+	r.URL = s.origin(v) + "/f/" + v.app.app.Slug + "/" + in.Script + test.Path
+	if strings.Contains(test.Path, "://") {
+		r.URL = test.Path
+	}
+	for line := range strings.Lines(test.Headers) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		name, value, ok := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		if !ok || !validHeader(name, value) {
+			return nil, cloud.Errorf(cloud.CodeInvalid, "the header line %q must be a name, a colon and a value", cloud.Shorten(line))
+		}
+		r.Headers = append(r.Headers, cloud.Header{Name: strings.ToLower(name), Value: value})
+	}
+	return in, nil
+}
+
+// bodyShown bounds the body that a page shows.
+const bodyShown = 64 << 10
+
+func shownBody(body []byte) string {
+	if !utf8.Valid(body) {
+		return "(" + strconv.Itoa(len(body)) + " bytes that are not text)"
+	}
+	if len(body) > bodyShown {
+		return string(body[:bodyShown]) + "\n... (" + strconv.Itoa(len(body)) + " bytes in all)"
+	}
+	return string(body)
+}
+
+func logRows(lines []cloud.LogLine) []views.LogRow {
+	var out []views.LogRow
+	for _, l := range lines {
+		out = append(out, views.LogRow{At: l.At, Level: l.Level, Message: l.Message})
+	}
+	return out
 }

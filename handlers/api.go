@@ -50,7 +50,7 @@ func (s *Server) newAPI() huma.API {
 	s.api = humafiber.New(s.app, cfg)
 	for _, noun := range []func(){
 		s.authAPI, s.appsAPI, s.scriptsAPI, s.routesAPI, s.triggersAPI, s.kvAPI, s.outboxAPI, s.deadLettersAPI, s.executionsAPI,
-		s.membersAPI, s.usersAPI, s.keysAPI, s.auditAPI,
+		s.statsAPI, s.tailAPI, s.membersAPI, s.usersAPI, s.keysAPI, s.auditAPI, s.nodesAPI,
 	} {
 		noun()
 	}
@@ -254,6 +254,11 @@ func (s *Server) openCursor(list, cursor string) (string, error) {
 	return string(raw[12:]), nil
 }
 
+// cursor signs a place in a list.
+func (s *Server) cursor(list, value string) string {
+	return base64.RawURLEncoding.EncodeToString(append(s.cursorMAC(list, []byte(value)), value...))
+}
+
 func (s *Server) cursorMAC(list string, value []byte) []byte {
 	h := hmac.New(sha256.New, s.cfg.CursorKey)
 	fmt.Fprintf(h, "%s\x00", list)
@@ -279,8 +284,7 @@ func paged[R, T any](s *Server, list string, rows []R, limit int, show func(*R) 
 	out.Body.Items = []T{}
 	for k := range rows {
 		if k == limit {
-			v := key(&rows[k-1])
-			c := base64.RawURLEncoding.EncodeToString(append(s.cursorMAC(list, []byte(v)), v...))
+			c := s.cursor(list, key(&rows[k-1]))
 			out.Body.NextCursor = &c
 			break
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"picloud/internal/auth"
@@ -34,6 +35,7 @@ type deadLetterItem struct {
 	ResolveReason   *string         `json:"resolve_reason"`
 	ReplayedAs      *string         `json:"replayed_as" doc:"outbox row that the replay made"`
 	ReplayOf        *string         `json:"replay_of" doc:"dead letter that this is a failed replay of"`
+	ErrorGroup      string          `json:"error_group" doc:"what errors of the same cause have in common; filter by it with error"`
 }
 
 type deadLetterOutput struct{ Body deadLetterItem }
@@ -47,7 +49,8 @@ func showDeadLetter(d *orchestrator.DeadLetter) deadLetterItem {
 		Payload: json.RawMessage(d.Payload), Reason: d.Reason, Attempts: int(d.Attempts), Error: e, Depth: int(d.Depth),
 		RootID: cloud.ID(d.RootID).String(), LastExecutionID: idPtr(d.LastExecutionID), FirstAttemptAt: utcPtr(d.FirstAttemptAt),
 		LastAttemptAt: utcPtr(d.LastAttemptAt), CreatedAt: utc(d.CreatedAt), Resolution: d.Resolution, ResolvedAt: utcPtr(d.ResolvedAt),
-		ResolvedBy: d.ResolvedBy, ResolveReason: d.ResolveReason, ReplayedAs: idPtr(d.ReplayedAs), ReplayOf: idPtr(d.ReplayOf)}
+		ResolvedBy: d.ResolvedBy, ResolveReason: d.ResolveReason, ReplayedAs: idPtr(d.ReplayedAs), ReplayOf: idPtr(d.ReplayOf),
+		ErrorGroup: d.ErrorGroup}
 }
 
 type listDeadLetters struct {
@@ -57,6 +60,7 @@ type listDeadLetters struct {
 	Script  string `query:"script"`
 	Source  string `query:"source"`
 	Trigger string `query:"trigger"`
+	Error   string `query:"error" doc:"an error_group"`
 }
 
 type DeadLetterPath struct {
@@ -91,6 +95,7 @@ type bulkFilter struct {
 	Script  string `json:"script,omitempty"`
 	Source  string `json:"source,omitempty"`
 	Trigger string `json:"trigger,omitempty"`
+	Error   string `json:"error,omitempty" doc:"an error_group"`
 }
 
 type bulkReplay struct {
@@ -156,16 +161,28 @@ func (s *Server) deadLettersAPI() {
 	})
 }
 
-func (s *Server) listDeadLetters(ctx context.Context, c *appCaller, in *listDeadLetters) (*page[deadLetterItem], error) {
-	f := orchestrator.LetterFilter{State: in.State, Script: in.Script, Source: in.Source}
-	if in.Trigger != "" {
-		id, ok := cloud.ParseID(in.Trigger)
+// letterFilter reads a filter as it came.
+func letterFilter(state, script, source, trigger, group string) (orchestrator.LetterFilter, error) {
+	f := orchestrator.LetterFilter{State: state, Script: script, Source: source, ErrorGroup: group}
+	if !slices.Contains([]string{"unresolved", "resolved", "all"}, state) {
+		return f, cloud.Errorf(cloud.CodeInvalid, "state must be unresolved, resolved or all")
+	}
+	if trigger != "" {
+		id, ok := cloud.ParseID(trigger)
 		if !ok {
-			return nil, cloud.Errorf(cloud.CodeInvalid, "trigger must be an id")
+			return f, cloud.Errorf(cloud.CodeInvalid, "trigger must be an id")
 		}
 		f.Trigger = id
 	}
-	list := listName(c, "dead-letters", in.State, in.Script, in.Source, in.Trigger)
+	return f, nil
+}
+
+func (s *Server) listDeadLetters(ctx context.Context, c *appCaller, in *listDeadLetters) (*page[deadLetterItem], error) {
+	f, err := letterFilter(in.State, in.Script, in.Source, in.Trigger, in.Error)
+	if err != nil {
+		return nil, err
+	}
+	list := listName(c, "dead-letters", in.State, in.Script, in.Source, in.Trigger, in.Error)
 	before, err := s.openIDCursor(list, in.Cursor)
 	if err != nil {
 		return nil, err
@@ -219,29 +236,26 @@ func (s *Server) bulkReplay(ctx context.Context, c *appCaller, in *bulkReplay) (
 			ids = append(ids, id)
 		}
 	} else {
-		f.Script, f.Source = in.Body.Filter.Script, in.Body.Filter.Source
-		if t := in.Body.Filter.Trigger; t != "" {
-			id, ok := cloud.ParseID(t)
-			if !ok {
-				return nil, cloud.Errorf(cloud.CodeInvalid, "trigger must be an id")
-			}
-			f.Trigger = id
+		b := in.Body.Filter
+		var err error
+		if f, err = letterFilter("unresolved", b.Script, b.Source, b.Trigger, b.Error); err != nil {
+			return nil, err
 		}
 	}
-	list := listName(c, "bulk-replay", f.Script, f.Source, f.Trigger.String())
+	list := listName(c, "bulk-replay", f.Script, f.Source, f.Trigger.String(), f.ErrorGroup)
 	before, err := s.openIDCursor(list, in.Body.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.cfg.Orchestrator.ReplayMany(ctx, c.id(), ids, f, before, c.Username)
+	r, err := s.cfg.Orchestrator.ReplayMany(ctx, c.id(), ids, f, before, orchestrator.MaxBulk, c.Username)
 	if err != nil {
 		return nil, err
 	}
 	out := &bulkOutput{}
 	out.Body.Matched, out.Body.Replayed = r.Matched, r.Replayed
 	if !r.Last.IsZero() {
-		p := paged(s, list, []cloud.ID{r.Last, r.Last}, 1, func(*cloud.ID) int { return 0 }, func(id *cloud.ID) string { return id.String() })
-		out.Body.NextCursor = p.Body.NextCursor
+		next := s.cursor(list, r.Last.String())
+		out.Body.NextCursor = &next
 	}
 	return out, s.cfg.Manager.Record(ctx, actor(c.Principal), c.app, "dead-letter.replay-many", "", map[string]int{"replayed": r.Replayed})
 }

@@ -48,6 +48,7 @@ type listExecutions struct {
 	Root    string    `query:"root"`
 	From    time.Time `query:"from"`
 	To      time.Time `query:"to"`
+	Search  string    `query:"q" maxLength:"200" doc:"text in error, request or log; 5000 executions a call are looked at, next_cursor goes on"`
 }
 
 type executionPath struct {
@@ -106,7 +107,7 @@ func (s *Server) executionsAPI() {
 }
 
 func (s *Server) listExecutions(ctx context.Context, c *appCaller, in *listExecutions) (*page[executionItem], error) {
-	f := orchestrator.ExecutionFilter{Script: in.Script, Status: in.Status, Source: in.Source, From: in.From, To: in.To}
+	f := orchestrator.ExecutionFilter{Script: in.Script, Status: in.Status, Source: in.Source, From: in.From, To: in.To, Search: in.Search}
 	for _, p := range []struct {
 		text string
 		to   *cloud.ID
@@ -121,16 +122,21 @@ func (s *Server) listExecutions(ctx context.Context, c *appCaller, in *listExecu
 		}
 		*p.to = id
 	}
-	list := listName(c, "executions", in.Script, in.Status, in.Source, in.Trigger, in.Root, in.From.String(), in.To.String())
+	list := listName(c, "executions", in.Script, in.Status, in.Source, in.Trigger, in.Root, in.From.String(), in.To.String(), in.Search)
 	before, err := s.openIDCursor(list, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.cfg.Orchestrator.Executions(ctx, c.id(), f, before, in.Limit+1)
+	rows, searched, err := s.cfg.Orchestrator.Executions(ctx, c.id(), f, before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	return paged(s, list, rows, in.Limit, showExecution(c), func(e *db.Execution) string { return cloud.ID(e.ID).String() }), nil
+	out := paged(s, list, rows, in.Limit, showExecution(c), func(e *db.Execution) string { return cloud.ID(e.ID).String() })
+	if out.Body.NextCursor == nil && !searched.IsZero() {
+		next := s.cursor(list, searched.String())
+		out.Body.NextCursor = &next
+	}
+	return out, nil
 }
 
 func (s *Server) listAbandoned(ctx context.Context, c *appCaller, in *listScripts) (*page[abandonedItem], error) {

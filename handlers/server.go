@@ -24,6 +24,7 @@ import (
 	"picloud/internal/manager"
 	"picloud/internal/orchestrator"
 	"picloud/internal/services/kv"
+	"picloud/views"
 )
 
 // Timeouts and limits of the edge.
@@ -44,12 +45,20 @@ type Config struct {
 	IDs          *cloud.IDSource
 	Log          *slog.Logger
 	Version      string
-	MaxBody      int
+	// Node is this node's name, PublicURL where it is reached from outside, if that is known.
+	Node      string
+	PublicURL string
+	MaxBody   int
+	// Limits of scripts that have none of their own, as the editor shows them.
+	ScriptTimeout time.Duration
+	ScriptMemory  int
 	// AdminHost, if set, is the only host of /admin and /api; scripts answer on every other.
 	AdminHost      string
 	TrustedProxies []netip.Prefix
 	// CursorKey signs the cursors of lists.
 	CursorKey []byte
+	// Sandbox gives the counters of the sandbox processes.
+	Sandbox func() SandboxStats
 	// Ready says whether database and sandbox work.
 	Ready func(ctx context.Context) error
 	// Metrics are served at /metrics to keys with instance:admin, unless MetricsElsewhere.
@@ -57,9 +66,17 @@ type Config struct {
 	MetricsElsewhere bool
 }
 
+// SandboxStats counts sandbox processes: alive, started, died with work in hand.
+type SandboxStats struct {
+	Children      int
+	Started, Died int64
+}
+
 // Server is the HTTP side of PiCloud.
 type Server struct {
 	cfg      Config
+	started  time.Time
+	assets   views.Assets
 	app      *fiber.App
 	api      huma.API
 	throttle *auth.Throttle
@@ -67,7 +84,7 @@ type Server struct {
 
 // New builds the server; Serve starts it.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, throttle: auth.NewThrottle()}
+	s := &Server{cfg: cfg, throttle: auth.NewThrottle(), started: time.Now(), assets: assets()}
 	s.app = fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		Immutable:             true,

@@ -263,26 +263,39 @@ type auditItem struct {
 	Detail json.RawMessage `json:"detail"`
 }
 
+// AuditQuery is a page of the audit trail, of one actor or action if they are given.
+type AuditQuery struct {
+	PageQuery
+	Actor  string `query:"actor"`
+	Action string `query:"action"`
+}
+
+type listAppAudit struct {
+	AppPath
+	AuditQuery
+}
+
 func (s *Server) auditAPI() {
 	op(s, operation("list-audit", http.MethodGet, "/audit", "The audit trail, newest first", "people"),
-		func(ctx context.Context, p *auth.Principal, in *PageQuery) (*page[auditItem], error) {
+		func(ctx context.Context, p *auth.Principal, in *AuditQuery) (*page[auditItem], error) {
 			if err := instanceAdmin(p, "audit:read"); err != nil {
 				return nil, err
 			}
 			return s.audit(ctx, 0, "audit", in)
 		})
 	appOp(s, operation("list-app-audit", http.MethodGet, "/apps/{app}/audit", "The app's audit trail, newest first", "people"), auth.ReadAudit,
-		func(ctx context.Context, c *appCaller, in *listScripts) (*page[auditItem], error) {
-			return s.audit(ctx, c.id(), listName(c, "audit"), &in.PageQuery)
+		func(ctx context.Context, c *appCaller, in *listAppAudit) (*page[auditItem], error) {
+			return s.audit(ctx, c.id(), listName(c, "audit"), &in.AuditQuery)
 		})
 }
 
-func (s *Server) audit(ctx context.Context, app cloud.AppID, list string, in *PageQuery) (*page[auditItem], error) {
+func (s *Server) audit(ctx context.Context, app cloud.AppID, list string, in *AuditQuery) (*page[auditItem], error) {
+	list += "\x00" + in.Actor + "\x00" + in.Action
 	before, err := s.openIDCursor(list, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.cfg.Manager.Audit(ctx, app, before, in.Limit+1)
+	rows, err := s.cfg.Manager.Audit(ctx, manager.AuditFilter{App: app, Actor: in.Actor, Action: in.Action}, before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}

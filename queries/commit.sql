@@ -105,13 +105,13 @@ WHERE o.app_id = q.app_id AND o.id = q.id;
 -- Copies rows to dead_letters, DeleteOutbox follows in the same transaction.
 INSERT INTO dead_letters (app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth,
                           root_id, parent_id, last_execution_id, origin_principal, run_as, idempotency_key, first_attempt_at,
-                          last_attempt_at, replay_of)
+                          last_attempt_at, replay_of, error_group)
 SELECT o.app_id, q.letter, o.id, o.source, o.op, o.trigger_id, o.script_id, q.script, coalesce(o.payload, p.payload, 'null'),
        q.reason, q.error, q.attempts, o.depth, o.root_id, o.parent_id, nullif(q.execution, @nil::uuid), o.origin_principal, o.run_as,
-       o.idempotency_key, coalesce(o.first_attempt_at, clock_timestamp()), clock_timestamp(), o.dead_letter_id
+       o.idempotency_key, coalesce(o.first_attempt_at, clock_timestamp()), clock_timestamp(), o.dead_letter_id, q.error_group
 FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unnest(@letters::uuid[]) AS letter,
              unnest(@scripts::text[]) AS script, unnest(@reasons::text[]) AS reason, unnest(@errors::text[]) AS error,
-             unnest(@attemptss::int[]) AS attempts, unnest(@executions::uuid[]) AS execution) q
+             unnest(@attemptss::int[]) AS attempts, unnest(@executions::uuid[]) AS execution, unnest(@error_groups::text[]) AS error_group) q
 JOIN outbox o ON o.app_id = q.app_id AND o.id = q.id
 LEFT JOIN event_payloads p ON p.app_id = o.app_id AND p.id = o.payload_id;
 

@@ -5,7 +5,26 @@ WHERE app_id = @app_id AND (@before::uuid = @nil::uuid OR id < @before::uuid)
   AND (@state::text = 'all' OR (@state::text = 'unresolved') = (resolution IS NULL OR resolution = 'handler_failed'))
   AND (@script::text = '' OR script = @script::text) AND (@source::text = '' OR source = @source::text)
   AND (@trigger_id::uuid = @nil::uuid OR trigger_id = @trigger_id::uuid)
+  AND (@error_group::text = '' OR error_group = @error_group::text)
 ORDER BY id DESC LIMIT @max::int;
+
+-- name: CountMatching :one
+-- How many unresolved ones a bulk replay is about.
+SELECT count(*)::bigint AS n FROM dead_letters
+WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed')
+  AND (@script::text = '' OR script = @script::text) AND (@source::text = '' OR source = @source::text)
+  AND (@trigger_id::uuid = @nil::uuid OR trigger_id = @trigger_id::uuid)
+  AND (@error_group::text = '' OR error_group = @error_group::text);
+
+-- name: GroupDeadLetters :many
+-- The unresolved ones by script and error, the largest group first.
+SELECT script, error_group, count(*)::bigint AS n, (array_agg(id ORDER BY id DESC))[1]::uuid AS latest FROM dead_letters
+WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed')
+GROUP BY script, error_group ORDER BY n DESC, script, error_group LIMIT @max::int;
+
+-- name: DeadLettersOfRoot :many
+SELECT id, script, source, op, reason, parent_id, last_execution_id, outbox_id, attempts, resolution, created_at FROM dead_letters
+WHERE app_id = @app_id AND root_id = @root_id ORDER BY id LIMIT @max::int;
 
 -- name: CountUnresolved :one
 SELECT count(*)::bigint AS n FROM dead_letters WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed');
@@ -23,10 +42,11 @@ WHERE app_id = @app_id AND id = @id;
 
 -- name: InsertDeadLettersOfTrigger :execrows
 INSERT INTO dead_letters (app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth,
-                          root_id, parent_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, replay_of)
+                          root_id, parent_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, replay_of,
+                          error_group)
 SELECT o.app_id, q.letter, o.id, o.source, o.op, o.trigger_id, o.script_id, @script::text, coalesce(o.payload, p.payload, 'null'),
        @reason::text, @reason::text, o.attempt_count, o.depth, o.root_id, o.parent_id, o.origin_principal, o.run_as, o.idempotency_key,
-       o.first_attempt_at, o.last_attempt_at, o.dead_letter_id
+       o.first_attempt_at, o.last_attempt_at, o.dead_letter_id, @reason::text
 FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@letters::uuid[]) AS letter) q
 JOIN outbox o ON o.app_id = @app_id AND o.id = q.id
 LEFT JOIN event_payloads p ON p.app_id = o.app_id AND p.id = o.payload_id;

@@ -13,12 +13,72 @@ SELECT * FROM executions WHERE app_id = @app_id AND id = @id;
 -- name: SetAfterStatus :exec
 UPDATE executions SET after_status = @after_status, logs = @logs WHERE app_id = @app_id AND id = @id;
 
+-- name: SearchExecutions :many
+-- Those of the latest 5000 whose error, request or log contains a text. Logs over 64 KiB are not searched.
+SELECT e.* FROM (
+    SELECT * FROM executions
+    WHERE app_id = @app_id AND id < @before::uuid AND id >= @since::uuid
+      AND (@script::text = '' OR script = @script::text) AND (@status::text = '' OR status = @status::text)
+      AND (@source::text = '' OR source = @source::text) AND (@trigger_id::uuid = @nil::uuid OR trigger_id = @trigger_id::uuid)
+      AND (@root_id::uuid = @nil::uuid OR root_id = @root_id::uuid)
+    ORDER BY id DESC LIMIT 5000) e
+WHERE strpos(lower(e.error_name || ': ' || e.error_message), lower(@search::text)) > 0 OR strpos(lower(e.request), lower(@search::text)) > 0
+   OR CASE WHEN octet_length(e.logs) <= 65536 THEN strpos(lower(e.logs), lower(@search::text)) > 0 END
+ORDER BY e.id DESC LIMIT @max::int;
+
+-- name: SearchEnd :one
+-- The last execution that such a search looked at.
+SELECT id FROM executions
+WHERE app_id = @app_id AND id < @before::uuid AND id >= @since::uuid
+  AND (@script::text = '' OR script = @script::text) AND (@status::text = '' OR status = @status::text)
+  AND (@source::text = '' OR source = @source::text) AND (@trigger_id::uuid = @nil::uuid OR trigger_id = @trigger_id::uuid)
+  AND (@root_id::uuid = @nil::uuid OR root_id = @root_id::uuid)
+ORDER BY id DESC OFFSET 4999 LIMIT 1;
+
+-- name: LatestFailures :many
+-- Of everything that did not succeed since a moment, without the long texts.
+SELECT id, script, status, error_name, left(error_message, 500)::text AS error_message, started_at FROM executions
+WHERE app_id = @app_id AND id >= @since::uuid AND status <> 'succeeded' ORDER BY id DESC LIMIT @max::int;
+
+-- name: ExecutionsOfRoot :many
+-- Everything that one request or event caused, oldest first, without the long texts.
+SELECT id, script, version, source, trigger_id, outbox_id, status, attempt, depth, parent_id, request, node, started_at, duration_us,
+       http_status, error_name, left(error_message, 500)::text AS error_message
+FROM executions WHERE app_id = @app_id AND root_id = @root_id ORDER BY id LIMIT @max::int;
+
+-- name: AppsOfExecution :many
+-- In which of some apps an execution is recorded: an id alone does not say.
+SELECT app_id FROM executions WHERE id = @id AND app_id = ANY (@apps::bigint[]);
+
+-- name: AbandonedOfExecution :many
+SELECT * FROM abandoned_executions WHERE app_id = @app_id AND execution_id = @execution_id ORDER BY id LIMIT 10;
+
 -- name: AddStats :exec
+-- minute is a whole minute.
+WITH hour AS (
+    INSERT INTO execution_stats_hours AS s (app_id, hour, script_id, outcome, n, histogram)
+    VALUES (@app_id, date_trunc('hour', @minute::timestamptz), @script_id, @outcome, @n, @histogram)
+    ON CONFLICT (app_id, hour, script_id, outcome) DO UPDATE
+    SET n = s.n + excluded.n,
+        histogram = (SELECT array_agg(s.histogram[g.i] + excluded.histogram[g.i] ORDER BY g.i) FROM generate_subscripts(excluded.histogram, 1) AS g(i)))
 INSERT INTO execution_stats AS s (app_id, minute, script_id, outcome, n, histogram)
-VALUES (@app_id, @minute, @script_id, @outcome, @n, @histogram)
+VALUES (@app_id, @minute::timestamptz, @script_id, @outcome, @n, @histogram)
 ON CONFLICT (app_id, minute, script_id, outcome) DO UPDATE
 SET n = s.n + excluded.n,
     histogram = (SELECT array_agg(s.histogram[g.i] + excluded.histogram[g.i] ORDER BY g.i) FROM generate_subscripts(excluded.histogram, 1) AS g(i));
+
+-- name: StatsByMinute :many
+SELECT minute AS at, outcome, n, histogram FROM execution_stats
+WHERE app_id = @app_id AND minute >= @since AND minute < @until AND (@script_id::uuid = @nil::uuid OR script_id = @script_id::uuid);
+
+-- name: StatsByHour :many
+SELECT hour AS at, outcome, n, histogram FROM execution_stats_hours
+WHERE app_id = @app_id AND hour >= @since AND hour < @until AND (@script_id::uuid = @nil::uuid OR script_id = @script_id::uuid);
+
+-- name: CountRuns :many
+-- Runs of some apps since an hour began, and those of them that did not succeed.
+SELECT app_id, sum(n)::bigint AS runs, coalesce(sum(n) FILTER (WHERE outcome <> 'succeeded'), 0)::bigint AS errors FROM execution_stats_hours
+WHERE app_id = ANY (@apps::bigint[]) AND hour >= @since GROUP BY app_id;
 
 -- name: ListAbandoned :many
 SELECT * FROM abandoned_executions WHERE app_id = @app_id AND (@before::uuid = @nil::uuid OR id < @before::uuid)
@@ -33,3 +93,8 @@ DELETE FROM abandoned_executions WHERE (app_id, id) IN (
 DELETE FROM execution_stats WHERE (app_id, minute, script_id, outcome) IN (
     SELECT s.app_id, s.minute, s.script_id, s.outcome FROM execution_stats s
     WHERE s.minute < clock_timestamp() - sqlc.arg(retention_us)::bigint * interval '1 microsecond' LIMIT 5000);
+
+-- name: SweepStatsHours :execrows
+DELETE FROM execution_stats_hours WHERE (app_id, hour, script_id, outcome) IN (
+    SELECT s.app_id, s.hour, s.script_id, s.outcome FROM execution_stats_hours s
+    WHERE s.hour < clock_timestamp() - sqlc.arg(retention_us)::bigint * interval '1 microsecond' LIMIT 5000);

@@ -61,6 +61,24 @@ LEFT JOIN scripts s ON s.app_id = o.app_id AND s.id = o.script_id
 LEFT JOIN triggers t ON t.app_id = o.app_id AND t.id = o.trigger_id
 WHERE o.app_id = @app_id AND o.id > @after ORDER BY o.id LIMIT @max::int;
 
+-- name: OutboxOfRoot :many
+-- What one request or event still has in the queue, of the 2000 rows that came after it: the queue has no index for it.
+SELECT o.id, o.source, o.op, o.trigger_id, coalesce(s.name, '')::text AS script, o.parent_id, o.claimed_by, o.attempt_count, o.wake_at,
+       o.depth, o.created_at
+FROM (SELECT * FROM outbox q WHERE q.app_id = @app_id AND q.id >= @root_id ORDER BY q.id LIMIT 2000) o
+LEFT JOIN scripts s ON s.app_id = o.app_id AND s.id = o.script_id
+WHERE o.root_id = @root_id ORDER BY o.id LIMIT @max::int;
+
+-- name: LeasesByNode :many
+-- Who holds how many rows, of the whole installation, and when the first of their leases ends.
+SELECT claimed_by::text AS node, count(*)::bigint AS n, min(wake_at)::timestamptz AS ends, count(*) FILTER (WHERE wake_at < clock_timestamp())::bigint AS ended
+FROM outbox WHERE claimed_by IS NOT NULL GROUP BY claimed_by ORDER BY claimed_by;
+
+-- name: OldestWaiting :one
+-- How long the oldest row that waits has existed, in microseconds; none: 0.
+SELECT coalesce(extract(epoch FROM clock_timestamp() - (
+    SELECT created_at FROM outbox WHERE app_id = @app_id AND claimed_by IS NULL ORDER BY id LIMIT 1)) * 1000000, 0)::bigint AS age;
+
 -- name: OutboxRow :one
 SELECT o.id, o.claimed_by, o.source, o.script_id, o.execution_id FROM outbox o WHERE o.app_id = @app_id AND o.id = @id;
 

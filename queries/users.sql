@@ -49,6 +49,10 @@ JOIN users u ON u.id = s.user_id
 WHERE s.token_hash = @token_hash AND s.expires_at > clock_timestamp()
   AND s.last_seen_at > clock_timestamp() - sqlc.arg(idle_us)::bigint * interval '1 microsecond';
 
+-- name: AnySession :one
+-- Sessions end and are swept, what their users did stays in the audit trail.
+SELECT (EXISTS (SELECT FROM sessions) OR EXISTS (SELECT FROM audit WHERE actor <> 'system'))::boolean AS used;
+
 -- name: TouchSession :exec
 UPDATE sessions SET last_seen_at = clock_timestamp() WHERE id = @id;
 

@@ -27,8 +27,8 @@ func (w *world) browse(username string) *browser {
 	b := &browser{world: &c}
 	b.open("/login")
 	b.submit("/admin/login", "username", username, "password", testPassword)
-	if !strings.Contains(b.page.body, "<h1>Apps</h1>") {
-		w.t.Fatalf("login of %s: %s", username, b.page.body)
+	if r := b.open(""); r.status != 200 || !strings.Contains(r.body, "<h1>Apps</h1>") {
+		w.t.Fatalf("login of %s: %s", username, r.body)
 	}
 	return b
 }
@@ -78,17 +78,17 @@ func TestDashboardStories(t *testing.T) {
 	if r.status != 422 {
 		t.Errorf("syntax error: %d", r.status)
 	}
-	b.shows("orders.js:2:", "  fetch( {</textarea>")
+	b.shows("orders.js:2:", `data-line="2"`, "  fetch( {</textarea>")
 	b.submit("/admin/apps/default/scripts/orders", append(form, `import { kv } from "picloud"; export default { fetch: () => kv.collection("orders").set("o1", { n: 1 }),
 		async kv(e) { if (e.value.n < 2) throw new Error("<script>alert(1)</script> & more"); await kv.collection("done").set(e.key, e.value.n) } }`)...)
-	b.shows("Version 1 answers now", "exports fetch, kv", "/f/default/orders")
+	b.shows("Version 1 answers now", "Exports fetch, kv.", "/f/default/orders")
 	r = b.submit("/admin/apps/default/scripts/orders", append(form, "export default () => 1")...)
 	if r.status != 422 {
 		t.Errorf("a version that somebody else replaced: %d", r.status)
 	}
 	b.shows("Somebody deployed another version")
 
-	b.open("/apps/default/triggers")
+	b.open("/apps/default/triggers/new")
 	b.submit("/admin/apps/default/triggers", "kind", "kv", "script", "nope", "collection", "orders")
 	b.shows("this app has no script", `value="nope"`)
 	b.submit("/admin/apps/default/triggers", "kind", "kv", "script", "orders", "collection", "orders")
@@ -99,7 +99,7 @@ func TestDashboardStories(t *testing.T) {
 	w.balanced()
 
 	b.open("/apps/default")
-	b.shows("Error: &lt;script&gt;alert(1)&lt;/script&gt; &amp; more", `<span class="badge">1</span>`, "balanced")
+	b.shows("Error: &lt;script&gt;alert(#)&lt;/script&gt; &amp; more", `<span class="badge" title="unresolved">1</span>`, "balanced")
 	b.open("/apps/default/dead-letters")
 	letter := regexp.MustCompile(`/dead-letters/([0-9a-f-]{36})"`).FindStringSubmatch(b.page.body)[1]
 	b.open("/apps/default/dead-letters/" + letter)
@@ -114,14 +114,14 @@ func TestDashboardStories(t *testing.T) {
 	b.open("/apps/default/executions?status=failed")
 	execution := regexp.MustCompile(`/executions/([0-9a-f-]{36})"`).FindStringSubmatch(b.page.body)[1]
 	b.open("/apps/default/executions/" + execution)
-	b.shows("Caused by", "What the same request or event caused", "registrant:admin")
+	b.shows("Caused by", "what it caused", "registrant:admin", "insert orders/o1", "/dead-letters/"+letter)
 	b.open("/apps/default/queue")
 	b.shows("Nothing waits")
 	b.open("")
 	b.submit("/admin/apps", "slug", "Bad Slug")
 	b.shows("must match", `value="Bad Slug"`)
 	b.submit("/admin/apps", "slug", "shop", "name", "The Shop")
-	b.shows("No script yet")
+	b.shows("This app has no script yet")
 	b.submit("/admin/logout")
 	b.shows("Log in")
 	if r := b.open("/apps/default"); !strings.Contains(r.body, "Log in") {
@@ -171,8 +171,8 @@ func TestDashboardSafety(t *testing.T) {
 	if pages < 15 {
 		t.Errorf("only %d routes were checked", pages)
 	}
-	for _, page := range []string{"/scripts", "/scripts/s", "/triggers", "/dead-letters", "/queue"} {
-		if r := viewer.open("/apps/shop" + page).want(200); strings.Contains(strings.ReplaceAll(r.body, `action="/admin/logout"`, ""), `method="post" action`) && page != "/scripts/s" ||
+	for _, page := range []string{"/scripts", "/triggers", "/routes", "/dead-letters", "/queue", "/kv", "/members"} {
+		if r := viewer.open("/apps/shop" + page).want(200); strings.Contains(strings.ReplaceAll(r.body, `action="/admin/logout"`, ""), `method="post" action`) ||
 			strings.Contains(r.body, `class="primary"`) {
 			t.Errorf("a viewer is shown what would fail on %s:\n%s", page, r.body)
 		}
@@ -184,12 +184,12 @@ func TestDashboardSafety(t *testing.T) {
 		}
 	}
 	h := viewer.open("/apps/shop").header
-	for name, want := range map[string]string{"Content-Security-Policy": "script-src 'self'", "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"} {
+	for name, want := range map[string]string{"Content-Security-Policy": "script-src 'nonce-", "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"} {
 		if !strings.Contains(h.Get(name), want) {
 			t.Errorf("%s: %q", name, h.Get(name))
 		}
 	}
-	for file, contentType := range map[string]string{"app.css": "text/css", "htmx.min.js": "text/javascript"} {
+	for file, contentType := range map[string]string{"app.css": "text/css", "htmx.min.js": "text/javascript", "app.js": "text/javascript", "editor.js": "text/javascript", "picloud.d.ts": "text/plain"} {
 		if r := w.do("GET", "/static/"+file, nil).want(200); !strings.HasPrefix(r.header.Get("Content-Type"), contentType) {
 			t.Errorf("%s: %s", file, r.header.Get("Content-Type"))
 		}

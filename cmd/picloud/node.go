@@ -294,7 +294,8 @@ func (n *node) serve() error {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(n.orchestrator, n.executor))
 	n.server = handlers.New(handlers.Config{Manager: n.manager, Orchestrator: n.orchestrator, KV: n.kv, Auth: n.auth, IDs: &n.ids, Log: n.log,
-		Version: version, MaxBody: n.cfg.MaxBody, AdminHost: n.cfg.AdminHost, TrustedProxies: n.cfg.proxies, CursorKey: n.derive("cursors"),
+		Version: version, Node: n.cfg.NodeName, PublicURL: n.cfg.PublicURL, MaxBody: n.cfg.MaxBody, ScriptTimeout: n.cfg.ScriptTimeout,
+		ScriptMemory: n.cfg.ScriptMemory, Sandbox: n.sandboxStats, AdminHost: n.cfg.AdminHost, TrustedProxies: n.cfg.proxies, CursorKey: n.derive("cursors"),
 		Ready: n.ready, Metrics: registry, MetricsElsewhere: n.cfg.MetricsListen != ""})
 	l, err := net.Listen("tcp", n.cfg.Listen)
 	if err != nil {
@@ -325,6 +326,11 @@ func (n *node) serve() error {
 	})}
 	go func() { _ = n.metrics.Serve(ml) }()
 	return nil
+}
+
+func (n *node) sandboxStats() handlers.SandboxStats {
+	s := n.executor.Stats()
+	return handlers.SandboxStats{Children: s.Children, Started: s.Started, Died: s.Died}
 }
 
 // ready asks the database. The sandbox is ready when a child can be started, which the first request does.

@@ -128,7 +128,7 @@ func TestRoles(t *testing.T) {
 	}
 	rank := map[string]int{"viewer": 0, "editor": 1, "admin": 2}
 	for _, op := range operations(w.n) {
-		if !strings.Contains(op.Path, "/apps/{app}") || op.OperationID == "delete-app" {
+		if !strings.Contains(op.Path, "/apps/{app}") || op.OperationID == "delete-app" || op.OperationID == "tail" { // TestTail: it does not end
 			continue
 		}
 		path := strings.TrimPrefix(fill(op.Path, map[string]string{"app": "shop", "name": "nope", "collection": "c", "key": "k", "version": "1",

@@ -350,9 +350,16 @@ func Shorten(s string) string {
 	if len(s) <= 80 {
 		return s
 	}
-	cut := 77
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
+	return ValidPrefix(s, 77) + "..."
+}
+
+// ValidPrefix is at most the first n bytes of a text, cut between characters.
+func ValidPrefix(s string, n int) string {
+	if len(s) <= n {
+		return s
 	}
-	return s[:cut] + "..."
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
 }

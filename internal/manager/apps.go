@@ -171,6 +171,15 @@ func (m *Manager) setHosts(ctx context.Context, q *db.Queries, app *App, hosts [
 	return nil
 }
 
+// Definitions counts what the whole installation holds.
+type Definitions = db.CountDefinitionsRow
+
+// CountDefinitions counts apps, scripts and triggers.
+func (m *Manager) CountDefinitions(ctx context.Context) (Definitions, error) {
+	n, err := m.cfg.DB.Read().CountDefinitions(ctx)
+	return n, explain(db.Translate(err))
+}
+
 // Hosts lists an app's hosts.
 func (m *Manager) Hosts(ctx context.Context, app *App) ([]string, error) {
 	h, err := m.cfg.DB.Read().AppHosts(ctx, app.ID)

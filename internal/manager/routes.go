@@ -152,3 +152,12 @@ func (m *Manager) Routes(ctx context.Context, app *App, after cloud.ID, limit in
 	list, err := m.cfg.DB.Read().ListRoutes(ctx, app.ID, after, int32(limit))
 	return list, explain(db.Translate(err))
 }
+
+// Route finds a route.
+func (m *Manager) Route(ctx context.Context, app *App, id cloud.ID) (*Route, error) {
+	r, err := m.cfg.DB.Read().RouteByID(ctx, app.ID, id)
+	if err != nil {
+		return nil, found(err, "route")
+	}
+	return &r, nil
+}

@@ -34,6 +34,8 @@ type ScriptChange struct {
 	// IfMatch, if not 0, is the version that must be current (412 otherwise); MustBeNew: there must be no such script.
 	IfMatch   int
 	MustBeNew bool
+	// ClearLimits: a limit that is nil becomes the platform's default.
+	ClearLimits bool
 }
 
 // Deployed is what a PUT of a script did.
@@ -81,9 +83,17 @@ func (m *Manager) PutScript(ctx context.Context, actor Actor, app *App, name str
 	return out, nil
 }
 
-func (m *Manager) checkScript(name string, c *ScriptChange) error {
+// CheckScriptName says what is wrong with a name.
+func CheckScriptName(name string) error {
 	if !scriptName.MatchString(name) {
 		return invalid("the script name %q must match %s", cloud.Shorten(name), scriptName)
+	}
+	return nil
+}
+
+func (m *Manager) checkScript(name string, c *ScriptChange) error {
+	if err := CheckScriptName(name); err != nil {
+		return err
 	}
 	if len(c.Source) > MaxSource {
 		return cloud.Errorf(cloud.CodeTooLarge, "the source has %d bytes; at most %d are allowed", len(c.Source), MaxSource)
@@ -176,10 +186,10 @@ func (d *deploy) update(ctx context.Context, old *db.ScriptByNameRow) error {
 		}
 	}
 	timeout, memory := old.TimeoutMs, old.MemoryMib
-	if d.c.TimeoutMS != nil {
+	if d.c.TimeoutMS != nil || d.c.ClearLimits {
 		timeout = d.c.TimeoutMS
 	}
-	if d.c.MemoryMiB != nil {
+	if d.c.MemoryMiB != nil || d.c.ClearLimits {
 		memory = d.c.MemoryMiB
 	}
 	err := d.q.UpdateScript(ctx, db.UpdateScriptParams{AppID: d.app.ID, ID: old.ID, Kind: kind, Access: or(d.c.Access, old.Access),

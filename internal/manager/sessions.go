@@ -146,8 +146,35 @@ func (m *Manager) Keys(ctx context.Context, userID int64, after cloud.ID, limit 
 	return list, explain(db.Translate(err))
 }
 
-// Audit lists the audit trail, newest first; app 0 is all of it.
-func (m *Manager) Audit(ctx context.Context, app cloud.AppID, before cloud.ID, limit int) ([]db.Audit, error) {
-	list, err := m.cfg.DB.Read().ListAudit(ctx, db.ListAuditParams{AppID: int64(app), Before: before, Max: int32(limit)})
+// AuditFilter selects entries of the audit trail; zero fields select everything.
+type AuditFilter struct {
+	App           cloud.AppID
+	Actor, Action string
+}
+
+// Audit lists the audit trail, newest first.
+func (m *Manager) Audit(ctx context.Context, f AuditFilter, before cloud.ID, limit int) ([]db.Audit, error) {
+	list, err := m.cfg.DB.Read().ListAudit(ctx, db.ListAuditParams{AppID: int64(f.App), Actor: storable(f.Actor), Action: storable(f.Action),
+		Before: before, Max: int32(limit)})
 	return list, explain(db.Translate(err))
+}
+
+// storable makes what somebody asks for a text that PostgreSQL takes: with a NUL or invalid UTF-8 it names nothing anyway.
+func storable(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\uFFFD"), "\uFFFD")
+}
+
+// CheckPassword reports whether a password is the user's. It takes as long for unknown users.
+func (m *Manager) CheckPassword(ctx context.Context, username, password string) (bool, error) {
+	u, err := m.cfg.DB.Read().UserByName(ctx, storable(username))
+	if err = db.Translate(err); err != nil && !errors.Is(err, db.ErrNotFound) {
+		return false, explain(err)
+	}
+	return auth.CheckPassword(password, u.PasswordHash) && u.Active, nil
+}
+
+// NeverUsed reports whether nobody has logged in to this installation yet.
+func (m *Manager) NeverUsed(ctx context.Context) (bool, error) {
+	used, err := m.cfg.DB.Read().AnySession(ctx)
+	return !used, explain(db.Translate(err))
 }

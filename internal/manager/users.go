@@ -211,6 +211,15 @@ func (m *Manager) Users(ctx context.Context, after string, limit int) ([]User, e
 	return list, explain(db.Translate(err))
 }
 
+// User finds a user.
+func (m *Manager) User(ctx context.Context, username string) (*User, error) {
+	u, err := m.cfg.DB.Read().UserByName(ctx, storable(username))
+	if err != nil {
+		return nil, found(err, "user")
+	}
+	return &u, nil
+}
+
 // ResetPassword sets a new random password and makes the account active; for the machine's owner at a shell.
 func (m *Manager) ResetPassword(ctx context.Context, username string) (string, error) {
 	password := auth.NewToken("")[:20]
@@ -265,6 +274,9 @@ func (m *Manager) RemoveMember(ctx context.Context, actor Actor, app *App, usern
 		return err
 	})
 }
+
+// Member is a member of an app.
+type Member = db.ListMembersRow
 
 // Members lists an app's members by name.
 func (m *Manager) Members(ctx context.Context, app *App, after string, limit int) ([]db.ListMembersRow, error) {

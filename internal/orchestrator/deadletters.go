@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"picloud/db"
 	"picloud/internal/cloud"
@@ -19,6 +18,8 @@ type LetterFilter struct {
 	Script  string
 	Source  string
 	Trigger cloud.ID
+	// ErrorGroup is what cloud.ErrorGroup made of the error.
+	ErrorGroup string
 }
 
 // DeadLetters lists dead letters, newest first, older than the id before.
@@ -27,8 +28,24 @@ func (o *Orchestrator) DeadLetters(ctx context.Context, app cloud.AppID, f Lette
 		f.State = "unresolved"
 	}
 	list, err := o.cfg.DB.Read().ListDeadLetters(ctx, db.ListDeadLettersParams{AppID: int64(app), Before: before, State: f.State,
-		Script: f.Script, Source: f.Source, TriggerID: f.Trigger, Max: int32(limit)})
+		Script: f.Script, Source: f.Source, TriggerID: f.Trigger, ErrorGroup: f.ErrorGroup, Max: int32(limit)})
 	return list, explain("list dead letters", err)
+}
+
+// CountMatching counts the unresolved ones that a filter selects, whatever its state.
+func (o *Orchestrator) CountMatching(ctx context.Context, app cloud.AppID, f LetterFilter) (int64, error) {
+	n, err := o.cfg.DB.Read().CountMatching(ctx, db.CountMatchingParams{AppID: int64(app), Script: f.Script, Source: f.Source, TriggerID: f.Trigger,
+		ErrorGroup: f.ErrorGroup})
+	return n, explain("count dead letters", err)
+}
+
+// LetterGroup is the unresolved dead letters of one script that failed alike.
+type LetterGroup = db.GroupDeadLettersRow
+
+// GroupDeadLetters groups the unresolved ones by script and error, the largest group first.
+func (o *Orchestrator) GroupDeadLetters(ctx context.Context, app cloud.AppID, limit int) ([]LetterGroup, error) {
+	list, err := o.cfg.DB.Read().GroupDeadLetters(ctx, int64(app), int32(limit))
+	return list, explain("group dead letters", err)
 }
 
 // CountDeadLetters counts the unresolved ones.
@@ -154,8 +171,8 @@ type BulkReplay struct {
 	Last cloud.ID
 }
 
-// ReplayMany replays by ids, or by filter the newest ones before an id.
-func (o *Orchestrator) ReplayMany(ctx context.Context, app cloud.AppID, ids []cloud.ID, f LetterFilter, before cloud.ID, operator string) (BulkReplay, error) {
+// ReplayMany replays by ids, or by filter the newest ones before an id, so many at most.
+func (o *Orchestrator) ReplayMany(ctx context.Context, app cloud.AppID, ids []cloud.ID, f LetterFilter, before cloud.ID, limit int, operator string) (BulkReplay, error) {
 	var out BulkReplay
 	var letters []DeadLetter
 	if ids != nil {
@@ -172,12 +189,12 @@ func (o *Orchestrator) ReplayMany(ctx context.Context, app cloud.AppID, ids []cl
 	} else {
 		f.State = "unresolved"
 		var err error
-		if letters, err = o.DeadLetters(ctx, app, f, before, MaxBulk+1); err != nil {
+		if letters, err = o.DeadLetters(ctx, app, f, before, limit+1); err != nil {
 			return out, err
 		}
-		if len(letters) > MaxBulk {
-			letters = letters[:MaxBulk]
-			out.Last = letters[MaxBulk-1].ID
+		if len(letters) > limit {
+			letters = letters[:limit]
+			out.Last = letters[limit-1].ID
 		}
 	}
 	out.Matched = len(letters)
@@ -229,65 +246,4 @@ func safeOr(err error, doing string) error {
 		return ce
 	}
 	return explain(doing, err)
-}
-
-// Abandoned lists abandoned executions, newest first.
-func (o *Orchestrator) Abandoned(ctx context.Context, app cloud.AppID, before cloud.ID, limit int) ([]db.AbandonedExecution, error) {
-	list, err := o.cfg.DB.Read().ListAbandoned(ctx, db.ListAbandonedParams{AppID: int64(app), Before: before, Max: int32(limit)})
-	return list, explain("list abandoned executions", err)
-}
-
-// ExecutionFilter selects executions; zero fields select everything.
-type ExecutionFilter struct {
-	Script, Status, Source string
-	Trigger, Root          cloud.ID
-	From, To               time.Time
-}
-
-// Executions lists executions, newest first.
-func (o *Orchestrator) Executions(ctx context.Context, app cloud.AppID, f ExecutionFilter, before cloud.ID, limit int) ([]db.Execution, error) {
-	last := cloud.ID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
-	if !f.To.IsZero() {
-		last = cloud.FirstID(f.To)
-	}
-	if !before.IsZero() && slicesLess(before, last) {
-		last = before
-	}
-	var first cloud.ID
-	if !f.From.IsZero() {
-		first = cloud.FirstID(f.From)
-	}
-	list, err := o.cfg.DB.Read().ListExecutions(ctx, db.ListExecutionsParams{AppID: int64(app), Before: last, Since: first, Script: f.Script,
-		Status: f.Status, Source: f.Source, TriggerID: f.Trigger, RootID: f.Root, Max: int32(limit)})
-	return list, explain("list executions", err)
-}
-
-func slicesLess(a, b cloud.ID) bool { return string(a[:]) < string(b[:]) }
-
-// Execution finds one. An accepted call that has not run yet is waiting or running; what was not kept is not-recorded.
-func (o *Orchestrator) Execution(ctx context.Context, app cloud.AppID, id cloud.ID) (*db.Execution, error) {
-	e, err := o.cfg.DB.Read().ExecutionByID(ctx, int64(app), id)
-	if err == nil {
-		return &e, nil
-	}
-	if !isNotFound(err) {
-		return nil, explain("read execution", err)
-	}
-	w, err := o.cfg.DB.Read().OutboxByExecution(ctx, int64(app), id)
-	if isNotFound(err) {
-		// It may have ended between the two looks.
-		if e, err := o.cfg.DB.Read().ExecutionByID(ctx, int64(app), id); err == nil {
-			return &e, nil
-		}
-		return nil, cloud.Errorf(cloud.CodeNotRecorded, "no execution with this id was recorded")
-	}
-	if err != nil {
-		return nil, explain("read execution", err)
-	}
-	status := cloud.Waiting
-	if w.ClaimedBy != nil {
-		status = cloud.Running
-	}
-	return &db.Execution{AppID: int64(app), ID: id, ScriptID: w.ScriptID, Script: w.Script, Source: cloud.SourceHTTP, OutboxID: &w.ID,
-		Status: string(status), Attempt: 1, Depth: w.Depth, RootID: w.RootID, ParentID: w.ParentID, StartedAt: w.CreatedAt}, nil
 }

@@ -358,6 +358,7 @@ func (e *effects) queueBuried(ctx context.Context, q *db.Queries) {
 		p.Scripts, p.Reasons = append(p.Scripts, b.script), append(p.Reasons, b.reason)
 		p.Errors = append(p.Errors, string(appendJSON(nil, b.err)))
 		p.Attemptss, p.Executions = append(p.Attemptss, int32(b.attempts)), append(p.Executions, b.execution)
+		p.ErrorGroups = append(p.ErrorGroups, cloud.ErrorGroup(b.err.Name, b.err.Message))
 	}
 	_ = q.BuryOutbox(ctx, p)
 }

@@ -117,6 +117,8 @@ type Orchestrator struct {
 	recorder    *recorder
 	peers       atomic.Int64 // other nodes that listen
 	notify      notifier
+	tails       tails
+	announced   bool // in the table of nodes
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -145,6 +147,9 @@ func New(cfg Config) *Orchestrator {
 // Start loads the definitions and starts the background work.
 func (o *Orchestrator) Start(ctx context.Context) error {
 	if err := o.definitions.loadAll(ctx); err != nil {
+		return err
+	}
+	if err := o.announce(ctx); err != nil {
 		return err
 	}
 	o.wg.Go(o.committer.loop)
@@ -179,6 +184,7 @@ func (o *Orchestrator) Stop() {
 	o.gate.close()
 	o.cancel(errStopped)
 	o.wg.Wait()
+	o.leave()
 }
 
 // Refresh loads an app's definitions again, or the list of apps for app 0. It is called after every change made here.

@@ -191,6 +191,8 @@ func (a *try) finish(outcome cloud.Outcome) *finished {
 		} else {
 			f.rec.http = cloud.HTTPStatus[outcome.Status]
 		}
+	} else {
+		f.rec.request = subjectOf(t.handler, t.event)
 	}
 	return f
 }

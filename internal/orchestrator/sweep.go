@@ -40,6 +40,8 @@ func (o *Orchestrator) Sweep(ctx context.Context) {
 		"dead letters":     retention(q.SweepDeadLetters, o.cfg.DeadLetterRetention),
 		"abandoned":        retention(q.SweepAbandoned, o.cfg.AbandonedRetention),
 		"statistics":       retention(q.SweepStats, o.cfg.ExecutionRetention),
+		"hours":            retention(q.SweepStatsHours, o.cfg.ExecutionRetention),
+		"nodes":            q.SweepNodes,
 	}
 	if o.cfg.AuditRetention > 0 {
 		jobs["audit"] = retention(q.SweepAudit, o.cfg.AuditRetention)

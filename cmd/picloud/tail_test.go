@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"picloud/internal/cloud"
+)
+
+// follow opens a live tail and gives its lines; they end with the stream.
+func (w *world) follow(query string) (lines <-chan string, status int) {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	w.t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.base+"/api/v1/apps/shop/tail"+query, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+w.token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	linesCh := make(chan string, 100)
+	go func() {
+		defer close(linesCh)
+		defer func() { _ = res.Body.Close() }()
+		for s := bufio.NewScanner(res.Body); s.Scan(); {
+			linesCh <- s.Text()
+		}
+	}()
+	return linesCh, res.StatusCode
+}
+
+// next is the next run of a tail.
+func next(t *testing.T, lines <-chan string) map[string]any {
+	t.Helper()
+	for {
+		select {
+		case line, ok := <-lines:
+			if !ok {
+				t.Fatal("the tail ended")
+			}
+			if data, found := strings.CutPrefix(line, "data: "); found {
+				var run map[string]any
+				if err := json.Unmarshal([]byte(data), &run); err != nil {
+					t.Fatal(err)
+				}
+				return run
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("the tail says nothing")
+		}
+	}
+}
+
+// The live tail shows an app's runs with their lines, filtered, to those who may see them, and does not hold up shutdown.
+func TestTail(t *testing.T) {
+	w := newWorld(t)
+	p := people(w)
+	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": `import { log } from "picloud";
+		export default (r) => { log.warn("line\nwith \u2028 ends"); if (r.url.includes("fail")) throw new Error("no"); return 1 }`}).want(201)
+	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": "export default () => 1"}).want(201)
+	if _, status := p["stranger"].follow(""); status != 404 {
+		t.Errorf("a tail for a stranger: %d", status)
+	}
+	if _, status := w.as("garbage").follow(""); status != 401 {
+		t.Errorf("a tail for nobody: %d", status)
+	}
+	all, status := p["viewer"].follow("")
+	failed, _ := w.follow("?status=failed&script=s")
+	none, _ := w.follow("?script=other")
+	if status != 200 {
+		t.Fatalf("a tail for the viewer: %d", status)
+	}
+	w.do("GET", "/f/default/s", nil).want(200) // another app's
+	w.do("GET", "/f/shop/s", nil).want(200)
+	r := next(t, all)
+	if logs, _ := r["logs"].([]any); len(logs) != 1 || logs[0].(map[string]any)["message"] != "line\nwith \u2028 ends" || r["status"] != "succeeded" || r["script"] != "s" {
+		t.Errorf("first run: %v", r)
+	}
+	id := w.do("GET", "/f/shop/s?fail", nil).want(502).header.Get("X-Execution-Id")
+	for name, tail := range map[string]<-chan string{"all": all, "failed": failed} {
+		if r := next(t, tail); r["execution_id"] != id || r["status"] != "failed" || r["error"].(map[string]any)["message"] != "no" {
+			t.Errorf("%s: %v", name, r)
+		}
+	}
+	began := time.Now()
+	w.n.Stop()
+	if took := time.Since(began); took > 4*time.Second { // the grace is 5 s
+		t.Errorf("open tails held up the shutdown for %v", took)
+	}
+	for line := range none {
+		if strings.HasPrefix(line, "data:") {
+			t.Errorf("a filtered tail shows %s", line)
+		}
+	}
+}
+
+// A follower that does not read misses runs and is told how many; the runs do not wait for it.
+func TestTailDrops(t *testing.T) {
+	w := newWorld(t)
+	app, err := w.n.manager.App(context.Background(), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": "export default () => 1"}).want(201)
+	tail, err := w.n.orchestrator.Tail(cloud.AppID(app.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const runs, buffer = 300, 256
+	for range runs {
+		w.do("GET", "/f/default/s", nil).want(200)
+	}
+	if n := tail.Dropped(); n != runs-buffer {
+		t.Errorf("%d dropped, want %d", n, runs-buffer)
+	}
+	tail.Close()
+	tail.Close() // twice is once
+	var open []interface{ Close() }
+	for {
+		more, err := w.n.orchestrator.Tail(cloud.AppID(app.ID))
+		if err != nil {
+			break
+		}
+		open = append(open, more)
+		if len(open) > 1000 {
+			t.Fatal("tails are not bounded")
+		}
+	}
+	for _, o := range open {
+		o.Close()
+	}
+	if _, err := w.n.orchestrator.Tail(cloud.AppID(app.ID)); err != nil {
+		t.Errorf("closed tails count: %v", err)
+	}
+}

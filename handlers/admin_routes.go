@@ -1,0 +1,164 @@
+package handlers
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"picloud/internal/auth"
+	"picloud/internal/manager"
+	"picloud/views"
+)
+
+func routeRow(r routeItem) views.RouteRow {
+	return views.RouteRow{ID: r.ID, Script: r.Script, Method: r.Method, Host: r.Host, Path: r.Path, Dispatch: r.Dispatch}
+}
+
+// typedRoute is a route as a form has it.
+func (v *visit) typedRoute() views.RouteRow {
+	f := v.form
+	return views.RouteRow{Script: f.Get("script"), Method: f.Get("method"), Host: f.Get("host"), Path: f.Get("path"), Dispatch: f.Get("dispatch")}
+}
+
+func routeChange(r *views.RouteRow) manager.RouteChange {
+	method := strings.ToUpper(strings.TrimSpace(r.Method))
+	return manager.RouteChange{Script: &r.Script, Method: &method, Host: &r.Host, Path: &r.Path, Dispatch: &r.Dispatch}
+}
+
+func (s *Server) showRoutes(v *visit) error {
+	return s.routesPage(v, http.StatusOK, views.RouteRow{Script: v.Query("script")}, "")
+}
+
+func (s *Server) routesPage(v *visit, status int, form views.RouteRow, problem string) error {
+	frame, err := v.frame("Routes", "routes")
+	if err != nil {
+		return err
+	}
+	frame.Error = problem
+	if v.Query("done") == "deleted" {
+		frame.Notice = "The route is gone."
+	}
+	list, err := s.listRoutes(v.UserContext(), v.app, &listScripts{PageQuery: *v.pageQuery()})
+	if err != nil {
+		return err
+	}
+	vm := views.RoutesPage{Page: frame, Next: v.next(list.Body.NextCursor), MayEdit: v.may(auth.WriteRoutes), Form: form, Match: s.routeMatch(v)}
+	for _, r := range list.Body.Items {
+		vm.Rows = append(vm.Rows, routeRow(r))
+	}
+	if vm.Scripts, err = v.scriptNames(); err != nil {
+		return err
+	}
+	if vm.Hosts, err = s.cfg.Manager.Hosts(v.UserContext(), v.app.app); err != nil {
+		return err
+	}
+	return v.render(status, views.Routes(vm))
+}
+
+// routeMatch answers what the match form of the address asks.
+func (s *Server) routeMatch(v *visit) views.RouteMatch {
+	m := views.RouteMatch{Method: v.Query("method"), URL: v.Query("url")}
+	if m.URL == "" {
+		return m
+	}
+	m.Asked = true
+	in := &matchRoute{}
+	in.Body.Method, in.Body.URL = or(m.Method, "GET"), m.URL
+	out, err := s.matchRoute(v.UserContext(), v.app, in)
+	if err != nil {
+		m.Problem = s.problemOf(err).Detail
+		return m
+	}
+	if out.Body.Matched {
+		r := routeRow(*out.Body.Route)
+		r.Script = *out.Body.Script
+		m.Route = &r
+	}
+	for name, value := range out.Body.Params {
+		m.Params = append(m.Params, [2]string{name, value})
+	}
+	slices.SortFunc(m.Params, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+	return m
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (s *Server) matchFragment(v *visit) error {
+	return v.render(http.StatusOK, views.Match(v.app.app.Slug, s.routeMatch(v)))
+}
+
+func (s *Server) createRoutePage(v *visit) error {
+	form := v.typedRoute()
+	_, err := s.cfg.Manager.CreateRoute(v.UserContext(), actor(v.p), v.app.app, routeChange(&form))
+	if message, ok := refused(err); ok {
+		return s.routesPage(v, http.StatusUnprocessableEntity, form, message)
+	}
+	if err != nil {
+		return err
+	}
+	return v.to("/routes")
+}
+
+func (s *Server) showRoutePage(v *visit) error {
+	id, err := idParam(v.Params("id"), "route")
+	if err != nil {
+		return err
+	}
+	r, err := s.cfg.Manager.Route(v.UserContext(), v.app.app, id)
+	if err != nil {
+		return err
+	}
+	return s.routePage(v, http.StatusOK, routeRow(showRoute(r)), "")
+}
+
+func (s *Server) routePage(v *visit, status int, row views.RouteRow, problem string) error {
+	frame, err := v.frame("Route", "routes")
+	if err != nil {
+		return err
+	}
+	frame.Error = problem
+	if v.Query("done") == "saved" {
+		frame.Notice = "Saved."
+	}
+	vm := views.RoutePage{Page: frame, Route: row, MayEdit: v.may(auth.WriteRoutes)}
+	if vm.Scripts, err = v.scriptNames(); err != nil {
+		return err
+	}
+	if vm.Hosts, err = s.cfg.Manager.Hosts(v.UserContext(), v.app.app); err != nil {
+		return err
+	}
+	return v.render(status, views.Route(vm))
+}
+
+func (s *Server) updateRoutePage(v *visit) error {
+	id, err := idParam(v.Params("id"), "route")
+	if err != nil {
+		return err
+	}
+	form := v.typedRoute()
+	form.ID = id.String()
+	_, err = s.cfg.Manager.UpdateRoute(v.UserContext(), actor(v.p), v.app.app, id, routeChange(&form))
+	if message, ok := refused(err); ok {
+		return s.routePage(v, http.StatusUnprocessableEntity, form, message)
+	}
+	if err != nil {
+		return err
+	}
+	return v.to("/routes/" + id.String() + "?done=saved")
+}
+
+func (s *Server) deleteRoutePage(v *visit) error {
+	id, err := idParam(v.Params("id"), "route")
+	if err != nil {
+		return err
+	}
+	if err := s.cfg.Manager.DeleteRoute(v.UserContext(), actor(v.p), v.app.app, id); err != nil {
+		return err
+	}
+	return v.to("/routes?done=deleted")
+}

@@ -1,0 +1,53 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"picloud/internal/auth"
+	"picloud/internal/orchestrator"
+)
+
+type nodeItem struct {
+	Name      string    `json:"name"`
+	Version   string    `json:"version"`
+	Free      int       `json:"free" doc:"permits that were free when it last said so"`
+	StartedAt time.Time `json:"started_at"`
+	SeenAt    time.Time `json:"seen_at" doc:"a node speaks every five seconds, one that is alone every five minutes"`
+	Self      bool      `json:"self" doc:"the node that answers"`
+}
+
+type nodesOutput struct {
+	Body struct {
+		Items      []nodeItem `json:"items"`
+		NextCursor *string    `json:"next_cursor"`
+	}
+}
+
+func (s *Server) nodesAPI() {
+	op(s, operation("list-nodes", http.MethodGet, "/nodes", "The nodes of this installation", "system"),
+		func(ctx context.Context, p *auth.Principal, _ *struct{}) (*nodesOutput, error) {
+			if err := instanceAdmin(p, "instance:admin"); err != nil {
+				return nil, err
+			}
+			rows, err := s.cfg.Orchestrator.Nodes(ctx)
+			if err != nil {
+				return nil, err
+			}
+			out := &nodesOutput{}
+			out.Body.Items = make([]nodeItem, len(rows))
+			for k := range rows {
+				out.Body.Items[k] = s.showNode(&rows[k])
+			}
+			return out, nil
+		})
+}
+
+func (s *Server) showNode(n *orchestrator.Node) nodeItem {
+	it := nodeItem{n.Name, n.Version, int(n.Free), utc(n.StartedAt), utc(n.SeenAt), n.Name == s.cfg.Node}
+	if it.Self {
+		it.Free, it.SeenAt = s.cfg.Orchestrator.Stats().PermitsFree, time.Now().UTC()
+	}
+	return it
+}

@@ -1,0 +1,63 @@
+package orchestrator
+
+import (
+	"context"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/cloud"
+)
+
+// Node is a PiCloud process that says that it is there: at its start, then every five minutes, or every five seconds when
+// there are others.
+type Node = db.Node
+
+// Nodes lists them by name. One that crashed stays for a day.
+func (o *Orchestrator) Nodes(ctx context.Context) ([]Node, error) {
+	list, err := o.cfg.DB.Read().ListNodes(ctx)
+	return list, explain("list nodes", err)
+}
+
+// Lease is what a node holds of the outbox.
+type Lease = db.LeasesByNodeRow
+
+// System is what an operator sees of the whole installation.
+type System struct {
+	Database db.Facts
+	Leases   []Lease
+}
+
+// System asks the database.
+func (o *Orchestrator) System(ctx context.Context) (System, error) {
+	var s System
+	var err error
+	if s.Database, err = o.cfg.DB.Facts(ctx); err != nil {
+		return s, explain("read facts", err)
+	}
+	s.Leases, err = o.cfg.DB.Read().LeasesByNode(ctx)
+	return s, explain("list leases", err)
+}
+
+// OldestWaiting is how long ago the oldest row of an app that waits was enqueued; 0 if none waits.
+func (o *Orchestrator) OldestWaiting(ctx context.Context, app cloud.AppID) (time.Duration, error) {
+	us, err := o.cfg.DB.Read().OldestWaiting(ctx, int64(app))
+	return time.Duration(us) * time.Microsecond, explain("find the oldest row", err)
+}
+
+// announce puts this node into the table of nodes; leave takes it out.
+func (o *Orchestrator) announce(ctx context.Context) error {
+	err := o.cfg.DB.Read().NodeStarted(ctx, o.cfg.Node, o.cfg.Version, int32(o.cfg.Permits))
+	o.announced = err == nil
+	return explain("announce node", err)
+}
+
+func (o *Orchestrator) leave() {
+	if !o.announced {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if err := o.cfg.DB.Read().NodeStopped(ctx, o.cfg.Node); err != nil {
+		o.cfg.Log.Warn("leave the table of nodes", "error", db.Translate(err))
+	}
+}

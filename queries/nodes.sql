@@ -1,0 +1,20 @@
+-- name: SeenNode :exec
+INSERT INTO nodes (name, version, free) VALUES (@name, @version, @free)
+ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp();
+
+-- name: OtherNodesFree :one
+SELECT coalesce(sum(free), 0)::bigint AS free FROM nodes WHERE name <> @name AND seen_at > clock_timestamp() - interval '10 seconds';
+
+-- name: ListNodes :many
+SELECT name, version, free, started_at, seen_at FROM nodes ORDER BY name LIMIT 1000;
+
+-- name: NodeStarted :exec
+INSERT INTO nodes (name, version, free) VALUES (@name, @version, @free)
+ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp(), started_at = clock_timestamp();
+
+-- name: NodeStopped :exec
+DELETE FROM nodes WHERE name = @name;
+
+-- name: SweepNodes :execrows
+-- Nodes that ended without saying so.
+DELETE FROM nodes WHERE seen_at < clock_timestamp() - interval '1 day';
