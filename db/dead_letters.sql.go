@@ -146,9 +146,14 @@ func (q *Queries) DeadLettersOfRoot(ctx context.Context, appID int64, rootID UUI
 }
 
 const groupDeadLetters = `-- name: GroupDeadLetters :many
-SELECT script, error_group, count(*)::bigint AS n, (array_agg(id ORDER BY id DESC))[1]::uuid AS latest FROM dead_letters
-WHERE app_id = $1 AND (resolution IS NULL OR resolution = 'handler_failed')
-GROUP BY script, error_group ORDER BY n DESC, script, error_group LIMIT $2::int
+SELECT g.script, g.error_group, g.n, (
+    SELECT d.id FROM dead_letters d
+    WHERE d.app_id = $1 AND d.script = g.script AND d.error_group = g.error_group AND (d.resolution IS NULL OR d.resolution = 'handler_failed')
+    ORDER BY d.id DESC LIMIT 1)::uuid AS latest
+FROM (SELECT script, error_group, count(*)::bigint AS n FROM dead_letters
+      WHERE app_id = $1 AND (resolution IS NULL OR resolution = 'handler_failed')
+      GROUP BY script, error_group ORDER BY n DESC, script, error_group LIMIT $2::int) g
+ORDER BY g.n DESC, g.script, g.error_group
 `
 
 type GroupDeadLettersRow struct {
@@ -158,7 +163,8 @@ type GroupDeadLettersRow struct {
 	Latest     UUID
 }
 
-// The unresolved ones by script and error, the largest group first.
+// The unresolved ones by script and error, the largest group first. The index alone counts them, only the groups that are
+// shown look for their latest.
 func (q *Queries) GroupDeadLetters(ctx context.Context, appID int64, max int32) ([]GroupDeadLettersRow, error) {
 	rows, err := q.db.Query(ctx, groupDeadLetters, appID, max)
 	if err != nil {

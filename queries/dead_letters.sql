@@ -17,10 +17,16 @@ WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed')
   AND (@error_group::text = '' OR error_group = @error_group::text);
 
 -- name: GroupDeadLetters :many
--- The unresolved ones by script and error, the largest group first.
-SELECT script, error_group, count(*)::bigint AS n, (array_agg(id ORDER BY id DESC))[1]::uuid AS latest FROM dead_letters
-WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed')
-GROUP BY script, error_group ORDER BY n DESC, script, error_group LIMIT @max::int;
+-- The unresolved ones by script and error, the largest group first. The index alone counts them, only the groups that are
+-- shown look for their latest.
+SELECT g.script, g.error_group, g.n, (
+    SELECT d.id FROM dead_letters d
+    WHERE d.app_id = @app_id AND d.script = g.script AND d.error_group = g.error_group AND (d.resolution IS NULL OR d.resolution = 'handler_failed')
+    ORDER BY d.id DESC LIMIT 1)::uuid AS latest
+FROM (SELECT script, error_group, count(*)::bigint AS n FROM dead_letters
+      WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed')
+      GROUP BY script, error_group ORDER BY n DESC, script, error_group LIMIT @max::int) g
+ORDER BY g.n DESC, g.script, g.error_group;
 
 -- name: DeadLettersOfRoot :many
 SELECT id, script, source, op, reason, parent_id, last_execution_id, outbox_id, attempts, resolution, created_at FROM dead_letters

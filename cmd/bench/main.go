@@ -22,8 +22,9 @@ func main() {
 	rounds := flag.Int("rounds", 3, "rounds; medians are printed")
 	events := flag.Int("events", 100_000, "rows to drain")
 	idle := flag.Duration("idle", 60*time.Second, "length of the idle measurement")
+	only := flag.String("only", "", "one step alone: start, requests, kv, drain, latency, pages or idle")
 	flag.Parse()
-	if err := run(*binary, *seconds, *rounds, *events, *idle); err != nil {
+	if err := run(*binary, *seconds, *rounds, *events, *idle, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -38,7 +39,7 @@ type bench struct {
 	p       *picloud
 }
 
-func run(binary string, seconds time.Duration, rounds, events int, idle time.Duration) error {
+func run(binary string, seconds time.Duration, rounds, events int, idle time.Duration, only string) error {
 	dir, err := os.MkdirTemp("", "picloud-bench-")
 	if err != nil {
 		return err
@@ -62,10 +63,17 @@ func run(binary string, seconds time.Duration, rounds, events int, idle time.Dur
 		return err
 	}
 	defer b.db.Close()
-	for _, step := range []func(context.Context) error{b.startUp, b.requests, b.kv,
-		func(ctx context.Context) error { return b.drain(ctx, events) }, b.latency,
-		func(context.Context) error { return b.idle(idle) }} {
-		if err := step(ctx); err != nil {
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{
+		{"start", b.startUp}, {"requests", b.requests}, {"kv", b.kv}, {"drain", func(ctx context.Context) error { return b.drain(ctx, events) }},
+		{"latency", b.latency}, {"pages", b.pages}, {"idle", func(context.Context) error { return b.idle(idle) }},
+	} {
+		if only != "" && only != step.name {
+			continue
+		}
+		if err := step.do(ctx); err != nil {
 			return err
 		}
 	}
