@@ -33,13 +33,13 @@ const (
 
 func percent(part, whole int64) string {
 	if whole == 0 {
-		return "0 %"
+		return "0\u00a0%"
 	}
 	p := 100 * float64(part) / float64(whole)
 	if p > 0 && p < 1 {
-		return "<1 %"
+		return "<1\u00a0%"
 	}
-	return fmt.Sprintf("%.0f %%", p)
+	return fmt.Sprintf("%.0f\u00a0%%", p)
 }
 
 // niceCeil is the least 1, 2 or 5 times a power of ten that is not below v.

@@ -209,7 +209,7 @@ func TestWords(t *testing.T) {
 			t.Errorf("niceCeil(%v) = %v, want %v", v, got, want)
 		}
 	}
-	for _, c := range [][3]string{{"0", "0", "0 %"}, {"1", "1000", "<1 %"}, {"1", "2", "50 %"}} {
+	for _, c := range [][3]string{{"0", "0", "0\u00a0%"}, {"1", "1000", "<1\u00a0%"}, {"1", "2", "50\u00a0%"}} {
 		if got := percent(atoi(c[0]), atoi(c[1])); got != c[2] {
 			t.Errorf("percent(%s, %s) = %q, want %q", c[0], c[1], got, c[2])
 		}

@@ -52,3 +52,24 @@ func TestBrowser(t *testing.T) {
 	w := newWorld(t)
 	w.runNode(t, "--test", "test/types.test.mjs", "test/stories.test.mjs")
 }
+
+// Not a test but how `make screenshots` takes the README's pictures, with a day of runs made up for the charts.
+func TestScreenshots(t *testing.T) {
+	if os.Getenv("SCREENSHOTS") == "" || os.Getenv("SCREENSHOTS") == "0" {
+		t.Skip("make screenshots takes them")
+	}
+	w := newWorld(t)
+	w.api("POST", "/apps", map[string]any{"slug": "shop", "name": "The Shop"}).want(201)
+	_, err := w.n.db.Reads.Exec(context.Background(), `INSERT INTO execution_stats_hours (app_id, hour, script_id, outcome, n, histogram)
+		SELECT a.id, date_trunc('hour', now()) - h * interval '1 hour', gen_random_uuid(), o.outcome,
+		       CASE o.outcome WHEN 'failed' THEN h % 4 ELSE (400 + 350 * sin(h / 3.5))::bigint END,
+		       CASE o.outcome WHEN 'failed' THEN ARRAY[0, 0, h % 4, 0] ELSE ARRAY[60, 200, 80 + h * 3, 20 + 2 * (h % 5), 5, 2] END
+		FROM apps a, generate_series(1, 23) h, (VALUES ('succeeded'), ('failed')) o(outcome) WHERE a.slug = 'shop'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(os.Getenv("SCREENSHOTS"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w.runNode(t, "screenshots.mjs")
+}

@@ -27,13 +27,21 @@ func (o *Orchestrator) DeadLetters(ctx context.Context, app cloud.AppID, f Lette
 	if f.State == "" {
 		f.State = "unresolved"
 	}
+	f = f.clean()
 	list, err := o.cfg.DB.Read().ListDeadLetters(ctx, db.ListDeadLettersParams{AppID: int64(app), Before: before, State: f.State,
 		Script: f.Script, Source: f.Source, TriggerID: f.Trigger, ErrorGroup: f.ErrorGroup, Max: int32(limit)})
 	return list, explain("list dead letters", err)
 }
 
+// clean makes the texts of a filter comparable: what PostgreSQL cannot store matches nothing.
+func (f LetterFilter) clean() LetterFilter {
+	f.Script, f.Source, f.ErrorGroup = clean(f.Script), clean(f.Source), clean(f.ErrorGroup)
+	return f
+}
+
 // CountMatching counts the unresolved ones that a filter selects, whatever its state.
 func (o *Orchestrator) CountMatching(ctx context.Context, app cloud.AppID, f LetterFilter) (int64, error) {
+	f = f.clean()
 	n, err := o.cfg.DB.Read().CountMatching(ctx, db.CountMatchingParams{AppID: int64(app), Script: f.Script, Source: f.Source, TriggerID: f.Trigger,
 		ErrorGroup: f.ErrorGroup})
 	return n, explain("count dead letters", err)

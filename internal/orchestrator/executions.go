@@ -41,6 +41,7 @@ func (o *Orchestrator) Executions(ctx context.Context, app cloud.AppID, f Execut
 	if !f.From.IsZero() {
 		first = cloud.FirstID(f.From)
 	}
+	f.Script, f.Status, f.Source, f.Search = clean(f.Script), clean(f.Status), clean(f.Source), clean(f.Search)
 	q := o.cfg.DB.Read()
 	if f.Search == "" {
 		list, err = q.ListExecutions(ctx, db.ListExecutionsParams{AppID: int64(app), Before: last, Since: first, Script: f.Script,
@@ -48,7 +49,7 @@ func (o *Orchestrator) Executions(ctx context.Context, app cloud.AppID, f Execut
 		return list, searched, explain("list executions", err)
 	}
 	list, err = q.SearchExecutions(ctx, db.SearchExecutionsParams{AppID: int64(app), Before: last, Since: first, Script: f.Script,
-		Status: f.Status, Source: f.Source, TriggerID: f.Trigger, RootID: f.Root, Search: clean(f.Search), Max: int32(limit)})
+		Status: f.Status, Source: f.Source, TriggerID: f.Trigger, RootID: f.Root, Search: f.Search, Max: int32(limit)})
 	if err != nil || len(list) >= limit {
 		return list, searched, explain("search executions", err)
 	}

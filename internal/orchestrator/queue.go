@@ -276,7 +276,7 @@ func (o *Orchestrator) EventsOf(app cloud.AppID, writes []cloud.Write) []json.Ra
 		if w.Delete {
 			op = "delete"
 		}
-		var triggers []string
+		triggers := []string{}
 		for _, t := range defs.triggers {
 			if t.Enabled && t.Kind == cloud.SourceKV && cloud.MatchesCollection(t.Collection, w.Key.Collection) {
 				triggers = append(triggers, t.ID.String())
