@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -54,8 +55,11 @@ func (s *Server) authAPI() {
 	login := status(operation("login", http.MethodPost, "/auth/login", "Log in with username and password", "auth"), http.StatusOK)
 	login.Security = []map[string][]string{}
 	huma.Register(s.api, login, func(ctx context.Context, in *loginInput) (*loginOutput, error) {
-		out, err := s.login(ctx, in)
-		if err != nil {
+		out, wait, err := s.login(ctx, in)
+		switch {
+		case wait > 0:
+			return nil, huma.ErrorWithHeaders(s.problemOf(err), http.Header{"Retry-After": {strconv.Itoa(wait)}})
+		case err != nil:
 			return nil, s.problemOf(err)
 		}
 		return out, nil
@@ -104,23 +108,25 @@ func sessionOnly(p *auth.Principal) error {
 	return nil
 }
 
-func (s *Server) login(ctx context.Context, in *loginInput) (*loginOutput, error) {
+// login checks a password. Who failed too often is told how many seconds to wait.
+func (s *Server) login(ctx context.Context, in *loginInput) (out *loginOutput, wait int, err error) {
 	client, _ := ctx.Value(clientKey).(string)
 	now := time.Now()
-	if wait := s.throttle.Wait(client, in.Body.Username, now); wait > 0 {
-		return nil, cloud.Errorf(cloud.CodeTooMany, "too many failed logins; wait %d seconds", int(math.Ceil(wait.Seconds())))
+	if d := s.throttle.Wait(client, in.Body.Username, now); d > 0 {
+		wait = int(math.Ceil(d.Seconds()))
+		return nil, wait, cloud.Errorf(cloud.CodeTooMany, "too many failed logins; wait %d seconds", wait)
 	}
 	token, expires, err := s.cfg.Manager.Login(ctx, in.Body.Username, in.Body.Password, in.UserAgent)
 	if err != nil {
 		if cloud.CodeOf(err) == cloud.CodeUnauthorized {
 			s.throttle.Failed(client, in.Body.Username, now)
 		}
-		return nil, err
+		return nil, 0, err
 	}
 	s.throttle.Succeeded(client, in.Body.Username)
-	out := &loginOutput{}
+	out = &loginOutput{}
 	out.Body.Token, out.Body.ExpiresAt = token, utc(expires)
-	return out, nil
+	return out, 0, nil
 }
 
 func (s *Server) listSessions(ctx context.Context, p *auth.Principal, in *PageQuery) (*page[sessionItem], error) {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
 	"reflect"
@@ -37,7 +36,16 @@ type tailItem struct {
 	StartedAt   time.Time  `json:"started_at"`
 	DurationMS  float64    `json:"duration_ms"`
 	Error       *errorItem `json:"error"`
-	Logs        []logItem  `json:"logs"`
+	Logs        []logItem  `json:"logs" doc:"only where a status is asked for: else they came before, as log events"`
+}
+
+// tailLine is a log line of the live tail.
+type tailLine struct {
+	ExecutionID string    `json:"execution_id"`
+	Script      string    `json:"script"`
+	At          time.Time `json:"at"`
+	Level       string    `json:"level"`
+	Message     string    `json:"message"`
 }
 
 // tailAPI registers the stream, which huma cannot serve, and describes it.
@@ -47,7 +55,8 @@ func (s *Server) tailAPI() {
 		return s.followTail(c, token)
 	})
 	o := operation("tail", http.MethodGet, "/apps/{app}/tail", "Follow runs and log lines as they happen", "executions")
-	o.Description = "Server-sent events: `run` with a run that ended on this node, `dropped` with the number of runs that a slow reader missed. " +
+	o.Description = "Server-sent events of this node: `log` with a line as it comes, `run` with a run that ended, `dropped` with the number of events " +
+		"that a slow reader missed. With `status`, runs that ended so, with their lines. " +
 		"A comment every 15 seconds keeps the connection."
 	text := &huma.Schema{Type: "string"}
 	o.Parameters = []*huma.Param{{Name: "app", In: "path", Required: true, Schema: text}, {Name: "script", In: "query", Schema: text},
@@ -112,19 +121,27 @@ func (t *tailWriter) follow(tail *orchestrator.Tail, stillMay func() bool) {
 			if !stillMay() || !t.send(": alive\n\n") {
 				return
 			}
-		case r := <-tail.RunsCh:
-			if n := tail.Dropped(); n > 0 && !t.send(fmt.Sprintf("event: dropped\ndata: {\"dropped\":%d}\n\n", n)) {
+		case e := <-tail.EventsCh:
+			if n := tail.Dropped(); n > 0 && !t.send(encodeEvent("dropped", map[string]int64{"dropped": n})) {
 				return
 			}
-			if t.wants(&r) && !t.send(encodeTail(&r)) {
+			if t.wants(&e) && !t.send(t.encode(&e)) {
 				return
 			}
 		}
 	}
 }
 
-func (t *tailWriter) wants(r *orchestrator.TailRun) bool {
-	return (t.script == "" || t.script == r.Script) && (t.status == "" || t.status == string(r.Status))
+// wants filters. What a run ends with is not known while it logs, so who asks for an outcome is given the lines with it.
+func (t *tailWriter) wants(e *orchestrator.TailEvent) bool {
+	switch {
+	case t.script != "" && t.script != e.Script:
+		return false
+	case t.status != "":
+		return e.Line == nil && t.status == string(e.Status)
+	default:
+		return true
+	}
 }
 
 func (t *tailWriter) send(text string) bool {
@@ -133,16 +150,27 @@ func (t *tailWriter) send(text string) bool {
 	return err == nil && t.w.Flush() == nil
 }
 
-func encodeTail(r *orchestrator.TailRun) string {
+func (t *tailWriter) encode(r *orchestrator.TailEvent) string {
+	if l := r.Line; l != nil {
+		return encodeEvent("log", tailLine{r.Execution.String(), r.Script, utc(l.At), l.Level, l.Message})
+	}
 	it := tailItem{ExecutionID: r.Execution.String(), Script: r.Script, Source: r.Source, Request: r.Request, Status: string(r.Status),
 		HTTPStatus: r.HTTPStatus, Attempt: r.Attempt, StartedAt: utc(r.Started), DurationMS: float64(r.Duration.Microseconds()) / 1000,
-		Logs: showLogs(r.Logs)}
+		Logs: []logItem{}}
+	if t.status != "" {
+		it.Logs = showLogs(r.Logs)
+	}
 	if r.Status != cloud.Succeeded {
 		it.Error = &errorItem{r.Error.Name, r.Error.Message, r.Error.Stack}
 	}
-	b, err := json.Marshal(it) // one line: JSON escapes line ends
+	return encodeEvent("run", it)
+}
+
+// encodeEvent writes an event of a stream (HTML Living Standard, 9.2.5). JSON is one line: it escapes line ends.
+func encodeEvent(kind string, v any) string {
+	b, err := json.Marshal(v)
 	if err != nil {
-		return ": a run could not be shown\n\n"
+		return ": an event could not be shown\n\n"
 	}
-	return "event: run\nid: " + it.ExecutionID + "\ndata: " + string(b) + "\n\n"
+	return "event: " + kind + "\ndata: " + string(b) + "\n\n"
 }

@@ -85,7 +85,7 @@ if (tail) {
   const filter = document.getElementById("tail-filter");
   const pause = document.getElementById("tail-pause");
   let dropped = 0;
-  let held = [];
+  let held = []; // what came while paused, in order
   let paused = false;
 
   const cell = (text, className) => {
@@ -118,27 +118,35 @@ if (tail) {
   }
 
   const describe = () => {
-    droppedText.textContent = dropped ? `, ${dropped} runs came too fast and were dropped` : "";
-    if (paused) state.textContent = `paused, ${held.length} runs wait`;
+    droppedText.textContent = dropped ? `, ${dropped} came too fast and were dropped` : "";
+    if (paused) state.textContent = `paused, ${held.length} wait`;
   };
+
+  function take(event) {
+    if (!paused) {
+      event();
+      return;
+    }
+    held.push(event);
+    if (held.length > most) {
+      held.shift();
+      dropped++;
+    }
+    describe();
+  }
 
   const address = new URL(tail.dataset.source, location.href);
   address.search = location.search;
   const source = new EventSource(address);
   source.onopen = () => { if (!paused) state.textContent = "following"; };
   source.onerror = () => { state.textContent = source.readyState === EventSource.CLOSED ? "ended: reload the page" : "connection lost, trying again"; };
+  source.addEventListener("log", (e) => {
+    const l = JSON.parse(e.data);
+    take(() => add(l.at, l.script, l.level, l.message, l.execution_id));
+  });
   source.addEventListener("run", (e) => {
     const run = JSON.parse(e.data);
-    if (!paused) {
-      show(run);
-      return;
-    }
-    held.push(run);
-    if (held.length > most) {
-      held.shift();
-      dropped++;
-    }
-    describe();
+    take(() => show(run));
   });
   source.addEventListener("dropped", (e) => {
     dropped += JSON.parse(e.data).dropped;
@@ -150,7 +158,7 @@ if (tail) {
     pause.setAttribute("aria-pressed", String(paused));
     pause.textContent = paused ? "Go on" : "Pause";
     if (!paused) {
-      held.forEach(show);
+      for (const event of held) event();
       held = [];
       state.textContent = "following";
     }

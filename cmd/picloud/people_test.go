@@ -284,7 +284,11 @@ func TestUsers(t *testing.T) {
 	// Guessing is slowed down, without locking out the user elsewhere: the throttle counts by client and user.
 	statuses := map[int]int{}
 	for range 8 {
-		statuses[w.as("").api("POST", "/auth/login", map[string]any{"username": "second", "password": "wrong guess"}).status]++
+		r := w.as("").api("POST", "/auth/login", map[string]any{"username": "second", "password": "wrong guess"})
+		statuses[r.status]++
+		if (r.status == 429) != (r.header.Get("Retry-After") != "") {
+			t.Errorf("%d with Retry-After %q", r.status, r.header.Get("Retry-After"))
+		}
 	}
 	if statuses[401] != 5 || statuses[429] != 3 {
 		t.Errorf("guessing: %v", statuses)

@@ -37,16 +37,19 @@ func (w *world) follow(query string) (lines <-chan string, status int) {
 	return linesCh, res.StatusCode
 }
 
-// next is the next run of a tail.
-func next(t *testing.T, lines <-chan string) map[string]any {
+// next is the next event of a kind, the ones between are passed over.
+func next(t *testing.T, lines <-chan string, kind string) map[string]any {
 	t.Helper()
-	for {
+	for current := ""; ; {
 		select {
 		case line, ok := <-lines:
 			if !ok {
 				t.Fatal("the tail ended")
 			}
-			if data, found := strings.CutPrefix(line, "data: "); found {
+			if name, found := strings.CutPrefix(line, "event: "); found {
+				current = name
+			}
+			if data, found := strings.CutPrefix(line, "data: "); found && current == kind {
 				var run map[string]any
 				if err := json.Unmarshal([]byte(data), &run); err != nil {
 					t.Fatal(err)
@@ -80,16 +83,36 @@ func TestTail(t *testing.T) {
 	}
 	w.do("GET", "/f/default/s", nil).want(200) // another app's
 	w.do("GET", "/f/shop/s", nil).want(200)
-	r := next(t, all)
-	if logs, _ := r["logs"].([]any); len(logs) != 1 || logs[0].(map[string]any)["message"] != "line\nwith \u2028 ends" || r["status"] != "succeeded" || r["script"] != "s" {
+	if l := next(t, all, "log"); l["message"] != "line\nwith \u2028 ends" || l["level"] != "warn" || l["script"] != "s" {
+		t.Errorf("first line: %v", l)
+	}
+	if r := next(t, all, "run"); r["status"] != "succeeded" || r["script"] != "s" || r["http_status"] != 200.0 {
 		t.Errorf("first run: %v", r)
 	}
 	id := w.do("GET", "/f/shop/s?fail", nil).want(502).header.Get("X-Execution-Id")
 	for name, tail := range map[string]<-chan string{"all": all, "failed": failed} {
-		if r := next(t, tail); r["execution_id"] != id || r["status"] != "failed" || r["error"].(map[string]any)["message"] != "no" {
+		if r := next(t, tail, "run"); r["execution_id"] != id || r["status"] != "failed" || r["error"].(map[string]any)["message"] != "no" {
 			t.Errorf("%s: %v", name, r)
+		} else if logs, _ := r["logs"].([]any); (len(logs) == 1) != (name == "failed") {
+			t.Errorf("%s has the lines %v", name, logs)
 		}
 	}
+	// A line is there while its run goes on.
+	w.api("PUT", "/apps/shop/scripts/slow", map[string]any{"source": `export default async () => { console.log("begun"); await new Promise((r) => setTimeout(r, 3000)); return 1 }`}).want(201)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.do("GET", "/f/shop/slow", nil)
+	}()
+	if l := next(t, all, "log"); l["message"] != "begun" {
+		t.Errorf("the line of a run that goes on: %v", l)
+	}
+	select {
+	case <-ended:
+		t.Error("the line came when its run had ended")
+	default:
+	}
+	<-ended
 	began := time.Now()
 	w.n.Stop()
 	if took := time.Since(began); took > 4*time.Second { // the grace is 5 s
@@ -114,7 +137,7 @@ func TestTailDrops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const runs, buffer = 300, 256
+	const runs, buffer = 1100, 1024
 	for range runs {
 		w.do("GET", "/f/default/s", nil).want(200)
 	}

@@ -25,6 +25,8 @@ type RunSpec struct {
 	Alone bool
 	// Calls answers the script's host calls; it must not block for ever once ctx is done.
 	Calls HostCalls
+	// OnLog, if set, is told of every log line as it comes. It must not block: other runs' messages wait behind it.
+	OnLog func(LogLine)
 }
 
 // HostCalls is the parent's side of a script's host calls.

@@ -194,6 +194,9 @@ func (r *Run) log(line cloud.LogLine) {
 	}
 	r.logBytes += len(line.Message)
 	r.logs = append(r.logs, line)
+	if r.spec.OnLog != nil {
+		r.spec.OnLog(line)
+	}
 }
 
 // serve answers the run's calls one after the other, in the script's order; fetches alone run beside.

@@ -74,7 +74,7 @@ func newRecorder(o *Orchestrator) *recorder {
 // note counts a run, and keeps its record if it has to be kept and its commit has not.
 func (r *recorder) note(f *finished) {
 	rec := f.rec
-	r.o.tails.publish(rec)
+	r.o.tails.publishRun(rec)
 	bucket := min(bits.Len64(uint64(rec.duration.Milliseconds())), buckets-1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,7 +123,7 @@ func (r *recorder) after(rec *record, status cloud.Status, o *cloud.Outcome) {
 	if len(o.Logs) > len(rec.logs) { // the tail has shown the lines from before the response
 		tail := rec2
 		tail.status, tail.logs = status, o.Logs[len(rec.logs):]
-		r.o.tails.publish(&tail)
+		r.o.tails.publishRun(&tail)
 	}
 	rec2.after, rec2.logs, rec2.dropped = status, o.Logs, o.LogsDropped
 	r.mu.Lock()

@@ -133,6 +133,9 @@ func (a *try) run(ctx context.Context) *again {
 	spec := &cloud.RunSpec{Execution: t.execution, Root: t.root, App: t.app.id, Script: t.script, Handler: t.handler, Request: t.request,
 		Event: t.event, Depth: t.depth, Attempt: t.attempt, Principal: t.principal, IdempotencyKey: t.idemKey, Alone: t.alone,
 		Deadline: time.Now().Add(t.script.Limits.Timeout), Calls: &calls{Session: a.session, o: a.o, t: t}}
+	if !t.dry {
+		spec.OnLog = func(l cloud.LogLine) { a.o.tails.publishLine(t, l) }
+	}
 	run, err := a.o.cfg.Executor.Run(ctx, spec)
 	if err != nil {
 		a.session.Finished()

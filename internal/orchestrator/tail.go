@@ -9,16 +9,18 @@ import (
 )
 
 const (
-	// tailBuffer is how many runs wait for a slow follower before the next are dropped.
-	tailBuffer = 256
+	// tailBuffer is how many events wait for a slow follower before the next are dropped.
+	tailBuffer = 1024
 	// maxTails bounds the followers of one node.
 	maxTails = 200
 )
 
-// TailRun is a run that has just ended, as the live tail shows it.
-type TailRun struct {
-	Execution  cloud.ID
-	Script     string
+// TailEvent is a log line as it comes, or a run that has just ended.
+type TailEvent struct {
+	Execution cloud.ID
+	Script    string
+	// Line is set for a log line; the fields below are those of a run.
+	Line       *cloud.LogLine
 	Source     string
 	Request    string
 	Status     cloud.Status
@@ -30,18 +32,18 @@ type TailRun struct {
 	Logs       []cloud.LogLine
 }
 
-// Tail follows the runs of one app on this node as they end. Close it.
+// Tail follows one app on this node. Close it.
 type Tail struct {
-	// RunsCh has the runs; it is never closed. Done is closed when the node stops.
-	RunsCh  <-chan TailRun
-	Done    <-chan struct{}
-	runsCh  chan TailRun
-	dropped atomic.Int64
-	hub     *tails
-	app     cloud.AppID
+	// EventsCh has the events; it is never closed. Done is closed when the node stops.
+	EventsCh <-chan TailEvent
+	Done     <-chan struct{}
+	eventsCh chan TailEvent
+	dropped  atomic.Int64
+	hub      *tails
+	app      cloud.AppID
 }
 
-// Dropped gives the number of runs that found the buffer full since the last call.
+// Dropped gives the number of events that found the buffer full since the last call.
 func (t *Tail) Dropped() int64 { return t.dropped.Swap(0) }
 
 // Close ends the tail.
@@ -73,8 +75,8 @@ func (o *Orchestrator) Tail(app cloud.AppID) (*Tail, error) {
 	if h.n.Load() >= maxTails {
 		return nil, cloud.Errorf(cloud.CodeUnavailable, "%d live tails are open on this node; close one", maxTails)
 	}
-	t := &Tail{runsCh: make(chan TailRun, tailBuffer), Done: o.draining, hub: h, app: app}
-	t.RunsCh = t.runsCh
+	t := &Tail{eventsCh: make(chan TailEvent, tailBuffer), Done: o.draining, hub: h, app: app}
+	t.EventsCh = t.eventsCh
 	if h.of == nil {
 		h.of = map[cloud.AppID]map[*Tail]struct{}{}
 	}
@@ -86,22 +88,30 @@ func (o *Orchestrator) Tail(app cloud.AppID) (*Tail, error) {
 	return t, nil
 }
 
-// publish never waits: who does not keep up misses runs, and is told how many.
-func (h *tails) publish(rec *record) {
+// publishRun tells of a run that ended.
+func (h *tails) publishRun(rec *record) {
 	if h.n.Load() == 0 {
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	followers := h.of[rec.app]
-	if len(followers) == 0 {
+	h.publish(rec.app, TailEvent{Execution: rec.id, Script: rec.name, Source: rec.source, Request: rec.request, Status: rec.status, HTTPStatus: rec.http,
+		Attempt: rec.attempt, Started: rec.started, Duration: rec.duration, Error: rec.err, Logs: rec.logs})
+}
+
+// publishLine tells of a log line. A run that is made again because of a conflict logs again.
+func (h *tails) publishLine(t *task, l cloud.LogLine) {
+	if h.n.Load() == 0 {
 		return
 	}
-	r := TailRun{Execution: rec.id, Script: rec.name, Source: rec.source, Request: rec.request, Status: rec.status, HTTPStatus: rec.http,
-		Attempt: rec.attempt, Started: rec.started, Duration: rec.duration, Error: rec.err, Logs: rec.logs}
-	for t := range followers {
+	h.publish(t.app.id, TailEvent{Execution: t.execution, Script: t.script.Name, Line: &l})
+}
+
+// publish never waits: who does not keep up misses events, and is told how many.
+func (h *tails) publish(app cloud.AppID, e TailEvent) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for t := range h.of[app] {
 		select {
-		case t.runsCh <- r:
+		case t.eventsCh <- e:
 		default:
 			t.dropped.Add(1)
 		}
