@@ -230,7 +230,7 @@ func (s *Server) replayAll(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := v.audited("dead-letter.replay-many", "", map[string]any{"replayed": step.Replayed, "filter": filter}); err != nil {
+	if err := v.audited("dead-letter.replay-many", "", map[string]any{"replayed": step.Replayed, "script": r.Filter.Script, "source": r.Filter.Source, "trigger": r.Filter.Trigger, "error": r.Filter.Group}); err != nil {
 		return err
 	}
 	r.Done, r.Replayed = r.Done+int64(step.Matched), r.Replayed+int64(step.Replayed)

@@ -88,9 +88,9 @@ func (m *Manager) Apps(ctx context.Context, userID int64, after string, limit in
 
 // AppChange is what a PATCH of an app may set; nil keeps.
 type AppChange struct {
-	Name        *string
-	Description *string
-	Hosts       *[]string
+	Name        *string   `json:"name,omitempty"`
+	Description *string   `json:"description,omitempty"`
+	Hosts       *[]string `json:"hosts,omitempty"`
 }
 
 var hostPattern = regexp.MustCompile(`^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)

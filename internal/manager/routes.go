@@ -11,11 +11,11 @@ import (
 
 // RouteChange is what a route can be given; nil keeps, or takes the default.
 type RouteChange struct {
-	Script   *string
-	Method   *string
-	Host     *string
-	Path     *string
-	Dispatch *string
+	Script   *string `json:"script,omitempty"`
+	Method   *string `json:"method,omitempty"`
+	Host     *string `json:"host,omitempty"`
+	Path     *string `json:"path,omitempty"`
+	Dispatch *string `json:"dispatch,omitempty"`
 }
 
 // Route is a route with the name of its script.

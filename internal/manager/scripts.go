@@ -40,13 +40,13 @@ type ScriptChange struct {
 
 // Deployed is what a PUT of a script did.
 type Deployed struct {
-	Name    string
-	Version int
-	Created bool
+	Name    string `json:"name,omitempty"`
+	Version int    `json:"version,omitempty"`
+	Created bool   `json:"created,omitempty"`
 	// Changed says whether a new version was made.
-	Changed bool
+	Changed bool `json:"changed,omitempty"`
 	// Warning says what will go wrong although the script compiles.
-	Warning string
+	Warning string `json:"warning,omitempty"`
 }
 
 // PutScript deploys a script: compiles it, makes a version unless the source is the current one, and rebuilds what imports

@@ -16,25 +16,25 @@ const MaxTriggers = 1000
 
 // TriggerChange is what a trigger can be given; nil keeps, or takes the default.
 type TriggerChange struct {
-	Kind       *string
-	Script     *string
-	Enabled    *bool
-	Collection *string
-	Ops        *[]string
+	Kind       *string   `json:"kind,omitempty"`
+	Script     *string   `json:"script,omitempty"`
+	Enabled    *bool     `json:"enabled,omitempty"`
+	Collection *string   `json:"collection,omitempty"`
+	Ops        *[]string `json:"ops,omitempty"`
 	// Filters of dead_letter triggers.
-	Source       *string
-	Trigger      *string
-	FailedScript *string
-	Retry        *RetryChange
+	Source       *string      `json:"source,omitempty"`
+	Trigger      *string      `json:"trigger,omitempty"`
+	FailedScript *string      `json:"failed_script,omitempty"`
+	Retry        *RetryChange `json:"retry,omitempty"`
 }
 
 // RetryChange is a retry policy in which missing fields take the default.
 type RetryChange struct {
-	MaxAttempts *int32
-	Backoff     *string
-	BaseMS      *int32
-	MaxMS       *int32
-	Jitter      *float64
+	MaxAttempts *int32   `json:"max_attempts,omitempty"`
+	Backoff     *string  `json:"backoff,omitempty"`
+	BaseMS      *int32   `json:"base_ms,omitempty"`
+	MaxMS       *int32   `json:"max_ms,omitempty"`
+	Jitter      *float64 `json:"jitter,omitempty"`
 }
 
 // Trigger is a trigger with the names of its scripts.
