@@ -330,36 +330,33 @@ func (q *Queries) ListAbandoned(ctx context.Context, arg ListAbandonedParams) ([
 const listExecutions = `-- name: ListExecutions :many
 SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs FROM executions
 WHERE app_id = $1 AND id < $2::uuid AND id >= $3::uuid
-  AND ($4::text = '' OR script = $4::text) AND ($5::text = '' OR status = $5::text)
-  AND ($6::text = '' OR source = $6::text) AND ($7::uuid = $8::uuid OR trigger_id = $7::uuid)
-  AND ($9::uuid = $8::uuid OR root_id = $9::uuid)
-ORDER BY id DESC LIMIT $10::int
+  AND ($4::uuid = $5::uuid OR script_id = $4::uuid) AND ($6::text = '' OR status = $6::text)
+  AND ($7::uuid = $5::uuid OR trigger_id = $7::uuid) AND ($8::uuid = $5::uuid OR root_id = $8::uuid)
+ORDER BY id DESC LIMIT $9::int
 `
 
 type ListExecutionsParams struct {
 	AppID     int64
 	Before    UUID
 	Since     UUID
-	Script    string
-	Status    string
-	Source    string
-	TriggerID UUID
+	ScriptID  UUID
 	Nil       UUID
+	Status    string
+	TriggerID UUID
 	RootID    UUID
 	Max       int32
 }
 
-// Newest first, ids carry their time, so from and to are bounds on ids.
+// Newest first, ids carry their time, so from and to are bounds on ids. Every filter has its index.
 func (q *Queries) ListExecutions(ctx context.Context, arg ListExecutionsParams) ([]Execution, error) {
 	rows, err := q.db.Query(ctx, listExecutions,
 		arg.AppID,
 		arg.Before,
 		arg.Since,
-		arg.Script,
-		arg.Status,
-		arg.Source,
-		arg.TriggerID,
+		arg.ScriptID,
 		arg.Nil,
+		arg.Status,
+		arg.TriggerID,
 		arg.RootID,
 		arg.Max,
 	)
@@ -409,36 +406,35 @@ func (q *Queries) ListExecutions(ctx context.Context, arg ListExecutionsParams) 
 const searchEnd = `-- name: SearchEnd :one
 SELECT id FROM executions
 WHERE app_id = $1 AND id < $2::uuid AND id >= $3::uuid
-  AND ($4::text = '' OR script = $4::text) AND ($5::text = '' OR status = $5::text)
-  AND ($6::text = '' OR source = $6::text) AND ($7::uuid = $8::uuid OR trigger_id = $7::uuid)
-  AND ($9::uuid = $8::uuid OR root_id = $9::uuid)
-ORDER BY id DESC OFFSET 4999 LIMIT 1
+  AND ($4::uuid = $5::uuid OR script_id = $4::uuid) AND ($6::text = '' OR status = $6::text)
+  AND ($7::uuid = $5::uuid OR trigger_id = $7::uuid) AND ($8::uuid = $5::uuid OR root_id = $8::uuid)
+ORDER BY id DESC OFFSET $9::int LIMIT 1
 `
 
 type SearchEndParams struct {
 	AppID     int64
 	Before    UUID
 	Since     UUID
-	Script    string
-	Status    string
-	Source    string
-	TriggerID UUID
+	ScriptID  UUID
 	Nil       UUID
+	Status    string
+	TriggerID UUID
 	RootID    UUID
+	Skip      int32
 }
 
-// The last execution that such a search looked at.
+// The last execution that such a search looked at, if it did not reach the end.
 func (q *Queries) SearchEnd(ctx context.Context, arg SearchEndParams) (UUID, error) {
 	row := q.db.QueryRow(ctx, searchEnd,
 		arg.AppID,
 		arg.Before,
 		arg.Since,
-		arg.Script,
-		arg.Status,
-		arg.Source,
-		arg.TriggerID,
+		arg.ScriptID,
 		arg.Nil,
+		arg.Status,
+		arg.TriggerID,
 		arg.RootID,
+		arg.Skip,
 	)
 	var id UUID
 	err := row.Scan(&id)
@@ -449,41 +445,47 @@ const searchExecutions = `-- name: SearchExecutions :many
 SELECT e.app_id, e.id, e.script_id, e.script, e.version, e.source, e.trigger_id, e.outbox_id, e.status, e.attempt, e.depth, e.root_id, e.parent_id, e.principal, e.request, e.node, e.started_at, e.duration_us, e.http_status, e.error_name, e.error_message, e.error_stack, e.after_status, e.logs FROM (
     SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs FROM executions
     WHERE app_id = $1 AND id < $2::uuid AND id >= $3::uuid
-      AND ($4::text = '' OR script = $4::text) AND ($5::text = '' OR status = $5::text)
-      AND ($6::text = '' OR source = $6::text) AND ($7::uuid = $8::uuid OR trigger_id = $7::uuid)
-      AND ($9::uuid = $8::uuid OR root_id = $9::uuid)
-    ORDER BY id DESC LIMIT 5000) e
-WHERE strpos(lower(e.error_name || ': ' || e.error_message), lower($10::text)) > 0 OR strpos(lower(e.request), lower($10::text)) > 0
-   OR CASE WHEN octet_length(e.logs) <= 65536 THEN strpos(lower(e.logs), lower($10::text)) > 0 END
-ORDER BY e.id DESC LIMIT $11::int
+      AND ($4::uuid = $5::uuid OR script_id = $4::uuid) AND ($6::text = '' OR status = $6::text)
+      AND ($7::uuid = $5::uuid OR trigger_id = $7::uuid) AND ($8::uuid = $5::uuid OR root_id = $8::uuid)
+    ORDER BY id DESC LIMIT $9::int) e
+WHERE ($10::text = '' OR e.script = $10::text) AND ($11::text = '' OR e.source = $11::text)
+  AND ($12::text = '' OR strpos(lower(e.error_name || ': ' || e.error_message), lower($12::text)) > 0
+       OR strpos(lower(e.request), lower($12::text)) > 0
+       OR CASE WHEN octet_length(e.logs) <= 65536 THEN strpos(lower(e.logs), lower($12::text)) > 0 END)
+ORDER BY e.id DESC LIMIT $13::int
 `
 
 type SearchExecutionsParams struct {
 	AppID     int64
 	Before    UUID
 	Since     UUID
-	Script    string
-	Status    string
-	Source    string
-	TriggerID UUID
+	ScriptID  UUID
 	Nil       UUID
+	Status    string
+	TriggerID UUID
 	RootID    UUID
+	Depth     int32
+	Script    string
+	Source    string
 	Search    string
 	Max       int32
 }
 
-// Those of the latest 5000 whose error, request or log contains a text. Logs over 64 KiB are not searched.
+// Those of the latest so many that have what no index finds: a source, the name of a script that is gone, a text in error,
+// request or log. Logs over 64 KiB are not searched.
 func (q *Queries) SearchExecutions(ctx context.Context, arg SearchExecutionsParams) ([]Execution, error) {
 	rows, err := q.db.Query(ctx, searchExecutions,
 		arg.AppID,
 		arg.Before,
 		arg.Since,
-		arg.Script,
-		arg.Status,
-		arg.Source,
-		arg.TriggerID,
+		arg.ScriptID,
 		arg.Nil,
+		arg.Status,
+		arg.TriggerID,
 		arg.RootID,
+		arg.Depth,
+		arg.Script,
+		arg.Source,
 		arg.Search,
 		arg.Max,
 	)

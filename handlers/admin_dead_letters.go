@@ -54,8 +54,10 @@ func (s *Server) showDeadLetters(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if vm.Matching, err = s.cfg.Orchestrator.CountMatching(v.UserContext(), v.app.id(), f); err != nil {
-		return err
+	if vm.Filtered() {
+		if vm.Matching, err = s.cfg.Orchestrator.CountMatching(v.UserContext(), v.app.id(), f); err != nil {
+			return err
+		}
 	}
 	if in.State == "unresolved" && in.Cursor == "" {
 		groups, err := s.cfg.Orchestrator.GroupDeadLetters(v.UserContext(), v.app.id(), letterGroups)

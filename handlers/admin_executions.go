@@ -59,7 +59,7 @@ func (s *Server) showExecutions(v *visit) error {
 	vm := views.ExecutionsPage{Page: frame, Next: v.next(list.Body.NextCursor), First: in.Cursor == "",
 		Filter: views.ExecutionFilter{Script: in.Script, Status: in.Status, Source: in.Source, Trigger: in.Trigger, Search: in.Search,
 			From: v.Query("from"), To: v.Query("to")}}
-	if in.Search != "" && list.Body.NextCursor != nil && len(list.Body.Items) < in.Limit {
+	if list.Body.NextCursor != nil && len(list.Body.Items) < in.Limit {
 		vm.Searched = orchestrator.SearchDepth
 	}
 	for k := range list.Body.Items {

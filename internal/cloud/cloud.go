@@ -3,6 +3,7 @@
 package cloud
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
@@ -42,6 +43,9 @@ func (i ID) Time() time.Time {
 	ms := int64(binary.BigEndian.Uint64(i[0:8]) >> 16)
 	return time.UnixMilli(ms).UTC()
 }
+
+// Less reports whether i was made before other.
+func (i ID) Less(other ID) bool { return bytes.Compare(i[:], other[:]) < 0 }
 
 // ParseID reads the canonical form.
 func ParseID(s string) (ID, bool) {
@@ -211,6 +215,9 @@ type Retry struct {
 func DefaultRetry() Retry {
 	return Retry{MaxAttempts: 5, Backoff: "exponential", Base: time.Second, Max: 5 * time.Minute, Jitter: 0.2}
 }
+
+// LastID is greater than every id that is made.
+var LastID = ID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
 
 // FirstID is the least id of a moment: ids made later are greater.
 func FirstID(t time.Time) ID {

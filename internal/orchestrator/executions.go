@@ -19,42 +19,43 @@ type ExecutionFilter struct {
 	Script, Status, Source string
 	Trigger, Root          cloud.ID
 	From, To               time.Time
-	// Search is a text in the error, the request or the log; the latest SearchDepth executions that the rest selects are
-	// looked at.
+	// Search is a text in the error, the request or the log.
 	Search string
 }
 
-// SearchDepth is how many executions a search looks at before it answers (SearchExecutions has the same number).
-const SearchDepth = 5000
+// SearchDepth is how many executions are looked at before a list answers that must look for what no index finds: a text, a
+// source, a script that is gone.
+const SearchDepth = 2000
 
 // Executions lists executions, newest first, older than the id before. A search that ended before it had enough says with
 // which execution: there it goes on.
 func (o *Orchestrator) Executions(ctx context.Context, app cloud.AppID, f ExecutionFilter, before cloud.ID, limit int) (list []db.Execution, searched cloud.ID, err error) {
-	last := cloud.ID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+	arg := db.ListExecutionsParams{AppID: int64(app), Before: cloud.LastID, Status: clean(f.Status), TriggerID: f.Trigger, RootID: f.Root, Max: int32(limit)}
 	if !f.To.IsZero() {
-		last = cloud.FirstID(f.To)
+		arg.Before = cloud.FirstID(f.To)
 	}
-	if !before.IsZero() && slicesLess(before, last) {
-		last = before
+	if !before.IsZero() && before.Less(arg.Before) {
+		arg.Before = before
 	}
-	var first cloud.ID
 	if !f.From.IsZero() {
-		first = cloud.FirstID(f.From)
+		arg.Since = cloud.FirstID(f.From)
 	}
-	f.Script, f.Status, f.Source, f.Search = clean(f.Script), clean(f.Status), clean(f.Source), clean(f.Search)
+	if defs := o.definitions.app(app); defs != nil && defs.scripts[f.Script] != nil {
+		arg.ScriptID, f.Script = defs.scripts[f.Script].ID, ""
+	}
 	q := o.cfg.DB.Read()
-	if f.Search == "" {
-		list, err = q.ListExecutions(ctx, db.ListExecutionsParams{AppID: int64(app), Before: last, Since: first, Script: f.Script,
-			Status: f.Status, Source: f.Source, TriggerID: f.Trigger, RootID: f.Root, Max: int32(limit)})
+	if f.Search == "" && f.Source == "" && f.Script == "" {
+		list, err = q.ListExecutions(ctx, arg)
 		return list, searched, explain("list executions", err)
 	}
-	list, err = q.SearchExecutions(ctx, db.SearchExecutionsParams{AppID: int64(app), Before: last, Since: first, Script: f.Script,
-		Status: f.Status, Source: f.Source, TriggerID: f.Trigger, RootID: f.Root, Search: f.Search, Max: int32(limit)})
+	list, err = q.SearchExecutions(ctx, db.SearchExecutionsParams{AppID: arg.AppID, Before: arg.Before, Since: arg.Since, ScriptID: arg.ScriptID,
+		Status: arg.Status, TriggerID: arg.TriggerID, RootID: arg.RootID, Depth: SearchDepth, Script: clean(f.Script), Source: clean(f.Source),
+		Search: clean(f.Search), Max: arg.Max})
 	if err != nil || len(list) >= limit {
 		return list, searched, explain("search executions", err)
 	}
-	end, err := q.SearchEnd(ctx, db.SearchEndParams{AppID: int64(app), Before: last, Since: first, Script: f.Script, Status: f.Status,
-		Source: f.Source, TriggerID: f.Trigger, RootID: f.Root})
+	end, err := q.SearchEnd(ctx, db.SearchEndParams{AppID: arg.AppID, Before: arg.Before, Since: arg.Since, ScriptID: arg.ScriptID, Status: arg.Status,
+		TriggerID: arg.TriggerID, RootID: arg.RootID, Skip: SearchDepth - 1})
 	if isNotFound(err) {
 		return list, searched, nil
 	}
@@ -88,8 +89,6 @@ func (o *Orchestrator) AppOf(ctx context.Context, execution cloud.ID, among []cl
 	}
 	return cloud.AppID(list[0]), nil
 }
-
-func slicesLess(a, b cloud.ID) bool { return string(a[:]) < string(b[:]) }
 
 // Execution finds one. An accepted call that has not run yet is waiting or running; what was not kept is not-recorded.
 func (o *Orchestrator) Execution(ctx context.Context, app cloud.AppID, id cloud.ID) (*db.Execution, error) {

@@ -155,7 +155,7 @@ func (r *recorder) totals() (map[cloud.Status]int64, int64) {
 
 // loop writes once a second while there is something to write, and sleeps otherwise.
 func (r *recorder) loop() {
-	lastStats := time.Now()
+	var lastStats time.Time // the first counts are written with the first records
 	for {
 		select {
 		case <-r.wakeC:

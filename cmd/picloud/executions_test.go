@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"net/url"
+	"testing"
+
+	"picloud/internal/orchestrator"
+)
+
+// What no index finds - a text, a source, a script that is gone - is looked for in steps, and following the cursor finds all
+// of it, each once.
+func TestExecutionSearch(t *testing.T) {
+	w := newWorld(t)
+	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": "export default () => 1"}).want(201)
+	_, err := w.n.db.Reads.Exec(context.Background(), `INSERT INTO executions (app_id, id, script_id, script, version, source, status, attempt, depth, root_id, node,
+		started_at, duration_us, error_name, error_message, request, logs)
+		SELECT 1, ('01a10000-0000-7000-8000-' || lpad(g::text, 12, '0'))::uuid, s.id, CASE WHEN g % 900 = 0 THEN 'gone' ELSE 's' END, 1,
+		       CASE WHEN g % 1000 = 0 THEN 'kv' ELSE 'http' END, 'failed', 1, 0, s.id, 'n', now(), 1, 'Error', CASE WHEN g % 700 = 0 THEN 'the NEEDLE' ELSE 'hay' END,
+		       CASE WHEN g = 1 THEN 'GET /needle' ELSE '' END, CASE WHEN g = 4999 THEN '[{"message":"a needle"}]' WHEN g = 2 THEN repeat('needle', 20000) ELSE '' END
+		FROM generate_series(1, 5000) g, scripts s`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := func(query string) (found, pages int) {
+		seen := map[string]bool{}
+		for cursor := ""; ; pages++ {
+			r := w.api("GET", "/apps/default/executions?limit=3&"+query+"&cursor="+url.QueryEscape(cursor), nil).want(200)
+			for _, it := range r.items() {
+				id, _ := it.(map[string]any)["id"].(string)
+				if seen[id] {
+					t.Errorf("%s: %s comes twice", query, id)
+				}
+				seen[id] = true
+			}
+			next, ok := r.json["next_cursor"].(string)
+			if !ok {
+				return len(seen), pages + 1
+			}
+			cursor = next
+		}
+	}
+	for _, c := range []struct {
+		query       string
+		found       int
+		pagesAtMost int
+	}{
+		{"q=needle", 9, 6}, {"q=NEEDLE&status=failed", 9, 6}, {"q=nothing", 0, 3}, {"source=kv", 5, 4}, {"script=gone", 5, 4}, {"script=gone&source=kv", 0, 3},
+		{"script=nosuch", 0, 3}, {"q=%00", 0, 3}, {"q=needle&status=timeout", 0, 1},
+	} {
+		if found, pages := all(c.query); found != c.found || pages > c.pagesAtMost {
+			t.Errorf("%s: %d on %d pages, want %d on %d", c.query, found, pages, c.found, c.pagesAtMost)
+		}
+	}
+	if orchestrator.SearchDepth >= 5000 {
+		t.Error("the test needs more rows than one step looks at")
+	}
+	first := w.api("GET", "/apps/default/executions?q=nothing", nil).want(200).json["next_cursor"].(string)
+	w.api("GET", "/apps/default/executions?q=other&cursor="+url.QueryEscape(first), nil).want(422)
+}
+
+// Statistics count every run, by minute and by hour, with the errors apart.
+func TestStats(t *testing.T) {
+	w := newWorld(t)
+	people(w)
+	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": `export default (r) => { if (r.url.includes("fail")) throw new Error("no"); return 1 }`}).want(201)
+	w.api("PUT", "/apps/shop/scripts/other", map[string]any{"source": `export default () => 1`}).want(201)
+	for range 5 {
+		w.do("GET", "/f/shop/s", nil).want(200)
+	}
+	w.do("GET", "/f/shop/s?fail", nil).want(502)
+	w.do("GET", "/f/shop/other", nil).want(200)
+	sum := func(query string) (runs, errors float64) {
+		for _, item := range w.api("GET", "/apps/shop/stats"+query, nil).want(200).items() {
+			it := item.(map[string]any)
+			runs += it["runs"].(float64)
+			errors += it["errors"].(float64)
+			if (it["runs"].(float64) > 0) != (it["p95_ms"] != nil) {
+				t.Errorf("quantiles of %v", it)
+			}
+		}
+		return runs, errors
+	}
+	w.eventually("the counts are written", func() bool {
+		runs, _ := sum("?step=1m")
+		return runs == 7
+	})
+	for query, want := range map[string][2]float64{"": {7, 1}, "?step=60": {7, 1}, "?step=5m&script=s": {6, 1}, "?step=1h&script=other": {1, 0}, "?step=24h": {7, 1}} {
+		if runs, errors := sum(query); runs != want[0] || errors != want[1] {
+			t.Errorf("stats%s: %v runs, %v errors, want %v", query, runs, errors, want)
+		}
+	}
+	if n := len(w.api("GET", "/apps/shop/stats?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z", nil).want(200).items()); n != 24 {
+		t.Errorf("a day has %d hours", n)
+	}
+	for _, bad := range []string{"?step=90s", "?step=0", "?step=x", "?step=-1h", "?step=1m&from=2020-01-01T00:00:00Z", "?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "?from=yesterday"} {
+		if r := w.api("GET", "/apps/shop/stats"+bad, nil); r.status != 422 {
+			t.Errorf("stats%s: %d", bad, r.status)
+		}
+	}
+	w.api("GET", "/apps/shop/stats?script=nosuch", nil).want(404)
+}
+
+// Nodes are listed while they run, for who may see the instance.
+func TestNodes(t *testing.T) {
+	w := newWorld(t)
+	p := people(w)
+	other := joinWorld(t, w.n.cfg.DatabaseURL, func(c *Config) { c.NodeName = "zz-other" })
+	items := w.api("GET", "/nodes", nil).want(200).items()
+	if len(items) != 2 || items[0].(map[string]any)["self"] != true || items[1].(map[string]any)["name"] != "zz-other" {
+		t.Errorf("nodes: %v", items)
+	}
+	p["admin"].api("GET", "/nodes", nil).want(403)
+	other.n.Stop()
+	if items := w.api("GET", "/nodes", nil).want(200).items(); len(items) != 1 {
+		t.Errorf("nodes after one has stopped: %v", items)
+	}
+}
