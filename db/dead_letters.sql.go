@@ -53,6 +53,36 @@ func (q *Queries) CountUnresolved(ctx context.Context, appID int64) (int64, erro
 	return n, err
 }
 
+const countUnresolvedOfApps = `-- name: CountUnresolvedOfApps :many
+SELECT app_id, count(*)::bigint AS n FROM dead_letters
+WHERE app_id = ANY ($1::bigint[]) AND (resolution IS NULL OR resolution = 'handler_failed') GROUP BY app_id
+`
+
+type CountUnresolvedOfAppsRow struct {
+	AppID int64
+	N     int64
+}
+
+func (q *Queries) CountUnresolvedOfApps(ctx context.Context, apps []int64) ([]CountUnresolvedOfAppsRow, error) {
+	rows, err := q.db.Query(ctx, countUnresolvedOfApps, apps)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountUnresolvedOfAppsRow
+	for rows.Next() {
+		var i CountUnresolvedOfAppsRow
+		if err := rows.Scan(&i.AppID, &i.N); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deadLetterByID = `-- name: DeadLetterByID :one
 SELECT app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id, parent_id, last_execution_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, created_at, resolution, resolved_at, resolved_by, resolve_reason, replayed_as, replay_of, error_group FROM dead_letters WHERE app_id = $1 AND id = $2
 `

@@ -152,21 +152,35 @@ func (q *Queries) ClaimForRemoval(ctx context.Context, arg ClaimForRemovalParams
 	return result.RowsAffected(), nil
 }
 
-const countOutbox = `-- name: CountOutbox :one
-SELECT count(*) FILTER (WHERE claimed_by IS NULL)::bigint AS waiting, count(*) FILTER (WHERE claimed_by IS NOT NULL)::bigint AS running
-FROM outbox WHERE app_id = $1
+const countOutboxOfApps = `-- name: CountOutboxOfApps :many
+SELECT app_id, count(*) FILTER (WHERE claimed_by IS NULL)::bigint AS waiting, count(*) FILTER (WHERE claimed_by IS NOT NULL)::bigint AS running
+FROM outbox WHERE app_id = ANY ($1::bigint[]) GROUP BY app_id
 `
 
-type CountOutboxRow struct {
+type CountOutboxOfAppsRow struct {
+	AppID   int64
 	Waiting int64
 	Running int64
 }
 
-func (q *Queries) CountOutbox(ctx context.Context, appID int64) (CountOutboxRow, error) {
-	row := q.db.QueryRow(ctx, countOutbox, appID)
-	var i CountOutboxRow
-	err := row.Scan(&i.Waiting, &i.Running)
-	return i, err
+func (q *Queries) CountOutboxOfApps(ctx context.Context, apps []int64) ([]CountOutboxOfAppsRow, error) {
+	rows, err := q.db.Query(ctx, countOutboxOfApps, apps)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountOutboxOfAppsRow
+	for rows.Next() {
+		var i CountOutboxOfAppsRow
+		if err := rows.Scan(&i.AppID, &i.Waiting, &i.Running); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const discardOutbox = `-- name: DiscardOutbox :execrows
@@ -277,6 +291,36 @@ func (q *Queries) LedgerSums(ctx context.Context, appID int64) ([]LedgerSumsRow,
 	for rows.Next() {
 		var i LedgerSumsRow
 		if err := rows.Scan(&i.What, &i.N); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ledgerSumsOfApps = `-- name: LedgerSumsOfApps :many
+SELECT app_id, what, sum(n)::bigint AS n FROM ledger WHERE app_id = ANY ($1::bigint[]) AND what <> 'commit' GROUP BY app_id, what
+`
+
+type LedgerSumsOfAppsRow struct {
+	AppID int64
+	What  string
+	N     int64
+}
+
+func (q *Queries) LedgerSumsOfApps(ctx context.Context, apps []int64) ([]LedgerSumsOfAppsRow, error) {
+	rows, err := q.db.Query(ctx, ledgerSumsOfApps, apps)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LedgerSumsOfAppsRow
+	for rows.Next() {
+		var i LedgerSumsOfAppsRow
+		if err := rows.Scan(&i.AppID, &i.What, &i.N); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

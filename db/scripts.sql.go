@@ -110,6 +110,30 @@ func (q *Queries) DeleteScript(ctx context.Context, appID int64, iD UUID) error 
 	return err
 }
 
+const endpointNames = `-- name: EndpointNames :many
+SELECT name FROM scripts WHERE app_id = $1 AND kind = 'endpoint' ORDER BY name LIMIT $2::int
+`
+
+func (q *Queries) EndpointNames(ctx context.Context, appID int64, max int32) ([]string, error) {
+	rows, err := q.db.Query(ctx, endpointNames, appID, max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const importersOf = `-- name: ImportersOf :many
 SELECT s.id, s.name, s.kind, v.version, v.language, v.source FROM scripts s
 JOIN script_versions v ON v.app_id = s.app_id AND v.script_id = s.id AND v.version = s.version

@@ -311,14 +311,7 @@ const pageSize = 50
 
 func (v *visit) pageQuery() *PageQuery { return &PageQuery{Limit: pageSize, Cursor: v.Query("cursor")} }
 
-// scriptNames are the names of the app's endpoint scripts, for forms; of many apps only the first hundreds.
+// scriptNames are the names of the app's endpoint scripts, for forms; of very many only the first.
 func (v *visit) scriptNames() ([]string, error) {
-	rows, err := v.s.cfg.Manager.Scripts(v.UserContext(), v.app.app, "", 500)
-	var names []string
-	for k := range rows {
-		if rows[k].Kind == cloud.KindEndpoint {
-			names = append(names, rows[k].Name)
-		}
-	}
-	return names, err
+	return v.s.cfg.Manager.EndpointNames(v.UserContext(), v.app.app, 500)
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -21,40 +22,68 @@ func (s *Server) appsPage(v *visit, status int, problem string) error {
 		return err
 	}
 	frame.Error = problem
-	list, err := s.listApps(v.UserContext(), v.p, v.pageQuery())
+	apps, next, err := s.visibleApps(v)
 	if err != nil {
 		return err
 	}
-	vm := views.AppsPage{Page: frame, MayCreate: v.p.IsAdmin(), Next: v.next(list.Body.NextCursor)}
+	vm := views.AppsPage{Page: frame, MayCreate: v.p.IsAdmin(), Next: next}
 	if v.form != nil {
 		vm.Slug, vm.Name = v.form.Get("slug"), v.form.Get("name")
 	}
-	var ids []cloud.AppID
-	for _, a := range list.Body.Items {
-		app, err := s.cfg.Manager.App(v.UserContext(), a.Slug)
-		if err != nil {
-			continue // deleted meanwhile
-		}
-		ids = append(ids, cloud.AppID(app.ID))
-		vm.Apps = append(vm.Apps, views.AppRow{Slug: a.Slug, Name: a.Name, Description: a.Description})
-	}
-	runs, err := s.cfg.Orchestrator.CountRuns(v.UserContext(), ids)
-	if err != nil {
+	if vm.Apps, err = s.health(v.UserContext(), apps); err != nil {
 		return err
 	}
-	for k, id := range ids {
-		row := &vm.Apps[k]
-		row.Runs, row.Errors = runs[id].Runs, runs[id].Errors
-		c, err := s.cfg.Orchestrator.Conservation(v.UserContext(), id)
-		if err != nil {
-			return err
-		}
-		row.Waiting, row.Running, row.Balanced = c.Waiting, c.Running, c.Balanced
-		if row.Unresolved, err = s.cfg.Orchestrator.CountDeadLetters(v.UserContext(), id); err != nil {
-			return err
-		}
-	}
 	return v.render(status, views.Apps(vm))
+}
+
+// visibleApps is a page of the apps that the visitor may see.
+func (s *Server) visibleApps(v *visit) ([]manager.App, string, error) {
+	list := "app-page\x00" + v.p.Username
+	after, err := s.openCursor(list, v.Query("cursor"))
+	if err != nil {
+		return nil, "", err
+	}
+	apps, err := s.cfg.Manager.Apps(v.UserContext(), v.seesAppsOf(), after, pageSize+1)
+	if err != nil {
+		return nil, "", err
+	}
+	page := paged(s, list, apps, pageSize, func(a *manager.App) manager.App { return *a }, func(a *manager.App) string { return a.Slug })
+	return page.Body.Items, v.next(page.Body.NextCursor), nil
+}
+
+// seesAppsOf is the user whose apps the visitor sees, 0 for all.
+func (v *visit) seesAppsOf() int64 {
+	if v.p.IsAdmin() {
+		return 0
+	}
+	return v.p.UserID
+}
+
+// health looks at several apps at once.
+func (s *Server) health(ctx context.Context, apps []manager.App) ([]views.AppRow, error) {
+	ids := make([]cloud.AppID, len(apps))
+	for k := range apps {
+		ids[k] = cloud.AppID(apps[k].ID)
+	}
+	runs, err := s.cfg.Orchestrator.CountRuns(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	ledgers, err := s.cfg.Orchestrator.Conservations(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	letters, err := s.cfg.Orchestrator.CountDeadLettersOf(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]views.AppRow, len(apps))
+	for k, id := range ids {
+		a, c := &apps[k], ledgers[id]
+		rows[k] = views.AppRow{Slug: a.Slug, Name: a.Name, Description: a.Description, Runs: runs[id].Runs, Errors: runs[id].Errors, Waiting: c.Waiting,
+			Running: c.Running, Balanced: c.Balanced, Unresolved: letters[id]}
+	}
+	return rows, nil
 }
 
 func (s *Server) createApp(v *visit) error {

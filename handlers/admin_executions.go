@@ -238,11 +238,7 @@ func eventText(e *orchestrator.LineageEvent) string {
 func (s *Server) findExecution(v *visit) error {
 	text := strings.TrimSpace(v.Query("id"))
 	if id, ok := cloud.ParseID(text); ok {
-		user := v.p.UserID
-		if v.p.IsAdmin() {
-			user = 0
-		}
-		apps, err := s.cfg.Manager.Apps(v.UserContext(), user, "", maxAppsSearched)
+		apps, err := s.cfg.Manager.Apps(v.UserContext(), v.seesAppsOf(), "", maxAppsSearched)
 		if err != nil {
 			return err
 		}

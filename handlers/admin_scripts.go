@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -48,6 +49,28 @@ func (s *Server) origin(v *visit) string {
 		scheme = "https"
 	}
 	return scheme + "://" + string(v.Context().Host())
+}
+
+// scriptOrigin is where scripts are reached from outside: with a host for the dashboard alone, a host of the app.
+func (s *Server) scriptOrigin(v *visit) (string, error) {
+	origin := s.origin(v)
+	u, err := url.Parse(origin)
+	if err != nil {
+		return "", cloud.Errorf(cloud.CodeInternal, "the public URL cannot be read").Because(err)
+	}
+	if s.cfg.AdminHost == "" || u.Hostname() != s.cfg.AdminHost {
+		return origin, nil
+	}
+	hosts, err := s.cfg.Manager.Hosts(v.UserContext(), v.app.app)
+	if err != nil {
+		return "", err
+	}
+	for _, h := range hosts {
+		if !strings.HasPrefix(h, "*") {
+			return u.Scheme + "://" + h, nil
+		}
+	}
+	return u.Scheme + "://HOST-OF-THE-SCRIPTS", nil
 }
 
 // template is what a new script starts from.
@@ -116,7 +139,11 @@ func (s *Server) editor(v *visit, status int, vm *views.ScriptPage) error {
 	}
 	frame.Editor = true
 	vm.Page, vm.MayEdit, vm.MayDelete, vm.MayTriggers = frame, v.may(auth.WriteScripts), v.may(auth.DeleteScripts), v.may(auth.WriteTriggers)
-	vm.Curl = "curl " + s.origin(v) + "/f/" + v.app.app.Slug + "/" + vm.Name
+	origin, err := s.scriptOrigin(v)
+	if err != nil {
+		return err
+	}
+	vm.Curl = "curl " + origin + "/f/" + v.app.app.Slug + "/" + vm.Name
 	if vm.Access != cloud.AccessPublic {
 		vm.Curl += ` -H "Authorization: Bearer $KEY"`
 	}
@@ -432,7 +459,11 @@ func (s *Server) testInvocation(v *visit, test *views.TestRun) (*orchestrator.In
 	if r.Method == "" {
 		r.Method = http.MethodGet
 	}
-	r.URL = s.origin(v) + "/f/" + v.app.app.Slug + "/" + in.Script + test.Path
+	origin, err := s.scriptOrigin(v)
+	if err != nil {
+		return nil, err
+	}
+	r.URL = origin + "/f/" + v.app.app.Slug + "/" + in.Script + test.Path
 	if strings.Contains(test.Path, "://") {
 		r.URL = test.Path
 	}

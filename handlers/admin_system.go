@@ -5,7 +5,6 @@ import (
 	"runtime"
 	"time"
 
-	"picloud/internal/cloud"
 	"picloud/views"
 )
 
@@ -50,12 +49,12 @@ func (s *Server) showSystem(v *visit) error {
 	if err != nil {
 		return err
 	}
-	for _, a := range apps {
-		c, err := o.Conservation(ctx, cloud.AppID(a.ID))
-		if err != nil {
-			return err
-		}
-		if !c.Balanced {
+	health, err := s.health(ctx, apps)
+	if err != nil {
+		return err
+	}
+	for _, a := range health {
+		if !a.Balanced {
 			vm.Unbalanced = append(vm.Unbalanced, a.Slug)
 		}
 	}

@@ -100,9 +100,15 @@ func (s *Server) sendProblem(c *fiber.Ctx, p *problem) error {
 	c.Status(p.Status)
 	c.Set("X-Content-Type-Options", "nosniff")
 	c.Set("Cache-Control", "no-store")
+	if c.Get("HX-Request") == "true" && strings.HasPrefix(c.Path(), "/admin/") {
+		return sendNotice(c, p)
+	}
 	if wantsHTML(c) {
 		var b bytes.Buffer
 		vm := views.ErrorPage{Status: p.Status, Title: statusText(p.Status), Detail: p.Detail, Execution: p.Execution}
+		if strings.HasPrefix(c.Path(), "/admin") {
+			vm.Home = "/admin"
+		}
 		if err := views.Error(vm).Render(c.UserContext(), &b); err != nil {
 			return err
 		}
@@ -112,6 +118,18 @@ func (s *Server) sendProblem(c *fiber.Ctx, p *problem) error {
 	}
 	c.Set("Content-Type", problemType)
 	return c.Send(encodeProblem(p))
+}
+
+// sendNotice shows a problem at the top of the page whose piece was asked for.
+func sendNotice(c *fiber.Ctx, p *problem) error {
+	var b bytes.Buffer
+	if err := views.Notice(p.Detail).Render(c.UserContext(), &b); err != nil {
+		return err
+	}
+	c.Set("HX-Retarget", "#content")
+	c.Set("HX-Reswap", "afterbegin show:window:top")
+	c.Set("Content-Type", "text/html; charset=utf-8")
+	return c.Send(b.Bytes())
 }
 
 // wantsHTML reports a browser: it names text/html and prefers nothing of JSON to it.

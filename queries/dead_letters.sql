@@ -35,6 +35,10 @@ WHERE app_id = @app_id AND root_id = @root_id ORDER BY id LIMIT @max::int;
 -- name: CountUnresolved :one
 SELECT count(*)::bigint AS n FROM dead_letters WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed');
 
+-- name: CountUnresolvedOfApps :many
+SELECT app_id, count(*)::bigint AS n FROM dead_letters
+WHERE app_id = ANY (@apps::bigint[]) AND (resolution IS NULL OR resolution = 'handler_failed') GROUP BY app_id;
+
 -- name: DeadLetterByID :one
 SELECT * FROM dead_letters WHERE app_id = @app_id AND id = @id;
 

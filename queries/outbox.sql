@@ -110,15 +110,18 @@ SELECT id, script_id FROM outbox WHERE app_id = @app_id AND trigger_id = @trigge
 -- name: WaitingOfScript :many
 SELECT id, script_id FROM outbox WHERE app_id = @app_id AND script_id = @script_id FOR UPDATE;
 
--- name: CountOutbox :one
-SELECT count(*) FILTER (WHERE claimed_by IS NULL)::bigint AS waiting, count(*) FILTER (WHERE claimed_by IS NOT NULL)::bigint AS running
-FROM outbox WHERE app_id = @app_id;
+-- name: CountOutboxOfApps :many
+SELECT app_id, count(*) FILTER (WHERE claimed_by IS NULL)::bigint AS waiting, count(*) FILTER (WHERE claimed_by IS NOT NULL)::bigint AS running
+FROM outbox WHERE app_id = ANY (@apps::bigint[]) GROUP BY app_id;
 
 -- name: DiscardOutbox :execrows
 DELETE FROM outbox WHERE app_id = @app_id;
 
 -- name: LedgerSums :many
 SELECT what, sum(n)::bigint AS n FROM ledger WHERE app_id = @app_id AND what <> 'commit' GROUP BY what;
+
+-- name: LedgerSumsOfApps :many
+SELECT app_id, what, sum(n)::bigint AS n FROM ledger WHERE app_id = ANY (@apps::bigint[]) AND what <> 'commit' GROUP BY app_id, what;
 
 -- name: FoldLedger :one
 -- Folds figures older than ten minutes by hour, by then no commit is sent again, so its id has done its work. Rows of

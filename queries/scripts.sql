@@ -64,6 +64,9 @@ SELECT s.id, s.name, s.kind, s.access, s.timeout_ms, s.memory_mib, s.version, v.
 JOIN script_versions v ON v.app_id = s.app_id AND v.script_id = s.id AND v.version = s.version
 WHERE s.app_id = @app_id;
 
+-- name: EndpointNames :many
+SELECT name FROM scripts WHERE app_id = @app_id AND kind = 'endpoint' ORDER BY name LIMIT @max::int;
+
 -- name: CountDefinitions :one
 -- Of the whole installation.
 SELECT (SELECT count(*) FROM apps)::bigint AS apps, (SELECT count(*) FROM scripts)::bigint AS scripts, (SELECT count(*) FROM triggers)::bigint AS triggers;

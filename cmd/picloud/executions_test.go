@@ -116,3 +116,23 @@ func TestNodes(t *testing.T) {
 		t.Errorf("nodes after one has stopped: %v", items)
 	}
 }
+
+// One dead letter that cannot be replayed does not hold up those behind it.
+func TestBulkReplayGoesOn(t *testing.T) {
+	w := newWorld(t)
+	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": `import { kv } from "picloud"; export default { kv: (e) => kv.collection("done").set(e.key, 1), fetch: () => 1 }`}).want(201)
+	_, err := w.n.db.Reads.Exec(context.Background(), `INSERT INTO dead_letters (app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id)
+		SELECT 1, gen_random_uuid(), gen_random_uuid(), v.source, '', CASE WHEN v.source = 'kv' THEN gen_random_uuid() END, CASE WHEN v.gone THEN gen_random_uuid() ELSE s.id END, 's', v.payload, 'failed', '{}', 1, 1, s.id
+		FROM scripts s, (VALUES ('kv', '{"key":"a"}', false), ('http', '"no request"', false), ('kv', '{"key":"b"}', false), ('kv', '{"key":"c"}', true)) v (source, payload, gone)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := w.api("POST", "/apps/default/dead-letters/replay", map[string]any{"filter": map[string]any{"script": "s"}}).want(200)
+	if r.json["matched"] != 4.0 || r.json["replayed"] != 2.0 {
+		t.Errorf("bulk replay: %s", r.body)
+	}
+	w.eventually("both are handled", func() bool { return w.kv("done", "a") == 1.0 && w.kv("done", "b") == 1.0 })
+	if n := w.api("GET", "/apps/default/dead-letters/count", nil).want(200).json["unresolved"]; n != 2.0 {
+		t.Errorf("%v are left", n)
+	}
+}

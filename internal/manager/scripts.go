@@ -437,3 +437,9 @@ func (m *Manager) bury(ctx context.Context, q *db.Queries, app *App, ids []db.UU
 	}
 	return q.CountLedger(ctx, db.CountLedgerParams{CommitID: m.cfg.IDs.New(), Apps: []int64{app.ID}, Whats: []string{"dead_lettered"}, Ns: []int64{n}})
 }
+
+// EndpointNames lists the names of an app's endpoint scripts.
+func (m *Manager) EndpointNames(ctx context.Context, app *App, limit int) ([]string, error) {
+	names, err := m.cfg.DB.Read().EndpointNames(ctx, app.ID, int32(limit))
+	return names, explain(db.Translate(err))
+}

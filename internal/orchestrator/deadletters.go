@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 
 	"picloud/db"
 	"picloud/internal/cloud"
@@ -60,6 +61,16 @@ func (o *Orchestrator) GroupDeadLetters(ctx context.Context, app cloud.AppID, li
 func (o *Orchestrator) CountDeadLetters(ctx context.Context, app cloud.AppID) (int64, error) {
 	n, err := o.cfg.DB.Read().CountUnresolved(ctx, int64(app))
 	return n, explain("count dead letters", err)
+}
+
+// CountDeadLettersOf counts the unresolved ones of several apps.
+func (o *Orchestrator) CountDeadLettersOf(ctx context.Context, apps []cloud.AppID) (map[cloud.AppID]int64, error) {
+	rows, err := o.cfg.DB.Read().CountUnresolvedOfApps(ctx, appIDs(apps))
+	out := make(map[cloud.AppID]int64, len(rows))
+	for _, r := range rows {
+		out[cloud.AppID(r.AppID)] = r.N
+	}
+	return out, explain("count dead letters", err)
 }
 
 // DeadLetter finds one.
@@ -207,24 +218,32 @@ func (o *Orchestrator) ReplayMany(ctx context.Context, app cloud.AppID, ids []cl
 	}
 	out.Matched = len(letters)
 	var submitted []*commit // together, so that they share commits
+	var failed error
 	for k := range letters {
 		x, err := o.replay(&letters[k], operator)
-		switch {
-		case err == nil:
+		if err == nil {
 			submitted = append(submitted, x)
-		case cloud.CodeOf(err) != cloud.CodeConflict: // not just resolved, or without script
-			return out, err
+		} else if failed = ours(err); failed != nil {
+			break
 		}
 	}
-	for _, x := range submitted {
-		switch err := replayResult(x); {
-		case err == nil:
+	for _, x := range submitted { // all of them, what is on its way takes effect
+		if err := replayResult(x); err == nil {
 			out.Replayed++
-		case cloud.CodeOf(err) != cloud.CodeConflict:
-			return out, err
+		} else if failed == nil {
+			failed = ours(err)
 		}
 	}
-	return out, nil
+	return out, failed
+}
+
+// ours keeps an error that is PiCloud's; one that lies in a dead letter - resolved meanwhile, without script, with a payload
+// that is no request - only leaves that one as it is.
+func ours(err error) error {
+	if StatusOf(cloud.CodeOf(err)) >= http.StatusInternalServerError {
+		return err
+	}
+	return nil
 }
 
 // Resolve marks a dead letter as ignored, with the operator's reason.

@@ -79,11 +79,7 @@ func (o *Orchestrator) AbandonedOf(ctx context.Context, app cloud.AppID, executi
 
 // AppOf finds the app, among some, in which an execution is recorded; 0 if in none.
 func (o *Orchestrator) AppOf(ctx context.Context, execution cloud.ID, among []cloud.AppID) (cloud.AppID, error) {
-	ids := make([]int64, len(among))
-	for k, a := range among {
-		ids[k] = int64(a)
-	}
-	list, err := o.cfg.DB.Read().AppsOfExecution(ctx, execution, ids)
+	list, err := o.cfg.DB.Read().AppsOfExecution(ctx, execution, appIDs(among))
 	if err != nil || len(list) == 0 {
 		return 0, explain("find execution", err)
 	}

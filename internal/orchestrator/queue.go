@@ -120,13 +120,20 @@ type Conservation struct {
 
 // Conservation reads ledger and queue in one snapshot.
 func (o *Orchestrator) Conservation(ctx context.Context, app cloud.AppID) (Conservation, error) {
-	var c Conservation
+	all, err := o.Conservations(ctx, []cloud.AppID{app})
+	return all[app], err
+}
+
+// Conservations reads those of several apps, all in one snapshot.
+func (o *Orchestrator) Conservations(ctx context.Context, apps []cloud.AppID) (map[cloud.AppID]Conservation, error) {
+	out := make(map[cloud.AppID]Conservation, len(apps))
 	err := o.cfg.DB.Snapshot(ctx, func(q *db.Queries) error {
-		rows, err := q.LedgerSums(ctx, int64(app))
+		sums, err := q.LedgerSumsOfApps(ctx, appIDs(apps))
 		if err != nil {
 			return err
 		}
-		for _, r := range rows {
+		for _, r := range sums {
+			c := out[cloud.AppID(r.AppID)]
 			switch r.What {
 			case "enqueued":
 				c.Enqueued = r.N
@@ -139,13 +146,31 @@ func (o *Orchestrator) Conservation(ctx context.Context, app cloud.AppID) (Conse
 			case "discarded":
 				c.Discarded = r.N
 			}
+			out[cloud.AppID(r.AppID)] = c
 		}
-		n, err := q.CountOutbox(ctx, int64(app))
-		c.Waiting, c.Running = n.Waiting, n.Running
+		rows, err := q.CountOutboxOfApps(ctx, appIDs(apps))
+		for _, r := range rows {
+			c := out[cloud.AppID(r.AppID)]
+			c.Waiting, c.Running = r.Waiting, r.Running
+			out[cloud.AppID(r.AppID)] = c
+		}
 		return err
 	})
-	c.Balanced = c.Enqueued == c.Waiting+c.Running+c.Done+c.DeadLettered+c.Skipped+c.Discarded
-	return c, explain("read conservation", err)
+	for _, app := range apps {
+		c := out[app]
+		c.Balanced = c.Enqueued == c.Waiting+c.Running+c.Done+c.DeadLettered+c.Skipped+c.Discarded
+		out[app] = c
+	}
+	return out, explain("read conservation", err)
+}
+
+// appIDs are apps as the database numbers them.
+func appIDs(apps []cloud.AppID) []int64 {
+	ids := make([]int64, len(apps))
+	for k, a := range apps {
+		ids[k] = int64(a)
+	}
+	return ids
 }
 
 // Fire puts a test event (JSON text) into the outbox as if the trigger had matched. It runs as the registrant.

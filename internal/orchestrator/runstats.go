@@ -128,11 +128,7 @@ type RunCount struct{ Runs, Errors int64 }
 
 // CountRuns counts the runs of some apps in the last 24 hours, to the full hour.
 func (o *Orchestrator) CountRuns(ctx context.Context, apps []cloud.AppID) (map[cloud.AppID]RunCount, error) {
-	ids := make([]int64, len(apps))
-	for k, a := range apps {
-		ids[k] = int64(a)
-	}
-	rows, err := o.cfg.DB.Read().CountRuns(ctx, ids, time.Now().Add(-23*time.Hour).Truncate(time.Hour))
+	rows, err := o.cfg.DB.Read().CountRuns(ctx, appIDs(apps), time.Now().Add(-23*time.Hour).Truncate(time.Hour))
 	out := make(map[cloud.AppID]RunCount, len(rows))
 	for _, r := range rows {
 		out[cloud.AppID(r.AppID)] = RunCount{r.Runs, r.Errors}
