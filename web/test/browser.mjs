@@ -38,7 +38,7 @@ export class Visitor {
   static async login(browser, username, size, options = {}) {
     const context = await browser.newContext({ viewport: sizes[size], baseURL: base, ...options });
     const page = await context.newPage();
-    page.setDefaultTimeout(15_000);
+    page.setDefaultTimeout(30_000);
     const v = new Visitor(page, size);
     await page.goto("/admin/login");
     await page.getByLabel("Username").fill(username);

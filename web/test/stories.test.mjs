@@ -43,7 +43,7 @@ async function write(page, text) {
 }
 
 async function eventually(what, probe) {
-  for (const end = Date.now() + 15_000; Date.now() < end; await new Promise((r) => setTimeout(r, 100))) {
+  for (const end = Date.now() + 30_000; Date.now() < end; await new Promise((r) => setTimeout(r, 100))) {
     if (await probe()) return;
   }
   assert.fail("did not happen: " + what);
@@ -303,8 +303,8 @@ for (const size of Object.keys(sizes)) {
     await v.open(`/apps/${app}/tail`);
     await page.getByText("following").waitFor();
     await call(app, 31);
-    await page.locator("#tail-lines").getByText("order 31").waitFor({ timeout: 1000 });
-    await page.locator("#tail-lines").getByText("checking o31").waitFor({ timeout: 1000 });
+    await page.locator("#tail-lines").getByText("order 31").waitFor({ timeout: 5000 });
+    await page.locator("#tail-lines").getByText("checking o31").waitFor({ timeout: 5000 });
     await v.look("tail");
     await page.getByRole("button", { name: "Pause" }).click();
     await call(app, 32);
