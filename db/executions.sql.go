@@ -331,20 +331,19 @@ const listExecutions = `-- name: ListExecutions :many
 SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs FROM executions
 WHERE app_id = $1 AND id < $2::uuid AND id >= $3::uuid
   AND ($4::uuid = $5::uuid OR script_id = $4::uuid) AND ($6::text = '' OR status = $6::text)
-  AND ($7::uuid = $5::uuid OR trigger_id = $7::uuid) AND ($8::uuid = $5::uuid OR root_id = $8::uuid)
-ORDER BY id DESC LIMIT $9::int
+  AND ($7::uuid = $5::uuid OR root_id = $7::uuid)
+ORDER BY id DESC LIMIT $8::int
 `
 
 type ListExecutionsParams struct {
-	AppID     int64
-	Before    UUID
-	Since     UUID
-	ScriptID  UUID
-	Nil       UUID
-	Status    string
-	TriggerID UUID
-	RootID    UUID
-	Max       int32
+	AppID    int64
+	Before   UUID
+	Since    UUID
+	ScriptID UUID
+	Nil      UUID
+	Status   string
+	RootID   UUID
+	Max      int32
 }
 
 // Newest first, ids carry their time, so from and to are bounds on ids. Every filter has its index.
@@ -356,7 +355,6 @@ func (q *Queries) ListExecutions(ctx context.Context, arg ListExecutionsParams) 
 		arg.ScriptID,
 		arg.Nil,
 		arg.Status,
-		arg.TriggerID,
 		arg.RootID,
 		arg.Max,
 	)
@@ -407,20 +405,19 @@ const searchEnd = `-- name: SearchEnd :one
 SELECT id FROM executions
 WHERE app_id = $1 AND id < $2::uuid AND id >= $3::uuid
   AND ($4::uuid = $5::uuid OR script_id = $4::uuid) AND ($6::text = '' OR status = $6::text)
-  AND ($7::uuid = $5::uuid OR trigger_id = $7::uuid) AND ($8::uuid = $5::uuid OR root_id = $8::uuid)
-ORDER BY id DESC OFFSET $9::int LIMIT 1
+  AND ($7::uuid = $5::uuid OR root_id = $7::uuid)
+ORDER BY id DESC OFFSET $8::int LIMIT 1
 `
 
 type SearchEndParams struct {
-	AppID     int64
-	Before    UUID
-	Since     UUID
-	ScriptID  UUID
-	Nil       UUID
-	Status    string
-	TriggerID UUID
-	RootID    UUID
-	Skip      int32
+	AppID    int64
+	Before   UUID
+	Since    UUID
+	ScriptID UUID
+	Nil      UUID
+	Status   string
+	RootID   UUID
+	Skip     int32
 }
 
 // The last execution that such a search looked at, if it did not reach the end.
@@ -432,7 +429,6 @@ func (q *Queries) SearchEnd(ctx context.Context, arg SearchEndParams) (UUID, err
 		arg.ScriptID,
 		arg.Nil,
 		arg.Status,
-		arg.TriggerID,
 		arg.RootID,
 		arg.Skip,
 	)
@@ -446,9 +442,10 @@ SELECT e.app_id, e.id, e.script_id, e.script, e.version, e.source, e.trigger_id,
     SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs FROM executions
     WHERE app_id = $1 AND id < $2::uuid AND id >= $3::uuid
       AND ($4::uuid = $5::uuid OR script_id = $4::uuid) AND ($6::text = '' OR status = $6::text)
-      AND ($7::uuid = $5::uuid OR trigger_id = $7::uuid) AND ($8::uuid = $5::uuid OR root_id = $8::uuid)
-    ORDER BY id DESC LIMIT $9::int) e
-WHERE ($10::text = '' OR e.script = $10::text) AND ($11::text = '' OR e.source = $11::text)
+      AND ($7::uuid = $5::uuid OR root_id = $7::uuid)
+    ORDER BY id DESC LIMIT $8::int) e
+WHERE ($9::text = '' OR e.script = $9::text) AND ($10::uuid = $5::uuid OR e.trigger_id = $10::uuid)
+  AND ($11::text = '' OR e.source = $11::text)
   AND ($12::text = '' OR strpos(lower(e.error_name || ': ' || e.error_message), lower($12::text)) > 0
        OR strpos(lower(e.request), lower($12::text)) > 0
        OR CASE WHEN octet_length(e.logs) <= 65536 THEN strpos(lower(e.logs), lower($12::text)) > 0 END)
@@ -462,17 +459,17 @@ type SearchExecutionsParams struct {
 	ScriptID  UUID
 	Nil       UUID
 	Status    string
-	TriggerID UUID
 	RootID    UUID
 	Depth     int32
 	Script    string
+	TriggerID UUID
 	Source    string
 	Search    string
 	Max       int32
 }
 
-// Those of the latest so many that have what no index finds: a source, the name of a script that is gone, a text in error,
-// request or log. Logs over 64 KiB are not searched.
+// Those of the latest so many that have what no index finds: a trigger, a source, the name of a script that is gone, a text
+// in error, request or log. Logs over 64 KiB are not searched.
 func (q *Queries) SearchExecutions(ctx context.Context, arg SearchExecutionsParams) ([]Execution, error) {
 	rows, err := q.db.Query(ctx, searchExecutions,
 		arg.AppID,
@@ -481,10 +478,10 @@ func (q *Queries) SearchExecutions(ctx context.Context, arg SearchExecutionsPara
 		arg.ScriptID,
 		arg.Nil,
 		arg.Status,
-		arg.TriggerID,
 		arg.RootID,
 		arg.Depth,
 		arg.Script,
+		arg.TriggerID,
 		arg.Source,
 		arg.Search,
 		arg.Max,

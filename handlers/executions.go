@@ -48,7 +48,7 @@ type listExecutions struct {
 	Root    string    `query:"root"`
 	From    time.Time `query:"from"`
 	To      time.Time `query:"to"`
-	Search  string    `query:"q" maxLength:"200" doc:"text in error, request or log. With q, source or a script that is gone, 2000 executions a call are looked at: a page may be short, next_cursor goes on"`
+	Search  string    `query:"q" maxLength:"200" doc:"text in error, request or log. With q, source, trigger or a script that is gone, 2000 executions a call are looked at: a page may be short, next_cursor goes on"`
 }
 
 type executionPath struct {

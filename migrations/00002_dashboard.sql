@@ -14,7 +14,6 @@ CREATE INDEX dead_letters_root_idx ON dead_letters (app_id, root_id);
 CREATE INDEX abandoned_executions_execution_idx ON abandoned_executions (app_id, execution_id);
 -- The latest of everything that did not succeed.
 CREATE INDEX executions_unsuccessful_idx ON executions (app_id, id) WHERE status <> 'succeeded';
-CREATE INDEX executions_trigger_idx ON executions (app_id, trigger_id, id) WHERE trigger_id IS NOT NULL;
 
 -- execution_stats by hour, for charts over days: written with it, by the same statement.
 CREATE TABLE execution_stats_hours (

@@ -3,7 +3,7 @@
 SELECT * FROM executions
 WHERE app_id = @app_id AND id < @before::uuid AND id >= @since::uuid
   AND (@script_id::uuid = @nil::uuid OR script_id = @script_id::uuid) AND (@status::text = '' OR status = @status::text)
-  AND (@trigger_id::uuid = @nil::uuid OR trigger_id = @trigger_id::uuid) AND (@root_id::uuid = @nil::uuid OR root_id = @root_id::uuid)
+  AND (@root_id::uuid = @nil::uuid OR root_id = @root_id::uuid)
 ORDER BY id DESC LIMIT @max::int;
 
 -- name: ExecutionByID :one
@@ -13,15 +13,16 @@ SELECT * FROM executions WHERE app_id = @app_id AND id = @id;
 UPDATE executions SET after_status = @after_status, logs = @logs WHERE app_id = @app_id AND id = @id;
 
 -- name: SearchExecutions :many
--- Those of the latest so many that have what no index finds: a source, the name of a script that is gone, a text in error,
--- request or log. Logs over 64 KiB are not searched.
+-- Those of the latest so many that have what no index finds: a trigger, a source, the name of a script that is gone, a text
+-- in error, request or log. Logs over 64 KiB are not searched.
 SELECT e.* FROM (
     SELECT * FROM executions
     WHERE app_id = @app_id AND id < @before::uuid AND id >= @since::uuid
       AND (@script_id::uuid = @nil::uuid OR script_id = @script_id::uuid) AND (@status::text = '' OR status = @status::text)
-      AND (@trigger_id::uuid = @nil::uuid OR trigger_id = @trigger_id::uuid) AND (@root_id::uuid = @nil::uuid OR root_id = @root_id::uuid)
+      AND (@root_id::uuid = @nil::uuid OR root_id = @root_id::uuid)
     ORDER BY id DESC LIMIT @depth::int) e
-WHERE (@script::text = '' OR e.script = @script::text) AND (@source::text = '' OR e.source = @source::text)
+WHERE (@script::text = '' OR e.script = @script::text) AND (@trigger_id::uuid = @nil::uuid OR e.trigger_id = @trigger_id::uuid)
+  AND (@source::text = '' OR e.source = @source::text)
   AND (@search::text = '' OR strpos(lower(e.error_name || ': ' || e.error_message), lower(@search::text)) > 0
        OR strpos(lower(e.request), lower(@search::text)) > 0
        OR CASE WHEN octet_length(e.logs) <= 65536 THEN strpos(lower(e.logs), lower(@search::text)) > 0 END)
@@ -32,7 +33,7 @@ ORDER BY e.id DESC LIMIT @max::int;
 SELECT id FROM executions
 WHERE app_id = @app_id AND id < @before::uuid AND id >= @since::uuid
   AND (@script_id::uuid = @nil::uuid OR script_id = @script_id::uuid) AND (@status::text = '' OR status = @status::text)
-  AND (@trigger_id::uuid = @nil::uuid OR trigger_id = @trigger_id::uuid) AND (@root_id::uuid = @nil::uuid OR root_id = @root_id::uuid)
+  AND (@root_id::uuid = @nil::uuid OR root_id = @root_id::uuid)
 ORDER BY id DESC OFFSET @skip::int LIMIT 1;
 
 -- name: LatestFailures :many

@@ -13,9 +13,9 @@ import (
 func TestExecutionSearch(t *testing.T) {
 	w := newWorld(t)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": "export default () => 1"}).want(201)
-	_, err := w.n.db.Reads.Exec(context.Background(), `INSERT INTO executions (app_id, id, script_id, script, version, source, status, attempt, depth, root_id, node,
+	_, err := w.n.db.Reads.Exec(context.Background(), `INSERT INTO executions (app_id, id, trigger_id, script_id, script, version, source, status, attempt, depth, root_id, node,
 		started_at, duration_us, error_name, error_message, request, logs)
-		SELECT 1, ('01a10000-0000-7000-8000-' || lpad(g::text, 12, '0'))::uuid, s.id, CASE WHEN g % 900 = 0 THEN 'gone' ELSE 's' END, 1,
+		SELECT 1, ('01a10000-0000-7000-8000-' || lpad(g::text, 12, '0'))::uuid, CASE WHEN g = 7 THEN '01a10000-0000-7000-8000-00000000abcd'::uuid END, s.id, CASE WHEN g % 900 = 0 THEN 'gone' ELSE 's' END, 1,
 		       CASE WHEN g % 1000 = 0 THEN 'kv' ELSE 'http' END, 'failed', 1, 0, s.id, 'n', now(), 1, 'Error', CASE WHEN g % 700 = 0 THEN 'the NEEDLE' ELSE 'hay' END,
 		       CASE WHEN g = 1 THEN 'GET /needle' ELSE '' END, CASE WHEN g = 4999 THEN '[{"message":"a needle"}]' WHEN g = 2 THEN repeat('needle', 20000) ELSE '' END
 		FROM generate_series(1, 5000) g, scripts s`)
@@ -46,7 +46,7 @@ func TestExecutionSearch(t *testing.T) {
 		pagesAtMost int
 	}{
 		{"q=needle", 9, 6}, {"q=NEEDLE&status=failed", 9, 6}, {"q=nothing", 0, 3}, {"source=kv", 5, 4}, {"script=gone", 5, 4}, {"script=gone&source=kv", 0, 3},
-		{"script=nosuch", 0, 3}, {"q=%00", 0, 3}, {"q=needle&status=timeout", 0, 1},
+		{"script=nosuch", 0, 3}, {"q=%00", 0, 3}, {"trigger=01a10000-0000-7000-8000-00000000abcd", 1, 3}, {"trigger=01a10000-0000-7000-8000-00000000abcd&script=s", 1, 3}, {"q=needle&status=timeout", 0, 1},
 	} {
 		if found, pages := all(c.query); found != c.found || pages > c.pagesAtMost {
 			t.Errorf("%s: %d on %d pages, want %d on %d", c.query, found, pages, c.found, c.pagesAtMost)

@@ -24,13 +24,13 @@ type ExecutionFilter struct {
 }
 
 // SearchDepth is how many executions are looked at before a list answers that must look for what no index finds: a text, a
-// source, a script that is gone.
+// source, a trigger, a script that is gone. An index for each would be paid by every run.
 const SearchDepth = 2000
 
 // Executions lists executions, newest first, older than the id before. A search that ended before it had enough says with
 // which execution: there it goes on.
 func (o *Orchestrator) Executions(ctx context.Context, app cloud.AppID, f ExecutionFilter, before cloud.ID, limit int) (list []db.Execution, searched cloud.ID, err error) {
-	arg := db.ListExecutionsParams{AppID: int64(app), Before: cloud.LastID, Status: clean(f.Status), TriggerID: f.Trigger, RootID: f.Root, Max: int32(limit)}
+	arg := db.ListExecutionsParams{AppID: int64(app), Before: cloud.LastID, Status: clean(f.Status), RootID: f.Root, Max: int32(limit)}
 	if !f.To.IsZero() {
 		arg.Before = cloud.FirstID(f.To)
 	}
@@ -44,18 +44,18 @@ func (o *Orchestrator) Executions(ctx context.Context, app cloud.AppID, f Execut
 		arg.ScriptID, f.Script = defs.scripts[f.Script].ID, ""
 	}
 	q := o.cfg.DB.Read()
-	if f.Search == "" && f.Source == "" && f.Script == "" {
+	if f.Search == "" && f.Source == "" && f.Script == "" && f.Trigger.IsZero() {
 		list, err = q.ListExecutions(ctx, arg)
 		return list, searched, explain("list executions", err)
 	}
 	list, err = q.SearchExecutions(ctx, db.SearchExecutionsParams{AppID: arg.AppID, Before: arg.Before, Since: arg.Since, ScriptID: arg.ScriptID,
-		Status: arg.Status, TriggerID: arg.TriggerID, RootID: arg.RootID, Depth: SearchDepth, Script: clean(f.Script), Source: clean(f.Source),
+		Status: arg.Status, RootID: arg.RootID, Depth: SearchDepth, Script: clean(f.Script), TriggerID: f.Trigger, Source: clean(f.Source),
 		Search: clean(f.Search), Max: arg.Max})
 	if err != nil || len(list) >= limit {
 		return list, searched, explain("search executions", err)
 	}
 	end, err := q.SearchEnd(ctx, db.SearchEndParams{AppID: arg.AppID, Before: arg.Before, Since: arg.Since, ScriptID: arg.ScriptID, Status: arg.Status,
-		TriggerID: arg.TriggerID, RootID: arg.RootID, Skip: SearchDepth - 1})
+		RootID: arg.RootID, Skip: SearchDepth - 1})
 	if isNotFound(err) {
 		return list, searched, nil
 	}
