@@ -20,6 +20,7 @@ var arrows = map[string][]string{
 	"internal/executor/sandbox": {"internal/cloud", "internal/executor/wire"},
 	"internal/services/kv":      {"internal/cloud", "db"},
 	"internal/services/fetch":   {"internal/cloud"},
+	"internal/services/secrets": {"internal/cloud"},
 	"internal/testkit":          {"db", "db/pglocal", "migrations"},
 	"handlers":                  {"internal/cloud", "db", "internal/auth", "internal/manager", "internal/orchestrator", "internal/services/kv", "views", "static"},
 }

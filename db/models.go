@@ -338,3 +338,13 @@ type User struct {
 	Active       bool
 	CreatedAt    time.Time
 }
+
+type Variable struct {
+	AppID     int64
+	Name      string
+	Secret    bool
+	Sealed    []byte
+	KeyID     string
+	UpdatedBy string
+	UpdatedAt time.Time
+}

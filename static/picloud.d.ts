@@ -116,7 +116,7 @@ export interface DeadLetterEvent<T = Json> {
 }
 
 /** What an endpoint script exports as default; each handler is optional. */
-export interface Handlers<Env = Record<string, unknown>> {
+export interface Handlers<Env = Readonly<Record<string, string>>> {
   /** Answers HTTP. */
   fetch?(request: Request, env: Env, ctx: Context): unknown;
   /** Runs when a key changes that a kv trigger watches. */
@@ -146,3 +146,5 @@ export declare class FetchError extends Error {
 export declare const kv: Kv;
 /** Lines of the execution's log. */
 export declare const log: Log;
+/** The app's variables and secrets, the same object that handlers get as their second argument. Frozen. */
+export declare const env: Readonly<Record<string, string>>;

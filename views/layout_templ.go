@@ -50,7 +50,7 @@ func appTabs(audit bool) []tabGroup {
 	}
 	return []tabGroup{
 		{"", []tab{{"overview", "", "Overview"}}},
-		{"Build", []tab{{"scripts", "/scripts", "Scripts"}, {"routes", "/routes", "Routes"}, {"triggers", "/triggers", "Triggers"}, {"kv", "/kv", "KV"}}},
+		{"Build", []tab{{"scripts", "/scripts", "Scripts"}, {"routes", "/routes", "Routes"}, {"triggers", "/triggers", "Triggers"}, {"kv", "/kv", "KV"}, {"variables", "/variables", "Variables"}}},
 		{"Observe", []tab{{"executions", "/executions", "Executions"}, {"tail", "/tail", "Live tail"}, {"queue", "/queue", "Queue"},
 			{"dead-letters", "/dead-letters", "Dead letters"}, {"abandoned", "/abandoned", "Abandoned"}}},
 		{"Manage", manage},

@@ -205,6 +205,11 @@ func pages() []golden {
 		state("entry-new", Entry, EntryPage{Page: frame("o1", "kv"), Collection: "orders", Key: "o1", Value: "{}", MayEdit: true}),
 		state("entry-viewer", Entry, EntryPage{Page: frame("o1", "kv"), Collection: "orders", Key: "o1", Value: "{}", Version: 7, UpdatedAt: at(time.Hour), Triggers: 1}),
 
+		state("variables", Variables, VariablesPage{Page: frame("Variables", "variables"), MayEdit: true, Variables: []VariableRow{{"REGION", "eu", "ada", at(time.Hour)}},
+			Secrets: []VariableRow{{"API_TOKEN", "", "bob", at(time.Minute)}}}),
+		state("variables-viewer", Variables, VariablesPage{Page: frame("Variables", "variables"), Variables: []VariableRow{{"REGION", "eu", "ada", at(time.Hour)}}}),
+		state("variables-none", Variables, VariablesPage{Page: withError(frame("Variables", "variables"), "the name must match"), MayEdit: true, Name: "bad name", Secret: true}),
+
 		state("users", Users, UsersPage{Page: out("Users", "users"), Owner: true, Next: "?cursor=x", Rows: []UserRow{
 			{Username: "ada", Role: "owner", Active: true, Self: true, CreatedAt: at(time.Hour)}, {Username: "bob", Role: "member", Email: "bob@test", CreatedAt: at(time.Hour)}}}),
 		state("users-refused", Users, UsersPage{Page: withError(out("Users", "users"), "the password is too short"), Username: "eve", Role: "admin", Email: "e@test"}),

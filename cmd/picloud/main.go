@@ -25,6 +25,7 @@ type CLI struct {
 	Serve         ServeCmd         `cmd:"" default:"withargs" help:"Run PiCloud (the default)."`
 	Config        ConfigCmd        `cmd:"" help:"Print the configuration, without secrets."`
 	ResetPassword ResetPasswordCmd `cmd:"" help:"Give a user a new random password; works while PiCloud is stopped."`
+	RotateKey     RotateKeyCmd     `cmd:"" help:"Seal variables and secrets under a new master key; works while PiCloud is stopped."`
 	Version       VersionCmd       `cmd:"" help:"Print the version."`
 	Sandbox       SandboxCmd       `cmd:"" hidden:"" help:"A sandbox process; started by picloud itself."`
 }

@@ -35,6 +35,7 @@ import (
 	"picloud/internal/orchestrator"
 	"picloud/internal/services/fetch"
 	"picloud/internal/services/kv"
+	"picloud/internal/services/secrets"
 	"picloud/migrations"
 )
 
@@ -51,6 +52,7 @@ type node struct {
 	db           *db.DB
 	executor     *executor.Pool
 	kv           *kv.Store
+	secrets      *secrets.Box
 	orchestrator *orchestrator.Orchestrator
 	manager      *manager.Manager
 	auth         *auth.Authenticator
@@ -85,6 +87,9 @@ func (n *node) start(ctx context.Context) error {
 	}
 	n.buildOrchestrator()
 	n.buildManager()
+	if err := n.manager.CheckKeys(ctx); err != nil {
+		return err
+	}
 	made, err := n.manager.FirstStart(ctx, n.cfg.AdminUsername, n.cfg.AdminPassword)
 	if err != nil {
 		return fmt.Errorf("make the first owner: %w", err)
@@ -118,6 +123,9 @@ func (n *node) openDatabase(ctx context.Context) error {
 		n.watchPostgres()
 	}
 	var err error
+	if n.secrets, err = secrets.NewBox(n.cfg.key); err != nil {
+		return err
+	}
 	if n.db, err = db.Open(ctx, url, n.cfg.DBConnections); err != nil {
 		return err
 	}
@@ -273,7 +281,7 @@ func (n *node) buildOrchestrator() {
 		DB: n.db, IDs: &n.ids, Node: n.cfg.NodeName, Version: version, Executor: pool{n.executor},
 		Sessions: func(app cloud.AppID) orchestrator.Session { return n.kv.Open(app) },
 		Fetcher:  fetch.New(fetch.Config{AllowPrivate: n.cfg.FetchAllowPrivate, MaxBody: n.cfg.MaxBody, Version: version}),
-		Log:      n.log, Permits: n.cfg.Concurrency, Queue: n.cfg.Queue, DefaultTimeout: n.cfg.ScriptTimeout, DefaultMemory: n.cfg.ScriptMemory,
+		Opener:   n.secrets, Log: n.log, Permits: n.cfg.Concurrency, Queue: n.cfg.Queue, DefaultTimeout: n.cfg.ScriptTimeout, DefaultMemory: n.cfg.ScriptMemory,
 		MaxDepth: n.cfg.MaxDepth, Lease: n.cfg.Lease, ExecutionRetention: n.cfg.ExecutionRetention, DeadLetterRetention: n.cfg.DeadLetterRetention,
 		AbandonedRetention: n.cfg.AbandonedRetention, AuditRetention: n.cfg.AuditRetention, IdempotencyRetention: n.cfg.IdempotencyRetention,
 		PeopleChanged: n.auth.Flush, Heard: n.auth.Trust,
@@ -281,10 +289,11 @@ func (n *node) buildOrchestrator() {
 }
 
 func (n *node) buildManager() {
-	cfg := manager.Config{DB: n.db, Compiler: n.executor, IDs: &n.ids, MaxTimeout: maxScriptTimeout, MaxMemoryMiB: n.cfg.ScriptMemory,
-		SessionLifetime: n.cfg.SessionRetention, Changed: func(context.Context, cloud.AppID) {}, PeopleChanged: func() {}}
+	cfg := manager.Config{DB: n.db, Compiler: n.executor, IDs: &n.ids, Sealer: n.secrets, MaxTimeout: maxScriptTimeout, MaxMemoryMiB: n.cfg.ScriptMemory,
+		SessionLifetime: n.cfg.SessionRetention, Changed: func(context.Context, cloud.AppID) {}, PeopleChanged: func() {},
+		Env: func(cloud.AppID) *cloud.Env { return nil }}
 	if n.orchestrator != nil {
-		cfg.Changed, cfg.PeopleChanged = n.orchestrator.Refresh, n.auth.Flush
+		cfg.Changed, cfg.PeopleChanged, cfg.Env = n.orchestrator.Refresh, n.auth.Flush, n.orchestrator.EnvOf
 	}
 	n.manager = manager.New(cfg)
 }

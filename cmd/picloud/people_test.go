@@ -47,6 +47,7 @@ var bodies = map[string]any{
 	"rollback-script": map[string]any{"version": 1}, "create-route": map[string]any{"script": "s", "path": "/x"}, "update-route": map[string]any{},
 	"match-route": map[string]any{"method": "GET", "url": "/x"}, "create-trigger": map[string]any{"kind": "kv", "script": "s", "collection": "c"},
 	"update-trigger": map[string]any{}, "fire-trigger": map[string]any{"event": 1}, "put-entry": map[string]any{"value": 1},
+	"put-variable": map[string]any{"value": "x"}, "put-secret": map[string]any{"value": "x"},
 	"resolve-dead-letter": map[string]any{"reason": "x"}, "replay-dead-letters": map[string]any{"ids": []string{}},
 	"add-member": map[string]any{"username": "x", "role": "viewer"}, "update-member": map[string]any{"role": "viewer"},
 	"create-user": map[string]any{"username": "x", "password": testPassword}, "update-user": map[string]any{"active": true},
@@ -96,7 +97,7 @@ func TestOtherAppsAre404(t *testing.T) {
 			}
 		}
 		// The admin of shop asks for the other app's things by way of shop.
-		creates := op.OperationID == "put-script" || op.OperationID == "put-entry"
+		creates := strings.HasPrefix(op.OperationID, "put-")
 		if strings.Contains(strings.TrimPrefix(op.Path, "/api/v1/apps/{app}"), "{") && !creates && op.OperationID != "list-entries" {
 			r := p["admin"].api(op.Method, strings.Replace(path, "{app}", "shop", 1), bodies[op.OperationID])
 			if r.status != 404 {
@@ -125,6 +126,7 @@ func TestRoles(t *testing.T) {
 		"remove-outbox-row": "editor", "replay-dead-letter": "editor", "replay-dead-letters": "editor", "resolve-dead-letter": "editor",
 		"delete-script": "admin", "create-trigger": "admin", "update-trigger": "admin", "delete-trigger": "admin", "add-member": "admin",
 		"update-member": "admin", "remove-member": "admin", "update-app": "admin", "delete-app": "admin", "list-app-audit": "admin",
+		"put-variable": "admin", "delete-variable": "admin", "put-secret": "admin", "delete-secret": "admin",
 	}
 	rank := map[string]int{"viewer": 0, "editor": 1, "admin": 2}
 	for _, op := range operations(w.n) {

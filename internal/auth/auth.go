@@ -98,6 +98,8 @@ var (
 	WriteDeadLetter = Capability{AppEditor, []string{"deadletters:write"}}
 	AdminApp        = Capability{AppAdmin, []string{"apps:admin"}}
 	ReadMembers     = Capability{AppViewer, []string{"apps:admin"}}
+	ReadVariables   = Capability{AppViewer, []string{"secrets:write"}}
+	WriteVariables  = Capability{AppAdmin, []string{"secrets:write"}}
 	ReadAudit       = Capability{AppAdmin, []string{"audit:read"}}
 )
 

@@ -152,6 +152,13 @@ type Limits struct {
 	MemoryMiB int
 }
 
+// Env is what an app's scripts find in env: its variables and secrets, by name. It never changes; another one has another id.
+type Env struct {
+	// ID is made of the content, zero for an empty one.
+	ID     ID
+	Values map[string]string
+}
+
 // Script is what the data plane knows of a script.
 type Script struct {
 	App      AppID
@@ -164,6 +171,22 @@ type Script struct {
 	Build    ID
 	Limits   Limits
 	Handlers []string
+	Env      *Env // the app's; nil for none
+}
+
+// VariableRef names a variable or secret of an app.
+type VariableRef struct {
+	App    AppID
+	Name   string
+	Secret bool
+}
+
+// EnvID is the id of the script's environment, zero for none.
+func (s *Script) EnvID() ID {
+	if s.Env == nil {
+		return ID{}
+	}
+	return s.Env.ID
 }
 
 // HasHandler reports whether the default export carries the named handler.

@@ -6,6 +6,8 @@ type Source struct {
 	Language string            `json:"language"` // javascript or typescript
 	Source   string            `json:"source"`
 	Modules  map[string]Module `json:"modules"`
+	// Env is what the module finds when it is evaluated to learn its handlers. The compiler does not see it.
+	Env *Env `json:"-"`
 }
 
 // Module is a module script's source.

@@ -50,6 +50,7 @@ type child struct {
 	killed  bool
 	gone    bool // runs are no longer taken
 	loaded  map[cloud.ID]bool
+	env     cloud.ID // the app's environment that the child was sent last
 	runs    map[uint64]*Run
 	answers map[uint64]chan []byte
 }
@@ -250,6 +251,20 @@ func (c *child) load(ctx context.Context, s *cloud.Script) error {
 	c.mu.Lock()
 	c.loaded[s.Build] = true
 	c.mu.Unlock()
+	return nil
+}
+
+// setEnv makes sure that the child knows an environment. Frames keep their order, so a run that was sent before keeps its own.
+func (c *child) setEnv(env *cloud.Env) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if env == nil || env.ID.IsZero() || c.env == env.ID {
+		return nil
+	}
+	if err := c.w.Send(wire.Env, 0, func(e *wire.Encoder) { wire.EncodeEnv(e, env) }); err != nil {
+		return fmt.Errorf("send environment: %w", err)
+	}
+	c.env = env.ID
 	return nil
 }
 

@@ -277,7 +277,7 @@ func (p *Pool) Compile(ctx context.Context, app cloud.AppID, build cloud.ID, src
 		return nil, err
 	}
 	b := &cloud.Bundle{Code: out.Code, Imports: out.Imports}
-	p.inspect(ctx, app, build, src.Name, b)
+	p.inspect(ctx, app, build, src, b)
 	return b, nil
 }
 
@@ -304,7 +304,7 @@ func compileDeath(ctx context.Context, err error) error {
 
 // inspect evaluates the bundle once to learn its handlers. A module that loops, dies or throws is deployed all the same:
 // its runs will say so; only what it exports stays unknown.
-func (p *Pool) inspect(ctx context.Context, app cloud.AppID, build cloud.ID, name string, b *cloud.Bundle) {
+func (p *Pool) inspect(ctx context.Context, app cloud.AppID, build cloud.ID, src *cloud.Source, b *cloud.Bundle) {
 	c, err := p.acquire(ctx, childKey{app: app, memoryMiB: p.cfg.MemoryMiB, compile: true}, true)
 	if err != nil {
 		b.HandlersError = "the module could not be evaluated"
@@ -313,8 +313,13 @@ func (p *Pool) inspect(ctx context.Context, app cloud.AppID, build cloud.ID, nam
 	defer p.done(c)
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
-	_ = c.w.Send(wire.Program, 0, func(e *wire.Encoder) { e.Bytes(build[:]); e.String(name); e.String(b.Code) })
-	reply, err := c.ask(ctx, wire.Inspect, func(e *wire.Encoder) { e.Bytes(build[:]) })
+	_ = c.w.Send(wire.Program, 0, func(e *wire.Encoder) { e.Bytes(build[:]); e.String(src.Name); e.String(b.Code) })
+	_ = c.setEnv(src.Env) // a child that cannot be written to does not answer below
+	env := cloud.ID{}
+	if src.Env != nil {
+		env = src.Env.ID
+	}
+	reply, err := c.ask(ctx, wire.Inspect, func(e *wire.Encoder) { e.Bytes(build[:]); e.Bytes(env[:]) })
 	if err != nil {
 		b.HandlersError = "evaluating the module did not end within " + inspectTimeout.String()
 		if ctx.Err() == nil {

@@ -57,7 +57,7 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.load(ctx, spec.Script); err != nil {
+	if err := errors.Join(c.load(ctx, spec.Script), c.setEnv(spec.Script.Env)); err != nil {
 		p.done(c)
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 		return r, nil
 	}
 	go r.serve()
-	msg := wire.RunMsg{Build: spec.Script.Build, Handler: spec.Handler, Request: spec.Request, Event: spec.Event,
+	msg := wire.RunMsg{Build: spec.Script.Build, Env: spec.Script.EnvID(), Handler: spec.Handler, Request: spec.Request, Event: spec.Event,
 		Execution: spec.Execution, Root: spec.Root, Depth: spec.Depth, Attempt: spec.Attempt, Principal: spec.Principal,
 		IdempotencyKey: spec.IdempotencyKey, MaxLogLines: MaxLogLines, MaxLogBytes: MaxLogBytes, MaxBody: p.cfg.MaxBody}
 	if err := c.w.Send(wire.Run, r.id, msg.Encode); err != nil {

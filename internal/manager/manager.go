@@ -21,11 +21,21 @@ type Compiler interface {
 	Compile(ctx context.Context, app cloud.AppID, build cloud.ID, src *cloud.Source) (*cloud.Bundle, error)
 }
 
+// Sealer keeps values from who reads the database.
+type Sealer interface {
+	Seal(v cloud.VariableRef, value string) []byte
+	Open(v cloud.VariableRef, keyID string, sealed []byte) (string, error)
+	KeyID() string
+}
+
 // Config is what a Manager needs.
 type Config struct {
 	DB       *db.DB
 	Compiler Compiler
 	IDs      *cloud.IDSource
+	Sealer   Sealer
+	// Env gives an app's present variables and secrets, for evaluating a module that is deployed.
+	Env func(app cloud.AppID) *cloud.Env
 	// Changed is called after the definitions of an app changed, before the caller hears of it, so that this process
 	// answers by the new ones at once. App 0: the list of apps itself.
 	Changed func(ctx context.Context, app cloud.AppID)

@@ -255,7 +255,8 @@ func (d *deploy) compile(ctx context.Context, name, language, source string, rep
 		modules[name] = mod
 	}
 	build := d.m.cfg.IDs.New()
-	b, err := d.m.cfg.Compiler.Compile(ctx, cloud.AppID(d.app.ID), build, &cloud.Source{Name: name, Language: language, Source: source, Modules: modules})
+	b, err := d.m.cfg.Compiler.Compile(ctx, cloud.AppID(d.app.ID), build, &cloud.Source{Name: name, Language: language, Source: source, Modules: modules,
+		Env: d.m.cfg.Env(cloud.AppID(d.app.ID))})
 	return build, b, err
 }
 

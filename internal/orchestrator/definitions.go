@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,9 @@ type appDefs struct {
 	byID     map[cloud.ID]*cloud.Script
 	triggers map[cloud.ID]*cloud.Trigger
 	routes   []*cloud.Route
+	env      *cloud.Env
+	// mask hides the app's secrets in what is logged; nil when there is nothing to hide.
+	mask *strings.Replacer
 }
 
 func newDefinitions(o *Orchestrator) *definitions {
@@ -165,6 +169,9 @@ func (d *definitions) load(ctx context.Context, id cloud.AppID) (*appDefs, error
 		}
 		a = &appDefs{id: id, slug: row.Slug, revision: row.Revision, scripts: map[string]*cloud.Script{}, byID: map[cloud.ID]*cloud.Script{},
 			triggers: map[cloud.ID]*cloud.Trigger{}}
+		if err := d.loadEnv(ctx, q, a); err != nil {
+			return err
+		}
 		if err := d.loadScripts(ctx, q, a); err != nil {
 			return err
 		}
@@ -198,7 +205,7 @@ func (d *definitions) loadScripts(ctx context.Context, q *db.Queries, a *appDefs
 	}
 	for _, r := range rows {
 		s := &cloud.Script{App: a.id, ID: r.ID, Name: r.Name, Kind: r.Kind, Access: r.Access, Version: int(r.Version), Language: r.Language,
-			Build: r.BuildID, Handlers: r.Handlers, Limits: cloud.Limits{Timeout: d.o.cfg.DefaultTimeout, MemoryMiB: d.o.cfg.DefaultMemory}}
+			Build: r.BuildID, Handlers: r.Handlers, Env: a.env, Limits: cloud.Limits{Timeout: d.o.cfg.DefaultTimeout, MemoryMiB: d.o.cfg.DefaultMemory}}
 		if r.TimeoutMs != nil {
 			s.Limits.Timeout = time.Duration(*r.TimeoutMs) * time.Millisecond
 		}

@@ -76,6 +76,11 @@ type Fetcher interface {
 	Fetch(ctx context.Context, req *cloud.Request) (cloud.HostReply, error)
 }
 
+// Opener opens sealed variables and secrets.
+type Opener interface {
+	Open(v cloud.VariableRef, keyID string, sealed []byte) (string, error)
+}
+
 // Config is what an Orchestrator needs. Durations of zero take the defaults of the contract.
 type Config struct {
 	DB       *db.DB
@@ -85,6 +90,7 @@ type Config struct {
 	Executor Executor
 	Sessions func(app cloud.AppID) Session
 	Fetcher  Fetcher
+	Opener   Opener
 	Log      *slog.Logger
 
 	Permits        int // of the gate

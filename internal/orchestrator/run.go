@@ -151,6 +151,7 @@ func (a *try) run(ctx context.Context) *again {
 	stopWatch := a.watchAbort()
 	defer stopWatch()
 	outcome := run.Outcome()
+	t.app.hide(&outcome)
 	if outcome.Collateral && !outcome.Unsafe {
 		a.session.Finished()
 		return &again{collateral: true, fin: a.finish(outcome)}
@@ -334,6 +335,7 @@ func (a *try) conclude(fin *finished, committed bool) {
 	}
 	a.deliver(fin)
 	after := a.sandbox.After()
+	a.t.app.hide(&after)
 	ok := after.Status == cloud.Succeeded
 	status := after.Status
 	if changes := a.session.After(); ok && !changes.Empty() && !a.t.dry {

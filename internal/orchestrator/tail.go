@@ -102,6 +102,9 @@ func (h *tails) publishLine(t *task, l cloud.LogLine) {
 	if h.n.Load() == 0 {
 		return
 	}
+	if t.app.mask != nil {
+		l.Message = t.app.mask.Replace(l.Message)
+	}
 	h.publish(t.app.id, TailEvent{Execution: t.execution, Script: t.script.Name, Line: &l})
 }
 

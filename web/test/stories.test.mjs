@@ -180,7 +180,7 @@ for (const size of Object.keys(sizes)) {
 
     // The pages around.
     for (const [name, path] of [["executions", "/executions"], ["executions-search", "/executions?q=too+large"], ["queue-empty", "/queue"], ["abandoned-empty", "/abandoned"],
-      ["scripts", "/scripts"], ["members-empty", "/members"], ["audit", "/audit"], ["settings", "/settings"]]) {
+      ["scripts", "/scripts"], ["variables-empty", "/variables"], ["members-empty", "/members"], ["audit", "/audit"], ["settings", "/settings"]]) {
       await v.open(`/apps/${app}${path}`);
       await v.look(name);
     }
@@ -349,7 +349,7 @@ for (const size of Object.keys(sizes)) {
       return (await page.locator("form tbody a").count()) > 0;
     });
     const pages = ["", "/scripts", "/scripts/orders", "/scripts/orders/versions", "/routes", "/triggers", "/executions", "/queue", "/dead-letters", "/abandoned", "/kv", "/kv/orders",
-      "/kv/orders/entry?key=o5", "/tail", "/members", "/settings"].map((p) => `/apps/${app}${p}`);
+      "/kv/orders/entry?key=o5", "/tail", "/variables", "/members", "/settings"].map((p) => `/apps/${app}${p}`);
     pages.push(new URL(await page.locator("form tbody a").first().getAttribute("href"), base).pathname.replace("/admin", ""));
     for (const path of pages) {
       await v.open(path);

@@ -9,7 +9,7 @@ const names = (before) => completionsAt(api, before)?.options.map((o) => o.name)
 
 test("every member has a type it leads to and a sentence that says what it is", () => {
   assert.ok(api.types.size > 8);
-  assert.deepEqual(api.exports.map((e) => e.name), ["KvError", "KvConflictError", "LimitError", "FetchError", "kv", "log"]);
+  assert.deepEqual(api.exports.map((e) => e.name), ["KvError", "KvConflictError", "LimitError", "FetchError", "kv", "log", "env"]);
   for (const [name, t] of api.types) assert.ok(t.doc, name + " has no comment");
   for (const m of [...api.types.get("Collection").members, ...api.types.get("Context").members, ...api.types.get("Log").members]) assert.ok(m.doc, m.name + " has no comment");
 });

@@ -5,8 +5,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,6 +41,8 @@ type isolate struct {
 	cur        *run // the run that uses the runtime now
 	evaluating bool // module code is being evaluated: no host calls, no timers
 
+	env              *goja.Object // variables and secrets, frozen
+	envID            cloud.ID
 	sdk              *goja.Object
 	headers          class
 	request          class
@@ -67,7 +71,7 @@ type class struct {
 	ctor, proto *goja.Object
 }
 
-func newIsolate(p *program) *isolate {
+func newIsolate(p *program, env *cloud.Env) *isolate {
 	i := &isolate{vm: goja.New(), prog: p, self: goja.Undefined()}
 	i.vm.SetMaxCallStackSize(maxCallStack)
 	i.vm.SetPromiseRejectionTracker(i.trackRejection)
@@ -95,6 +99,7 @@ func newIsolate(p *program) *isolate {
 	i.addCrypto()
 	i.addFetch()
 	i.runPrelude(host)
+	i.setEnv(env)
 	i.sdk = i.newSDK()
 	return i
 }
@@ -117,6 +122,24 @@ func (i *isolate) runPrelude(host *goja.Object) {
 	i.errorClasses = errs
 	for _, name := range errs.Keys() {
 		i.errors[name], _ = goja.AssertConstructor(errs.Get(name))
+	}
+}
+
+// setEnv makes the object that handlers get as env and modules import: names and texts, that nobody can change.
+func (i *isolate) setEnv(env *cloud.Env) {
+	i.env, i.envID = i.vm.NewObject(), envID(env)
+	if env != nil {
+		for _, name := range slices.Sorted(maps.Keys(env.Values)) {
+			_ = i.env.DefineDataProperty(name, i.vm.ToValue(env.Values[name]), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_TRUE)
+		}
+	}
+	i.freeze(i.env)
+}
+
+// freeze makes an object of ours immutable.
+func (i *isolate) freeze(o *goja.Object) {
+	if freeze, ok := goja.AssertFunction(i.vm.GlobalObject().Get("Object").(*goja.Object).Get("freeze")); ok {
+		_, _ = freeze(goja.Undefined(), o)
 	}
 }
 

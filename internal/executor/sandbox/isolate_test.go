@@ -15,7 +15,7 @@ import (
 func BenchmarkIsolate(b *testing.B) {
 	p := &program{name: "x", code: "(function(exports,require,module){ module.exports = { default: () => 1 } })"}
 	for b.Loop() {
-		if _, err := p.isolate(nil); err != nil {
+		if _, err := p.isolate(nil, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -24,7 +24,7 @@ func BenchmarkIsolate(b *testing.B) {
 	runtime.ReadMemStats(&m0)
 	var keep []*isolate
 	for range 50 {
-		i, _ := p.isolate(nil)
+		i, _ := p.isolate(nil, nil)
 		keep = append(keep, i)
 	}
 	runtime.GC()
@@ -41,7 +41,7 @@ func BenchmarkBareGoja(b *testing.B) {
 
 func BenchmarkIntact(b *testing.B) {
 	p := &program{name: "x", code: "(function(exports,require,module){ module.exports = { default: () => 1 } })"}
-	i, _ := p.isolate(nil)
+	i, _ := p.isolate(nil, nil)
 	for b.Loop() {
 		if !i.intact() {
 			b.Fatal("not intact")
@@ -55,7 +55,7 @@ func TestIntact(t *testing.T) {
 		t.Fatal("the engine's tables are not laid out as intrinsics.go knows them: adapt it, or every run pays for a new runtime")
 	}
 	newOne := func() *isolate {
-		i, err := (&program{name: "x", code: "(function(exports,require,module){ module.exports = { default: () => 1 } })"}).isolate(nil)
+		i, err := (&program{name: "x", code: "(function(exports,require,module){ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +109,7 @@ func TestIntact(t *testing.T) {
 func BenchmarkRun(b *testing.B) {
 	a, other := net.Pipe()
 	go func() { _, _ = io.Copy(io.Discard, other) }()
-	s := &server{w: wire.NewWriter(a, 0, 1<<30), programs: map[cloud.ID]*program{}, runs: map[uint64]*run{}, held: map[uint64]*isolate{},
+	s := &server{w: wire.NewWriter(a, 0, 1<<30), programs: map[cloud.ID]*program{}, envs: map[cloud.ID]*cloud.Env{}, runs: map[uint64]*run{}, held: map[uint64]*isolate{},
 		kept: &keptRuntimes{all: map[*program]struct{}{}}}
 	out := bundle(&wire.CompileMsg{Name: "x", Language: "javascript", Source: `export default { fetch: () => Response.json({ hello: "world" }) }`})
 	p := &program{name: "x", code: out.Code, kept: s.kept}

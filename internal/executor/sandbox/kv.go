@@ -28,6 +28,7 @@ func (i *isolate) newSDK() *goja.Object {
 	}
 	_ = sdk.Set("kv", kv)
 	_ = sdk.Set("log", log)
+	_ = sdk.Set("env", i.env)
 	for _, name := range []string{"KvError", "KvConflictError", "LimitError", "FetchError"} {
 		_ = sdk.Set(name, i.errorClasses.Get(name))
 	}

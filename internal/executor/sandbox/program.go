@@ -44,14 +44,26 @@ func (p *program) compiled() (*goja.Program, error) {
 	return p.prg, p.err
 }
 
-// take gives the runtime that was used last, or nil.
-func (p *program) take() *isolate {
+// take gives the runtime that was used last, or nil. Those that were made with another environment are thrown away.
+func (p *program) take(env *cloud.Env) *isolate {
 	k := p.kept
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.takes++
 	p.used = k.takes
-	return k.pop(p, len(p.idle)-1)
+	for {
+		iso := k.pop(p, len(p.idle)-1)
+		if iso == nil || iso.envID == envID(env) {
+			return iso
+		}
+	}
+}
+
+func envID(env *cloud.Env) cloud.ID {
+	if env == nil {
+		return cloud.ID{}
+	}
+	return env.ID
 }
 
 // pop removes an idle runtime; nil when there is none.
@@ -96,11 +108,13 @@ func (s *server) inspect(id uint64, body []byte) {
 	d := wire.NewDecoder(body)
 	var build cloud.ID
 	copy(build[:], d.Bytes())
+	var environment cloud.ID
+	copy(environment[:], d.Bytes())
 	s.mu.Lock()
-	p := s.programs[build]
+	p, env := s.programs[build], s.envs[environment]
 	s.mu.Unlock()
 	var out wire.InspectedMsg
-	iso, serr := p.isolate(nil)
+	iso, serr := p.isolate(nil, env)
 	if serr != nil {
 		out.Error = serr
 	} else {
@@ -114,12 +128,12 @@ func (s *server) inspect(id uint64, body []byte) {
 
 // isolate makes a runtime and evaluates the program in it. The run, if any, receives what the module logs meanwhile
 // and can interrupt it.
-func (p *program) isolate(r *run) (*isolate, *cloud.ScriptError) {
+func (p *program) isolate(r *run, env *cloud.Env) (*isolate, *cloud.ScriptError) {
 	prg, err := p.compiled()
 	if err != nil {
 		return nil, &cloud.ScriptError{Name: "SyntaxError", Message: err.Error()}
 	}
-	iso := newIsolate(p)
+	iso := newIsolate(p, env)
 	if r != nil {
 		iso.cur = r
 		r.attach(iso)

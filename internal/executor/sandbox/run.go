@@ -37,6 +37,7 @@ type run struct {
 	prog *program
 	iso  *isolate
 
+	env         *cloud.Env // nil: empty
 	mu          sync.Mutex
 	queue       []event
 	wake        chan struct{}
@@ -126,10 +127,10 @@ func (r *run) execute() {
 		r.end(wire.Done, &wire.DoneMsg{Status: cloud.Failed, Error: cloud.ScriptError{Name: "Error", Message: "unknown build"}}, false)
 		return
 	}
-	if iso := r.prog.take(); iso != nil {
+	if iso := r.prog.take(r.env); iso != nil {
 		iso.cur = r
 		r.attach(iso)
-	} else if _, serr := r.prog.isolate(r); serr != nil {
+	} else if _, serr := r.prog.isolate(r, r.env); serr != nil {
 		r.end(wire.Done, r.failure(serr), false)
 		return
 	}
@@ -167,7 +168,7 @@ func (r *run) invoke(handler goja.Callable) (done *wire.DoneMsg, ok bool) {
 	}
 	ctx := i.vm.ToValue(&ctxState{r: r}).(*goja.Object)
 	_ = ctx.SetPrototype(i.ctxProto)
-	v, err := handler(i.self, arg, i.vm.NewObject(), ctx)
+	v, err := handler(i.self, arg, i.env, ctx)
 	if err == nil {
 		v, err = r.settle(v)
 	}

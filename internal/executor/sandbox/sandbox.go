@@ -49,10 +49,10 @@ func Main() error {
 	}
 	s := &server{
 		w:        wire.NewWriter(conn, 0, 1<<30),
-		programs: map[cloud.ID]*program{},
-		runs:     map[uint64]*run{},
-		held:     map[uint64]*isolate{},
-		kept:     &keptRuntimes{all: map[*program]struct{}{}},
+		programs: map[cloud.ID]*program{}, envs: map[cloud.ID]*cloud.Env{},
+		runs: map[uint64]*run{},
+		held: map[uint64]*isolate{},
+		kept: &keptRuntimes{all: map[*program]struct{}{}},
 	}
 	if err := s.w.Send(wire.Ready, 0, nil); err != nil {
 		return err
@@ -66,6 +66,8 @@ type server struct {
 
 	mu       sync.Mutex
 	programs map[cloud.ID]*program
+	envs     map[cloud.ID]*cloud.Env // the latest ones
+	envOrder []cloud.ID
 	runs     map[uint64]*run     // in progress
 	held     map[uint64]*isolate // finished, waiting for Release
 }
@@ -80,6 +82,12 @@ func (s *server) serve(r *wire.Reader) error {
 		switch kind {
 		case wire.Program:
 			s.addProgram(body)
+		case wire.Env:
+			env, err := wire.DecodeEnv(body)
+			if err != nil {
+				return err
+			}
+			s.addEnv(env)
 		case wire.Run:
 			msg, err := wire.DecodeRun(body)
 			if err != nil {
@@ -125,10 +133,27 @@ func (s *server) addProgram(body []byte) {
 	}
 }
 
+// maxEnvs is how many environments are kept for runs that were sent before the app's changed.
+const maxEnvs = 4
+
+func (s *server) addEnv(env *cloud.Env) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.envs[env.ID] != nil {
+		return
+	}
+	s.envs[env.ID] = env
+	if s.envOrder = append(s.envOrder, env.ID); len(s.envOrder) > maxEnvs {
+		delete(s.envs, s.envOrder[0])
+		s.envOrder = s.envOrder[1:]
+	}
+}
+
 func (s *server) start(id uint64, msg *wire.RunMsg) {
 	s.mu.Lock()
 	p := s.programs[msg.Build]
 	r := newRun(s, id, msg, p)
+	r.env = s.envs[msg.Env]
 	s.runs[id] = r
 	s.mu.Unlock()
 	go r.main(id)

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"picloud/internal/cloud"
@@ -9,6 +11,7 @@ import (
 // RunMsg starts a run.
 type RunMsg struct {
 	Build          cloud.ID
+	Env            cloud.ID // zero: none
 	Handler        string
 	Request        *cloud.Request
 	Event          string
@@ -25,6 +28,7 @@ type RunMsg struct {
 // Encode appends the message.
 func (m *RunMsg) Encode(e *Encoder) {
 	e.Bytes(m.Build[:])
+	e.Bytes(m.Env[:])
 	e.String(m.Handler)
 	e.Bool(m.Request != nil)
 	if m.Request != nil {
@@ -48,6 +52,7 @@ func DecodeRun(body []byte) (*RunMsg, error) {
 	d := NewDecoder(body)
 	m := &RunMsg{}
 	copy(m.Build[:], d.Bytes())
+	copy(m.Env[:], d.Bytes())
 	m.Handler = d.String()
 	if d.Bool() {
 		m.Request = decodeRequest(d)
@@ -61,6 +66,30 @@ func DecodeRun(body []byte) (*RunMsg, error) {
 	m.IdempotencyKey = d.String()
 	m.MaxLogLines, m.MaxLogBytes, m.MaxBody = int(d.Uint()), int(d.Uint()), int(d.Uint())
 	return m, d.Err()
+}
+
+// EncodeEnv writes an environment.
+func EncodeEnv(e *Encoder, env *cloud.Env) {
+	e.Bytes(env.ID[:])
+	e.Uint(uint64(len(env.Values)))
+	for _, name := range slices.Sorted(maps.Keys(env.Values)) {
+		e.String(name)
+		e.String(env.Values[name])
+	}
+}
+
+// DecodeEnv reads what EncodeEnv wrote.
+func DecodeEnv(body []byte) (*cloud.Env, error) {
+	d := NewDecoder(body)
+	env := &cloud.Env{}
+	copy(env.ID[:], d.Bytes())
+	n := d.Count()
+	env.Values = make(map[string]string, n)
+	for range n {
+		name := d.String()
+		env.Values[name] = d.String()
+	}
+	return env, d.Err()
 }
 
 func encodeHeaders(e *Encoder, hs []cloud.Header) {

@@ -32,6 +32,7 @@ const (
 	Interrupt                 // the run's time is over
 	Abort                     // the run's caller hung up
 	Release                   // the run's runtime may be used again, or must be thrown away
+	Env                       // the app's variables and secrets
 )
 
 // Frames from the child to the parent.

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"picloud/internal/services/secrets"
+)
+
+// RotateKeyCmd seals every variable and secret under a new master key.
+type RotateKeyCmd struct {
+	Config
+	NewSecretKey string `env:"PICLOUD_NEW_SECRET_KEY" help:"The new master key, 32 bytes in base64. Without it one is made in the data directory." secret:"true"`
+}
+
+// Run works while PiCloud is stopped. With a key file, the new one lies beside it before the database changes, and takes
+// its place right after: a crash in between leaves secret.key.new, and the start says which key is needed.
+func (c *RotateKeyCmd) Run() error {
+	if err := c.complete(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	n := &node{cfg: &c.Config, log: newLogger(c.LogFormat)}
+	defer n.Stop()
+	if err := n.openDatabase(ctx); err != nil {
+		return err
+	}
+	n.buildManager()
+	next, inFile, err := c.nextKey()
+	if err != nil {
+		return err
+	}
+	box, err := secrets.NewBox(next)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(c.DataDir, "secret.key")
+	count, err := n.manager.Reseal(ctx, box, func() error {
+		if !inFile {
+			return nil
+		}
+		return os.WriteFile(file+".new", []byte(base64.StdEncoding.EncodeToString(next)+"\n"), 0o600)
+	})
+	if err != nil {
+		return fmt.Errorf("rotate the master key: %w", err)
+	}
+	if inFile {
+		if err := os.Rename(file+".new", file); err != nil {
+			return fmt.Errorf("the values are sealed under the key in %s.new: rename it to secret.key: %w", file, err)
+		}
+	}
+	fmt.Printf("%d variables and secrets are sealed under the key %s now.\n", count, box.KeyID())
+	if !inFile {
+		fmt.Println("Start PiCloud with PICLOUD_SECRET_KEY set to the new key. Sessions and cursors of the old one have ended.")
+	}
+	return nil
+}
+
+// nextKey takes the key that was given, or makes one if the present one is a file of PiCloud's own.
+func (c *RotateKeyCmd) nextKey() (key []byte, inFile bool, err error) {
+	if c.NewSecretKey != "" {
+		key, err = base64.StdEncoding.DecodeString(c.NewSecretKey)
+		if err != nil || len(key) != keySize {
+			return nil, false, errors.New("PICLOUD_NEW_SECRET_KEY must be 32 bytes in base64: openssl rand -base64 32")
+		}
+		return key, c.SecretKey == "", nil
+	}
+	if c.SecretKey != "" {
+		return nil, false, errors.New("the master key comes from PICLOUD_SECRET_KEY: give the new one as PICLOUD_NEW_SECRET_KEY")
+	}
+	key = make([]byte, keySize)
+	_, _ = rand.Read(key)
+	return key, true, nil
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+const secretValue = "s3cr3t-value-of-the-shop"
+
+// Variables and secrets are what scripts find in env, from the next run on and on every node; a secret is shown to nobody
+// and in no record.
+func TestVariables(t *testing.T) {
+	w := newWorld(t)
+	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": `import { env, log } from "picloud";
+		const atStart = env.REGION;
+		export default { async fetch(request, given) {
+			if (request.url.includes("leak")) { log.info("the token is " + env.TOKEN + "!"); console.log([env.TOKEN, env.SHORT]); throw new Error("bad token " + env.TOKEN); }
+			let frozen = false;
+			try { "use strict"; env.REGION = "x"; } catch { frozen = true; }
+			return { same: env === given, atStart, now: env.REGION, names: Object.keys(given), token: given.TOKEN?.length, missing: given.NOPE === undefined, changed: env.REGION === "x", frozen };
+		} }`}).want(201)
+	run := func(as *world) map[string]any { return as.do("GET", "/f/default/s", nil).want(200).json }
+	if r := run(w); r["same"] != true || len(r["names"].([]any)) != 0 || r["missing"] != true {
+		t.Errorf("without variables: %v", r)
+	}
+	w.api("PUT", "/apps/default/variables/REGION", map[string]any{"value": "eu"}).want(200)
+	w.api("PUT", "/apps/default/secrets/TOKEN", map[string]any{"value": secretValue}).want(200)
+	w.api("PUT", "/apps/default/secrets/SHORT", map[string]any{"value": "abc"}).want(200)
+	if r := run(w); r["atStart"] != "eu" || r["now"] != "eu" || fmt.Sprint(r["names"]) != "[REGION SHORT TOKEN]" || r["token"] != float64(len(secretValue)) || r["changed"] == true {
+		t.Errorf("with variables: %v", r)
+	}
+	w.api("PUT", "/apps/default/variables/REGION", map[string]any{"value": "us"}).want(200)
+	for range 3 {
+		if r := run(w); r["atStart"] != "us" || r["now"] != "us" {
+			t.Errorf("after a change: %v", r)
+		}
+	}
+	other := joinWorld(t, w.n.cfg.DatabaseURL)
+	other.eventually("the other node has them", func() bool { return run(other)["now"] == "us" })
+	w.api("PUT", "/apps/default/variables/REGION", map[string]any{"value": "jp"}).want(200)
+	other.eventually("the other node hears of a change", func() bool { return run(other)["now"] == "jp" })
+
+	// Nothing shows the secret: not the API, the audit, the record, the tail, the database.
+	tail, err := w.n.orchestrator.Tail(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tail.Close()
+	id := w.do("GET", "/f/default/s?leak", nil).want(502).header.Get("X-Execution-Id")
+	for range 3 {
+		if e := <-tail.EventsCh; strings.Contains(fmt.Sprint(e, e.Line), secretValue) {
+			t.Error("the tail shows the secret")
+		}
+	}
+	var record *reply
+	w.eventually("the run is recorded", func() bool {
+		record = w.api("GET", "/apps/default/executions/"+id, nil)
+		return record.status == 200
+	})
+	if !strings.Contains(record.body, "the token is ***!") || !strings.Contains(record.body, "bad token ***") || !strings.Contains(record.body, "abc") {
+		t.Errorf("the record: %s", record.body)
+	}
+	for what, body := range map[string]string{"record": record.body, "secrets": w.api("GET", "/apps/default/secrets", nil).want(200).body,
+		"variables": w.api("GET", "/apps/default/variables", nil).want(200).body, "audit": w.api("GET", "/audit", nil).want(200).body,
+		"invoke":    w.api("POST", "/apps/default/scripts/s/invoke", map[string]any{"request": map[string]any{"path": "?leak"}}).want(200).body,
+		"dashboard": w.browse("admin").open("/apps/default/variables").want(200).body} {
+		if strings.Contains(body, secretValue) {
+			t.Errorf("%s shows the secret: %s", what, body)
+		}
+	}
+	var sealed []byte
+	if err := w.n.db.Reads.QueryRow(context.Background(), `SELECT string_agg(sealed, '') FROM variables`).Scan(&sealed); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(sealed, []byte(secretValue)) || bytes.Contains(sealed, []byte("jp")) && len(sealed) < 100 {
+		t.Error("the database has it in plain text")
+	}
+
+	// A name is one or the other; limits and bad input.
+	w.api("PUT", "/apps/default/variables/TOKEN", map[string]any{"value": "x"}).want(409)
+	w.api("DELETE", "/apps/default/variables/TOKEN", nil).want(404)
+	for _, name := range []string{"1A", "a-b", "a%20b", strings.Repeat("x", 129), "__proto__%00"} {
+		w.api("PUT", "/apps/default/variables/"+name, map[string]any{"value": "x"}).want(422)
+	}
+	w.api("PUT", "/apps/default/variables/BIG", map[string]any{"value": strings.Repeat("x", 65537)}).want(422)
+	w.api("PUT", "/apps/default/variables/NUL", map[string]any{"value": "a\x00b"}).want(422)
+	w.api("PUT", "/apps/default/variables/X", map[string]any{"value": 1}).want(422)
+	w.api("PUT", "/apps/default/variables/X", map[string]any{"value": "1", "more": 1}).want(422)
+	for k := range 3 {
+		w.api("PUT", fmt.Sprintf("/apps/default/variables/BIG%d", k), map[string]any{"value": strings.Repeat("x", 60000)}).want(200)
+	}
+	if r := w.api("PUT", "/apps/default/variables/BIG4", map[string]any{"value": strings.Repeat("x", 65000)}); r.status != 200 {
+		t.Errorf("the fourth: %d", r.status)
+	}
+	w.api("PUT", "/apps/default/variables/BIG5", map[string]any{"value": strings.Repeat("x", 65000)}).want(422)
+	w.api("PUT", "/apps/default/variables/__proto__", map[string]any{"value": "1"}).want(200)
+	w.api("PUT", "/apps/default/variables/constructor", map[string]any{"value": "1"}).want(200)
+	if r := run(w); r["now"] != "jp" {
+		t.Errorf("with names of Object.prototype: %v", r)
+	}
+	w.api("DELETE", "/apps/default/secrets/TOKEN", nil).want(204)
+	if r := run(w); r["token"] != nil {
+		t.Errorf("after the delete: %v", r)
+	}
+}
+
+// The master key can be changed; without the right one PiCloud does not start.
+func TestRotateKey(t *testing.T) {
+	w := newWorld(t)
+	w.api("PUT", "/apps/default/secrets/TOKEN", map[string]any{"value": secretValue}).want(200)
+	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": `export default (r, env) => env.TOKEN`}).want(201)
+	url := w.n.cfg.DatabaseURL
+	w.n.Stop()
+	next := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{9}, keySize))
+	rotate := &RotateKeyCmd{Config: *testConfig(url), NewSecretKey: next}
+	if err := rotate.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := start(context.Background(), completed(t, testConfig(url)), w.n.log); err == nil || !strings.Contains(err.Error(), "sealed under the master key") {
+		if n != nil {
+			n.Stop()
+		}
+		t.Errorf("start with the old key: %v", err)
+	}
+	again := joinWorld(t, url, func(c *Config) { c.SecretKey = next })
+	if r := again.do("GET", "/f/default/s", nil).want(200); r.body != secretValue {
+		t.Errorf("with the new key: %s", r.body)
+	}
+	for _, bad := range []*RotateKeyCmd{{Config: *testConfig(url)}, {Config: *testConfig(url), NewSecretKey: "short"}} {
+		if err := bad.Run(); err == nil || !strings.Contains(err.Error(), "PICLOUD_NEW_SECRET_KEY") {
+			t.Errorf("rotate: %v", err)
+		}
+	}
+}
+
+func completed(t *testing.T, c *Config) *Config {
+	t.Helper()
+	if err := c.complete(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}

@@ -1,0 +1,35 @@
+-- name: ListVariables :many
+SELECT name, sealed, key_id, updated_by, updated_at FROM variables
+WHERE app_id = @app_id AND secret = @secret AND name > @after::text ORDER BY name LIMIT @max::int;
+
+-- name: AllVariables :many
+SELECT name, secret, sealed, key_id FROM variables WHERE app_id = @app_id ORDER BY name;
+
+-- name: VariableByName :one
+SELECT name, secret, sealed, key_id, updated_by, updated_at FROM variables WHERE app_id = @app_id AND name = @name;
+
+-- name: MeasureVariables :one
+-- How much an app holds beside one name.
+SELECT count(*)::bigint AS n, coalesce(sum(octet_length(sealed)), 0)::bigint AS bytes FROM variables WHERE app_id = @app_id AND name <> @name;
+
+-- name: PutVariable :exec
+INSERT INTO variables (app_id, name, secret, sealed, key_id, updated_by)
+VALUES (@app_id, @name, @secret, @sealed, @key_id, @updated_by)
+ON CONFLICT (app_id, name) DO UPDATE
+SET sealed = excluded.sealed, key_id = excluded.key_id, updated_by = excluded.updated_by, updated_at = clock_timestamp();
+
+-- name: DeleteVariable :execrows
+DELETE FROM variables WHERE app_id = @app_id AND name = @name AND secret = @secret;
+
+-- name: KeysOfVariables :many
+SELECT key_id, count(*)::bigint AS n FROM variables GROUP BY key_id ORDER BY key_id;
+
+-- name: LockVariables :many
+-- Everything of the installation, to be sealed anew.
+SELECT app_id, name, secret, sealed, key_id FROM variables ORDER BY app_id, name FOR UPDATE;
+
+-- name: ResealVariable :exec
+UPDATE variables SET sealed = @sealed, key_id = @key_id WHERE app_id = @app_id AND name = @name;
+
+-- name: BumpAllApps :exec
+UPDATE apps SET revision = revision + 1;
