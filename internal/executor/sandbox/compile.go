@@ -75,6 +75,8 @@ func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 		Banner:         map[string]string{"js": "(function (exports, require, module) { \"use strict\";"},
 		Footer:         map[string]string{"js": "})"},
 		Supported: map[string]bool{
+			// The engine takes no field named get, set, static or async.
+			"class-field": false, "class-static-field": false,
 			"async-generator": false, "for-await": false, "class-static-blocks": false, "regexp-set-notation": false,
 			"regexp-match-indices": false, "using": false, "decorators": false, "import-attributes": false,
 		},

@@ -64,17 +64,72 @@ func (i *isolate) addCrypto() {
 		return i.vm.ToValue(uuidString(b))
 	})
 	i.define(crypto, "getRandomValues", func(c goja.FunctionCall) goja.Value {
-		o, ok := c.Argument(0).(*goja.Object)
-		if !ok || o.Get("buffer") == nil {
+		raw, ok := i.memoryOf(c.Argument(0))
+		if !ok {
 			panic(i.vm.NewTypeError("getRandomValues needs an integer typed array"))
 		}
-		buf, ok := o.Get("buffer").Export().(goja.ArrayBuffer)
-		off, n := o.Get("byteOffset").ToInteger(), o.Get("byteLength").ToInteger()
-		if !ok || n > 65536 || off < 0 || off+n > int64(len(buf.Bytes())) {
-			panic(i.vm.NewTypeError("getRandomValues fills at most 65536 bytes"))
+		if len(raw) > 65536 {
+			i.throw("RangeError", "getRandomValues fills at most 65536 bytes")
 		}
-		_, _ = rand.Read(buf.Bytes()[off : off+n])
-		return o
+		_, _ = rand.Read(raw)
+		return c.Argument(0)
+	})
+	// Made when it is asked for, before the module if its code names it: a runtime without it starts sooner.
+	i.getter(crypto, "subtle", func(goja.Value) goja.Value {
+		if i.subtle == nil {
+			i.subtle, i.late = i.newSubtle(), i.slots != nil
+		}
+		return i.subtle
 	})
 	i.global("crypto", crypto)
+}
+
+// utf8DecodePart decodes what is left of the last part and this one, and keeps the bytes of a character whose end has not
+// come, unless this part is the last (Encoding standard, 7.2).
+func (i *isolate) utf8DecodePart(c goja.FunctionCall) goja.Value {
+	rest, _ := i.bytesOf(c.Argument(0))
+	raw := rest
+	if !goja.IsUndefined(c.Argument(1)) {
+		part, ok := i.bytesOf(c.Argument(1))
+		if !ok {
+			panic(i.vm.NewTypeError("TextDecoder.decode needs an ArrayBuffer or a view of one"))
+		}
+		raw = append(raw, part...)
+	}
+	fatal, keepBOM, more := c.Argument(2).ToBoolean(), c.Argument(3).ToBoolean(), c.Argument(4).ToBoolean()
+	kept := 0
+	if more {
+		kept = incomplete(raw)
+		if !keepBOM && len(raw)-kept < len(utf8BOM) && bytes.HasPrefix(utf8BOM, raw) {
+			kept = len(raw) // it may become a byte order mark
+		}
+	}
+	text, tail := raw[:len(raw)-kept], raw[len(raw)-kept:]
+	if fatal && !utf8.Valid(text) {
+		panic(i.vm.NewTypeError("the encoded data was not valid utf-8"))
+	}
+	if !keepBOM {
+		text = bytes.TrimPrefix(text, utf8BOM)
+	}
+	out := i.vm.NewObject()
+	_ = out.Set("text", strings.ToValidUTF8(string(text), "\uFFFD"))
+	_ = out.Set("rest", goja.Null())
+	if kept > 0 {
+		_ = out.Set("rest", i.uint8Array(tail))
+	}
+	return out
+}
+
+// incomplete is the number of bytes at the end that begin a character and do not end it.
+func incomplete(raw []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(raw); n++ {
+		tail := raw[len(raw)-n:]
+		if utf8.RuneStart(tail[0]) {
+			if tail[0] >= utf8.RuneSelf && !utf8.FullRune(tail) {
+				return n
+			}
+			return 0
+		}
+	}
+	return 0
 }

@@ -19,6 +19,9 @@ func (i *isolate) addFetch() {
 			}
 			req = stateOf[requestState](o)
 		}
+		if req.body.isStreaming() {
+			panic(i.vm.NewTypeError("fetch sends whole bodies: read the stream first, with await new Response(stream).bytes()"))
+		}
 		out := &cloud.Request{Method: req.method, URL: req.url, Headers: req.headers.list, Body: req.body.bytes}
 		return r.call(cloud.OpFetch, cloud.HostArgs{Request: out}, func(m *wire.ReplyMsg) goja.Value {
 			res := m.Reply.Response

@@ -306,7 +306,7 @@ func (i *isolate) ownPrototypes() []*goja.Object {
 
 // intact reports whether every intrinsic still is what it was: nothing added, removed, replaced or re-parented.
 func (i *isolate) intact() (ok bool) {
-	if i.slots == nil {
+	if i.slots == nil || i.late {
 		return false
 	}
 	// A factory of a lazily made property is the engine's own code, but nothing of a script may run here: armed before

@@ -51,14 +51,19 @@ type isolate struct {
 	errors           map[string]goja.Constructor
 	errorClasses     *goja.Object
 	promiseThen      goja.Value
+	dataViewProto    *goja.Object
 	syntaxErrorClass goja.Value
 	abort            goja.Callable
 	newSignal        goja.Callable
+	newDOMException  goja.Callable
 
 	stringify goja.Callable
 	parse     goja.Callable
 	resolve   goja.Callable // Promise.resolve
 
+	web      *web         // nil until loaded
+	subtle   *goja.Object // nil until asked for
+	late     bool         // either was made during a run: what the run made of it cannot be told
 	slots    []*intrinsic // by the engine's own list; nil: not made, or not recorded yet
 	others   []*intrinsic // globalThis and our own classes
 	classes  []class
@@ -81,6 +86,7 @@ func newIsolate(p *program, env *cloud.Env) *isolate {
 	i.replaceJSON(json)
 	i.syntaxErrorClass = i.vm.GlobalObject().Get("SyntaxError")
 	promise := i.vm.GlobalObject().Get("Promise").(*goja.Object)
+	i.dataViewProto = i.vm.GlobalObject().Get("DataView").(*goja.Object).Get("prototype").(*goja.Object)
 	resolve, _ := goja.AssertFunction(promise.Get("resolve"))
 	i.promiseThen = promise.Get("prototype").(*goja.Object).Get("then")
 	i.resolve = func(_ goja.Value, args ...goja.Value) (goja.Value, error) { return resolve(promise, args...) }
@@ -88,6 +94,7 @@ func newIsolate(p *program, env *cloud.Env) *isolate {
 	host := i.vm.NewObject()
 	i.define(host, "utf8Encode", i.utf8Encode)
 	i.define(host, "utf8Decode", i.utf8Decode)
+	i.define(host, "utf8DecodePart", i.utf8DecodePart)
 	i.headers = i.newHeadersClass()
 	i.request = i.newRequestClass()
 	i.response = i.newResponseClass()
@@ -99,6 +106,12 @@ func newIsolate(p *program, env *cloud.Env) *isolate {
 	i.addCrypto()
 	i.addFetch()
 	i.runPrelude(host)
+	if p.usesWeb {
+		i.loadWeb()
+	}
+	if p.usesSubtle {
+		i.vm.GlobalObject().Get("crypto").(*goja.Object).Get("subtle")
+	}
 	i.setEnv(env)
 	i.sdk = i.newSDK()
 	return i
@@ -117,6 +130,7 @@ func (i *isolate) runPrelude(host *goja.Object) {
 	o := out.(*goja.Object)
 	i.abort, _ = goja.AssertFunction(o.Get("abort"))
 	i.newSignal, _ = goja.AssertFunction(o.Get("newSignal"))
+	i.newDOMException, _ = goja.AssertFunction(o.Get("newDOMException"))
 	i.errors = map[string]goja.Constructor{}
 	errs := o.Get("errors").(*goja.Object)
 	i.errorClasses = errs
@@ -171,9 +185,7 @@ func (i *isolate) global(name string, v any) {
 // exported fields or methods, so nothing of Go is visible to a script.
 func (i *isolate) newClass(name string, construct func(goja.ConstructorCall) any) class {
 	ctor := i.vm.ToValue(func(c goja.ConstructorCall) *goja.Object {
-		o := i.vm.ToValue(construct(c)).(*goja.Object)
-		_ = o.SetPrototype(c.This.Prototype())
-		return o
+		return i.wrap(construct(c), c.This.Prototype())
 	}).(*goja.Object)
 	_ = ctor.DefineDataProperty("name", i.vm.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	proto := ctor.Get("prototype").(*goja.Object)
@@ -185,10 +197,56 @@ func (i *isolate) newClass(name string, construct func(goja.ConstructorCall) any
 
 // instance wraps a state as an instance of a class.
 func (i *isolate) instance(c class, state any) *goja.Object {
-	o := i.vm.ToValue(state).(*goja.Object)
-	_ = o.SetPrototype(c.proto)
+	return i.wrap(state, c.proto)
+}
+
+// wrap makes the object behind which a state hides.
+func (i *isolate) wrap(state any, proto *goja.Object) *goja.Object {
+	var o *goja.Object
+	if d, ok := state.(goja.DynamicObject); ok {
+		o = i.vm.NewDynamicObject(d)
+	} else {
+		o = i.vm.ToValue(state).(*goja.Object)
+	}
+	_ = o.SetPrototype(proto)
 	return o
 }
+
+// own holds the properties that a script puts on an object of ours, as routers do with a Request. States that embed it are
+// such objects; of the engine's interface nothing but these properties can be reached.
+type own struct {
+	names  []string
+	values map[string]goja.Value
+}
+
+// Get, Set, Has, Delete and Keys make it a goja.DynamicObject.
+func (p *own) Get(name string) goja.Value { return p.values[name] }
+
+func (p *own) Set(name string, v goja.Value) bool {
+	if p.values == nil {
+		p.values = map[string]goja.Value{}
+	}
+	if _, ok := p.values[name]; !ok {
+		p.names = append(p.names, name)
+	}
+	p.values[name] = v
+	return true
+}
+
+func (p *own) Has(name string) bool {
+	_, ok := p.values[name]
+	return ok
+}
+
+func (p *own) Delete(name string) bool {
+	if p.Has(name) {
+		delete(p.values, name)
+		p.names = slices.DeleteFunc(p.names, func(n string) bool { return n == name })
+	}
+	return true
+}
+
+func (p *own) Keys() []string { return p.names }
 
 // stateOf gives the Go state behind an instance, without running any code of the script.
 func stateOf[T any](v goja.Value) *T {
@@ -221,6 +279,11 @@ func (i *isolate) newError(name, message string) goja.Value {
 		return i.vm.ToValue(message)
 	}
 	return o
+}
+
+// domException is a DOMException of a name (Web IDL, 2.8.1).
+func (i *isolate) domException(name, format string, args ...any) goja.Value {
+	return i.mustCall(i.newDOMException, i.vm.ToValue(fmt.Sprintf(format, args...)), i.vm.ToValue(name))
 }
 
 // settled returns a promise with a known result.

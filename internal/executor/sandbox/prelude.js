@@ -36,7 +36,7 @@
       return this.#name;
     }
     get code() {
-      return { AbortError: 20, TimeoutError: 23, DataCloneError: 25, InvalidCharacterError: 5 }[this.#name] ?? 0;
+      return { InvalidCharacterError: 5, NotSupportedError: 9, InvalidStateError: 11, SyntaxError: 12, InvalidAccessError: 15, AbortError: 20, TimeoutError: 23, DataCloneError: 25 }[this.#name] ?? 0;
     }
   }
 
@@ -179,6 +179,8 @@
   class TextDecoder {
     #fatal;
     #ignoreBOM;
+    #rest = null; // bytes of a character whose end has not come
+    #begun = false;
     constructor(label = "utf-8", options = {}) {
       if (!/^\s*(utf-?8|unicode-1-1-utf-8)\s*$/i.test(label))
         throw new RangeError(`the encoding ${label} is not supported: only utf-8 is`);
@@ -191,9 +193,16 @@
     get fatal() {
       return this.#fatal;
     }
-    decode(input) {
-      if (input === undefined) return "";
-      return host.utf8Decode(input, this.#fatal, this.#ignoreBOM);
+    get ignoreBOM() {
+      return this.#ignoreBOM;
+    }
+    decode(input, options) {
+      const stream = Boolean(options?.stream);
+      if (!stream && this.#rest === null && !this.#begun) return input === undefined ? "" : host.utf8Decode(input, this.#fatal, this.#ignoreBOM);
+      const { text, rest } = host.utf8DecodePart(this.#rest, input, this.#fatal, this.#ignoreBOM || this.#begun, stream);
+      this.#rest = rest;
+      this.#begun = stream && (this.#begun || text !== "");
+      return text;
     }
   }
 
@@ -210,7 +219,10 @@
   }))
     define(name, value);
 
+  // The engine has no asynchronous iteration; lowered code and streams meet at this symbol.
+  if (!Symbol.asyncIterator) Object.defineProperty(Symbol, "asyncIterator", { value: Symbol.for("Symbol.asyncIterator") });
+
   Object.preventExtensions(Object.prototype);
 
-  return { errors, abort, newSignal: () => new AbortSignal() };
+  return { errors, abort, newSignal: () => new AbortSignal(), newDOMException: (message, name) => new DOMException(message, name) };
 });

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 
 	"github.com/dop251/goja"
@@ -22,6 +23,10 @@ type program struct {
 	once sync.Once
 	prg  *goja.Program
 	err  error
+	// usesWeb: the code names streams, blobs, forms or bodies, so that they are loaded before it.
+	usesWeb bool
+	// usesSubtle: the code names crypto.subtle.
+	usesSubtle bool
 
 	kept *keptRuntimes
 	idle []*isolate // last used last; belongs to kept's lock
@@ -39,6 +44,8 @@ type keptRuntimes struct {
 func (p *program) compiled() (*goja.Program, error) {
 	p.once.Do(func() {
 		p.prg, p.err = goja.Compile(p.name, p.code, false)
+		p.usesWeb = webNames.MatchString(p.code)
+		p.usesSubtle = strings.Contains(p.code, "subtle") || strings.Contains(p.code, "CryptoKey")
 		p.code = ""
 	})
 	return p.prg, p.err

@@ -9,6 +9,7 @@ import (
 )
 
 type requestState struct {
+	own
 	method, url string
 	headers     *headersState
 	headersObj  *goja.Object
@@ -46,13 +47,10 @@ func (i *isolate) newRequestClass() class {
 	})
 	i.define(c.proto, "clone", func(c goja.FunctionCall) goja.Value {
 		r := this(c.This)
-		if r.body.used {
-			panic(i.vm.NewTypeError("cannot clone a Request whose body has been read"))
-		}
-		return i.instance(i.request, &requestState{method: r.method, url: r.url, body: r.body, signal: r.signal,
+		return i.instance(i.request, &requestState{method: r.method, url: r.url, body: i.cloneBody(&r.body, "Request"), signal: r.signal,
 			headers: &headersState{list: append([]cloud.Header(nil), r.headers.list...)}, incoming: r.incoming})
 	})
-	i.addBody(c.proto, func(v goja.Value) *bodyState { return &this(v).body })
+	i.addBody(c.proto, func(v goja.Value) (*bodyState, *headersState) { return &this(v).body, this(v).headers })
 	return c
 }
 
@@ -62,6 +60,9 @@ func (i *isolate) constructRequest(c goja.ConstructorCall) any {
 	if other := stateOf[requestState](c.Argument(0)); other != nil {
 		r.method, r.url, r.body, r.signal = other.method, other.url, other.body, other.signal
 		r.headers.list = append(r.headers.list, other.headers.list...)
+		if r.body.whole {
+			r.body.stream, r.body.whole = nil, false
+		}
 	} else {
 		u, err := parseURL(c.Argument(0).String(), "")
 		if err != nil {

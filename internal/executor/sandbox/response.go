@@ -7,6 +7,7 @@ import (
 )
 
 type responseState struct {
+	own
 	status     int
 	statusText string
 	url        string
@@ -89,15 +90,14 @@ func (i *isolate) newResponseClass() class {
 	})
 	i.define(c.proto, "clone", func(c goja.FunctionCall) goja.Value {
 		r := this(c.This)
-		if r.body.used {
-			panic(i.vm.NewTypeError("cannot clone a Response whose body has been read"))
-		}
+		body := i.cloneBody(&r.body, "Response")
 		twin := *r
-		twin.headersObj = nil
+		twin.body = body
+		twin.headersObj, twin.own = nil, own{}
 		twin.headers = &headersState{list: append([]cloud.Header(nil), r.headers.list...)}
 		return i.instance(i.response, &twin)
 	})
-	i.addBody(c.proto, func(v goja.Value) *bodyState { return &this(v).body })
+	i.addBody(c.proto, func(v goja.Value) (*bodyState, *headersState) { return &this(v).body, this(v).headers })
 	return c
 }
 
@@ -137,7 +137,7 @@ func (i *isolate) responseOf(v goja.Value) *cloud.Response {
 		return &cloud.Response{Status: 204}
 	}
 	if r := stateOf[responseState](v); r != nil {
-		if r.body.used {
+		if i.isUsed(&r.body) {
 			panic(i.vm.NewTypeError("the returned Response's body has already been read"))
 		}
 		if r.status == 0 {

@@ -186,6 +186,9 @@ func (r *run) invoke(handler goja.Callable) (done *wire.DoneMsg, ok bool) {
 
 func (r *run) respond(v goja.Value) (*wire.DoneMsg, bool) {
 	var res *cloud.Response
+	if err := r.drainResponse(v); err != nil {
+		return r.failure(r.iso.scriptError(err)), false
+	}
 	if exc := r.iso.vm.Try(func() { res = r.iso.responseOf(v) }); exc != nil {
 		return r.failure(r.iso.describe(exc.Value(), exc.Stack())), false
 	}
@@ -197,6 +200,32 @@ func (r *run) respond(v goja.Value) (*wire.DoneMsg, bool) {
 			"the response body has %d bytes; at most %d are allowed", len(res.Body), r.msg.MaxBody)}), false
 	}
 	return &wire.DoneMsg{Status: cloud.Succeeded, Response: res}, true
+}
+
+// drainResponse waits for the bytes of a Response that was made of a stream.
+func (r *run) drainResponse(v goja.Value) error {
+	st := stateOf[responseState](v)
+	if st == nil || !st.body.isStreaming() {
+		return nil
+	}
+	var drained goja.Value
+	if exc := r.iso.vm.Try(func() {
+		if !r.iso.isUsed(&st.body) {
+			drained = r.iso.drain(st.body.stream)
+		}
+	}); exc != nil {
+		return exc
+	}
+	if drained == nil {
+		return nil // responseOf says what is wrong
+	}
+	raw, err := r.settle(drained)
+	if err != nil {
+		return err
+	}
+	st.body.bytes, _ = r.iso.bytesOf(raw)
+	st.body.stream = nil
+	return nil
 }
 
 // failure is the outcome of an error; what the clock ended is a timeout whatever the error says.

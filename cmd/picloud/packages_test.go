@@ -1,0 +1,92 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/evanw/esbuild/pkg/api"
+
+	"picloud/internal/testkit"
+)
+
+// bundle makes one ES module of a program and the packages it imports, as an author does on their machine.
+func bundle(t *testing.T, entry string) string {
+	t.Helper()
+	res := api.Build(api.BuildOptions{EntryPoints: []string{entry}, Bundle: true, Format: api.FormatESModule, Platform: api.PlatformNeutral,
+		MainFields: []string{"module", "main"}, Conditions: []string{"worker", "browser", "import"}, External: []string{"picloud"}, LogLevel: api.LogLevelSilent})
+	if len(res.Errors) > 0 {
+		t.Fatalf("bundle %s: %v", entry, res.Errors)
+	}
+	return string(res.OutputFiles[0].Contents)
+}
+
+// Real packages run as their registry has them: small programs in web/test/packages, bundled and deployed.
+func TestPackages(t *testing.T) {
+	w := newWorld(t)
+	dir := filepath.Join(testkit.Root(), "web", "test", "packages")
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deployed := map[string]bool{}
+	for _, f := range files {
+		name := strings.TrimSuffix(f.Name(), ".js")
+		r := w.api("PUT", "/apps/default/scripts/"+name, map[string]any{"source": bundle(t, filepath.Join(dir, f.Name()))}).want(201)
+		if r.json["warning"] != nil {
+			t.Errorf("%s: %s", name, r.body)
+		}
+		deployed[name] = true
+	}
+	const multipart = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b--\r\n"
+	called := map[string]bool{}
+	for _, c := range []struct {
+		method, path, body, contentType string
+		status                          int
+		want                            string
+	}{
+		{"GET", "hono/hello/ada?q=1", "", "", 200, `{"hello":"ada","q":"1"}`},
+		{"GET", "hono/cookie", "", "", 200, "before"},
+		{"POST", "hono/json", `{"n":1}`, "application/json", 200, `{"n":2}`},
+		{"POST", "hono/json", `{"n":"x"}`, "application/json", 400, "bad"},
+		{"POST", "hono/form", "a=1&b=2", "application/x-www-form-urlencoded", 200, `{"a":"1","b":"2"}`},
+		{"POST", "hono/form", multipart, "multipart/form-data; boundary=b", 200, `{"a":"1","f":{}}`},
+		{"GET", "hono/boom", "", "", 418, "teapot"},
+		{"GET", "hono/nowhere", "", "", 404, "404 Not Found"},
+		{"GET", "itty/hello/ada?q=1", "", "", 200, `{"hello":"ada","q":"1"}`},
+		{"GET", "itty/missing", "", "", 404, `{"status":404,"error":"no"}`},
+		{"POST", "zod", `{"id":"x","n":-1}`, "application/json", 422, `["id: Invalid UUID","n: Too small: expected number to be >0"]`},
+		{"POST", "zod", `{"id":"0190a1b2-0000-7000-8000-000000000000","n":1,"at":"2026-01-01"}`, "application/json", 200,
+			`{"id":"0190a1b2-0000-7000-8000-000000000000","n":1,"tags":[],"at":"2026-01-01T00:00:00.000Z"}`},
+		{"GET", "lodash", "", "", 200, `{"g":{"odd":[1,3],"even":[2,4]},"s":[{"a":1},{"a":2}],"m":{"a":{"b":1,"c":2}},"c":[[1,2],[3]],"e":true,"d":"function"}`},
+		{"GET", "dayjs", "", "", 200, `{"month":"2026-04-29 12:00","ago":"2 days ago"}`},
+		{"GET", "datefns", "", "", 200, `{"a":"2026-02-28","b":28,"c":"3 days"}`},
+		{"GET", "uuid", "", "", 200, `{"v4":true,"v5":"9342d47a-1bab-5709-9869-c840b2eac501","v7":true,"nil":"00000000-0000-0000-0000-000000000000"}`},
+		{"GET", "nanoid", "", "", 200, `{"n":21,"c":true}`},
+		{"GET", "mustache", "", "", 200, "Hello ada, 1, 2 <b> &lt;i&gt;"},
+		{"POST", "marked", "# Hi\n\n- a **b**\n", "text/plain", 200, "<h1>Hi</h1>\n<ul>\n<li>a <strong>b</strong></li>\n</ul>\n"},
+		{"GET", "fflate", "", "", 200, `{"smaller":true,"back":6000,"zip":"inside"}`},
+		{"GET", "jose", "", "", 200, `"sub":"ada","es":"eve","rsa":"rsa","bad":"ERR_JWS_SIGNATURE_VERIFICATION_FAILED"`},
+	} {
+		name, _, _ := strings.Cut(c.path, "/")
+		called[name] = true
+		r := w.do(c.method, "/f/default/"+c.path, c.body, "Content-Type", c.contentType, "Cookie", "seen=before")
+		if r.status != c.status || !strings.Contains(r.body, c.want) {
+			t.Errorf("%s %s: %d %s, want %d %s", c.method, c.path, r.status, r.body, c.status, c.want)
+		}
+	}
+	for name := range deployed {
+		if !called[name] {
+			t.Errorf("%s is deployed and never called", name)
+		}
+	}
+	// The runtimes of all of them are fit to be used again.
+	for range 3 {
+		for name := range deployed {
+			if r := w.do("POST", "/f/default/"+name, `{}`); r.status >= 502 && name != "jose" {
+				t.Errorf("%s again: %d %s", name, r.status, r.body)
+			}
+		}
+	}
+}

@@ -1,0 +1,14 @@
+import { Hono } from "hono";
+import { cors } from "hono/cors";
+import { getCookie, setCookie } from "hono/cookie";
+import { validator } from "hono/validator";
+import { HTTPException } from "hono/http-exception";
+const app = new Hono().basePath("/f/default/hono");
+app.use("*", cors());
+app.use("*", async (c, next) => { await next(); c.header("x-took", "1"); });
+app.get("/hello/:name", (c) => c.json({ hello: c.req.param("name"), q: c.req.query("q") }));
+app.get("/cookie", (c) => { setCookie(c, "seen", "yes"); return c.text(getCookie(c, "seen") ?? "none"); });
+app.post("/json", validator("json", (v, c) => typeof v.n === "number" ? v : c.text("bad", 400)), (c) => c.json({ n: c.req.valid("json").n + 1 }));
+app.post("/form", async (c) => c.json(await c.req.parseBody()));
+app.get("/boom", () => { throw new HTTPException(418, { message: "teapot" }); });
+export default app;
