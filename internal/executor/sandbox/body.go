@@ -164,7 +164,7 @@ func (i *isolate) addBody(proto *goja.Object, of func(goja.Value) (*bodyState, *
 		readWith(name, func(raw []byte, _ string) goja.Value { return convert(raw) })
 	}
 	text := func(raw []byte) goja.Value {
-		return i.vm.ToValue(strings.ToValidUTF8(string(bytes.TrimPrefix(raw, utf8BOM)), "\uFFFD"))
+		return i.vm.ToValue(decodeUTF8(bytes.TrimPrefix(raw, utf8BOM)))
 	}
 	read("text", text)
 	read("json", func(raw []byte) goja.Value {
@@ -182,7 +182,7 @@ func (i *isolate) addBody(proto *goja.Object, of func(goja.Value) (*bodyState, *
 	readWith("formData", i.formData)
 	i.getter(proto, "bodyUsed", func(this goja.Value) goja.Value {
 		b, _ := of(this)
-		return i.vm.ToValue(i.isUsed(b))
+		return i.vm.ToValue(b.used || b.stream != nil && i.mustCall(i.loadWeb().disturbed, b.stream).ToBoolean())
 	})
 	i.getter(proto, "body", func(this goja.Value) goja.Value {
 		b, _ := of(this)

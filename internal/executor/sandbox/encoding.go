@@ -25,7 +25,54 @@ func (i *isolate) utf8Decode(c goja.FunctionCall) goja.Value {
 	if !c.Argument(2).ToBoolean() {
 		raw = bytes.TrimPrefix(raw, utf8BOM)
 	}
-	return i.vm.ToValue(strings.ToValidUTF8(string(raw), "\uFFFD"))
+	return i.vm.ToValue(decodeUTF8(raw))
+}
+
+// decodeUTF8 replaces what is no UTF-8 as the Encoding standard does (7.1): one U+FFFD for each longest beginning of a
+// character that does not go on, where Go would put one for the whole run.
+func decodeUTF8(raw []byte) string {
+	if utf8.Valid(raw) {
+		return string(raw)
+	}
+	var b strings.Builder
+	for len(raw) > 0 {
+		r, n := utf8.DecodeRune(raw)
+		if r == utf8.RuneError && n == 1 {
+			n = brokenLen(raw)
+		}
+		b.WriteRune(r)
+		raw = raw[n:]
+	}
+	return b.String()
+}
+
+// brokenLen is the length of the beginning of a character that raw starts with and that is not completed.
+func brokenLen(raw []byte) int {
+	low, high, need := byte(0x80), byte(0xbf), 0
+	switch c := raw[0]; {
+	case c >= 0xc2 && c <= 0xdf:
+		need = 1
+	case c >= 0xe0 && c <= 0xef:
+		need = 2
+		if c == 0xe0 {
+			low = 0xa0
+		} else if c == 0xed {
+			high = 0x9f
+		}
+	case c >= 0xf0 && c <= 0xf4:
+		need = 3
+		if c == 0xf0 {
+			low = 0x90
+		} else if c == 0xf4 {
+			high = 0x8f
+		}
+	}
+	n := 1
+	for n <= need && n < len(raw) && raw[n] >= low && raw[n] <= high {
+		low, high = 0x80, 0xbf
+		n++
+	}
+	return n
 }
 
 // addEncoding defines atob and btoa (HTML standard, 8.3).
@@ -35,7 +82,7 @@ func (i *isolate) addEncoding() {
 		raw := make([]byte, 0, len(s))
 		for _, r := range s {
 			if r > 0xff {
-				panic(i.vm.NewTypeError("btoa: the string has a character outside of Latin1"))
+				panic(i.domException("InvalidCharacterError", "btoa: the string has a character outside of Latin1"))
 			}
 			raw = append(raw, byte(r))
 		}
@@ -44,7 +91,7 @@ func (i *isolate) addEncoding() {
 	i.global("atob", func(c goja.FunctionCall) goja.Value {
 		raw, err := decodeBase64(c.Argument(0).String())
 		if err != nil {
-			panic(i.vm.NewTypeError("atob: the string is not valid base64"))
+			panic(i.domException("InvalidCharacterError", "atob: the string is not valid base64"))
 		}
 		runes := make([]rune, len(raw))
 		for k, b := range raw {
@@ -69,7 +116,7 @@ func (i *isolate) addCrypto() {
 			panic(i.vm.NewTypeError("getRandomValues needs an integer typed array"))
 		}
 		if len(raw) > 65536 {
-			i.throw("RangeError", "getRandomValues fills at most 65536 bytes")
+			panic(i.domException("QuotaExceededError", "getRandomValues fills at most 65536 bytes"))
 		}
 		_, _ = rand.Read(raw)
 		return c.Argument(0)
@@ -112,7 +159,7 @@ func (i *isolate) utf8DecodePart(c goja.FunctionCall) goja.Value {
 		text = bytes.TrimPrefix(text, utf8BOM)
 	}
 	out := i.vm.NewObject()
-	_ = out.Set("text", strings.ToValidUTF8(string(text), "\uFFFD"))
+	_ = out.Set("text", decodeUTF8(text))
 	_ = out.Set("rest", goja.Null())
 	if kept > 0 {
 		_ = out.Set("rest", i.uint8Array(tail))

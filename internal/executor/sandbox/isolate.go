@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/dop251/goja"
@@ -95,6 +96,10 @@ func newIsolate(p *program, env *cloud.Env) *isolate {
 	i.define(host, "utf8Encode", i.utf8Encode)
 	i.define(host, "utf8Decode", i.utf8Decode)
 	i.define(host, "utf8DecodePart", i.utf8DecodePart)
+	made := time.Now()
+	i.define(host, "elapsed", func(goja.FunctionCall) goja.Value {
+		return i.vm.ToValue(float64(time.Since(made).Microseconds()) / 1000)
+	})
 	i.headers = i.newHeadersClass()
 	i.request = i.newRequestClass()
 	i.response = i.newResponseClass()

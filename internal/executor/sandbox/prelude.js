@@ -175,6 +175,18 @@
     encode(s = "") {
       return new Uint8Array(host.utf8Encode(String(s)));
     }
+    encodeInto(source, destination) {
+      let read = 0;
+      let written = 0;
+      for (const c of String(source)) {
+        const bytes = this.encode(c);
+        if (written + bytes.length > destination.length) break;
+        destination.set(bytes, written);
+        read += c.length;
+        written += bytes.length;
+      }
+      return { read, written };
+    }
   }
   class TextDecoder {
     #fatal;
@@ -216,6 +228,13 @@
       Promise.resolve().then(f);
     },
     self: globalThis,
+    performance: Object.freeze({
+      timeOrigin: Date.now(),
+      now: () => host.elapsed(),
+      toJSON() {
+        return { timeOrigin: this.timeOrigin };
+      },
+    }),
   }))
     define(name, value);
 

@@ -11,6 +11,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"regexp"
+	"strings"
 	"sync"
 
 	"github.com/dop251/goja"
@@ -26,7 +27,7 @@ var webNames = regexp.MustCompile(`\b(ReadableStream|WritableStream|TransformStr
 	`ByteLengthQueuingStrategy|Blob|File|FormData|blob|formData|body)`)
 
 // web is what Go calls of web.js.
-type web struct{ fromBytes, bodyInit, untouched, drain, blob, form goja.Callable }
+type web struct{ fromBytes, bodyInit, untouched, disturbed, drain, blob, form goja.Callable }
 
 // loadWeb runs web.js, once in a runtime.
 func (i *isolate) loadWeb() *web {
@@ -55,7 +56,7 @@ func (i *isolate) loadWeb() *web {
 	}
 	o := out.(*goja.Object)
 	w := &web{}
-	for name, to := range map[string]*goja.Callable{"fromBytes": &w.fromBytes, "bodyInit": &w.bodyInit, "untouched": &w.untouched, "drain": &w.drain,
+	for name, to := range map[string]*goja.Callable{"fromBytes": &w.fromBytes, "bodyInit": &w.bodyInit, "untouched": &w.untouched, "disturbed": &w.disturbed, "drain": &w.drain,
 		"blob": &w.blob, "form": &w.form} {
 		*to, _ = goja.AssertFunction(o.Get(name))
 	}
@@ -118,6 +119,9 @@ func (i *isolate) formData(raw []byte, contentType string) goja.Value {
 	return i.mustCall(i.loadWeb().form, i.vm.NewArray(parts...))
 }
 
+// formEscapes are those of names in a form (HTML standard, 4.10.21.8).
+var formEscapes = strings.NewReplacer("%0A", "\n", "%0D", "\r", "%22", `"`)
+
 func (i *isolate) multipart(raw []byte, boundary string) (parts []any, err error) {
 	if boundary == "" {
 		return nil, errors.New("it names no boundary")
@@ -144,8 +148,8 @@ func (i *isolate) multipart(raw []byte, boundary string) (parts []any, err error
 		}
 		filename := goja.Null()
 		if name, ok := disposition["filename"]; ok {
-			filename = i.vm.ToValue(name)
+			filename = i.vm.ToValue(formEscapes.Replace(name))
 		}
-		parts = append(parts, i.vm.NewArray(disposition["name"], i.uint8Array(body), filename, p.Header.Get("Content-Type")))
+		parts = append(parts, i.vm.NewArray(formEscapes.Replace(disposition["name"]), i.uint8Array(body), filename, p.Header.Get("Content-Type")))
 	}
 }

@@ -599,6 +599,7 @@
       if (v instanceof FormData) return encodeForm(v);
       return undefined;
     },
+    disturbed: (stream) => stateOf.get(stream).disturbed,
     untouched: (stream) => !stream.locked && !stateOf.get(stream).disturbed,
     async drain(stream, limit) {
       const reader = stream.getReader();
