@@ -9,6 +9,7 @@ import (
 
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/orchestrator"
 	"picloud/internal/services/kv"
 	"picloud/views"
 )
@@ -123,7 +124,7 @@ func (s *Server) saveEntry(v *visit) error {
 	}
 	args, err := entryArgs(v, collection, key)
 	if err == nil {
-		err = s.cfg.Orchestrator.WriteKV(v.UserContext(), v.app.id(), v.p.Cloud(), func(h cloud.HostCalls) error {
+		err = s.cfg.Orchestrator.WriteKV(v.UserContext(), v.app.id(), v.p.Cloud(), func(h orchestrator.Session) error {
 			_, err := h.Call(v.UserContext(), cloud.OpKVSet, args)
 			return err
 		})
@@ -170,7 +171,7 @@ func (s *Server) deleteEntry(v *visit) error {
 	if err != nil {
 		return cloud.Errorf(cloud.CodeInvalid, "version must be a number")
 	}
-	err = s.cfg.Orchestrator.WriteKV(v.UserContext(), v.app.id(), v.p.Cloud(), func(h cloud.HostCalls) error {
+	err = s.cfg.Orchestrator.WriteKV(v.UserContext(), v.app.id(), v.p.Cloud(), func(h orchestrator.Session) error {
 		now, err := h.Call(v.UserContext(), cloud.OpKVGet, cloud.HostArgs{Collection: collection, Key: key})
 		switch {
 		case err != nil:

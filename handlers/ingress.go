@@ -1,9 +1,11 @@
 package handlers
 
 import (
+	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -35,7 +37,8 @@ func (s *Server) ingress(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	call := &orchestrator.HTTPCall{Target: target, Request: s.request(c, path, body), Principal: principal.Cloud()}
+	call := &orchestrator.HTTPCall{Target: target, Request: s.request(c, path, body), Principal: principal.Cloud(),
+		Stream: ctx.Request.Header.IsHTTP11() && !ctx.IsHead()} // a body of unknown length is chunked
 	if key := ctx.Request.Header.Peek("Idempotency-Key"); key != nil {
 		call.IdempotencyKey = string(key)
 		if !orchestrator.ValidIdempotencyKey(call.IdempotencyKey) {
@@ -200,11 +203,72 @@ func (s *Server) send(c *fiber.Ctx, call *orchestrator.HTTPCall, r *orchestrator
 	}
 	res.SetStatusCode(status)
 	s.copyHeaders(res, r.Response.Headers)
-	if status != http.StatusNoContent && status != http.StatusNotModified {
+	switch {
+	case r.Response.Stream != nil:
+		res.ImmediateHeaderFlush = true
+		res.SetBodyStream(&bodyReader{stream: r.Response.Stream, conn: c.Context().Conn()}, -1)
+	case status != http.StatusNoContent && status != http.StatusNotModified:
 		res.SetBodyRaw(r.Response.Body)
 	}
 	return nil
 }
+
+// bodyReader reads the body that a script is still writing. The server flushes after every Read; an error ends the connection,
+// so that the caller sees that the body is cut off. A caller that hangs up, or takes no piece for writeTimeout, ends the stream.
+type bodyReader struct {
+	stream cloud.ResponseStream
+	conn   net.Conn
+	rest   []byte
+	stop   func() // of the watch for a hang-up
+}
+
+// Read gives the next bytes.
+func (b *bodyReader) Read(p []byte) (int, error) {
+	if b.stop == nil {
+		b.watch()
+	}
+	for len(b.rest) == 0 {
+		piece, err := b.stream.Next()
+		if err != nil {
+			return 0, err
+		}
+		b.rest = piece
+	}
+	_ = b.conn.SetWriteDeadline(time.Now().Add(pieceTimeout))
+	n := copy(p, b.rest)
+	b.rest = b.rest[n:]
+	return n, nil
+}
+
+// watch ends the stream of a caller that hangs up while the script makes it wait.
+func (b *bodyReader) watch() {
+	gone, stop := watchHangup(b.conn)
+	overCh := make(chan struct{})
+	go func() {
+		select {
+		case <-gone:
+			b.stream.Close()
+		case <-overCh:
+		}
+	}()
+	b.stop = func() {
+		close(overCh)
+		stop()
+	}
+}
+
+// Close ends the stream, whether it was read to its end or not.
+func (b *bodyReader) Close() error {
+	if b.stop != nil {
+		b.stop()
+		b.stop = func() {}
+	}
+	b.stream.Close()
+	return b.conn.SetWriteDeadline(time.Time{})
+}
+
+// pieceTimeout bounds the write of one piece to a caller who does not read.
+const pieceTimeout = 30 * time.Second
 
 // failureOf tells a caller what happened. What a script threw is for who may see the script, not for anybody.
 func failureOf(call *orchestrator.HTTPCall, r *orchestrator.HTTPReply) *problem {

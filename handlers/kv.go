@@ -10,6 +10,7 @@ import (
 	"picloud/db"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/orchestrator"
 	"picloud/internal/services/kv"
 )
 
@@ -81,7 +82,7 @@ func (s *Server) kvAPI() {
 				return nil, err
 			}
 			found := false
-			err = s.cfg.Orchestrator.WriteKV(ctx, c.id(), c.Cloud(), func(h cloud.HostCalls) error {
+			err = s.cfg.Orchestrator.WriteKV(ctx, c.id(), c.Cloud(), func(h orchestrator.Session) error {
 				r, err := h.Call(ctx, cloud.OpKVDelete, cloud.HostArgs{Collection: collection, Key: key})
 				found = r.Found
 				return err
@@ -190,7 +191,7 @@ func (s *Server) putEntry(ctx context.Context, c *appCaller, in *putEntry) (*ent
 			return nil, cloud.Errorf(cloud.CodeInvalid, "if_version must be 0 or a version")
 		}
 	}
-	err = s.cfg.Orchestrator.WriteKV(ctx, c.id(), c.Cloud(), func(h cloud.HostCalls) error {
+	err = s.cfg.Orchestrator.WriteKV(ctx, c.id(), c.Cloud(), func(h orchestrator.Session) error {
 		_, err := h.Call(ctx, cloud.OpKVSet, args)
 		return err
 	})

@@ -275,12 +275,13 @@ func (t triggers) MatchingKV(app cloud.AppID, collection string) int {
 }
 
 func (n *node) buildOrchestrator() {
+	fetcher := fetch.New(fetch.Config{AllowPrivate: n.cfg.FetchAllowPrivate, MaxBody: n.cfg.MaxBody, Version: version})
 	n.kv = kv.New(kv.Config{DB: n.db, Triggers: triggers{n}, CursorKey: n.derive("kv cursors")})
 	n.auth = auth.NewAuthenticator(n.db)
 	n.orchestrator = orchestrator.New(orchestrator.Config{
 		DB: n.db, IDs: &n.ids, Node: n.cfg.NodeName, Version: version, Executor: pool{n.executor},
 		Sessions: func(app cloud.AppID) orchestrator.Session { return n.kv.Open(app) },
-		Fetcher:  fetch.New(fetch.Config{AllowPrivate: n.cfg.FetchAllowPrivate, MaxBody: n.cfg.MaxBody, Version: version}),
+		Fetchers: func() orchestrator.Fetcher { return fetcher.Open() },
 		Opener:   n.secrets, Log: n.log, Permits: n.cfg.Concurrency, Queue: n.cfg.Queue, DefaultTimeout: n.cfg.ScriptTimeout, DefaultMemory: n.cfg.ScriptMemory,
 		MaxDepth: n.cfg.MaxDepth, Lease: n.cfg.Lease, ExecutionRetention: n.cfg.ExecutionRetention, DeadLetterRetention: n.cfg.DeadLetterRetention,
 		AbandonedRetention: n.cfg.AbandonedRetention, AuditRetention: n.cfg.AuditRetention, IdempotencyRetention: n.cfg.IdempotencyRetention,

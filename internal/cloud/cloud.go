@@ -216,6 +216,16 @@ type Response struct {
 	Status  int
 	Headers []Header
 	Body    []byte
+	// Stream, if set, gives the body piece by piece instead, while the run goes on.
+	Stream ResponseStream
+}
+
+// ResponseStream is the body of a response that a script is still writing. One goroutine reads it.
+type ResponseStream interface {
+	// Next waits for the next piece. It returns io.EOF after the last, and another error when the run ended before.
+	Next() ([]byte, error)
+	// Close says that nobody reads on. The script's stream is cancelled; the run goes on.
+	Close()
 }
 
 // LogLine is one console or log call. At is in the child's clock.

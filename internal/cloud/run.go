@@ -21,6 +21,8 @@ type RunSpec struct {
 	Principal      Principal
 	IdempotencyKey string
 	Deadline       time.Time
+	// Stream: the caller takes a response's body piece by piece.
+	Stream bool
 	// Alone asks for a child that no other run shares.
 	Alone bool
 	// Calls answers the script's host calls; it must not block for ever once ctx is done.
@@ -32,8 +34,8 @@ type RunSpec struct {
 // HostCalls is the parent's side of a script's host calls.
 type HostCalls interface {
 	// Call performs one call and returns the answer as JSON text or bytes. A *HostError is thrown to the script
-	// under its own name; any other error ends the run as interrupted.
-	Call(ctx context.Context, op HostOp, args HostArgs) (HostReply, error)
+	// under its own name; any other error ends the run as interrupted. n tells the calls of a run apart.
+	Call(ctx context.Context, n uint64, op HostOp, args HostArgs) (HostReply, error)
 	// Responded says that the calls after this one belong to waitUntil work: the response is out.
 	Responded()
 }
@@ -52,6 +54,7 @@ const (
 	OpKVUpdateEnd
 	OpKVList
 	OpFetch
+	OpFetchRead
 )
 
 // Writes reports whether the call belongs to what a commit applies.
@@ -69,12 +72,12 @@ type HostArgs struct {
 	Collection string
 	Key        string
 	Value      string
-	Number     float64 // increment's amount, list's limit
+	Number     float64 // increment's amount, list's limit, the fetch whose body is read
 	TTLMillis  int64   // 0: none
 	IfVersion  int64   // -1: not given
-	Flag       bool    // get: unchecked
+	Flag       bool    // get: unchecked; fetch read: all of it
 	Cursor     string
-	Request    *Request // fetch
+	Request    *Request // fetch; Value is its redirect mode
 }
 
 // HostReply is a call's answer.
@@ -87,6 +90,10 @@ type HostReply struct {
 	// JSON is the whole answer of list.
 	JSON     string
 	Response *Response
+	// Partial: bytes of a fetched body are still to be read.
+	Partial bool
+	// Bytes are a piece of a body.
+	Bytes []byte
 }
 
 // HostError is thrown inside the script as an Error of that name.

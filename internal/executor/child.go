@@ -195,7 +195,7 @@ func (c *child) read(conn net.Conn, started *time.Timer) error {
 			if ch != nil {
 				ch <- body
 			}
-		case wire.Call, wire.Log, wire.Done, wire.After:
+		case wire.Call, wire.Log, wire.Done, wire.After, wire.Chunk, wire.Cancel:
 			c.mu.Lock()
 			run := c.runs[id]
 			c.mu.Unlock()

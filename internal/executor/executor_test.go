@@ -58,7 +58,7 @@ func (r *rig) deploy(app cloud.AppID, source string) *cloud.Script {
 type noCalls struct{}
 
 func (noCalls) Responded() {}
-func (noCalls) Call(context.Context, cloud.HostOp, cloud.HostArgs) (cloud.HostReply, error) {
+func (noCalls) Call(context.Context, uint64, cloud.HostOp, cloud.HostArgs) (cloud.HostReply, error) {
 	return cloud.HostReply{Found: true, Value: "1"}, nil
 }
 

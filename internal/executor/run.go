@@ -29,11 +29,13 @@ type Run struct {
 	logBytes  int
 	dropped   int
 	calls     int
+	fetches   map[uint64]context.CancelFunc // under way, or whose bodies are not read to their end
 	unsafe    bool
 	pending   bool
 	held      bool // the child waits for Release
 	finished  bool
 	timedOut  bool
+	stream    *bodyStream // of a response whose body comes piece by piece
 	interrupt *time.Timer
 	killTimer *time.Timer
 }
@@ -79,7 +81,7 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 	go r.serve()
 	msg := wire.RunMsg{Build: spec.Script.Build, Env: spec.Script.EnvID(), Handler: spec.Handler, Request: spec.Request, Event: spec.Event,
 		Execution: spec.Execution, Root: spec.Root, Depth: spec.Depth, Attempt: spec.Attempt, Principal: spec.Principal,
-		IdempotencyKey: spec.IdempotencyKey, MaxLogLines: MaxLogLines, MaxLogBytes: MaxLogBytes, MaxBody: p.cfg.MaxBody}
+		IdempotencyKey: spec.IdempotencyKey, MaxLogLines: MaxLogLines, MaxLogBytes: MaxLogBytes, MaxBody: p.cfg.MaxBody, Stream: spec.Stream}
 	if err := c.w.Send(wire.Run, r.id, msg.Encode); err != nil {
 		c.kill() // its death ends the run
 	}
@@ -146,14 +148,44 @@ func (r *Run) frame(kind wire.Kind, body []byte) error {
 			return err
 		}
 		return r.deliver(message{call: m})
+	case wire.Cancel:
+		n, err := wire.DecodeCancel(body)
+		if err != nil {
+			return err
+		}
+		r.cancelFetch(n)
+		return nil
+	case wire.Chunk:
+		m, err := wire.DecodeChunk(body)
+		if err != nil {
+			return err
+		}
+		r.mu.Lock()
+		s := r.stream
+		r.mu.Unlock()
+		if s == nil {
+			return wire.ErrProtocol
+		}
+		return s.take(m)
 	default:
 		m, err := wire.DecodeDone(body)
 		if err != nil {
 			return err
 		}
 		if kind == wire.After && m.Response != nil || kind == wire.Done && m.Status == cloud.Succeeded &&
-			(m.Response == nil) != (r.spec.Request == nil) {
+			(m.Response == nil) != (r.spec.Request == nil) || m.Streaming && (!r.spec.Stream || !m.Pending || m.Response == nil) {
 			return wire.ErrProtocol
+		}
+		if m.Streaming {
+			s := newBodyStream(r)
+			m.Response.Stream = s
+			r.mu.Lock()
+			second := r.stream != nil
+			r.stream = s
+			r.mu.Unlock()
+			if second {
+				return wire.ErrProtocol
+			}
 		}
 		return r.deliver(message{done: m, kind: kind})
 	}
@@ -250,22 +282,50 @@ func (r *Run) call(m *wire.CallMsg) {
 			Message: fmt.Sprintf("a run can make %d host calls", maxCallsPerRun)})
 		return
 	}
-	if m.Op == cloud.OpFetch {
-		go r.answer(m)
-		return
+	switch m.Op {
+	case cloud.OpFetch:
+		go r.answer(r.fetchContext(m.N), m)
+	case cloud.OpFetchRead:
+		go r.answer(r.ctx, m)
+	default:
+		r.answer(r.ctx, m)
 	}
-	r.answer(m)
 }
 
-func (r *Run) answer(m *wire.CallMsg) {
-	reply, err := r.spec.Calls.Call(r.ctx, m.Op, m.Args)
+// fetchContext makes a fetch one that Cancel ends. The context lives on while the response's body is read.
+func (r *Run) fetchContext(n uint64) context.Context {
+	ctx, cancel := context.WithCancel(r.ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fetches == nil {
+		r.fetches = map[uint64]context.CancelFunc{}
+	}
+	r.fetches[n] = cancel
+	return ctx
+}
+
+// cancelFetch ends a fetch, whether its answer or a part of its body is waited for.
+func (r *Run) cancelFetch(n uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if cancel := r.fetches[n]; cancel != nil {
+		cancel()
+		delete(r.fetches, n)
+	}
+}
+
+func (r *Run) answer(ctx context.Context, m *wire.CallMsg) {
+	reply, err := r.spec.Calls.Call(ctx, m.N, m.Op, m.Args)
+	if m.Op == cloud.OpFetch && !reply.Partial {
+		defer r.cancelFetch(m.N) // nothing is under way any more
+	}
 	var he *cloud.HostError
 	switch {
 	case err == nil:
 		r.reply(m.N, reply, nil)
 	case errors.As(err, &he):
 		r.reply(m.N, reply, he)
-	case r.ctx.Err() != nil: // the run is over; nobody waits
+	case ctx.Err() != nil: // the run is over, or the script gave the fetch up; nobody waits
 	default:
 		r.abandon(err)
 	}
@@ -325,6 +385,9 @@ func (r *Run) settle(o cloud.Outcome) {
 	}
 	r.finished = true
 	pending := r.pending
+	if r.stream != nil {
+		close(r.stream.overCh)
+	}
 	r.interrupt.Stop()
 	if r.killTimer != nil {
 		r.killTimer.Stop()

@@ -78,7 +78,9 @@ type HTTPCall struct {
 	Request   *cloud.Request
 	Principal cloud.Principal
 	// Async and Outbox are the caller's wishes, honoured for who may run the script by credential.
-	Async, Outbox  bool
+	Async, Outbox bool
+	// Stream: the caller takes a body piece by piece.
+	Stream         bool
 	IdempotencyKey string
 	// Gone is closed when the caller hangs up.
 	Gone <-chan struct{}
@@ -220,12 +222,16 @@ func (o *Orchestrator) serveDirect(ctx context.Context, c *HTTPCall) *HTTPReply 
 		return reply
 	}
 	t.idem = idem
+	t.stream = c.Stream && idem == nil // an answer that is kept is kept whole
 	x := newExchange()
 	t.answer = func(f *finished) {
 		if f.outcome.Status != cloud.Succeeded || f.lost {
 			o.freeKey(idem)
 		}
 		if gone := x.put(f); gone != "" {
+			if r := f.outcome.Response; r != nil && r.Stream != nil {
+				r.Stream.Close()
+			}
 			o.abandon(c.Target, f, gone)
 		}
 	}

@@ -71,9 +71,9 @@ type Session interface {
 	Finished()
 }
 
-// Fetcher makes a script's HTTP requests. Value of the reply is the final URL.
+// Fetcher makes the HTTP requests of one run.
 type Fetcher interface {
-	Fetch(ctx context.Context, req *cloud.Request) (cloud.HostReply, error)
+	Call(ctx context.Context, n uint64, op cloud.HostOp, args cloud.HostArgs) (cloud.HostReply, error)
 }
 
 // Opener opens sealed variables and secrets.
@@ -89,7 +89,7 @@ type Config struct {
 	Version  string
 	Executor Executor
 	Sessions func(app cloud.AppID) Session
-	Fetcher  Fetcher
+	Fetchers func() Fetcher
 	Opener   Opener
 	Log      *slog.Logger
 

@@ -248,7 +248,7 @@ func (o *Orchestrator) Invoke(_ context.Context, app cloud.AppID, in *Invocation
 }
 
 // WriteKV performs an operator's write with the commit of runs: the same checks, events and limits.
-func (o *Orchestrator) WriteKV(ctx context.Context, app cloud.AppID, by cloud.Principal, f func(cloud.HostCalls) error) error {
+func (o *Orchestrator) WriteKV(ctx context.Context, app cloud.AppID, by cloud.Principal, f func(Session) error) error {
 	id := o.cfg.IDs.New()
 	for tries := 0; ; tries++ {
 		s := o.cfg.Sessions(app)

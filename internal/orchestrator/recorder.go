@@ -88,6 +88,7 @@ func (r *recorder) note(f *finished) {
 	c.n++
 	c.histogram[bucket]++
 	r.all[rec.status]++
+	rec.kept = f.recorded
 	if !f.recorded && (r.mustKeep(rec) || r.sample(rec)) {
 		r.add(rec)
 	}
@@ -114,6 +115,7 @@ func (r *recorder) add(rec *record) {
 		r.dropped++
 		return
 	}
+	rec.kept = true
 	r.pending = append(r.pending, rec)
 }
 
@@ -128,6 +130,13 @@ func (r *recorder) after(rec *record, status cloud.Status, o *cloud.Outcome) {
 	rec2.after, rec2.logs, rec2.dropped = status, o.Logs, o.LogsDropped
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !rec.kept { // an ordinary success so far
+		if status != cloud.Succeeded || len(o.Logs) > 0 || o.LogsDropped > 0 {
+			r.add(&rec2)
+			r.wake()
+		}
+		return
+	}
 	for k, p := range r.pending {
 		if p == rec {
 			r.pending[k] = &rec2

@@ -142,6 +142,8 @@ type record struct {
 	after     cloud.Status
 	logs      []cloud.LogLine
 	dropped   int
+	// kept: it is stored, or on its way. Of the recorder.
+	kept bool
 }
 
 // clean makes a text storable: PostgreSQL's text holds neither NUL nor invalid UTF-8.

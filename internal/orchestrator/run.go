@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"picloud/internal/cloud"
@@ -33,6 +34,8 @@ type task struct {
 	row   *row
 	idem  *idempotentAnswer // reserved key, to be answered by the commit
 	alone bool
+	// stream: the caller takes the response's body while the script writes it.
+	stream bool
 	// aborted is closed when the caller hangs up.
 	aborted <-chan struct{}
 	// onStart hears of every sandbox run of the task, so that it can be cancelled.
@@ -59,25 +62,24 @@ type finished struct {
 	commitErr *cloud.Error
 }
 
-// calls answers a run's host calls: KV from its session, fetch from the fetcher.
+// calls answers a run's host calls: KV from its session, fetch from its fetcher.
 type calls struct {
 	Session
-	o *Orchestrator
-	t *task
+	fetcher func() Fetcher
+	dry     bool
 }
 
 // Call sends a host call to the service that answers it.
-func (c *calls) Call(ctx context.Context, op cloud.HostOp, args cloud.HostArgs) (cloud.HostReply, error) {
-	if op != cloud.OpFetch {
+func (c *calls) Call(ctx context.Context, n uint64, op cloud.HostOp, args cloud.HostArgs) (cloud.HostReply, error) {
+	switch op {
+	case cloud.OpFetch, cloud.OpFetchRead:
+		if c.dry {
+			return cloud.HostReply{}, &cloud.HostError{Name: "FetchError", Message: "fetch is refused in a dry run"}
+		}
+		return c.fetcher().Call(ctx, n, op, args)
+	default:
 		return c.Session.Call(ctx, op, args)
 	}
-	if c.t.dry {
-		return cloud.HostReply{}, &cloud.HostError{Name: "FetchError", Message: "fetch is refused in a dry run"}
-	}
-	if args.Request == nil {
-		return cloud.HostReply{}, &cloud.HostError{Name: "TypeError", Message: "fetch needs a request"}
-	}
-	return c.o.cfg.Fetcher.Fetch(ctx, args.Request)
 }
 
 // perform makes the run, commits it, and runs it again when its checks failed or when the child it shared died of another.
@@ -132,7 +134,8 @@ func (a *try) run(ctx context.Context) *again {
 	t := a.t
 	spec := &cloud.RunSpec{Execution: t.execution, Root: t.root, App: t.app.id, Script: t.script, Handler: t.handler, Request: t.request,
 		Event: t.event, Depth: t.depth, Attempt: t.attempt, Principal: t.principal, IdempotencyKey: t.idemKey, Alone: t.alone,
-		Deadline: time.Now().Add(t.script.Limits.Timeout), Calls: &calls{Session: a.session, o: a.o, t: t}}
+		Deadline: time.Now().Add(t.script.Limits.Timeout), Stream: t.stream,
+		Calls: &calls{Session: a.session, fetcher: sync.OnceValue(a.o.cfg.Fetchers), dry: t.dry}}
 	if !t.dry {
 		spec.OnLog = func(l cloud.LogLine) { a.o.tails.publishLine(t, l) }
 	}
@@ -348,9 +351,15 @@ func (a *try) conclude(fin *finished, committed bool) {
 		switch {
 		case len(res.conflicts) > 0:
 			status = cloud.Conflicted
+			after.Error = cloud.ScriptError{Name: "ConflictError", Message: "a key that it had read was changed by another run"}
 		case !ok:
 			status = cloud.Interrupted
+			after.Error = cloud.ScriptError{Name: "Interrupted", Message: "the database did not take it"}
 		}
+	}
+	if !ok { // the execution's own error is that of its response
+		after.Logs = append(after.Logs, cloud.LogLine{At: time.Now().UTC(), Level: "error",
+			Message: "after the response: " + describe(&after.Error) + "; nothing written since was kept"})
 	}
 	a.session.Finished()
 	a.sandbox.Release(ok)

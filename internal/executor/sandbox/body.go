@@ -17,6 +17,8 @@ type bodyState struct {
 	// stream is set once a script asked for it, or gave one; whole: it was made of bytes, which count while nobody read it.
 	stream goja.Value
 	whole  bool
+	// far is a body that was fetched and is not here yet.
+	far *farBody
 }
 
 var utf8BOM = []byte("\xef\xbb\xbf")
@@ -65,13 +67,14 @@ func (i *isolate) isUsed(b *bodyState) bool {
 }
 
 // isStreaming reports a body whose bytes are not there yet.
-func (b *bodyState) isStreaming() bool { return b.stream != nil && !b.whole }
+func (b *bodyState) isStreaming() bool { return b.stream != nil && !b.whole || b.far != nil }
 
 // cloneBody splits a body that nobody has read.
 func (i *isolate) cloneBody(b *bodyState, what string) bodyState {
 	if i.isUsed(b) {
 		panic(i.vm.NewTypeError("cannot clone a %s whose body has been read", what))
 	}
+	i.streamOf(b)
 	twin := *b
 	if twin.stream = nil; !b.isStreaming() {
 		twin.whole = false
@@ -84,6 +87,32 @@ func (i *isolate) cloneBody(b *bodyState, what string) bodyState {
 	}
 	b.stream, twin.stream = branches.(*goja.Object).Get("0"), branches.(*goja.Object).Get("1")
 	return twin
+}
+
+// drainBody is a promise of all bytes of a body that are not here yet.
+func (i *isolate) drainBody(b *bodyState) goja.Value {
+	if far := b.far; far != nil {
+		b.far, b.used = nil, true
+		return far.read(i, true, func(raw []byte, _ bool) goja.Value { return i.uint8Array(raw) })
+	}
+	return i.drain(b.stream)
+}
+
+// streamOf makes the stream of a body that was fetched and is not here yet.
+func (i *isolate) streamOf(b *bodyState) {
+	far := b.far
+	if far == nil {
+		return
+	}
+	b.far = nil
+	b.stream = i.mustCall(i.loadWeb().fromPull, i.vm.ToValue(func(goja.FunctionCall) goja.Value {
+		return far.read(i, false, func(raw []byte, more bool) goja.Value {
+			return i.vm.NewArray(i.uint8Array(raw), more)
+		})
+	}), i.vm.ToValue(func(goja.FunctionCall) goja.Value {
+		far.cancel(i)
+		return goja.Undefined()
+	}))
 }
 
 // toUTF8 replaces lone surrogates, which the engine carries as invalid UTF-8, by U+FFFD.
@@ -152,11 +181,10 @@ func (i *isolate) addBody(proto *goja.Object, of func(goja.Value) (*bodyState, *
 				if !b.isStreaming() {
 					return convert(b.bytes, contentType)
 				}
-				then, _ := goja.AssertFunction(i.promiseThen)
-				return i.mustCallOn(then, i.drain(b.stream), i.vm.ToValue(func(c goja.FunctionCall) goja.Value {
-					raw, _ := i.bytesOf(c.Argument(0))
+				return i.then(i.drainBody(b), func(v goja.Value) goja.Value {
+					raw, _ := i.bytesOf(v)
 					return convert(raw, contentType)
-				}))
+				})
 			})
 		})
 	}
@@ -189,7 +217,7 @@ func (i *isolate) addBody(proto *goja.Object, of func(goja.Value) (*bodyState, *
 		if b.null {
 			return goja.Null()
 		}
-		if b.stream == nil {
+		if i.streamOf(b); b.stream == nil {
 			b.stream, b.whole = i.mustCall(i.loadWeb().fromBytes, i.uint8Array(b.bytes)), true
 		}
 		return b.stream

@@ -56,6 +56,7 @@ type isolate struct {
 	syntaxErrorClass goja.Value
 	abort            goja.Callable
 	newSignal        goja.Callable
+	signals          struct{ aborted, reason, on goja.Callable }
 	newDOMException  goja.Callable
 
 	stringify goja.Callable
@@ -96,6 +97,10 @@ func newIsolate(p *program, env *cloud.Env) *isolate {
 	i.define(host, "utf8Encode", i.utf8Encode)
 	i.define(host, "utf8Decode", i.utf8Decode)
 	i.define(host, "utf8DecodePart", i.utf8DecodePart)
+	i.define(host, "timeout", func(c goja.FunctionCall) goja.Value {
+		i.current().addTimer("AbortSignal.timeout", c.Argument(0), c.Argument(1), nil).background = true
+		return goja.Undefined()
+	})
 	made := time.Now()
 	i.define(host, "elapsed", func(goja.FunctionCall) goja.Value {
 		return i.vm.ToValue(float64(time.Since(made).Microseconds()) / 1000)
@@ -135,6 +140,10 @@ func (i *isolate) runPrelude(host *goja.Object) {
 	o := out.(*goja.Object)
 	i.abort, _ = goja.AssertFunction(o.Get("abort"))
 	i.newSignal, _ = goja.AssertFunction(o.Get("newSignal"))
+	signals := o.Get("signals").(*goja.Object)
+	i.signals.aborted, _ = goja.AssertFunction(signals.Get("aborted"))
+	i.signals.reason, _ = goja.AssertFunction(signals.Get("reason"))
+	i.signals.on, _ = goja.AssertFunction(signals.Get("on"))
 	i.newDOMException, _ = goja.AssertFunction(o.Get("newDOMException"))
 	i.errors = map[string]goja.Constructor{}
 	errs := o.Get("errors").(*goja.Object)

@@ -79,9 +79,11 @@
   }
 
   let abort;
+  let signals;
   class AbortSignal extends EventTarget {
     #aborted = false;
     #reason = undefined;
+    #algorithms = []; // what the platform does on abort, before listeners hear of it (DOM standard, 3.2)
     onabort = null;
     get aborted() {
       return this.#aborted;
@@ -99,7 +101,7 @@
     }
     static timeout(ms) {
       const s = new AbortSignal();
-      setTimeout(() => abort(s, new DOMException("The operation timed out.", "TimeoutError")), ms);
+      host.timeout(() => abort(s, new DOMException("The operation timed out.", "TimeoutError")), ms);
       return s;
     }
     static any(signals) {
@@ -109,7 +111,7 @@
           abort(s, other.reason);
           break;
         }
-        other.addEventListener("abort", () => abort(s, other.reason), { once: true });
+        other.#algorithms.push(() => abort(s, other.reason));
       }
       return s;
     }
@@ -118,8 +120,18 @@
         if (s.#aborted) return;
         s.#aborted = true;
         s.#reason = reason;
+        for (const f of s.#algorithms.splice(0)) f();
         s.dispatchEvent(new Event("abort"));
       };
+      const own = (f) => (s, ...rest) => {
+        try {
+          s.#aborted;
+        } catch {
+          throw new TypeError("signal must be an AbortSignal");
+        }
+        return f(s, ...rest);
+      };
+      signals = { aborted: own((s) => s.#aborted), reason: own((s) => s.#reason), on: own((s, f) => void s.#algorithms.push(f)) };
     }
   }
   class AbortController {
@@ -243,5 +255,5 @@
 
   Object.preventExtensions(Object.prototype);
 
-  return { errors, abort, newSignal: () => new AbortSignal(), newDOMException: (message, name) => new DOMException(message, name) };
+  return { errors, abort, signals, newSignal: () => new AbortSignal(), newDOMException: (message, name) => new DOMException(message, name) };
 });

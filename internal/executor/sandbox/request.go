@@ -16,6 +16,7 @@ type requestState struct {
 	body        bodyState
 	signal      goja.Value
 	incoming    bool // the run's own request: its signal follows the caller
+	redirect    string
 }
 
 func (i *isolate) newRequestClass() class {
@@ -30,7 +31,7 @@ func (i *isolate) newRequestClass() class {
 		}
 		return r.headersObj
 	})
-	i.getter(c.proto, "redirect", func(goja.Value) goja.Value { return i.vm.ToValue("follow") })
+	i.getter(c.proto, "redirect", func(v goja.Value) goja.Value { return i.vm.ToValue(this(v).redirectMode()) })
 	i.getter(c.proto, "signal", func(v goja.Value) goja.Value {
 		r := this(v)
 		if r.signal == nil {
@@ -48,7 +49,7 @@ func (i *isolate) newRequestClass() class {
 	i.define(c.proto, "clone", func(c goja.FunctionCall) goja.Value {
 		r := this(c.This)
 		return i.instance(i.request, &requestState{method: r.method, url: r.url, body: i.cloneBody(&r.body, "Request"), signal: r.signal,
-			headers: &headersState{list: append([]cloud.Header(nil), r.headers.list...)}, incoming: r.incoming})
+			headers: &headersState{list: append([]cloud.Header(nil), r.headers.list...)}, incoming: r.incoming, redirect: r.redirect})
 	})
 	i.addBody(c.proto, func(v goja.Value) (*bodyState, *headersState) { return &this(v).body, this(v).headers })
 	return c
@@ -58,7 +59,10 @@ func (i *isolate) constructRequest(c goja.ConstructorCall) any {
 	r := &requestState{method: "GET", headers: &headersState{}}
 	r.body.null = true
 	if other := stateOf[requestState](c.Argument(0)); other != nil {
-		r.method, r.url, r.body, r.signal = other.method, other.url, other.body, other.signal
+		if other.body.used {
+			panic(i.vm.NewTypeError("the request's body has already been read"))
+		}
+		r.method, r.url, r.body, r.signal, r.redirect = other.method, other.url, other.body, other.signal, other.redirect
 		r.headers.list = append(r.headers.list, other.headers.list...)
 		if r.body.whole {
 			r.body.stream, r.body.whole = nil, false
@@ -67,6 +71,9 @@ func (i *isolate) constructRequest(c goja.ConstructorCall) any {
 		u, err := parseURL(c.Argument(0).String(), "")
 		if err != nil {
 			panic(i.vm.NewTypeError("%q is not a valid URL", clip(c.Argument(0).String())))
+		}
+		if u.Username() != "" || u.Password() != "" {
+			panic(i.vm.NewTypeError("the URL of a Request must not carry a username or password: send an Authorization header"))
 		}
 		r.url = u.Href(false)
 	}
@@ -80,6 +87,13 @@ func (i *isolate) constructRequest(c goja.ConstructorCall) any {
 	if h := init.Get("headers"); h != nil && !goja.IsUndefined(h) {
 		r.headers.list = nil
 		i.fillHeaders(r.headers, h)
+	}
+	if m := init.Get("redirect"); m != nil && !goja.IsUndefined(m) {
+		switch r.redirect = m.String(); r.redirect {
+		case "follow", "manual", "error":
+		default:
+			panic(i.vm.NewTypeError("redirect is follow, manual or error; it is %q", clip(r.redirect)))
+		}
 	}
 	if s := init.Get("signal"); s != nil && !goja.IsUndefined(s) && !goja.IsNull(s) {
 		r.signal = s
@@ -96,6 +110,13 @@ func (i *isolate) constructRequest(c goja.ConstructorCall) any {
 		}
 	}
 	return r
+}
+
+func (r *requestState) redirectMode() string {
+	if r.redirect == "" {
+		return "follow"
+	}
+	return r.redirect
 }
 
 // method normalises as the Fetch standard does (2.2.1).

@@ -21,6 +21,7 @@ const (
 	evReply eventKind = iota + 1
 	evAbort
 	evInterrupt
+	evPull
 )
 
 // event is something that happened outside of the runtime's goroutine.
@@ -56,6 +57,7 @@ type run struct {
 	logLines, logBytes int
 	wrote              bool
 	responded          bool // Done is out, waitUntil work goes on
+	out                *bodyOut
 }
 
 // pendingCall is a host call whose answer has not come. The promise's functions run on the runtime's goroutine.
@@ -141,7 +143,7 @@ func (r *run) execute() {
 		return
 	}
 	done, ok := r.invoke(handler)
-	done.Pending = ok && r.msg.Request != nil && r.waiting() && done.Status == cloud.Succeeded
+	done.Pending = ok && r.msg.Request != nil && done.Status == cloud.Succeeded && (done.Streaming || r.waiting())
 	if !done.Pending {
 		r.end(wire.Done, done, ok && done.Status == cloud.Succeeded)
 		return
@@ -186,7 +188,11 @@ func (r *run) invoke(handler goja.Callable) (done *wire.DoneMsg, ok bool) {
 
 func (r *run) respond(v goja.Value) (*wire.DoneMsg, bool) {
 	var res *cloud.Response
-	if err := r.drainResponse(v); err != nil {
+	if r.msg.Stream {
+		if exc := r.iso.vm.Try(func() { r.out = r.iso.openOut(v) }); exc != nil {
+			return r.failure(r.iso.describe(exc.Value(), exc.Stack())), false
+		}
+	} else if err := r.drainResponse(v); err != nil {
 		return r.failure(r.iso.scriptError(err)), false
 	}
 	if exc := r.iso.vm.Try(func() { res = r.iso.responseOf(v) }); exc != nil {
@@ -199,7 +205,7 @@ func (r *run) respond(v goja.Value) (*wire.DoneMsg, bool) {
 		return r.failure(&cloud.ScriptError{Name: "LimitError", Message: fmt.Sprintf(
 			"the response body has %d bytes; at most %d are allowed", len(res.Body), r.msg.MaxBody)}), false
 	}
-	return &wire.DoneMsg{Status: cloud.Succeeded, Response: res}, true
+	return &wire.DoneMsg{Status: cloud.Succeeded, Response: res, Streaming: r.out != nil}, true
 }
 
 // drainResponse waits for the bytes of a Response that was made of a stream.
@@ -211,7 +217,7 @@ func (r *run) drainResponse(v goja.Value) error {
 	var drained goja.Value
 	if exc := r.iso.vm.Try(func() {
 		if !r.iso.isUsed(&st.body) {
-			drained = r.iso.drain(st.body.stream)
+			drained = r.iso.drainBody(&st.body)
 		}
 	}); exc != nil {
 		return exc
@@ -246,7 +252,13 @@ func (r *run) waiting() bool {
 }
 
 func (r *run) afterResponse() (*wire.DoneMsg, bool) {
-	err := r.settleAll()
+	var err error
+	if r.out != nil {
+		err = r.writeBody()
+	}
+	if err == nil {
+		err = r.settleAll()
+	}
 	if err != nil {
 		return r.failure(r.iso.scriptError(err)), false
 	}
@@ -317,7 +329,7 @@ func (r *run) step() error {
 		return nil
 	}
 	t := r.earliest()
-	if t == nil && len(r.calls) == 0 && (r.signal == nil || r.aborted) {
+	if t == nil && len(r.calls) == 0 && (r.signal == nil || r.aborted) && !r.out.isIdle() {
 		return errNeverSettles
 	}
 	if t == nil {
@@ -346,9 +358,16 @@ func (r *run) handle(e event) error {
 		return r.reply(e.body)
 	case evAbort:
 		r.aborted = true
+		if r.out != nil {
+			r.giveUpBody()
+		}
 		if r.signal != nil {
 			_, err := r.iso.abort(goja.Undefined(), r.signal)
 			return err
+		}
+	case evPull:
+		if r.out != nil {
+			return r.writePiece()
 		}
 	case evInterrupt:
 		return &interruptedError{}
@@ -402,7 +421,7 @@ func (r *run) end(kind wire.Kind, m *wire.DoneMsg, reuse bool) {
 	if iso != nil {
 		r.reportRejections()
 	}
-	reuse = reuse && iso != nil && len(r.timers) == 0 && len(r.calls) == 0 && !r.interrupted.Load()
+	reuse = reuse && iso != nil && !r.leftTimers() && len(r.calls) == 0 && !r.interrupted.Load()
 	hold := reuse && (r.wrote || kind == wire.After)
 	m.Held = m.Held || hold
 	if reuse {

@@ -100,6 +100,8 @@ func (s *server) serve(r *wire.Reader) error {
 			s.withRun(id, (*run).interrupt)
 		case wire.Abort:
 			s.withRun(id, func(r *run) { r.post(event{kind: evAbort}) })
+		case wire.Pull:
+			s.withRun(id, func(r *run) { r.post(event{kind: evPull}) })
 		case wire.Release:
 			s.release(id, len(body) == 1 && body[0] == 1)
 		case wire.Compile:

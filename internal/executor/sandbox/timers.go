@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"math"
 	"time"
 
@@ -16,34 +17,22 @@ type timer struct {
 	every time.Duration // 0: once
 	f     goja.Callable
 	args  []goja.Value
+	// background: it does not keep the run's runtime from being used again.
+	background bool
 }
 
 // addTimers defines setTimeout and its siblings (HTML standard, 8.7), per run.
 func (i *isolate) addTimers() {
 	start := func(name string, repeat bool) {
 		fn := func(c goja.FunctionCall) goja.Value {
-			f, ok := goja.AssertFunction(c.Argument(0))
-			if !ok {
-				panic(i.vm.NewTypeError("%s needs a function", name))
-			}
-			r := i.current()
-			ms := c.Argument(1).ToFloat()
-			if math.IsNaN(ms) || ms < 0 {
-				ms = 0
-			}
-			d := time.Duration(min(ms, 1<<31-1) * float64(time.Millisecond))
-			if len(r.timers) >= maxTimers {
-				i.throw("LimitError", "a run can have 10000 timers")
-			}
-			r.nextTimer++
-			t := &timer{id: r.nextTimer, due: time.Now().Add(d), f: f}
+			var args []goja.Value
 			if len(c.Arguments) > 2 {
-				t.args = append(t.args, c.Arguments[2:]...)
+				args = append(args, c.Arguments[2:]...)
 			}
+			t := i.current().addTimer(name, c.Argument(0), c.Argument(1), args)
 			if repeat {
-				t.every = max(d, time.Millisecond)
+				t.every = max(time.Until(t.due), time.Millisecond)
 			}
-			r.timers[t.id] = t
 			return i.vm.ToValue(t.id)
 		}
 		o := i.vm.ToValue(fn).(*goja.Object)
@@ -68,6 +57,34 @@ func (i *isolate) current() *run {
 		panic(i.newError("TypeError", "not allowed while the module is evaluated: move this into a handler"))
 	}
 	return i.cur
+}
+
+func (r *run) addTimer(name string, f, after goja.Value, args []goja.Value) *timer {
+	call, ok := goja.AssertFunction(f)
+	if !ok {
+		panic(r.iso.vm.NewTypeError("%s needs a function", name))
+	}
+	ms := after.ToFloat()
+	if math.IsNaN(ms) || ms < 0 {
+		ms = 0
+	}
+	if len(r.timers) >= maxTimers {
+		r.iso.throw("LimitError", fmt.Sprintf("a run can have %d timers", maxTimers))
+	}
+	r.nextTimer++
+	t := &timer{id: r.nextTimer, due: time.Now().Add(time.Duration(min(ms, 1<<31-1) * float64(time.Millisecond))), f: call, args: args}
+	r.timers[t.id] = t
+	return t
+}
+
+// leftTimers reports timers that a run has left behind.
+func (r *run) leftTimers() bool {
+	for _, t := range r.timers {
+		if !t.background {
+			return true
+		}
+	}
+	return false
 }
 
 // nextTimer is the earliest timer, ties in the order of creation.

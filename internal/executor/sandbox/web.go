@@ -27,7 +27,9 @@ var webNames = regexp.MustCompile(`\b(ReadableStream|WritableStream|TransformStr
 	`ByteLengthQueuingStrategy|Blob|File|FormData|blob|formData|body)`)
 
 // web is what Go calls of web.js.
-type web struct{ fromBytes, bodyInit, untouched, disturbed, drain, blob, form goja.Callable }
+type web struct {
+	fromBytes, fromPull, bodyInit, untouched, disturbed, drain, blob, form, reader, piece, giveUp goja.Callable
+}
 
 // loadWeb runs web.js, once in a runtime.
 func (i *isolate) loadWeb() *web {
@@ -57,7 +59,7 @@ func (i *isolate) loadWeb() *web {
 	o := out.(*goja.Object)
 	w := &web{}
 	for name, to := range map[string]*goja.Callable{"fromBytes": &w.fromBytes, "bodyInit": &w.bodyInit, "untouched": &w.untouched, "disturbed": &w.disturbed, "drain": &w.drain,
-		"blob": &w.blob, "form": &w.form} {
+		"blob": &w.blob, "form": &w.form, "fromPull": &w.fromPull, "reader": &w.reader, "piece": &w.piece, "giveUp": &w.giveUp} {
 		*to, _ = goja.AssertFunction(o.Get(name))
 	}
 	classes := o.Get("classes").(*goja.Object)

@@ -582,6 +582,21 @@
       },
     });
 
+  // A stream whose pieces the platform has: next() gives [bytes, whether there are more].
+  const fromPull = (next, cancel) =>
+    new ReadableStream(
+      {
+        async pull(c) {
+          const [bytes, more] = await next();
+          if (bytes.byteLength) c.enqueue(bytes);
+          if (!more) c.close();
+          else if (!bytes.byteLength) return this.pull(c);
+        },
+        cancel,
+      },
+      { highWaterMark: 0 },
+    );
+
   return {
     classes: {
       ReadableStream, ReadableStreamDefaultReader, ReadableStreamDefaultController, WritableStream, WritableStreamDefaultWriter,
@@ -589,6 +604,7 @@
       Blob, File, FormData,
     },
     fromBytes,
+    fromPull,
     /** What a body is made of: "stream", or bytes with their type; undefined for anything that is none of ours. */
     bodyInit(v) {
       if (v instanceof ReadableStream) {
@@ -601,6 +617,9 @@
     },
     disturbed: (stream) => stateOf.get(stream).disturbed,
     untouched: (stream) => !stream.locked && !stateOf.get(stream).disturbed,
+    reader: (stream) => stream.getReader(),
+    piece: (reader) => reader.read().then(({ value, done }) => (done ? null : asBytes(value))),
+    giveUp: (reader) => reader.cancel().catch(() => {}),
     async drain(stream, limit) {
       const reader = stream.getReader();
       const chunks = [];

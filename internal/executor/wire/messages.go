@@ -23,6 +23,7 @@ type RunMsg struct {
 	MaxLogLines    int
 	MaxLogBytes    int
 	MaxBody        int
+	Stream         bool // a response may be given piece by piece
 }
 
 // Encode appends the message.
@@ -45,6 +46,7 @@ func (m *RunMsg) Encode(e *Encoder) {
 	e.Uint(uint64(m.MaxLogLines))
 	e.Uint(uint64(m.MaxLogBytes))
 	e.Uint(uint64(m.MaxBody))
+	e.Bool(m.Stream)
 }
 
 // DecodeRun reads what Encode wrote.
@@ -65,6 +67,7 @@ func DecodeRun(body []byte) (*RunMsg, error) {
 	m.Principal.Kind = cloud.PrincipalKind(d.String())
 	m.IdempotencyKey = d.String()
 	m.MaxLogLines, m.MaxLogBytes, m.MaxBody = int(d.Uint()), int(d.Uint()), int(d.Uint())
+	m.Stream = d.Bool()
 	return m, d.Err()
 }
 
@@ -141,6 +144,8 @@ type DoneMsg struct {
 	Response *cloud.Response
 	Pending  bool // waitUntil work goes on; an After frame follows
 	Held     bool // the child waits for Release before it uses the runtime again
+	// Streaming: the body is not in the response but comes piece by piece, a Chunk for each Pull. The run is Pending meanwhile.
+	Streaming bool
 }
 
 // Encode appends the message.
@@ -148,6 +153,7 @@ func (m *DoneMsg) Encode(e *Encoder) {
 	e.String(string(m.Status))
 	e.Bool(m.Pending)
 	e.Bool(m.Held)
+	e.Bool(m.Streaming)
 	e.Bool(m.Response != nil)
 	if m.Response != nil {
 		encodeResponse(e, m.Response)
@@ -160,7 +166,7 @@ func (m *DoneMsg) Encode(e *Encoder) {
 // DecodeDone reads what Encode wrote.
 func DecodeDone(body []byte) (*DoneMsg, error) {
 	d := NewDecoder(body)
-	m := &DoneMsg{Status: cloud.Status(d.String()), Pending: d.Bool(), Held: d.Bool()}
+	m := &DoneMsg{Status: cloud.Status(d.String()), Pending: d.Bool(), Held: d.Bool(), Streaming: d.Bool()}
 	if d.Bool() {
 		m.Response = decodeResponse(d)
 	}
@@ -171,6 +177,35 @@ func DecodeDone(body []byte) (*DoneMsg, error) {
 	default:
 		return nil, ErrProtocol
 	}
+}
+
+// ChunkMsg is a piece of a response's body; End says that there is no more.
+type ChunkMsg struct {
+	Body []byte
+	End  bool
+}
+
+// Encode appends the message.
+func (m *ChunkMsg) Encode(e *Encoder) {
+	e.Bool(m.End)
+	e.Bytes(m.Body)
+}
+
+// DecodeChunk reads what Encode wrote.
+func DecodeChunk(body []byte) (*ChunkMsg, error) {
+	d := NewDecoder(body)
+	m := &ChunkMsg{End: d.Bool(), Body: d.Bytes()}
+	return m, d.Err()
+}
+
+// EncodeCancel names the call that is not wanted any more.
+func EncodeCancel(n uint64) func(*Encoder) { return func(e *Encoder) { e.Uint(n) } }
+
+// DecodeCancel reads what EncodeCancel wrote.
+func DecodeCancel(body []byte) (n uint64, err error) {
+	d := NewDecoder(body)
+	n = d.Uint()
+	return n, d.Err()
 }
 
 // CallMsg is a host call; N tells the calls of a run apart.
@@ -234,6 +269,8 @@ func (m *ReplyMsg) Encode(e *Encoder) {
 	e.Int(r.Expires)
 	e.Float(r.Number)
 	e.String(r.JSON)
+	e.Bool(r.Partial)
+	e.Bytes(r.Bytes)
 	e.Bool(r.Response != nil)
 	if r.Response != nil {
 		encodeResponse(e, r.Response)
@@ -248,7 +285,8 @@ func DecodeReply(body []byte) (*ReplyMsg, error) {
 		m.Error = &cloud.HostError{Name: d.String(), Message: d.String()}
 		return m, d.Err()
 	}
-	m.Reply = cloud.HostReply{Found: d.Bool(), Value: d.String(), Version: d.Int(), Expires: d.Int(), Number: d.Float(), JSON: d.String()}
+	m.Reply = cloud.HostReply{Found: d.Bool(), Value: d.String(), Version: d.Int(), Expires: d.Int(), Number: d.Float(), JSON: d.String(),
+		Partial: d.Bool(), Bytes: d.Bytes()}
 	if d.Bool() {
 		m.Reply.Response = decodeResponse(d)
 	}

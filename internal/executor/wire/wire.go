@@ -33,6 +33,7 @@ const (
 	Abort                     // the run's caller hung up
 	Release                   // the run's runtime may be used again, or must be thrown away
 	Env                       // the app's variables and secrets
+	Pull                      // the next piece of a response's body is wanted
 )
 
 // Frames from the child to the parent.
@@ -42,8 +43,10 @@ const (
 	Inspected
 	Call
 	Log
-	Done  // outcome, with the response
-	After // outcome of waitUntil work
+	Done   // outcome, with the response
+	After  // outcome of waitUntil work
+	Chunk  // the next piece of a response's body, for a Pull
+	Cancel // a fetch is not wanted any more
 )
 
 const headerLen = 4 + 1 + 8

@@ -22,11 +22,11 @@ func TestMessagesReadBack(t *testing.T) {
 		return e.b
 	}
 	run := &RunMsg{Build: cloud.ID{1}, Handler: "fetch", Request: req, Event: `{"a":1}`, Execution: cloud.ID{2}, Root: cloud.ID{3}, Depth: 4, Attempt: 5,
-		Principal: cloud.Principal{Username: "u", Kind: cloud.PrincipalKey}, IdempotencyKey: "k", MaxLogLines: 6, MaxLogBytes: 7, MaxBody: 8}
+		Principal: cloud.Principal{Username: "u", Kind: cloud.PrincipalKey}, IdempotencyKey: "k", MaxLogLines: 6, MaxLogBytes: 7, MaxBody: 8, Stream: true}
 	if got, err := DecodeRun(encode(run.Encode)); err != nil || !reflect.DeepEqual(got, run) {
 		t.Errorf("run: %+v %v", got, err)
 	}
-	done := &DoneMsg{Status: cloud.Succeeded, Response: res, Pending: true, Held: true, Error: cloud.ScriptError{Name: "n", Message: "m", Stack: "s"}}
+	done := &DoneMsg{Status: cloud.Succeeded, Response: res, Pending: true, Held: true, Streaming: true, Error: cloud.ScriptError{Name: "n", Message: "m", Stack: "s"}}
 	if got, err := DecodeDone(encode(done.Encode)); err != nil || !reflect.DeepEqual(got, done) {
 		t.Errorf("done: %+v %v", got, err)
 	}
@@ -35,10 +35,17 @@ func TestMessagesReadBack(t *testing.T) {
 		t.Errorf("call: %+v %v", got, err)
 	}
 	for _, reply := range []*ReplyMsg{{N: 1, Error: &cloud.HostError{Name: "E", Message: "m"}},
-		{N: 2, Reply: cloud.HostReply{Found: true, Value: "v", Version: 3, Expires: 4, Number: 5, JSON: "{}", Response: res}}} {
+		{N: 2, Reply: cloud.HostReply{Found: true, Value: "v", Version: 3, Expires: 4, Number: 5, JSON: "{}", Partial: true, Bytes: []byte{1}, Response: res}}} {
 		if got, err := DecodeReply(encode(reply.Encode)); err != nil || !reflect.DeepEqual(got, reply) {
 			t.Errorf("reply: %+v %v", got, err)
 		}
+	}
+	chunk := &ChunkMsg{Body: []byte{0, 1}, End: true}
+	if got, err := DecodeChunk(encode(chunk.Encode)); err != nil || !reflect.DeepEqual(got, chunk) {
+		t.Errorf("chunk: %+v %v", got, err)
+	}
+	if n, err := DecodeCancel(encode(EncodeCancel(7))); err != nil || n != 7 {
+		t.Errorf("cancel: %d %v", n, err)
 	}
 	if _, err := DecodeDone(encode((&DoneMsg{Status: "owned"}).Encode)); err == nil {
 		t.Error("a made-up status was accepted")
