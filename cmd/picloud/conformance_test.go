@@ -30,7 +30,7 @@ func TestConformance(t *testing.T) {
 	}
 	w := newWorld(t)
 	w.api("PUT", "/apps/default/scripts/conformance", map[string]any{"source": bundle(t, filepath.Join(web, "test", "conformance.js"))}).want(201)
-	if err := json.Unmarshal([]byte(w.do("GET", "/f/default/conformance", nil).want(200).body), &here); err != nil {
+	if err := json.Unmarshal([]byte(w.do("GET", "/f/default/conformance", nil, "Authorization", "Bearer "+w.token).want(200).body), &here); err != nil {
 		t.Fatal(err)
 	}
 	var names []string

@@ -78,7 +78,7 @@ func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 			// The engine takes no field named get, set, static or async.
 			"class-field": false, "class-static-field": false,
 			"async-generator": false, "for-await": false, "class-static-blocks": false, "regexp-set-notation": false,
-			"regexp-match-indices": false, "using": false, "decorators": false, "import-attributes": false,
+			"regexp-match-indices": false, "regexp-unicode-property-escapes": false, "using": false, "decorators": false, "import-attributes": false,
 		},
 		Plugins: []api.Plugin{{Name: "app", Setup: b.setup}},
 	})
@@ -93,7 +93,7 @@ func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 			code = string(f.Contents)
 		}
 	}
-	code = strings.TrimRight(code, "\n") + "\n//# sourceMappingURL=data:application/json;base64," +
+	code = strings.TrimRight(lowerRegExps(entry, code), "\n") + "\n//# sourceMappingURL=data:application/json;base64," +
 		base64.StdEncoding.EncodeToString([]byte(cleanSources(sourceMap)))
 	if _, err := goja.Compile(entry, code, false); err != nil {
 		return wire.CompiledMsg{Error: engineError(err, entry)}

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/dop251/goja"
+	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/transform"
 )
 
 func (i *isolate) utf8Encode(c goja.FunctionCall) goja.Value {
@@ -103,7 +107,8 @@ func (i *isolate) addEncoding() {
 
 // addCrypto defines the two members of crypto that need no algorithms.
 func (i *isolate) addCrypto() {
-	crypto := i.vm.NewObject()
+	class := i.newClass("Crypto", func(goja.ConstructorCall) any { panic(i.vm.NewTypeError("Illegal constructor")) })
+	crypto := class.proto
 	i.define(crypto, "randomUUID", func(goja.FunctionCall) goja.Value {
 		var b [16]byte
 		_, _ = rand.Read(b[:])
@@ -124,11 +129,60 @@ func (i *isolate) addCrypto() {
 	// Made when it is asked for, before the module if its code names it: a runtime without it starts sooner.
 	i.getter(crypto, "subtle", func(goja.Value) goja.Value {
 		if i.subtle == nil {
-			i.subtle, i.late = i.newSubtle(), i.slots != nil
+			i.subtle, i.late = i.newSubtle(), i.late || i.slots != nil
 		}
 		return i.subtle
 	})
-	i.global("crypto", crypto)
+	o := i.vm.NewObject()
+	_ = o.SetPrototype(crypto)
+	i.freeze(o)
+	i.global("crypto", o)
+}
+
+// decoder makes the decoder of an encoding other than UTF-8, by its label (Encoding standard, 4.2).
+func (i *isolate) decoder(c goja.FunctionCall) goja.Value {
+	enc, err := htmlindex.Get(c.Argument(0).String())
+	name := ""
+	if err == nil {
+		name, err = htmlindex.Name(enc)
+	}
+	if err != nil || name == "replacement" {
+		i.throw("RangeError", fmt.Sprintf("the encoding label %q is not known", clip(c.Argument(0).String())))
+	}
+	d := enc.NewDecoder()
+	var rest []byte
+	o := i.vm.NewObject()
+	_ = o.Set("name", name)
+	i.define(o, "decode", func(c goja.FunctionCall) goja.Value {
+		src := rest
+		if part := c.Argument(0); !goja.IsUndefined(part) {
+			raw, ok := i.bytesOf(part)
+			if !ok {
+				panic(i.vm.NewTypeError("TextDecoder.decode needs an ArrayBuffer or a view of one"))
+			}
+			src = append(src, raw...)
+		}
+		fatal, more := c.Argument(1).ToBoolean(), c.Argument(2).ToBoolean()
+		var out []byte
+		buf := make([]byte, 4096)
+		for {
+			wrote, read, err := d.Transform(buf, src, !more)
+			out, src = append(out, buf[:wrote]...), src[read:]
+			if !errors.Is(err, transform.ErrShortDst) {
+				break
+			}
+		}
+		rest = bytes.Clone(src)
+		if !more {
+			rest = nil
+			d.Reset()
+		}
+		if fatal && bytes.ContainsRune(out, utf8.RuneError) {
+			panic(i.vm.NewTypeError("the encoded data was not valid %s", name))
+		}
+		return i.vm.ToValue(string(out))
+	})
+	return o
 }
 
 // utf8DecodePart decodes what is left of the last part and this one, and keeps the bytes of a character whose end has not

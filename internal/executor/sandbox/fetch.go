@@ -101,14 +101,16 @@ func isNothing(v goja.Value) bool { return v == nil || goja.IsUndefined(v) || go
 
 // isAborted, reasonOf and onAbort read a signal by what the prelude gave, whatever a script made of its properties.
 func (i *isolate) isAborted(signal goja.Value) bool {
-	return !isNothing(signal) && i.mustCall(i.signals.aborted, signal).ToBoolean()
+	return !isNothing(signal) && i.mustCall(i.loadEvents().aborted, signal).ToBoolean()
 }
 
-func (i *isolate) reasonOf(signal goja.Value) goja.Value { return i.mustCall(i.signals.reason, signal) }
+func (i *isolate) reasonOf(signal goja.Value) goja.Value {
+	return i.mustCall(i.loadEvents().reason, signal)
+}
 
 func (i *isolate) onAbort(signal goja.Value, f func()) {
 	if !isNothing(signal) {
-		i.mustCall(i.signals.on, signal, i.vm.ToValue(func(goja.FunctionCall) goja.Value {
+		i.mustCall(i.loadEvents().on, signal, i.vm.ToValue(func(goja.FunctionCall) goja.Value {
 			f()
 			return goja.Undefined()
 		}))

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"github.com/dop251/goja"
@@ -54,9 +53,6 @@ type isolate struct {
 	promiseThen      goja.Value
 	dataViewProto    *goja.Object
 	syntaxErrorClass goja.Value
-	abort            goja.Callable
-	newSignal        goja.Callable
-	signals          struct{ aborted, reason, on goja.Callable }
 	newDOMException  goja.Callable
 
 	stringify goja.Callable
@@ -64,6 +60,7 @@ type isolate struct {
 	resolve   goja.Callable // Promise.resolve
 
 	web      *web         // nil until loaded
+	events   *events      // nil until loaded
 	subtle   *goja.Object // nil until asked for
 	late     bool         // either was made during a run: what the run made of it cannot be told
 	slots    []*intrinsic // by the engine's own list; nil: not made, or not recorded yet
@@ -97,13 +94,21 @@ func newIsolate(p *program, env *cloud.Env) *isolate {
 	i.define(host, "utf8Encode", i.utf8Encode)
 	i.define(host, "utf8Decode", i.utf8Decode)
 	i.define(host, "utf8DecodePart", i.utf8DecodePart)
+	i.define(host, "decoder", i.decoder)
+	i.define(host, "kept", func(goja.FunctionCall) goja.Value { // a listener outlives the run that adds it: no other run may meet it
+		i.late = i.late || i.slots != nil
+		return goja.Undefined()
+	})
+	i.define(host, "reported", func(c goja.FunctionCall) goja.Value {
+		if i.cur != nil {
+			e := i.describe(c.Argument(0), nil)
+			i.cur.log("error", "uncaught "+e.Name+": "+e.Message)
+		}
+		return goja.Undefined()
+	})
 	i.define(host, "timeout", func(c goja.FunctionCall) goja.Value {
 		i.current().addTimer("AbortSignal.timeout", c.Argument(0), c.Argument(1), nil).background = true
 		return goja.Undefined()
-	})
-	made := time.Now()
-	i.define(host, "elapsed", func(goja.FunctionCall) goja.Value {
-		return i.vm.ToValue(float64(time.Since(made).Microseconds()) / 1000)
 	})
 	i.headers = i.newHeadersClass()
 	i.request = i.newRequestClass()
@@ -116,11 +121,20 @@ func newIsolate(p *program, env *cloud.Env) *isolate {
 	i.addCrypto()
 	i.addFetch()
 	i.runPrelude(host)
+	if p.usesRepairs {
+		i.loadRepairs()
+	}
+	if p.usesEvents {
+		i.loadEvents()
+	}
 	if p.usesWeb {
 		i.loadWeb()
 	}
 	if p.usesSubtle {
 		i.vm.GlobalObject().Get("crypto").(*goja.Object).Get("subtle")
+	}
+	if p.usesURLPattern {
+		i.loadURLPattern()
 	}
 	i.setEnv(env)
 	i.sdk = i.newSDK()
@@ -128,28 +142,22 @@ func newIsolate(p *program, env *cloud.Env) *isolate {
 }
 
 func (i *isolate) runPrelude(host *goja.Object) {
-	v, err := i.vm.RunProgram(prelude())
-	if err != nil {
-		panic(fmt.Sprintf("prelude: %v", err)) // our own code
-	}
-	fn, _ := goja.AssertFunction(v)
-	out, err := fn(goja.Undefined(), host)
-	if err != nil {
-		panic(fmt.Sprintf("prelude: %v", err))
-	}
-	o := out.(*goja.Object)
-	i.abort, _ = goja.AssertFunction(o.Get("abort"))
-	i.newSignal, _ = goja.AssertFunction(o.Get("newSignal"))
-	signals := o.Get("signals").(*goja.Object)
-	i.signals.aborted, _ = goja.AssertFunction(signals.Get("aborted"))
-	i.signals.reason, _ = goja.AssertFunction(signals.Get("reason"))
-	i.signals.on, _ = goja.AssertFunction(signals.Get("on"))
-	i.newDOMException, _ = goja.AssertFunction(o.Get("newDOMException"))
+	o := i.runLibrary(prelude(), host)
+	callables(o, map[string]*goja.Callable{"newDOMException": &i.newDOMException})
 	i.errors = map[string]goja.Constructor{}
 	errs := o.Get("errors").(*goja.Object)
 	i.errorClasses = errs
 	for _, name := range errs.Keys() {
 		i.errors[name], _ = goja.AssertConstructor(errs.Get(name))
+	}
+}
+
+// addClasses defines classes that were written in JavaScript, given by name.
+func (i *isolate) addClasses(classes *goja.Object) {
+	for _, name := range classes.Keys() {
+		ctor := classes.Get(name).(*goja.Object)
+		i.global(name, ctor)
+		i.classes = append(i.classes, class{ctor: ctor, proto: ctor.Get("prototype").(*goja.Object)})
 	}
 }
 

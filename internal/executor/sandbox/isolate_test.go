@@ -54,8 +54,8 @@ func TestIntact(t *testing.T) {
 	if !layout().ok {
 		t.Fatal("the engine's tables are not laid out as intrinsics.go knows them: adapt it, or every run pays for a new runtime")
 	}
-	newOne := func() *isolate {
-		i, err := (&program{name: "x", code: "(function(exports,require,module){ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
+	newOne := func() *isolate { // with all that is loaded for code that names it
+		i, err := (&program{name: "x", code: "(function(exports,require,module){ /* Event, Blob, subtle, URLPattern */ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,6 +71,9 @@ func TestIntact(t *testing.T) {
 		"Promise.all([1]).then(() => 1)", "structuredClone({a: new Date()}); new TextEncoder().encode('x'); crypto.randomUUID()",
 		"RegExp.prototype.flags; /x/.flags; 'aXbX'.matchAll(/X/g)", "new WeakMap(); new WeakSet(); new AbortController().abort()",
 		"Error.prototype.toString.call(new TypeError('x')); new RangeError('y')", "Function.prototype.call.bind([].slice)([1])", `(async () => { const seen = { own: Object.keys(globalThis).includes("leak"), max: Math.max(1, 2), json: JSON.parse("1") }; await 1; return seen })()`,
+		"new AbortController().signal.addEventListener('abort', () => {}); new EventTarget().dispatchEvent(new CustomEvent('x', { detail: 1 }))",
+		"new Blob(['x']).stream().getReader({ mode: 'byob' }); new FormData().append('a', 'b'); new CompressionStream('gzip')",
+		"crypto.subtle.digest('SHA-256', new Uint8Array(1)); performance.now(); new URLPattern({ pathname: '/:id' }).exec('http://a/b').pathname.groups.id",
 		"new TypeError('x'); new Int16Array(2); new SyntaxError('y')", "for (const x of [1]) x; const [a, ...b] = [1, 2]; ({ ...{ c: 1 } })",
 	} {
 		i := newOne()
@@ -93,6 +96,9 @@ func TestIntact(t *testing.T) {
 		"Uint8Array.prototype.x = 1", "Object.getPrototypeOf(Uint8Array).from = 1", "Error.prototype.name = 'x'", "parseInt = Number", "fetch = null", "delete globalThis.Map",
 		"RegExp.prototype.exec = () => null", "Function.prototype.apply = 1", "Reflect.get = 1", "Date.prototype[Symbol.toPrimitive] = 1; Array.prototype.x = 1",
 		"Object.defineProperty(Map.prototype, 'size', { get: () => 7 })", "Number.prototype.toFixed = String.prototype.trim", "Array.from = Array.of", "setTimeout = 1",
+		"EventTarget.prototype.dispatchEvent = 1", "AbortSignal.any = 1", "Event.prototype.x = 1", "DOMException.prototype.x = 1", "TextEncoder.prototype.encode = 1",
+		"addEventListener('error', () => {})", "onunhandledrejection = () => {}", "ReadableStream.from = 1", "Blob.prototype.text = 1", "crypto.subtle.constructor.prototype.sign = 1",
+		"Crypto.prototype.randomUUID = 1", "CryptoKey.prototype.x = 1", "URLPattern.prototype.exec = 1", "Performance.prototype.now = 1", "MessagePort.prototype.x = 1",
 		"Object.freeze(Array.prototype)", "TypeError.prototype.name = 1", "RangeError.prototype.x = 1", "Set.prototype.has = Set.prototype.add",
 	} {
 		i := newOne()

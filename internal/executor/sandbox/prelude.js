@@ -40,110 +40,6 @@
     }
   }
 
-  class Event {
-    constructor(type, init = {}) {
-      this.type = String(type);
-      this.cancelable = Boolean(init.cancelable);
-      this.defaultPrevented = false;
-      this.target = null;
-    }
-    preventDefault() {
-      if (this.cancelable) this.defaultPrevented = true;
-    }
-  }
-
-  class EventTarget {
-    #listeners = new Map();
-    addEventListener(type, listener, options) {
-      if (listener == null) return;
-      const list = this.#listeners.get(type) ?? [];
-      if (list.some((l) => l.listener === listener)) return;
-      list.push({ listener, once: Boolean(options && options.once) });
-      this.#listeners.set(String(type), list);
-    }
-    removeEventListener(type, listener) {
-      const list = this.#listeners.get(type);
-      if (list) this.#listeners.set(type, list.filter((l) => l.listener !== listener));
-    }
-    dispatchEvent(event) {
-      event.target = this;
-      const own = this["on" + event.type];
-      if (typeof own === "function") own.call(this, event);
-      for (const l of this.#listeners.get(event.type) ?? []) {
-        if (l.once) this.removeEventListener(event.type, l.listener);
-        if (typeof l.listener === "function") l.listener.call(this, event);
-        else l.listener.handleEvent(event);
-      }
-      return !event.defaultPrevented;
-    }
-  }
-
-  let abort;
-  let signals;
-  class AbortSignal extends EventTarget {
-    #aborted = false;
-    #reason = undefined;
-    #algorithms = []; // what the platform does on abort, before listeners hear of it (DOM standard, 3.2)
-    onabort = null;
-    get aborted() {
-      return this.#aborted;
-    }
-    get reason() {
-      return this.#reason;
-    }
-    throwIfAborted() {
-      if (this.#aborted) throw this.#reason;
-    }
-    static abort(reason) {
-      const s = new AbortSignal();
-      abort(s, reason);
-      return s;
-    }
-    static timeout(ms) {
-      const s = new AbortSignal();
-      host.timeout(() => abort(s, new DOMException("The operation timed out.", "TimeoutError")), ms);
-      return s;
-    }
-    static any(signals) {
-      const s = new AbortSignal();
-      for (const other of signals) {
-        if (other.aborted) {
-          abort(s, other.reason);
-          break;
-        }
-        other.#algorithms.push(() => abort(s, other.reason));
-      }
-      return s;
-    }
-    static {
-      abort = (s, reason = new DOMException("The operation was aborted.", "AbortError")) => {
-        if (s.#aborted) return;
-        s.#aborted = true;
-        s.#reason = reason;
-        for (const f of s.#algorithms.splice(0)) f();
-        s.dispatchEvent(new Event("abort"));
-      };
-      const own = (f) => (s, ...rest) => {
-        try {
-          s.#aborted;
-        } catch {
-          throw new TypeError("signal must be an AbortSignal");
-        }
-        return f(s, ...rest);
-      };
-      signals = { aborted: own((s) => s.#aborted), reason: own((s) => s.#reason), on: own((s, f) => void s.#algorithms.push(f)) };
-    }
-  }
-  class AbortController {
-    #signal = new AbortSignal();
-    get signal() {
-      return this.#signal;
-    }
-    abort(reason) {
-      abort(this.#signal, reason);
-    }
-  }
-
   const cloneOf = (value, seen) => {
     if (typeof value === "function" || typeof value === "symbol")
       throw new DOMException(`${String(value)} could not be cloned.`, "DataCloneError");
@@ -180,6 +76,10 @@
     return copy;
   };
 
+  function structuredClone(value) {
+    return cloneOf(value, new Map());
+  }
+
   class TextEncoder {
     get encoding() {
       return "utf-8";
@@ -205,14 +105,14 @@
     #ignoreBOM;
     #rest = null; // bytes of a character whose end has not come
     #begun = false;
+    #other = null; // of another encoding than UTF-8: its name, and the function that decodes
     constructor(label = "utf-8", options = {}) {
-      if (!/^\s*(utf-?8|unicode-1-1-utf-8)\s*$/i.test(label))
-        throw new RangeError(`the encoding ${label} is not supported: only utf-8 is`);
+      if (!/^\s*(utf-?8|unicode-1-1-utf-8)\s*$/i.test(label)) this.#other = host.decoder(String(label));
       this.#fatal = Boolean(options.fatal);
       this.#ignoreBOM = Boolean(options.ignoreBOM);
     }
     get encoding() {
-      return "utf-8";
+      return this.#other ? this.#other.name : "utf-8";
     }
     get fatal() {
       return this.#fatal;
@@ -222,6 +122,12 @@
     }
     decode(input, options) {
       const stream = Boolean(options?.stream);
+      if (this.#other) {
+        let text = this.#other.decode(input, this.#fatal, stream);
+        if (!this.#begun && !this.#ignoreBOM && text[0] === "\ufeff") text = text.slice(1);
+        this.#begun = stream && (this.#begun || text !== "");
+        return text;
+      }
       if (!stream && this.#rest === null && !this.#begun) return input === undefined ? "" : host.utf8Decode(input, this.#fatal, this.#ignoreBOM);
       const { text, rest } = host.utf8DecodePart(this.#rest, input, this.#fatal, this.#ignoreBOM || this.#begun, stream);
       this.#rest = rest;
@@ -231,22 +137,13 @@
   }
 
   for (const [name, value] of Object.entries({
-    DOMException, Event, EventTarget, AbortSignal, AbortController, TextEncoder, TextDecoder,
-    structuredClone: function structuredClone(value) {
-      return cloneOf(value, new Map());
-    },
+    structuredClone,
+    navigator: Object.freeze({ userAgent: "PiCloud" }),
     queueMicrotask: function queueMicrotask(f) {
       if (typeof f !== "function") throw new TypeError("queueMicrotask needs a function");
       Promise.resolve().then(f);
     },
     self: globalThis,
-    performance: Object.freeze({
-      timeOrigin: Date.now(),
-      now: () => host.elapsed(),
-      toJSON() {
-        return { timeOrigin: this.timeOrigin };
-      },
-    }),
   }))
     define(name, value);
 
@@ -255,5 +152,5 @@
 
   Object.preventExtensions(Object.prototype);
 
-  return { errors, abort, signals, newSignal: () => new AbortSignal(), newDOMException: (message, name) => new DOMException(message, name) };
+  return { classes: { DOMException, TextEncoder, TextDecoder }, errors, newDOMException: (message, name) => new DOMException(message, name) };
 });

@@ -25,8 +25,14 @@ type program struct {
 	err  error
 	// usesWeb: the code names streams, blobs, forms or bodies, so that they are loaded before it.
 	usesWeb bool
+	// usesEvents: the code names events, signals or performance.
+	usesEvents bool
+	// usesRepairs: the code may need what the engine lacks.
+	usesRepairs bool
 	// usesSubtle: the code names crypto.subtle.
 	usesSubtle bool
+	// usesURLPattern: the code names URLPattern; it is not there otherwise.
+	usesURLPattern bool
 
 	kept *keptRuntimes
 	idle []*isolate // last used last; belongs to kept's lock
@@ -45,7 +51,10 @@ func (p *program) compiled() (*goja.Program, error) {
 	p.once.Do(func() {
 		p.prg, p.err = goja.Compile(p.name, p.code, false)
 		p.usesWeb = webNames.MatchString(p.code)
-		p.usesSubtle = strings.Contains(p.code, "subtle") || strings.Contains(p.code, "CryptoKey")
+		p.usesEvents = eventNames.MatchString(p.code)
+		p.usesRepairs = repairNames.MatchString(p.code)
+		p.usesSubtle = strings.Contains(p.code, "subtle") || strings.Contains(p.code, "CryptoKey") || strings.Contains(p.code, "SubtleCrypto")
+		p.usesURLPattern = strings.Contains(p.code, "URLPattern")
 		p.code = ""
 	})
 	return p.prg, p.err

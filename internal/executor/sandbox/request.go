@@ -35,7 +35,7 @@ func (i *isolate) newRequestClass() class {
 	i.getter(c.proto, "signal", func(v goja.Value) goja.Value {
 		r := this(v)
 		if r.signal == nil {
-			s, err := i.newSignal(goja.Undefined())
+			s, err := i.loadEvents().newSignal(goja.Undefined())
 			if err != nil {
 				panic(err)
 			}

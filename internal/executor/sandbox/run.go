@@ -362,7 +362,7 @@ func (r *run) handle(e event) error {
 			r.giveUpBody()
 		}
 		if r.signal != nil {
-			_, err := r.iso.abort(goja.Undefined(), r.signal)
+			_, err := r.iso.loadEvents().abort(goja.Undefined(), r.signal)
 			return err
 		}
 	case evPull:
@@ -410,7 +410,7 @@ func (r *run) call(op cloud.HostOp, args cloud.HostArgs, convert func(*wire.Repl
 func (r *run) watchSignal(s goja.Value) {
 	r.signal = s
 	if r.aborted {
-		_, _ = r.iso.abort(goja.Undefined(), s)
+		_, _ = r.iso.loadEvents().abort(goja.Undefined(), s)
 	}
 }
 
@@ -436,9 +436,19 @@ func (r *run) end(kind wire.Kind, m *wire.DoneMsg, reuse bool) {
 
 // reportRejections logs what nobody handled.
 func (r *run) reportRejections() {
-	for p := range r.iso.rejected {
+	rejected := r.iso.rejected
+	r.iso.rejected = nil
+	for p := range rejected {
+		if r.interrupted.Load() {
+			return
+		}
+		if e := r.iso.events; e != nil {
+			prevented, err := e.unhandled(goja.Undefined(), r.iso.vm.ToValue(p), p.Result())
+			if err != nil || prevented.ToBoolean() {
+				continue
+			}
+		}
 		e := r.iso.describe(p.Result(), nil)
 		r.log("error", "unhandled rejection: "+e.Name+": "+e.Message)
 	}
-	r.iso.rejected = nil
 }

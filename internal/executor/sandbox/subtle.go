@@ -58,13 +58,16 @@ func (i *isolate) newSubtle() *goja.Object {
 	i.getter(s.key.proto, "extractable", func(v goja.Value) goja.Value { return i.vm.ToValue(this(v).extractable) })
 	i.getter(s.key.proto, "usages", func(v goja.Value) goja.Value { return i.strings(this(v).usages) })
 	i.getter(s.key.proto, "algorithm", func(v goja.Value) goja.Value { return s.algorithmOf(this(v)) })
-	o := i.vm.NewObject()
+	class := i.newClass("SubtleCrypto", func(goja.ConstructorCall) any { panic(i.vm.NewTypeError("Illegal constructor")) })
 	for name, f := range map[string]func(goja.FunctionCall) goja.Value{
 		"digest": s.digest, "importKey": s.importKey, "exportKey": s.exportKey, "generateKey": s.generateKey, "sign": s.sign, "verify": s.verify,
 		"encrypt": s.encrypt, "decrypt": s.decrypt, "deriveBits": s.deriveBits, "deriveKey": s.deriveKey,
 	} {
-		i.define(o, name, func(c goja.FunctionCall) goja.Value { return i.settled(func() goja.Value { return f(c) }) })
+		i.define(class.proto, name, func(c goja.FunctionCall) goja.Value { return i.settled(func() goja.Value { return f(c) }) })
 	}
+	o := i.vm.NewObject()
+	_ = o.SetPrototype(class.proto)
+	i.freeze(o)
 	return o
 }
 

@@ -22,9 +22,27 @@ var webSource string
 
 var webProgram = sync.OnceValue(func() *goja.Program { return goja.MustCompile("picloud:web", webSource, true) })
 
+//go:embed urlpattern.js
+var urlPatternSource string
+
+var urlPatternProgram = sync.OnceValue(func() *goja.Program {
+	return goja.MustCompile("picloud:urlpattern", lowerRegExps("", urlPatternSource), true)
+})
+
+// loadURLPattern defines URLPattern (URL Pattern standard).
+func (i *isolate) loadURLPattern() {
+	v, err := i.vm.RunProgram(urlPatternProgram())
+	if err != nil {
+		panic(fmt.Sprintf("urlpattern: %v", err)) // bundled code
+	}
+	i.global("URLPattern", v)
+	ctor := v.(*goja.Object)
+	i.classes = append(i.classes, class{ctor: ctor, proto: ctor.Get("prototype").(*goja.Object)})
+}
+
 // webNames are the names by which code can come to what web.js defines.
-var webNames = regexp.MustCompile(`\b(ReadableStream|WritableStream|TransformStream|TextEncoderStream|TextDecoderStream|CountQueuingStrategy|` +
-	`ByteLengthQueuingStrategy|Blob|File|FormData|blob|formData|body)`)
+var webNames = regexp.MustCompile(`\b(Readable(Byte)?Stream|WritableStream|TransformStream|TextEncoderStream|TextDecoderStream|CountQueuingStrategy|` +
+	`ByteLengthQueuingStrategy|CompressionStream|DecompressionStream|Blob|File|FormData|blob|formData|body)`)
 
 // web is what Go calls of web.js.
 type web struct {
@@ -39,6 +57,7 @@ func (i *isolate) loadWeb() *web {
 	host := i.vm.NewObject()
 	i.define(host, "utf8Encode", i.utf8Encode)
 	i.define(host, "utf8Decode", i.utf8Decode)
+	i.addCompression(host)
 	i.define(host, "tooLarge", func(c goja.FunctionCall) goja.Value {
 		return i.newError("LimitError", fmt.Sprintf("the body has more than the %d bytes that are allowed", c.Argument(0).ToInteger()))
 	})
@@ -47,28 +66,11 @@ func (i *isolate) loadWeb() *web {
 		_, _ = rand.Read(b[:])
 		return i.vm.ToValue(hex.EncodeToString(b[:]))
 	})
-	v, err := i.vm.RunProgram(webProgram())
-	if err != nil {
-		panic(fmt.Sprintf("web: %v", err)) // our own code
-	}
-	fn, _ := goja.AssertFunction(v)
-	out, err := fn(goja.Undefined(), host)
-	if err != nil {
-		panic(err) // interrupted, or out of stack
-	}
-	o := out.(*goja.Object)
+	o := i.runLibrary(webProgram(), host)
 	w := &web{}
-	for name, to := range map[string]*goja.Callable{"fromBytes": &w.fromBytes, "bodyInit": &w.bodyInit, "untouched": &w.untouched, "disturbed": &w.disturbed, "drain": &w.drain,
-		"blob": &w.blob, "form": &w.form, "fromPull": &w.fromPull, "reader": &w.reader, "piece": &w.piece, "giveUp": &w.giveUp} {
-		*to, _ = goja.AssertFunction(o.Get(name))
-	}
-	classes := o.Get("classes").(*goja.Object)
-	for _, name := range classes.Keys() {
-		ctor := classes.Get(name).(*goja.Object)
-		i.global(name, ctor)
-		i.classes = append(i.classes, class{ctor: ctor, proto: ctor.Get("prototype").(*goja.Object)})
-	}
-	i.web, i.late = w, i.slots != nil
+	callables(o, map[string]*goja.Callable{"fromBytes": &w.fromBytes, "bodyInit": &w.bodyInit, "untouched": &w.untouched, "disturbed": &w.disturbed, "drain": &w.drain,
+		"blob": &w.blob, "form": &w.form, "fromPull": &w.fromPull, "reader": &w.reader, "piece": &w.piece, "giveUp": &w.giveUp})
+	i.web, i.late = w, i.late || i.slots != nil
 	return w
 }
 

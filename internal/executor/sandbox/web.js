@@ -1,6 +1,6 @@
 // Streams, Blob, File and FormData: loaded before the app's module when its code names any of them or a body, else when a
-// body is first asked for. The classes follow the Streams, File API and XMLHttpRequest standards as far as scripts use
-// them: byte streams are default streams here, and a queue counts chunks unless its strategy says otherwise.
+// body is first asked for. The classes follow the Streams, Compression, File API and XMLHttpRequest standards as far as
+// scripts use them.
 (function (host) {
   "use strict";
   const asBytes = (chunk) => {
@@ -78,7 +78,7 @@
   const finish = (s) => {
     if (s.closed || s.error) return;
     s.closed = true;
-    for (const r of s.readers.splice(0)) r.resolve({ value: undefined, done: true });
+    for (const r of s.readers.splice(0)) r.view ? settle(r) : r.resolve({ value: undefined, done: true });
     s.done.resolve();
   };
   const fail = (s, reason) => {
@@ -122,10 +122,12 @@
     if (s.error) return Promise.reject(s.error.reason);
     if (s.closed) return Promise.resolve({ value: undefined, done: true });
     const d = deferred();
+    if (s.autoAllocate) Object.assign(d, { view: new Uint8Array(s.autoAllocate), min: 1, filled: 0, settled: false, resolve: readWhole(d.resolve) });
     s.readers.push(d);
     pull(s);
     return d.promise;
   };
+  const readWhole = (resolve) => (r) => resolve(r.done ? { value: undefined, done: true } : r);
   const cancel = async (s, reason) => {
     s.disturbed = true;
     if (s.error) throw s.error.reason;
@@ -135,6 +137,148 @@
     finish(s);
     if (s.source.cancel) await s.source.cancel(reason);
   };
+
+  // A reader's own buffer that waits to be filled, and a byte source's view of it (Streams standard, 4.7 and 4.8).
+  class ReadableStreamBYOBRequest {
+    constructor(key, state, into) {
+      if (key !== stateOf) throw new TypeError("Illegal constructor");
+      stateOf.set(this, { state, into });
+    }
+    get view() {
+      const { into } = stateOf.get(this);
+      return into.settled ? null : new Uint8Array(into.view.buffer, into.view.byteOffset + into.filled, into.view.byteLength - into.filled);
+    }
+    respond(n) {
+      const { state, into } = stateOf.get(this);
+      if (into.settled) throw new TypeError("this request was answered already");
+      n = Number(n);
+      if (!(n >= 0 && n <= into.view.byteLength - into.filled)) throw new RangeError("more bytes than the view has");
+      if (state.closing || state.closed) return settle(into);
+      if (n === 0) throw new TypeError("0 bytes can be given only by a stream that is closed");
+      into.filled += n;
+      state.request = null;
+      serve(state);
+    }
+    respondWithNewView(view) {
+      const { into } = stateOf.get(this);
+      if (!ArrayBuffer.isView(view) || view.buffer !== into.view.buffer) throw new TypeError("the view must be of the request's buffer");
+      this.respond(view.byteLength);
+    }
+  }
+  const viewOf = (into) =>
+    into.view instanceof DataView
+      ? new DataView(into.view.buffer, into.view.byteOffset, into.filled)
+      : new into.view.constructor(into.view.buffer, into.view.byteOffset, into.filled / (into.view.BYTES_PER_ELEMENT ?? 1));
+  const settle = (into) => {
+    into.settled = true;
+    into.resolve({ value: viewOf(into), done: into.filled === 0 });
+  };
+  // serve moves bytes from the queue into waiting buffers, and answers those that have enough.
+  const serve = (s) => {
+    while (s.readers.length) {
+      const into = s.readers[0];
+      if (!into.view) {
+        if (!s.queue.length) return;
+        s.readers.shift();
+        const { chunk, size } = s.queue.shift();
+        s.queueSize -= size;
+        into.resolve({ value: chunk, done: false });
+        continue;
+      }
+      while (s.queue.length && into.filled < into.view.byteLength) {
+        const { chunk } = s.queue[0];
+        const n = Math.min(chunk.byteLength, into.view.byteLength - into.filled);
+        new Uint8Array(into.view.buffer, into.view.byteOffset, into.view.byteLength).set(chunk.subarray(0, n), into.filled);
+        into.filled += n;
+        s.queueSize -= n;
+        if (n === chunk.byteLength) s.queue.shift();
+        else s.queue[0] = { chunk: chunk.subarray(n), size: chunk.byteLength - n };
+      }
+      const element = into.view.BYTES_PER_ELEMENT ?? 1;
+      if (into.filled < into.min * element || into.filled % element) return;
+      s.readers.shift();
+      settle(into);
+    }
+  };
+  class ReadableByteStreamController {
+    constructor(key) {
+      if (key !== stateOf) throw new TypeError("Illegal constructor");
+    }
+    get desiredSize() {
+      const s = stateOf.get(this);
+      if (s.error) return null;
+      return s.closed ? 0 : s.highWaterMark - s.queueSize;
+    }
+    get byobRequest() {
+      const s = stateOf.get(this);
+      const into = s.readers[0];
+      if (!into?.view || s.queue.length) return null;
+      return (s.request ??= new ReadableStreamBYOBRequest(stateOf, s, into));
+    }
+    enqueue(view) {
+      const s = stateOf.get(this);
+      if (!ArrayBuffer.isView(view) || !view.byteLength) throw new TypeError("a byte stream takes views of at least one byte");
+      if (s.closing || s.closed || s.error) throw new TypeError("the stream is closed");
+      const chunk = asBytes(view).slice();
+      s.queue.push({ chunk, size: chunk.byteLength });
+      s.queueSize += chunk.byteLength;
+      s.request = null;
+      serve(s);
+      pull(s);
+    }
+    close() {
+      const s = stateOf.get(this);
+      if (s.closing || s.closed || s.error) throw new TypeError("the stream is closed");
+      const part = s.readers[0];
+      if (part?.view && part.filled % (part.view.BYTES_PER_ELEMENT ?? 1)) {
+        const e = new TypeError("the stream was closed in the middle of an element");
+        fail(s, e);
+        throw e;
+      }
+      s.closing = true;
+      if (!s.queue.length) finish(s);
+    }
+    error(reason) {
+      fail(stateOf.get(this), reason);
+    }
+  }
+  class ReadableStreamBYOBReader {
+    #stream;
+    constructor(stream) {
+      const s = stateOf.get(stream);
+      if (!s || !s.bytes) throw new TypeError("a BYOB reader needs a stream of bytes");
+      if (s.reader) throw new TypeError("the stream is locked to a reader already");
+      s.reader = this;
+      this.#stream = s;
+    }
+    get closed() {
+      return this.#stream ? this.#stream.done.promise : Promise.reject(new TypeError("the reader was released"));
+    }
+    async read(view, { min = 1 } = {}) {
+      const s = this.#stream;
+      if (!s) throw new TypeError("the reader was released");
+      if (!ArrayBuffer.isView(view) || !view.byteLength) throw new TypeError("read needs a view of at least one byte");
+      if (!(min >= 1 && min <= (view.length ?? view.byteLength))) throw new RangeError("min must be from 1 to the length of the view");
+      s.disturbed = true;
+      if (s.error) throw s.error.reason;
+      const into = Object.assign(deferred(), { view, min, filled: 0, settled: false });
+      s.readers.push(into);
+      serve(s);
+      if (s.closing && !s.queue.length) finish(s);
+      if (s.closed) for (const r of s.readers.splice(0)) settle(r);
+      pull(s);
+      return into.promise;
+    }
+    cancel(reason) {
+      return this.#stream ? cancel(this.#stream, reason) : Promise.reject(new TypeError("the reader was released"));
+    }
+    releaseLock() {
+      if (!this.#stream) return;
+      for (const r of this.#stream.readers.splice(0)) r.reject(new TypeError("the reader was released"));
+      this.#stream.reader = null;
+      this.#stream = null;
+    }
+  }
 
   class ReadableStreamDefaultReader {
     #stream;
@@ -164,14 +308,16 @@
 
   class ReadableStream {
     constructor(source = {}, strategy = {}) {
+      const bytes = source?.type !== undefined;
+      if (bytes && String(source.type) !== "bytes") throw new TypeError('the type of a source is "bytes" or not given');
       const s = {
-        source: source ?? {}, queue: [], queueSize: 0, readers: [], reader: null, started: false, closing: false, closed: false, error: null,
+        bytes, request: null, autoAllocate: bytes ? source.autoAllocateChunkSize : undefined, source: source ?? {}, queue: [], queueSize: 0, readers: [], reader: null, started: false, closing: false, closed: false, error: null,
         pulling: false, pullAgain: false, disturbed: false, done: deferred(),
         highWaterMark: strategy.highWaterMark ?? (source?.type === "bytes" ? 0 : 1),
         sizeOf: strategy.size ? (c) => Number(strategy.size(c)) : () => 1,
       };
       if (!(s.highWaterMark >= 0)) throw new RangeError("highWaterMark must not be negative");
-      s.controller = new ReadableStreamDefaultController(stateOf);
+      s.controller = bytes ? new ReadableByteStreamController(stateOf) : new ReadableStreamDefaultController(stateOf);
       stateOf.set(this, s);
       stateOf.set(s.controller, s);
       const begun = s.source.start ? s.source.start(s.controller) : undefined;
@@ -205,7 +351,10 @@
       return stateOf.get(this).reader !== null;
     }
     getReader(options) {
-      if (options?.mode !== undefined) throw new TypeError('readers of mode "byob" are not supported: use getReader()');
+      if (options?.mode !== undefined) {
+        if (String(options.mode) !== "byob") throw new TypeError('the mode of a reader is "byob" or not given');
+        return new ReadableStreamBYOBReader(this);
+      }
       return new ReadableStreamDefaultReader(this);
     }
     cancel(reason) {
@@ -364,7 +513,8 @@
     await s.sink.abort?.(reason);
   };
   class WritableStream {
-    constructor(sink = {}) {
+    constructor(sink = {}, strategy = {}) {
+      if (strategy.highWaterMark !== undefined && !(strategy.highWaterMark >= 0)) throw new RangeError("highWaterMark must not be negative");
       const s = { sink: sink ?? {}, writer: null, closing: false, closed: false, error: null, done: deferred(), tail: null };
       s.controller = new WritableStreamDefaultController(stateOf);
       stateOf.set(this, s);
@@ -387,20 +537,68 @@
     }
   }
 
+  class TransformStreamDefaultController {
+    constructor(key, out, full, stop) {
+      if (key !== stateOf) throw new TypeError("Illegal constructor");
+      stateOf.set(this, { out, full, stop });
+    }
+    get desiredSize() {
+      return stateOf.get(this).out.desiredSize;
+    }
+    enqueue(chunk) {
+      const s = stateOf.get(this);
+      s.out.enqueue(chunk);
+      s.full();
+    }
+    error(reason) {
+      const s = stateOf.get(this);
+      s.out.error(reason);
+      s.stop(reason);
+    }
+    terminate() {
+      const s = stateOf.get(this);
+      s.out.close();
+      s.stop(new TypeError("the stream was terminated"));
+    }
+  }
   class TransformStream {
     #readable;
     #writable;
-    constructor(transformer = {}) {
+    constructor(transformer, writableStrategy, readableStrategy) {
+      transformer ??= {};
       let out;
-      this.#readable = new ReadableStream({ start: (c) => void (out = c) }, { highWaterMark: Infinity });
-      const controller = {
-        enqueue: (chunk) => out.enqueue(chunk),
-        error: (e) => out.error(e),
-        terminate: () => out.close(),
-        get desiredSize() {
-          return out.desiredSize;
-        },
+      let wanted = deferred(); // resolves while the readable side wants more
+      let served = deferred(); // resolves when it has enough
+      const full = () => {
+        if (!served || out.desiredSize > 0 || stateOf.get(out).readers.length) return;
+        wanted = deferred();
+        served.resolve();
+        served = null;
       };
+      const open = () => {
+        served ??= deferred();
+        wanted.resolve();
+      };
+      served = null;
+      this.#readable = new ReadableStream(
+        {
+          start: (c) => void (out = c),
+          pull() {
+            open();
+            return served.promise;
+          },
+          async cancel(reason) {
+            stop(reason);
+            await transformer.cancel?.(reason);
+          },
+        },
+        readableStrategy ?? { highWaterMark: 0 },
+      );
+      const stop = (reason) => {
+        failSink(sink, reason);
+        wanted.resolve();
+      };
+      const controller = new TransformStreamDefaultController(stateOf, out, full, stop);
       const guarded = async (work) => {
         try {
           await work();
@@ -409,22 +607,58 @@
           throw e;
         }
       };
-      this.#writable = new WritableStream({
-        start: () => transformer.start?.(controller),
-        write: (chunk) => guarded(() => (transformer.transform ? transformer.transform(chunk, controller) : out.enqueue(chunk))),
-        close: () =>
-          guarded(async () => {
-            await transformer.flush?.(controller);
-            if (!stateOf.get(out).closing) out.close();
-          }),
-        abort: (e) => out.error(e),
-      });
+      this.#writable = new WritableStream(
+        {
+          start: () => transformer.start?.(controller),
+          async write(chunk) {
+            await wanted.promise;
+            if (sink.error) throw sink.error.reason;
+            await guarded(() => (transformer.transform ? transformer.transform(chunk, controller) : controller.enqueue(chunk)));
+          },
+          close: () =>
+            guarded(async () => {
+              await transformer.flush?.(controller);
+              const s = stateOf.get(out);
+              if (!s.closing && !s.closed && !s.error) out.close();
+            }),
+          async abort(reason) {
+            out.error(reason);
+            wanted.resolve();
+            await transformer.cancel?.(reason);
+          },
+        },
+        writableStrategy,
+      );
+      const sink = stateOf.get(this.#writable);
     }
     get readable() {
       return this.#readable;
     }
     get writable() {
       return this.#writable;
+    }
+  }
+  // The Compression standard's streams: what comes out is decided by Go, chunk by chunk.
+  const coder = (make, format) => {
+    if (!["gzip", "deflate", "deflate-raw"].includes(format)) throw new TypeError(`the format ${format} is not supported: gzip, deflate and deflate-raw are`);
+    const step = make(format);
+    const give = (bytes, c) => bytes.byteLength && c.enqueue(bytes);
+    return {
+      transform(chunk, c) {
+        if (typeof chunk === "string") throw new TypeError("a chunk must be an ArrayBuffer or a view of one");
+        give(step(asBytes(chunk), false), c);
+      },
+      flush: (c) => give(step(new Uint8Array(0), true), c),
+    };
+  };
+  class CompressionStream extends TransformStream {
+    constructor(format) {
+      super(coder(host.compressor, String(format)));
+    }
+  }
+  class DecompressionStream extends TransformStream {
+    constructor(format) {
+      super(coder(host.decompressor, String(format)));
     }
   }
   class TextEncoderStream extends TransformStream {
@@ -576,6 +810,7 @@
 
   const fromBytes = (bytes) =>
     new ReadableStream({
+      type: "bytes",
       start(c) {
         if (bytes.byteLength) c.enqueue(bytes);
         c.close();
@@ -586,11 +821,14 @@
   const fromPull = (next, cancel) =>
     new ReadableStream(
       {
+        type: "bytes",
         async pull(c) {
-          const [bytes, more] = await next();
-          if (bytes.byteLength) c.enqueue(bytes);
-          if (!more) c.close();
-          else if (!bytes.byteLength) return this.pull(c);
+          for (;;) {
+            const [bytes, more] = await next();
+            if (bytes.byteLength) c.enqueue(bytes);
+            if (!more) c.close();
+            if (!more || bytes.byteLength) return;
+          }
         },
         cancel,
       },
@@ -599,7 +837,8 @@
 
   return {
     classes: {
-      ReadableStream, ReadableStreamDefaultReader, ReadableStreamDefaultController, WritableStream, WritableStreamDefaultWriter,
+      ReadableStream, ReadableStreamDefaultReader, ReadableStreamDefaultController, ReadableByteStreamController, ReadableStreamBYOBReader,
+      ReadableStreamBYOBRequest, TransformStreamDefaultController, CompressionStream, DecompressionStream, WritableStream, WritableStreamDefaultWriter,
       WritableStreamDefaultController, TransformStream, TextEncoderStream, TextDecoderStream, CountQueuingStrategy, ByteLengthQueuingStrategy,
       Blob, File, FormData,
     },
