@@ -14,7 +14,8 @@ var repairsSource string
 var repairsProgram = sync.OnceValue(func() *goja.Program { return goja.MustCompile("picloud:repairs", repairsSource, true) })
 
 // repairNames finds code that may need what repairs.js repairs.
-var repairNames = regexp.MustCompile(`\\[pP]\{|"[dgimsuy]*v[dgimsuy]*"\)|URLPattern|(8|16|32|64)(Clamped)?Array\b|WellFormed|captureStackTrace|WeakRef|FinalizationRegistry`)
+var repairNames = regexp.MustCompile(`\\[pP]\{|"[dgimsuy]*v[dgimsuy]*"\)|URLPattern|(8|16|32|64)(Clamped)?Array\b|WellFormed|captureStackTrace|WeakRef|FinalizationRegistry|` +
+	`withResolvers|groupBy|fromAsync|Promise\.try|RegExp\.escape|\bIterator\b|\.(values|keys|entries|matchAll)\(|function\s*\*|\byield\b|[dD]ispose`)
 
 func (i *isolate) loadRepairs() {
 	host := i.vm.NewObject()
