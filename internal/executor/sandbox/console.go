@@ -1,6 +1,9 @@
 package sandbox
 
 import (
+	"fmt"
+	"math"
+	"reflect"
 	"strings"
 	"time"
 
@@ -12,37 +15,152 @@ import (
 
 // consoleLevels maps console methods to the levels of log lines.
 var consoleLevels = map[string]string{
-	"debug": "debug", "log": "info", "info": "info", "warn": "warn", "error": "error", "trace": "debug",
+	"debug": "debug", "log": "info", "info": "info", "warn": "warn", "error": "error", "trace": "debug", "dir": "info",
 }
 
+// addConsole defines console (Console standard). Counts, timers and groups are the run's.
 func (i *isolate) addConsole() {
 	console := i.vm.NewObject()
 	for method, level := range consoleLevels {
 		i.define(console, method, i.logger(level))
 	}
+	add := func(name string, f func(r *run, c goja.FunctionCall)) {
+		i.define(console, name, func(c goja.FunctionCall) goja.Value {
+			if i.cur != nil {
+				f(i.cur, c)
+			}
+			return goja.Undefined()
+		})
+	}
+	label := func(c goja.FunctionCall) string {
+		if l := c.Argument(0); !goja.IsUndefined(l) {
+			return l.String()
+		}
+		return "default"
+	}
+	add("assert", func(r *run, c goja.FunctionCall) {
+		if !c.Argument(0).ToBoolean() {
+			r.log("error", strings.TrimSuffix("Assertion failed: "+i.line(c.Arguments[min(1, len(c.Arguments)):]), ": "))
+		}
+	})
+	add("count", func(r *run, c goja.FunctionCall) {
+		if r.console.counts == nil {
+			r.console.counts = map[string]int{}
+		}
+		r.console.counts[label(c)]++
+		r.log("info", fmt.Sprintf("%s: %d", label(c), r.console.counts[label(c)]))
+	})
+	add("countReset", func(r *run, c goja.FunctionCall) { delete(r.console.counts, label(c)) })
+	add("time", func(r *run, c goja.FunctionCall) {
+		if r.console.timers == nil {
+			r.console.timers = map[string]time.Time{}
+		}
+		r.console.timers[label(c)] = time.Now()
+	})
+	elapsed := func(r *run, c goja.FunctionCall, rest []goja.Value) {
+		if at, ok := r.console.timers[label(c)]; ok {
+			text := fmt.Sprintf("%s: %s", label(c), time.Since(at).Round(time.Microsecond))
+			r.log("info", strings.TrimSpace(text+" "+i.line(rest)))
+		}
+	}
+	add("timeLog", func(r *run, c goja.FunctionCall) { elapsed(r, c, c.Arguments[min(1, len(c.Arguments)):]) })
+	add("timeEnd", func(r *run, c goja.FunctionCall) {
+		elapsed(r, c, nil)
+		delete(r.console.timers, label(c))
+	})
+	group := func(r *run, c goja.FunctionCall) {
+		if len(c.Arguments) > 0 {
+			r.log("info", i.line(c.Arguments))
+		}
+		r.console.depth = min(r.console.depth+1, maxGroups)
+	}
+	add("group", group)
+	add("groupCollapsed", group)
+	add("groupEnd", func(r *run, _ goja.FunctionCall) { r.console.depth = max(r.console.depth-1, 0) })
+	add("table", func(r *run, c goja.FunctionCall) { r.log("info", i.line(c.Arguments[:min(1, len(c.Arguments))])) })
 	i.console = console
 	i.global("console", console)
+}
+
+// maxGroups bounds the indentation of log lines.
+const maxGroups = 20
+
+// consoleState is what console keeps for a run.
+type consoleState struct {
+	counts map[string]int
+	timers map[string]time.Time
+	depth  int
 }
 
 // logger is a function that records one line at a level.
 func (i *isolate) logger(level string) func(goja.FunctionCall) goja.Value {
 	return func(c goja.FunctionCall) goja.Value {
-		if i.cur == nil {
-			return goja.Undefined()
+		if i.cur != nil {
+			i.cur.log(level, i.line(c.Arguments))
 		}
-		var b strings.Builder
-		for k, a := range c.Arguments {
-			if k > 0 {
-				b.WriteByte(' ')
-			}
-			b.WriteString(i.format(a))
-			if b.Len() > i.cur.msg.MaxLogBytes {
-				break
-			}
-		}
-		i.cur.log(level, b.String())
 		return goja.Undefined()
 	}
+}
+
+// line renders the arguments of a call, with the format specifiers of the first (Console standard, 2.2.1).
+func (i *isolate) line(args []goja.Value) string {
+	var b strings.Builder
+	if len(args) > 1 {
+		if f, ok := args[0].(goja.String); ok && strings.Contains(f.String(), "%") {
+			args = args[i.specifiers(&b, f.String(), args[1:])+1:]
+			if len(args) > 0 {
+				b.WriteByte(' ')
+			}
+		}
+	}
+	for k, a := range args {
+		if k > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(i.format(a))
+		if i.cur != nil && b.Len() > i.cur.msg.MaxLogBytes {
+			break
+		}
+	}
+	return b.String()
+}
+
+// specifiers writes a format string and returns how many arguments it took.
+func (i *isolate) specifiers(b *strings.Builder, format string, args []goja.Value) (taken int) {
+	for k := 0; k < len(format); k++ {
+		if format[k] != '%' || k+1 == len(format) {
+			b.WriteByte(format[k])
+			continue
+		}
+		k++
+		switch c := format[k]; {
+		case c == '%':
+			b.WriteByte('%')
+		case strings.IndexByte("sdifoOc", c) < 0 || taken == len(args):
+			b.WriteString(format[k-1 : k+1])
+		default:
+			a := args[taken]
+			taken++
+			_, isSymbol := a.(*goja.Symbol)
+			_, isObject := a.(*goja.Object)
+			switch {
+			case c == 'c': // a style
+			case (c == 'd' || c == 'i' || c == 'f') && (isSymbol || isObject):
+				b.WriteString("NaN")
+			case c == 'd' || c == 'i':
+				n := a.ToFloat()
+				if c == 'i' {
+					n = math.Trunc(n)
+				}
+				b.WriteString(i.vm.ToValue(n).String())
+			case c == 'f':
+				b.WriteString(i.vm.ToValue(a.ToFloat()).String())
+			default:
+				b.WriteString(i.format(a))
+			}
+		}
+	}
+	return taken
 }
 
 // format renders a value for a person: strings as they are, errors with their stack, the rest as JSON.
@@ -61,6 +179,9 @@ func (i *isolate) format(v goja.Value) string {
 	if _, isFunc := goja.AssertFunction(o); isFunc {
 		return "[function]"
 	}
+	if list, ok := i.elements(o); ok {
+		return list
+	}
 	text, err := i.stringify(goja.Undefined(), o)
 	if err != nil || goja.IsUndefined(text) {
 		return "[" + o.ClassName() + "]"
@@ -68,9 +189,59 @@ func (i *isolate) format(v goja.Value) string {
 	return text.String()
 }
 
+// maxElements is how many elements of a Map, a Set or a typed array are shown.
+const maxElements = 100
+
+// maxNested is how deep Maps and Sets within each other are shown.
+const maxNested = 4
+
+// elements renders what JSON has no form for: Map, Set and views of bytes.
+func (i *isolate) elements(o *goja.Object) (string, bool) {
+	name := ""
+	switch t := o.ExportType(); {
+	case t == reflect.TypeFor[[][2]any]():
+		name = "Map"
+	case t == reflect.TypeFor[[]any]() && o.ClassName() == "Object":
+		name = "Set"
+	}
+	if raw, ok := i.memoryOf(o); ok {
+		return fmt.Sprintf("[%d bytes: %x]", len(raw), raw[:min(len(raw), maxElements)]), true
+	}
+	if name == "" {
+		return "", false
+	}
+	if i.formatting >= maxNested {
+		return "[" + name + "]", true
+	}
+	i.formatting++
+	defer func() { i.formatting-- }()
+	var b strings.Builder
+	n := 0
+	exc := i.vm.Try(func() {
+		i.vm.ForOf(o, func(v goja.Value) bool {
+			if n++; n > maxElements {
+				return true
+			}
+			if n > 1 {
+				b.WriteString(", ")
+			}
+			if pair, ok := v.(*goja.Object); ok && name == "Map" {
+				b.WriteString(i.format(pair.Get("0")) + " => " + i.format(pair.Get("1")))
+			} else {
+				b.WriteString(i.format(v))
+			}
+			return b.Len() < maxErrorText
+		})
+	})
+	if exc != nil {
+		return "[" + name + "]", true
+	}
+	return fmt.Sprintf("%s(%d) {%s}", name, n, b.String()), true
+}
+
 // log sends a line to the parent, within the run's limits; what is over is counted there.
 func (r *run) log(level, message string) {
-	message = strings.ToValidUTF8(message, "\uFFFD")
+	message = strings.Repeat("  ", r.console.depth) + strings.ToValidUTF8(message, "\uFFFD")
 	if r.logLines++; r.logLines > r.msg.MaxLogLines+1 {
 		return // the parent has seen one too many and says so
 	}

@@ -68,6 +68,8 @@ type isolate struct {
 	classes  []class
 	console  *goja.Object
 	rejected map[*goja.Promise]struct{}
+	// formatting counts the Maps and Sets within each other that are being rendered.
+	formatting int
 }
 
 // class is a native constructor and its prototype.

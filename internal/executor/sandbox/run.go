@@ -55,6 +55,7 @@ type run struct {
 	updating  int
 
 	logLines, logBytes int
+	console            consoleState
 	wrote              bool
 	responded          bool // Done is out, waitUntil work goes on
 	out                *bodyOut

@@ -1,0 +1,94 @@
+// The 78 names of the Minimum Common Web API (ECMA-429): how far the sandbox has each, and the test that says so. A test
+// gives true; what is not there is tested to be absent.
+const yes = (name, spec, test, note = "") => ({ name, spec, status: "yes", note, test });
+const partial = (name, spec, note, test) => ({ name, spec, status: "partial", note, test });
+const no = (name, spec, note) => ({ name, spec, status: "no", note, test: () => name.split(".").reduce((o, k) => o?.[k.replace("()", "")], globalThis) === undefined });
+
+const bytes = (...b) => new Uint8Array(b);
+const text = (stream) => new Response(stream).text();
+const throws = (f, name) => { try { f(); } catch (e) { return e.name === name; } return false; };
+const of = (...chunks) => new ReadableStream({ start(c) { chunks.forEach((x) => c.enqueue(x)); c.close(); } });
+const noWasm = "the engine has no WebAssembly";
+
+export const names = [
+  yes("AbortController", "DOM", () => { const a = new AbortController(); a.abort("r"); return a.signal.aborted && a.signal.reason === "r"; }),
+  yes("AbortSignal", "DOM", () => AbortSignal.any([AbortSignal.abort(1)]).reason === 1 && !AbortSignal.timeout(1000).aborted),
+  yes("Event", "DOM", () => { const e = new Event("x", { cancelable: true }); e.preventDefault(); return e.type === "x" && e.defaultPrevented; }),
+  yes("EventTarget", "DOM", () => { let n = 0; const t = new EventTarget(); t.addEventListener("x", () => n++, { once: true }); t.dispatchEvent(new Event("x")); t.dispatchEvent(new Event("x")); return n === 1; }, "there is no tree of targets, so nothing bubbles"),
+  yes("CustomEvent", "DOM", () => new CustomEvent("x", { detail: 7 }).detail === 7),
+  yes("ErrorEvent", "HTML", () => new ErrorEvent("error", { message: "m", error: 1 }).message === "m"),
+  partial("MessageChannel", "HTML", "ports of one run; nothing is transferred, everything is cloned", () => new Promise((r) => { const { port1, port2 } = new MessageChannel(); port1.onmessage = (e) => r(e.data.a === 1); port2.postMessage({ a: 1 }); })),
+  yes("MessageEvent", "HTML", () => new MessageEvent("message", { data: 1 }).data === 1),
+  partial("MessagePort", "HTML", "as MessageChannel", () => new MessageChannel().port1 instanceof MessagePort && throws(() => new MessagePort(), "TypeError")),
+  yes("PromiseRejectionEvent", "HTML", () => { const p = Promise.resolve(); return new PromiseRejectionEvent("x", { promise: p, reason: 1 }).promise === p; }),
+  yes("DOMException", "Web IDL", () => { const e = new DOMException("m", "AbortError"); return e.code === 20 && e instanceof Error; }),
+  yes("Headers", "Fetch", () => { const h = new Headers({ A: "1" }); h.append("a", "2"); return h.get("a") === "1, 2"; }),
+  yes("Request", "Fetch", async () => { const r = new Request("https://a.test/", { method: "POST", body: "x", redirect: "manual" }); return (await r.clone().text()) === "x" && r.redirect === "manual"; }, "mode, credentials, cache, integrity and referrer have no meaning on a server and are not there"),
+  yes("Response", "Fetch", async () => (await Response.json({ a: 1 }).json()).a === 1 && (await text(of("a", "b"))) === "ab"),
+  yes("FormData", "XHR", async () => { const f = new FormData(); f.append("a", new File(["x"], "n")); return (await (await new Response(f).formData()).get("a").text()) === "x"; }),
+  yes("Blob", "File API", async () => (await new Blob(["ab", bytes(99)]).slice(1).text()) === "bc"),
+  yes("File", "File API", () => new File([], "n", { lastModified: 5 }).lastModified === 5),
+  yes("CompressionStream", "Compression", async () => (await text(of(bytes(97)).pipeThrough(new CompressionStream("gzip")).pipeThrough(new DecompressionStream("gzip")))) === "a"),
+  partial("DecompressionStream", "Compression", "gives its output when its input ends, 64 MiB at most", async () => (await text(of(bytes(97)).pipeThrough(new CompressionStream("deflate-raw")).pipeThrough(new DecompressionStream("deflate-raw")))) === "a"),
+  yes("ByteLengthQueuingStrategy", "Streams", () => new ByteLengthQueuingStrategy({ highWaterMark: 2 }).size(bytes(1, 2, 3)) === 3),
+  yes("CountQueuingStrategy", "Streams", () => new CountQueuingStrategy({ highWaterMark: 2 }).size() === 1),
+  partial("ReadableByteStreamController", "Streams", "buffers are copied, not transferred", async () => { let k; const r = new ReadableStream({ type: "bytes", start(c) { k = c; } }).getReader(); k.enqueue(bytes(5)); return k instanceof ReadableByteStreamController && (await r.read()).value[0] === 5; }),
+  yes("ReadableStream", "Streams", async () => { const out = []; for await (const x of ReadableStream.from([1, 2])) out.push(x); const [a, b] = of(3).tee(); return out.join() === "1,2" && (await a.getReader().read()).value === 3 && (await b.getReader().read()).value === 3; }),
+  partial("ReadableStreamBYOBReader", "Streams", "buffers are copied, not transferred", async () => { const r = new Blob([bytes(1, 2, 3)]).stream().getReader({ mode: "byob" }); const { value } = await r.read(new Uint8Array(2)); return r instanceof ReadableStreamBYOBReader && value.length === 2; }),
+  partial("ReadableStreamBYOBRequest", "Streams", "buffers are copied, not transferred", async () => { let q; const r = new ReadableStream({ type: "bytes", pull(c) { q = c.byobRequest; q.view[0] = 9; q.respond(1); } }).getReader({ mode: "byob" }); const { value } = await r.read(new Uint8Array(4)); return q instanceof ReadableStreamBYOBRequest && value[0] === 9; }),
+  yes("ReadableStreamDefaultController", "Streams", () => { let k; new ReadableStream({ start(c) { k = c; } }); return k instanceof ReadableStreamDefaultController && k.desiredSize === 1; }),
+  yes("ReadableStreamDefaultReader", "Streams", async () => { const r = of(1).getReader(); await r.read(); await r.read(); return r instanceof ReadableStreamDefaultReader && (await r.closed) === undefined; }),
+  yes("TransformStream", "Streams", async () => (await text(of("a").pipeThrough(new TransformStream({ transform(x, c) { c.enqueue(x + "b"); }, flush(c) { c.enqueue("c"); } })))) === "abc"),
+  yes("TransformStreamDefaultController", "Streams", () => { let k; new TransformStream({ start(c) { k = c; } }); return k instanceof TransformStreamDefaultController; }),
+  yes("WritableStream", "Streams", async () => { const out = []; await of(1, 2).pipeTo(new WritableStream({ write: (x) => void out.push(x) })); return out.join() === "1,2"; }),
+  partial("WritableStreamDefaultController", "Streams", "without signal", () => { let k; new WritableStream({ start(c) { k = c; } }); return k instanceof WritableStreamDefaultController; }),
+  partial("WritableStreamDefaultWriter", "Streams", "desiredSize is 1 until the stream ends; ready follows the write before", async () => { const w = new WritableStream({}).getWriter(); await w.write(1); await w.close(); return w instanceof WritableStreamDefaultWriter && (await w.closed) === undefined; }),
+  yes("TextDecoder", "Encoding", () => new TextDecoder("utf-16le").decode(bytes(97, 0)) === "a" && new TextDecoder().decode(bytes(0xff)) === "\ufffd", "all labels of the standard"),
+  yes("TextDecoderStream", "Encoding", async () => (await text(of(bytes(0xc3), bytes(0xa4)).pipeThrough(new TextDecoderStream()))) === "ä"),
+  yes("TextEncoder", "Encoding", () => new TextEncoder().encode("ä").length === 2 && new TextEncoder().encodeInto("ä", new Uint8Array(1)).written === 0),
+  yes("TextEncoderStream", "Encoding", async () => (await of("ä").pipeThrough(new TextEncoderStream()).getReader().read()).value.length === 2),
+  yes("URL", "URL", () => new URL("../c?d#e", "https://u@EXAMPLE.com:443/a/b/").href === "https://u@example.com/a/c?d#e" && URL.canParse("x", "https://a")),
+  yes("URLSearchParams", "URL", () => { const p = new URLSearchParams("a=1&b=%20"); p.append("a", "ä"); return p.toString() === "a=1&b=+&a=%C3%A4"; }),
+  yes("URLPattern", "URL Pattern", () => { const p = new URLPattern("/books/:id(\\d+)", "https://x.test"); return p.exec("https://x.test/books/7").pathname.groups.id === "7" && !p.test("https://x.test/books/x"); }, "there for code that names it"),
+  yes("Crypto", "Web Cryptography", () => crypto instanceof Crypto && /^[0-9a-f-]{36}$/.test(crypto.randomUUID()) && crypto.getRandomValues(new Uint8Array(4)).length === 4),
+  yes("CryptoKey", "Web Cryptography", async () => { const k = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]); return k instanceof CryptoKey && k.type === "secret" && !k.extractable; }),
+  partial("SubtleCrypto", "Web Cryptography", "digest, HMAC, AES-GCM, AES-CBC, ECDSA, Ed25519, RSASSA-PKCS1-v1_5, RSA-PSS, RSA-OAEP, PBKDF2, HKDF; no AES-CTR, AES-KW, ECDH, wrapKey", async () => crypto.subtle instanceof SubtleCrypto && new Uint8Array(await crypto.subtle.digest("SHA-256", bytes()))[0] === 0xe3),
+  partial("Performance", "High Resolution Time", "now, timeOrigin and toJSON", () => performance instanceof Performance && performance.now() >= 0),
+  ...["Global", "Instance", "Memory", "Module", "Table", "Tag", "Exception", "CompileError", "LinkError", "RuntimeError"].map((n) => no(`WebAssembly.${n}`, "WebAssembly", noWasm)),
+  yes("globalThis", "ECMAScript", () => globalThis.Array === Array),
+  yes("atob()", "HTML", () => atob("YQ==") === "a" && throws(() => atob("*"), "InvalidCharacterError")),
+  yes("btoa()", "HTML", () => btoa("a") === "YQ=="),
+  yes("clearTimeout()", "HTML", async () => { let n = 0; clearTimeout(setTimeout(() => n++, 1)); await new Promise((r) => setTimeout(r, 5)); return n === 0; }),
+  yes("clearInterval()", "HTML", async () => { let n = 0; const i = setInterval(() => n++, 1); clearInterval(i); await new Promise((r) => setTimeout(r, 5)); return n === 0; }),
+  yes("navigator.userAgent", "HTML", () => navigator.userAgent === "PiCloud"),
+  yes("onerror", "HTML", () => { let seen; globalThis.onerror = (m) => ((seen = m), true); reportError(new Error("e")); globalThis.onerror = null; return seen === "e"; }),
+  partial("onunhandledrejection", "HTML", "told at the end of a run", () => onunhandledrejection === null),
+  partial("onrejectionhandled", "HTML", "there, but never told: a run is over when its rejections are looked at", () => onrejectionhandled === null),
+  yes("queueMicrotask()", "HTML", async () => { let n = 0; queueMicrotask(() => n++); await null; return n === 1; }),
+  yes("reportError()", "HTML", () => { let e; const f = (x) => { e = x.error; x.preventDefault(); }; addEventListener("error", f); reportError(7); removeEventListener("error", f); return e === 7; }, "logged as the execution's error line unless prevented"),
+  yes("self", "HTML", () => self === globalThis),
+  yes("setTimeout()", "HTML", () => new Promise((r) => setTimeout((x) => r(x === 1), 1, 1)), "for one run: what is left at its end is dropped"),
+  yes("setInterval()", "HTML", () => new Promise((r) => { let n = 0; const i = setInterval(() => { if (++n === 2) { clearInterval(i); r(true); } }, 1); })),
+  partial("structuredClone()", "HTML", "no transfer; Blob, CryptoKey and streams are not cloned", () => { const a = { m: new Map([[1, new Date(0)]]) }; a.self = a; const b = structuredClone(a); return b.self === b && b.m.get(1).getTime() === 0 && throws(() => structuredClone(() => 1), "DataCloneError"); }),
+  partial("fetch()", "Fetch", "a request's body is sent whole; http and https, public addresses; no cache, no cookies; FetchError instead of TypeError when the network fails", async () => { try { await fetch("ftp://x.test/"); } catch (e) { return e.name === "FetchError"; } return false; }),
+  partial("console", "Console", "debug, log, info, warn, error, trace, dir, assert, count, time, group and table become lines of the execution's log", () => ["debug", "log", "info", "warn", "error", "trace", "dir", "assert", "count", "countReset", "time", "timeLog", "timeEnd", "group", "groupEnd", "table"].every((m) => typeof console[m] === "function")),
+  yes("crypto", "Web Cryptography", () => typeof crypto.subtle.digest === "function"),
+  yes("performance", "High Resolution Time", () => performance.timeOrigin > 1.7e12),
+  ...["compile()", "compileStreaming()", "instantiate()", "instantiateStreaming()", "JSTag", "validate()"].map((n) => no(`WebAssembly.${n}`, "WebAssembly", noWasm)),
+];
+
+export default {
+  async fetch() {
+    const out = [];
+    for (const { name, spec, status, note, test } of names) {
+      let passed;
+      try {
+        passed = await test();
+      } catch (e) {
+        passed = String(e);
+      }
+      out.push({ name, spec, status, note, passed: passed === true ? "" : `gave ${passed}` });
+    }
+    return Response.json(out);
+  },
+};
