@@ -258,13 +258,14 @@ func (q *Queries) InsertAbandoned(ctx context.Context, arg InsertAbandonedParams
 const insertExecutions = `-- name: InsertExecutions :exec
 INSERT INTO executions (app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id,
                         parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message,
-                        error_stack, after_status, logs)
+                        error_stack, after_status, logs, cpu_us, memory_kib)
 SELECT unnest($1::bigint[]), unnest($2::uuid[]), unnest($3::uuid[]), unnest($4::text[]), unnest($5::int[]),
        unnest($6::text[]), nullif(unnest($7::uuid[]), $8::uuid), nullif(unnest($9::uuid[]), $8::uuid),
        unnest($10::text[]), unnest($11::int[]), unnest($12::int[]), unnest($13::uuid[]),
        nullif(unnest($14::uuid[]), $8::uuid), unnest($15::text[]), unnest($16::text[]), $17::text,
        unnest($18::timestamptz[]), unnest($19::bigint[]), unnest($20::int[]), unnest($21::text[]),
-       unnest($22::text[]), unnest($23::text[]), unnest($24::text[]), unnest($25::text[])
+       unnest($22::text[]), unnest($23::text[]), unnest($24::text[]), unnest($25::text[]),
+       unnest($26::bigint[]), unnest($27::bigint[])
 ON CONFLICT DO NOTHING
 `
 
@@ -294,6 +295,8 @@ type InsertExecutionsParams struct {
 	ErrorStacks   []string
 	Afters        []string
 	Logs          []string
+	CpuUs         []int64
+	MemoryKib     []int64
 }
 
 func (q *Queries) InsertExecutions(ctx context.Context, arg InsertExecutionsParams) error {
@@ -323,6 +326,8 @@ func (q *Queries) InsertExecutions(ctx context.Context, arg InsertExecutionsPara
 		arg.ErrorStacks,
 		arg.Afters,
 		arg.Logs,
+		arg.CpuUs,
+		arg.MemoryKib,
 	)
 	return err
 }

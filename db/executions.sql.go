@@ -138,7 +138,7 @@ func (q *Queries) CountRuns(ctx context.Context, apps []int64, since time.Time) 
 }
 
 const executionByID = `-- name: ExecutionByID :one
-SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs FROM executions WHERE app_id = $1 AND id = $2
+SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs, cpu_us, memory_kib FROM executions WHERE app_id = $1 AND id = $2
 `
 
 func (q *Queries) ExecutionByID(ctx context.Context, appID int64, iD UUID) (Execution, error) {
@@ -169,6 +169,8 @@ func (q *Queries) ExecutionByID(ctx context.Context, appID int64, iD UUID) (Exec
 		&i.ErrorStack,
 		&i.AfterStatus,
 		&i.Logs,
+		&i.CpuUs,
+		&i.MemoryKib,
 	)
 	return i, err
 }
@@ -328,7 +330,7 @@ func (q *Queries) ListAbandoned(ctx context.Context, arg ListAbandonedParams) ([
 }
 
 const listExecutions = `-- name: ListExecutions :many
-SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs FROM executions
+SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs, cpu_us, memory_kib FROM executions
 WHERE app_id = $1 AND id < $2::uuid AND id >= $3::uuid
   AND ($4::uuid = $5::uuid OR script_id = $4::uuid) AND ($6::text = '' OR status = $6::text)
   AND ($7::uuid = $5::uuid OR root_id = $7::uuid)
@@ -390,6 +392,8 @@ func (q *Queries) ListExecutions(ctx context.Context, arg ListExecutionsParams) 
 			&i.ErrorStack,
 			&i.AfterStatus,
 			&i.Logs,
+			&i.CpuUs,
+			&i.MemoryKib,
 		); err != nil {
 			return nil, err
 		}
@@ -438,8 +442,8 @@ func (q *Queries) SearchEnd(ctx context.Context, arg SearchEndParams) (UUID, err
 }
 
 const searchExecutions = `-- name: SearchExecutions :many
-SELECT e.app_id, e.id, e.script_id, e.script, e.version, e.source, e.trigger_id, e.outbox_id, e.status, e.attempt, e.depth, e.root_id, e.parent_id, e.principal, e.request, e.node, e.started_at, e.duration_us, e.http_status, e.error_name, e.error_message, e.error_stack, e.after_status, e.logs FROM (
-    SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs FROM executions
+SELECT e.app_id, e.id, e.script_id, e.script, e.version, e.source, e.trigger_id, e.outbox_id, e.status, e.attempt, e.depth, e.root_id, e.parent_id, e.principal, e.request, e.node, e.started_at, e.duration_us, e.http_status, e.error_name, e.error_message, e.error_stack, e.after_status, e.logs, e.cpu_us, e.memory_kib FROM (
+    SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs, cpu_us, memory_kib FROM executions
     WHERE app_id = $1 AND id < $2::uuid AND id >= $3::uuid
       AND ($4::uuid = $5::uuid OR script_id = $4::uuid) AND ($6::text = '' OR status = $6::text)
       AND ($7::uuid = $5::uuid OR root_id = $7::uuid)
@@ -518,6 +522,8 @@ func (q *Queries) SearchExecutions(ctx context.Context, arg SearchExecutionsPara
 			&i.ErrorStack,
 			&i.AfterStatus,
 			&i.Logs,
+			&i.CpuUs,
+			&i.MemoryKib,
 		); err != nil {
 			return nil, err
 		}

@@ -120,6 +120,8 @@ type Execution struct {
 	ErrorStack   string
 	AfterStatus  string
 	Logs         string
+	CpuUs        int64
+	MemoryKib    int64
 }
 
 type ExecutionStat struct {

@@ -85,7 +85,7 @@ func (s *Server) showExecutionPage(v *visit) error {
 		return err
 	}
 	it := showExecution(v.app)(e)
-	vm := views.ExecutionPage{Page: frame, ExecutionRow: executionRow(&it), Version: it.Version, Node: it.Node, Stack: e.ErrorStack, RootID: it.RootID,
+	vm := views.ExecutionPage{Page: frame, ExecutionRow: executionRow(&it), Version: it.Version, Node: it.Node, Stack: e.ErrorStack, CPU: time.Duration(it.CPUMS * float64(time.Millisecond)), MemoryMiB: it.MemoryMiB, RootID: it.RootID,
 		Depth: it.Depth, Principal: e.Principal, After: e.AfterStatus}
 	for _, p := range []struct {
 		to   *string

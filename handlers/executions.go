@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"net/http"
 	"time"
 
@@ -30,6 +31,8 @@ type executionItem struct {
 	Node       string          `json:"node"`
 	StartedAt  time.Time       `json:"started_at"`
 	DurationMS float64         `json:"duration_ms"`
+	CPUMS      float64         `json:"cpu_ms" doc:"CPU time of its own code; 0 when its process was killed"`
+	MemoryMiB  float64         `json:"memory_mib" doc:"most that its process had resident until it ended; runs of the app share a process"`
 	HTTPStatus *int            `json:"http_status"`
 	Error      *errorItem      `json:"error"`
 	After      *string         `json:"after" doc:"outcome of waitUntil work after the response"`
@@ -71,7 +74,8 @@ func showExecution(c *appCaller) func(*db.Execution) executionItem {
 		it := executionItem{ID: cloud.ID(e.ID).String(), App: c.app.Slug, Script: e.Script, Version: int(e.Version), Source: e.Source,
 			TriggerID: idPtr(e.TriggerID), OutboxID: idPtr(e.OutboxID), Status: e.Status, Attempt: int(e.Attempt), Depth: int(e.Depth),
 			RootID: cloud.ID(e.RootID).String(), ParentID: idPtr(e.ParentID), Principal: nonEmpty(e.Principal), Request: nonEmpty(e.Request),
-			Node: e.Node, StartedAt: utc(e.StartedAt), DurationMS: float64(e.DurationUs) / 1000, After: nonEmpty(e.AfterStatus),
+			Node: e.Node, StartedAt: utc(e.StartedAt), DurationMS: float64(e.DurationUs) / 1000,
+			CPUMS: float64(e.CpuUs) / 1000, MemoryMiB: math.Round(float64(e.MemoryKib)/102.4) / 10, After: nonEmpty(e.AfterStatus),
 			Logs: json.RawMessage("[]")}
 		if e.Logs != "" {
 			it.Logs = json.RawMessage(e.Logs)

@@ -133,13 +133,14 @@ WHERE d.app_id = q.app_id AND d.id = q.id
 -- name: InsertExecutions :exec
 INSERT INTO executions (app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id,
                         parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message,
-                        error_stack, after_status, logs)
+                        error_stack, after_status, logs, cpu_us, memory_kib)
 SELECT unnest(@apps::bigint[]), unnest(@ids::uuid[]), unnest(@script_ids::uuid[]), unnest(@scripts::text[]), unnest(@versions::int[]),
        unnest(@sources::text[]), nullif(unnest(@triggers::uuid[]), @nil::uuid), nullif(unnest(@outbox_ids::uuid[]), @nil::uuid),
        unnest(@statuses::text[]), unnest(@attempts::int[]), unnest(@depths::int[]), unnest(@roots::uuid[]),
        nullif(unnest(@parents::uuid[]), @nil::uuid), unnest(@principals::text[]), unnest(@requests::text[]), @node::text,
        unnest(@starts::timestamptz[]), unnest(@durations::bigint[]), unnest(@http_statuses::int[]), unnest(@error_names::text[]),
-       unnest(@error_messages::text[]), unnest(@error_stacks::text[]), unnest(@afters::text[]), unnest(@logs::text[])
+       unnest(@error_messages::text[]), unnest(@error_stacks::text[]), unnest(@afters::text[]), unnest(@logs::text[]),
+       unnest(@cpu_us::bigint[]), unnest(@memory_kib::bigint[])
 ON CONFLICT DO NOTHING;
 
 -- name: CountLedger :exec

@@ -1,5 +1,7 @@
 package cloud
 
+import "time"
+
 // Status is how a run ended, or where a row that has not run yet stands.
 type Status string
 
@@ -43,8 +45,17 @@ type Outcome struct {
 	Pending bool
 	// Collateral: this run did nothing wrong, the child it shared died of another.
 	Collateral bool
+	Usage      Usage
 	// Keys that failed the commit's checks (status conflict).
 	ConflictKeys []KeyRef
+}
+
+// Usage is what a run used.
+type Usage struct {
+	// CPU is the time that its own code was executed, without waiting; 0 when its process was killed.
+	CPU time.Duration
+	// MemoryKiB is the most that its process had resident until the run ended. Other runs of the app may have shared it.
+	MemoryKiB int64
 }
 
 // HTTPStatus maps the outcomes of a run to the status its caller sees. Succeeded carries the response's own.

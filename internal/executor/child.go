@@ -26,6 +26,8 @@ const (
 	// writeTimeout bounds one write to a child.
 	writeTimeout = 5 * time.Second
 	maxDump      = 64 << 10
+	// ownMiB is about what a child uses before any script runs.
+	ownMiB = 20
 )
 
 // child is one sandbox process. Fields jobs, total, retiring belong to the pool's lock.
@@ -62,6 +64,16 @@ type deathError struct {
 	// culprit is the run in whose code it happened, 0 if unknown.
 	culprit uint64
 	detail  string
+	// wanted and used are bytes: of the allocation that failed, and what the process had then; 0 when unknown.
+	wanted, used int64
+}
+
+// inUse tells an author what did not fit.
+func (e *deathError) inUse() string {
+	if e.used == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (its process had %d MiB in use, some %d of them its own, when %d KiB more did not fit)", e.used>>20, ownMiB, e.wanted>>10)
 }
 
 func (e *deathError) Error() string { return "the sandbox process ended: " + e.detail }
@@ -292,8 +304,9 @@ func (c *child) resident() uint64 {
 func (c *child) grown() bool { return c.resident() > uint64(c.key.memoryMiB)<<20*3/4+40<<20 }
 
 var (
-	markedRun  = regexp.MustCompile(`sandbox\.markedRun\((0x[0-9a-f]+)`)
-	memoryText = regexp.MustCompile(`out of memory|cannot allocate memory|stack overflow|goroutine stack exceeds|` +
+	markedRun        = regexp.MustCompile(`sandbox\.markedRun\((0x[0-9a-f]+)`)
+	failedAllocation = regexp.MustCompile(`cannot allocate (\d{1,15})-byte block \((\d{1,15}) in use\)`)
+	memoryText       = regexp.MustCompile(`out of memory|cannot allocate memory|stack overflow|goroutine stack exceeds|` +
 		`failed to (allocate|reserve)|failed to create new OS thread|exceeds address space|runtime: VirtualAlloc|` +
 		`allocation size out of range|makeslice: len out of range|growslice: len out of range|Repeat.*overflow`)
 )
@@ -309,6 +322,10 @@ func diagnose(err error, dump string) *deathError {
 		head = head[:4096]
 	}
 	d.memory = memoryText.MatchString(head)
+	if m := failedAllocation.FindStringSubmatch(head); m != nil {
+		d.wanted, _ = strconv.ParseInt(m[1], 10, 64)
+		d.used, _ = strconv.ParseInt(m[2], 10, 64)
+	}
 	// The goroutine that died comes first.
 	if m := markedRun.FindStringSubmatch(firstGoroutine(dump)); m != nil {
 		d.culprit, _ = strconv.ParseUint(m[1][2:], 16, 64)

@@ -348,7 +348,7 @@ func (r *Run) abandon(err error) {
 
 // finish takes the child's word for the end of the run, or of its first part. It reports whether it was the last.
 func (r *Run) finish(kind wire.Kind, m *wire.DoneMsg) bool {
-	o := cloud.Outcome{Status: m.Status, Error: m.Error, Response: m.Response, Pending: m.Pending && kind == wire.Done}
+	o := cloud.Outcome{Status: m.Status, Error: m.Error, Response: m.Response, Pending: m.Pending && kind == wire.Done, Usage: m.Usage}
 	r.mu.Lock()
 	r.held = r.held || m.Held
 	if r.timedOut && o.Status != cloud.Succeeded {
@@ -356,7 +356,7 @@ func (r *Run) finish(kind wire.Kind, m *wire.DoneMsg) bool {
 	}
 	r.mu.Unlock()
 	if o.Status == cloud.TimedOut {
-		r.explainTimeout(&o)
+		r.explainTimeout(&o, m.Waiting)
 	}
 	if o.Pending {
 		r.mu.Lock()
@@ -370,10 +370,17 @@ func (r *Run) finish(kind wire.Kind, m *wire.DoneMsg) bool {
 	return true
 }
 
-func (r *Run) explainTimeout(o *cloud.Outcome) {
+func (r *Run) explainTimeout(o *cloud.Outcome, waiting string) {
 	o.Error.Name = "TimeoutError"
-	o.Error.Message = fmt.Sprintf("the run did not finish within its limit of %s; it was stopped and nothing of it was kept",
-		r.spec.Script.Limits.Timeout)
+	used := "it was computing"
+	if waiting != "" {
+		used = "it was waiting for " + waiting
+	}
+	if o.Usage.CPU > 0 {
+		used += fmt.Sprintf(", after %s of CPU time", o.Usage.CPU.Round(time.Millisecond))
+	}
+	o.Error.Message = fmt.Sprintf("the run did not finish within its limit of %s (%s); it was stopped and nothing of it was kept",
+		r.spec.Script.Limits.Timeout, used)
 }
 
 // settle delivers the last outcome and gives the child's place back, once.
@@ -421,16 +428,17 @@ func (r *Run) childDied(d *deathError) {
 	switch {
 	case timedOut:
 		o.Status = cloud.TimedOut
-		r.explainTimeout(&o)
+		r.explainTimeout(&o, "")
 		o.Error.Message += " by ending its process: it did not react (a long native operation, such as a regular expression or a sort)"
 	case d.culprit != r.id:
 		o.Status, o.Collateral = cloud.Interrupted, true
 		o.Error = cloud.ScriptError{Name: "Interrupted", Message: "another run of this app ended the process that this one shared"}
 	case d.memory:
 		o.Status = cloud.OutOfMemory
+		o.Usage.MemoryKiB = d.used >> 10
 		o.Error = cloud.ScriptError{Name: "MemoryError", Message: fmt.Sprintf(
-			"the run needed more than its %d MiB of memory, or nested too deeply; it was stopped and nothing of it was kept",
-			r.child.key.memoryMiB)}
+			"the run needed more than its %d MiB of memory, or nested too deeply; it was stopped and nothing of it was kept%s",
+			r.child.key.memoryMiB, d.inUse())}
 	default:
 		o.Status = cloud.Crashed
 		o.Error = cloud.ScriptError{Name: "CrashError", Message: "the script's process ended unexpectedly; nothing of the run was kept"}

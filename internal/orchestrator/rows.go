@@ -142,6 +142,7 @@ type record struct {
 	after     cloud.Status
 	logs      []cloud.LogLine
 	dropped   int
+	usage     cloud.Usage
 	// kept: it is stored, or on its way. Of the recorder.
 	kept bool
 }
@@ -179,6 +180,7 @@ func executionRows(node string, records []*record) db.InsertExecutionsParams {
 		p.ErrorNames, p.ErrorMessages = append(p.ErrorNames, clean(r.err.Name)), append(p.ErrorMessages, clean(r.err.Message))
 		p.ErrorStacks, p.Afters = append(p.ErrorStacks, clean(r.err.Stack)), append(p.Afters, string(r.after))
 		p.Logs = append(p.Logs, logsJSON(r.logs, r.dropped))
+		p.CpuUs, p.MemoryKib = append(p.CpuUs, r.usage.CPU.Microseconds()), append(p.MemoryKib, r.usage.MemoryKiB)
 	}
 	return p
 }

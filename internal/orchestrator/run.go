@@ -184,7 +184,7 @@ func (a *try) finish(outcome cloud.Outcome) *finished {
 	f.rec = &record{app: t.app.id, id: t.execution, script: t.script.ID, name: t.script.Name, version: t.script.Version, source: t.source,
 		trigger: t.trigger, status: outcome.Status, attempt: t.attempt, depth: t.depth, root: t.root, parent: t.parent,
 		principal: t.principal.String(), started: a.started.UTC(), duration: time.Since(a.started), err: outcome.Error,
-		logs: outcome.Logs, dropped: outcome.LogsDropped}
+		logs: outcome.Logs, dropped: outcome.LogsDropped, usage: outcome.Usage}
 	if t.row != nil {
 		f.rec.outbox = t.row.id
 		if isInterruption(outcome.Status) && t.row.replyTo.IsZero() {

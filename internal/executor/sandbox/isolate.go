@@ -305,6 +305,19 @@ func (i *isolate) newError(name, message string) goja.Value {
 	return o
 }
 
+// errorAt is an Error of a name the SDK knows whose stack is that of the host call which failed.
+func (i *isolate) errorAt(name, message string, site []goja.StackFrame) goja.Value {
+	v := i.newError(name, message)
+	if o, ok := v.(*goja.Object); ok {
+		stack := name + ": " + message
+		if f := frames(site); f != "" {
+			stack += "\n" + f
+		}
+		_ = o.DefineDataProperty("stack", i.vm.ToValue(stack), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	}
+	return v
+}
+
 // domException is a DOMException of a name (Web IDL, 2.8.1).
 func (i *isolate) domException(name, format string, args ...any) goja.Value {
 	return i.mustCall(i.newDOMException, i.vm.ToValue(fmt.Sprintf(format, args...)), i.vm.ToValue(name))

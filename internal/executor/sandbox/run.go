@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,8 +55,10 @@ type run struct {
 	aborted   bool
 	updating  int
 
+	usage              usage
 	logLines, logBytes int
 	console            consoleState
+	waitedFor          string // when its time was over
 	wrote              bool
 	responded          bool // Done is out, waitUntil work goes on
 	out                *bodyOut
@@ -63,7 +66,9 @@ type run struct {
 
 // pendingCall is a host call whose answer has not come. The promise's functions run on the runtime's goroutine.
 type pendingCall struct {
+	op              cloud.HostOp
 	convert         func(*wire.ReplyMsg) goja.Value
+	site            []goja.StackFrame // of the call
 	resolve, reject func(any) error
 }
 
@@ -117,11 +122,14 @@ func markedRun(id uint64, r *run) {
 			r.send(kind, r.failure(&cloud.ScriptError{Name: "Error", Message: clip(fmt.Sprintf("the JavaScript engine failed: %v", p))}))
 		}
 	}()
+	r.usage.resume()
+	defer r.usage.pause()
 	r.execute()
 	runtime.KeepAlive(id)
 }
 
 func (r *run) send(kind wire.Kind, m *wire.DoneMsg) {
+	m.Usage = r.usage.now()
 	_ = r.s.w.Send(kind, r.id, m.Encode)
 }
 
@@ -241,6 +249,7 @@ func (r *run) failure(e *cloud.ScriptError) *wire.DoneMsg {
 	switch {
 	case r.interrupted.Load():
 		m.Status = cloud.TimedOut
+		m.Waiting = r.waitedFor
 	case e.Name == "LimitError":
 		m.Status = cloud.OutOfMemory
 	}
@@ -334,19 +343,66 @@ func (r *run) step() error {
 		return errNeverSettles
 	}
 	if t == nil {
-		<-r.wake
+		r.wait(nil)
 		return nil
 	}
 	if wait := time.Until(t.due); wait > 0 {
 		clock := time.NewTimer(wait)
 		defer clock.Stop()
-		select {
-		case <-r.wake:
+		if r.wait(clock.C) {
 			return nil
-		case <-clock.C:
 		}
 	}
 	return r.fire(t)
+}
+
+// wait pauses the run until something is posted, which it reports, or the clock strikes.
+func (r *run) wait(clock <-chan time.Time) (woken bool) {
+	r.usage.pause()
+	defer r.usage.resume()
+	select {
+	case <-r.wake:
+		if r.interrupted.Load() {
+			r.waitedFor = r.pendingWork()
+		}
+		return true
+	case <-clock:
+		return false
+	}
+}
+
+// pendingWork says what a run waits for, for who wonders why it was stopped.
+func (r *run) pendingWork() string {
+	var parts []string
+	fetches := 0
+	for _, c := range r.calls {
+		if c.op == cloud.OpFetch || c.op == cloud.OpFetchRead {
+			fetches++
+		}
+	}
+	if fetches > 0 {
+		parts = append(parts, plural(fetches, "fetch", "fetches"))
+	}
+	if n := len(r.calls) - fetches; n > 0 {
+		parts = append(parts, plural(n, "host call", "host calls"))
+	}
+	if n := len(r.timers); n > 0 {
+		parts = append(parts, plural(n, "timer", "timers"))
+	}
+	if r.out.isIdle() {
+		parts = append(parts, "the caller to read on")
+	}
+	if len(parts) == 0 {
+		return "a promise that nothing resolves"
+	}
+	return strings.Join(parts, " and ")
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 type interruptedError struct{}
@@ -387,7 +443,7 @@ func (r *run) reply(body []byte) error {
 	}
 	delete(r.calls, m.N)
 	if m.Error != nil {
-		return c.reject(r.iso.newError(m.Error.Name, m.Error.Message))
+		return c.reject(r.iso.errorAt(m.Error.Name, m.Error.Message, c.site))
 	}
 	var v goja.Value
 	if exc := r.iso.vm.Try(func() { v = c.convert(m) }); exc != nil {
@@ -396,11 +452,14 @@ func (r *run) reply(body []byte) error {
 	return c.resolve(v)
 }
 
+// maxSite is how many frames of a host call's place are kept for its error.
+const maxSite = 8
+
 // call sends a host call and returns the promise of its answer.
 func (r *run) call(op cloud.HostOp, args cloud.HostArgs, convert func(*wire.ReplyMsg) goja.Value) goja.Value {
 	p, resolve, reject := r.iso.vm.NewPromise()
 	r.nextCall++
-	r.calls[r.nextCall] = pendingCall{convert: convert, resolve: resolve, reject: reject}
+	r.calls[r.nextCall] = pendingCall{op: op, site: r.iso.vm.CaptureCallStack(maxSite, nil), convert: convert, resolve: resolve, reject: reject}
 	r.wrote = r.wrote || op.Writes()
 	m := wire.CallMsg{N: r.nextCall, Op: op, Args: args}
 	_ = r.s.w.Send(wire.Call, r.id, m.Encode)

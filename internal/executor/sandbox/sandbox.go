@@ -44,6 +44,7 @@ func Main() error {
 	if err := json.Unmarshal(body, &limits); err != nil {
 		return fmt.Errorf("sandbox: read limits: %w", err)
 	}
+	processMemory.open()
 	if err := confine(limits); err != nil {
 		return fmt.Errorf("sandbox: confine: %w", err)
 	}

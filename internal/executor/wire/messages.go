@@ -146,6 +146,9 @@ type DoneMsg struct {
 	Held     bool // the child waits for Release before it uses the runtime again
 	// Streaming: the body is not in the response but comes piece by piece, a Chunk for each Pull. The run is Pending meanwhile.
 	Streaming bool
+	Usage     cloud.Usage
+	// Waiting says what the run waited for when its time was over, empty when it was computing.
+	Waiting string
 }
 
 // Encode appends the message.
@@ -161,7 +164,16 @@ func (m *DoneMsg) Encode(e *Encoder) {
 	e.String(m.Error.Name)
 	e.String(m.Error.Message)
 	e.String(m.Error.Stack)
+	e.Uint(uint64(max(m.Usage.CPU.Microseconds(), 0)))
+	e.Uint(uint64(max(m.Usage.MemoryKiB, 0)))
+	e.String(m.Waiting)
 }
+
+// Bounds of what a child can claim: a day of CPU, 64 GiB.
+const (
+	maxCPU = 86_400_000_000
+	maxKiB = 64 << 20
+)
 
 // DecodeDone reads what Encode wrote.
 func DecodeDone(body []byte) (*DoneMsg, error) {
@@ -171,6 +183,8 @@ func DecodeDone(body []byte) (*DoneMsg, error) {
 		m.Response = decodeResponse(d)
 	}
 	m.Error = cloud.ScriptError{Name: d.String(), Message: d.String(), Stack: d.String()}
+	m.Usage = cloud.Usage{CPU: time.Duration(min(d.Uint(), maxCPU)) * time.Microsecond, MemoryKiB: int64(min(d.Uint(), maxKiB))}
+	m.Waiting = d.String()
 	switch m.Status {
 	case cloud.Succeeded, cloud.Failed, cloud.TimedOut, cloud.OutOfMemory:
 		return m, d.Err()
