@@ -169,7 +169,7 @@ func pages() []golden {
 			Filter: ExecutionFilter{Script: "orders", Status: "failed", Trigger: someID, Search: "customer", From: "2026-01-31T00:00"}}),
 		state("executions-none", Executions, ExecutionsPage{Page: frame("Executions", "executions"), First: true}),
 		state("executions-searched", Executions, ExecutionsPage{Page: frame("Executions", "executions"), Filter: ExecutionFilter{Search: "x"}, Searched: 5000, Next: "?cursor=x"}),
-		state("execution", Execution, ExecutionPage{Page: frame("Execution of orders", "executions"), ExecutionRow: failedRun, Version: 3, Node: "n1", Stack: "at kv (orders.js:2:1)", RootID: someID,
+		state("execution", Execution, ExecutionPage{Page: frame("Execution of orders", "executions"), ExecutionRow: failedRun, Version: 3, CPU: 1200 * time.Microsecond, MemoryMiB: 24.5, Node: "n1", Stack: "at kv (orders.js:2:1)", RootID: someID,
 			Parent: someID, Outbox: someID, Trigger: someID, Principal: "registrant:ada", Depth: 1, Logs: logs, Tree: story, TreeTruncated: true,
 			Steps: []Step{{At: at(time.Hour), Text: "enqueued"}, {At: at(time.Hour), Text: "attempt 1", Status: "failed", Href: "/executions/" + someID},
 				{At: at(time.Minute), Text: "attempt 2", Status: "failed", Current: true, Logs: logs}}}),

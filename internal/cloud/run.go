@@ -5,6 +5,12 @@ import (
 	"time"
 )
 
+// What is kept of a run's log.
+const (
+	MaxLogLines = 1000
+	MaxLogBytes = 256 << 10
+)
+
 // RunSpec is one run to be made in a sandbox child.
 type RunSpec struct {
 	Execution ID

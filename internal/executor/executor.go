@@ -37,8 +37,6 @@ type Config struct {
 
 // Limits that are not configured.
 const (
-	MaxLogLines      = 1000
-	MaxLogBytes      = 256 << 10
 	interruptGrace   = 250 * time.Millisecond
 	idleAfter        = 30 * time.Second
 	compileTimeout   = 20 * time.Second
@@ -50,7 +48,6 @@ const (
 	crowded = 16
 	// maxRunsPerChild recycles a child: whatever leaks in the engine goes with it.
 	maxRunsPerChild = 500_000
-	maxCallsPerRun  = 10_000
 )
 
 // Pool is all children of this process. It is safe for concurrent use.

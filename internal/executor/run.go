@@ -28,6 +28,7 @@ type Run struct {
 	logs      []cloud.LogLine
 	logBytes  int
 	dropped   int
+	unlogged  int // lines that the child did not send
 	calls     int
 	fetches   map[uint64]context.CancelFunc // under way, or whose bodies are not read to their end
 	unsafe    bool
@@ -81,7 +82,7 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 	go r.serve()
 	msg := wire.RunMsg{Build: spec.Script.Build, Env: spec.Script.EnvID(), Handler: spec.Handler, Request: spec.Request, Event: spec.Event,
 		Execution: spec.Execution, Root: spec.Root, Depth: spec.Depth, Attempt: spec.Attempt, Principal: spec.Principal,
-		IdempotencyKey: spec.IdempotencyKey, MaxLogLines: MaxLogLines, MaxLogBytes: MaxLogBytes, MaxBody: p.cfg.MaxBody, Stream: spec.Stream}
+		IdempotencyKey: spec.IdempotencyKey, MaxLogLines: cloud.MaxLogLines, MaxLogBytes: cloud.MaxLogBytes, MaxBody: p.cfg.MaxBody, Stream: spec.Stream}
 	if err := c.w.Send(wire.Run, r.id, msg.Encode); err != nil {
 		c.kill() // its death ends the run
 	}
@@ -195,7 +196,7 @@ func (r *Run) deliver(m message) error {
 	if m.call != nil {
 		r.mu.Lock()
 		r.calls++
-		over := r.calls > maxCallsPerRun+1
+		over := r.calls > wire.MaxCalls // the child counts too: this one does not
 		r.mu.Unlock()
 		if over {
 			return wire.ErrProtocol
@@ -220,7 +221,7 @@ func (r *Run) deliver(m message) error {
 func (r *Run) log(line cloud.LogLine) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.logs) >= MaxLogLines || r.logBytes+len(line.Message) > MaxLogBytes {
+	if len(r.logs) >= cloud.MaxLogLines || r.logBytes+len(line.Message) > cloud.MaxLogBytes {
 		r.dropped++
 		return
 	}
@@ -272,16 +273,10 @@ func (r *Run) drain() {
 
 func (r *Run) call(m *wire.CallMsg) {
 	r.mu.Lock()
-	over := r.calls > maxCallsPerRun
 	if m.Op == cloud.OpFetch && m.Args.Request != nil && m.Args.Request.Method != "GET" && m.Args.Request.Method != "HEAD" {
 		r.unsafe = true
 	}
 	r.mu.Unlock()
-	if over {
-		r.reply(m.N, cloud.HostReply{}, &cloud.HostError{Name: "LimitError",
-			Message: fmt.Sprintf("a run can make %d host calls", maxCallsPerRun)})
-		return
-	}
 	switch m.Op {
 	case cloud.OpFetch:
 		go r.answer(r.fetchContext(m.N), m)
@@ -351,6 +346,7 @@ func (r *Run) finish(kind wire.Kind, m *wire.DoneMsg) bool {
 	o := cloud.Outcome{Status: m.Status, Error: m.Error, Response: m.Response, Pending: m.Pending && kind == wire.Done, Usage: m.Usage}
 	r.mu.Lock()
 	r.held = r.held || m.Held
+	r.unlogged = m.Unlogged
 	if r.timedOut && o.Status != cloud.Succeeded {
 		o.Status = cloud.TimedOut
 	}
@@ -415,7 +411,7 @@ func (r *Run) settle(o cloud.Outcome) {
 func (r *Run) withLogs(o cloud.Outcome) cloud.Outcome {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	o.Logs, o.LogsDropped, o.Unsafe = r.logs, r.dropped, r.unsafe
+	o.Logs, o.LogsDropped, o.Unsafe = r.logs, r.dropped+r.unlogged, r.unsafe
 	return o
 }
 

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -161,7 +162,7 @@ func logsJSON(lines []cloud.LogLine, dropped int) string {
 	}
 	if dropped > 0 {
 		lines = append(lines[:len(lines):len(lines)], cloud.LogLine{At: time.Now().UTC(), Level: "warn",
-			Message: "the log limit of a run (1000 lines, 256 KiB) was reached; later lines were dropped"})
+			Message: fmt.Sprintf("the log limit of a run (%d lines, %d KiB) was reached; %d more lines were dropped", cloud.MaxLogLines, cloud.MaxLogBytes>>10, dropped)})
 	}
 	return string(appendJSON(nil, lines))
 }

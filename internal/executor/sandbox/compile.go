@@ -15,7 +15,10 @@ import (
 )
 
 // maxImportDepth bounds the chain of imports, so that a bundle stays something a person can follow.
-const maxImportDepth = 32
+const (
+	maxImportDepth = 32
+	maxModules     = 200
+)
 
 // virtualFS is the namespace of an app's scripts inside esbuild; no file of this machine can be imported.
 const virtualFS = "app"
@@ -145,6 +148,9 @@ func (b *bundler) resolve(a api.OnResolveArgs) (api.OnResolveResult, error) {
 		b.depth[file] = depth
 	}
 	if !slices.Contains(b.imports, name) {
+		if len(b.imports) >= maxModules {
+			return fail("a script can import %d modules, directly and through others", maxModules)
+		}
 		b.imports = append(b.imports, name)
 	}
 	return api.OnResolveResult{Path: file, Namespace: virtualFS}, nil

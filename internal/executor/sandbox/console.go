@@ -242,11 +242,11 @@ func (i *isolate) elements(o *goja.Object) (string, bool) {
 // log sends a line to the parent, within the run's limits; what is over is counted there.
 func (r *run) log(level, message string) {
 	message = strings.Repeat("  ", r.console.depth) + strings.ToValidUTF8(message, "\uFFFD")
-	if r.logLines++; r.logLines > r.msg.MaxLogLines+1 {
-		return // the parent has seen one too many and says so
+	if r.logLines++; r.logLines > r.msg.MaxLogLines {
+		return
 	}
 	if r.logBytes += len(message); r.logBytes > r.msg.MaxLogBytes && len(message) > 1024 {
-		message = message[:1024]
+		message = strings.ToValidUTF8(message[:1024], "") + " [cut: the run has reached its log limit in bytes]"
 	}
 	line := cloud.LogLine{At: time.Now(), Level: level, Message: message}
 	_ = r.s.w.Send(wire.Log, r.id, func(e *wire.Encoder) { wire.EncodeLog(e, &line) })

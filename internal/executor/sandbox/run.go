@@ -129,7 +129,7 @@ func markedRun(id uint64, r *run) {
 }
 
 func (r *run) send(kind wire.Kind, m *wire.DoneMsg) {
-	m.Usage = r.usage.now()
+	m.Usage, m.Unlogged = r.usage.now(), max(r.logLines-r.msg.MaxLogLines, 0)
 	_ = r.s.w.Send(kind, r.id, m.Encode)
 }
 
@@ -457,6 +457,9 @@ const maxSite = 8
 
 // call sends a host call and returns the promise of its answer.
 func (r *run) call(op cloud.HostOp, args cloud.HostArgs, convert func(*wire.ReplyMsg) goja.Value) goja.Value {
+	if r.nextCall >= wire.MaxCalls {
+		r.iso.throw("LimitError", fmt.Sprintf("a run can make %d host calls", wire.MaxCalls))
+	}
 	p, resolve, reject := r.iso.vm.NewPromise()
 	r.nextCall++
 	r.calls[r.nextCall] = pendingCall{op: op, site: r.iso.vm.CaptureCallStack(maxSite, nil), convert: convert, resolve: resolve, reject: reject}
@@ -484,6 +487,7 @@ func (r *run) end(kind wire.Kind, m *wire.DoneMsg, reuse bool) {
 	reuse = reuse && iso != nil && !r.leftTimers() && len(r.calls) == 0 && !r.interrupted.Load()
 	hold := reuse && (r.wrote || kind == wire.After)
 	m.Held = m.Held || hold
+	r.usage.pause() // what follows is the platform's
 	if reuse {
 		iso.cur = nil
 	}

@@ -23,7 +23,9 @@ type usage struct {
 func (u *usage) resume() {
 	runtime.LockOSThread()
 	u.running = true
-	u.since, u.started = threadTime(), time.Now()
+	if u.since = threadTime(); u.since == 0 {
+		u.started = time.Now()
+	}
 }
 
 func (u *usage) pause() {
@@ -35,8 +37,8 @@ func (u *usage) pause() {
 }
 
 func (u *usage) lap() time.Duration {
-	if now := threadTime(); now > 0 {
-		return now - u.since
+	if u.since > 0 {
+		return threadTime() - u.since
 	}
 	return time.Since(u.started)
 }

@@ -147,6 +147,7 @@ type DoneMsg struct {
 	// Streaming: the body is not in the response but comes piece by piece, a Chunk for each Pull. The run is Pending meanwhile.
 	Streaming bool
 	Usage     cloud.Usage
+	Unlogged  int // log lines that were not sent: there were too many
 	// Waiting says what the run waited for when its time was over, empty when it was computing.
 	Waiting string
 }
@@ -166,6 +167,7 @@ func (m *DoneMsg) Encode(e *Encoder) {
 	e.String(m.Error.Stack)
 	e.Uint(uint64(max(m.Usage.CPU.Microseconds(), 0)))
 	e.Uint(uint64(max(m.Usage.MemoryKiB, 0)))
+	e.Uint(uint64(m.Unlogged))
 	e.String(m.Waiting)
 }
 
@@ -184,6 +186,7 @@ func DecodeDone(body []byte) (*DoneMsg, error) {
 	}
 	m.Error = cloud.ScriptError{Name: d.String(), Message: d.String(), Stack: d.String()}
 	m.Usage = cloud.Usage{CPU: time.Duration(min(d.Uint(), maxCPU)) * time.Microsecond, MemoryKiB: int64(min(d.Uint(), maxKiB))}
+	m.Unlogged = int(min(d.Uint(), 1<<40))
 	m.Waiting = d.String()
 	switch m.Status {
 	case cloud.Succeeded, cloud.Failed, cloud.TimedOut, cloud.OutOfMemory:
@@ -221,6 +224,9 @@ func DecodeCancel(body []byte) (n uint64, err error) {
 	n = d.Uint()
 	return n, d.Err()
 }
+
+// MaxCalls is how many host calls a run can make.
+const MaxCalls = 10_000
 
 // CallMsg is a host call; N tells the calls of a run apart.
 type CallMsg struct {

@@ -26,7 +26,7 @@ func TestMessagesReadBack(t *testing.T) {
 	if got, err := DecodeRun(encode(run.Encode)); err != nil || !reflect.DeepEqual(got, run) {
 		t.Errorf("run: %+v %v", got, err)
 	}
-	done := &DoneMsg{Status: cloud.Succeeded, Response: res, Pending: true, Held: true, Streaming: true, Usage: cloud.Usage{CPU: time.Millisecond, MemoryKiB: 5}, Waiting: "w", Error: cloud.ScriptError{Name: "n", Message: "m", Stack: "s"}}
+	done := &DoneMsg{Status: cloud.Succeeded, Response: res, Pending: true, Held: true, Streaming: true, Usage: cloud.Usage{CPU: time.Millisecond, MemoryKiB: 5}, Unlogged: 3, Waiting: "w", Error: cloud.ScriptError{Name: "n", Message: "m", Stack: "s"}}
 	if got, err := DecodeDone(encode(done.Encode)); err != nil || !reflect.DeepEqual(got, done) {
 		t.Errorf("done: %+v %v", got, err)
 	}
