@@ -1,12 +1,13 @@
 # PiCloud: `make run` and `make test` do all the set-up.
 
-TOOLS   := bin/tools
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X main.version=$(VERSION)
-ROUNDS  ?= 5
+TOOLS    := bin/tools
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+ROUNDS   ?= 5
+FUZZTIME ?= 5m
 export PICLOUD_TEST_BINARY := $(CURDIR)/bin/picloud
 
-.PHONY: help setup setup-test build run test race lint generate editor verify bench killtest screenshots
+.PHONY: help setup setup-test build run test race lint generate editor verify bench killtest fuzz screenshots
 
 help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
@@ -30,6 +31,10 @@ race: test ## The same as test
 
 killtest: setup-test build ## Kill the server at random moments, ROUNDS=100 times
 	ROUNDS=$(ROUNDS) go test -run TestKill -count=1 -timeout 80m -v ./cmd/picloud
+
+fuzz: ## Fuzz each parser and the wire between parent and child for FUZZTIME=5m
+	@for pkg in $$(go list ./internal/...); do for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
+		echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; done; done
 
 bench: setup build ## Measure requests, events and idling on this machine
 	go run ./cmd/bench

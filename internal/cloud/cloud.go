@@ -220,6 +220,18 @@ type Response struct {
 	Stream ResponseStream
 }
 
+// MaxResponseHeader is the most bytes that a response's header fields can have, names and values together.
+const MaxResponseHeader = 64 << 10
+
+// HeaderBytes counts what header fields have.
+func HeaderBytes(fields []Header) int {
+	n := 0
+	for _, f := range fields {
+		n += len(f.Name) + len(f.Value) + len(": \r\n")
+	}
+	return n
+}
+
 // ResponseStream is the body of a response that a script is still writing. One goroutine reads it.
 type ResponseStream interface {
 	// Next waits for the next piece. It returns io.EOF after the last, and another error when the run ended before.

@@ -186,6 +186,7 @@ func (c *child) read(conn net.Conn, started *time.Timer) error {
 		return err
 	}
 	r := wire.NewReader(conn, maxFrame)
+	ready := false
 	for {
 		kind, id, body, err := r.Next()
 		if err != nil {
@@ -193,12 +194,11 @@ func (c *child) read(conn net.Conn, started *time.Timer) error {
 		}
 		switch kind {
 		case wire.Ready:
-			if !started.Stop() {
+			if ready || !started.Stop() {
 				return wire.ErrProtocol
 			}
+			ready = true
 			close(c.ready)
-			started = time.AfterFunc(time.Hour, func() {})
-			defer started.Stop()
 		case wire.Compiled, wire.Inspected:
 			c.mu.Lock()
 			ch := c.answers[id]

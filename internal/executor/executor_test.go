@@ -8,14 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"picloud/internal/cloud"
 	"picloud/internal/executor"
 	"picloud/internal/testkit"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // rig is a pool whose scripts live in a map.
 type rig struct {

@@ -174,7 +174,8 @@ func (r *Run) frame(kind wire.Kind, body []byte) error {
 			return err
 		}
 		if kind == wire.After && m.Response != nil || kind == wire.Done && m.Status == cloud.Succeeded &&
-			(m.Response == nil) != (r.spec.Request == nil) || m.Streaming && (!r.spec.Stream || !m.Pending || m.Response == nil) {
+			(m.Response == nil) != (r.spec.Request == nil) ||
+			m.Response != nil && cloud.HeaderBytes(m.Response.Headers) > cloud.MaxResponseHeader || m.Streaming && (!r.spec.Stream || !m.Pending || m.Response == nil) {
 			return wire.ErrProtocol
 		}
 		if m.Streaming {

@@ -210,6 +210,10 @@ func (r *run) respond(v goja.Value) (*wire.DoneMsg, bool) {
 	if r.interrupted.Load() {
 		return r.failure(&cloud.ScriptError{}), false
 	}
+	if n := cloud.HeaderBytes(res.Headers); n > cloud.MaxResponseHeader {
+		return r.failure(&cloud.ScriptError{Name: "LimitError", Message: fmt.Sprintf(
+			"the response's headers have %d bytes; at most %d are allowed", n, cloud.MaxResponseHeader)}), false
+	}
 	if len(res.Body) > r.msg.MaxBody {
 		return r.failure(&cloud.ScriptError{Name: "LimitError", Message: fmt.Sprintf(
 			"the response body has %d bytes; at most %d are allowed", len(res.Body), r.msg.MaxBody)}), false

@@ -95,17 +95,3 @@ func TestReaderRefusesGiants(t *testing.T) {
 		t.Error("a frame of 2 GiB was accepted")
 	}
 }
-
-// Nothing that a lying peer sends makes the decoders panic or allocate more than a frame is long.
-func FuzzDecode(f *testing.F) {
-	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x7f})
-	f.Add([]byte{1, 2, 3})
-	f.Fuzz(func(_ *testing.T, b []byte) {
-		_, _ = DecodeRun(b)
-		_, _ = DecodeDone(b)
-		_, _ = DecodeCall(b)
-		_, _ = DecodeReply(b)
-		_, _ = DecodeLog(b)
-		_, _, _, _ = NewReader(bytes.NewReader(b), 1<<16).Next()
-	})
-}
