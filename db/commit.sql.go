@@ -563,7 +563,7 @@ const lockUnresolved = `-- name: LockUnresolved :many
 SELECT d.id FROM dead_letters d
 JOIN (SELECT unnest($1::bigint[]) AS app_id, unnest($2::uuid[]) AS id) q ON d.app_id = q.app_id AND d.id = q.id
 WHERE d.resolution IS NULL OR d.resolution = 'handler_failed'
-FOR UPDATE OF d
+ORDER BY d.app_id, d.id FOR UPDATE OF d
 `
 
 // Which of the dead letters are still unresolved.

@@ -337,45 +337,70 @@ func (q *Queries) ListDeadLetters(ctx context.Context, arg ListDeadLettersParams
 	return items, nil
 }
 
-const lockDeadLetter = `-- name: LockDeadLetter :one
-SELECT app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id, parent_id, last_execution_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, created_at, resolution, resolved_at, resolved_by, resolve_reason, replayed_as, replay_of, error_group FROM dead_letters WHERE app_id = $1 AND id = $2 FOR UPDATE
+const listLetterHeads = `-- name: ListLetterHeads :many
+SELECT id, source, op, trigger_id, script, reason, error, attempts, created_at, resolution FROM dead_letters
+WHERE app_id = $1 AND (resolution IS NULL OR resolution = 'handler_failed')
+  AND ($2::uuid = $3::uuid OR id < $2::uuid) AND ($4::text = '' OR script = $4::text)
+ORDER BY id DESC LIMIT $5::int
 `
 
-func (q *Queries) LockDeadLetter(ctx context.Context, appID int64, iD UUID) (DeadLetter, error) {
-	row := q.db.QueryRow(ctx, lockDeadLetter, appID, iD)
-	var i DeadLetter
-	err := row.Scan(
-		&i.AppID,
-		&i.ID,
-		&i.OutboxID,
-		&i.Source,
-		&i.Op,
-		&i.TriggerID,
-		&i.ScriptID,
-		&i.Script,
-		&i.Payload,
-		&i.Reason,
-		&i.Error,
-		&i.Attempts,
-		&i.Depth,
-		&i.RootID,
-		&i.ParentID,
-		&i.LastExecutionID,
-		&i.OriginPrincipal,
-		&i.RunAs,
-		&i.IdempotencyKey,
-		&i.FirstAttemptAt,
-		&i.LastAttemptAt,
-		&i.CreatedAt,
-		&i.Resolution,
-		&i.ResolvedAt,
-		&i.ResolvedBy,
-		&i.ResolveReason,
-		&i.ReplayedAs,
-		&i.ReplayOf,
-		&i.ErrorGroup,
+type ListLetterHeadsParams struct {
+	AppID  int64
+	Before UUID
+	Nil    UUID
+	Script string
+	Max    int32
+}
+
+type ListLetterHeadsRow struct {
+	ID         UUID
+	Source     string
+	Op         string
+	TriggerID  *UUID
+	Script     string
+	Reason     string
+	Error      string
+	Attempts   int32
+	CreatedAt  time.Time
+	Resolution *string
+}
+
+// The unresolved ones without their payloads, newest first, before an id if one is given.
+func (q *Queries) ListLetterHeads(ctx context.Context, arg ListLetterHeadsParams) ([]ListLetterHeadsRow, error) {
+	rows, err := q.db.Query(ctx, listLetterHeads,
+		arg.AppID,
+		arg.Before,
+		arg.Nil,
+		arg.Script,
+		arg.Max,
 	)
-	return i, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListLetterHeadsRow
+	for rows.Next() {
+		var i ListLetterHeadsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Source,
+			&i.Op,
+			&i.TriggerID,
+			&i.Script,
+			&i.Reason,
+			&i.Error,
+			&i.Attempts,
+			&i.CreatedAt,
+			&i.Resolution,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const resolveDeadLetter = `-- name: ResolveDeadLetter :exec

@@ -171,4 +171,4 @@ SELECT unnest(@apps::bigint[]), unnest(@ids::uuid[]), unnest(@script_ids::uuid[]
 SELECT d.id FROM dead_letters d
 JOIN (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id) q ON d.app_id = q.app_id AND d.id = q.id
 WHERE d.resolution IS NULL OR d.resolution = 'handler_failed'
-FOR UPDATE OF d;
+ORDER BY d.app_id, d.id FOR UPDATE OF d;

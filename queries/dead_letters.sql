@@ -42,8 +42,12 @@ WHERE app_id = ANY (@apps::bigint[]) AND (resolution IS NULL OR resolution = 'ha
 -- name: DeadLetterByID :one
 SELECT * FROM dead_letters WHERE app_id = @app_id AND id = @id;
 
--- name: LockDeadLetter :one
-SELECT * FROM dead_letters WHERE app_id = @app_id AND id = @id FOR UPDATE;
+-- name: ListLetterHeads :many
+-- The unresolved ones without their payloads, newest first, before an id if one is given.
+SELECT id, source, op, trigger_id, script, reason, error, attempts, created_at, resolution FROM dead_letters
+WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed')
+  AND (@before::uuid = @nil::uuid OR id < @before::uuid) AND (@script::text = '' OR script = @script::text)
+ORDER BY id DESC LIMIT @max::int;
 
 -- name: ResolveDeadLetter :exec
 UPDATE dead_letters SET resolution = @resolution, resolved_at = clock_timestamp(), resolved_by = @resolved_by,

@@ -115,6 +115,55 @@ export interface DeadLetterEvent<T = Json> {
   script: string;
 }
 
+/** A dead letter as list gives it. */
+export interface DeadLetterHead {
+  /** Id of the dead letter. */
+  id: string;
+  /** How often the event was tried. */
+  attempts: number;
+  /** The last error. */
+  error: { name: string; message: string; stack: string };
+  /** Id of the trigger, null without one. */
+  trigger: string | null;
+  /** Name of the script that failed. */
+  script: string;
+  /** What kind of event it was. */
+  source: "http" | "kv" | "cron" | "dead_letter";
+  /** The event's operation: insert, update or delete of a key. */
+  op: string;
+  /** Why it is a dead letter: failed, infrastructure, refused, trigger deleted, script deleted ... */
+  reason: string;
+  /** When it became a dead letter. */
+  createdAt: Date;
+  /** What became of it, null while nobody dealt with it. handler_failed still counts as unresolved. */
+  resolution: "replayed" | "ignored" | "handled_by_script" | "handler_failed" | null;
+}
+
+/** A dead letter with its event. */
+export interface DeadLetter<T = Json> extends DeadLetterHead {
+  /** The event that could not be handled. */
+  original: T;
+}
+
+/** A page of dead letters. */
+export interface DeadLetterPage {
+  items: DeadLetterHead[];
+  /** Give it to the next list; null on the last page. */
+  cursor: string | null;
+}
+
+/** The app's dead letters. What a run does with them takes effect when it commits, at most 1000 a run. */
+export interface DeadLetters {
+  /** Lists the unresolved ones, newest first, 100 a page unless limit says otherwise, at most 1000. */
+  list(options?: { script?: string; cursor?: string | null; limit?: number }): Promise<DeadLetterPage>;
+  /** A dead letter with its event, or null. */
+  get<T = Json>(id: string): Promise<DeadLetter<T> | null>;
+  /** Sends the event again, or another payload in its place, and gives the new event's id. It counts as caused by this run: chains of them end at the depth limit. */
+  replay(id: string, options?: { payload?: unknown }): Promise<string>;
+  /** Marks it as ignored, with a reason of up to 1000 characters. */
+  resolve(id: string, reason?: string): Promise<void>;
+}
+
 /** What an endpoint script exports as default; each handler is optional. */
 export interface Handlers<Env = Readonly<Record<string, string>>> {
   /** Answers HTTP. */
@@ -142,9 +191,16 @@ export declare class FetchError extends Error {
   code: string;
 }
 
+/** A dead letter is not there, or was dealt with already; code is "dead-letter". */
+export declare class DeadLetterError extends Error {
+  code: string;
+}
+
 /** The app's key-value store. */
 export declare const kv: Kv;
 /** Lines of the execution's log. */
 export declare const log: Log;
+/** The app's dead letters. */
+export declare const deadLetters: DeadLetters;
 /** The app's variables and secrets, the same object that handlers get as their second argument. Frozen. */
 export declare const env: Readonly<Record<string, string>>;

@@ -140,6 +140,113 @@ func TestDeadLetterTriggers(t *testing.T) {
 	w.balanced()
 }
 
+// A script deals with dead letters: what it does takes effect with its commit, or not at all.
+func TestScriptsAndDeadLetters(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.MaxDepth = 3 })
+	w.deploy("worker", `import { kv } from "picloud"; export default { async kv(e) {
+		if (!e.value.good) throw new TypeError("bad value"); await kv.collection("done").increment("n") } }`)
+	w.deploy("put", `import { kv } from "picloud"; export default { async fetch(r) { await kv.collection("in").set(r.headers.get("k"), { from: "put" }) } }`)
+	w.trigger(map[string]any{"kind": "kv", "script": "worker", "collection": "in", "retry": map[string]any{"max_attempts": 1}})
+	run := func(code string) any {
+		t.Helper()
+		w.deploy("ops", `import { deadLetters, kv, DeadLetterError, LimitError } from "picloud";
+			const thrown = (p) => p.then(() => "nothing", (e) => e.constructor.name + " " + (e.code ?? "") + ": " + e.message);
+			export default async (request) => { `+code+` }`)
+		return w.do("POST", "/f/default/ops", nil).want(200).json["v"]
+	}
+	unresolved := func(n float64) {
+		t.Helper()
+		w.eventually(fmt.Sprint(n, " unresolved"), func() bool {
+			return w.api("GET", "/apps/default/dead-letters/count", nil).want(200).json["unresolved"] == n
+		})
+	}
+	for k := range 5 {
+		w.do("POST", "/f/default/put", nil, "k", fmt.Sprint("k", k)).want(204)
+	}
+	unresolved(5)
+
+	if v := run(`const a = await deadLetters.list({ limit: 3 }), b = await deadLetters.list({ limit: 3, cursor: a.cursor });
+		const l = [...a.items, ...b.items], d = await deadLetters.get(l[0].id);
+		return { v: [a.items.length, b.items.length, b.cursor, new Set(l.map((x) => x.id)).size, "original" in l[0], d.original.value.from,
+			d.createdAt instanceof Date && l[0].createdAt instanceof Date, d.error.name, d.attempts, d.resolution, d.source, d.op, d.script, typeof d.trigger,
+			(await deadLetters.list({ script: "other" })).items.length, await deadLetters.get("nonsense"), await deadLetters.get(crypto.randomUUID())].join() }`); v !=
+		"3,2,,5,false,put,true,TypeError,1,,kv,insert,worker,string,0,," {
+		t.Errorf("list and get: %v", v)
+	}
+	if v := run(`const [a, b] = (await deadLetters.list()).items.map((x) => x.id), out = [];
+		const again = await deadLetters.replay(a, { payload: { value: { good: true } } });
+		await deadLetters.resolve(b, "test data");
+		out.push(again.length, (await deadLetters.list()).items.length, (await deadLetters.get(a)).resolution, (await deadLetters.get(b)).resolution);
+		out.push(await thrown(deadLetters.replay(a)), await thrown(deadLetters.resolve(b)), await thrown(deadLetters.replay("x")), await thrown(deadLetters.resolve(crypto.randomUUID())));
+		out.push(await thrown(deadLetters.replay()), await thrown(deadLetters.resolve(a, 1)), await thrown(deadLetters.list({ cursor: "x" })), await thrown(deadLetters.list({ limit: 1e9 })),
+			await thrown(deadLetters.resolve(a, "x".repeat(1001))));
+		return { v: out.join("|") }`); v != "36|3|replayed|ignored|DeadLetterError dead-letter: the dead letter is resolved already: replayed|"+
+		"DeadLetterError dead-letter: the dead letter is resolved already: ignored|DeadLetterError dead-letter: no such dead letter|DeadLetterError dead-letter: no such dead letter|"+
+		"TypeError : an id must be a string|TypeError : a reason must be a string|DeadLetterError dead-letter: cursor must be one that list gave|RangeError : limit must be from 1 to 1000|"+
+		"DeadLetterError dead-letter: the dead letter is resolved already: replayed" {
+		t.Errorf("replay and resolve: %v", v)
+	}
+	w.eventually("replayed", func() bool { return w.kv("done", "n") == 1.0 })
+	unresolved(3)
+	all := w.api("GET", "/apps/default/dead-letters?state=resolved", nil).want(200)
+	by := map[string]bool{}
+	for _, it := range all.items() {
+		m := it.(map[string]any)
+		by[fmt.Sprint(m["resolution"], " ", m["resolved_by"], " ", m["resolve_reason"])] = true
+	}
+	if len(all.items()) != 2 || !by["replayed script:ops <nil>"] || !by["ignored script:ops test data"] {
+		t.Errorf("records %v", by)
+	}
+
+	// A run that fails leaves no trace; a dry run neither.
+	w.deploy("ops", `import { deadLetters } from "picloud"; export default async () => {
+		for (const d of (await deadLetters.list()).items) await deadLetters.resolve(d.id); throw new Error("no") }`)
+	w.do("POST", "/f/default/ops", nil).want(502)
+	w.deploy("ops", `import { deadLetters } from "picloud"; export default async () => { for (const d of (await deadLetters.list()).items) await deadLetters.replay(d.id) }`)
+	w.api("POST", "/apps/default/scripts/ops/invoke", map[string]any{"dry_run": true}).want(200)
+	unresolved(3)
+
+	// Of two runs that want the same letter one gets it; the other is run again and sees the next.
+	w.deploy("ops", `import { deadLetters } from "picloud"; export default async () => {
+		const [d] = (await deadLetters.list()).items, v = await deadLetters.resolve(d.id, "slow").then(() => "mine", (e) => e.message);
+		await new Promise((r) => setTimeout(r, 300)); return { v } }`)
+	done := make(chan string, 2)
+	for range 2 {
+		go func() { done <- w.do("POST", "/f/default/ops", nil).want(200).str("v") }()
+	}
+	if a, b := <-done, <-done; a != "mine" || b != "mine" {
+		t.Errorf("two runs: %s and %s", a, b)
+	}
+	unresolved(1)
+
+	// waitUntil work is a commit of its own; a handler that replays what fails again ends at the depth limit.
+	w.deploy("undertaker", `import { deadLetters, kv } from "picloud"; export default { async deadLetter(e, env, ctx) {
+		await kv.collection("undertaker").increment(e.original.key); await deadLetters.replay(e.id) } }`)
+	w.trigger(map[string]any{"kind": "dead_letter", "script": "undertaker", "failed_script": "worker"})
+	w.deploy("ops", `import { deadLetters } from "picloud"; export default (request, env, ctx) => { ctx.waitUntil((async () => {
+		await new Promise((r) => setTimeout(r, 20)); const [d] = (await deadLetters.list()).items; await deadLetters.resolve(d.id, "later") })()); return "ok" }`)
+	w.do("POST", "/f/default/ops", nil).want(200)
+	unresolved(0)
+	w.do("POST", "/f/default/put", nil, "k", "loop").want(204)
+	w.eventually("the chain's end", func() bool {
+		l := w.api("GET", "/apps/default/dead-letters?state=unresolved", nil).want(200)
+		return len(l.items()) == 1 && l.get("items.0.resolution") == "handler_failed" && strings.Contains(l.str("items.0.resolve_reason"), "3 deep already")
+	})
+	if n := w.kv("undertaker", "loop"); n != 2.0 {
+		t.Errorf("the handler's replays: %v", n)
+	}
+	w.balanced()
+
+	// Another app's letters are not there.
+	w.api("POST", "/apps", map[string]any{"slug": "other", "name": "Other"}).want(201)
+	id := w.api("GET", "/apps/default/dead-letters", nil).want(200).str("items.0.id")
+	w.api("PUT", "/apps/other/scripts/spy", map[string]any{"source": `import { deadLetters } from "picloud"; export default async () => [await deadLetters.get("` + id + `"), (await deadLetters.list()).items.length,
+		await deadLetters.replay("` + id + `").catch((e) => e.message)].join()`}).want(201)
+	if b := w.do("POST", "/f/other/spy", nil).want(200).body; b != ",0,no such dead letter" {
+		t.Errorf("from another app: %s", b)
+	}
+}
+
 // Chains end at the depth limit, visibly.
 func TestDepth(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.MaxDepth = 3 })

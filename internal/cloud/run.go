@@ -61,12 +61,16 @@ const (
 	OpKVList
 	OpFetch
 	OpFetchRead
+	OpLetterList
+	OpLetterGet
+	OpLetterReplay
+	OpLetterResolve
 )
 
 // Writes reports whether the call belongs to what a commit applies.
 func (o HostOp) Writes() bool {
 	switch o {
-	case OpKVSet, OpKVDelete, OpKVIncrement, OpKVUpdateBegin, OpKVUpdateEnd:
+	case OpKVSet, OpKVDelete, OpKVIncrement, OpKVUpdateBegin, OpKVUpdateEnd, OpLetterReplay, OpLetterResolve:
 		return true
 	default:
 		return false
@@ -75,9 +79,9 @@ func (o HostOp) Writes() bool {
 
 // HostArgs are a call's arguments; which fields count depends on the op.
 type HostArgs struct {
-	Collection string
-	Key        string
-	Value      string
+	Collection string  // letter list: the script
+	Key        string  // letter: its id
+	Value      string  // letter replay: the payload, if Flag; resolve: the reason
 	Number     float64 // increment's amount, list's limit, the fetch whose body is read
 	TTLMillis  int64   // 0: none
 	IfVersion  int64   // -1: not given
@@ -93,7 +97,7 @@ type HostReply struct {
 	Version int64
 	Expires int64 // Unix milliseconds, 0: never
 	Number  float64
-	// JSON is the whole answer of list.
+	// JSON is the whole answer of list, and a dead letter.
 	JSON     string
 	Response *Response
 	// Partial: bytes of a fetched body are still to be read.

@@ -41,8 +41,8 @@ type commit struct {
 	// row is the claimed row that must still be ours; end says what becomes of it.
 	row *row
 	end rowEnd
-	// letter, if set, is a dead letter that must still be unresolved.
-	letter cloud.ID
+	// letters are the dead letters that it deals with.
+	letters []letterChange
 	// handled is what a dead letter handler's run says of its dead letter.
 	handled *handledLetter
 	enqueue []*newRow
@@ -50,8 +50,6 @@ type commit struct {
 	idem    *idempotentAnswer
 	inbox   *inboxMessage
 	gone    *abandonedAnswer
-	// also runs with the commit's other statements, for an operator's action.
-	also func(ctx context.Context, q *db.Queries) error
 
 	doneCh chan struct{}
 	result commitResult
@@ -59,9 +57,9 @@ type commit struct {
 
 type commitResult struct {
 	applied bool
-	// conflicts are the keys whose check failed.
+	// conflicts are the keys whose check failed, and the dead letters that were resolved meanwhile.
 	conflicts []cloud.KeyRef
-	// lost: the row's claim, or the idempotency key's reservation, is no longer ours, or the dead letter was resolved.
+	// lost: the row's claim, or the idempotency key's reservation, is no longer ours.
 	lost bool
 	// err: the platform failed. unknown: whether the commit took effect cannot be told.
 	err     error
@@ -316,9 +314,7 @@ func (a *attempt) run() error {
 func (a *attempt) write(ctx context.Context, conn *pgx.Conn) error {
 	e := a.effects
 	p := db.NewPipeline()
-	if err := e.queue(ctx, p.Queries); err != nil {
-		return err
-	}
+	e.queue(ctx, p.Queries)
 	p.Commit()
 	a.sent = true
 	if err := p.Send(ctx, conn); err != nil {
@@ -377,7 +373,7 @@ func (a *attempt) read(ctx context.Context, conn *pgx.Conn) (*groupState, bool, 
 // collect lists the apps whose definitions matter and the keys, and says whether the group is one big commit.
 func (a *attempt) collect(st *groupState) (apps []cloud.AppID, bulk bool) {
 	for _, x := range a.group {
-		if len(x.changes.Writes) > 0 || len(x.enqueue) > 0 || x.end.kind == endBury {
+		if len(x.changes.Writes) > 0 || len(x.enqueue) > 0 || len(x.letters) > 0 || x.end.kind == endBury {
 			apps = append(apps, x.app)
 		}
 		for _, ch := range x.changes.Checks {
@@ -489,8 +485,8 @@ func (a *attempt) readClaims(p *db.Pipeline, st *groupState) {
 		if x.row != nil {
 			apps, ids, tokens = append(apps, int64(x.row.app)), append(ids, x.row.id), append(tokens, x.row.token)
 		}
-		if !x.letter.IsZero() {
-			letterApps, letters = append(letterApps, int64(x.app)), append(letters, x.letter)
+		for k := range x.letters {
+			letterApps, letters = append(letterApps, int64(x.app)), append(letters, x.letters[k].id)
 		}
 		if i := x.idem; i != nil {
 			res.Apps, res.Scripts = append(res.Apps, int64(x.app)), append(res.Scripts, i.script)

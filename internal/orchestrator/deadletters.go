@@ -82,6 +82,8 @@ func (o *Orchestrator) DeadLetter(ctx context.Context, app cloud.AppID, id cloud
 	return &d, explain("read dead letter", err)
 }
 
+func isNoLetter(err error) bool { return err != nil && cloud.CodeOf(err) == cloud.CodeNotFound }
+
 // explain gives a database error a code; nil stays nil.
 func explain(doing string, err error) error {
 	if err == nil {
@@ -109,49 +111,53 @@ func (o *Orchestrator) Replay(ctx context.Context, app cloud.AppID, id cloud.ID,
 	if err != nil {
 		return cloud.ID{}, err
 	}
-	if err := replayResult(x); err != nil {
+	if err := letterResult(x); err != nil {
 		return cloud.ID{}, err
 	}
-	return x.enqueue[0].id, nil
+	return x.letters[0].replay.id, nil
+}
+
+// unresolved refuses a letter that somebody has dealt with.
+func unresolved(d *DeadLetter) error {
+	if !isUnresolved(d) {
+		return cloud.Errorf(cloud.CodeConflict, "the dead letter is resolved already: %s", *d.Resolution)
+	}
+	return nil
 }
 
 // replay submits the commit of a replay. Of two at once the second finds the letter resolved.
 func (o *Orchestrator) replay(d *DeadLetter, operator string) (*commit, error) {
-	if !isUnresolved(d) {
-		return nil, cloud.Errorf(cloud.CodeConflict, "the dead letter is resolved already: %s", *d.Resolution)
-	}
-	app := o.definitions.app(cloud.AppID(d.AppID))
-	if app == nil || app.script(d.ScriptID) == nil {
-		return nil, cloud.Errorf(cloud.CodeConflict, "the script %q is gone: deploy it under that name again and send the event anew", d.Script)
-	}
-	n, err := o.replayRow(app, d, operator)
+	n, err := o.replayRow(o.definitions.app(cloud.AppID(d.AppID)), d, cloud.Principal{Username: operator, Kind: cloud.PrincipalUser})
 	if err != nil {
 		return nil, err
 	}
-	x := &commit{app: app.id, enqueue: []*newRow{n}, letter: d.ID, also: func(ctx context.Context, q *db.Queries) error {
-		replayedAs := db.UUID(n.id)
-		return q.ResolveDeadLetter(ctx, db.ResolveDeadLetterParams{AppID: d.AppID, ID: d.ID, Resolution: ptr(resolvedReplayed),
-			ResolvedBy: &operator, ReplayedAs: &replayedAs})
-	}}
+	x := &commit{app: n.app, letters: []letterChange{{id: d.ID, replay: n, by: operator}}}
 	o.committer.submit(x)
 	return x, nil
 }
 
-func replayResult(x *commit) error {
+// letterResult waits for an operator's change.
+func letterResult(x *commit) error {
 	res := x.wait()
 	switch {
 	case res.err != nil:
 		return safeError(res.err)
 	case !res.applied:
-		return cloud.Errorf(cloud.CodeConflict, "the dead letter was resolved meanwhile")
+		return cloud.Errorf(cloud.CodeConflict, "the dead letter was resolved, or its script deleted, meanwhile")
 	}
 	return nil
 }
 
 func ptr[T any](v T) *T { return &v }
 
-// replayRow is the fresh row: attempt 0, nobody waits for it, same trigger, script, depth and root.
-func (o *Orchestrator) replayRow(app *appDefs, d *DeadLetter, operator string) (*newRow, error) {
+// replayRow is the fresh row of an unresolved letter: attempt 0, nobody waits for it, same trigger, script, depth and root.
+func (o *Orchestrator) replayRow(app *appDefs, d *DeadLetter, by cloud.Principal) (*newRow, error) {
+	if err := unresolved(d); err != nil {
+		return nil, err
+	}
+	if app == nil || app.script(d.ScriptID) == nil {
+		return nil, cloud.Errorf(cloud.CodeConflict, "the script %q is gone: deploy it under that name again and send the event anew", d.Script)
+	}
 	if !json.Valid([]byte(d.Payload)) {
 		return nil, cloud.Errorf(cloud.CodeInvalid, "the payload is not JSON")
 	}
@@ -174,7 +180,7 @@ func (o *Orchestrator) replayRow(app *appDefs, d *DeadLetter, operator string) (
 		if t := app.triggers[r.trigger]; t != nil {
 			r.retry = t.Retry
 		} else { // of a deleted trigger, as the operator
-			r.runAs = cloud.Principal{Username: operator, Kind: cloud.PrincipalUser}.String()
+			r.runAs = by.String()
 		}
 	}
 	return &newRow{row: r}, nil
@@ -197,7 +203,7 @@ func (o *Orchestrator) ReplayMany(ctx context.Context, app cloud.AppID, ids []cl
 	if ids != nil {
 		for _, id := range ids {
 			d, err := o.DeadLetter(ctx, app, id)
-			if cloud.CodeOf(err) == cloud.CodeNotFound && err != nil {
+			if isNoLetter(err) {
 				continue
 			}
 			if err != nil {
@@ -228,7 +234,7 @@ func (o *Orchestrator) ReplayMany(ctx context.Context, app cloud.AppID, ids []cl
 		}
 	}
 	for _, x := range submitted { // all of them, what is on its way takes effect
-		if err := replayResult(x); err == nil {
+		if err := letterResult(x); err == nil {
 			out.Replayed++
 		} else if failed == nil {
 			failed = ours(err)
@@ -248,29 +254,17 @@ func ours(err error) error {
 
 // Resolve marks a dead letter as ignored, with the operator's reason.
 func (o *Orchestrator) Resolve(ctx context.Context, app cloud.AppID, id cloud.ID, reason, operator string) (*DeadLetter, error) {
-	err := o.cfg.DB.Tx(ctx, func(q *db.Queries) error {
-		d, err := q.LockDeadLetter(ctx, int64(app), id)
-		if isNotFound(err) {
-			return cloud.Errorf(cloud.CodeNotFound, "no such dead letter")
-		}
-		if err != nil {
-			return err
-		}
-		if !isUnresolved(&d) {
-			return cloud.Errorf(cloud.CodeConflict, "the dead letter is resolved already: %s", *d.Resolution)
-		}
-		return q.ResolveDeadLetter(ctx, db.ResolveDeadLetterParams{AppID: int64(app), ID: id, Resolution: ptr(resolvedIgnored),
-			ResolvedBy: &operator, Reason: &reason})
-	})
+	d, err := o.DeadLetter(ctx, app, id)
+	if err == nil {
+		err = unresolved(d)
+	}
 	if err != nil {
-		return nil, safeOr(err, "resolve dead letter")
+		return nil, err
+	}
+	x := &commit{app: app, letters: []letterChange{{id: id, reason: clean(reason), by: operator}}}
+	o.committer.submit(x)
+	if err := letterResult(x); err != nil {
+		return nil, err
 	}
 	return o.DeadLetter(ctx, app, id)
-}
-
-func safeOr(err error, doing string) error {
-	if ce := safeError(err); ce.Code != cloud.CodeInternal {
-		return ce
-	}
-	return explain(doing, err)
 }

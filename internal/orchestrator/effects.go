@@ -53,11 +53,9 @@ func newEffects(o *Orchestrator, id cloud.ID) *effects {
 // before it in the group wrote.
 func (e *effects) decide(st *groupState, x *commit) {
 	r := commitResult{applied: true}
-	if x.row != nil && !st.claimed[x.row.id] || x.idem != nil && !st.reserved[x.idem.execution] ||
-		!x.letter.IsZero() && !st.letters[x.letter] {
+	if x.row != nil && !st.claimed[x.row.id] || x.idem != nil && !st.reserved[x.idem.execution] {
 		r = commitResult{lost: true}
 	}
-	st.letters[x.letter] = false // once in a group
 	for _, ch := range x.changes.Checks {
 		if r.applied && st.keys[ch.Key].version != ch.Version {
 			r = commitResult{}
@@ -66,8 +64,15 @@ func (e *effects) decide(st *groupState, x *commit) {
 			r.conflicts = append(r.conflicts, ch.Key)
 		}
 	}
-	if needsApp := len(x.changes.Writes) > 0 || len(x.enqueue) > 0; r.applied && needsApp && st.defs[x.app] == nil {
+	if needsApp := len(x.changes.Writes) > 0 || len(x.enqueue) > 0 || len(x.letters) > 0; r.applied && needsApp && st.defs[x.app] == nil {
 		r = commitResult{err: cloud.Errorf(cloud.CodeNotFound, "the app is gone")}
+	}
+	for k := range x.letters {
+		l, defs := &x.letters[k], st.defs[x.app]
+		if r.err == nil && !r.lost && (!st.letters[l.id] || l.replay != nil && (defs == nil || defs.script(l.replay.script) == nil)) {
+			r.applied = false
+			r.conflicts = append(r.conflicts, l.ref(x.app))
+		}
 	}
 	for _, n := range x.enqueue {
 		if r.applied && st.defs[x.app].script(n.script) == nil {
@@ -83,6 +88,12 @@ func (e *effects) decide(st *groupState, x *commit) {
 	}
 	for _, n := range x.enqueue {
 		e.insert(n)
+	}
+	for k := range x.letters {
+		st.letters[x.letters[k].id] = false // once in a group
+		if n := x.letters[k].replay; n != nil {
+			e.insert(n)
+		}
 	}
 	e.endRow(st, x)
 	e.results = append(e.results, decision{x, r})
@@ -273,7 +284,7 @@ func (e *effects) settle() {
 }
 
 // queue sends the decided changes; every statement takes all of its kind at once.
-func (e *effects) queue(ctx context.Context, q *db.Queries) error {
+func (e *effects) queue(ctx context.Context, q *db.Queries) {
 	var records []*record
 	for _, d := range e.results {
 		if !d.result.applied {
@@ -282,10 +293,8 @@ func (e *effects) queue(ctx context.Context, q *db.Queries) error {
 		if d.x.record != nil {
 			records = append(records, d.x.record)
 		}
-		if d.x.also != nil {
-			if err := d.x.also(ctx, q); err != nil {
-				return err
-			}
+		for k := range d.x.letters {
+			d.x.letters[k].queue(ctx, q, d.x.app)
 		}
 	}
 	e.queueKeys(ctx, q)
@@ -303,7 +312,6 @@ func (e *effects) queue(ctx context.Context, q *db.Queries) error {
 		}
 		_ = q.CountLedger(ctx, arg)
 	}
-	return nil
 }
 
 func (e *effects) queueKeys(ctx context.Context, q *db.Queries) {

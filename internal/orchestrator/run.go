@@ -65,8 +65,15 @@ type finished struct {
 // calls answers a run's host calls: KV from its session, fetch from its fetcher.
 type calls struct {
 	Session
+	letters *letterCalls
 	fetcher func() Fetcher
 	dry     bool
+}
+
+// Responded splits what the run does after its response from what it did before.
+func (c *calls) Responded() {
+	c.Session.Responded()
+	c.letters.responded()
 }
 
 // Call sends a host call to the service that answers it.
@@ -77,6 +84,8 @@ func (c *calls) Call(ctx context.Context, n uint64, op cloud.HostOp, args cloud.
 			return cloud.HostReply{}, &cloud.HostError{Name: "FetchError", Message: "fetch is refused in a dry run"}
 		}
 		return c.fetcher().Call(ctx, n, op, args)
+	case cloud.OpLetterList, cloud.OpLetterGet, cloud.OpLetterReplay, cloud.OpLetterResolve:
+		return c.letters.call(ctx, op, args)
 	default:
 		return c.Session.Call(ctx, op, args)
 	}
@@ -89,7 +98,7 @@ func (o *Orchestrator) perform(ctx context.Context, t *task) {
 	var keys []cloud.KeyRef
 	collateral := false
 	for conflicts := 0; ; {
-		a := &try{o: o, t: t, started: started, session: o.cfg.Sessions(t.app.id)}
+		a := &try{o: o, t: t, started: started, session: o.cfg.Sessions(t.app.id), letters: &letterCalls{o: o, t: t}}
 		if len(keys) > 0 {
 			if conflicts > 2 { // another node works on the same keys: step aside for a moment
 				time.Sleep(time.Duration(rand.IntN(5*conflicts)) * time.Millisecond) //nolint:gosec // spreads repeats
@@ -127,6 +136,7 @@ type try struct {
 	t       *task
 	started time.Time
 	session Session
+	letters *letterCalls
 	sandbox Run
 }
 
@@ -135,7 +145,7 @@ func (a *try) run(ctx context.Context) *again {
 	spec := &cloud.RunSpec{Execution: t.execution, Root: t.root, App: t.app.id, Script: t.script, Handler: t.handler, Request: t.request,
 		Event: t.event, Depth: t.depth, Attempt: t.attempt, Principal: t.principal, IdempotencyKey: t.idemKey, Alone: t.alone,
 		Deadline: time.Now().Add(t.script.Limits.Timeout), Stream: t.stream,
-		Calls: &calls{Session: a.session, fetcher: sync.OnceValue(a.o.cfg.Fetchers), dry: t.dry}}
+		Calls: &calls{Session: a.session, letters: a.letters, fetcher: sync.OnceValue(a.o.cfg.Fetchers), dry: t.dry}}
 	if !t.dry {
 		spec.OnLog = func(l cloud.LogLine) { a.o.tails.publishLine(t, l) }
 	}
@@ -209,8 +219,9 @@ func (a *try) commit(outcome cloud.Outcome) *again {
 	t := a.t
 	fin := a.finish(outcome)
 	var changes cloud.Changes
+	var letters []letterChange
 	if outcome.Status == cloud.Succeeded {
-		changes = a.session.Changes()
+		changes, letters = a.session.Changes(), a.letters.changes()
 	}
 	if t.dry {
 		fin.changes = changes
@@ -218,12 +229,12 @@ func (a *try) commit(outcome cloud.Outcome) *again {
 		a.conclude(fin, false)
 		return nil
 	}
-	if changes.Empty() && t.row == nil && (t.idem == nil || outcome.Status != cloud.Succeeded) {
+	if changes.Empty() && len(letters) == 0 && t.row == nil && (t.idem == nil || outcome.Status != cloud.Succeeded) {
 		a.session.Finished()
 		a.conclude(fin, outcome.Status == cloud.Succeeded)
 		return nil
 	}
-	x := a.transition(fin, changes)
+	x := a.transition(fin, changes, letters)
 	a.o.committer.submit(x)
 	if changes.Empty() {
 		a.session.Finished() // nobody follows writes that are not committed
@@ -241,11 +252,11 @@ func (a *try) commit(outcome cloud.Outcome) *again {
 }
 
 // transition is the commit of a run's outcome.
-func (a *try) transition(fin *finished, changes cloud.Changes) *commit {
+func (a *try) transition(fin *finished, changes cloud.Changes, letters []letterChange) *commit {
 	t := a.t
-	x := &commit{app: t.app.id, changes: changes, record: fin.rec, row: t.row,
+	x := &commit{app: t.app.id, changes: changes, letters: letters, record: fin.rec, row: t.row,
 		cause: cause{execution: t.execution, root: t.root, depth: t.depth, principal: t.principal.String()}}
-	if changes.Empty() {
+	if changes.Empty() && len(letters) == 0 {
 		x.changes = cloud.Changes{} // a run that wrote nothing is not checked
 	}
 	if t.idem != nil && fin.outcome.Status == cloud.Succeeded {
@@ -301,10 +312,10 @@ func (a *try) refused(fin *finished, res commitResult) *again {
 	}
 	a.settleAfter(fin)
 	conflict := cloud.Outcome{Status: cloud.Conflicted, Logs: fin.outcome.Logs, LogsDropped: fin.outcome.LogsDropped, Unsafe: fin.outcome.Unsafe,
-		Error: cloud.ScriptError{Name: "ConflictError", Message: "a key that the run had read was changed by another run each time; nothing of it was kept"}}
+		Error: cloud.ScriptError{Name: "ConflictError", Message: "what the run had read was changed by another run each time; nothing of it was kept"}}
 	g := &again{keys: res.conflicts, fin: a.finish(conflict)}
 	if conflict.Unsafe {
-		g.fin.outcome.Error.Message = "a key that the run had read was changed by another run; it made requests that must not be repeated, so it was not run again"
+		g.fin.outcome.Error.Message = "what the run had read was changed by another run; it made requests that must not be repeated, so it was not run again"
 		g.fin.rec.err = g.fin.outcome.Error
 		g.keys = nil
 	}
@@ -341,8 +352,8 @@ func (a *try) conclude(fin *finished, committed bool) {
 	a.t.app.hide(&after)
 	ok := after.Status == cloud.Succeeded
 	status := after.Status
-	if changes := a.session.After(); ok && !changes.Empty() && !a.t.dry {
-		x := &commit{app: a.t.app.id, changes: changes,
+	if changes, letters := a.session.After(), a.letters.after(); ok && (!changes.Empty() || len(letters) > 0) && !a.t.dry {
+		x := &commit{app: a.t.app.id, changes: changes, letters: letters,
 			cause: cause{execution: a.t.execution, root: a.t.root, depth: a.t.depth, principal: a.t.principal.String()}}
 		a.o.committer.submit(x)
 		a.session.Submitted()
@@ -351,7 +362,7 @@ func (a *try) conclude(fin *finished, committed bool) {
 		switch {
 		case len(res.conflicts) > 0:
 			status = cloud.Conflicted
-			after.Error = cloud.ScriptError{Name: "ConflictError", Message: "a key that it had read was changed by another run"}
+			after.Error = cloud.ScriptError{Name: "ConflictError", Message: "what it had read was changed by another run"}
 		case !ok:
 			status = cloud.Interrupted
 			after.Error = cloud.ScriptError{Name: "Interrupted", Message: "the database did not take it"}
@@ -369,7 +380,7 @@ func (a *try) conclude(fin *finished, committed bool) {
 // fail ends a task that will not be run again and did not get as far as a commit of its own.
 func (a *try) fail(fin *finished) {
 	if a.t.row != nil {
-		res := a.o.committer.do(a.transition(fin, cloud.Changes{}))
+		res := a.o.committer.do(a.transition(fin, cloud.Changes{}, nil))
 		fin.recorded = res.applied
 		fin.lost = !res.applied
 	}

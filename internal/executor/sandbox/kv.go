@@ -28,8 +28,9 @@ func (i *isolate) newSDK() *goja.Object {
 	}
 	_ = sdk.Set("kv", kv)
 	_ = sdk.Set("log", log)
+	_ = sdk.Set("deadLetters", i.newDeadLetters())
 	_ = sdk.Set("env", i.env)
-	for _, name := range []string{"KvError", "KvConflictError", "LimitError", "FetchError"} {
+	for _, name := range []string{"KvError", "KvConflictError", "LimitError", "FetchError", "DeadLetterError"} {
 		_ = sdk.Set(name, i.errorClasses.Get(name))
 	}
 	return sdk
@@ -116,7 +117,7 @@ func number(i *isolate, v goja.Value, message string) float64 {
 }
 
 func (i *isolate) setOptions(o *goja.Object, args *cloud.HostArgs) {
-	if ttl := o.Get("ttl"); ttl != nil && !goja.IsUndefined(ttl) && !goja.IsNull(ttl) {
+	if ttl := option(o, "ttl"); ttl != nil {
 		s := number(i, ttl, "ttl must be a number of seconds")
 		const tenYears = 10 * 366 * 24 * 3600
 		if s < 1 || s > tenYears {
@@ -124,7 +125,7 @@ func (i *isolate) setOptions(o *goja.Object, args *cloud.HostArgs) {
 		}
 		args.TTLMillis = int64(s * 1000)
 	}
-	if v := o.Get("ifVersion"); v != nil && !goja.IsUndefined(v) && !goja.IsNull(v) {
+	if v := option(o, "ifVersion"); v != nil {
 		n := number(i, v, "ifVersion must be a version number")
 		if n < 0 || n != math.Trunc(n) {
 			panic(i.vm.NewTypeError("ifVersion must be 0 or a version that getWithMetadata gave"))
@@ -170,32 +171,24 @@ func (i *isolate) expiry(ms int64) goja.Value {
 func (i *isolate) kvList(col string, opts goja.Value) goja.Value {
 	args := cloud.HostArgs{Collection: col, Number: 100}
 	if o, ok := opts.(*goja.Object); ok {
-		if p := o.Get("prefix"); p != nil && !goja.IsUndefined(p) && !goja.IsNull(p) {
+		if p := option(o, "prefix"); p != nil {
 			args.Key = p.String()
 		}
-		if c := o.Get("cursor"); c != nil && !goja.IsUndefined(c) && !goja.IsNull(c) {
+		if c := option(o, "cursor"); c != nil {
 			args.Cursor = c.String()
 		}
-		if l := o.Get("limit"); l != nil && !goja.IsUndefined(l) && !goja.IsNull(l) {
-			args.Number = number(i, l, "limit must be a number")
-			if args.Number < 1 || args.Number > 1000 || args.Number != math.Trunc(args.Number) {
-				i.throw("RangeError", "limit must be from 1 to 1000")
-			}
-		}
+		args.Number = i.limit(o)
 	}
 	return i.current().call(cloud.OpKVList, args, func(m *wire.ReplyMsg) goja.Value {
-		v, err := i.parseJSON(m.Reply.JSON)
-		if err != nil {
-			panic(err)
-		}
-		items := v.(*goja.Object).Get("items").(*goja.Object)
+		page := i.mustJSON(m.Reply.JSON)
+		items := page.Get("items").(*goja.Object)
 		for k := range int(items.Get("length").ToInteger()) {
 			it := items.Get(itoa(k)).(*goja.Object)
 			if ms := it.Get("expiresAt"); ms != nil && !goja.IsNull(ms) {
 				_ = it.Set("expiresAt", i.expiry(ms.ToInteger()))
 			}
 		}
-		return v
+		return page
 	})
 }
 

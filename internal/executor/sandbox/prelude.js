@@ -22,6 +22,7 @@
     KvConflictError: errorClass("KvConflictError", "kv-conflict"),
     LimitError: errorClass("LimitError", "limit"),
     FetchError: errorClass("FetchError", "fetch"),
+    DeadLetterError: errorClass("DeadLetterError", "dead-letter"),
     TypeError,
     RangeError,
   };
