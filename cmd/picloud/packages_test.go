@@ -12,10 +12,13 @@ import (
 )
 
 // bundle makes one ES module of a program and the packages it imports, as an author does on their machine.
-func bundle(t *testing.T, entry string) string {
+func bundle(t *testing.T, entry string) string { return bundleWith(t, entry, false) }
+
+func bundleWith(t *testing.T, entry string, minify bool) string {
 	t.Helper()
 	res := api.Build(api.BuildOptions{EntryPoints: []string{entry}, Bundle: true, Format: api.FormatESModule, Platform: api.PlatformNeutral,
-		MainFields: []string{"module", "main"}, Conditions: []string{"worker", "browser", "import"}, External: []string{"picloud"}, LogLevel: api.LogLevelSilent})
+		MainFields: []string{"module", "main"}, Conditions: []string{"worker", "browser", "import"}, External: []string{"picloud"}, LogLevel: api.LogLevelSilent,
+		MinifyIdentifiers: minify, MinifySyntax: minify, MinifyWhitespace: minify})
 	if len(res.Errors) > 0 {
 		t.Fatalf("bundle %s: %v", entry, res.Errors)
 	}
@@ -89,4 +92,82 @@ func TestPackages(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Small real applications made of several packages: every part of them is used, by a client that keeps its cookies.
+func TestApplications(t *testing.T) {
+	w := newWorld(t, func(c *Config) { c.AdminHost = "127.0.0.1" }) // cookies of scripts need a host of their own
+	w.api("PUT", "/apps/default/secrets/SHOP_KEY", map[string]any{"value": "a secret of at least thirty-two bytes"}).want(200)
+	for _, name := range []string{"shop", "links"} {
+		r := w.api("PUT", "/apps/default/scripts/"+name, map[string]any{"source": bundleWith(t, filepath.Join(testkit.Root(), "web", "test", "apps", name+".js"), true)}).want(201)
+		if r.json["warning"] != nil {
+			t.Fatalf("%s: %s", name, r.body)
+		}
+	}
+	w.trigger(map[string]any{"kind": "kv", "script": "shop", "collection": "orders"})
+	cookie := ""
+	call := func(method, path, body, contentType string, status int, want string) *reply {
+		t.Helper()
+		r := w.do(method, "/f/default/"+path, body, "Content-Type", contentType, "Cookie", cookie, "Host", "shop.test")
+		if r.status != status || !strings.Contains(r.body, want) {
+			t.Errorf("%s %s: %d %s, want %d %s", method, path, r.status, r.body, status, want)
+		}
+		if c := r.header.Get("Set-Cookie"); c != "" {
+			cookie, _, _ = strings.Cut(c, ";")
+		}
+		return r
+	}
+	const asJSON, asForm = "application/json", "application/x-www-form-urlencoded"
+	call("GET", "shop/orders/report", "", "", 401, "sign in first")
+	call("POST", "shop/login", "name=x", asForm, 422, `{"error":"user is missing"}`)
+	r := call("POST", "shop/login", "user=ada", asForm, 200, `{"user":"ada"}`)
+	if c := r.header.Get("Set-Cookie"); !strings.Contains(c, "HttpOnly; SameSite=Lax") || r.header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("headers %v", r.header)
+	}
+	call("POST", "shop/orders/", `{"items":[{"sku":"x","price":-1,"count":1}]}`, asJSON, 422, `items.0.sku: Invalid string`)
+	r = call("POST", "shop/orders/", `{"items":[{"sku":"AB123","price":1250.5,"count":2},{"sku":"CD456","price":3,"count":1}]}`, asJSON, 201, `"total":"2.504,00`+"\u00a0"+`€","receipt":36`)
+	id := r.str("id")
+	path := strings.TrimPrefix(r.header.Get("Location"), "/f/default/")
+	call("GET", path, "", "", 200, `"ordered":"2026-03-29 01:59 +01:00","later":"03:59 +02:00","long":"Sunday, 29 March 2026 at 00:59"`)
+	call("GET", "shop/orders/report", "", "", 200, "<h1>Report</h1>\n<ul>\n<li><strong>AB123</strong> 2 x €2,501.00</li>\n<li><strong>CD456</strong> 1 x €3.00</li>\n</ul>")
+	zip := call("GET", "shop/orders/archive.zip", "", "", 200, id+".json")
+	if !strings.HasPrefix(zip.body, "PK\x03\x04") {
+		t.Errorf("archive %q", zip.body[:4])
+	}
+	w.eventually("confirmation", func() bool {
+		m, _ := w.kv("confirmations", id).(map[string]any)
+		return m["to"] == "ada" && m["text"] == "Order of 2.504,00\u00a0€" && m["depth"] == 1.0
+	})
+	signedIn := cookie
+	cookie = strings.Replace(cookie, "session=e", "session=f", 1) // a forged one
+	call("GET", path, "", "", 401, "sign in first")
+	cookie = signedIn
+	call("POST", "shop/logout", "", "", 204, "")
+	if cookie != "session=" {
+		t.Errorf("cookie after logging out: %s", cookie)
+	}
+	call("GET", "shop/nowhere", "", "", 404, `{"error":"nothing here","path":"/f/default/shop/nowhere"}`)
+	token := call("GET", "shop/token", "", "", 200, ".").body
+	r = w.do("GET", "/f/default/shop/machine/whoami", nil, "Authorization", "Bearer "+token, "Host", "shop.test").want(200)
+	if r.body != `"machine"` {
+		t.Errorf("whoami %s", r.body)
+	}
+	w.do("GET", "/f/default/shop/machine/whoami", nil, "Authorization", "Bearer "+token[:len(token)-3]+"AAA", "Host", "shop.test").want(401)
+
+	call("POST", "links/", `{"url":"https://example.com/x?y=1","slug":"docs"}`, asJSON, 200, `{"slug":"docs"}`)
+	call("POST", "links/", `{"url":"https://example.com/","slug":"docs"}`, asJSON, 409, "docs is taken")
+	call("POST", "links/", `{"url":"javascript:alert(1)"}`, asJSON, 422, `"url":["Invalid URL"]`)
+	call("POST", "links/", `{"url":"https://example.com/","more":1}`, asJSON, 422, `Unrecognized key`)
+	for range 3 {
+		if r := call("GET", "links/docs", "", "", 302, ""); r.header.Get("Location") != "https://example.com/x?y=1" {
+			t.Errorf("location %v", r.header)
+		}
+	}
+	if n := w.kv("hits", "docs"); n != 3.0 {
+		t.Errorf("hits %v", n)
+	}
+	call("GET", "links/nothing", "", "", 404, "no such link")
+	call("GET", "links/stale?at=2026-03-01T00:00:00Z", "", "", 200, `[{"slug":"docs","age":"2 months"}]`)
+	call("GET", "links/about", "", "", 200, "<h1>function</h1>")
+	w.balanced()
 }

@@ -96,7 +96,7 @@ func (m *Manager) checkScript(name string, c *ScriptChange) error {
 		return err
 	}
 	if len(c.Source) > MaxSource {
-		return cloud.Errorf(cloud.CodeTooLarge, "the source has %d bytes; at most %d are allowed", len(c.Source), MaxSource)
+		return cloud.Errorf(cloud.CodeTooLarge, "the source has %d bytes; at most %d are allowed: minify the bundle, or move parts of it into module scripts", len(c.Source), MaxSource)
 	}
 	if !utf8.ValidString(c.Source) || strings.ContainsRune(c.Source, 0) {
 		return invalid("the source must be valid UTF-8 without NUL")

@@ -132,6 +132,9 @@ func newIsolate(p *program, env *cloud.Env) *isolate {
 	if p.usesWeb {
 		i.loadWeb()
 	}
+	if p.usesIntl {
+		i.loadIntl()
+	}
 	if p.usesSubtle {
 		i.vm.GlobalObject().Get("crypto").(*goja.Object).Get("subtle")
 	}

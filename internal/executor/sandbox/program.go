@@ -25,6 +25,8 @@ type program struct {
 	err  error
 	// usesWeb: the code names streams, blobs, forms or bodies, so that they are loaded before it.
 	usesWeb bool
+	// usesIntl: the code formats or compares by locale.
+	usesIntl bool
 	// usesEvents: the code names events, signals or performance.
 	usesEvents bool
 	// usesRepairs: the code may need what the engine lacks.
@@ -51,6 +53,7 @@ func (p *program) compiled() (*goja.Program, error) {
 	p.once.Do(func() {
 		p.prg, p.err = goja.Compile(p.name, p.code, false)
 		p.usesWeb = webNames.MatchString(p.code)
+		p.usesIntl = intlNames.MatchString(p.code)
 		p.usesEvents = eventNames.MatchString(p.code)
 		p.usesRepairs = repairNames.MatchString(p.code)
 		p.usesSubtle = strings.Contains(p.code, "subtle") || strings.Contains(p.code, "CryptoKey") || strings.Contains(p.code, "SubtleCrypto")

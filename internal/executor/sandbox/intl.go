@@ -1,0 +1,125 @@
+package sandbox
+
+import (
+	_ "embed"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+	_ "time/tzdata" // a child reads no files
+	"unicode"
+
+	"github.com/dop251/goja"
+	"golang.org/x/text/collate"
+	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
+)
+
+//go:embed intl.js
+var intlSource string
+
+var intlProgram = sync.OnceValue(func() *goja.Program { return goja.MustCompile("picloud:intl", intlSource, true) })
+
+// intlNames are the names by which code can come to what intl.js defines.
+var intlNames = regexp.MustCompile(`\bIntl\b|toLocale|localeCompare`)
+
+// loadIntl runs intl.js. What it gives is checked between runs like every other class.
+func (i *isolate) loadIntl() {
+	host := i.vm.NewObject()
+	i.define(host, "zone", func(c goja.FunctionCall) goja.Value {
+		name, loc := zone(c.Argument(0).String())
+		if loc == nil {
+			return goja.Undefined()
+		}
+		return i.vm.ToValue(name)
+	})
+	i.define(host, "offset", func(c goja.FunctionCall) goja.Value {
+		o := i.vm.NewObject()
+		_, loc := zone(c.Argument(0).String())
+		if loc == nil {
+			loc = time.UTC
+		}
+		name, seconds := time.UnixMilli(c.Argument(1).ToInteger()).In(loc).Zone()
+		_ = o.Set("name", name)
+		_ = o.Set("seconds", seconds)
+		return o
+	})
+	i.define(host, "collator", func(c goja.FunctionCall) goja.Value {
+		var opts []collate.Option
+		switch c.Argument(1).String() {
+		case "base":
+			opts = append(opts, collate.IgnoreCase, collate.IgnoreDiacritics)
+		case "accent":
+			opts = append(opts, collate.IgnoreCase)
+		}
+		plain := func(v goja.Value) string { return v.String() }
+		if c.Argument(1).String() == "case" { // the library cannot ignore accents alone
+			plain = func(v goja.Value) string {
+				return strings.Map(func(r rune) rune {
+					if unicode.Is(unicode.Mn, r) {
+						return -1
+					}
+					return r
+				}, norm.NFD.String(v.String()))
+			}
+		}
+		if c.Argument(2).ToBoolean() {
+			opts = append(opts, collate.Numeric)
+		}
+		col := collate.New(language.Make(c.Argument(0).String()), opts...)
+		return i.vm.ToValue(func(c goja.FunctionCall) goja.Value {
+			return i.vm.ToValue(col.CompareString(plain(c.Argument(0)), plain(c.Argument(1))))
+		})
+	})
+	o := i.runLibrary(intlProgram(), host)
+	intl := o.Get("intl").(*goja.Object)
+	i.global("Intl", intl)
+	i.classes = append(i.classes, class{ctor: intl, proto: intl})
+	members := o.Get("members").(*goja.Object)
+	for _, name := range members.Keys() {
+		ctor := members.Get(name).(*goja.Object)
+		i.classes = append(i.classes, class{ctor: ctor, proto: ctor.Get("prototype").(*goja.Object)})
+	}
+}
+
+// zoneName is what a name of the IANA time zone database looks like.
+var zoneName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$`)
+
+var zones sync.Map // of canonical names; there are some 600
+
+type namedZone struct {
+	name string
+	loc  *time.Location
+}
+
+// zone finds a time zone, whatever the case of its name; nil: there is none.
+func zone(name string) (string, *time.Location) {
+	if z, ok := zones.Load(name); ok {
+		return z.(namedZone).name, z.(namedZone).loc
+	}
+	if len(name) > 64 || !zoneName.MatchString(name) || strings.EqualFold(name, "local") {
+		return "", nil
+	}
+	switch strings.ToUpper(name) {
+	case "UTC", "GMT", "ETC/UTC", "ETC/GMT", "ETC/UCT", "UCT", "ZULU", "ETC/ZULU":
+		return "UTC", time.UTC
+	}
+	for _, n := range []string{name, titled(name)} {
+		if loc, err := time.LoadLocation(n); err == nil {
+			zones.Store(n, namedZone{n, loc})
+			return n, loc
+		}
+	}
+	return "", nil
+}
+
+// titled writes a name as most zones are written: America/New_York.
+func titled(name string) string {
+	b := []byte(strings.ToLower(name))
+	for k := range b {
+		if (k == 0 || strings.IndexByte("/_-", b[k-1]) >= 0) && b[k] >= 'a' && b[k] <= 'z' {
+			b[k] -= 'a' - 'A'
+		}
+	}
+	return string(b)
+}
