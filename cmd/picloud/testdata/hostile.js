@@ -1,6 +1,6 @@
 // Scripts that attack: each with the outcomes it may have, "status" or "status|status", and a text that its answer holds.
 // A run that succeeds answers with what it found; it succeeds only where the attack gained nothing.
-import { kv, log, env, KvError } from "picloud";
+import { kv, log, env, deadLetters, KvError } from "picloud";
 
 const out = [];
 const a = (name, want, run) => out.push({ name, want, run });
@@ -128,6 +128,17 @@ a("fetch file", "succeeded: FetchError", () => caught(() => fetch("file:///etc/p
 a("fetch header injection", "succeeded: TypeError", () => caught(() => fetch("http://127.0.0.1/", { headers: { a: "b\r\nHost: x" } })));
 a("fetch method injection", "succeeded: TypeError", () => caught(() => fetch("http://127.0.0.1/", { method: "GET / HTTP/1.1\r\nHost: x\r\n\r\n" })));
 a("fetch storm", "succeeded: ended", async () => { await Promise.allSettled(Array.from({ length: 500 }, () => fetch("http://127.0.0.1:1/"))); return "ended"; });
+a("dead letter of a liar", "succeeded: TypeError", () => caught(() => deadLetters.get({ toString: () => "x" })));
+a("dead letter of nobody", "succeeded: DeadLetterError", () => caught(() => deadLetters.replay("00000000-0000-0000-0000-000000000000", { payload: { a: 1 } })));
+a("dead letters by nonsense", "succeeded: TypeError TypeError DeadLetterError", async () => `${(await caught(() => deadLetters.list({ script: {} }))).slice(0, 9)} ${(await caught(() => deadLetters.list(new Proxy({}, { get() { throw new TypeError("trap"); } })))).slice(0, 9)} ${await caught(() => deadLetters.list({ cursor: "' OR 1=1 --" }))}`);
+a("dead letter payload that loops", "timeout", () => deadLetters.replay("x", { get payload() { return grow(() => {}); } }));
+
+// Locales.
+a("locale that loops", "timeout", () => new Intl.NumberFormat(new Proxy([], { get() { return grow(() => {}); } })));
+a("locale of 1 MB", "succeeded: RangeError", () => caught(() => (1).toLocaleString("en-" + "aaaa-".repeat(2e5) + "!")));
+a("zone of a path", "succeeded: RangeError", () => caught(() => new Date().toLocaleString("en", { timeZone: "../../etc/passwd" })));
+a("number of many digits", "timeout|memory|succeeded", () => (10n ** 1000000n).toLocaleString("de").length);
+a("Intl changed", "succeeded: ended", () => { Intl.NumberFormat.prototype.formatToParts = () => "forged"; Object.defineProperty(Intl, "DateTimeFormat", { value: 1 }); return "ended"; });
 
 // The runtime: what a run leaves for the next one, and what it can reach.
 a("prototype pollution", "succeeded|failed", () => { Object.prototype.polluted = 1; return "ended"; });
