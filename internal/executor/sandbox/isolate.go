@@ -97,21 +97,6 @@ func newIsolate(p *program, env *cloud.Env) *isolate {
 	i.define(host, "utf8Decode", i.utf8Decode)
 	i.define(host, "utf8DecodePart", i.utf8DecodePart)
 	i.define(host, "decoder", i.decoder)
-	i.define(host, "kept", func(goja.FunctionCall) goja.Value { // a listener outlives the run that adds it: no other run may meet it
-		i.late = i.late || i.slots != nil
-		return goja.Undefined()
-	})
-	i.define(host, "reported", func(c goja.FunctionCall) goja.Value {
-		if i.cur != nil {
-			e := i.describe(c.Argument(0), nil)
-			i.cur.log("error", "uncaught "+e.Name+": "+e.Message)
-		}
-		return goja.Undefined()
-	})
-	i.define(host, "timeout", func(c goja.FunctionCall) goja.Value {
-		i.current().addTimer("AbortSignal.timeout", c.Argument(0), c.Argument(1), nil).background = true
-		return goja.Undefined()
-	})
 	i.headers = i.newHeadersClass()
 	i.request = i.newRequestClass()
 	i.response = i.newResponseClass()
