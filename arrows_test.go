@@ -12,9 +12,10 @@ import (
 var arrows = map[string][]string{
 	"migrations": {}, "db": {}, "db/pglocal": {}, "internal/cloud": {}, "static": {},
 	"views":                     {"internal/cloud"},
+	"internal/schedule":         {"internal/cloud"},
 	"internal/auth":             {"internal/cloud", "db"},
-	"internal/manager":          {"internal/cloud", "db", "internal/auth"},
-	"internal/orchestrator":     {"internal/cloud", "db", "internal/auth"},
+	"internal/manager":          {"internal/cloud", "db", "internal/auth", "internal/schedule"},
+	"internal/orchestrator":     {"internal/cloud", "db", "internal/auth", "internal/schedule"},
 	"internal/executor":         {"internal/cloud", "internal/executor/wire"},
 	"internal/executor/wire":    {"internal/cloud"},
 	"internal/executor/sandbox": {"internal/cloud", "internal/executor/wire"},

@@ -203,6 +203,12 @@ type Kv struct {
 	UpdatedAt  time.Time
 }
 
+type Lease struct {
+	Name   string
+	Holder string
+	Until  time.Time
+}
+
 type Ledger struct {
 	CommitID UUID
 	AppID    int64
@@ -271,6 +277,13 @@ type Route struct {
 	CreatedAt time.Time
 }
 
+type Schedule struct {
+	AppID     int64
+	TriggerID UUID
+	NextSlot  time.Time
+	FireAt    time.Time
+}
+
 type Script struct {
 	AppID     int64
 	ID        UUID
@@ -310,6 +323,16 @@ type Session struct {
 	ExpiresAt  time.Time
 }
 
+type Slot struct {
+	AppID       int64
+	TriggerID   UUID
+	Slot        time.Time
+	State       string
+	Reason      string
+	DecidedAt   time.Time
+	ExecutionID *UUID
+}
+
 type Trigger struct {
 	AppID          int64
 	ID             UUID
@@ -329,6 +352,11 @@ type Trigger struct {
 	RegisteredBy   *int64
 	RegisteredName string
 	CreatedAt      time.Time
+	Schedule       string
+	Timezone       string
+	CatchUp        string
+	Overlap        string
+	JitterMs       int32
 }
 
 type User struct {

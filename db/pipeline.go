@@ -114,6 +114,19 @@ func (p *Pipeline) Unresolved(apps []int64, ids []UUID, f func(id UUID)) {
 	p.ids(lockUnresolved, f, apps, ids)
 }
 
+// Schedules queues LockSchedules.
+func (p *Pipeline) Schedules(apps []int64, triggers []UUID, f func(trigger UUID, next time.Time)) {
+	p.batch.Queue(lockSchedules, apps, triggers).Query(func(rows pgx.Rows) error {
+		var id UUID
+		var next time.Time
+		_, err := pgx.ForEachRow(rows, []any{&id, &next}, func() error {
+			f(id, next)
+			return nil
+		})
+		return err
+	})
+}
+
 func (p *Pipeline) ids(sql string, f func(UUID), args ...any) {
 	p.batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {
 		var id UUID

@@ -22,7 +22,7 @@ func (q *Queries) CountEnabledTriggers(ctx context.Context, appID int64) (int64,
 }
 
 const definedTriggers = `-- name: DefinedTriggers :many
-SELECT t.app_id, t.id, t.kind, t.script_id, t.enabled, t.collection, t.ops, t.source_filter, t.trigger_filter, t.script_filter, t.max_attempts, t.backoff, t.base_ms, t.max_ms, t.jitter, t.registered_by, t.registered_name, t.created_at, coalesce(u.username, '')::text AS username, coalesce(u.active, false)::boolean AS user_active,
+SELECT t.app_id, t.id, t.kind, t.script_id, t.enabled, t.collection, t.ops, t.source_filter, t.trigger_filter, t.script_filter, t.max_attempts, t.backoff, t.base_ms, t.max_ms, t.jitter, t.registered_by, t.registered_name, t.created_at, t.schedule, t.timezone, t.catch_up, t.overlap, t.jitter_ms, coalesce(u.username, '')::text AS username, coalesce(u.active, false)::boolean AS user_active,
        coalesce(u.role, '')::text AS user_role, coalesce(m.role, '')::text AS member_role
 FROM triggers t LEFT JOIN users u ON u.id = t.registered_by
 LEFT JOIN members m ON m.app_id = t.app_id AND m.user_id = t.registered_by
@@ -48,6 +48,11 @@ type DefinedTriggersRow struct {
 	RegisteredBy   *int64
 	RegisteredName string
 	CreatedAt      time.Time
+	Schedule       string
+	Timezone       string
+	CatchUp        string
+	Overlap        string
+	JitterMs       int32
 	Username       string
 	UserActive     bool
 	UserRole       string
@@ -83,6 +88,11 @@ func (q *Queries) DefinedTriggers(ctx context.Context, appID int64) ([]DefinedTr
 			&i.RegisteredBy,
 			&i.RegisteredName,
 			&i.CreatedAt,
+			&i.Schedule,
+			&i.Timezone,
+			&i.CatchUp,
+			&i.Overlap,
+			&i.JitterMs,
 			&i.Username,
 			&i.UserActive,
 			&i.UserRole,
@@ -118,9 +128,11 @@ func (q *Queries) DisableTriggersOfUser(ctx context.Context, userID *int64) erro
 
 const insertTrigger = `-- name: InsertTrigger :exec
 INSERT INTO triggers (app_id, id, kind, script_id, enabled, collection, ops, source_filter, trigger_filter, script_filter,
-                      max_attempts, backoff, base_ms, max_ms, jitter, registered_by, registered_name)
+                      max_attempts, backoff, base_ms, max_ms, jitter, schedule, timezone, catch_up, overlap, jitter_ms,
+                      registered_by, registered_name)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-        $10, $11, $12, $13, $14, $15, $16, $17)
+        $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+        $21, $22)
 `
 
 type InsertTriggerParams struct {
@@ -139,6 +151,11 @@ type InsertTriggerParams struct {
 	BaseMs         int32
 	MaxMs          int32
 	Jitter         float64
+	Schedule       string
+	Timezone       string
+	CatchUp        string
+	Overlap        string
+	JitterMs       int32
 	RegisteredBy   *int64
 	RegisteredName string
 }
@@ -160,6 +177,11 @@ func (q *Queries) InsertTrigger(ctx context.Context, arg InsertTriggerParams) er
 		arg.BaseMs,
 		arg.MaxMs,
 		arg.Jitter,
+		arg.Schedule,
+		arg.Timezone,
+		arg.CatchUp,
+		arg.Overlap,
+		arg.JitterMs,
 		arg.RegisteredBy,
 		arg.RegisteredName,
 	)
@@ -167,7 +189,7 @@ func (q *Queries) InsertTrigger(ctx context.Context, arg InsertTriggerParams) er
 }
 
 const listTriggers = `-- name: ListTriggers :many
-SELECT t.app_id, t.id, t.kind, t.script_id, t.enabled, t.collection, t.ops, t.source_filter, t.trigger_filter, t.script_filter, t.max_attempts, t.backoff, t.base_ms, t.max_ms, t.jitter, t.registered_by, t.registered_name, t.created_at, s.name AS script, coalesce(f.name, '')::text AS failed_script FROM triggers t
+SELECT t.app_id, t.id, t.kind, t.script_id, t.enabled, t.collection, t.ops, t.source_filter, t.trigger_filter, t.script_filter, t.max_attempts, t.backoff, t.base_ms, t.max_ms, t.jitter, t.registered_by, t.registered_name, t.created_at, t.schedule, t.timezone, t.catch_up, t.overlap, t.jitter_ms, s.name AS script, coalesce(f.name, '')::text AS failed_script FROM triggers t
 JOIN scripts s ON s.app_id = t.app_id AND s.id = t.script_id
 LEFT JOIN scripts f ON f.app_id = t.app_id AND f.id = t.script_filter
 WHERE t.app_id = $1 AND t.id > $2 ORDER BY t.id LIMIT $3::int
@@ -192,6 +214,11 @@ type ListTriggersRow struct {
 	RegisteredBy   *int64
 	RegisteredName string
 	CreatedAt      time.Time
+	Schedule       string
+	Timezone       string
+	CatchUp        string
+	Overlap        string
+	JitterMs       int32
 	Script         string
 	FailedScript   string
 }
@@ -224,6 +251,11 @@ func (q *Queries) ListTriggers(ctx context.Context, appID int64, after UUID, max
 			&i.RegisteredBy,
 			&i.RegisteredName,
 			&i.CreatedAt,
+			&i.Schedule,
+			&i.Timezone,
+			&i.CatchUp,
+			&i.Overlap,
+			&i.JitterMs,
 			&i.Script,
 			&i.FailedScript,
 		); err != nil {
@@ -249,7 +281,7 @@ func (q *Queries) ParkRows(ctx context.Context, appID int64, triggerID *UUID) er
 }
 
 const triggerByID = `-- name: TriggerByID :one
-SELECT t.app_id, t.id, t.kind, t.script_id, t.enabled, t.collection, t.ops, t.source_filter, t.trigger_filter, t.script_filter, t.max_attempts, t.backoff, t.base_ms, t.max_ms, t.jitter, t.registered_by, t.registered_name, t.created_at, s.name AS script, coalesce(f.name, '')::text AS failed_script FROM triggers t
+SELECT t.app_id, t.id, t.kind, t.script_id, t.enabled, t.collection, t.ops, t.source_filter, t.trigger_filter, t.script_filter, t.max_attempts, t.backoff, t.base_ms, t.max_ms, t.jitter, t.registered_by, t.registered_name, t.created_at, t.schedule, t.timezone, t.catch_up, t.overlap, t.jitter_ms, s.name AS script, coalesce(f.name, '')::text AS failed_script FROM triggers t
 JOIN scripts s ON s.app_id = t.app_id AND s.id = t.script_id
 LEFT JOIN scripts f ON f.app_id = t.app_id AND f.id = t.script_filter
 WHERE t.app_id = $1 AND t.id = $2
@@ -274,6 +306,11 @@ type TriggerByIDRow struct {
 	RegisteredBy   *int64
 	RegisteredName string
 	CreatedAt      time.Time
+	Schedule       string
+	Timezone       string
+	CatchUp        string
+	Overlap        string
+	JitterMs       int32
 	Script         string
 	FailedScript   string
 }
@@ -300,6 +337,11 @@ func (q *Queries) TriggerByID(ctx context.Context, appID int64, iD UUID) (Trigge
 		&i.RegisteredBy,
 		&i.RegisteredName,
 		&i.CreatedAt,
+		&i.Schedule,
+		&i.Timezone,
+		&i.CatchUp,
+		&i.Overlap,
+		&i.JitterMs,
 		&i.Script,
 		&i.FailedScript,
 	)
@@ -343,8 +385,9 @@ func (q *Queries) UnparkRows(ctx context.Context, appID int64, triggerID *UUID) 
 const updateTrigger = `-- name: UpdateTrigger :exec
 UPDATE triggers SET script_id = $1, enabled = $2, collection = $3, ops = $4,
     source_filter = $5, trigger_filter = $6, script_filter = $7,
-    max_attempts = $8, backoff = $9, base_ms = $10, max_ms = $11, jitter = $12
-WHERE app_id = $13 AND id = $14
+    max_attempts = $8, backoff = $9, base_ms = $10, max_ms = $11, jitter = $12,
+    schedule = $13, timezone = $14, catch_up = $15, overlap = $16, jitter_ms = $17
+WHERE app_id = $18 AND id = $19
 `
 
 type UpdateTriggerParams struct {
@@ -360,6 +403,11 @@ type UpdateTriggerParams struct {
 	BaseMs        int32
 	MaxMs         int32
 	Jitter        float64
+	Schedule      string
+	Timezone      string
+	CatchUp       string
+	Overlap       string
+	JitterMs      int32
 	AppID         int64
 	ID            UUID
 }
@@ -378,6 +426,11 @@ func (q *Queries) UpdateTrigger(ctx context.Context, arg UpdateTriggerParams) er
 		arg.BaseMs,
 		arg.MaxMs,
 		arg.Jitter,
+		arg.Schedule,
+		arg.Timezone,
+		arg.CatchUp,
+		arg.Overlap,
+		arg.JitterMs,
 		arg.AppID,
 		arg.ID,
 	)

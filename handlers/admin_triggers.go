@@ -35,6 +35,9 @@ func whatFires(t *triggerItem) string {
 		}
 		return out
 	}
+	if t.Kind == cloud.SourceCron {
+		return *t.Schedule + " in " + *t.Timezone
+	}
 	ops := "changes"
 	if len(*t.Ops) > 0 {
 		ops = strings.Join(*t.Ops, " or ")
@@ -94,6 +97,15 @@ func eventTemplate(t *triggerItem) views.EventTemplate {
 	e := views.EventTemplate{Name: whatFires(t), Handler: "kv"}
 	if t.Kind == cloud.SourceKV {
 		e.JSON = sampleKV(*t.Collection, *t.Ops)
+		return e
+	}
+	if t.Kind == cloud.SourceCron {
+		e.Handler = "scheduled"
+		e.JSON = pretty(struct {
+			Cron          string `json:"cron"`
+			ScheduledTime int64  `json:"scheduledTime"`
+			Timezone      string `json:"timezone"`
+		}{*t.Schedule, time.Now().Truncate(time.Minute).UnixMilli(), *t.Timezone})
 		return e
 	}
 	e.Handler = "deadLetter"
@@ -165,12 +177,50 @@ func (s *Server) triggerPage(v *visit, status int, form views.TriggerForm, probl
 			return err
 		}
 		vm.Event = eventTemplate(t).JSON
+		if t.Kind == cloud.SourceCron {
+			if err := s.addSlots(v, t, &vm); err != nil {
+				return err
+			}
+		}
 		if v.form != nil && v.form.Has("event") {
 			vm.Event = v.form.Get("event")
 		}
 	}
 	return v.render(status, views.Trigger(vm))
 }
+
+// addSlots shows what became of a schedule's slots, and the next ones.
+func (s *Server) addSlots(v *visit, t *triggerItem, vm *views.TriggerPage) error {
+	in := &listSlots{PageQuery: *v.pageQuery()}
+	in.ID = t.ID
+	list, err := s.listSlots(v.UserContext(), v.app, in)
+	if err != nil {
+		return err
+	}
+	_, loc := cloud.Zone(*t.Timezone)
+	if loc == nil {
+		loc = time.UTC
+	}
+	for _, at := range list.Body.Upcoming {
+		vm.Upcoming = append(vm.Upcoming, views.Slot{At: at, Local: at.In(loc).Format("Mon 2 Jan 2006 15:04:05 -07:00")})
+	}
+	for _, it := range list.Body.Items {
+		row := views.Slot{At: it.Slot, Local: it.Slot.In(loc).Format("Mon 2 Jan 2006 15:04:05 -07:00"), State: it.State, Reason: it.Reason,
+			Drift: time.Duration(it.DriftMS) * time.Millisecond}
+		if it.ExecutionID != nil {
+			row.Execution = *it.ExecutionID
+		}
+		vm.Slots = append(vm.Slots, row)
+	}
+	if overdue := time.Duration(list.Body.OverdueMS) * time.Millisecond; overdue > slotOverdue {
+		vm.Overdue = overdue
+	}
+	vm.NextSlots = v.next(list.Body.NextCursor)
+	return nil
+}
+
+// slotOverdue is when a schedule that has not fired is a reason to warn.
+const slotOverdue = 30 * time.Second
 
 // trigger is the one that the address names.
 func (s *Server) trigger(v *visit) (*triggerItem, error) {
@@ -193,13 +243,16 @@ func triggerForm(t *triggerItem) views.TriggerForm {
 	for _, p := range []struct {
 		to   *string
 		from *string
-	}{{&f.Collection, t.Collection}, {&f.Source, t.Source}, {&f.Trigger, t.Trigger}, {&f.FailedScript, t.FailedScript}} {
+	}{{&f.Schedule, t.Schedule}, {&f.Timezone, t.Timezone}, {&f.CatchUp, t.CatchUp}, {&f.Overlap, t.Overlap}, {&f.Collection, t.Collection}, {&f.Source, t.Source}, {&f.Trigger, t.Trigger}, {&f.FailedScript, t.FailedScript}} {
 		if p.from != nil {
 			*p.to = *p.from
 		}
 	}
 	if t.Ops != nil {
 		f.Ops = *t.Ops
+	}
+	if t.JitterMS != nil {
+		f.CronJitter = strconv.Itoa(int(*t.JitterMS))
 	}
 	return f.About(t.RegisteredBy, retryInWords(t), whatFires(t), t.CreatedAt)
 }
@@ -216,16 +269,23 @@ func (s *Server) showTriggerPage(v *visit) error {
 func (v *visit) typedTrigger() views.TriggerForm {
 	f := v.form
 	return views.TriggerForm{Kind: f.Get("kind"), Script: f.Get("script"), Collection: f.Get("collection"), Ops: f["ops"], Source: f.Get("source"),
-		Trigger: f.Get("trigger"), FailedScript: f.Get("failed_script"), MaxAttempts: f.Get("max_attempts"), Backoff: f.Get("backoff"),
+		Trigger: f.Get("trigger"), FailedScript: f.Get("failed_script"), Schedule: f.Get("schedule"), Timezone: f.Get("timezone"), CatchUp: f.Get("catch_up"),
+		Overlap: f.Get("overlap"), CronJitter: f.Get("jitter_ms"), MaxAttempts: f.Get("max_attempts"), Backoff: f.Get("backoff"),
 		BaseMS: f.Get("base_ms"), MaxMS: f.Get("max_ms"), Jitter: f.Get("jitter")}
 }
 
 // triggerChange reads a form; only the fields of the kind count.
 func triggerChange(f *views.TriggerForm) (manager.TriggerChange, error) {
 	c := manager.TriggerChange{Kind: &f.Kind, Script: &f.Script, Retry: &manager.RetryChange{}}
-	if f.Kind == cloud.SourceDeadLetter {
+	switch f.Kind {
+	case cloud.SourceDeadLetter:
 		c.Source, c.Trigger, c.FailedScript = &f.Source, &f.Trigger, &f.FailedScript
-	} else {
+	case cloud.SourceCron:
+		c.Schedule, c.Timezone, c.CatchUp, c.Overlap = &f.Schedule, &f.Timezone, &f.CatchUp, &f.Overlap
+		if err := formNumber(f.CronJitter, "spread", &c.JitterMS); err != nil {
+			return c, err
+		}
+	default:
 		ops := append([]string{}, f.Ops...)
 		c.Collection, c.Ops = &f.Collection, &ops
 	}

@@ -10,6 +10,7 @@ import (
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/manager"
+	"picloud/internal/orchestrator"
 	"picloud/internal/services/kv"
 )
 
@@ -23,7 +24,7 @@ type retryItem struct {
 
 type triggerItem struct {
 	ID           string    `json:"id"`
-	Kind         string    `json:"kind" enum:"kv,dead_letter"`
+	Kind         string    `json:"kind" enum:"kv,cron,dead_letter"`
 	Script       string    `json:"script"`
 	Enabled      bool      `json:"enabled"`
 	RegisteredBy string    `json:"registered_by"`
@@ -33,6 +34,11 @@ type triggerItem struct {
 	Source       *string   `json:"source,omitempty"`
 	Trigger      *string   `json:"trigger,omitempty"`
 	FailedScript *string   `json:"failed_script,omitempty"`
+	Schedule     *string   `json:"schedule,omitempty"`
+	Timezone     *string   `json:"timezone,omitempty"`
+	CatchUp      *string   `json:"catch_up,omitempty" enum:"none,one,all"`
+	Overlap      *string   `json:"overlap,omitempty" enum:"allow,skip"`
+	JitterMS     *int32    `json:"jitter_ms,omitempty"`
 	CreatedAt    time.Time `json:"created_at"`
 }
 
@@ -47,7 +53,7 @@ type retryBody struct {
 }
 
 type triggerBody struct {
-	Kind         *string    `json:"kind,omitempty" doc:"kv or dead_letter"`
+	Kind         *string    `json:"kind,omitempty" doc:"kv, cron or dead_letter"`
 	Script       *string    `json:"script,omitempty"`
 	Enabled      *bool      `json:"enabled,omitempty"`
 	Collection   *string    `json:"collection,omitempty" doc:"kv: a name, a prefix and :*, or *"`
@@ -55,12 +61,18 @@ type triggerBody struct {
 	Source       *string    `json:"source,omitempty" doc:"dead_letter: source of the failed event"`
 	Trigger      *string    `json:"trigger,omitempty" doc:"dead_letter: trigger that failed"`
 	FailedScript *string    `json:"failed_script,omitempty" doc:"dead_letter: script that failed"`
+	Schedule     *string    `json:"schedule,omitempty" doc:"cron: 5 fields (minute hour day month weekday), or 6 with the second first"`
+	Timezone     *string    `json:"timezone,omitempty" doc:"cron: IANA time zone, UTC without one"`
+	CatchUp      *string    `json:"catch_up,omitempty" doc:"cron: none, one (default) or all of the slots missed in a downtime"`
+	Overlap      *string    `json:"overlap,omitempty" doc:"cron: allow (default), or skip a slot while the run before is not over"`
+	JitterMS     *int32     `json:"jitter_ms,omitempty" doc:"cron: the most that a slot fires after its time"`
 	Retry        *retryBody `json:"retry,omitempty"`
 }
 
 func (b *triggerBody) change() manager.TriggerChange {
 	c := manager.TriggerChange{Kind: b.Kind, Script: b.Script, Enabled: b.Enabled, Collection: b.Collection, Ops: b.Ops, Source: b.Source,
-		Trigger: b.Trigger, FailedScript: b.FailedScript}
+		Trigger: b.Trigger, FailedScript: b.FailedScript, Schedule: b.Schedule, Timezone: b.Timezone, CatchUp: b.CatchUp, Overlap: b.Overlap,
+		JitterMS: b.JitterMS}
 	if r := b.Retry; r != nil {
 		c.Retry = &manager.RetryChange{MaxAttempts: r.MaxAttempts, Backoff: r.Backoff, BaseMS: r.BaseMS, MaxMS: r.MaxMS, Jitter: r.Jitter}
 	}
@@ -70,12 +82,43 @@ func (b *triggerBody) change() manager.TriggerChange {
 func showTrigger(t *manager.Trigger) triggerItem {
 	it := triggerItem{ID: cloud.ID(t.ID).String(), Kind: t.Kind, Script: t.Script, Enabled: t.Enabled, RegisteredBy: t.RegisteredName,
 		Retry: retryItem{t.MaxAttempts, t.Backoff, t.BaseMs, t.MaxMs, t.Jitter}, CreatedAt: utc(t.CreatedAt)}
-	if t.Kind == cloud.SourceKV {
+	switch t.Kind {
+	case cloud.SourceKV:
 		it.Collection, it.Ops = &t.Collection, &t.Ops
-	} else {
+	case cloud.SourceCron:
+		it.Schedule, it.Timezone, it.CatchUp, it.Overlap, it.JitterMS = &t.Schedule, &t.Timezone, &t.CatchUp, &t.Overlap, &t.JitterMs
+	default:
 		it.Source, it.Trigger, it.FailedScript = t.SourceFilter, idPtr(t.TriggerFilter), nonEmpty(t.FailedScript)
 	}
 	return it
+}
+
+type slotItem struct {
+	Slot        time.Time `json:"slot"`
+	State       string    `json:"state" enum:"fired,late,missed,skipped"`
+	Reason      string    `json:"reason"`
+	DecidedAt   time.Time `json:"decided_at"`
+	DriftMS     int64     `json:"drift_ms" doc:"how long after its time it was decided"`
+	ExecutionID *string   `json:"execution_id" doc:"of the first attempt, if it fired"`
+}
+
+func showSlot(s *orchestrator.Slot) slotItem {
+	return slotItem{Slot: utc(s.Slot), State: s.State, Reason: s.Reason, DecidedAt: utc(s.DecidedAt), DriftMS: s.DecidedAt.Sub(s.Slot).Milliseconds(),
+		ExecutionID: idPtr(s.ExecutionID)}
+}
+
+type listSlots struct {
+	TriggerPath
+	PageQuery
+}
+
+type slotsOutput struct {
+	Body struct {
+		Items      []slotItem  `json:"items"`
+		NextCursor *string     `json:"next_cursor"`
+		Upcoming   []time.Time `json:"upcoming" doc:"the next 10 slots"`
+		OverdueMS  int64       `json:"overdue_ms" doc:"for how long the first of them should have fired"`
+	}
 }
 
 type createTrigger struct {
@@ -157,6 +200,8 @@ func (s *Server) triggersAPI() {
 			}
 			return nil, s.cfg.Manager.DeleteTrigger(ctx, actor(c.Principal), c.app, id, in.Force)
 		})
+	appOp(s, operation("list-slots", http.MethodGet, path+"/{id}/slots", "What became of a schedule's slots, newest first, and the next ones", "triggers"),
+		auth.ReadTriggers, s.listSlots)
 	fire := rawBody[fireBody](s, status(operation("fire-trigger", http.MethodPost, path+"/{id}/fire", "Fire a test event", "triggers"), http.StatusAccepted))
 	appOp(s, fire, auth.FireTriggers, s.fireTrigger)
 }
@@ -173,6 +218,40 @@ func (s *Server) listTriggers(ctx context.Context, c *appCaller, in *listScripts
 	}
 	return paged(s, list, rows, in.Limit, func(r *db.ListTriggersRow) triggerItem { return showTrigger((*manager.Trigger)(r)) },
 		func(r *db.ListTriggersRow) string { return cloud.ID(r.ID).String() }), nil
+}
+
+// upcomingSlots is how many slots to come are told.
+const upcomingSlots = 10
+
+func (s *Server) listSlots(ctx context.Context, c *appCaller, in *listSlots) (*slotsOutput, error) {
+	id, err := idParam(in.ID, "trigger")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.cfg.Manager.Trigger(ctx, c.app, id); err != nil {
+		return nil, err
+	}
+	list := listName(c, "slots", in.ID)
+	before := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	text, err := s.openCursor(list, in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	if text != "" {
+		if before, err = time.Parse(time.RFC3339Nano, text); err != nil {
+			return nil, errCursor
+		}
+	}
+	rows, err := s.cfg.Orchestrator.Slots(ctx, c.id(), id, before, in.Limit+1)
+	if err != nil {
+		return nil, err
+	}
+	p := paged(s, list, rows, in.Limit, showSlot, func(r *orchestrator.Slot) string { return r.Slot.UTC().Format(time.RFC3339Nano) })
+	out := &slotsOutput{}
+	out.Body.Items, out.Body.NextCursor = p.Body.Items, p.Body.NextCursor
+	upcoming, overdue, err := s.cfg.Orchestrator.Upcoming(ctx, c.id(), id, upcomingSlots)
+	out.Body.Upcoming, out.Body.OverdueMS = append([]time.Time{}, upcoming...), overdue.Milliseconds()
+	return out, err
 }
 
 func (s *Server) fireTrigger(ctx context.Context, c *appCaller, in *fireTrigger) (*fireOutput, error) {

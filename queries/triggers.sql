@@ -23,14 +23,17 @@ SELECT count(*)::bigint AS n FROM triggers WHERE app_id = @app_id AND enabled;
 
 -- name: InsertTrigger :exec
 INSERT INTO triggers (app_id, id, kind, script_id, enabled, collection, ops, source_filter, trigger_filter, script_filter,
-                      max_attempts, backoff, base_ms, max_ms, jitter, registered_by, registered_name)
+                      max_attempts, backoff, base_ms, max_ms, jitter, schedule, timezone, catch_up, overlap, jitter_ms,
+                      registered_by, registered_name)
 VALUES (@app_id, @id, @kind, @script_id, @enabled, @collection, @ops, sqlc.narg(source_filter), sqlc.narg(trigger_filter),
-        sqlc.narg(script_filter), @max_attempts, @backoff, @base_ms, @max_ms, @jitter, @registered_by, @registered_name);
+        sqlc.narg(script_filter), @max_attempts, @backoff, @base_ms, @max_ms, @jitter, @schedule, @timezone, @catch_up, @overlap, @jitter_ms,
+        @registered_by, @registered_name);
 
 -- name: UpdateTrigger :exec
 UPDATE triggers SET script_id = @script_id, enabled = @enabled, collection = @collection, ops = @ops,
     source_filter = sqlc.narg(source_filter), trigger_filter = sqlc.narg(trigger_filter), script_filter = sqlc.narg(script_filter),
-    max_attempts = @max_attempts, backoff = @backoff, base_ms = @base_ms, max_ms = @max_ms, jitter = @jitter
+    max_attempts = @max_attempts, backoff = @backoff, base_ms = @base_ms, max_ms = @max_ms, jitter = @jitter,
+    schedule = @schedule, timezone = @timezone, catch_up = @catch_up, overlap = @overlap, jitter_ms = @jitter_ms
 WHERE app_id = @app_id AND id = @id;
 
 -- name: DeleteTrigger :exec

@@ -99,6 +99,16 @@ export interface KvEvent<T = Json> {
   oldValue?: T;
 }
 
+/** A time of a schedule came. */
+export interface ScheduledEvent {
+  /** The expression of the trigger. */
+  cron: string;
+  /** The slot, in milliseconds since 1970; a run that is late has it too. */
+  scheduledTime: number;
+  /** The IANA time zone of the trigger. */
+  timezone: string;
+}
+
 /** An event of this app became a dead letter. */
 export interface DeadLetterEvent<T = Json> {
   /** Id of the dead letter. */
@@ -170,6 +180,8 @@ export interface Handlers<Env = Readonly<Record<string, string>>> {
   fetch?(request: Request, env: Env, ctx: Context): unknown;
   /** Runs when a key changes that a kv trigger watches. */
   kv?(event: KvEvent, env: Env, ctx: Context): unknown;
+  /** Runs at the times of a cron trigger. */
+  scheduled?(event: ScheduledEvent, env: Env, ctx: Context): unknown;
   /** Runs when an event became a dead letter that a dead_letter trigger watches. */
   deadLetter?(event: DeadLetterEvent, env: Env, ctx: Context): unknown;
 }

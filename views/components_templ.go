@@ -324,9 +324,9 @@ func Status(s string) templ.Component {
 
 func statusClass(s string) string {
 	switch s {
-	case "succeeded", "done", "replayed", "handled_by_script", "enabled":
+	case "succeeded", "done", "replayed", "handled_by_script", "enabled", "fired":
 		return "good"
-	case "running", "waiting", "skipped", "interrupted", "conflict", "ignored", "disabled":
+	case "running", "waiting", "skipped", "interrupted", "conflict", "ignored", "disabled", "late":
 		return "warn"
 	default:
 		return "bad"

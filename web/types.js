@@ -65,7 +65,7 @@ export function completionsAt(api, before) {
 
 /** Which event a handler's parameter is: that of the last handler which begins before the cursor. */
 function eventType(before) {
-  const kinds = { kv: "KvEvent", deadLetter: "DeadLetterEvent" };
-  const found = [...before.matchAll(/\b(kv|deadLetter)\s*(?::\s*(?:async\s*)?)?\(/g)].at(-1);
+  const kinds = { kv: "KvEvent", scheduled: "ScheduledEvent", deadLetter: "DeadLetterEvent" };
+  const found = [...before.matchAll(/\b(kv|scheduled|deadLetter)\s*(?::\s*(?:async\s*)?)?\(/g)].at(-1);
   return found ? kinds[found[1]] : "";
 }

@@ -143,6 +143,7 @@ const (
 const (
 	SourceHTTP       = "http"
 	SourceKV         = "kv"
+	SourceCron       = "cron"
 	SourceDeadLetter = "dead_letter"
 )
 

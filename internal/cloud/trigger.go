@@ -1,12 +1,24 @@
 package cloud
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
+
+// What becomes of slots that a cron trigger missed, and of one that comes while the run before goes on.
+const (
+	CatchUpNone  = "none"
+	CatchUpOne   = "one"
+	CatchUpAll   = "all"
+	OverlapAllow = "allow"
+	OverlapSkip  = "skip"
+)
 
 // Trigger binds a script to events.
 type Trigger struct {
 	App     AppID
 	ID      ID
-	Kind    string // kv or dead_letter
+	Kind    string // kv, cron or dead_letter
 	Script  ID
 	Enabled bool
 	Retry   Retry
@@ -14,6 +26,13 @@ type Trigger struct {
 	// kv
 	Collection string // exact, prefix:* or *
 	Ops        []string
+
+	// cron
+	Schedule   string
+	Timezone   string
+	CatchUp    string
+	Overlap    string
+	CronJitter time.Duration // the most that a slot fires after its time
 
 	// dead_letter: filters, empty is any
 	Source       string

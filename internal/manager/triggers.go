@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"picloud/db"
 	"picloud/internal/cloud"
+	"picloud/internal/schedule"
 )
 
 // MaxTriggers is the most enabled triggers of an app.
@@ -26,6 +28,12 @@ type TriggerChange struct {
 	Trigger      *string      `json:"trigger,omitempty"`
 	FailedScript *string      `json:"failed_script,omitempty"`
 	Retry        *RetryChange `json:"retry,omitempty"`
+	// When cron triggers fire.
+	Schedule *string `json:"schedule,omitempty"`
+	Timezone *string `json:"timezone,omitempty"`
+	CatchUp  *string `json:"catch_up,omitempty"`
+	Overlap  *string `json:"overlap,omitempty"`
+	JitterMS *int32  `json:"jitter_ms,omitempty"`
 }
 
 // RetryChange is a retry policy in which missing fields take the default.
@@ -50,7 +58,7 @@ func (m *Manager) CreateTrigger(ctx context.Context, actor Actor, app *App, c Tr
 	d := cloud.DefaultRetry()
 	t := &Trigger{AppID: app.ID, ID: m.cfg.IDs.New(), Kind: *c.Kind, Enabled: true, Ops: []string{}, MaxAttempts: int32(d.MaxAttempts), Backoff: d.Backoff,
 		BaseMs: int32(d.Base.Milliseconds()), MaxMs: int32(d.Max.Milliseconds()), Jitter: d.Jitter,
-		RegisteredBy: &actor.UserID, RegisteredName: actor.Username, CreatedAt: time.Now()}
+		CatchUp: cloud.CatchUpOne, Overlap: cloud.OverlapAllow, RegisteredBy: &actor.UserID, RegisteredName: actor.Username, CreatedAt: time.Now()}
 	audit := change{actor: actor, app: app, action: "trigger.create", target: cloud.ID(t.ID).String(), detail: c}
 	err := m.apply(ctx, audit, func(q *db.Queries) error {
 		if err := m.setTrigger(ctx, q, app, t, c); err != nil {
@@ -59,10 +67,15 @@ func (m *Manager) CreateTrigger(ctx context.Context, actor Actor, app *App, c Tr
 		if err := m.countTriggers(ctx, q, app, t); err != nil {
 			return err
 		}
-		return q.InsertTrigger(ctx, db.InsertTriggerParams{AppID: t.AppID, ID: t.ID, Kind: t.Kind, ScriptID: t.ScriptID, Enabled: t.Enabled,
+		err := q.InsertTrigger(ctx, db.InsertTriggerParams{AppID: t.AppID, ID: t.ID, Kind: t.Kind, ScriptID: t.ScriptID, Enabled: t.Enabled,
 			Collection: t.Collection, Ops: t.Ops, SourceFilter: t.SourceFilter, TriggerFilter: t.TriggerFilter, ScriptFilter: t.ScriptFilter,
 			MaxAttempts: t.MaxAttempts, Backoff: t.Backoff, BaseMs: t.BaseMs, MaxMs: t.MaxMs, Jitter: t.Jitter,
+			Schedule: t.Schedule, Timezone: t.Timezone, CatchUp: t.CatchUp, Overlap: t.Overlap, JitterMs: t.JitterMs,
 			RegisteredBy: t.RegisteredBy, RegisteredName: t.RegisteredName})
+		if err != nil {
+			return err
+		}
+		return putSchedule(ctx, q, t)
 	})
 	return t, err
 }
@@ -79,23 +92,56 @@ func (m *Manager) UpdateTrigger(ctx context.Context, actor Actor, app *App, id c
 		if c.Kind != nil && *c.Kind != t.Kind {
 			return invalid("the kind of a trigger cannot change: delete it and make another")
 		}
-		wasEnabled := t.Enabled
+		before := t
 		if err := m.setTrigger(ctx, q, app, &t, c); err != nil {
 			return err
 		}
-		if !wasEnabled {
+		if !before.Enabled {
 			if err := m.countTriggers(ctx, q, app, &t); err != nil {
 				return err
 			}
 		}
-		if err := moveRows(ctx, q, &t, wasEnabled); err != nil {
+		if err := moveRows(ctx, q, &t, before.Enabled); err != nil {
 			return err
 		}
-		return q.UpdateTrigger(ctx, db.UpdateTriggerParams{AppID: t.AppID, ID: t.ID, ScriptID: t.ScriptID, Enabled: t.Enabled,
+		err = q.UpdateTrigger(ctx, db.UpdateTriggerParams{AppID: t.AppID, ID: t.ID, ScriptID: t.ScriptID, Enabled: t.Enabled,
 			Collection: t.Collection, Ops: t.Ops, SourceFilter: t.SourceFilter, TriggerFilter: t.TriggerFilter, ScriptFilter: t.ScriptFilter,
-			MaxAttempts: t.MaxAttempts, Backoff: t.Backoff, BaseMs: t.BaseMs, MaxMs: t.MaxMs, Jitter: t.Jitter})
+			MaxAttempts: t.MaxAttempts, Backoff: t.Backoff, BaseMs: t.BaseMs, MaxMs: t.MaxMs, Jitter: t.Jitter,
+			Schedule: t.Schedule, Timezone: t.Timezone, CatchUp: t.CatchUp, Overlap: t.Overlap, JitterMs: t.JitterMs})
+		if err != nil || before.Enabled == t.Enabled && before.Schedule == t.Schedule && before.Timezone == t.Timezone && before.JitterMs == t.JitterMs {
+			return err // what goes on keeps its place
+		}
+		return putSchedule(ctx, q, &t)
 	})
 	return &t, err
+}
+
+// putSchedule lets an enabled cron trigger fire from now on, by the database's clock, and stops a disabled one.
+func putSchedule(ctx context.Context, q *db.Queries, t *Trigger) error {
+	if t.Kind != cloud.SourceCron {
+		return nil
+	}
+	if !t.Enabled {
+		return q.DropSchedule(ctx, t.AppID, t.ID)
+	}
+	s, _, err := schedule.Parse(t.Schedule, t.Timezone)
+	if err != nil {
+		return err
+	}
+	from, err := q.DatabaseTime(ctx)
+	if err != nil {
+		return err
+	}
+	last, err := q.LastSlot(ctx, t.AppID, t.ID)
+	if err != nil && !errors.Is(db.Translate(err), db.ErrNotFound) {
+		return err
+	}
+	if last.After(from) { // the clock was put back
+		from = last
+	}
+	next := s.Next(from)
+	return q.PutSchedule(ctx, db.PutScheduleParams{AppID: t.AppID, TriggerID: t.ID, NextSlot: next,
+		FireAt: next.Add(schedule.Jitter(t.ID, next, time.Duration(t.JitterMs)*time.Millisecond))})
 }
 
 // moveRows parks what waits for a trigger that is disabled, and wakes it when the trigger is enabled again.
@@ -125,8 +171,8 @@ func (m *Manager) countTriggers(ctx context.Context, q *db.Queries, app *App, t 
 }
 
 func (m *Manager) setTrigger(ctx context.Context, q *db.Queries, app *App, t *Trigger, c TriggerChange) error {
-	if t.Kind != cloud.SourceKV && t.Kind != cloud.SourceDeadLetter {
-		return invalid("kind must be kv or dead_letter")
+	if !slices.Contains([]string{cloud.SourceKV, cloud.SourceCron, cloud.SourceDeadLetter}, t.Kind) {
+		return invalid("kind must be kv, cron or dead_letter")
 	}
 	if c.Script != nil {
 		s, err := m.endpoint(ctx, q, app, *c.Script)
@@ -142,8 +188,18 @@ func (m *Manager) setTrigger(ctx context.Context, q *db.Queries, app *App, t *Tr
 	var err error
 	if t.Kind == cloud.SourceKV {
 		err = setKV(t, c)
-	} else {
+	} else if c.Collection != nil || c.Ops != nil {
+		err = invalid("collection and ops belong to kv triggers")
+	}
+	if err == nil && t.Kind == cloud.SourceDeadLetter {
 		err = m.setDeadLetter(ctx, q, app, t, c)
+	} else if err == nil && (c.Source != nil || c.Trigger != nil || c.FailedScript != nil) {
+		err = invalid("source, trigger and failed_script belong to dead_letter triggers")
+	}
+	if err == nil && t.Kind == cloud.SourceCron {
+		err = setCron(t, c)
+	} else if err == nil && (c.Schedule != nil || c.Timezone != nil || c.CatchUp != nil || c.Overlap != nil || c.JitterMS != nil) {
+		err = invalid("schedule, timezone, catch_up, overlap and jitter_ms belong to cron triggers")
 	}
 	if err != nil {
 		return err
@@ -156,10 +212,14 @@ func (m *Manager) setTrigger(ctx context.Context, q *db.Queries, app *App, t *Tr
 
 // handlerOf names the handler that a kind of trigger calls.
 func handlerOf(kind string) string {
-	if kind == cloud.SourceDeadLetter {
+	switch kind {
+	case cloud.SourceDeadLetter:
 		return "deadLetter"
+	case cloud.SourceCron:
+		return "scheduled"
+	default:
+		return kind
 	}
-	return kind
 }
 
 func exports(s *Script, kind string) error {
@@ -174,9 +234,6 @@ func exports(s *Script, kind string) error {
 }
 
 func setKV(t *Trigger, c TriggerChange) error {
-	if c.Source != nil || c.Trigger != nil || c.FailedScript != nil {
-		return invalid("source, trigger and failed_script belong to dead_letter triggers")
-	}
 	t.Collection = or(c.Collection, t.Collection)
 	if !collectionPattern.MatchString(t.Collection) {
 		return invalid("collection must be a collection's name, a prefix and :*, or *")
@@ -194,10 +251,31 @@ func setKV(t *Trigger, c TriggerChange) error {
 	return nil
 }
 
-func (m *Manager) setDeadLetter(ctx context.Context, q *db.Queries, app *App, t *Trigger, c TriggerChange) error {
-	if c.Collection != nil || c.Ops != nil {
-		return invalid("collection and ops belong to kv triggers")
+// maxCronJitter bounds how much later than its time a slot may fire.
+const maxCronJitter = time.Hour
+
+func setCron(t *Trigger, c TriggerChange) error {
+	t.CatchUp, t.Overlap, t.JitterMs = or(c.CatchUp, t.CatchUp), or(c.Overlap, t.Overlap), or(c.JitterMS, t.JitterMs)
+	switch {
+	case c.Schedule == nil && t.Schedule == "":
+		return invalid("a cron trigger needs a schedule, like \"30 2 * * MON-FRI\"")
+	case !slices.Contains([]string{cloud.CatchUpNone, cloud.CatchUpOne, cloud.CatchUpAll}, t.CatchUp):
+		return invalid("catch_up must be none, one or all")
+	case t.Overlap != cloud.OverlapAllow && t.Overlap != cloud.OverlapSkip:
+		return invalid("overlap must be allow or skip")
+	case t.JitterMs < 0 || int64(t.JitterMs) > maxCronJitter.Milliseconds():
+		return invalid("jitter_ms must be from 0 to %d", maxCronJitter.Milliseconds())
 	}
+	expression, zone := strings.TrimSpace(or(c.Schedule, t.Schedule)), or(c.Timezone, t.Timezone)
+	_, name, err := schedule.Parse(expression, zone)
+	if err != nil {
+		return err
+	}
+	t.Schedule, t.Timezone = expression, name
+	return nil
+}
+
+func (m *Manager) setDeadLetter(ctx context.Context, q *db.Queries, app *App, t *Trigger, c TriggerChange) error {
 	if c.Source != nil {
 		t.SourceFilter = nil
 		if *c.Source != "" {

@@ -41,6 +41,8 @@ type commit struct {
 	// row is the claimed row that must still be ours; end says what becomes of it.
 	row *row
 	end rowEnd
+	// slots are what becomes of a schedule's due slots, if none of them was decided before.
+	slots *slotDecision
 	// letters are the dead letters that it deals with.
 	letters []letterChange
 	// handled is what a dead letter handler's run says of its dead letter.
@@ -59,7 +61,8 @@ type commitResult struct {
 	applied bool
 	// conflicts are the keys whose check failed, and the dead letters that were resolved meanwhile.
 	conflicts []cloud.KeyRef
-	// lost: the row's claim, or the idempotency key's reservation, is no longer ours.
+	// lost: the row's claim, or the idempotency key's reservation, is no longer ours, or the
+	// slots were decided by another node.
 	lost bool
 	// err: the platform failed. unknown: whether the commit took effect cannot be told.
 	err     error
@@ -333,6 +336,7 @@ type groupState struct {
 	claimed  map[cloud.ID]bool
 	reserved map[cloud.ID]bool
 	letters  map[cloud.ID]bool
+	expected map[cloud.ID]time.Time // first slot to be decided, by trigger
 	revision map[cloud.AppID]int64
 }
 
@@ -346,7 +350,7 @@ type keyState struct {
 // read opens the transaction, takes the locks and reads what the decisions need.
 func (a *attempt) read(ctx context.Context, conn *pgx.Conn) (*groupState, bool, error) {
 	st := &groupState{keys: map[cloud.KeyRef]*keyState{}, claimed: map[cloud.ID]bool{}, reserved: map[cloud.ID]bool{},
-		letters:  map[cloud.ID]bool{},
+		letters: map[cloud.ID]bool{}, expected: map[cloud.ID]time.Time{},
 		revision: map[cloud.AppID]int64{}, defs: map[cloud.AppID]*appDefs{}}
 	p := db.NewPipeline()
 	isNew := false
@@ -373,7 +377,7 @@ func (a *attempt) read(ctx context.Context, conn *pgx.Conn) (*groupState, bool, 
 // collect lists the apps whose definitions matter and the keys, and says whether the group is one big commit.
 func (a *attempt) collect(st *groupState) (apps []cloud.AppID, bulk bool) {
 	for _, x := range a.group {
-		if len(x.changes.Writes) > 0 || len(x.enqueue) > 0 || len(x.letters) > 0 || x.end.kind == endBury {
+		if len(x.changes.Writes) > 0 || len(x.enqueue) > 0 || len(x.letters) > 0 || x.slots != nil || x.end.kind == endBury {
 			apps = append(apps, x.app)
 		}
 		for _, ch := range x.changes.Checks {
@@ -480,6 +484,8 @@ func (a *attempt) readClaims(p *db.Pipeline, st *groupState) {
 	var ids, tokens []db.UUID
 	var letterApps []int64
 	var letters []db.UUID
+	var slotApps []int64
+	var slotTriggers []db.UUID
 	var res db.LockReservationsParams
 	for _, x := range a.group {
 		if x.row != nil {
@@ -487,6 +493,9 @@ func (a *attempt) readClaims(p *db.Pipeline, st *groupState) {
 		}
 		for k := range x.letters {
 			letterApps, letters = append(letterApps, int64(x.app)), append(letters, x.letters[k].id)
+		}
+		if x.slots != nil {
+			slotApps, slotTriggers = append(slotApps, int64(x.app)), append(slotTriggers, x.slots.trigger)
 		}
 		if i := x.idem; i != nil {
 			res.Apps, res.Scripts = append(res.Apps, int64(x.app)), append(res.Scripts, i.script)
@@ -499,6 +508,9 @@ func (a *attempt) readClaims(p *db.Pipeline, st *groupState) {
 	}
 	if len(letters) > 0 {
 		p.Unresolved(letterApps, letters, func(id db.UUID) { st.letters[id] = true })
+	}
+	if len(slotTriggers) > 0 {
+		p.Schedules(slotApps, slotTriggers, func(trigger db.UUID, next time.Time) { st.expected[trigger] = next })
 	}
 	if len(res.Keys) > 0 {
 		p.Reservations(res, func(id db.UUID) { st.reserved[id] = true })

@@ -104,6 +104,7 @@ func (d *definitions) refresh(ctx context.Context, app cloud.AppID) {
 		d.o.cfg.Log.Error("refresh definitions", "app", app, "error", err)
 	}
 	d.o.dispatcher.wake() // a trigger may have been enabled
+	d.o.cron.wake()
 }
 
 // reload loads one app and returns it, nil if it is gone.
@@ -224,6 +225,7 @@ func loadTriggers(ctx context.Context, q *db.Queries, a *appDefs) error {
 	}
 	for _, r := range rows {
 		t := &cloud.Trigger{App: a.id, ID: r.ID, Kind: r.Kind, Script: r.ScriptID, Enabled: r.Enabled, Collection: r.Collection, Ops: r.Ops,
+			Schedule: r.Schedule, Timezone: r.Timezone, CatchUp: r.CatchUp, Overlap: r.Overlap, CronJitter: time.Duration(r.JitterMs) * time.Millisecond,
 			Registrant: r.RegisteredName, Retry: cloud.Retry{MaxAttempts: int(r.MaxAttempts), Backoff: r.Backoff,
 				Base: time.Duration(r.BaseMs) * time.Millisecond, Max: time.Duration(r.MaxMs) * time.Millisecond, Jitter: r.Jitter}}
 		if r.SourceFilter != nil {

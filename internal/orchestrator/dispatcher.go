@@ -21,7 +21,7 @@ const (
 )
 
 // sources are the kinds of rows that this version runs; others are left alone.
-var sources = []string{cloud.SourceHTTP, cloud.SourceKV, cloud.SourceDeadLetter}
+var sources = []string{cloud.SourceHTTP, cloud.SourceKV, cloud.SourceCron, cloud.SourceDeadLetter}
 
 // dispatcher claims due rows as far as there are permits, and runs them. It sleeps until something wakes it: a
 // notification, a commit of this node, a permit, or the time of the earliest row.
@@ -292,6 +292,8 @@ func handlerOf(source string) string {
 	switch source {
 	case cloud.SourceHTTP:
 		return "fetch"
+	case cloud.SourceCron:
+		return "scheduled"
 	case cloud.SourceDeadLetter:
 		return "deadLetter"
 	default:

@@ -23,6 +23,7 @@ type effects struct {
 	done    []*row // deleted
 	retries []*commit
 	buried  []*commit
+	slots   []*commit
 	ledger  map[ledgerKey]int64
 
 	started []*row // rows born claimed, with a permit each
@@ -56,6 +57,12 @@ func (e *effects) decide(st *groupState, x *commit) {
 	if x.row != nil && !st.claimed[x.row.id] || x.idem != nil && !st.reserved[x.idem.execution] {
 		r = commitResult{lost: true}
 	}
+	if s := x.slots; s != nil {
+		defs := st.defs[x.app]
+		if defs == nil || defs.revision != s.revision || !st.expected[s.trigger].Equal(s.expected) {
+			r = commitResult{lost: true}
+		}
+	}
 	for _, ch := range x.changes.Checks {
 		if r.applied && st.keys[ch.Key].version != ch.Version {
 			r = commitResult{}
@@ -88,6 +95,10 @@ func (e *effects) decide(st *groupState, x *commit) {
 	}
 	for _, n := range x.enqueue {
 		e.insert(n)
+	}
+	if x.slots != nil {
+		st.expected[x.slots.trigger] = x.slots.next
+		e.slots = append(e.slots, x)
 	}
 	for k := range x.letters {
 		st.letters[x.letters[k].id] = false // once in a group
@@ -302,6 +313,7 @@ func (e *effects) queue(ctx context.Context, q *db.Queries) {
 	e.queueBuried(ctx, q)
 	e.queueEnds(ctx, q)
 	e.queueAnswers(ctx, q)
+	e.queueSlots(ctx, q)
 	if len(records) > 0 {
 		_ = q.InsertExecutions(ctx, executionRows(e.o.cfg.Node, records))
 	}
@@ -435,4 +447,23 @@ func (e *effects) queueAnswers(ctx context.Context, q *db.Queries) {
 	if len(gone) > 0 {
 		_ = q.InsertAbandoned(ctx, abandonedRows(gone))
 	}
+}
+
+// queueSlots records slots and moves their schedules on.
+func (e *effects) queueSlots(ctx context.Context, q *db.Queries) {
+	if len(e.slots) == 0 {
+		return
+	}
+	var in db.InsertSlotsParams
+	var move db.MoveSchedulesParams
+	for _, x := range e.slots {
+		move.Apps, move.Ids = append(move.Apps, int64(x.app)), append(move.Ids, x.slots.trigger)
+		move.NextSlots, move.FireAts = append(move.NextSlots, x.slots.next), append(move.FireAts, x.slots.fireAt)
+		for _, s := range x.slots.slots {
+			in.Apps, in.Ids, in.Slots = append(in.Apps, int64(x.app)), append(in.Ids, x.slots.trigger), append(in.Slots, s.at)
+			in.States, in.Reasons, in.Executions = append(in.States, s.state), append(in.Reasons, s.reason), append(in.Executions, s.execution)
+		}
+	}
+	_ = q.InsertSlots(ctx, in)
+	_ = q.MoveSchedules(ctx, move)
 }

@@ -10,13 +10,14 @@ import (
 	"picloud/internal/cloud"
 )
 
-// Notification channels. Payloads: the app's id, nothing, nothing, the node's name, the node's name.
+// Notification channels. Payloads: the app's id, nothing, nothing, the node's name, the node's name, nothing.
 const (
 	channelDefinitions = "picloud_definitions"
 	channelPrincipals  = "picloud_principals"
 	channelOutbox      = "picloud_outbox"
 	channelInbox       = "picloud_inbox"
 	channelNodes       = "picloud_nodes"
+	channelCron        = "picloud_cron"
 )
 
 // relisten is the pause before a broken listener connects again.
@@ -42,7 +43,7 @@ func (o *Orchestrator) listen() {
 }
 
 func (o *Orchestrator) listenOnce() error {
-	conn, err := o.cfg.DB.Listen(o.ctx, channelDefinitions, channelPrincipals, channelOutbox, channelInbox, channelNodes)
+	conn, err := o.cfg.DB.Listen(o.ctx, channelDefinitions, channelPrincipals, channelOutbox, channelInbox, channelNodes, channelCron)
 	if err != nil {
 		return err
 	}
@@ -59,6 +60,7 @@ func (o *Orchestrator) listenOnce() error {
 	}
 	o.inbox.fetch(o.ctx)
 	o.dispatcher.wake()
+	o.cron.wake()
 	if _, err := conn.Exec(o.ctx, "SELECT pg_notify($1, $2)", channelNodes, o.cfg.Node); err != nil {
 		return err
 	}
@@ -84,6 +86,8 @@ func (o *Orchestrator) listenOnce() error {
 			}
 		case channelNodes:
 			o.countPeers()
+		case channelCron:
+			o.cron.wake()
 		}
 	}
 }

@@ -119,6 +119,7 @@ type Orchestrator struct {
 	gate        *gate
 	committer   *committer
 	dispatcher  *dispatcher
+	cron        *cron
 	inbox       *inbox
 	recorder    *recorder
 	peers       atomic.Int64 // other nodes that listen
@@ -145,6 +146,7 @@ func New(cfg Config) *Orchestrator {
 	o.gate = newGate(cfg.Permits, cfg.Queue)
 	o.committer = newCommitter(o)
 	o.dispatcher = newDispatcher(o)
+	o.cron = newCron(o)
 	o.inbox = newInbox(o)
 	o.recorder = newRecorder(o)
 	return o
@@ -162,6 +164,7 @@ func (o *Orchestrator) Start(ctx context.Context) error {
 	o.wg.Go(o.recorder.loop)
 	o.wg.Go(o.listen)
 	o.wg.Go(o.dispatcher.loop)
+	o.wg.Go(o.cron.loop)
 	o.wg.Go(o.dispatcher.renewals)
 	o.wg.Go(o.sweeps)
 	o.wg.Go(o.heartbeat)

@@ -16,6 +16,8 @@ func subjectOf(handler, event string) string {
 		return cloud.Shorten(strings.TrimSpace(m["op"] + " " + m["collection"] + "/" + m["key"]))
 	case handler == "deadLetter" && m["id"] != "":
 		return cloud.Shorten("dead letter " + m["id"])
+	case handler == "scheduled" && m["cron"] != "":
+		return cloud.Shorten(m["cron"])
 	default:
 		return ""
 	}

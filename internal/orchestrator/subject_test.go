@@ -14,7 +14,7 @@ func TestSubjectOf(t *testing.T) {
 		{"kv", `{"op":1,"collection":"orders"}`, ""},
 		{"kv", `{"op":"insert","collection":"c","key":"` + strings.Repeat("k", 5000) + `"}`, "insert c/"},
 		{"deadLetter", `{"id":"01900000-0000-7000-8000-000000000000","original":{"a":1}}`, "dead letter 01900000-0000-7000-8000-000000000000"},
-		{"scheduled", `{"cron":"* * * * *"}`, ""},
+		{"scheduled", `{"cron":"* * * * *"}`, "* * * * *"},
 	} {
 		if got := subjectOf(c.handler, c.event); got != c.want {
 			t.Errorf("subjectOf(%s, %.80s) = %q, want %q", c.handler, c.event, got, c.want)

@@ -41,6 +41,7 @@ func (o *Orchestrator) Sweep(ctx context.Context) {
 		"abandoned":        retention(q.SweepAbandoned, o.cfg.AbandonedRetention),
 		"statistics":       retention(q.SweepStats, o.cfg.ExecutionRetention),
 		"hours":            retention(q.SweepStatsHours, o.cfg.ExecutionRetention),
+		"slots":            retention(q.SweepSlots, o.cfg.ExecutionRetention),
 		"nodes":            q.SweepNodes,
 	}
 	if o.cfg.AuditRetention > 0 {

@@ -24,6 +24,7 @@ for (const [before, want] of [
   ["ctx.principal.", ["username", "kind"]],
   ["async kv(event, env, ctx) { if (event.", ["op", "collection", "key", "value", "oldValue"]],
   ["async kv(event) {} async deadLetter(event) { event.", ["id", "original", "attempts", "error", "trigger", "script"]],
+  ["scheduled(event) { event.", ["cron", "scheduledTime", "timezone"]],
   ["event.", undefined],
   ["orders.", undefined],
   ["kv.nothing.", undefined],

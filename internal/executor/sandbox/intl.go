@@ -6,13 +6,14 @@ import (
 	"strings"
 	"sync"
 	"time"
-	_ "time/tzdata" // a child reads no files
 	"unicode"
 
 	"github.com/dop251/goja"
 	"golang.org/x/text/collate"
 	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
+
+	"picloud/internal/cloud"
 )
 
 //go:embed intl.js
@@ -27,7 +28,7 @@ var intlNames = regexp.MustCompile(`\bIntl\b|toLocale|localeCompare`)
 func (i *isolate) loadIntl() {
 	host := i.vm.NewObject()
 	i.define(host, "zone", func(c goja.FunctionCall) goja.Value {
-		name, loc := zone(c.Argument(0).String())
+		name, loc := cloud.Zone(c.Argument(0).String())
 		if loc == nil {
 			return goja.Undefined()
 		}
@@ -35,7 +36,7 @@ func (i *isolate) loadIntl() {
 	})
 	i.define(host, "offset", func(c goja.FunctionCall) goja.Value {
 		o := i.vm.NewObject()
-		_, loc := zone(c.Argument(0).String())
+		_, loc := cloud.Zone(c.Argument(0).String())
 		if loc == nil {
 			loc = time.UTC
 		}
@@ -80,46 +81,4 @@ func (i *isolate) loadIntl() {
 		ctor := members.Get(name).(*goja.Object)
 		i.classes = append(i.classes, class{ctor: ctor, proto: ctor.Get("prototype").(*goja.Object)})
 	}
-}
-
-// zoneName is what a name of the IANA time zone database looks like.
-var zoneName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$`)
-
-var zones sync.Map // of canonical names; there are some 600
-
-type namedZone struct {
-	name string
-	loc  *time.Location
-}
-
-// zone finds a time zone, whatever the case of its name; nil: there is none.
-func zone(name string) (string, *time.Location) {
-	if z, ok := zones.Load(name); ok {
-		return z.(namedZone).name, z.(namedZone).loc
-	}
-	if len(name) > 64 || !zoneName.MatchString(name) || strings.EqualFold(name, "local") {
-		return "", nil
-	}
-	switch strings.ToUpper(name) {
-	case "UTC", "GMT", "ETC/UTC", "ETC/GMT", "ETC/UCT", "UCT", "ZULU", "ETC/ZULU":
-		return "UTC", time.UTC
-	}
-	for _, n := range []string{name, titled(name)} {
-		if loc, err := time.LoadLocation(n); err == nil {
-			zones.Store(n, namedZone{n, loc})
-			return n, loc
-		}
-	}
-	return "", nil
-}
-
-// titled writes a name as most zones are written: America/New_York.
-func titled(name string) string {
-	b := []byte(strings.ToLower(name))
-	for k := range b {
-		if (k == 0 || strings.IndexByte("/_-", b[k-1]) >= 0) && b[k] >= 'a' && b[k] <= 'z' {
-			b[k] -= 'a' - 'A'
-		}
-	}
-	return string(b)
 }
