@@ -235,17 +235,44 @@ func (q *Queries) NextFire(ctx context.Context) (int64, error) {
 	return us, err
 }
 
-const overdueSchedules = `-- name: OverdueSchedules :one
-SELECT coalesce(max(extract(epoch FROM clock_timestamp() - s.fire_at) * 1000000), 0)::bigint AS us
-FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id WHERE t.enabled AND s.fire_at < clock_timestamp()
+const overdueSchedules = `-- name: OverdueSchedules :many
+SELECT s.trigger_id, t.schedule, c.name AS script, (extract(epoch FROM clock_timestamp() - s.fire_at) * 1000000)::bigint AS us
+FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id JOIN scripts c ON c.app_id = t.app_id AND c.id = t.script_id
+WHERE s.app_id = $1 AND t.enabled AND s.fire_at < clock_timestamp() - $2::bigint * interval '1 microsecond'
+ORDER BY s.fire_at LIMIT 20
 `
 
-// How long the most overdue schedule of an enabled trigger waits, in microseconds; 0 if none does.
-func (q *Queries) OverdueSchedules(ctx context.Context) (int64, error) {
-	row := q.db.QueryRow(ctx, overdueSchedules)
-	var us int64
-	err := row.Scan(&us)
-	return us, err
+type OverdueSchedulesRow struct {
+	TriggerID UUID
+	Schedule  string
+	Script    string
+	Us        int64
+}
+
+// Those of an app that should have fired some time ago, the most overdue first.
+func (q *Queries) OverdueSchedules(ctx context.Context, appID int64, graceUs int64) ([]OverdueSchedulesRow, error) {
+	rows, err := q.db.Query(ctx, overdueSchedules, appID, graceUs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OverdueSchedulesRow
+	for rows.Next() {
+		var i OverdueSchedulesRow
+		if err := rows.Scan(
+			&i.TriggerID,
+			&i.Schedule,
+			&i.Script,
+			&i.Us,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const putSchedule = `-- name: PutSchedule :exec

@@ -115,6 +115,9 @@ func (s *Server) showOverview(v *visit) error {
 	if vm.Oldest, err = o.OldestWaiting(ctx, v.app.id()); err != nil {
 		return err
 	}
+	if vm.Overdue, err = v.overdue(); err != nil {
+		return err
+	}
 	now := time.Now()
 	stats, err := o.RunStats(ctx, v.app.id(), orchestrator.StatsQuery{From: now.Add(-day + time.Hour), Until: now, Step: time.Hour})
 	if err != nil {

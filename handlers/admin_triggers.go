@@ -137,6 +137,9 @@ func (s *Server) showTriggers(v *visit) error {
 		return err
 	}
 	vm := views.TriggersPage{Page: frame, MayEdit: v.may(auth.WriteTriggers), Next: v.next(list.Body.NextCursor)}
+	if vm.Overdue, err = v.overdue(); err != nil {
+		return err
+	}
 	for k := range list.Body.Items {
 		vm.Rows = append(vm.Rows, triggerRow(&list.Body.Items[k]))
 	}
@@ -212,15 +215,28 @@ func (s *Server) addSlots(v *visit, t *triggerItem, vm *views.TriggerPage) error
 		}
 		vm.Slots = append(vm.Slots, row)
 	}
-	if overdue := time.Duration(list.Body.OverdueMS) * time.Millisecond; overdue > slotOverdue {
-		vm.Overdue = overdue
+	overdue, err := v.overdue()
+	if err != nil {
+		return err
+	}
+	for _, o := range overdue {
+		if o.Trigger == t.ID {
+			vm.Overdue = append(vm.Overdue, o)
+		}
 	}
 	vm.NextSlots = v.next(list.Body.NextCursor)
 	return nil
 }
 
-// slotOverdue is when a schedule that has not fired is a reason to warn.
-const slotOverdue = 30 * time.Second
+// overdue are the schedules of the app to warn of.
+func (v *visit) overdue() ([]views.Overdue, error) {
+	list, err := v.s.cfg.Orchestrator.OverdueSchedules(v.UserContext(), v.app.id())
+	out := make([]views.Overdue, len(list))
+	for k, o := range list {
+		out[k] = views.Overdue{Trigger: o.Trigger.String(), Script: o.Script, Schedule: o.Schedule, By: o.By}
+	}
+	return out, err
+}
 
 // trigger is the one that the address names.
 func (s *Server) trigger(v *visit) (*triggerItem, error) {

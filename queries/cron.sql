@@ -49,10 +49,12 @@ WHERE app_id = @app_id AND trigger_id = @trigger_id AND slot < @before ORDER BY 
 SELECT next_slot, fire_at, (extract(epoch FROM clock_timestamp() - fire_at) * 1000000)::bigint AS overdue_us
 FROM schedules WHERE app_id = @app_id AND trigger_id = @trigger_id;
 
--- name: OverdueSchedules :one
--- How long the most overdue schedule of an enabled trigger waits, in microseconds; 0 if none does.
-SELECT coalesce(max(extract(epoch FROM clock_timestamp() - s.fire_at) * 1000000), 0)::bigint AS us
-FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id WHERE t.enabled AND s.fire_at < clock_timestamp();
+-- name: OverdueSchedules :many
+-- Those of an app that should have fired some time ago, the most overdue first.
+SELECT s.trigger_id, t.schedule, c.name AS script, (extract(epoch FROM clock_timestamp() - s.fire_at) * 1000000)::bigint AS us
+FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id JOIN scripts c ON c.app_id = t.app_id AND c.id = t.script_id
+WHERE s.app_id = @app_id AND t.enabled AND s.fire_at < clock_timestamp() - sqlc.arg(grace_us)::bigint * interval '1 microsecond'
+ORDER BY s.fire_at LIMIT 20;
 
 -- name: SweepSlots :execrows
 DELETE FROM slots WHERE (app_id, trigger_id, slot) IN (

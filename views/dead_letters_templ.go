@@ -296,7 +296,7 @@ func DeadLetters(p DeadLettersPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = choice("Source", "source", p.Filter.Source, "", "kv", "http").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = choice("Source", "source", p.Filter.Source, "", "kv", "http", "cron").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -285,7 +285,7 @@ func Executions(p ExecutionsPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = choice("Source", "source", p.Filter.Source, "", "http", "kv", "dead_letter", "invoke").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = choice("Source", "source", p.Filter.Source, "", "http", "kv", "cron", "dead_letter", "invoke").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -61,6 +61,8 @@ var (
 	resolved   = DeadLetterRow{ID: someID, Script: "orders", Source: "kv", Reason: "failed", Error: "Error: no customer", Attempts: 5, CreatedAt: at(time.Hour), Resolution: "replayed"}
 	form       = TriggerForm{ID: someID, Kind: "kv", Script: "orders", Enabled: true, Collection: "orders", Ops: []string{"insert"}, MaxAttempts: "5", Backoff: "exponential",
 		BaseMS: "1000", MaxMS: "300000", Jitter: "0.2"}.About("ada", "5 tries within about 15 s", "insert in orders", at(time.Hour))
+	cronForm = TriggerForm{ID: someID, Kind: "cron", Script: "report", Enabled: true, Schedule: "30 2 * * MON-FRI", Timezone: "Europe/Berlin", CatchUp: "one", Overlap: "skip",
+		CronJitter: "0", MaxAttempts: "5", Backoff: "exponential"}.About("ada", "5 tries within about 15 s", "30 2 * * MON-FRI in Europe/Berlin", at(time.Hour))
 	story = []TreeNode{{Text: "orders", Detail: "POST /f/shop/orders", Status: "succeeded", Href: "/executions/" + someID, At: ptr(at(time.Hour)), Children: []TreeNode{
 		{Text: "insert orders/o1", Detail: "for orders", Children: []TreeNode{{Text: "orders", Detail: "attempt 1", Status: "failed", Href: "/executions/" + someID, Current: true},
 			{Text: "in the queue", Status: "waiting", Href: "/queue"}}}}}, {Text: "a run that was not recorded", Detail: someID}}
@@ -163,6 +165,10 @@ func pages() []golden {
 		state("trigger-new", Trigger, TriggerPage{Page: frame("Trigger", "triggers"), Form: TriggerForm{Kind: "kv", MaxAttempts: "5"}, Scripts: []string{"orders"}, MayEdit: true}),
 		state("trigger-refused", Trigger, TriggerPage{Page: withError(frame("Trigger", "triggers"), "this app has no script nope"), Form: TriggerForm{Kind: "dead_letter", Script: "nope"}, MayEdit: true}),
 		state("trigger", Trigger, TriggerPage{Page: frame("Trigger", "triggers"), Form: form, Event: "{}", MayEdit: true, MayFire: true, Fired: someID}),
+		state("trigger-cron", Trigger, TriggerPage{Page: frame("Trigger", "triggers"), Form: cronForm, MayEdit: true, NextSlots: "?cursor=x", Upcoming: []Slot{{At: at(-time.Hour), Local: "Wed 6 Mar 2024 02:30:00 +01:00"}},
+			Slots: []Slot{{At: at(time.Hour), Local: "Tue 5 Mar 2024 10:00:00 +01:00", State: "fired", Execution: someID, Drift: 12 * time.Millisecond},
+				{At: at(25 * time.Hour), Local: "Mon 4 Mar 2024 10:00:00 +01:00", State: "skipped", Reason: "the run before was not over", Drift: 90 * time.Second}}}),
+		state("trigger-cron-overdue", Trigger, TriggerPage{Page: frame("Trigger", "triggers"), Form: cronForm, Overdue: []Overdue{{someID, "report", "30 2 * * MON-FRI", 2 * time.Hour}}}),
 		state("trigger-viewer", Trigger, TriggerPage{Page: frame("Trigger", "triggers"), Form: TriggerForm{ID: someID, Kind: "dead_letter", Script: "alarm", Source: "kv", FailedScript: "orders"}}),
 
 		state("executions", Executions, ExecutionsPage{Page: frame("Executions", "executions"), Rows: []ExecutionRow{failedRun, requestRun}, Scripts: []string{"orders"}, Next: "?cursor=x",

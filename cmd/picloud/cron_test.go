@@ -136,6 +136,42 @@ func TestCronCatchesUp(t *testing.T) {
 	w.balanced()
 }
 
+// A schedule that does not fire as it should is shown as such, by the API and on the pages.
+func TestCronWarns(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("clock", clockwork)
+	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "0 0 1 1 *"})
+	// Another holder of the lease, whose time does not end, keeps it from firing.
+	_, err := w.n.db.Reads.Exec(context.Background(), `INSERT INTO leases VALUES ('cron', 'somebody', 'infinity')`)
+	if err == nil {
+		_, err = w.n.db.Reads.Exec(context.Background(), `UPDATE schedules SET next_slot = clock_timestamp() - interval '10 minutes', fire_at = clock_timestamp() - interval '10 minutes'`)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.n.orchestrator.Refresh(context.Background(), 1)
+	if ms, _ := w.api("GET", "/apps/default/triggers/"+id+"/slots", nil).want(200).json["overdue_ms"].(float64); ms < 600_000 {
+		t.Errorf("overdue %v", ms)
+	}
+	b := w.browse("admin")
+	for _, page := range []string{"", "/triggers", "/triggers/" + id} {
+		if text := b.open("/apps/default" + page).body; !strings.Contains(text, "should have fired 10 min ago and has not") {
+			t.Errorf("no warning on %q", page)
+		}
+	}
+	if _, err := w.n.db.Reads.Exec(context.Background(), `UPDATE leases SET until = clock_timestamp()`); err != nil {
+		t.Fatal(err)
+	}
+	w.n.orchestrator.Refresh(context.Background(), 1)
+	w.eventually("the slot", func() bool { s := w.slots(id); return len(s) == 1 && s[0]["state"] == "late" })
+	if text := b.open("/apps/default").body; strings.Contains(text, "should have fired") {
+		t.Error("it fired, and is warned of")
+	}
+	if m := w.do("GET", "/metrics", nil, "Authorization", "Bearer "+w.token).want(200).body; !strings.Contains(m, `picloud_schedule_slots_total{state="late"} 1`) {
+		t.Errorf("metrics %s", m)
+	}
+}
+
 // A run that goes on lets a slot be skipped, if the trigger says so; a failing one is retried and becomes a dead letter.
 func TestCronOverlap(t *testing.T) {
 	w := newWorld(t)

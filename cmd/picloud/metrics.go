@@ -12,7 +12,7 @@ type collector struct {
 	o *orchestrator.Orchestrator
 	e *executor.Pool
 
-	runs, permits, waiting, rows, groups, commits, conflicts, dropped, children, started, died *prometheus.Desc
+	runs, permits, waiting, rows, groups, commits, conflicts, dropped, children, started, died, slots *prometheus.Desc
 }
 
 func newCollector(o *orchestrator.Orchestrator, e *executor.Pool) *collector {
@@ -30,6 +30,7 @@ func newCollector(o *orchestrator.Orchestrator, e *executor.Pool) *collector {
 		dropped:   desc("execution_records_dropped_total", "Execution records dropped because too many waited."),
 		children:  desc("sandbox_children", "Sandbox processes alive."),
 		started:   desc("sandbox_started_total", "Sandbox processes started."),
+		slots:     desc("schedule_slots_total", "Slots of schedules that this node decided.", "state"),
 		died:      desc("sandbox_died_total", "Sandbox processes that died with work in hand."),
 	}
 }
@@ -60,4 +61,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.children, float64(e.Children))
 	counter(c.started, e.Started)
 	counter(c.died, e.Died)
+	for state, n := range s.Slots {
+		counter(c.slots, n, state)
+	}
 }

@@ -2,6 +2,8 @@ package orchestrator
 
 import (
 	"context"
+	"maps"
+	"sync"
 	"time"
 
 	"picloud/db"
@@ -33,9 +35,14 @@ const (
 type cron struct {
 	o     *Orchestrator
 	wakeC chan struct{}
+
+	mu      sync.Mutex
+	decided map[string]int64 // slots by state
 }
 
-func newCron(o *Orchestrator) *cron { return &cron{o: o, wakeC: make(chan struct{}, 1)} }
+func newCron(o *Orchestrator) *cron {
+	return &cron{o: o, wakeC: make(chan struct{}, 1), decided: map[string]int64{}}
+}
 
 // wake makes it look now: a schedule may have changed.
 func (c *cron) wake() {
@@ -110,15 +117,33 @@ func (c *cron) look() (wait time.Duration, sleep bool) {
 	}
 	again := time.Duration(0)
 	for _, x := range submitted {
-		if res := x.wait(); res.err != nil {
+		switch res := x.wait(); {
+		case res.err != nil:
 			c.failed("enqueue", res.err)
 			again = retryAfterError
+		case res.applied:
+			c.count(x.slots.slots)
 		}
 	}
 	if len(submitted) < len(due) {
 		again = retryAfterError
 	}
 	return again, false
+}
+
+func (c *cron) count(slots []slot) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range slots {
+		c.decided[s.state]++
+	}
+}
+
+// totals are the slots that this node decided, by state.
+func (c *cron) totals() map[string]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.decided)
 }
 
 func (c *cron) failed(doing string, err error) {
@@ -258,6 +283,23 @@ type Slot = db.ListSlotsRow
 func (o *Orchestrator) Slots(ctx context.Context, app cloud.AppID, trigger cloud.ID, before time.Time, limit int) ([]Slot, error) {
 	list, err := o.cfg.DB.Read().ListSlots(ctx, db.ListSlotsParams{AppID: int64(app), TriggerID: trigger, Before: before, Max: int32(limit)})
 	return list, explain("list slots", err)
+}
+
+// Overdue is a schedule that should have fired.
+type Overdue struct {
+	Trigger          cloud.ID
+	Script, Schedule string
+	By               time.Duration
+}
+
+// OverdueSchedules are those of an app that should have fired more than lateAfter ago and did not: something is wrong.
+func (o *Orchestrator) OverdueSchedules(ctx context.Context, app cloud.AppID) ([]Overdue, error) {
+	rows, err := o.cfg.DB.Read().OverdueSchedules(ctx, int64(app), lateAfter.Microseconds())
+	list := make([]Overdue, len(rows))
+	for k, r := range rows {
+		list[k] = Overdue{Trigger: r.TriggerID, Script: r.Script, Schedule: r.Schedule, By: time.Duration(r.Us) * time.Microsecond}
+	}
+	return list, explain("read schedules", err)
 }
 
 // Upcoming is when a trigger fires next: so many slots, and for how long the first is overdue. Nothing for a trigger that is

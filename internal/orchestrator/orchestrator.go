@@ -223,6 +223,7 @@ type Stats struct {
 	Conflicts               int64
 	RecordsDropped          int64
 	Outcomes                map[cloud.Status]int64
+	Slots                   map[string]int64 // of schedules, by state
 }
 
 // Stats gives a snapshot of the counters.
@@ -232,6 +233,7 @@ func (o *Orchestrator) Stats() Stats {
 	s.PermitsFree, s.WaitingAtGate = o.gate.state()
 	s.RunningRows = o.dispatcher.count()
 	s.Outcomes, s.RecordsDropped = o.recorder.totals()
+	s.Slots = o.cron.totals()
 	return s
 }
 
