@@ -405,6 +405,48 @@ for (const size of Object.keys(sizes)) {
   });
 }
 
+for (const size of ["desktop", "phone"]) {
+  test(`a schedule, ${size}`, async () => {
+    const v = await Visitor.login(browser, "admin", size);
+    const { page } = v;
+    const script = "tick-" + size;
+    await v.open("/apps/default/scripts/new?name=" + script);
+    await page.locator(".cm-editor").waitFor();
+    await write(page, "export default { scheduled(event) { console.log(event.cron) } }");
+    await page.keyboard.press("ControlOrMeta+s");
+    await page.getByText("Exports scheduled.").waitFor();
+    await v.open("/apps/default/triggers/new?kind=cron");
+    assert.equal(await page.getByLabel("Collection").isVisible(), false);
+    await page.getByLabel("Script", { exact: true }).fill(script);
+    await page.getByLabel("Schedule", { exact: true }).fill("30 2 * * MON-FRI");
+    await page.getByLabel("Time zone").fill("Mars/Base");
+    await v.look("schedule-new");
+    await page.getByRole("button", { name: "Create trigger" }).click();
+    await page.getByRole("alert").filter({ hasText: 'time zone "Mars/Base" is not known' }).waitFor();
+    assert.match(v.problems.splice(0).join(), /^console on [^,]* 422 \(Unprocessable Entity\)$/); // the refused form itself
+    assert.equal(await page.getByLabel("Schedule", { exact: true }).inputValue(), "30 2 * * MON-FRI");
+    await page.getByLabel("Schedule", { exact: true }).fill("* * * * * *");
+    await page.getByLabel("Time zone").fill("America/New_York");
+    await page.getByLabel("While the run before goes on").selectOption("skip");
+    await page.getByRole("button", { name: "Create trigger" }).click();
+    await page.getByText("Created: it fires from now on.").waitFor();
+    assert.equal(await page.locator("ol li").count(), 10);
+    await eventually("slots", async () => {
+      await page.reload();
+      return (await page.getByRole("link", { name: "execution", exact: true }).count()) > 1;
+    });
+    await v.look("schedule");
+    await page.getByRole("link", { name: "execution", exact: true }).first().click();
+    await page.getByText("* * * * * *").first().waitFor();
+    await page.goBack();
+    await page.getByLabel("Schedule", { exact: true }).fill("0 5 29 2 *");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("29 Feb 2028 05:00:00 -05:00").waitFor();
+    v.fine();
+    await v.close();
+  });
+}
+
 test("without JavaScript every form works", async () => {
   const v = await Visitor.login(browser, "admin", "desktop", { javaScriptEnabled: false });
   const { page } = v;
