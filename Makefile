@@ -15,7 +15,7 @@ help: ## Show this help
 setup: ## Install what running needs (PostgreSQL, Go modules)
 	@scripts/setup
 
-setup-test: ## Install what the tests need as well (Node, Chromium)
+setup-test: ## Install what the tests need as well (Node, Chromium, Caddy)
 	@scripts/setup test
 
 build: ## Build bin/picloud

@@ -35,7 +35,16 @@ func startProcess(t *testing.T, env ...string) *process {
 	}
 	addr := l.Addr().String()
 	_ = l.Close()
-	p := &process{t: t, url: "http://" + addr, cmd: exec.Command(testkit.Binary(t), "serve")}
+	p := &process{t: t, url: "http://" + addr}
+	p.restart(env...)
+	return p
+}
+
+// restart starts it, at the address that it had.
+func (p *process) restart(env ...string) {
+	t, addr := p.t, strings.TrimPrefix(p.url, "http://")
+	t.Helper()
+	p.cmd = exec.Command(testkit.Binary(t), "serve")
 	p.cmd.Env = append(os.Environ(), append([]string{"PICLOUD_LISTEN=" + addr, "PICLOUD_ADMIN_PASSWORD=" + testPassword}, env...)...)
 	var out bytes.Buffer
 	p.cmd.Stdout, p.cmd.Stderr = &out, &out
@@ -47,7 +56,7 @@ func startProcess(t *testing.T, env ...string) *process {
 		res, err := http.Get(p.url + "/healthz")
 		if err == nil {
 			_ = res.Body.Close()
-			return p
+			return
 		}
 		if time.Now().After(deadline) {
 			_ = p.cmd.Process.Kill()

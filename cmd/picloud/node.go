@@ -391,17 +391,18 @@ func (n *node) Stop() {
 }
 
 func (n *node) stopWork(ctx context.Context) {
-	var wg sync.WaitGroup
 	if n.orchestrator != nil {
-		wg.Go(func() { n.orchestrator.Drain(ctx) })
+		n.orchestrator.Quiesce()
 	}
 	if n.server != nil && n.listener != nil {
-		wg.Go(func() { _ = n.server.Shutdown(ctx) })
+		_ = n.server.Shutdown(ctx) // nobody comes in any more; who is in is served
+	}
+	if n.orchestrator != nil {
+		n.orchestrator.Drain(ctx)
 	}
 	if n.metrics != nil {
 		_ = n.metrics.Close()
 	}
-	wg.Wait()
 	if n.executor != nil {
 		n.executor.Close()
 	}

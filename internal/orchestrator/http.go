@@ -104,13 +104,12 @@ type HTTPReply struct {
 
 // ServeHTTP runs a script for a request and returns what to send. It returns early when the caller hangs up; the run goes on.
 func (o *Orchestrator) ServeHTTP(ctx context.Context, c *HTTPCall) *HTTPReply {
-	if o.isDraining() {
-		return failure(cloud.ID{}, errSaturated)
-	}
 	dispatch := c.Target.Dispatch
 	switch {
 	case c.Async || dispatch == cloud.DispatchAsync:
 		return o.serveAsync(ctx, c)
+	case o.isDraining(): // what its own rows would answer is not waited for any more
+		return o.serveDirect(ctx, c)
 	case c.Outbox || dispatch == cloud.DispatchOutbox || o.gate.full() && o.peersFree(ctx):
 		return o.serveOutbox(ctx, c)
 	default:

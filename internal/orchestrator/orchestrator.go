@@ -131,7 +131,7 @@ type Orchestrator struct {
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
 	runs   sync.WaitGroup // runs in progress, direct and dispatched
-	// draining is closed when no new work is taken.
+	// draining is closed when no row is claimed any more.
 	draining  chan struct{}
 	drainOnce sync.Once
 }
@@ -171,9 +171,12 @@ func (o *Orchestrator) Start(ctx context.Context) error {
 	return nil
 }
 
+// Quiesce stops claiming rows and firing schedules; requests are still served.
+func (o *Orchestrator) Quiesce() { o.drainOnce.Do(func() { close(o.draining) }) }
+
 // Drain stops taking work and waits for the runs in progress, at most until ctx ends; what still runs then is given back.
 func (o *Orchestrator) Drain(ctx context.Context) {
-	o.drainOnce.Do(func() { close(o.draining) })
+	o.Quiesce()
 	o.gate.close()
 	done := make(chan struct{})
 	go func() {
@@ -189,7 +192,7 @@ func (o *Orchestrator) Drain(ctx context.Context) {
 
 // Stop ends the background work. Drain comes first.
 func (o *Orchestrator) Stop() {
-	o.drainOnce.Do(func() { close(o.draining) })
+	o.Quiesce()
 	o.gate.close()
 	o.cancel(errStopped)
 	o.wg.Wait()

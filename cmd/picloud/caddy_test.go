@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"picloud/internal/testkit"
+)
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// startCaddy runs the Caddyfile of this repository in front of nodes, with certificates of its own authority. The client
+// trusts that and finds every host there.
+func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port string) {
+	t.Helper()
+	home, port := t.TempDir(), freePort(t)
+	cmd := exec.Command("caddy", "run", "--adapter", "caddyfile", "--config", filepath.Join(testkit.Root(), "Caddyfile"))
+	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home, "PICLOUD_HTTPS_PORT="+port, "PICLOUD_HTTP_PORT="+freePort(t),
+		"PICLOUD_CADDY_ADMIN=off", "PICLOUD_CADDY_OPTIONS=skip_install_trust", "PICLOUD_ADMIN_HOST=admin.localhost", "PICLOUD_SCRIPT_HOSTS=scripts.localhost, shop.localhost",
+		"PICLOUD_UPSTREAMS="+strings.Join(upstreams, " "))
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("caddy: %v (`make test` installs it)", err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
+	authority := x509.NewCertPool()
+	client = &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 50, TLSClientConfig: &tls.Config{RootCAs: authority},
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, "127.0.0.1:"+port)
+		}}}
+	t.Cleanup(client.CloseIdleConnections)
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		root, err := os.ReadFile(filepath.Join(home, "caddy", "pki", "authorities", "local", "root.crt"))
+		if err == nil && authority.AppendCertsFromPEM(root) {
+			if res, err := client.Get("https://admin.localhost/healthz"); err == nil {
+				_ = res.Body.Close()
+				if res.StatusCode == 200 {
+					return client, port
+				}
+			}
+		}
+		if time.Now().After(end) {
+			t.Fatalf("caddy did not start: %s", out.String())
+		}
+	}
+}
+
+// Two nodes behind the real Caddy: one is killed under load, comes back, and the other is stopped. No request that may be sent
+// again fails, and what was done by a key was done once. The edge is as it is without Caddy, over TLS.
+func TestCaddy(t *testing.T) {
+	env := []string{"DATABASE_URL=" + testkit.Database(t), "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_LEASE=2s",
+		"PICLOUD_ADMIN_HOST=admin.localhost", "PICLOUD_TRUSTED_PROXIES=127.0.0.1"}
+	a := startProcess(t, env...)
+	defer func() { a.kill() }()
+	b := startProcess(t, env...)
+	defer func() { b.kill() }()
+	client, port := startCaddy(t, strings.TrimPrefix(a.url, "http://"), strings.TrimPrefix(b.url, "http://"))
+	w := &world{t: t, base: "https://admin.localhost:" + port, http: client}
+	w.token = w.login("admin", testPassword)
+	w.api("PUT", "/apps/default/scripts/count", map[string]any{"limits": map[string]any{"timeout_ms": 1000}, "source": `import { kv } from "picloud";
+		export default async (request) => {
+			if (request.method === "GET") return { n: await kv.collection("done").get("k0-1"), url: request.url, client: request.headers.get("x-forwarded-for") };
+			await kv.collection("done").increment(request.headers.get("idempotency-key")); return "ok"; }`}).want(201)
+	w.api("PUT", "/apps/default/scripts/stream", map[string]any{"source": `export default () => new Response(new ReadableStream({ async start(c) {
+		for (let n = 0; n < 3; n++) { c.enqueue(new TextEncoder().encode(n + "\n")); await new Promise((r) => setTimeout(r, 200)); } c.close(); } }))`}).want(201)
+
+	// The edge.
+	r := w.do("GET", "https://scripts.localhost:"+port+"/f/default/count?a=b", nil, "X-Forwarded-For", "6.6.6.6", "X-Forwarded-Host", "evil.test", "X-Forwarded-Proto", "http").want(200)
+	if r.str("url") != "https://scripts.localhost:"+port+"/f/default/count?a=b" {
+		t.Errorf("the script sees %s", r.body)
+	}
+	w.do("GET", "https://scripts.localhost:"+port+"/admin/login", nil).want(404)
+	w.do("GET", "https://admin.localhost:"+port+"/f/default/count", nil).want(404)
+	if page := w.do("GET", "https://admin.localhost:"+port+"/admin/login", nil).want(200); !strings.Contains(page.body, "Log in") {
+		t.Errorf("login page: %s", page.body)
+	}
+	if res, err := client.Post("https://scripts.localhost/f/default/count", "text/plain", io.LimitReader(zeros{}, 20<<20)); err == nil {
+		_ = res.Body.Close()
+		if res.StatusCode != 413 {
+			t.Errorf("a body of 20 MiB: %d", res.StatusCode)
+		}
+	}
+	began := time.Now()
+	res, err := client.Get("https://scripts.localhost/f/default/stream")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, 2)
+	_, _ = io.ReadFull(res.Body, first)
+	early := time.Since(began)
+	rest, _ := io.ReadAll(res.Body)
+	_ = res.Body.Close()
+	if string(first)+string(rest) != "0\n1\n2\n" || early >= time.Since(began)-200*time.Millisecond {
+		t.Errorf("the stream came as %q after %s and %q", first, early, rest)
+	}
+
+	// The load.
+	var sent, failed atomic.Int64
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	fail := func(format string, args ...any) {
+		if failed.Add(1) <= 5 {
+			t.Errorf(format, args...)
+		}
+	}
+	for worker := range 6 {
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				key := fmt.Sprintf("k%d-%d", worker, n)
+				method := []string{"GET", "POST"}[n%2]
+				for again := 0; ; again++ {
+					req, _ := http.NewRequest(method, "https://scripts.localhost/f/default/count", nil)
+					if method == "POST" {
+						req.Header.Set("Idempotency-Key", key)
+					}
+					res, err := client.Do(req)
+					if err != nil {
+						fail("%s: %v", method, err)
+						break
+					}
+					body, _ := io.ReadAll(res.Body)
+					_ = res.Body.Close()
+					if res.StatusCode == 200 {
+						break
+					}
+					// The node that ran it died: the key says so until its reservation ends.
+					if res.StatusCode != 409 || res.Header.Get("Retry-After") == "" || again > 60 {
+						fail("%s: %d %s", method, res.StatusCode, body)
+						break
+					}
+					time.Sleep(500 * time.Millisecond)
+				}
+				if method == "POST" {
+					sent.Add(1)
+				}
+			}
+		})
+	}
+	time.Sleep(1500 * time.Millisecond)
+	a.kill()
+	time.Sleep(4 * time.Second)
+	a.restart(env...)
+	time.Sleep(4 * time.Second) // Caddy notices
+	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * time.Second)
+	close(stop)
+	wg.Wait()
+	done := w.allKeys("done")
+	for key, n := range done {
+		if n != 1.0 {
+			t.Errorf("%s was done %v times", key, n)
+		}
+	}
+	if int64(len(done)) != sent.Load() {
+		t.Errorf("%d sent, %d done", sent.Load(), len(done))
+	}
+	t.Logf("%d requests with a key, %d failures", sent.Load(), failed.Load())
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
