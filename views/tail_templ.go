@@ -99,7 +99,7 @@ func Tail(p TailPage) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\"><div class=\"row\"><label class=\"wide\">Show lines with <input id=\"tail-filter\" type=\"search\" spellcheck=\"false\"></label> <button type=\"button\" id=\"tail-pause\" aria-pressed=\"false\">Pause</button> <button type=\"button\" id=\"tail-clear\">Clear</button></div><p class=\"muted small\"><span id=\"tail-state\" role=\"status\">connecting</span><span id=\"tail-dropped\"></span></p><div id=\"tail-lines\" class=\"log tail\" tabindex=\"0\" role=\"log\" aria-label=\"Lines\"></div></div><p class=\"muted small\">Of this node, as it happens. What is shown here is not kept longer than the page; executions are.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "\"><div class=\"row\"><label class=\"wide\">Show lines with <input id=\"tail-filter\" type=\"search\" spellcheck=\"false\"></label> <button type=\"button\" id=\"tail-pause\" aria-pressed=\"false\">Pause</button> <button type=\"button\" id=\"tail-clear\">Clear</button></div><p class=\"muted small\"><span id=\"tail-state\" role=\"status\">connecting</span><span id=\"tail-dropped\"></span></p><div id=\"tail-lines\" class=\"log tail\" tabindex=\"0\" role=\"log\" aria-label=\"Lines\"></div></div><p class=\"muted small\">Of all nodes, as it happens. What is shown here is not kept longer than the page; executions are.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -62,6 +62,53 @@ func next(t *testing.T, lines <-chan string, kind string) map[string]any {
 	}
 }
 
+// A tail shows what happens on every node, long lines cut, floods counted; what is secret on one is secret on all.
+func TestTailOfAllNodes(t *testing.T) {
+	w := newWorld(t)
+	people(w)
+	other := joinWorld(t, w.n.cfg.DatabaseURL)
+	w.api("PUT", "/apps/shop/secrets/TOKEN", map[string]any{"value": "hunter2hunter2"}).want(200)
+	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": `import { log, env } from "picloud";
+		export default async (r) => { const u = new URL(r.url); log.info("said " + u.searchParams.get("m") + " " + env.TOKEN);
+			if (u.searchParams.has("long")) log.info("x".repeat(20000)); for (let n = 0; n < Number(u.searchParams.get("n")); n++) log.info("line " + n + "y".repeat(3000)); }`}).want(201)
+	lines, status := w.follow("")
+	if status != 200 {
+		t.Fatal(status)
+	}
+	heard := ""
+	w.eventually("what the other node says", func() bool { // it learns first that somebody listens
+		other.do("GET", "/f/shop/s?m=early", nil).want(204)
+		select {
+		case line := <-lines:
+			heard += line
+		case <-time.After(300 * time.Millisecond):
+		}
+		return strings.Contains(heard, "said early")
+	})
+	other.do("GET", "/f/shop/s?m=late&long=1", nil).want(204)
+	for {
+		l := next(t, lines, "log")
+		if m := l["message"].(string); strings.HasPrefix(m, "said late") {
+			if m != "said late ***" {
+				t.Errorf("line %q", m)
+			}
+			break
+		}
+	}
+	if l := next(t, lines, "log"); !strings.HasSuffix(l["message"].(string), " ... cut") {
+		t.Errorf("the long line came as %.40q", l["message"])
+	}
+	if r := next(t, lines, "run"); r["script"] != "s" || r["status"] != "succeeded" || r["http_status"] != 204.0 {
+		t.Errorf("run %v", r)
+	}
+	for range 4 {
+		other.do("GET", "/f/shop/s?m=flood&n=80", nil).want(204)
+	}
+	if d := next(t, lines, "dropped"); d["dropped"].(float64) < 1 {
+		t.Errorf("dropped %v", d)
+	}
+}
+
 // The live tail shows an app's runs with their lines, filtered, to those who may see them, and does not hold up shutdown.
 func TestTail(t *testing.T) {
 	w := newWorld(t)

@@ -10,7 +10,7 @@ import (
 	"picloud/internal/cloud"
 )
 
-// Notification channels. Payloads: the app's id, nothing, nothing, the node's name, the node's name, nothing.
+// Notification channels. Payloads: the app's id, nothing, nothing, the node's name, the node's name, nothing, JSON.
 const (
 	channelDefinitions = "picloud_definitions"
 	channelPrincipals  = "picloud_principals"
@@ -18,6 +18,7 @@ const (
 	channelInbox       = "picloud_inbox"
 	channelNodes       = "picloud_nodes"
 	channelCron        = "picloud_cron"
+	channelTail        = "picloud_tail"
 )
 
 // relisten is the pause before a broken listener connects again.
@@ -43,7 +44,7 @@ func (o *Orchestrator) listen() {
 }
 
 func (o *Orchestrator) listenOnce() error {
-	conn, err := o.cfg.DB.Listen(o.ctx, channelDefinitions, channelPrincipals, channelOutbox, channelInbox, channelNodes, channelCron)
+	conn, err := o.cfg.DB.Listen(o.ctx, channelDefinitions, channelPrincipals, channelOutbox, channelInbox, channelNodes, channelCron, channelTail)
 	if err != nil {
 		return err
 	}
@@ -88,6 +89,8 @@ func (o *Orchestrator) listenOnce() error {
 			o.countPeers()
 		case channelCron:
 			o.cron.wake()
+		case channelTail:
+			o.tails.peers.heard(n.Payload)
 		}
 	}
 }

@@ -147,6 +147,7 @@ func New(cfg Config) *Orchestrator {
 	o.committer = newCommitter(o)
 	o.dispatcher = newDispatcher(o)
 	o.cron = newCron(o)
+	o.tails.peers.o = o
 	o.inbox = newInbox(o)
 	o.recorder = newRecorder(o)
 	return o

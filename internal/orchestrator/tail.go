@@ -1,6 +1,8 @@
 package orchestrator
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,7 +34,7 @@ type TailEvent struct {
 	Logs       []cloud.LogLine
 }
 
-// Tail follows one app on this node. Close it.
+// Tail follows one app, on every node. Close it.
 type Tail struct {
 	// EventsCh has the events; it is never closed. Done is closed when the node stops.
 	EventsCh <-chan TailEvent
@@ -60,16 +62,27 @@ func (t *Tail) Close() {
 	t.hub.n.Add(-1)
 }
 
-// tails hands ended runs to those who follow. Without followers a run pays one atomic read.
+// tails hands ended runs to those who follow. Without followers, here or on another node, a run pays two atomic reads.
 type tails struct {
-	n  atomic.Int64
-	mu sync.Mutex
-	of map[cloud.AppID]map[*Tail]struct{}
+	n     atomic.Int64
+	mu    sync.Mutex
+	of    map[cloud.AppID]map[*Tail]struct{}
+	peers tailPeers
 }
+
+// followed are the apps that are followed on this node.
+func (h *tails) followed() []cloud.AppID {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Keys(h.of))
+}
+
+func (h *tails) wanted() bool { return h.n.Load() > 0 || h.peers.wanted.Load() > 0 }
 
 // Tail starts to follow an app.
 func (o *Orchestrator) Tail(app cloud.AppID) (*Tail, error) {
 	h := &o.tails
+	defer h.peers.follow()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.n.Load() >= maxTails {
@@ -90,7 +103,7 @@ func (o *Orchestrator) Tail(app cloud.AppID) (*Tail, error) {
 
 // publishRun tells of a run that ended.
 func (h *tails) publishRun(rec *record) {
-	if h.n.Load() == 0 {
+	if !h.wanted() {
 		return
 	}
 	h.publish(rec.app, TailEvent{Execution: rec.id, Script: rec.name, Source: rec.source, Request: rec.request, Status: rec.status, HTTPStatus: rec.http,
@@ -99,7 +112,7 @@ func (h *tails) publishRun(rec *record) {
 
 // publishLine tells of a log line. A run that is made again because of a conflict logs again.
 func (h *tails) publishLine(t *task, l cloud.LogLine) {
-	if h.n.Load() == 0 {
+	if !h.wanted() {
 		return
 	}
 	if t.app.mask != nil {
@@ -108,8 +121,24 @@ func (h *tails) publishLine(t *task, l cloud.LogLine) {
 	h.publish(t.app.id, TailEvent{Execution: t.execution, Script: t.script.Name, Line: &l})
 }
 
-// publish never waits: who does not keep up misses events, and is told how many.
 func (h *tails) publish(app cloud.AppID, e TailEvent) {
+	if h.peers.wanted.Load() > 0 {
+		h.peers.send(app, &e)
+	}
+	h.deliver(app, e)
+}
+
+// miss tells the followers of an app of events that did not come as far as here.
+func (h *tails) miss(app cloud.AppID, n int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for t := range h.of[app] {
+		t.dropped.Add(n)
+	}
+}
+
+// deliver never waits: who does not keep up misses events, and is told how many.
+func (h *tails) deliver(app cloud.AppID, e TailEvent) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for t := range h.of[app] {
