@@ -60,7 +60,8 @@ func (c *cron) loop() {
 		case <-c.o.ctx.Done():
 			return
 		case <-c.o.draining:
-			c.leave()
+			c.o.dropLease("cron")
+			c.o.notifyPeers(channelCron, "")
 			return
 		case <-c.wakeC:
 		case <-clock.C:
@@ -71,14 +72,6 @@ func (c *cron) loop() {
 			clock.Reset(wait)
 		}
 	}
-}
-
-// leave lets another node fire at once.
-func (c *cron) leave() {
-	ctx, cancel := context.WithTimeout(c.o.ctx, time.Second)
-	defer cancel()
-	_ = db.New(c.o.cfg.DB.Leases).DropLease(ctx, "cron", c.o.cfg.Node) // it ends by itself
-	c.o.notifyPeers(channelCron, "")
 }
 
 // look fires what is due and says for how long to sleep; without any schedule until somebody makes one.
@@ -96,12 +89,12 @@ func (c *cron) look() (wait time.Duration, sleep bool) {
 	case us > 0: // a clock can be set meanwhile
 		return min(time.Duration(us)*time.Microsecond+time.Millisecond, safetyPoll), false
 	}
-	switch _, err := q.TakeLease(ctx, "cron", c.o.cfg.Node, cronLease.Microseconds()); {
-	case isNotFound(err):
-		return cronLease, false // another node fires; if it is gone, this one takes over
+	switch leads, err := c.o.takeLease(ctx, "cron", cronLease); {
 	case err != nil:
 		c.failed("take the lease", err)
 		return retryAfterError, false
+	case !leads:
+		return cronLease, false // another node fires; if it is gone, this one takes over
 	}
 	due, err := q.DueSchedules(ctx, maxFiring)
 	if err != nil {

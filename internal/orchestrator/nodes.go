@@ -61,3 +61,19 @@ func (o *Orchestrator) leave() {
 		o.cfg.Log.Warn("leave the table of nodes", "error", db.Translate(err))
 	}
 }
+
+// takeLease takes a lease, or keeps it, for a time by the database's clock; false: another node holds it.
+func (o *Orchestrator) takeLease(ctx context.Context, name string, d time.Duration) (bool, error) {
+	_, err := db.New(o.cfg.DB.Leases).TakeLease(ctx, name, o.cfg.Node, d.Microseconds())
+	if isNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// dropLease lets another node take it at once; without an answer it ends by itself.
+func (o *Orchestrator) dropLease(name string) {
+	ctx, cancel := context.WithTimeout(o.ctx, time.Second)
+	defer cancel()
+	_ = db.New(o.cfg.DB.Leases).DropLease(ctx, name, o.cfg.Node)
+}

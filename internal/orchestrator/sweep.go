@@ -7,7 +7,7 @@ import (
 	"picloud/db"
 )
 
-// sweepEvery is the pause between sweeps; each node sweeps, and rows that another one takes are skipped.
+// sweepEvery is the pause between sweeps; one node sweeps, and another one takes over when it is gone.
 const sweepEvery = 10 * time.Minute
 
 // sweeps keeps the tables small: expired keys, old records, folded ledger, tomorrow's partitions.
@@ -18,9 +18,16 @@ func (o *Orchestrator) sweeps() {
 		select {
 		case <-o.ctx.Done():
 			return
+		case <-o.draining:
+			o.dropLease("sweep")
+			return
 		case <-clock.C:
 		}
-		o.Sweep(o.ctx)
+		if leads, err := o.takeLease(o.ctx, "sweep", sweepEvery+time.Minute); err != nil {
+			o.sweepFailed(o.ctx, "lease", err)
+		} else if leads {
+			o.Sweep(o.ctx)
+		}
 		clock.Reset(sweepEvery)
 	}
 }
