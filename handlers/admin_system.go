@@ -36,6 +36,13 @@ func (s *Server) showSystem(v *visit) error {
 	for _, l := range sys.Leases {
 		vm.Leases = append(vm.Leases, views.LeaseRow{Node: l.Node, N: l.N, Ended: l.Ended, Ends: l.Ends})
 	}
+	findings, err := o.Examine(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		vm.Findings = append(vm.Findings, views.Finding(f))
+	}
 	nodes, err := o.Nodes(ctx)
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func (s *Server) newAPI() huma.API {
 	s.api = humafiber.New(s.app, cfg)
 	for _, noun := range []func(){
 		s.authAPI, s.appsAPI, s.scriptsAPI, s.routesAPI, s.triggersAPI, s.kvAPI, s.variablesAPI, s.outboxAPI, s.deadLettersAPI, s.executionsAPI,
-		s.statsAPI, s.tailAPI, s.membersAPI, s.usersAPI, s.keysAPI, s.auditAPI, s.nodesAPI,
+		s.statsAPI, s.tailAPI, s.membersAPI, s.usersAPI, s.keysAPI, s.auditAPI, s.nodesAPI, s.doctorAPI,
 	} {
 		noun()
 	}

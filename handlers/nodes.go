@@ -44,6 +44,34 @@ func (s *Server) nodesAPI() {
 		})
 }
 
+type findingItem struct {
+	Check string `json:"check"`
+	State string `json:"state" enum:"ok,warn,bad"`
+	Text  string `json:"text"`
+}
+
+type doctorOutput struct {
+	Body struct {
+		Items []findingItem `json:"items"`
+	}
+}
+
+func (s *Server) doctorAPI() {
+	op(s, operation("doctor", http.MethodGet, "/doctor", "What checks of the installation say", "system"),
+		func(ctx context.Context, p *auth.Principal, _ *struct{}) (*doctorOutput, error) {
+			if err := instanceAdmin(p, "instance:admin"); err != nil {
+				return nil, err
+			}
+			list, err := s.cfg.Orchestrator.Examine(ctx)
+			out := &doctorOutput{}
+			out.Body.Items = make([]findingItem, len(list))
+			for k, f := range list {
+				out.Body.Items[k] = findingItem(f)
+			}
+			return out, err
+		})
+}
+
 func (s *Server) showNode(n *orchestrator.Node) nodeItem {
 	it := nodeItem{n.Name, n.Version, int(n.Free), utc(n.StartedAt), utc(n.SeenAt), n.Name == s.cfg.Node}
 	if it.Self {

@@ -324,9 +324,9 @@ func Status(s string) templ.Component {
 
 func statusClass(s string) string {
 	switch s {
-	case "succeeded", "done", "replayed", "handled_by_script", "enabled", "fired":
+	case "succeeded", "done", "replayed", "handled_by_script", "enabled", "fired", "ok":
 		return "good"
-	case "running", "waiting", "skipped", "interrupted", "conflict", "ignored", "disabled", "late":
+	case "running", "waiting", "skipped", "interrupted", "conflict", "ignored", "disabled", "late", "warn":
 		return "warn"
 	default:
 		return "bad"

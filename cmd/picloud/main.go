@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -15,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"picloud/internal/executor/sandbox"
+	"picloud/internal/orchestrator"
 )
 
 // version is set by the build.
@@ -26,6 +28,7 @@ type CLI struct {
 	Config        ConfigCmd        `cmd:"" help:"Print the configuration, without secrets."`
 	ResetPassword ResetPasswordCmd `cmd:"" help:"Give a user a new random password; works while PiCloud is stopped."`
 	RotateKey     RotateKeyCmd     `cmd:"" help:"Seal variables and secrets under a new master key; works while PiCloud is stopped."`
+	Doctor        DoctorCmd        `cmd:"" help:"Check the installation: ledgers, leases, schedules, nodes, clock and master key. Changes nothing."`
 	Version       VersionCmd       `cmd:"" help:"Print the version."`
 	Sandbox       SandboxCmd       `cmd:"" hidden:"" help:"A sandbox process; started by picloud itself."`
 }
@@ -142,6 +145,45 @@ func (c *ResetPasswordCmd) Run() error {
 		return fmt.Errorf("reset the password of %q: %w", c.Username, err)
 	}
 	fmt.Printf("New password of %q: %s\n", c.Username, password)
+	return nil
+}
+
+// DoctorCmd checks an installation.
+type DoctorCmd struct{ Config }
+
+var errNotWell = errors.New("some checks failed")
+
+// Run prints a line for each check and fails if one is bad. PiCloud's own PostgreSQL can be looked at while PiCloud is
+// stopped; a running one shows the same on its system page and at /api/v1/doctor.
+func (c *DoctorCmd) Run() error {
+	if err := c.complete(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	n := &node{cfg: &c.Config, log: newLogger(c.LogFormat)}
+	defer n.Stop()
+	if err := n.connect(ctx); err != nil {
+		return err
+	}
+	return examine(ctx, n, os.Stdout)
+}
+
+func examine(ctx context.Context, n *node, w io.Writer) error {
+	list, err := orchestrator.Examine(ctx, n.db, n.secrets.KeyID())
+	if err != nil {
+		return fmt.Errorf("examine: %w", err)
+	}
+	for _, f := range list {
+		if _, err := fmt.Fprintf(w, "%-4s  %-12s  %s\n", f.State, f.Check, f.Text); err != nil {
+			return err
+		}
+	}
+	for _, f := range list {
+		if f.State == orchestrator.FindingBad {
+			return errNotWell
+		}
+	}
 	return nil
 }
 

@@ -103,6 +103,17 @@ func (n *node) start(ctx context.Context) error {
 
 // openDatabase takes the data directory, starts PiCloud's own PostgreSQL unless there is another, and migrates.
 func (n *node) openDatabase(ctx context.Context) error {
+	if err := n.connect(ctx); err != nil {
+		return err
+	}
+	if err := n.db.Migrate(ctx, migrations.FS); err != nil {
+		return err
+	}
+	return n.db.EnsurePartitions(ctx, 3)
+}
+
+// connect opens the database as it is.
+func (n *node) connect(ctx context.Context) error {
 	if n.cfg.DataDir != "" {
 		if err := n.openDataDir(); err != nil {
 			return err
@@ -126,13 +137,8 @@ func (n *node) openDatabase(ctx context.Context) error {
 	if n.secrets, err = secrets.NewBox(n.cfg.key); err != nil {
 		return err
 	}
-	if n.db, err = db.Open(ctx, url, n.cfg.DBConnections); err != nil {
-		return err
-	}
-	if err := n.db.Migrate(ctx, migrations.FS); err != nil {
-		return err
-	}
-	return n.db.EnsurePartitions(ctx, 3)
+	n.db, err = db.Open(ctx, url, n.cfg.DBConnections)
+	return err
 }
 
 func (n *node) watchPostgres() {

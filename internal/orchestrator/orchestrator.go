@@ -79,6 +79,8 @@ type Fetcher interface {
 // Opener opens sealed variables and secrets.
 type Opener interface {
 	Open(v cloud.VariableRef, keyID string, sealed []byte) (string, error)
+	// KeyID names the present master key.
+	KeyID() string
 }
 
 // Config is what an Orchestrator needs. Durations of zero take the defaults of the contract.

@@ -126,8 +126,13 @@ func (o *Orchestrator) Conservation(ctx context.Context, app cloud.AppID) (Conse
 
 // Conservations reads those of several apps, all in one snapshot.
 func (o *Orchestrator) Conservations(ctx context.Context, apps []cloud.AppID) (map[cloud.AppID]Conservation, error) {
+	all, err := conservations(ctx, o.cfg.DB, apps)
+	return all, explain("read conservation", err)
+}
+
+func conservations(ctx context.Context, d *db.DB, apps []cloud.AppID) (map[cloud.AppID]Conservation, error) {
 	out := make(map[cloud.AppID]Conservation, len(apps))
-	err := o.cfg.DB.Snapshot(ctx, func(q *db.Queries) error {
+	err := d.Snapshot(ctx, func(q *db.Queries) error {
 		sums, err := q.LedgerSumsOfApps(ctx, appIDs(apps))
 		if err != nil {
 			return err
@@ -161,7 +166,7 @@ func (o *Orchestrator) Conservations(ctx context.Context, apps []cloud.AppID) (m
 		c.Balanced = c.Enqueued == c.Waiting+c.Running+c.Done+c.DeadLettered+c.Skipped+c.Discarded
 		out[app] = c
 	}
-	return out, explain("read conservation", err)
+	return out, err
 }
 
 // appIDs are apps as the database numbers them.

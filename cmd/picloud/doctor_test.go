@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// The doctor finds an installation well, and says of each thing that is not what it is; it changes nothing.
+func TestDoctor(t *testing.T) {
+	w := newWorld(t)
+	p := people(w)
+	w.deploy("clock", clockwork)
+	w.api("PUT", "/apps/default/secrets/KEY", map[string]any{"value": "a secret value"}).want(200)
+	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "0 0 1 1 *"})
+	report := func() map[string]string {
+		t.Helper()
+		states := map[string]string{}
+		for _, it := range w.api("GET", "/doctor", nil).want(200).items() {
+			m := it.(map[string]any)
+			check := m["check"].(string)
+			if states[check] == "" || m["state"] != "ok" {
+				states[check] = fmt.Sprint(m["state"], ": ", m["text"])
+			}
+		}
+		return states
+	}
+	for check, s := range report() {
+		if !strings.HasPrefix(s, "ok: ") {
+			t.Errorf("%s is %s", check, s)
+		}
+	}
+	if len(report()) != 8 {
+		t.Errorf("checks %v", report())
+	}
+	p["viewer"].api("GET", "/doctor", nil).want(403)
+
+	for _, c := range []struct{ sql, check, want string }{
+		{`INSERT INTO ledger (commit_id, app_id, what, n) VALUES (gen_random_uuid(), 1, 'enqueued', 3)`, "conservation", "bad: the ledger does not add up in default"},
+		{`UPDATE schedules SET fire_at = clock_timestamp() - interval '1 hour'; INSERT INTO leases VALUES ('cron', 'somebody', 'infinity')`, "schedules", "bad: 1 schedules should have fired"},
+		{`DELETE FROM schedules WHERE trigger_id = '` + id + `'`, "schedules", "bad: 1 enabled cron triggers have no next slot"},
+		{`INSERT INTO nodes (name, version, free, seen_at) VALUES ('old', 'v0', 1, clock_timestamp() - interval '1 hour')`, "versions", "warn: the nodes have different versions"},
+		{`SELECT 1`, "nodes", "warn: not heard of for over a minute: old"},
+		{`UPDATE variables SET key_id = 'another'`, "master key", "bad: 1 variables and secrets were sealed by another master key"},
+		{`INSERT INTO outbox (app_id, id, source, op, script_id, root_id, depth, execution_id, max_attempts, backoff, base_ms, max_ms, jitter, wake_at, claimed_by, claim_token)
+			VALUES (1, gen_random_uuid(), 'later', '', gen_random_uuid(), gen_random_uuid(), 0, gen_random_uuid(), 1, 'constant', 0, 0, 0, clock_timestamp() - interval '1 hour', 'gone', gen_random_uuid()),
+			       (1, gen_random_uuid(), 'later', '', gen_random_uuid(), gen_random_uuid(), 0, gen_random_uuid(), 1, 'constant', 0, 0, 0, clock_timestamp() - interval '1 hour', NULL, NULL)`,
+			"leases", "bad: 1 events belong to a node"},
+		{`SELECT 1`, "queue", "warn: 1 events have been due for over five minutes"},
+	} {
+		for _, statement := range strings.Split(c.sql, ";") {
+			if _, err := w.n.db.Reads.Exec(context.Background(), statement); err != nil {
+				t.Fatalf("%s: %v", statement, err)
+			}
+		}
+		if got := report()[c.check]; !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s is %q, want %q", c.check, got, c.want)
+		}
+	}
+	var out bytes.Buffer
+	if err := examine(context.Background(), w.n, &out); err == nil || !strings.Contains(out.String(), "bad   conservation  the ledger") || !strings.Contains(out.String(), "ok    clock") {
+		t.Errorf("the command says %v\n%s", err, out.String())
+	}
+	b := w.browse("admin")
+	b.open("/system")
+	b.shows("<h2>Checks</h2>", "cannot be opened", "no next slot")
+}

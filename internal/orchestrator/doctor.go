@@ -1,0 +1,153 @@
+package orchestrator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/cloud"
+)
+
+// States of a finding.
+const (
+	FindingOK   = "ok"
+	FindingWarn = "warn"
+	FindingBad  = "bad"
+)
+
+// Finding is what one check of the installation says.
+type Finding struct{ Check, State, Text string }
+
+// maxSkew is how far a node's clock may be from the database's before it is mentioned. Nothing depends on it but the times in
+// logs.
+const maxSkew = 2 * time.Second
+
+// Examine checks what should hold in every installation: that no event vanished, nothing is stuck, every schedule fires, the
+// nodes are alike and the master key is the one that sealed. It changes nothing. keyID names the present master key.
+func Examine(ctx context.Context, d *db.DB, keyID string) ([]Finding, error) {
+	e := &examination{ctx: ctx, d: d, q: d.Read()}
+	for _, check := range []func() error{e.clock, e.ledgers, e.queue, e.schedules, e.nodes, func() error { return e.keys(keyID) }} {
+		if err := check(); err != nil {
+			return e.findings, explain("examine", err)
+		}
+	}
+	return e.findings, nil
+}
+
+// Examine checks the installation that this node belongs to.
+func (o *Orchestrator) Examine(ctx context.Context) ([]Finding, error) {
+	return Examine(ctx, o.cfg.DB, o.cfg.Opener.KeyID())
+}
+
+type examination struct {
+	ctx      context.Context
+	d        *db.DB
+	q        *db.Queries
+	findings []Finding
+}
+
+// say adds a finding: bad, or ok with another text.
+func (e *examination) say(check string, isBad bool, state, bad, good string) {
+	if isBad {
+		e.findings = append(e.findings, Finding{check, state, bad})
+		return
+	}
+	e.findings = append(e.findings, Finding{check, FindingOK, good})
+}
+
+func (e *examination) clock() error {
+	asked := time.Now()
+	now, err := e.q.DatabaseTime(e.ctx)
+	if err != nil {
+		return err
+	}
+	took := time.Since(asked)
+	skew := now.Sub(asked.Add(took / 2)).Round(time.Millisecond)
+	e.say("clock", skew.Abs() > maxSkew+took, FindingWarn, fmt.Sprintf("this machine's clock is %s from the database's, which alone decides; times in logs are off", skew),
+		"this machine and the database agree on the time")
+	return nil
+}
+
+func (e *examination) ledgers() error {
+	apps, err := e.q.DoctorApps(e.ctx)
+	if err != nil {
+		return err
+	}
+	ids := make([]cloud.AppID, len(apps))
+	for k, a := range apps {
+		ids[k] = cloud.AppID(a.ID)
+	}
+	all, err := conservations(e.ctx, e.d, ids)
+	if err != nil {
+		return err
+	}
+	var broken []string
+	for _, a := range apps {
+		if !all[cloud.AppID(a.ID)].Balanced {
+			broken = append(broken, a.Slug)
+		}
+	}
+	e.say("conservation", len(broken) > 0, FindingBad, "the ledger does not add up in "+strings.Join(broken, ", ")+": an event vanished or came from nowhere; keep the database as it is",
+		fmt.Sprintf("every event of %d apps is accounted for", len(apps)))
+	return nil
+}
+
+func (e *examination) queue() error {
+	r, err := e.q.DoctorQueue(e.ctx)
+	if err != nil {
+		return err
+	}
+	e.say("leases", r.Abandoned > 0, FindingBad, fmt.Sprintf("%d events belong to a node that has not renewed their lease for over a minute, and nobody takes them over: is a node running?", r.Abandoned),
+		"no event belongs to a node that is gone")
+	e.say("queue", r.Overdue > 0, FindingWarn, fmt.Sprintf("%d events have been due for over five minutes: there are too few permits, or no node runs", r.Overdue), "no event waits longer than it should")
+	return nil
+}
+
+func (e *examination) schedules() error {
+	r, err := e.q.DoctorSchedules(e.ctx)
+	if err != nil {
+		return err
+	}
+	e.say("schedules", r.Overdue > 0, FindingBad, fmt.Sprintf("%d schedules should have fired over a minute ago and did not: is a node running?", r.Overdue), "every schedule fires as it should")
+	if r.Lost > 0 {
+		e.findings = append(e.findings, Finding{"schedules", FindingBad, fmt.Sprintf("%d enabled cron triggers have no next slot: disable and enable them", r.Lost)})
+	}
+	return nil
+}
+
+func (e *examination) nodes() error {
+	nodes, err := e.q.ListNodes(e.ctx)
+	if err != nil {
+		return err
+	}
+	var versions, silent []string
+	for _, n := range nodes {
+		if !slices.Contains(versions, n.Version) {
+			versions = append(versions, n.Version)
+		}
+		if len(nodes) > 1 && time.Since(n.SeenAt) > time.Minute {
+			silent = append(silent, n.Name)
+		}
+	}
+	e.say("versions", len(versions) > 1, FindingWarn, "the nodes have different versions, "+strings.Join(versions, " and ")+": finish the upgrade", fmt.Sprintf("%d nodes, all of one version", len(nodes)))
+	e.say("nodes", len(silent) > 0, FindingWarn, "not heard of for over a minute: "+strings.Join(silent, ", "), "every node has been heard of")
+	return nil
+}
+
+func (e *examination) keys(keyID string) error {
+	rows, err := e.q.DoctorKeys(e.ctx)
+	if err != nil {
+		return err
+	}
+	other := int64(0)
+	for _, r := range rows {
+		if r.KeyID != keyID {
+			other += r.N
+		}
+	}
+	e.say("master key", other > 0, FindingBad, fmt.Sprintf("%d variables and secrets were sealed by another master key than PICLOUD_SECRET_KEY, and cannot be opened", other), "variables and secrets are sealed by the present master key")
+	return nil
+}

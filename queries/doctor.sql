@@ -1,0 +1,19 @@
+-- name: DoctorQueue :one
+-- abandoned: claims whose lease ended over a minute ago. overdue: rows that wait and were due over five minutes ago.
+SELECT count(*) FILTER (WHERE claimed_by IS NOT NULL AND wake_at < clock_timestamp() - interval '1 minute')::bigint AS abandoned,
+       count(*) FILTER (WHERE claimed_by IS NULL AND wake_at < clock_timestamp() - interval '5 minutes')::bigint AS overdue
+FROM outbox WHERE wake_at < clock_timestamp();
+
+-- name: DoctorSchedules :one
+-- Schedules that should have fired over a minute ago, and enabled cron triggers without a schedule.
+SELECT (SELECT count(*) FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id
+        WHERE t.enabled AND s.fire_at < clock_timestamp() - interval '1 minute')::bigint AS overdue,
+       (SELECT count(*) FROM triggers t WHERE t.kind = 'cron' AND t.enabled
+          AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.app_id = t.app_id AND s.trigger_id = t.id))::bigint AS lost;
+
+-- name: DoctorKeys :many
+-- How many variables and secrets each master key sealed.
+SELECT key_id, count(*)::bigint AS n FROM variables GROUP BY key_id ORDER BY key_id;
+
+-- name: DoctorApps :many
+SELECT id, slug FROM apps ORDER BY id;
