@@ -193,6 +193,12 @@ type Inbox struct {
 	CreatedAt   time.Time
 }
 
+type Installation struct {
+	One      bool
+	Hold     string
+	Released *time.Time
+}
+
 type Kv struct {
 	AppID      int64
 	Collection string

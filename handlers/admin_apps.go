@@ -106,6 +106,9 @@ func (s *Server) showOverview(v *visit) error {
 		return err
 	}
 	ctx, o := v.UserContext(), s.cfg.Orchestrator
+	if hold := o.Hold(); hold != "" {
+		frame.Error = "On hold: no event and no schedule runs. This installation was " + hold + "; \"picloud release\" lets it work."
+	}
 	c, err := o.Conservation(ctx, v.app.id())
 	if err != nil {
 		return err

@@ -9,7 +9,6 @@ import (
 	"picloud/db"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
-	"picloud/internal/orchestrator"
 )
 
 type outboxItem struct {
@@ -111,7 +110,7 @@ func (s *Server) listOutbox(ctx context.Context, c *appCaller, in *listScripts) 
 			state = "running"
 		}
 		return outboxItem{ID: cloud.ID(r.ID).String(), Source: r.Source, Script: r.Script, TriggerID: idPtr(r.TriggerID), State: state,
-			Reason: orchestrator.WhyWaiting(r, now), Attempt: int(r.AttemptCount), MaxAttempts: int(r.MaxAttempts), DueAt: utc(r.WakeAt),
+			Reason: s.cfg.Orchestrator.WhyWaiting(r, now), Attempt: int(r.AttemptCount), MaxAttempts: int(r.MaxAttempts), DueAt: utc(r.WakeAt),
 			Depth: int(r.Depth), RootID: cloud.ID(r.RootID).String(), LastError: r.LastError, CreatedAt: utc(r.CreatedAt),
 			Payload: json.RawMessage(r.Payload)}
 	}, func(r *db.ListOutboxRow) string { return cloud.ID(r.ID).String() }), nil

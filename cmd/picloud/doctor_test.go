@@ -32,7 +32,7 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("%s is %s", check, s)
 		}
 	}
-	if len(report()) != 8 {
+	if len(report()) != 9 {
 		t.Errorf("checks %v", report())
 	}
 	p["viewer"].api("GET", "/doctor", nil).want(403)

@@ -28,6 +28,9 @@ type CLI struct {
 	Config        ConfigCmd        `cmd:"" help:"Print the configuration, without secrets."`
 	ResetPassword ResetPasswordCmd `cmd:"" help:"Give a user a new random password; works while PiCloud is stopped."`
 	RotateKey     RotateKeyCmd     `cmd:"" help:"Seal variables and secrets under a new master key; works while PiCloud is stopped."`
+	Backup        BackupCmd        `cmd:"" help:"Write the database to a file, while PiCloud runs."`
+	Restore       RestoreCmd       `cmd:"" help:"Fill an empty database from a backup; it stays on hold until picloud release."`
+	Release       ReleaseCmd       `cmd:"" help:"Let a restored copy handle events and fire schedules."`
 	Doctor        DoctorCmd        `cmd:"" help:"Check the installation: ledgers, leases, schedules, nodes, clock and master key. Changes nothing."`
 	Version       VersionCmd       `cmd:"" help:"Print the version."`
 	Sandbox       SandboxCmd       `cmd:"" hidden:"" help:"A sandbox process; started by picloud itself."`
@@ -153,20 +156,9 @@ type DoctorCmd struct{ Config }
 
 var errNotWell = errors.New("some checks failed")
 
-// Run prints a line for each check and fails if one is bad. PiCloud's own PostgreSQL can be looked at while PiCloud is
-// stopped; a running one shows the same on its system page and at /api/v1/doctor.
+// Run prints a line for each check and fails if one is bad.
 func (c *DoctorCmd) Run() error {
-	if err := c.complete(); err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	n := &node{cfg: &c.Config, log: newLogger(c.LogFormat)}
-	defer n.Stop()
-	if err := n.connect(ctx); err != nil {
-		return err
-	}
-	return examine(ctx, n, os.Stdout)
+	return c.withDatabase(func(ctx context.Context, n *node) error { return examine(ctx, n, os.Stdout) })
 }
 
 func examine(ctx context.Context, n *node, w io.Writer) error {

@@ -50,6 +50,7 @@ type node struct {
 	lock         *os.File
 	postgres     *pglocal.Server
 	db           *db.DB
+	url          string // of the database
 	executor     *executor.Pool
 	kv           *kv.Store
 	secrets      *secrets.Box
@@ -137,6 +138,7 @@ func (n *node) connect(ctx context.Context) error {
 	if n.secrets, err = secrets.NewBox(n.cfg.key); err != nil {
 		return err
 	}
+	n.url = url
 	n.db, err = db.Open(ctx, url, n.cfg.DBConnections)
 	return err
 }

@@ -188,6 +188,32 @@ func majorOf(postgres string) int {
 	return n
 }
 
+// Running is the address of the maintenance database of a server that another process has started on a cluster; empty if
+// there is none.
+func Running(dir string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "postmaster.pid"))
+	if err != nil {
+		return "", nil //nolint:nilerr // no file, no server
+	}
+	lines := strings.Split(string(b), "\n") // utils/pidfile.h
+	if len(lines) < 8 || strings.TrimSpace(lines[7]) != "ready" {
+		return "", nil
+	}
+	if pid, err := strconv.Atoi(lines[0]); err != nil || !isPostmasterOf(pid, dir) {
+		return "", nil //nolint:nilerr // left behind
+	}
+	password, err := os.ReadFile(filepath.Join(filepath.Dir(dir), ".pg-password"))
+	if err != nil {
+		return "", fmt.Errorf("read database password: %w", err)
+	}
+	return address(strings.TrimSpace(string(password)), lines[4]), nil
+}
+
+func address(password, socketDir string) string {
+	u := url.URL{Scheme: "postgres", User: url.UserPassword("picloud", password), Path: "/postgres", RawQuery: url.Values{"host": {socketDir}}.Encode()}
+	return u.String()
+}
+
 // Start makes the cluster if need be, ends what a crash left, and starts the server.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	acc, err := ServerAccount()
@@ -414,10 +440,7 @@ func (s *Server) start(ctx context.Context, bin Binaries, acc Account, o Options
 		_ = s.cmd.Wait()
 		close(s.exited)
 	}()
-	u := url.URL{Scheme: "postgres", User: url.UserPassword("picloud", strings.TrimSpace(string(password))), Path: "/postgres"}
-	q := url.Values{"host": {s.run}}
-	u.RawQuery = q.Encode()
-	s.url = u.String()
+	s.url = address(strings.TrimSpace(string(password)), s.run)
 	return s.waitReady(ctx)
 }
 

@@ -76,6 +76,9 @@ func (c *cron) loop() {
 
 // look fires what is due and says for how long to sleep; without any schedule until somebody makes one.
 func (c *cron) look() (wait time.Duration, sleep bool) {
+	if c.o.Hold() != "" {
+		return 0, true
+	}
 	ctx, cancel := context.WithTimeout(c.o.ctx, 30*time.Second)
 	defer cancel()
 	q := db.New(c.o.cfg.DB.Leases)
@@ -162,7 +165,7 @@ func (c *cron) fire(ctx context.Context, due *db.DueSchedulesRow) *commit {
 		c.failed("read the schedule of trigger "+t.ID.String(), err)
 		return nil
 	}
-	d := decideSlots(s, t, due.NextSlot, due.Now, due.Busy)
+	d := decideSlots(s, t, due.NextSlot, due.Now, c.o.released(), due.Busy)
 	d.revision = defs.revision
 	return c.o.slotCommit(t, d)
 }
@@ -205,8 +208,8 @@ type slot struct {
 }
 
 // decideSlots decides every slot from next until now. Those whose time has just come fire; what becomes of others, which
-// nobody fired in their time, is the trigger's to say.
-func decideSlots(s *schedule.Schedule, t *cloud.Trigger, next, now time.Time, busy bool) slotDecision {
+// nobody fired in their time, is the trigger's to say. Slots before a restored copy was released are not its own.
+func decideSlots(s *schedule.Schedule, t *cloud.Trigger, next, now, released time.Time, busy bool) slotDecision {
 	d := slotDecision{expected: next}
 	due, skippedOlder := dueSlots(s, t, next, now)
 	if skippedOlder {
@@ -220,6 +223,8 @@ func decideSlots(s *schedule.Schedule, t *cloud.Trigger, next, now time.Time, bu
 			sl.state = slotLate
 		}
 		switch {
+		case at.Before(released):
+			sl.state, sl.reason = slotMissed, "this restored copy of the installation was not released before "+released.UTC().Format(time.RFC3339)
 		case late && t.CatchUp == cloud.CatchUpNone:
 			sl.state, sl.reason = slotMissed, "PiCloud did not fire at this time; missed runs are not made up for"
 		case late && !newest && t.CatchUp != cloud.CatchUpAll:

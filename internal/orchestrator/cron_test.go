@@ -42,7 +42,7 @@ func TestDecideSlots(t *testing.T) {
 			t.Fatal(err)
 		}
 		trigger := &cloud.Trigger{ID: cloud.ID{1}, CatchUp: c.catchUp, Overlap: c.overlap, CronJitter: c.jitter}
-		d := decideSlots(s, trigger, at(c.next), at(c.now), c.busy)
+		d := decideSlots(s, trigger, at(c.next), at(c.now), time.Time{}, c.busy)
 		var got []string
 		for _, sl := range d.slots {
 			got = append(got, sl.at.Format("15:04:05")+" "+sl.state)
@@ -68,7 +68,7 @@ func TestDecideManySlots(t *testing.T) {
 		}
 		now := time.Date(2026, 3, 29, 12, 0, 0, 0, time.UTC)
 		next := s.Next(now.Add(-downtime))
-		d := decideSlots(s, &cloud.Trigger{CatchUp: cloud.CatchUpAll}, next, now, false)
+		d := decideSlots(s, &cloud.Trigger{CatchUp: cloud.CatchUpAll}, next, now, time.Time{}, false)
 		if len(d.slots) != maxCatchUp+1 || d.slots[0].state != slotMissed || !d.slots[0].at.Equal(next) || !strings.Contains(d.slots[0].reason, "nor at any other") {
 			t.Errorf("%s: %d slots, first %+v", expression, len(d.slots), d.slots[0])
 		}

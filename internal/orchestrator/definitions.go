@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -96,7 +97,7 @@ func (d *definitions) refresh(ctx context.Context, app cloud.AppID) {
 	ctx = context.WithoutCancel(ctx)
 	var err error
 	if app == 0 {
-		err = d.loadAll(ctx)
+		err = errors.Join(d.loadAll(ctx), d.o.loadHold(ctx))
 	} else {
 		_, err = d.reload(ctx, app)
 	}

@@ -96,6 +96,10 @@ func (d *dispatcher) loop() {
 
 // look claims until nothing is due or no permit is free, then sets the timer.
 func (d *dispatcher) look() {
+	if d.o.Hold() != "" {
+		d.setNext(time.Now().Add(safetyPoll))
+		return
+	}
 	for {
 		permits := d.o.gate.reserve(d.o.cfg.Permits)
 		if permits < d.o.cfg.Permits/4 && d.count() > d.o.cfg.Permits/2 { // under load, claim many at a time

@@ -29,7 +29,7 @@ const maxSkew = 2 * time.Second
 // nodes are alike and the master key is the one that sealed. It changes nothing. keyID names the present master key.
 func Examine(ctx context.Context, d *db.DB, keyID string) ([]Finding, error) {
 	e := &examination{ctx: ctx, d: d, q: d.Read()}
-	for _, check := range []func() error{e.clock, e.ledgers, e.queue, e.schedules, e.nodes, func() error { return e.keys(keyID) }} {
+	for _, check := range []func() error{e.hold, e.clock, e.ledgers, e.queue, e.schedules, e.nodes, func() error { return e.keys(keyID) }} {
 		if err := check(); err != nil {
 			return e.findings, explain("examine", err)
 		}
@@ -56,6 +56,15 @@ func (e *examination) say(check string, isBad bool, state, bad, good string) {
 		return
 	}
 	e.findings = append(e.findings, Finding{check, FindingOK, good})
+}
+
+func (e *examination) hold() error {
+	h, err := e.q.Hold(e.ctx)
+	if err != nil {
+		return err
+	}
+	e.say("hold", h.Hold != "", FindingBad, "no event and no schedule runs: "+h.Hold+"; \"picloud release\" ends that, once the installation it was copied from is gone", "events and schedules run")
+	return nil
 }
 
 func (e *examination) clock() error {

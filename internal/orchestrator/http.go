@@ -108,7 +108,7 @@ func (o *Orchestrator) ServeHTTP(ctx context.Context, c *HTTPCall) *HTTPReply {
 	switch {
 	case c.Async || dispatch == cloud.DispatchAsync:
 		return o.serveAsync(ctx, c)
-	case o.isDraining(): // what its own rows would answer is not waited for any more
+	case o.isDraining() || o.Hold() != "": // what its own rows would answer is not waited for any more
 		return o.serveDirect(ctx, c)
 	case c.Outbox || dispatch == cloud.DispatchOutbox || o.gate.full() && o.peersFree(ctx):
 		return o.serveOutbox(ctx, c)

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -53,7 +54,7 @@ func (o *Orchestrator) listenOnce() error {
 		defer cancel()
 		_ = conn.Close(ctx)
 	}()
-	if err := o.definitions.loadAll(o.ctx); err != nil {
+	if err := errors.Join(o.definitions.loadAll(o.ctx), o.loadHold(o.ctx)); err != nil {
 		return err
 	}
 	if o.cfg.Heard != nil {

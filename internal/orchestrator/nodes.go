@@ -62,6 +62,34 @@ func (o *Orchestrator) leave() {
 	}
 }
 
+// Hold says why events and schedules stand still in the whole installation; empty: they do not.
+func (o *Orchestrator) Hold() string {
+	if h := o.held.Load(); h != nil {
+		return h.Hold
+	}
+	return ""
+}
+
+// released is when the last hold ended.
+func (o *Orchestrator) released() (at time.Time) {
+	if h := o.held.Load(); h != nil && h.Released != nil {
+		at = *h.Released
+	}
+	return at
+}
+
+func (o *Orchestrator) loadHold(ctx context.Context) error {
+	hold, err := o.cfg.DB.Read().Hold(ctx)
+	if err != nil {
+		return explain("read whether events are on hold", err)
+	}
+	if hold.Hold != "" && o.Hold() == "" {
+		o.cfg.Log.Warn("on hold: no event and no schedule runs until picloud release", "because", hold.Hold)
+	}
+	o.held.Store(&hold)
+	return nil
+}
+
 // takeLease takes a lease, or keeps it, for a time by the database's clock; false: another node holds it.
 func (o *Orchestrator) takeLease(ctx context.Context, name string, d time.Duration) (bool, error) {
 	_, err := db.New(o.cfg.DB.Leases).TakeLease(ctx, name, o.cfg.Node, d.Microseconds())

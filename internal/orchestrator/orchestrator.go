@@ -128,6 +128,7 @@ type Orchestrator struct {
 	notify      notifier
 	tails       tails
 	announced   bool // in the table of nodes
+	held        atomic.Pointer[db.HoldRow]
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -158,6 +159,9 @@ func New(cfg Config) *Orchestrator {
 // Start loads the definitions and starts the background work.
 func (o *Orchestrator) Start(ctx context.Context) error {
 	if err := o.definitions.loadAll(ctx); err != nil {
+		return err
+	}
+	if err := o.loadHold(ctx); err != nil {
 		return err
 	}
 	if err := o.announce(ctx); err != nil {

@@ -18,8 +18,10 @@ func (o *Orchestrator) Outbox(ctx context.Context, app cloud.AppID, after cloud.
 }
 
 // WhyWaiting says in words why a row stands where it stands.
-func WhyWaiting(r *db.ListOutboxRow, now time.Time) string {
-	switch {
+func (o *Orchestrator) WhyWaiting(r *db.ListOutboxRow, now time.Time) string {
+	switch hold := o.Hold(); {
+	case hold != "":
+		return "on hold: " + hold
 	case r.ClaimedBy != nil && r.Due:
 		return fmt.Sprintf("its lease on node %s has ended; another node will take it over", *r.ClaimedBy)
 	case r.ClaimedBy != nil:

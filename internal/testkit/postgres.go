@@ -39,6 +39,16 @@ func Main(m *testing.M) int {
 	return code
 }
 
+// EmptyDatabase makes a database in which there is nothing, and gives its URL.
+func EmptyDatabase(t testing.TB) string {
+	t.Helper()
+	_ = Database(t) // starts the server
+	name := fmt.Sprintf("t%d", server.n.Add(1))
+	sqlExec(t, "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8'")
+	t.Cleanup(func() { sqlExec(t, fmt.Sprintf("DROP DATABASE IF EXISTS %s WITH (FORCE)", name)) })
+	return urlOf(name)
+}
+
 // Database gives an empty, migrated database of a real PostgreSQL; it is dropped when the test ends.
 func Database(t testing.TB) string {
 	t.Helper()

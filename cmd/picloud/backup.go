@@ -1,0 +1,194 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"picloud/db"
+	"picloud/db/pglocal"
+	"picloud/migrations"
+)
+
+// BackupCmd writes the database to a file.
+type BackupCmd struct {
+	Config
+	File string `arg:"" help:"File to write; it must not exist."`
+}
+
+// RestoreCmd fills an empty database from one.
+type RestoreCmd struct {
+	Config
+	File string `arg:"" help:"File that picloud backup wrote." type:"existingfile"`
+}
+
+// ReleaseCmd lets a restored copy work.
+type ReleaseCmd struct{ Config }
+
+// Run takes a consistent copy while PiCloud runs. Variables and secrets stay sealed in it: keep the master key as well.
+func (c *BackupCmd) Run() error {
+	return c.withDatabase(func(ctx context.Context, n *node) error {
+		if err := backup(ctx, n.url, c.File); err != nil {
+			return err
+		}
+		fmt.Printf("Wrote %s. The master key is not in it: keep PICLOUD_SECRET_KEY, or secret.key of the data directory, as well.\n", c.File)
+		return nil
+	})
+}
+
+// Run fills an empty database and puts it on hold.
+func (c *RestoreCmd) Run() error {
+	return c.withDatabase(func(ctx context.Context, n *node) error {
+		if err := restore(ctx, n, c.File); err != nil {
+			return err
+		}
+		fmt.Println("Restored, and on hold: requests are answered, but no event and no schedule runs. " +
+			"When the installation that it was copied from is gone, run \"picloud release\".")
+		return nil
+	})
+}
+
+// Run ends the hold.
+func (c *ReleaseCmd) Run() error {
+	return c.withDatabase(func(ctx context.Context, n *node) error {
+		if err := release(ctx, n.db); err != nil {
+			return err
+		}
+		fmt.Println("Released: events and schedules run.")
+		return nil
+	})
+}
+
+// withDatabase opens the database that the configuration names, also that of a PiCloud which is running.
+func (c *Config) withDatabase(f func(ctx context.Context, n *node) error) error {
+	if err := c.complete(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	n := &node{cfg: c, log: newLogger(c.LogFormat)}
+	defer n.Stop()
+	if err := n.attach(ctx); err != nil {
+		return err
+	}
+	return f(ctx, n)
+}
+
+// attach is connect, but for PiCloud's own PostgreSQL while another process has started it.
+func (n *node) attach(ctx context.Context) error {
+	if n.cfg.DatabaseURL == "" {
+		url, err := pglocal.Running(filepath.Join(n.cfg.DataDir, "postgres"))
+		if err != nil {
+			return err
+		}
+		if url != "" {
+			n.cfg.DatabaseURL = strings.Replace(url, "/postgres?", "/picloud?", 1)
+			if n.cfg.key == nil {
+				if n.cfg.key, err = masterKey(filepath.Join(n.cfg.DataDir, "secret.key")); err != nil {
+					return err
+				}
+			}
+			n.cfg.DataDir = "" // its lock is the other's
+		}
+	}
+	return n.connect(ctx)
+}
+
+// tool runs a program of PostgreSQL's. The address goes by the environment: a command line can be read by others.
+func tool(ctx context.Context, url, name string, args ...string) error {
+	path, err := exec.LookPath(name)
+	if bin, findErr := pglocal.Find(0); findErr == nil { // the newest: it reads older servers
+		path, err = filepath.Join(bin.Dir, name), nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s is missing: install PostgreSQL's client programs", name)
+	}
+	env, err := db.ClientEnv(url)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	var out bytes.Buffer
+	cmd.Stderr = &out
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(out.String()))
+	}
+	return nil
+}
+
+// backup writes a whole file or none.
+func backup(ctx context.Context, url, file string) error {
+	if _, err := os.Lstat(file); err == nil {
+		return fmt.Errorf("%s exists: choose another name", file)
+	}
+	part := file + ".part"
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the backup: %w", err)
+	}
+	_ = f.Close()
+	defer func() { _ = os.Remove(part) }()
+	if err := tool(ctx, url, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--file="+part); err != nil {
+		return err
+	}
+	if f, err = os.Open(part); err == nil {
+		err = errors.Join(f.Sync(), f.Close())
+	}
+	if err == nil {
+		err = os.Rename(part, file)
+	}
+	if err != nil {
+		return fmt.Errorf("write the backup: %w", err)
+	}
+	return nil
+}
+
+// restore fills a database that has nothing in it, in one transaction, and holds it.
+func restore(ctx context.Context, n *node, file string) error {
+	empty, err := n.db.Empty(ctx)
+	if err != nil {
+		return err
+	}
+	if !empty {
+		return errors.New("the database is not empty: restore into a new one, named by DATABASE_URL or in a new PICLOUD_DATA_DIR")
+	}
+	head := make([]byte, 5)
+	f, err := os.Open(file)
+	if err == nil {
+		_, err = io.ReadFull(f, head)
+		_ = f.Close()
+	}
+	if err != nil || string(head) != "PGDMP" {
+		return fmt.Errorf("%s is no file that picloud backup wrote", file)
+	}
+	if err := tool(ctx, n.url, "pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges", "--dbname="+db.Name(n.url), file); err != nil {
+		return err
+	}
+	if err := n.db.Migrate(ctx, migrations.FS); err != nil {
+		return err
+	}
+	if err := n.db.Read().ForgetNodes(ctx); err != nil {
+		return fmt.Errorf("forget nodes: %w", db.Translate(err))
+	}
+	return n.db.Read().SetHold(ctx, "restored from a backup on "+time.Now().UTC().Format("2 January 2006 15:04 UTC"))
+}
+
+// release ends the hold and tells the nodes.
+func release(ctx context.Context, d *db.DB) error {
+	if err := d.Read().SetHold(ctx, ""); err != nil {
+		return fmt.Errorf("end the hold: %w", db.Translate(err))
+	}
+	return d.Read().NotifyDefinitions(ctx, "0")
+}
