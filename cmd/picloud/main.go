@@ -26,7 +26,8 @@ var version = "dev"
 type CLI struct {
 	Serve         ServeCmd         `cmd:"" default:"withargs" help:"Run PiCloud (the default)."`
 	Config        ConfigCmd        `cmd:"" help:"Print the configuration, without secrets."`
-	ResetPassword ResetPasswordCmd `cmd:"" help:"Give a user a new random password; works while PiCloud is stopped."`
+	ResetPassword ResetPasswordCmd `cmd:"" help:"Give a user a new random password, and activate them."`
+	User          UserCmd          `cmd:"" help:"List users, or add one."`
 	RotateKey     RotateKeyCmd     `cmd:"" help:"Seal variables and secrets under a new master key; works while PiCloud is stopped."`
 	Backup        BackupCmd        `cmd:"" help:"Write the database to a file, while PiCloud runs."`
 	Restore       RestoreCmd       `cmd:"" help:"Fill an empty database from a backup; it stays on hold until picloud release."`
@@ -121,33 +122,6 @@ func (c *ConfigCmd) Run() error {
 		}
 		fmt.Printf("%s=%s\n", name, value)
 	}
-	return nil
-}
-
-// ResetPasswordCmd helps who lost the last password.
-type ResetPasswordCmd struct {
-	Config
-	Username string `arg:"" help:"User to reset."`
-}
-
-// Run starts the database alone, sets the password and prints it.
-func (c *ResetPasswordCmd) Run() error {
-	if err := c.complete(); err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	n := &node{cfg: &c.Config, log: newLogger(c.LogFormat)}
-	defer n.Stop()
-	if err := n.openDatabase(ctx); err != nil {
-		return err
-	}
-	n.buildManager()
-	password, err := n.manager.ResetPassword(ctx, c.Username)
-	if err != nil {
-		return fmt.Errorf("reset the password of %q: %w", c.Username, err)
-	}
-	fmt.Printf("New password of %q: %s\n", c.Username, password)
 	return nil
 }
 

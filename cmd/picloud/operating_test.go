@@ -93,7 +93,34 @@ func TestOwnPostgres(t *testing.T) {
 	p = startProcess(t, "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
 	defer p.stop()
 	p2 := &world{t: t, base: p.url, http: w.http}
-	p2.login("admin", password)
+	admin := p2.as(p2.login("admin", password))
+	// The commands find the PostgreSQL of a PiCloud that runs.
+	command := func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command(testkit.Binary(t), args...)
+		cmd.Env = append(os.Environ(), "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v %s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	last := func(line string) string { return line[strings.LastIndexByte(line, ' ')+1:] }
+	p2.login("grace", last(command("user", "add", "grace", "--role=admin")))
+	if got := strings.Join(strings.Fields(command("user", "list")), " "); got != "admin owner active grace admin active" {
+		t.Errorf("users %q", got)
+	}
+	reset := last(command("reset-password", "admin"))
+	admin.eventually("the session's end", func() bool { return admin.api("GET", "/auth/me", nil).status == 401 })
+	p2.login("admin", reset)
+	if got := command("doctor"); strings.Contains(got, "bad ") || strings.Count(got, "\n") != 8 {
+		t.Errorf("doctor: %s", got)
+	}
+	file := filepath.Join(t.TempDir(), "dump")
+	command("backup", file)
+	if info, err := os.Stat(file); err != nil || info.Size() < 1000 {
+		t.Errorf("backup: %v", err)
+	}
 }
 
 // As an ordinary user, in a home that nobody else can read.

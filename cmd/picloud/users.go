@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"picloud/internal/auth"
+	"picloud/internal/manager"
+	"picloud/migrations"
+)
+
+// ResetPasswordCmd helps who lost the last password.
+type ResetPasswordCmd struct {
+	Config
+	Username string `arg:"" help:"User to reset."`
+}
+
+// UserCmd has what the dashboard has for users, for who cannot log in there.
+type UserCmd struct {
+	List UserListCmd `cmd:"" help:"List users."`
+	Add  UserAddCmd  `cmd:"" help:"Add a user and print their password."`
+}
+
+// UserListCmd lists users.
+type UserListCmd struct{ Config }
+
+// UserAddCmd adds a user.
+type UserAddCmd struct {
+	Config
+	Username string `arg:"" help:"Name of the new user."`
+	Role     string `enum:"member,admin,owner" default:"member" help:"Role in the installation: member, admin or owner."`
+}
+
+// withManager opens the database of a PiCloud that runs or is stopped.
+func (c *Config) withManager(f func(ctx context.Context, m *manager.Manager) error) error {
+	return c.withDatabase(func(ctx context.Context, n *node) error {
+		if err := n.db.Migrate(ctx, migrations.FS); err != nil {
+			return err
+		}
+		n.buildManager()
+		return f(ctx, n.manager)
+	})
+}
+
+// Run sets a random password, ends the user's sessions, and prints the password.
+func (c *ResetPasswordCmd) Run() error {
+	return c.withManager(func(ctx context.Context, m *manager.Manager) error {
+		password, err := m.ResetPassword(ctx, c.Username)
+		if err != nil {
+			return fmt.Errorf("reset the password of %q: %w", c.Username, err)
+		}
+		fmt.Printf("New password of %q: %s\n", c.Username, password)
+		return nil
+	})
+}
+
+// Run prints a line for each user.
+func (c *UserListCmd) Run() error {
+	return c.withManager(func(ctx context.Context, m *manager.Manager) error { return listUsers(ctx, m, os.Stdout) })
+}
+
+func listUsers(ctx context.Context, m *manager.Manager, w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for after := ""; ; {
+		page, err := m.Users(ctx, after, 1000)
+		if err != nil {
+			return fmt.Errorf("list users: %w", err)
+		}
+		for _, u := range page {
+			state := "active"
+			if !u.Active {
+				state = "deactivated"
+			}
+			if _, err := fmt.Fprintf(t, "%s\t%s\t%s\n", u.Username, u.Role, state); err != nil {
+				return err
+			}
+			after = u.Username
+		}
+		if len(page) < 1000 {
+			return t.Flush()
+		}
+	}
+}
+
+// Run adds the user with a random password.
+func (c *UserAddCmd) Run() error {
+	return c.withManager(func(ctx context.Context, m *manager.Manager) error {
+		password := auth.NewToken("")[:20]
+		_, err := m.CreateUser(ctx, manager.Actor{Username: "command line", Admin: true, Owner: true}, c.Username, password, manager.UserChange{Role: &c.Role})
+		if err != nil {
+			return fmt.Errorf("add %q: %w", c.Username, err)
+		}
+		fmt.Printf("Password of %q: %s\n", c.Username, password)
+		return nil
+	})
+}
