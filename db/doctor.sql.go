@@ -106,3 +106,35 @@ func (q *Queries) DoctorSchedules(ctx context.Context) (DoctorSchedulesRow, erro
 	err := row.Scan(&i.Overdue, &i.Lost)
 	return i, err
 }
+
+const queueFacts = `-- name: QueueFacts :one
+SELECT (SELECT count(*) FROM outbox WHERE claimed_by IS NULL)::bigint AS waiting,
+       (SELECT count(*) FROM outbox WHERE claimed_by IS NOT NULL)::bigint AS running,
+       (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - wake_at) * 1000000), 0) FROM outbox WHERE claimed_by IS NULL AND wake_at < clock_timestamp())::bigint AS due_us,
+       (SELECT count(*) FROM dead_letters WHERE resolution IS NULL OR resolution = 'handler_failed')::bigint AS unresolved,
+       (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - s.fire_at) * 1000000), 0) FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id
+        WHERE t.enabled AND s.fire_at < clock_timestamp())::bigint AS schedule_us
+`
+
+type QueueFactsRow struct {
+	Waiting    int64
+	Running    int64
+	DueUs      int64
+	Unresolved int64
+	ScheduleUs int64
+}
+
+// What the queues of all apps hold: events that wait and that run, for how long the most overdue has been due (microseconds),
+// unresolved dead letters, and for how long the most overdue schedule should have fired.
+func (q *Queries) QueueFacts(ctx context.Context) (QueueFactsRow, error) {
+	row := q.db.QueryRow(ctx, queueFacts)
+	var i QueueFactsRow
+	err := row.Scan(
+		&i.Waiting,
+		&i.Running,
+		&i.DueUs,
+		&i.Unresolved,
+		&i.ScheduleUs,
+	)
+	return i, err
+}

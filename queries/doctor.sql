@@ -17,3 +17,13 @@ SELECT key_id, count(*)::bigint AS n FROM variables GROUP BY key_id ORDER BY key
 
 -- name: DoctorApps :many
 SELECT id, slug FROM apps ORDER BY id;
+
+-- name: QueueFacts :one
+-- What the queues of all apps hold: events that wait and that run, for how long the most overdue has been due (microseconds),
+-- unresolved dead letters, and for how long the most overdue schedule should have fired.
+SELECT (SELECT count(*) FROM outbox WHERE claimed_by IS NULL)::bigint AS waiting,
+       (SELECT count(*) FROM outbox WHERE claimed_by IS NOT NULL)::bigint AS running,
+       (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - wake_at) * 1000000), 0) FROM outbox WHERE claimed_by IS NULL AND wake_at < clock_timestamp())::bigint AS due_us,
+       (SELECT count(*) FROM dead_letters WHERE resolution IS NULL OR resolution = 'handler_failed')::bigint AS unresolved,
+       (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - s.fire_at) * 1000000), 0) FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id
+        WHERE t.enabled AND s.fire_at < clock_timestamp())::bigint AS schedule_us;

@@ -4,8 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"picloud/internal/testkit"
 )
 
 // The doctor finds an installation well, and says of each thing that is not what it is; it changes nothing.
@@ -66,4 +71,40 @@ func TestDoctor(t *testing.T) {
 	b := w.browse("admin")
 	b.open("/system")
 	b.shows("<h2>Checks</h2>", "cannot be opened", "no next slot")
+}
+
+// Every metric that the guide explains is there, and no other; the queues are counted.
+func TestMetrics(t *testing.T) {
+	w := newWorld(t)
+	w.deploy("bad", `export default { fetch: () => 1, kv() { throw new Error("no") } }`)
+	w.trigger(map[string]any{"kind": "kv", "script": "bad", "collection": "c", "retry": map[string]any{"max_attempts": 1}})
+	w.api("PUT", "/apps/default/kv/c/k", map[string]any{"value": 1}).want(200)
+	w.do("GET", "/f/default/bad", nil).want(200)
+	var body string
+	scrape := func() string {
+		body = w.do("GET", "/metrics", nil, "Authorization", "Bearer "+w.token).want(200).body
+		return body
+	}
+	w.eventually("the dead letter in the metrics", func() bool { return strings.Contains(scrape(), "picloud_dead_letters_unresolved 1\n") })
+	for _, line := range []string{`picloud_runs_total{outcome="failed"} 1`, `picloud_runs_total{outcome="succeeded"} 1`, `picloud_outbox_rows{state="waiting"} 0`, "picloud_run_duration_seconds_count 2",
+		`picloud_run_duration_seconds_bucket{le="+Inf"} 2`, "picloud_outbox_overdue_seconds 0", "picloud_schedule_overdue_seconds 0"} {
+		if !strings.Contains(body, line+"\n") {
+			t.Errorf("no line %s in\n%s", line, body)
+		}
+	}
+	guide, err := os.ReadFile(filepath.Join(testkit.Root(), "docs", "operating.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (picloud_\w+) `).FindAllStringSubmatch(body, -1) {
+		short := strings.TrimPrefix(m[1], "picloud_sandbox")
+		if !strings.Contains(string(guide), "`"+m[1]) && !strings.Contains(string(guide), "`"+short+"`") {
+			t.Errorf("the guide does not explain %s", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile("`(picloud_\\w+)").FindAllStringSubmatch(string(guide), -1) {
+		if !strings.Contains(body, "# TYPE "+m[1]+" ") && m[1] != "picloud_schedule_slots_total" {
+			t.Errorf("the guide explains %s, which is not there", m[1])
+		}
+	}
 }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"picloud/internal/executor"
@@ -12,7 +15,7 @@ type collector struct {
 	o *orchestrator.Orchestrator
 	e *executor.Pool
 
-	runs, permits, waiting, rows, groups, commits, conflicts, dropped, children, started, died, slots *prometheus.Desc
+	runs, permits, waiting, rows, groups, commits, conflicts, dropped, children, started, died, slots, durations, queue, due, letters, overdue *prometheus.Desc
 }
 
 func newCollector(o *orchestrator.Orchestrator, e *executor.Pool) *collector {
@@ -30,6 +33,11 @@ func newCollector(o *orchestrator.Orchestrator, e *executor.Pool) *collector {
 		dropped:   desc("execution_records_dropped_total", "Execution records dropped because too many waited."),
 		children:  desc("sandbox_children", "Sandbox processes alive."),
 		started:   desc("sandbox_started_total", "Sandbox processes started."),
+		durations: desc("run_duration_seconds", "Time of runs on this node."),
+		queue:     desc("outbox_rows", "Events in the queues of the whole installation.", "state"),
+		due:       desc("outbox_overdue_seconds", "For how long the most overdue event that waits has been due."),
+		letters:   desc("dead_letters_unresolved", "Dead letters that nobody has dealt with."),
+		overdue:   desc("schedule_overdue_seconds", "For how long the most overdue schedule should have fired."),
 		slots:     desc("schedule_slots_total", "Slots of schedules that this node decided.", "state"),
 		died:      desc("sandbox_died_total", "Sandbox processes that died with work in hand."),
 	}
@@ -64,4 +72,31 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for state, n := range s.Slots {
 		counter(c.slots, n, state)
 	}
+	ch <- histogram(c.durations, &s.Durations)
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	f, err := c.o.QueueFacts(ctx)
+	if err != nil {
+		return // what this node knows by itself is told all the same
+	}
+	gauge(c.queue, float64(f.Waiting), "waiting")
+	gauge(c.queue, float64(f.Running), "running")
+	gauge(c.due, float64(f.DueUs)/1e6)
+	gauge(c.letters, float64(f.Unresolved))
+	gauge(c.overdue, float64(f.ScheduleUs)/1e6)
+}
+
+// scrapeTimeout is how long the database may take to count.
+const scrapeTimeout = 3 * time.Second
+
+func histogram(d *prometheus.Desc, t *orchestrator.Durations) prometheus.Metric {
+	cumulative := map[float64]uint64{}
+	n := uint64(0)
+	for k, v := range t.Buckets {
+		n += uint64(v)
+		if k < len(t.Buckets)-1 {
+			cumulative[float64(uint64(1)<<k)/1000] = n
+		}
+	}
+	return prometheus.MustNewConstHistogram(d, n, t.Sum.Seconds(), cumulative)
 }

@@ -38,6 +38,15 @@ func (o *Orchestrator) System(ctx context.Context) (System, error) {
 	return s, explain("list leases", err)
 }
 
+// QueueFacts is what the queues of the whole installation hold.
+type QueueFacts = db.QueueFactsRow
+
+// QueueFacts asks the database.
+func (o *Orchestrator) QueueFacts(ctx context.Context) (QueueFacts, error) {
+	f, err := o.cfg.DB.Read().QueueFacts(ctx)
+	return f, explain("read queues", err)
+}
+
 // OldestWaiting is how long ago the oldest row of an app that waits was enqueued; 0 if none waits.
 func (o *Orchestrator) OldestWaiting(ctx context.Context, app cloud.AppID) (time.Duration, error) {
 	us, err := o.cfg.DB.Read().OldestWaiting(ctx, int64(app))

@@ -234,6 +234,7 @@ type Stats struct {
 	RecordsDropped          int64
 	Outcomes                map[cloud.Status]int64
 	Slots                   map[string]int64 // of schedules, by state
+	Durations               Durations
 }
 
 // Stats gives a snapshot of the counters.
@@ -242,7 +243,7 @@ func (o *Orchestrator) Stats() Stats {
 		Conflicts: o.committer.conflicts.Load()}
 	s.PermitsFree, s.WaitingAtGate = o.gate.state()
 	s.RunningRows = o.dispatcher.count()
-	s.Outcomes, s.RecordsDropped = o.recorder.totals()
+	s.Outcomes, s.Durations, s.RecordsDropped = o.recorder.totals()
 	s.Slots = o.cron.totals()
 	return s
 }

@@ -36,6 +36,7 @@ type recorder struct {
 	dropped int64
 	counts  map[statsKey]*statsCell
 	all     map[cloud.Status]int64
+	times   Durations
 	samples map[cloud.ID]int
 	second  int64
 	queues  map[cloud.AppID]queueCell
@@ -88,6 +89,8 @@ func (r *recorder) note(f *finished) {
 	c.n++
 	c.histogram[bucket]++
 	r.all[rec.status]++
+	r.times.Buckets[bucket]++
+	r.times.Sum += rec.duration
 	rec.kept = f.recorded
 	if !f.recorded && (r.mustKeep(rec) || r.sample(rec)) {
 		r.add(rec)
@@ -156,10 +159,17 @@ func (r *recorder) wake() {
 	}
 }
 
-func (r *recorder) totals() (map[cloud.Status]int64, int64) {
+// Durations is a histogram of runs: bucket k has those of less than 2^k milliseconds that are in no bucket before, the last
+// one all others.
+type Durations struct {
+	Buckets [buckets]int64
+	Sum     time.Duration
+}
+
+func (r *recorder) totals() (map[cloud.Status]int64, Durations, int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return maps.Clone(r.all), r.dropped
+	return maps.Clone(r.all), r.times, r.dropped
 }
 
 // loop writes once a second while there is something to write, and sleeps otherwise.
