@@ -24,6 +24,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"picloud/db"
 	"picloud/db/pglocal"
@@ -51,6 +52,7 @@ type node struct {
 	postgres     *pglocal.Server
 	db           *db.DB
 	url          string // of the database
+	tracing      *sdktrace.TracerProvider
 	executor     *executor.Pool
 	kv           *kv.Store
 	secrets      *secrets.Box
@@ -84,6 +86,10 @@ func (n *node) start(ctx context.Context) error {
 		return err
 	}
 	if err := n.buildExecutor(); err != nil {
+		return err
+	}
+	var err error
+	if n.tracing, err = openTracing(ctx, n.cfg.NodeName); err != nil {
 		return err
 	}
 	n.buildOrchestrator()
@@ -293,7 +299,7 @@ func (n *node) buildOrchestrator() {
 		Opener:   n.secrets, Log: n.log, Permits: n.cfg.Concurrency, Queue: n.cfg.Queue, DefaultTimeout: n.cfg.ScriptTimeout, DefaultMemory: n.cfg.ScriptMemory,
 		MaxDepth: n.cfg.MaxDepth, Lease: n.cfg.Lease, ExecutionRetention: n.cfg.ExecutionRetention, DeadLetterRetention: n.cfg.DeadLetterRetention,
 		AbandonedRetention: n.cfg.AbandonedRetention, AuditRetention: n.cfg.AuditRetention, IdempotencyRetention: n.cfg.IdempotencyRetention,
-		PeopleChanged: n.auth.Flush, Heard: n.auth.Trust,
+		PeopleChanged: n.auth.Flush, Heard: n.auth.Trust, Tracer: n.tracer(),
 	})
 }
 
@@ -416,5 +422,10 @@ func (n *node) stopWork(ctx context.Context) {
 	}
 	if n.orchestrator != nil {
 		n.orchestrator.Stop()
+	}
+	if n.tracing != nil {
+		if err := n.tracing.Shutdown(ctx); err != nil {
+			n.log.Warn("send the last traces", "error", err)
+		}
 	}
 }

@@ -38,6 +38,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"picloud/db"
 	"picloud/internal/cloud"
 )
@@ -107,6 +109,9 @@ type Config struct {
 	AbandonedRetention   time.Duration
 	AuditRetention       time.Duration // 0: for ever
 	IdempotencyRetention time.Duration
+
+	// Tracer, if set, gets a span of each run.
+	Tracer trace.Tracer
 
 	// PeopleChanged is called when another process changed users, members, sessions or keys; Heard says whether such
 	// changes are heard at all.

@@ -94,6 +94,7 @@ func (c *calls) Call(ctx context.Context, n uint64, op cloud.HostOp, args cloud.
 // perform makes the run, commits it, and runs it again when its checks failed or when the child it shared died of another.
 // It returns when everything is over, waitUntil work included; the caller holds the permit until then.
 func (o *Orchestrator) perform(ctx context.Context, t *task) {
+	ctx = o.traced(ctx, t)
 	started := time.Now()
 	var keys []cloud.KeyRef
 	collateral := false

@@ -1,0 +1,96 @@
+package orchestrator
+
+import (
+	"context"
+	"strings"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+
+	"picloud/internal/cloud"
+)
+
+// A run is a span. Its ids are those of executions: everything that one root caused is one trace, named by the root's id, and a
+// span's parent is the execution that caused it. A request that brings a traceparent (W3C Trace Context) goes on with that trace
+// instead.
+
+// SpanID is the id of an execution's span.
+func SpanID(execution cloud.ID) (id trace.SpanID) {
+	copy(id[:], execution[8:])
+	return id
+}
+
+// spanKey carries the id that the next span is to have.
+type spanKey struct{}
+
+// WantedIDs are the ids for a span that is started with this context, if there are any.
+func WantedIDs(ctx context.Context) (trace.TraceID, trace.SpanID, bool) {
+	t, ok := ctx.Value(spanKey{}).(*task)
+	if !ok {
+		return trace.TraceID{}, trace.SpanID{}, false
+	}
+	return trace.TraceID(t.root), SpanID(t.execution), true
+}
+
+// traced makes the span of a task that ends with its first outcome. Without a tracer it costs a comparison.
+func (o *Orchestrator) traced(ctx context.Context, t *task) context.Context {
+	if o.cfg.Tracer == nil || t.dry {
+		return ctx
+	}
+	parent := context.WithValue(ctx, spanKey{}, t)
+	switch {
+	case t.request != nil && carrier(t.request.Headers).Get("traceparent") != "":
+		parent = propagation.TraceContext{}.Extract(parent, carrier(t.request.Headers))
+	case !t.parent.IsZero():
+		parent = trace.ContextWithRemoteSpanContext(parent, trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID(t.root), SpanID: SpanID(t.parent),
+			TraceFlags: trace.FlagsSampled, Remote: true}))
+	}
+	kind := trace.SpanKindConsumer
+	if t.request != nil {
+		kind = trace.SpanKindServer
+	}
+	ctx, span := o.cfg.Tracer.Start(parent, t.app.slug+"/"+t.script.Name, trace.WithSpanKind(kind), trace.WithAttributes(
+		attribute.String("faas.name", t.app.slug+"/"+t.script.Name), attribute.Int("faas.version", t.script.Version),
+		attribute.String("faas.invocation_id", t.execution.String()), attribute.String("picloud.source", t.source), attribute.String("picloud.root", t.root.String()),
+		attribute.Int("picloud.attempt", t.attempt), attribute.Int("picloud.depth", t.depth)))
+	answer := t.answer
+	t.answer = func(f *finished) {
+		span.SetAttributes(attribute.String("picloud.outcome", string(f.outcome.Status)))
+		if t.request != nil {
+			span.SetAttributes(attribute.String("http.request.method", t.request.Method), attribute.Int("http.response.status_code", f.rec.http))
+		}
+		if f.outcome.Status != cloud.Succeeded {
+			span.SetStatus(codes.Error, describe(&f.outcome.Error))
+		}
+		span.End()
+		answer(f)
+	}
+	return ctx
+}
+
+// carrier reads trace context from a request.
+type carrier []cloud.Header
+
+// Get finds a header.
+func (c carrier) Get(name string) string {
+	for _, h := range c {
+		if strings.EqualFold(h.Name, name) {
+			return h.Value
+		}
+	}
+	return ""
+}
+
+// Set does nothing: a request is only read.
+func (c carrier) Set(string, string) {}
+
+// Keys lists what there is.
+func (c carrier) Keys() []string {
+	names := make([]string, len(c))
+	for k, h := range c {
+		names[k] = h.Name
+	}
+	return names
+}
