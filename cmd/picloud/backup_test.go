@@ -13,6 +13,7 @@ import (
 // A backup that is taken while everything runs is restored into an empty database. The copy answers requests and opens its
 // secrets, but handles no event and fires no schedule until it is released; slots of before are not made up for.
 func TestBackup(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.api("PUT", "/apps/default/secrets/KEY", map[string]any{"value": "a secret value"}).want(200)
 	w.deploy("clock", clockwork)

@@ -73,6 +73,7 @@ func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port st
 // Two nodes behind the real Caddy: one is killed under load, comes back, and the other is stopped. No request that may be sent
 // again fails, and what was done by a key was done once. The edge is as it is without Caddy, over TLS.
 func TestCaddy(t *testing.T) {
+	t.Parallel()
 	env := []string{"DATABASE_URL=" + testkit.Database(t), "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_LEASE=2s",
 		"PICLOUD_ADMIN_HOST=admin.localhost", "PICLOUD_TRUSTED_PROXIES=127.0.0.1"}
 	a := startProcess(t, env...)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"picloud/internal/testkit"
 )
 
 const clockwork = `import { kv } from "picloud";
@@ -40,6 +42,7 @@ func slotTime(t *testing.T, s map[string]any) time.Time {
 
 // Two nodes, a schedule of every second: each slot is fired once, also while one node goes; each is a row.
 func TestCron(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	other := joinWorld(t, w.n.cfg.DatabaseURL)
 	w.deploy("clock", clockwork)
@@ -174,6 +177,7 @@ func TestCronWarns(t *testing.T) {
 
 // A run that goes on lets a slot be skipped, if the trigger says so; a failing one is retried and becomes a dead letter.
 func TestCronOverlap(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.deploy("slow", `export default { async scheduled() { await new Promise((r) => setTimeout(r, 2600)) } }`)
 	w.deploy("bad", `export default { scheduled() { throw new Error("no") } }`)
@@ -233,4 +237,49 @@ func TestCronRefuses(t *testing.T) {
 	if r := w.api("GET", "/apps/default/triggers/"+id, nil).want(200); r.str("schedule") != "@daily" {
 		t.Errorf("after a refused change: %s", r.body)
 	}
+}
+
+// Nodes are killed while a schedule of every second fires: every slot is a row, and every one that fired was handled once.
+func TestCronKill(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t)
+	env := []string{"DATABASE_URL=" + url, "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_LEASE=2s"}
+	nodes := []*process{startProcess(t, env...), startProcess(t, env...)}
+	defer func() {
+		for _, p := range nodes {
+			p.kill()
+		}
+	}()
+	w := nodes[0].world()
+	w.deploy("clock", clockwork)
+	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "* * * * * *", "catch_up": "all"})
+	for round := range 3 {
+		time.Sleep(1700 * time.Millisecond)
+		victim := nodes[round%2]
+		victim.kill()
+		victim.restart(env...)
+	}
+	w = nodes[1].world()
+	n := len(w.slots(id))
+	w.eventually("it goes on", func() bool { return len(w.slots(id)) > n+2 })
+	w.api("PATCH", "/apps/default/triggers/"+id, map[string]any{"enabled": false}).want(200)
+	w.eventually("the last runs", func() bool {
+		c := w.api("GET", "/apps/default/conservation", nil).want(200)
+		return c.json["waiting"] == 0.0 && c.json["running"] == 0.0
+	})
+	slots, runs := w.slots(id), w.allKeys("slots")
+	for k, s := range slots {
+		at := slotTime(t, s)
+		if k > 0 && !slotTime(t, slots[k-1]).Equal(at.Add(time.Second)) {
+			t.Errorf("between %v and %v there is a slot that is not a row", s, slots[k-1])
+		}
+		if n := runs[at.Format("2006-01-02T15:04:05.000Z")]; n != 1.0 || s["state"] != "fired" && s["state"] != "late" {
+			t.Errorf("slot %v ran %v times", s, n)
+		}
+	}
+	if len(runs) != len(slots) {
+		t.Errorf("%d slots, %d of them ran", len(slots), len(runs))
+	}
+	t.Logf("%d slots", len(slots))
+	w.balanced()
 }
