@@ -34,7 +34,7 @@ func (q *Queries) FreeIdempotency(ctx context.Context, arg FreeIdempotencyParams
 }
 
 const idempotencyRecord = `-- name: IdempotencyRecord :one
-SELECT app_id, script_id, principal, key, request_hash, execution_id, status_code, headers, body, expires_at FROM idempotency WHERE app_id = $1 AND script_id = $2 AND principal = $3 AND key = $4
+SELECT app_id, script_id, principal, key, request_hash, execution_id, status_code, headers, body, expires_at, node FROM idempotency WHERE app_id = $1 AND script_id = $2 AND principal = $3 AND key = $4
 `
 
 type IdempotencyRecordParams struct {
@@ -63,17 +63,20 @@ func (q *Queries) IdempotencyRecord(ctx context.Context, arg IdempotencyRecordPa
 		&i.Headers,
 		&i.Body,
 		&i.ExpiresAt,
+		&i.Node,
 	)
 	return i, err
 }
 
 const reserveIdempotency = `-- name: ReserveIdempotency :execrows
-INSERT INTO idempotency AS i (app_id, script_id, principal, key, request_hash, execution_id, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + $7::bigint * interval '1 microsecond')
+INSERT INTO idempotency AS i (app_id, script_id, principal, key, request_hash, execution_id, node, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + $8::bigint * interval '1 microsecond')
 ON CONFLICT (app_id, script_id, principal, key) DO UPDATE
-SET request_hash = excluded.request_hash, execution_id = excluded.execution_id, expires_at = excluded.expires_at, status_code = NULL,
+SET request_hash = excluded.request_hash, execution_id = excluded.execution_id, node = excluded.node, expires_at = excluded.expires_at, status_code = NULL,
     headers = '[]', body = NULL
 WHERE i.expires_at <= clock_timestamp()
+   OR i.status_code IS NULL AND i.request_hash = excluded.request_hash AND i.node <> '' AND NOT EXISTS (
+      SELECT 1 FROM nodes n WHERE n.name = i.node AND connection_lives(n.listener_pid, n.listener_start))
 `
 
 type ReserveIdempotencyParams struct {
@@ -83,10 +86,12 @@ type ReserveIdempotencyParams struct {
 	Key         string
 	RequestHash []byte
 	ExecutionID UUID
+	Node        string
 	LeaseUs     int64
 }
 
-// Takes the key for an execution, a reservation whose time is over is taken over, a record whose time is over replaced.
+// Takes the key for an execution, a reservation whose time or whose node is over is taken over, a record whose time is over
+// replaced.
 func (q *Queries) ReserveIdempotency(ctx context.Context, arg ReserveIdempotencyParams) (int64, error) {
 	result, err := q.db.Exec(ctx, reserveIdempotency,
 		arg.AppID,
@@ -95,6 +100,7 @@ func (q *Queries) ReserveIdempotency(ctx context.Context, arg ReserveIdempotency
 		arg.Key,
 		arg.RequestHash,
 		arg.ExecutionID,
+		arg.Node,
 		arg.LeaseUs,
 	)
 	if err != nil {

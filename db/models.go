@@ -180,6 +180,7 @@ type Idempotency struct {
 	Headers     string
 	Body        []byte
 	ExpiresAt   time.Time
+	Node        string
 }
 
 type Inbox struct {
@@ -230,11 +231,13 @@ type Member struct {
 }
 
 type Node struct {
-	Name      string
-	Version   string
-	Free      int32
-	StartedAt time.Time
-	SeenAt    time.Time
+	Name          string
+	Version       string
+	Free          int32
+	StartedAt     time.Time
+	SeenAt        time.Time
+	ListenerPid   *int32
+	ListenerStart *time.Time
 }
 
 type Outbox struct {

@@ -10,7 +10,7 @@ import (
 )
 
 const listNodes = `-- name: ListNodes :many
-SELECT name, version, free, started_at, seen_at FROM nodes ORDER BY name LIMIT 1000
+SELECT name, version, free, started_at, seen_at, listener_pid, listener_start FROM nodes ORDER BY name LIMIT 1000
 `
 
 func (q *Queries) ListNodes(ctx context.Context) ([]Node, error) {
@@ -28,6 +28,8 @@ func (q *Queries) ListNodes(ctx context.Context) ([]Node, error) {
 			&i.Free,
 			&i.StartedAt,
 			&i.SeenAt,
+			&i.ListenerPid,
+			&i.ListenerStart,
 		); err != nil {
 			return nil, err
 		}

@@ -6,7 +6,7 @@ ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.fre
 SELECT coalesce(sum(free), 0)::bigint AS free FROM nodes WHERE name <> @name AND seen_at > clock_timestamp() - interval '10 seconds';
 
 -- name: ListNodes :many
-SELECT name, version, free, started_at, seen_at FROM nodes ORDER BY name LIMIT 1000;
+SELECT * FROM nodes ORDER BY name LIMIT 1000;
 
 -- name: NodeStarted :exec
 INSERT INTO nodes (name, version, free) VALUES (@name, @version, @free)

@@ -17,7 +17,7 @@ import (
 // maxStored bounds the body that is kept for a repeat.
 const maxStored = 1 << 20
 
-// maxReservation bounds how long a key stays taken by a node that died.
+// reservationLease bounds how long a key stays taken by a node that is neither heard of nor known to be gone.
 func reservationLease(s *cloud.Script) time.Duration { return s.Limits.Timeout*6 + 10*time.Second }
 
 // ValidIdempotencyKey: 1 to 255 visible ASCII characters.
@@ -42,7 +42,7 @@ func (o *Orchestrator) reserve(ctx context.Context, c *HTTPCall, execution cloud
 	q := o.cfg.DB.Read()
 	for range 3 {
 		n, err := q.ReserveIdempotency(ctx, db.ReserveIdempotencyParams{AppID: app, ScriptID: i.script, Principal: i.principal, Key: i.key,
-			RequestHash: hash, ExecutionID: execution, LeaseUs: reservationLease(c.Target.Script).Microseconds()})
+			RequestHash: hash, ExecutionID: execution, Node: o.cfg.Node, LeaseUs: reservationLease(c.Target.Script).Microseconds()})
 		if err != nil {
 			return nil, failure(cloud.ID{}, errDatabaseAway.Because(fmt.Errorf("reserve key: %w", db.Translate(err))))
 		}

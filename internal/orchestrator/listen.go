@@ -60,6 +60,12 @@ func (o *Orchestrator) listenOnce() error {
 	if o.cfg.Heard != nil {
 		o.cfg.Heard(true)
 	}
+	// By this connection the others see that the node lives.
+	_, err = conn.Exec(o.ctx, `UPDATE nodes SET listener_pid = a.pid, listener_start = a.backend_start
+		FROM pg_stat_activity a WHERE nodes.name = $1 AND a.pid = pg_backend_pid()`, o.cfg.Node)
+	if err != nil {
+		return err
+	}
 	o.inbox.fetch(o.ctx)
 	o.dispatcher.wake()
 	o.cron.wake()
