@@ -121,8 +121,12 @@ func (t *tailWriter) follow(tail *orchestrator.Tail, stillMay func() bool) {
 			if !stillMay() || !t.send(": alive\n\n") {
 				return
 			}
+		case <-tail.MissedCh:
+			if !t.tellDropped(tail) {
+				return
+			}
 		case e := <-tail.EventsCh:
-			if n := tail.Dropped(); n > 0 && !t.send(encodeEvent("dropped", map[string]int64{"dropped": n})) {
+			if !t.tellDropped(tail) {
 				return
 			}
 			if t.wants(&e) && !t.send(t.encode(&e)) {
@@ -130,6 +134,12 @@ func (t *tailWriter) follow(tail *orchestrator.Tail, stillMay func() bool) {
 			}
 		}
 	}
+}
+
+// tellDropped says how many events the follower missed since it last did; false: nobody reads any more.
+func (t *tailWriter) tellDropped(tail *orchestrator.Tail) bool {
+	n := tail.Dropped()
+	return n == 0 || t.send(encodeEvent("dropped", map[string]int64{"dropped": n}))
 }
 
 // wants filters. What a run ends with is not known while it logs, so who asks for an outcome is given the lines with it.

@@ -36,10 +36,13 @@ type TailEvent struct {
 
 // Tail follows one app, on every node. Close it.
 type Tail struct {
-	// EventsCh has the events; it is never closed. Done is closed when the node stops.
+	// EventsCh has the events, MissedCh says that some were dropped elsewhere; they are never closed. Done is closed when the
+	// node stops.
 	EventsCh <-chan TailEvent
+	MissedCh <-chan struct{}
 	Done     <-chan struct{}
 	eventsCh chan TailEvent
+	missedCh chan struct{}
 	dropped  atomic.Int64
 	hub      *tails
 	app      cloud.AppID
@@ -88,8 +91,8 @@ func (o *Orchestrator) Tail(app cloud.AppID) (*Tail, error) {
 	if h.n.Load() >= maxTails {
 		return nil, cloud.Errorf(cloud.CodeUnavailable, "%d live tails are open on this node; close one", maxTails)
 	}
-	t := &Tail{eventsCh: make(chan TailEvent, tailBuffer), Done: o.draining, hub: h, app: app}
-	t.EventsCh = t.eventsCh
+	t := &Tail{eventsCh: make(chan TailEvent, tailBuffer), missedCh: make(chan struct{}, 1), Done: o.draining, hub: h, app: app}
+	t.EventsCh, t.MissedCh = t.eventsCh, t.missedCh
 	if h.of == nil {
 		h.of = map[cloud.AppID]map[*Tail]struct{}{}
 	}
@@ -130,10 +133,17 @@ func (h *tails) publish(app cloud.AppID, e TailEvent) {
 
 // miss tells the followers of an app of events that did not come as far as here.
 func (h *tails) miss(app cloud.AppID, n int64) {
+	if n == 0 {
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for t := range h.of[app] {
 		t.dropped.Add(n)
+		select {
+		case t.missedCh <- struct{}{}:
+		default:
+		}
 	}
 }
 
