@@ -44,16 +44,16 @@ func TestDoctor(t *testing.T) {
 
 	for _, c := range []struct{ sql, check, want string }{
 		{`INSERT INTO ledger (commit_id, app_id, what, n) VALUES (gen_random_uuid(), 1, 'enqueued', 3)`, "conservation", "bad: the ledger does not add up in default"},
-		{`UPDATE schedules SET fire_at = clock_timestamp() - interval '1 hour'; INSERT INTO leases VALUES ('cron', 'somebody', 'infinity')`, "schedules", "bad: 1 schedules should have fired"},
-		{`DELETE FROM schedules WHERE trigger_id = '` + id + `'`, "schedules", "bad: 1 enabled cron triggers have no next slot"},
+		{`UPDATE schedules SET fire_at = clock_timestamp() - interval '1 hour'; INSERT INTO leases VALUES ('cron', 'somebody', 'infinity')`, "schedules", "bad: 1 schedule should have fired"},
+		{`DELETE FROM schedules WHERE trigger_id = '` + id + `'`, "schedules", "bad: 1 enabled cron trigger without a next slot"},
 		{`INSERT INTO nodes (name, version, free, seen_at) VALUES ('old', 'v0', 1, clock_timestamp() - interval '1 hour')`, "versions", "warn: the nodes have different versions"},
 		{`SELECT 1`, "nodes", "warn: not heard of for over a minute: old"},
-		{`UPDATE variables SET key_id = 'another'`, "master key", "bad: 1 variables and secrets were sealed by another master key"},
+		{`UPDATE variables SET key_id = 'another'`, "master key", "bad: 1 variable sealed by another master key"},
 		{`INSERT INTO outbox (app_id, id, source, op, script_id, root_id, depth, execution_id, max_attempts, backoff, base_ms, max_ms, jitter, wake_at, claimed_by, claim_token)
 			VALUES (1, gen_random_uuid(), 'later', '', gen_random_uuid(), gen_random_uuid(), 0, gen_random_uuid(), 1, 'constant', 0, 0, 0, clock_timestamp() - interval '1 hour', 'gone', gen_random_uuid()),
 			       (1, gen_random_uuid(), 'later', '', gen_random_uuid(), gen_random_uuid(), 0, gen_random_uuid(), 1, 'constant', 0, 0, 0, clock_timestamp() - interval '1 hour', NULL, NULL)`,
-			"leases", "bad: 1 events belong to a node"},
-		{`SELECT 1`, "queue", "warn: 1 events have been due for over five minutes"},
+			"leases", "bad: 1 event held by a node"},
+		{`SELECT 1`, "queue", "warn: 1 event due for over five minutes"},
 	} {
 		for _, statement := range strings.Split(c.sql, ";") {
 			if _, err := w.n.db.Reads.Exec(context.Background(), statement); err != nil {
@@ -70,7 +70,7 @@ func TestDoctor(t *testing.T) {
 	}
 	b := w.browse("admin")
 	b.open("/system")
-	b.shows("<h2>Checks</h2>", "cannot be opened", "no next slot")
+	b.shows("<h2>Checks</h2>", "cannot be opened", "without a next slot")
 }
 
 // Every metric that the guide explains is there, and no other; the queues are counted.

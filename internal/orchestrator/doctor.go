@@ -58,6 +58,13 @@ func (e *examination) say(check string, isBad bool, state, bad, good string) {
 	e.findings = append(e.findings, Finding{check, FindingOK, good})
 }
 
+func plural(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 func (e *examination) hold() error {
 	h, err := e.q.Hold(e.ctx)
 	if err != nil {
@@ -100,7 +107,7 @@ func (e *examination) ledgers() error {
 		}
 	}
 	e.say("conservation", len(broken) > 0, FindingBad, "the ledger does not add up in "+strings.Join(broken, ", ")+": an event vanished or came from nowhere; keep the database as it is",
-		fmt.Sprintf("every event of %d apps is accounted for", len(apps)))
+		"every event of "+plural(int64(len(apps)), "app")+" is accounted for")
 	return nil
 }
 
@@ -109,9 +116,9 @@ func (e *examination) queue() error {
 	if err != nil {
 		return err
 	}
-	e.say("leases", r.Abandoned > 0, FindingBad, fmt.Sprintf("%d events belong to a node that has not renewed their lease for over a minute, and nobody takes them over: is a node running?", r.Abandoned),
+	e.say("leases", r.Abandoned > 0, FindingBad, plural(r.Abandoned, "event")+" held by a node that has not renewed the lease for over a minute, and nobody takes over: is a node running?",
 		"no event belongs to a node that is gone")
-	e.say("queue", r.Overdue > 0, FindingWarn, fmt.Sprintf("%d events have been due for over five minutes: there are too few permits, or no node runs", r.Overdue), "no event waits longer than it should")
+	e.say("queue", r.Overdue > 0, FindingWarn, plural(r.Overdue, "event")+" due for over five minutes: there are too few permits, or no node runs", "no event waits longer than it should")
 	return nil
 }
 
@@ -120,9 +127,9 @@ func (e *examination) schedules() error {
 	if err != nil {
 		return err
 	}
-	e.say("schedules", r.Overdue > 0, FindingBad, fmt.Sprintf("%d schedules should have fired over a minute ago and did not: is a node running?", r.Overdue), "every schedule fires as it should")
+	e.say("schedules", r.Overdue > 0, FindingBad, plural(r.Overdue, "schedule")+" should have fired over a minute ago and did not: is a node running?", "every schedule fires as it should")
 	if r.Lost > 0 {
-		e.findings = append(e.findings, Finding{"schedules", FindingBad, fmt.Sprintf("%d enabled cron triggers have no next slot: disable and enable them", r.Lost)})
+		e.findings = append(e.findings, Finding{"schedules", FindingBad, plural(r.Lost, "enabled cron trigger") + " without a next slot: disable and enable what has none"})
 	}
 	return nil
 }
@@ -141,7 +148,7 @@ func (e *examination) nodes() error {
 			silent = append(silent, n.Name)
 		}
 	}
-	e.say("versions", len(versions) > 1, FindingWarn, "the nodes have different versions, "+strings.Join(versions, " and ")+": finish the upgrade", fmt.Sprintf("%d nodes, all of one version", len(nodes)))
+	e.say("versions", len(versions) > 1, FindingWarn, "the nodes have different versions, "+strings.Join(versions, " and ")+": finish the upgrade", plural(int64(len(nodes)), "node")+", all of one version")
 	e.say("nodes", len(silent) > 0, FindingWarn, "not heard of for over a minute: "+strings.Join(silent, ", "), "every node has been heard of")
 	return nil
 }
@@ -157,6 +164,6 @@ func (e *examination) keys(keyID string) error {
 			other += r.N
 		}
 	}
-	e.say("master key", other > 0, FindingBad, fmt.Sprintf("%d variables and secrets were sealed by another master key than PICLOUD_SECRET_KEY, and cannot be opened", other), "variables and secrets are sealed by the present master key")
+	e.say("master key", other > 0, FindingBad, plural(other, "variable")+" sealed by another master key than PICLOUD_SECRET_KEY cannot be opened", "variables and secrets are sealed by the present master key")
 	return nil
 }
