@@ -36,11 +36,12 @@ func (s *Server) showSystem(v *visit) error {
 	for _, l := range sys.Leases {
 		vm.Leases = append(vm.Leases, views.LeaseRow{Node: l.Node, N: l.N, Ended: l.Ended, Ends: l.Ends})
 	}
-	findings, err := o.Examine(ctx)
+	report, err := o.Examine(ctx)
 	if err != nil {
 		return err
 	}
-	for _, f := range findings {
+	vm.Unbalanced = report.Unbalanced
+	for _, f := range report.Findings {
 		vm.Findings = append(vm.Findings, views.Finding(f))
 	}
 	nodes, err := o.Nodes(ctx)
@@ -51,19 +52,6 @@ func (s *Server) showSystem(v *visit) error {
 		it := s.showNode(&nodes[k])
 		vm.Nodes = append(vm.Nodes, views.NodeRow{Name: it.Name, Version: it.Version, Free: it.Free, Started: it.StartedAt, Seen: it.SeenAt, Self: it.Self,
 			Quiet: time.Since(it.SeenAt) > quietAfter})
-	}
-	apps, err := s.cfg.Manager.Apps(ctx, 0, "", maxAppsSearched)
-	if err != nil {
-		return err
-	}
-	health, err := s.health(ctx, apps)
-	if err != nil {
-		return err
-	}
-	for _, a := range health {
-		if !a.Balanced {
-			vm.Unbalanced = append(vm.Unbalanced, a.Slug)
-		}
 	}
 	return v.render(http.StatusOK, views.System(vm))
 }

@@ -10,6 +10,7 @@ import (
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/manager"
+	"picloud/internal/orchestrator"
 	"picloud/internal/services/kv"
 	"picloud/views"
 )
@@ -204,25 +205,20 @@ func (s *Server) addSlots(v *visit, t *triggerItem, vm *views.TriggerPage) error
 	if loc == nil {
 		loc = time.UTC
 	}
+	local := func(at time.Time) string { return at.In(loc).Format("Mon 2 Jan 2006 15:04:05 -07:00") }
 	for _, at := range list.Body.Upcoming {
-		vm.Upcoming = append(vm.Upcoming, views.Slot{At: at, Local: at.In(loc).Format("Mon 2 Jan 2006 15:04:05 -07:00")})
+		vm.Upcoming = append(vm.Upcoming, views.Slot{At: at, Local: local(at)})
 	}
 	for _, it := range list.Body.Items {
-		row := views.Slot{At: it.Slot, Local: it.Slot.In(loc).Format("Mon 2 Jan 2006 15:04:05 -07:00"), State: it.State, Reason: it.Reason,
+		row := views.Slot{At: it.Slot, Local: local(it.Slot), State: it.State, Reason: it.Reason,
 			Drift: time.Duration(it.DriftMS) * time.Millisecond}
 		if it.ExecutionID != nil {
 			row.Execution = *it.ExecutionID
 		}
 		vm.Slots = append(vm.Slots, row)
 	}
-	overdue, err := v.overdue()
-	if err != nil {
-		return err
-	}
-	for _, o := range overdue {
-		if o.Trigger == t.ID {
-			vm.Overdue = append(vm.Overdue, o)
-		}
+	if by := time.Duration(list.Body.OverdueMS) * time.Millisecond; by > orchestrator.LateAfter {
+		vm.Overdue = []views.Overdue{{Trigger: t.ID, Script: t.Script, Schedule: *t.Schedule, By: by}}
 	}
 	vm.NextSlots = v.next(list.Body.NextCursor)
 	return nil

@@ -41,12 +41,8 @@ type deadLetterItem struct {
 type deadLetterOutput struct{ Body deadLetterItem }
 
 func showDeadLetter(d *orchestrator.DeadLetter) deadLetterItem {
-	e := json.RawMessage(d.Error)
-	if !json.Valid(e) {
-		e, _ = json.Marshal(errorItem{Name: "Error", Message: d.Error})
-	}
 	return deadLetterItem{ID: cloud.ID(d.ID).String(), Source: d.Source, Op: d.Op, TriggerID: idPtr(d.TriggerID), Script: d.Script,
-		Payload: json.RawMessage(d.Payload), Reason: d.Reason, Attempts: int(d.Attempts), Error: e, Depth: int(d.Depth),
+		Payload: json.RawMessage(d.Payload), Reason: d.Reason, Attempts: int(d.Attempts), Error: orchestrator.ErrorOf(d), Depth: int(d.Depth),
 		RootID: cloud.ID(d.RootID).String(), LastExecutionID: idPtr(d.LastExecutionID), FirstAttemptAt: utcPtr(d.FirstAttemptAt),
 		LastAttemptAt: utcPtr(d.LastAttemptAt), CreatedAt: utc(d.CreatedAt), Resolution: d.Resolution, ResolvedAt: utcPtr(d.ResolvedAt),
 		ResolvedBy: d.ResolvedBy, ResolveReason: d.ResolveReason, ReplayedAs: idPtr(d.ReplayedAs), ReplayOf: idPtr(d.ReplayOf),

@@ -62,10 +62,10 @@ func (s *Server) doctorAPI() {
 			if err := instanceAdmin(p, "instance:admin"); err != nil {
 				return nil, err
 			}
-			list, err := s.cfg.Orchestrator.Examine(ctx)
+			report, err := s.cfg.Orchestrator.Examine(ctx)
 			out := &doctorOutput{}
-			out.Body.Items = make([]findingItem, len(list))
-			for k, f := range list {
+			out.Body.Items = make([]findingItem, len(report.Findings))
+			for k, f := range report.Findings {
 				out.Body.Items[k] = findingItem(f)
 			}
 			return out, err

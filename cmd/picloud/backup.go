@@ -70,6 +70,11 @@ func (c *ReleaseCmd) Run() error {
 
 // withDatabase opens the database that the configuration names, also that of a PiCloud which is running.
 func (c *Config) withDatabase(f func(ctx context.Context, n *node) error) error {
+	return c.withNode((*node).attach, f)
+}
+
+// withNode opens a database for a command, and closes it.
+func (c *Config) withNode(open func(*node, context.Context) error, f func(ctx context.Context, n *node) error) error {
 	if err := c.complete(); err != nil {
 		return err
 	}
@@ -77,7 +82,7 @@ func (c *Config) withDatabase(f func(ctx context.Context, n *node) error) error 
 	defer stop()
 	n := &node{cfg: c, log: newLogger(c.LogFormat)}
 	defer n.Stop()
-	if err := n.attach(ctx); err != nil {
+	if err := open(n, ctx); err != nil {
 		return err
 	}
 	return f(ctx, n)
@@ -91,7 +96,7 @@ func (n *node) attach(ctx context.Context) error {
 			return err
 		}
 		if url != "" {
-			n.cfg.DatabaseURL = strings.Replace(url, "/postgres?", "/picloud?", 1)
+			n.cfg.DatabaseURL = ownDatabase(url)
 			if n.cfg.key == nil {
 				if n.cfg.key, err = masterKey(filepath.Join(n.cfg.DataDir, "secret.key")); err != nil {
 					return err

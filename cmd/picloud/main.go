@@ -136,21 +136,20 @@ func (c *DoctorCmd) Run() error {
 }
 
 func examine(ctx context.Context, n *node, w io.Writer) error {
-	list, err := orchestrator.Examine(ctx, n.db, n.secrets.KeyID())
+	report, err := orchestrator.Examine(ctx, n.db, n.secrets.KeyID())
 	if err != nil {
 		return fmt.Errorf("examine: %w", err)
 	}
-	for _, f := range list {
+	var verdict error
+	for _, f := range report.Findings {
 		if _, err := fmt.Fprintf(w, "%-4s  %-12s  %s\n", f.State, f.Check, f.Text); err != nil {
 			return err
 		}
-	}
-	for _, f := range list {
 		if f.State == orchestrator.FindingBad {
-			return errNotWell
+			verdict = errNotWell
 		}
 	}
-	return nil
+	return verdict
 }
 
 // VersionCmd prints the version.

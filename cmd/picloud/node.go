@@ -119,6 +119,9 @@ func (n *node) openDatabase(ctx context.Context) error {
 	return n.db.EnsurePartitions(ctx, 3)
 }
 
+// ownDatabase is PiCloud's database on its own PostgreSQL, given the address of the maintenance database.
+func ownDatabase(url string) string { return strings.Replace(url, "/postgres?", "/picloud?", 1) }
+
 // connect opens the database as it is.
 func (n *node) connect(ctx context.Context) error {
 	if n.cfg.DataDir != "" {
@@ -137,7 +140,7 @@ func (n *node) connect(ctx context.Context) error {
 		if err := db.CreateDatabase(ctx, n.postgres.URL(), "picloud"); err != nil {
 			return err
 		}
-		url = strings.Replace(n.postgres.URL(), "/postgres?", "/picloud?", 1)
+		url = ownDatabase(n.postgres.URL())
 		n.watchPostgres()
 	}
 	var err error

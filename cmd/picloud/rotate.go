@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"picloud/internal/services/secrets"
 )
@@ -22,17 +20,9 @@ type RotateKeyCmd struct {
 
 // Run works while PiCloud is stopped. With a key file, the new one lies beside it before the database changes, and takes
 // its place right after: a crash in between leaves secret.key.new, and the start says which key is needed.
-func (c *RotateKeyCmd) Run() error {
-	if err := c.complete(); err != nil {
-		return err
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	n := &node{cfg: &c.Config, log: newLogger(c.LogFormat)}
-	defer n.Stop()
-	if err := n.openDatabase(ctx); err != nil {
-		return err
-	}
+func (c *RotateKeyCmd) Run() error { return c.withNode((*node).openDatabase, c.rotate) }
+
+func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {
 	n.buildManager()
 	next, inFile, err := c.nextKey()
 	if err != nil {

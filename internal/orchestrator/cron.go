@@ -14,8 +14,8 @@ import (
 const (
 	// cronLease is for how long a node that fired is the one that fires; without it every node would try.
 	cronLease = 5 * time.Second
-	// lateAfter is how much later than its time a slot may fire and still count as fired in time.
-	lateAfter = 30 * time.Second
+	// LateAfter is how much later than its time a slot may fire and still count as fired in time.
+	LateAfter = 30 * time.Second
 	// maxCatchUp is how many slots of one trigger are decided one by one after a downtime; those before are one row.
 	maxCatchUp = 1000
 	// maxFiring is how many triggers one look takes.
@@ -217,7 +217,7 @@ func decideSlots(s *schedule.Schedule, t *cloud.Trigger, next, now, released tim
 	}
 	for k, at := range due {
 		newest := k == len(due)-1
-		late := now.Sub(at.Add(schedule.Jitter(t.ID, at, t.CronJitter))) > lateAfter
+		late := now.Sub(at.Add(schedule.Jitter(t.ID, at, t.CronJitter))) > LateAfter
 		sl := slot{at: at, state: slotFired}
 		if late {
 			sl.state = slotLate
@@ -290,9 +290,9 @@ type Overdue struct {
 	By               time.Duration
 }
 
-// OverdueSchedules are those of an app that should have fired more than lateAfter ago and did not: something is wrong.
+// OverdueSchedules are those of an app that should have fired more than LateAfter ago and did not: something is wrong.
 func (o *Orchestrator) OverdueSchedules(ctx context.Context, app cloud.AppID) ([]Overdue, error) {
-	rows, err := o.cfg.DB.Read().OverdueSchedules(ctx, int64(app), lateAfter.Microseconds())
+	rows, err := o.cfg.DB.Read().OverdueSchedules(ctx, int64(app), LateAfter.Microseconds())
 	list := make([]Overdue, len(rows))
 	for k, r := range rows {
 		list[k] = Overdue{Trigger: r.TriggerID, Script: r.Script, Schedule: r.Schedule, By: time.Duration(r.Us) * time.Microsecond}

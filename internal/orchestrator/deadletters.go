@@ -148,6 +148,14 @@ func letterResult(x *commit) error {
 	return nil
 }
 
+// ErrorOf is a dead letter's error as JSON: name, message and stack. Letters that no run made have only a reason.
+func ErrorOf(d *DeadLetter) json.RawMessage {
+	if e := json.RawMessage(d.Error); json.Valid(e) {
+		return e
+	}
+	return appendJSON(nil, cloud.ScriptError{Name: "Error", Message: d.Error})
+}
+
 func ptr[T any](v T) *T { return &v }
 
 // replayRow is the fresh row of an unresolved letter: attempt 0, nobody waits for it, same trigger, script, depth and root.

@@ -21,41 +21,47 @@ const (
 // Finding is what one check of the installation says.
 type Finding struct{ Check, State, Text string }
 
+// Report is what all checks say, and the apps whose ledger does not add up.
+type Report struct {
+	Findings   []Finding
+	Unbalanced []string
+}
+
 // maxSkew is how far a node's clock may be from the database's before it is mentioned. Nothing depends on it but the times in
 // logs.
 const maxSkew = 2 * time.Second
 
 // Examine checks what should hold in every installation: that no event vanished, nothing is stuck, every schedule fires, the
 // nodes are alike and the master key is the one that sealed. It changes nothing. keyID names the present master key.
-func Examine(ctx context.Context, d *db.DB, keyID string) ([]Finding, error) {
+func Examine(ctx context.Context, d *db.DB, keyID string) (Report, error) {
 	e := &examination{ctx: ctx, d: d, q: d.Read()}
 	for _, check := range []func() error{e.hold, e.clock, e.ledgers, e.queue, e.schedules, e.nodes, func() error { return e.keys(keyID) }} {
 		if err := check(); err != nil {
-			return e.findings, explain("examine", err)
+			return e.report, explain("examine", err)
 		}
 	}
-	return e.findings, nil
+	return e.report, nil
 }
 
 // Examine checks the installation that this node belongs to.
-func (o *Orchestrator) Examine(ctx context.Context) ([]Finding, error) {
+func (o *Orchestrator) Examine(ctx context.Context) (Report, error) {
 	return Examine(ctx, o.cfg.DB, o.cfg.Opener.KeyID())
 }
 
 type examination struct {
-	ctx      context.Context
-	d        *db.DB
-	q        *db.Queries
-	findings []Finding
+	ctx    context.Context
+	d      *db.DB
+	q      *db.Queries
+	report Report
 }
 
 // say adds a finding: bad, or ok with another text.
 func (e *examination) say(check string, isBad bool, state, bad, good string) {
 	if isBad {
-		e.findings = append(e.findings, Finding{check, state, bad})
+		e.report.Findings = append(e.report.Findings, Finding{check, state, bad})
 		return
 	}
-	e.findings = append(e.findings, Finding{check, FindingOK, good})
+	e.report.Findings = append(e.report.Findings, Finding{check, FindingOK, good})
 }
 
 func plural(n int64, what string) string {
@@ -100,12 +106,12 @@ func (e *examination) ledgers() error {
 	if err != nil {
 		return err
 	}
-	var broken []string
 	for _, a := range apps {
 		if !all[cloud.AppID(a.ID)].Balanced {
-			broken = append(broken, a.Slug)
+			e.report.Unbalanced = append(e.report.Unbalanced, a.Slug)
 		}
 	}
+	broken := e.report.Unbalanced
 	e.say("conservation", len(broken) > 0, FindingBad, "the ledger does not add up in "+strings.Join(broken, ", ")+": an event vanished or came from nowhere; keep the database as it is",
 		"every event of "+plural(int64(len(apps)), "app")+" is accounted for")
 	return nil
@@ -129,7 +135,7 @@ func (e *examination) schedules() error {
 	}
 	e.say("schedules", r.Overdue > 0, FindingBad, plural(r.Overdue, "schedule")+" should have fired over a minute ago and did not: is a node running?", "every schedule fires as it should")
 	if r.Lost > 0 {
-		e.findings = append(e.findings, Finding{"schedules", FindingBad, plural(r.Lost, "enabled cron trigger") + " without a next slot: disable and enable what has none"})
+		e.report.Findings = append(e.report.Findings, Finding{"schedules", FindingBad, plural(r.Lost, "enabled cron trigger") + " without a next slot: disable and enable what has none"})
 	}
 	return nil
 }

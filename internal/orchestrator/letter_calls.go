@@ -211,10 +211,6 @@ func letterJSON(d *DeadLetter, original bool) string {
 	if d.TriggerID != nil {
 		trigger = ptr(cloud.ID(*d.TriggerID).String())
 	}
-	e := json.RawMessage(d.Error)
-	if !json.Valid(e) {
-		e = appendJSON(nil, map[string]string{"name": "Error", "message": d.Error, "stack": ""})
-	}
 	v := struct {
 		ID         string          `json:"id"`
 		Original   json.RawMessage `json:"original,omitempty"`
@@ -227,7 +223,7 @@ func letterJSON(d *DeadLetter, original bool) string {
 		Reason     string          `json:"reason"`
 		CreatedAt  time.Time       `json:"createdAt"`
 		Resolution *string         `json:"resolution"`
-	}{ID: cloud.ID(d.ID).String(), Attempts: d.Attempts, Error: e, Trigger: trigger, Script: d.Script, Source: d.Source, Op: d.Op, Reason: d.Reason,
+	}{ID: cloud.ID(d.ID).String(), Attempts: d.Attempts, Error: ErrorOf(d), Trigger: trigger, Script: d.Script, Source: d.Source, Op: d.Op, Reason: d.Reason,
 		CreatedAt: d.CreatedAt.UTC(), Resolution: d.Resolution}
 	if original {
 		v.Original = json.RawMessage(d.Payload)

@@ -99,7 +99,7 @@ func (o *Orchestrator) perform(ctx context.Context, t *task) {
 	var keys []cloud.KeyRef
 	collateral := false
 	for conflicts := 0; ; {
-		a := &try{o: o, t: t, started: started, session: o.cfg.Sessions(t.app.id), letters: &letterCalls{o: o, t: t}}
+		a := &try{o: o, t: t, started: started, session: o.cfg.Sessions(t.app.id), letters: letterCalls{o: o, t: t}}
 		if len(keys) > 0 {
 			if conflicts > 2 { // another node works on the same keys: step aside for a moment
 				time.Sleep(time.Duration(rand.IntN(5*conflicts)) * time.Millisecond) //nolint:gosec // spreads repeats
@@ -137,7 +137,7 @@ type try struct {
 	t       *task
 	started time.Time
 	session Session
-	letters *letterCalls
+	letters letterCalls
 	sandbox Run
 }
 
@@ -146,7 +146,7 @@ func (a *try) run(ctx context.Context) *again {
 	spec := &cloud.RunSpec{Execution: t.execution, Root: t.root, App: t.app.id, Script: t.script, Handler: t.handler, Request: t.request,
 		Event: t.event, Depth: t.depth, Attempt: t.attempt, Principal: t.principal, IdempotencyKey: t.idemKey, Alone: t.alone,
 		Deadline: time.Now().Add(t.script.Limits.Timeout), Stream: t.stream,
-		Calls: &calls{Session: a.session, letters: a.letters, fetcher: sync.OnceValue(a.o.cfg.Fetchers), dry: t.dry}}
+		Calls: &calls{Session: a.session, letters: &a.letters, fetcher: sync.OnceValue(a.o.cfg.Fetchers), dry: t.dry}}
 	if !t.dry {
 		spec.OnLog = func(l cloud.LogLine) { a.o.tails.publishLine(t, l) }
 	}

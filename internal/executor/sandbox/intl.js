@@ -674,9 +674,8 @@
   });
 
   const thisNumber = Number.prototype.valueOf, thisBigInt = BigInt.prototype.valueOf, thisTime = Date.prototype.getTime;
-  const method = (o, name, f) => put(o, name, f);
-  method(Number.prototype, "toLocaleString", { toLocaleString(l, o) { return new NumberFormat(l, o).format(thisNumber.call(this)); } }.toLocaleString);
-  method(BigInt.prototype, "toLocaleString", { toLocaleString(l, o) { return new NumberFormat(l, o).format(thisBigInt.call(this)); } }.toLocaleString);
+  put(Number.prototype, "toLocaleString", { toLocaleString(l, o) { return new NumberFormat(l, o).format(thisNumber.call(this)); } }.toLocaleString);
+  put(BigInt.prototype, "toLocaleString", { toLocaleString(l, o) { return new NumberFormat(l, o).format(thisBigInt.call(this)); } }.toLocaleString);
   const dated = (name, required, defaults) => put(Date.prototype, name, {
     [name](l, o) {
       const t = thisTime.call(this);
@@ -688,8 +687,8 @@
   dated("toLocaleDateString", "date", "date");
   dated("toLocaleTimeString", "time", "time");
   const plain = String.prototype.localeCompare;
-  method(String.prototype, "localeCompare", { localeCompare(that, l, o) { return l === undefined && o === undefined ? plain.call(this, that) : new Collator(l, o).compare(String(this), String(that)); } }.localeCompare);
-  method(Array.prototype, "toLocaleString", { toLocaleString(l, o) { return Array.from(this, (v) => (v === undefined || v === null ? "" : v.toLocaleString(l, o))).join(","); } }.toLocaleString);
+  put(String.prototype, "localeCompare", { localeCompare(that, l, o) { return l === undefined && o === undefined ? plain.call(this, that) : new Collator(l, o).compare(String(this), String(that)); } }.localeCompare);
+  put(Array.prototype, "toLocaleString", { toLocaleString(l, o) { return Array.from(this, (v) => (v === undefined || v === null ? "" : v.toLocaleString(l, o))).join(","); } }.toLocaleString);
 
   return { intl: Intl, members: classes, classes: {} };
 })
