@@ -101,9 +101,7 @@ func (o *Orchestrator) perform(ctx context.Context, t *task) {
 	for conflicts := 0; ; {
 		a := &try{o: o, t: t, started: started, session: o.cfg.Sessions(t.app.id), letters: letterCalls{o: o, t: t}}
 		if len(keys) > 0 {
-			if conflicts > 2 { // another node works on the same keys: step aside for a moment
-				time.Sleep(time.Duration(rand.IntN(5*conflicts)) * time.Millisecond) //nolint:gosec // spreads repeats
-			}
+			time.Sleep(stepAside(conflicts))
 			a.session.Prepare(ctx, keys)
 		}
 		again := a.run(ctx)
@@ -122,6 +120,17 @@ func (o *Orchestrator) perform(ctx context.Context, t *task) {
 			return
 		}
 	}
+}
+
+// stepAside is how long a run waits before it is made again. Twice it is made at once: inside a node the keys' turns see to
+// it that it gets through. After that another node works on the same keys, and the longer one of the two stays away, the
+// more of its own runs the other brings to an end meanwhile.
+func stepAside(conflicts int) time.Duration {
+	if conflicts <= 2 {
+		return 0
+	}
+	pause := 10 * time.Millisecond << (2 * (conflicts - 3)) // 10, 40, 160 ms
+	return pause/2 + rand.N(pause)                          //nolint:gosec // spreads repeats
 }
 
 // again says why a run may be made once more, and what it ends with if it is not.
