@@ -109,7 +109,8 @@ func (a Account) Reaches(dir string) bool {
 	}
 }
 
-func (a Account) attr() *syscall.SysProcAttr {
+// SysProcAttr makes a child run as the account.
+func (a Account) SysProcAttr() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C in the terminal is PiCloud's to handle
 	if a.other {
 		attr.Credential = &syscall.Credential{Uid: uint32(a.UID), Gid: uint32(a.GID)}
@@ -308,7 +309,7 @@ func initCluster(ctx context.Context, bin Binaries, acc Account, dir string) err
 	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "initdb"), "-D", half, "-U", "picloud", "-E", "UTF8", "--locale=C",
 		"--auth-local=scram-sha-256", "--auth-host=scram-sha-256", "--pwfile="+handover.Name(), "--no-instructions", "--data-checksums")
 	cmd.Dir = "/"
-	cmd.SysProcAttr = acc.attr()
+	cmd.SysProcAttr = acc.SysProcAttr()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
@@ -432,7 +433,7 @@ func (s *Server) start(ctx context.Context, bin Binaries, acc Account, o Options
 	s.cmd.Dir = s.dir
 	s.cmd.Env = append(os.Environ(), "LC_ALL=C", "PGDATA="+s.dir)
 	s.cmd.Stdout, s.cmd.Stderr = logFile, logFile
-	s.cmd.SysProcAttr = acc.attr()
+	s.cmd.SysProcAttr = acc.SysProcAttr()
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
 	}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// node is one picloud process.
+type node struct {
+	name   string
+	addr   string
+	binary string
+	env    []string
+	log    *os.File
+	wires  []*wire // to PostgreSQL, one for each server
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	exited chan struct{}
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String(), nil
+}
+
+func (n *node) wire() *wire { return n.wires[0] }
+
+func (n *node) url() string { return "http://" + n.addr }
+
+// start runs it, with more environment if wanted, and waits until it is ready.
+func (n *node) start(ctx context.Context, env ...string) error {
+	cmd := exec.Command(n.binary, "serve")
+	cmd.Env = append(append(append(os.Environ(), n.env...), "PICLOUD_LISTEN="+n.addr, "PICLOUD_NODE_NAME="+n.name), env...)
+	cmd.Stdout, cmd.Stderr = n.log, n.log
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	exited := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(exited) }()
+	n.mu.Lock()
+	n.cmd, n.exited = cmd, exited
+	n.mu.Unlock()
+	return n.ready(ctx)
+}
+
+// restarts tries to start the node until it stays: its database may still be away.
+func (n *node) restarts(ctx context.Context, env ...string) error {
+	for end := time.Now().Add(time.Minute); ; {
+		err := n.start(ctx, env...)
+		if err == nil || ctx.Err() != nil || time.Now().After(end) {
+			return err
+		}
+		n.end(syscall.SIGKILL)
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// ready waits for the node's own word that it is.
+func (n *node) ready(ctx context.Context) error {
+	client := &http.Client{Timeout: 2 * time.Second}
+	for end := time.Now().Add(40 * time.Second); ; {
+		res, err := client.Get(n.url() + "/readyz")
+		if err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		if ctx.Err() != nil || time.Now().After(end) {
+			return fmt.Errorf("%s is not ready after 40 s", n.name)
+		}
+		select {
+		case <-n.exited:
+			return fmt.Errorf("%s ended", n.name)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+func (n *node) signal(sig syscall.Signal) { _ = n.cmd.Process.Signal(sig) }
+
+// end sends a signal and waits until the process is gone.
+func (n *node) end(sig syscall.Signal) {
+	if n.cmd == nil {
+		return
+	}
+	n.signal(sig)
+	select {
+	case <-n.exited:
+	case <-time.After(30 * time.Second):
+		n.signal(syscall.SIGKILL)
+		<-n.exited
+	}
+}
+
+func (n *node) alive() bool {
+	select {
+	case <-n.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// sandboxes lists the node's sandbox processes.
+func (n *node) sandboxes() []int {
+	var out []int
+	for pid, parent := range sandboxProcesses() {
+		if parent == n.cmd.Process.Pid {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// sandboxProcesses gives every sandbox process of this machine with its parent.
+func sandboxProcesses() map[int]int {
+	out := map[int]int{}
+	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range procs {
+		cmd, err := os.ReadFile(f)
+		if err != nil || !strings.HasSuffix(string(cmd), "\x00sandbox\x00") {
+			continue
+		}
+		stat, _ := os.ReadFile(filepath.Join(filepath.Dir(f), "stat"))
+		var pid, parent int
+		var state string
+		before, rest, _ := strings.Cut(string(stat), " (")
+		_, rest, _ = strings.Cut(rest, ") ")
+		if _, err := fmt.Sscan(before, &pid); err != nil {
+			continue
+		}
+		if _, err := fmt.Sscan(rest, &state, &parent); err == nil && state != "Z" {
+			out[pid] = parent
+		}
+	}
+	return out
+}

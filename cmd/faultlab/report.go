@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// result is what came of a fault.
+type result struct {
+	fault  *fault
+	began  time.Time
+	took   time.Duration
+	rounds int
+
+	mu      sync.Mutex
+	broken  []string
+	skipped string
+	logs    string
+
+	requests, acked, events, keys, retries int
+	other, otherWrong, slots, injected     int
+	lost, doubled                          int
+	settled, slowest                       time.Duration
+}
+
+// fail notes a broken promise.
+func (res *result) fail(round int, format string, args ...any) {
+	res.mu.Lock()
+	defer res.mu.Unlock()
+	if len(res.broken) < 20 {
+		res.broken = append(res.broken, fmt.Sprintf("round %d, %s: ", round, time.Now().UTC().Format("15:04:05"))+fmt.Sprintf(format, args...))
+	}
+}
+
+func (res *result) print(w io.Writer) {
+	verdict := "kept"
+	switch {
+	case res.skipped != "":
+		verdict = "not tried: " + res.skipped
+	case len(res.broken) > 0:
+		verdict = "BROKEN"
+	}
+	_, _ = fmt.Fprintf(w, "%-18s %3d rounds in %5.0f s: %d requests, %d events, %d keys (%d asked again), %d slots; lost %d, doubled %d; other app %d of %d failed; "+
+		"at rest after %.1f s: %s\n", res.fault.name, res.rounds, res.took.Seconds(), res.requests, res.events, res.keys, res.retries, res.slots,
+		res.lost, res.doubled, res.otherWrong, res.other, res.settled.Seconds(), verdict)
+	for _, b := range res.broken {
+		_, _ = fmt.Fprintf(w, "    %s\n", b)
+	}
+	if res.logs != "" {
+		_, _ = fmt.Fprintf(w, "    logs: %s\n", res.logs)
+	}
+}
+
+// report is the whole run.
+type report struct {
+	options *options
+	started time.Time
+	faults  []*fault
+	results map[string]*result
+}
+
+func (rep *report) write(file string) error {
+	var b bytes.Buffer
+	_, _ = fmt.Fprintf(&b, `# Faults
+
+What became of PiCloud's promises when things broke: the report of `+"`make faultlab`"+`. For each fault the lab starts an
+installation of its own (PostgreSQL with fsync on, one to three nodes, a lease of %s), and in every round puts load on it - %d clients
+that make events, one in twenty of them poison, %d that repeat keyed requests until they are answered, a schedule that fires
+every second, and a second app beside it -, injects the fault, mends it, and waits until nothing moves. Then it compares:
+
+- what was acknowledged is in the database; every event was handled once, or is one dead letter;
+- what has an Idempotency-Key was done once; a counter that every request increments has lost no update;
+- every second of the schedule is a row, and what fired was handled once;
+- both apps' ledgers balance, nothing is shown as running, no sandbox outlives its node, no event has two executions that succeeded;
+- where the fault is a script's or a client's, not one request of the other app failed.
+
+Begun %s, seed %d, %d CPUs, %s.
+
+| fault | rounds | requests | events | keys, asked again | lost | doubled | other app, failed | at rest after | |
+|---|---|---|---|---|---|---|---|---|---|
+`, lease, producers, payers, rep.started.UTC().Format("2006-01-02 15:04 UTC"), rep.options.seed, runtime.NumCPU(), runtime.Version())
+	lost, doubled, requests, events, rounds := 0, 0, 0, 0, 0
+	for _, f := range rep.faults {
+		res := rep.results[f.name]
+		switch {
+		case res == nil:
+			continue
+		case res.skipped != "":
+			_, _ = fmt.Fprintf(&b, "| %s: %s | - | | | | | | | | not tried: %s |\n", f.name, f.what, res.skipped)
+			continue
+		}
+		verdict := "kept"
+		if len(res.broken) > 0 {
+			verdict = "**broken**"
+		}
+		_, _ = fmt.Fprintf(&b, "| %s: %s | %d | %d | %d | %d, %d | %d | %d | %d, %d | %.1f s | %s |\n", f.name, f.what, res.rounds, res.requests, res.events,
+			res.keys, res.retries, res.lost, res.doubled, res.other, res.otherWrong, res.settled.Seconds(), verdict)
+		lost, doubled, requests, events, rounds = lost+res.lost, doubled+res.doubled, requests+res.requests, events+res.events, rounds+res.rounds
+	}
+	_, _ = fmt.Fprintf(&b, "\nTogether: %d rounds, %d requests, %d events: **%d lost, %d doubled**.\n", rounds, requests, events, lost, doubled)
+	for _, f := range rep.faults {
+		if res := rep.results[f.name]; res != nil && len(res.broken) > 0 {
+			_, _ = fmt.Fprintf(&b, "\n## Broken: %s\n\n```\n%s\n```\n", f.name, strings.Join(res.broken, "\n"))
+		}
+	}
+	return os.WriteFile(file, b.Bytes(), 0o644) //nolint:gosec // documentation
+}
