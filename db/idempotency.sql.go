@@ -76,7 +76,8 @@ SET request_hash = excluded.request_hash, execution_id = excluded.execution_id, 
     headers = '[]', body = NULL
 WHERE i.expires_at <= clock_timestamp()
    OR i.status_code IS NULL AND i.request_hash = excluded.request_hash AND i.node <> '' AND NOT EXISTS (
-      SELECT 1 FROM nodes n WHERE n.name = i.node AND connection_lives(n.listener_pid, n.listener_start))
+      SELECT 1 FROM nodes n WHERE n.name = i.node AND (connection_lives(n.listener_pid, n.listener_start)
+         OR n.listener_pid IS NULL AND n.seen_at > clock_timestamp() - interval '15 seconds'))
 `
 
 type ReserveIdempotencyParams struct {

@@ -18,11 +18,11 @@ import (
 func (d *DB) Migrate(ctx context.Context, files fs.FS) error {
 	conn := stdlib.OpenDBFromPool(d.Reads)
 	defer func() { _ = conn.Close() }()
-	locker, err := lock.NewPostgresSessionLocker()
+	oneAtATime, err := d.migrationLock()
 	if err != nil {
 		return fmt.Errorf("prepare migration lock: %w", err)
 	}
-	p, err := goose.NewProvider(goose.DialectPostgres, conn, files, goose.WithSessionLocker(locker))
+	p, err := goose.NewProvider(goose.DialectPostgres, conn, files, oneAtATime)
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
@@ -33,6 +33,16 @@ func (d *DB) Migrate(ctx context.Context, files fs.FS) error {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return nil
+}
+
+// migrationLock is a lock of the session or, where sessions do not last, a row with a lease.
+func (d *DB) migrationLock() (goose.ProviderOption, error) {
+	if d.pooled {
+		locker, err := lock.NewPostgresTableLocker()
+		return goose.WithLocker(locker), err
+	}
+	locker, err := lock.NewPostgresSessionLocker()
+	return goose.WithSessionLocker(locker), err
 }
 
 // CreateDatabase makes a database on a server, given its maintenance URL, if it is not there yet.

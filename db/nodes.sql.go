@@ -81,6 +81,17 @@ func (q *Queries) SeenNode(ctx context.Context, name string, version string, fre
 	return err
 }
 
+const seenNodeDeaf = `-- name: SeenNodeDeaf :exec
+INSERT INTO nodes (name, version, free) VALUES ($1, $2, $3)
+ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp(), listener_pid = NULL
+`
+
+// The same of a node that has no listener: that it was seen lately is all that others have.
+func (q *Queries) SeenNodeDeaf(ctx context.Context, name string, version string, free int32) error {
+	_, err := q.db.Exec(ctx, seenNodeDeaf, name, version, free)
+	return err
+}
+
 const sweepNodes = `-- name: SweepNodes :execrows
 DELETE FROM nodes WHERE seen_at < clock_timestamp() - interval '1 day'
 `

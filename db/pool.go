@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -22,7 +23,12 @@ type DB struct {
 	Leases *pgxpool.Pool
 
 	url string
+	// pooled: between PiCloud and PostgreSQL stands a pooler that gives each transaction another session.
+	pooled bool
 }
+
+// ErrPooled says why Listen fails there.
+var ErrPooled = errors.New("DATABASE_URL leads to a connection pooler in transaction mode, where LISTEN does not last")
 
 // Connections that are set aside for the control of runs.
 const (
@@ -48,30 +54,57 @@ func Open(ctx context.Context, url string, connections int) (*DB, error) {
 		return nil, fmt.Errorf("%d database connections are too few: at least %d are needed", connections, MinConnections)
 	}
 	d := &DB{url: url}
+	if err := d.meet(ctx); err != nil {
+		return nil, err
+	}
 	var err error
-	if d.Reads, err = open(ctx, url, connections-commitConns-leaseConns-scriptConns-listenConns, nil); err != nil {
+	if d.Reads, err = d.open(ctx, connections-commitConns-leaseConns-scriptConns-listenConns, nil); err != nil {
 		return nil, err
 	}
-	if d.Scripts, err = open(ctx, url, scriptConns, with(steady, "application_name", "picloud scripts")); err != nil {
+	if d.Scripts, err = d.open(ctx, scriptConns, with(steady, "application_name", "picloud scripts")); err != nil {
 		return nil, err
 	}
-	if d.Commits, err = open(ctx, url, commitConns, with(steady, "lock_timeout", "10s", "application_name", "picloud commits")); err != nil {
+	if d.Commits, err = d.open(ctx, commitConns, with(steady, "lock_timeout", "10s", "application_name", "picloud commits")); err != nil {
 		return nil, err
 	}
-	if d.Leases, err = open(ctx, url, leaseConns, with(steady, "synchronous_commit", "off", "lock_timeout", "5s")); err != nil {
+	if d.Leases, err = d.open(ctx, leaseConns, with(steady, "synchronous_commit", "off", "lock_timeout", "5s")); err != nil {
 		return nil, err
-	}
-	var encoding string
-	if err := d.Reads.QueryRow(ctx, "SHOW server_encoding").Scan(&encoding); err != nil {
-		d.Close()
-		return nil, fmt.Errorf("reach the database: %w", err)
-	}
-	if encoding != "UTF8" {
-		d.Close()
-		return nil, fmt.Errorf("the database's encoding is %s: PiCloud needs UTF8 (createdb --encoding=UTF8 --template=template0)", encoding)
 	}
 	return d, nil
 }
+
+// meet makes the first connection: it learns whether a pooler stands in between, and whether the database will do.
+func (d *DB) meet(ctx context.Context) error {
+	cfg, err := pgx.ParseConfig(d.url)
+	if err != nil {
+		return errURL
+	}
+	cfg.ConnectTimeout = connectTimeout
+	cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	cfg.RuntimeParams["plan_cache_mode"] = steady["plan_cache_mode"]
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if HasCode(err, "08P01") { // protocol_violation: a setting at the start of a session, to one who has no sessions
+		d.pooled = true
+		delete(cfg.RuntimeParams, "plan_cache_mode")
+		conn, err = pgx.ConnectConfig(ctx, cfg)
+	}
+	if err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var encoding, mode string
+	if err := conn.QueryRow(ctx, "SELECT current_setting('server_encoding'), current_setting('plan_cache_mode')").Scan(&encoding, &mode); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("the database's encoding is %s: PiCloud needs UTF8 (createdb --encoding=UTF8 --template=template0)", encoding)
+	}
+	d.pooled = d.pooled || mode != steady["plan_cache_mode"] // or it was told to ignore settings
+	return nil
+}
+
+// Pooled reports whether sessions last no longer than a transaction, as behind PgBouncer's transaction mode.
+func (d *DB) Pooled() bool { return d.pooled }
 
 func with(base map[string]string, more ...string) map[string]string {
 	m := maps.Clone(base)
@@ -81,23 +114,32 @@ func with(base map[string]string, more ...string) map[string]string {
 	return m
 }
 
-func open(ctx context.Context, url string, max int, params map[string]string) (*pgxpool.Pool, error) {
-	cfg, err := pgxpool.ParseConfig(url)
+const connectTimeout = 5 * time.Second
+
+var errURL = errors.New("read DATABASE_URL: it is not a PostgreSQL connection string")
+
+func (d *DB) open(ctx context.Context, max int, params map[string]string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(d.url)
 	if err != nil {
-		return nil, fmt.Errorf("read DATABASE_URL: it is not a PostgreSQL connection string")
+		return nil, errURL
 	}
 	cfg.MaxConns = int32(max)
 	cfg.MinConns = 0
 	cfg.MaxConnIdleTime = 5 * time.Minute
 	cfg.HealthCheckPeriod = 5 * time.Minute // the default, every minute, is work for an idle server
 	cfg.MaxConnLifetime = 12 * time.Hour
-	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	cfg.ConnConfig.ConnectTimeout = connectTimeout
 	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	if _, set := cfg.ConnConfig.RuntimeParams["application_name"]; !set {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "picloud"
 	}
 	for k, v := range params {
-		cfg.ConnConfig.RuntimeParams[k] = v
+		if !d.pooled || k == "application_name" {
+			cfg.ConnConfig.RuntimeParams[k] = v
+		}
+	}
+	if d.pooled { // a prepared statement would stay behind in a session that is somebody else's next
+		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
@@ -133,11 +175,14 @@ func (d *DB) Snapshot(ctx context.Context, f func(q *Queries) error) error {
 
 // Listen opens the connection on which notifications arrive. The caller closes it.
 func (d *DB) Listen(ctx context.Context, channels ...string) (*pgx.Conn, error) {
+	if d.pooled {
+		return nil, ErrPooled
+	}
 	cfg, err := pgx.ParseConfig(d.url)
 	if err != nil {
-		return nil, fmt.Errorf("read DATABASE_URL: it is not a PostgreSQL connection string")
+		return nil, errURL
 	}
-	cfg.ConnectTimeout = 5 * time.Second
+	cfg.ConnectTimeout = connectTimeout
 	cfg.RuntimeParams["application_name"] = "picloud listener"
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {

@@ -136,7 +136,9 @@ func badRequest(ctx *fasthttp.RequestCtx, err error) {
 }
 
 // Serve answers on a listener until Shutdown.
-func (s *Server) Serve(l net.Listener) error { return s.app.Listener(l) }
+func (s *Server) Serve(l net.Listener) error {
+	return s.app.Listener(&patient{Listener: l, log: s.cfg.Log})
+}
 
 // Shutdown closes the listener and waits for the requests in progress, at most until ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error { return s.app.ShutdownWithContext(ctx) }

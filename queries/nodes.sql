@@ -2,6 +2,11 @@
 INSERT INTO nodes (name, version, free) VALUES (@name, @version, @free)
 ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp();
 
+-- name: SeenNodeDeaf :exec
+-- The same of a node that has no listener: that it was seen lately is all that others have.
+INSERT INTO nodes (name, version, free) VALUES (@name, @version, @free)
+ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp(), listener_pid = NULL;
+
 -- name: OtherNodesFree :one
 SELECT coalesce(sum(free), 0)::bigint AS free FROM nodes WHERE name <> @name AND seen_at > clock_timestamp() - interval '10 seconds';
 

@@ -39,7 +39,7 @@ var faults = []fault{
 		what: "SIGKILL of one of two nodes, which comes back"},
 	{name: "sigterm", nodes: 2, short: true, shortRounds: 1, inject: terminateNode,
 		what: "SIGTERM of one of two nodes under load, which comes back"},
-	{name: "kill-sandbox", nodes: 1, short: true, shortRounds: 1, unharmed: true, inject: killSandboxes,
+	{name: "kill-sandbox", nodes: 1, short: true, shortRounds: 1, inject: killSandboxes,
 		what: "SIGKILL of ten sandbox processes, one after the other"},
 	{name: "kill-postgres", nodes: 1, short: true, shortRounds: 2, inject: endPostgres(syscall.SIGQUIT),
 		what: "immediate stop of PostgreSQL, which recovers"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -93,6 +94,9 @@ func (r *round) settle(ctx context.Context) bool {
 		}
 		if time.Now().After(end) {
 			r.fail("not at rest after %s: %s", settleTime, text)
+			for _, n := range r.nodes { // what each goroutine is at goes to the node's log
+				n.end(syscall.SIGQUIT)
+			}
 			return false
 		}
 		time.Sleep(50 * time.Millisecond)

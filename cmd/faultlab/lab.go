@@ -214,19 +214,26 @@ func (l *lab) install(ctx context.Context) error {
 	if err := l.api(ctx, "PUT", "/apps/other/scripts/hello", map[string]any{"source": `export default () => "hello"`}, nil); err != nil {
 		return err
 	}
-	for collection, attempts := range map[string]int{"event": 10, "poison": 2} {
-		retry := map[string]any{"max_attempts": attempts, "base_ms": 50, "backoff": "constant"}
-		if err := l.api(ctx, "POST", "/apps/default/triggers", map[string]any{"kind": "kv", "script": "consume", "collection": collection, "retry": retry}, nil); err != nil {
+	for _, t := range []map[string]any{
+		{"kind": "kv", "script": "consume", "collection": "event"},
+		{"kind": "kv", "script": "consume", "collection": "poison", "retry": retries(2)},
+		{"kind": "kv", "script": "flood", "collection": "flood"},
+		{"kind": "cron", "script": "tick", "schedule": "* * * * * *", "catch_up": "all"},
+	} {
+		if t["retry"] == nil {
+			t["retry"] = retries(20)
+		}
+		var made struct{ ID string }
+		if err := l.api(ctx, "POST", "/apps/default/triggers", t, &made); err != nil {
 			return err
 		}
+		l.clock = made.ID // the last one
 	}
-	if err := l.api(ctx, "POST", "/apps/default/triggers", map[string]any{"kind": "kv", "script": "flood", "collection": "flood"}, nil); err != nil {
-		return err
-	}
-	var clock struct{ ID string }
-	err := l.api(ctx, "POST", "/apps/default/triggers", map[string]any{"kind": "cron", "script": "tick", "schedule": "* * * * * *", "catch_up": "all"}, &clock)
-	l.clock = clock.ID
-	return err
+	return nil
+}
+
+func retries(attempts int) map[string]any {
+	return map[string]any{"max_attempts": attempts, "base_ms": 50, "backoff": "constant"}
 }
 
 // api calls the JSON API of a node that lives.

@@ -134,7 +134,7 @@ func try(ctx context.Context, o *options, f *fault) *result {
 	if o.short {
 		rounds = max(1, f.shortRounds)
 	}
-	for n := 1; n <= rounds && ctx.Err() == nil && len(res.broken) < 5; n++ {
+	for n := 1; n <= rounds && ctx.Err() == nil && len(res.broken) == 0; n++ {
 		l.round(ctx, n)
 		res.rounds = n
 	}

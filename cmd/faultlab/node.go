@@ -91,7 +91,11 @@ func (n *node) ready(ctx context.Context) error {
 	}
 }
 
-func (n *node) signal(sig syscall.Signal) { _ = n.cmd.Process.Signal(sig) }
+func (n *node) signal(sig syscall.Signal) {
+	if n.cmd != nil {
+		_ = n.cmd.Process.Signal(sig)
+	}
+}
 
 // end sends a signal and waits until the process is gone.
 func (n *node) end(sig syscall.Signal) {

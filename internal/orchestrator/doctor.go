@@ -145,17 +145,21 @@ func (e *examination) nodes() error {
 	if err != nil {
 		return err
 	}
-	var versions, silent []string
+	var versions, silent, deaf []string
 	for _, n := range nodes {
 		if !slices.Contains(versions, n.Version) {
 			versions = append(versions, n.Version)
 		}
 		if len(nodes) > 1 && time.Since(n.SeenAt) > time.Minute {
 			silent = append(silent, n.Name)
+		} else if n.ListenerPid == nil {
+			deaf = append(deaf, n.Name)
 		}
 	}
 	e.say("versions", len(versions) > 1, FindingWarn, "the nodes have different versions, "+strings.Join(versions, " and ")+": finish the upgrade", plural(int64(len(nodes)), "node")+", all of one version")
 	e.say("nodes", len(silent) > 0, FindingWarn, "not heard of for over a minute: "+strings.Join(silent, ", "), "every node has been heard of")
+	e.say("listening", len(deaf) > 0, FindingWarn, "no notification reaches "+strings.Join(deaf, ", ")+": it looks for news every second instead; DATABASE_URL may lead to a pooler in transaction mode",
+		"notifications reach every node")
 	return nil
 }
 

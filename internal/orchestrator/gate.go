@@ -14,11 +14,13 @@ const maxGateWait = 2 * time.Second
 var errSaturated = cloud.Errorf(cloud.CodeUnavailable, "all permits of this server are taken; try again")
 
 // gate bounds the runs of this node. A permit that becomes free goes to the waiting app that has the fewest. A quarter of
-// the permits can be had by dispatched runs however many requests wait, so that neither starves the other.
+// the permits can be had by dispatched runs however many requests wait, so that neither starves the other. The last eighth
+// is for apps that hold none: an app whose scripts never end keeps nobody else from starting.
 type gate struct {
 	mu      sync.Mutex
 	all     int
 	free    int
+	spare   int
 	queue   int // waiters allowed
 	waiting int
 	held    map[cloud.AppID]int
@@ -34,7 +36,7 @@ type gate struct {
 type gateWaiter struct{ grantCh chan bool }
 
 func newGate(permits, queue int) *gate {
-	return &gate{all: permits, free: permits, queue: queue, held: map[cloud.AppID]int{}, waiters: map[cloud.AppID][]*gateWaiter{},
+	return &gate{all: permits, free: permits, spare: permits / 8, queue: queue, held: map[cloud.AppID]int{}, waiters: map[cloud.AppID][]*gateWaiter{},
 		freed: make(chan struct{}, 1)}
 }
 
@@ -45,7 +47,7 @@ func (g *gate) acquire(ctx context.Context, app cloud.AppID) error {
 		g.mu.Unlock()
 		return errSaturated
 	}
-	if g.free > 0 && g.waiting == 0 {
+	if g.waiting == 0 && g.mayTake(app) {
 		g.take(app)
 		g.mu.Unlock()
 		return nil
@@ -57,6 +59,7 @@ func (g *gate) acquire(ctx context.Context, app cloud.AppID) error {
 	w := &gateWaiter{grantCh: make(chan bool, 1)}
 	g.waiters[app] = append(g.waiters[app], w)
 	g.waiting++
+	g.grant() // those who came before may all be apps that hold enough
 	g.mu.Unlock()
 	clock := time.NewTimer(maxGateWait)
 	defer clock.Stop()
@@ -85,18 +88,23 @@ func (g *gate) acquire(ctx context.Context, app cloud.AppID) error {
 	return errSaturated
 }
 
+// mayTake: an app that holds permits leaves the last ones to others.
+func (g *gate) mayTake(app cloud.AppID) bool {
+	return g.free > g.spare || g.free > 0 && g.held[app] == 0
+}
+
 // full reports whether the next acquire would be refused at once.
 func (g *gate) full() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.free == 0 && g.waiting >= g.queue
+	return g.free <= g.spare && g.waiting >= g.queue
 }
 
 // tryAcquire takes a permit for a dispatched run, only if nobody waits for one. releaseDispatched gives it back.
 func (g *gate) tryAcquire(app cloud.AppID) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closed || g.free == 0 || g.waiting > 0 {
+	if g.closed || g.waiting > 0 || !g.mayTake(app) {
 		return false
 	}
 	g.take(app)
@@ -117,7 +125,7 @@ func (g *gate) reserve(n int) int {
 	if g.waiting > 0 {
 		n = min(n, g.quota()-g.dispatched)
 	}
-	n = max(0, min(n, g.free))
+	n = max(0, min(n, g.free-g.spare))
 	g.hungry = n == 0
 	g.free -= n
 	g.dispatched += n
@@ -176,7 +184,7 @@ func (g *gate) giveBack(app cloud.AppID, dispatched int) {
 	g.dispatched -= dispatched
 	g.free++
 	g.grant()
-	if g.free > 0 {
+	if g.free > g.spare {
 		select {
 		case g.freed <- struct{}{}:
 		default:
@@ -196,6 +204,9 @@ func (g *gate) grant() {
 			if best < 0 || g.held[app] < best || g.held[app] == best && app < next {
 				next, best = app, g.held[app]
 			}
+		}
+		if best > 0 && g.free-keep <= g.spare {
+			return
 		}
 		list := g.waiters[next]
 		g.setWaiters(next, list[1:])

@@ -22,30 +22,50 @@ const (
 	channelTail        = "picloud_tail"
 )
 
-// relisten is the pause before a broken listener connects again.
-const relisten = 500 * time.Millisecond
+// relisten is the pause before a broken listener connects again; before a deaf one does it grows up to maxRelisten.
+const (
+	relisten    = 500 * time.Millisecond
+	maxRelisten = time.Minute
+)
 
-// listen hears of what other processes did. While the connection is away nothing that others may change is trusted, and
-// when it is back everything is looked at.
+// listen hears of what other processes did. While the connection is away or silent nothing that others may change is
+// trusted, and when it is back everything is looked at.
 func (o *Orchestrator) listen() {
+	pause := relisten
 	for o.ctx.Err() == nil {
 		err := o.listenOnce()
-		if o.cfg.Heard != nil {
-			o.cfg.Heard(false)
-		}
-		if o.ctx.Err() != nil {
+		o.ears.lose()
+		switch {
+		case o.ctx.Err() != nil:
 			return
+		case errors.Is(err, db.ErrPooled):
+			o.cfg.Log.Warn("notifications cannot arrive: this node looks for news every second instead", "because", err)
+			return
+		case errors.Is(err, errDeaf):
+			pause = min(2*pause, maxRelisten)
+		default:
+			pause = relisten
 		}
-		o.cfg.Log.Warn("notifications interrupted", "error", err)
+		o.cfg.Log.Warn("notifications interrupted: this node looks for news every second meanwhile", "error", err)
 		select {
 		case <-o.ctx.Done():
-		case <-time.After(relisten):
+		case <-time.After(pause):
 		}
 	}
 }
 
 func (o *Orchestrator) listenOnce() error {
-	conn, err := o.cfg.DB.Listen(o.ctx, channelDefinitions, channelPrincipals, channelOutbox, channelInbox, channelNodes, channelCron, channelTail)
+	ctx, giveUp := context.WithCancelCause(o.ctx)
+	defer giveUp(nil)
+	err := o.hear(ctx, giveUp)
+	if cause := context.Cause(ctx); errors.Is(cause, errDeaf) {
+		return cause
+	}
+	return err
+}
+
+func (o *Orchestrator) hear(ctx context.Context, giveUp context.CancelCauseFunc) error {
+	conn, err := o.cfg.DB.Listen(ctx, channelDefinitions, channelPrincipals, channelOutbox, channelInbox, channelNodes, channelCron, channelTail)
 	if err != nil {
 		return err
 	}
@@ -54,14 +74,11 @@ func (o *Orchestrator) listenOnce() error {
 		defer cancel()
 		_ = conn.Close(ctx)
 	}()
-	if err := errors.Join(o.definitions.loadAll(o.ctx), o.loadHold(o.ctx)); err != nil {
+	if err := errors.Join(o.definitions.loadAll(ctx), o.loadHold(ctx)); err != nil {
 		return err
 	}
-	if o.cfg.Heard != nil {
-		o.cfg.Heard(true)
-	}
 	// By this connection the others see that the node lives.
-	_, err = conn.Exec(o.ctx, `UPDATE nodes SET listener_pid = a.pid, listener_start = a.backend_start
+	_, err = conn.Exec(ctx, `UPDATE nodes SET listener_pid = a.pid, listener_start = a.backend_start
 		FROM pg_stat_activity a WHERE nodes.name = $1 AND a.pid = pg_backend_pid()`, o.cfg.Node)
 	if err != nil {
 		return err
@@ -69,11 +86,12 @@ func (o *Orchestrator) listenOnce() error {
 	o.inbox.fetch(o.ctx)
 	o.dispatcher.wake()
 	o.cron.wake()
-	if _, err := conn.Exec(o.ctx, "SELECT pg_notify($1, $2)", channelNodes, o.cfg.Node); err != nil {
+	if _, err := conn.Exec(ctx, "SELECT pg_notify($1, $2)", channelNodes, o.cfg.Node); err != nil {
 		return err
 	}
+	o.ears.connected(giveUp)
 	for {
-		n, err := conn.WaitForNotification(o.ctx)
+		n, err := conn.WaitForNotification(ctx)
 		if err != nil {
 			return err
 		}
@@ -93,7 +111,9 @@ func (o *Orchestrator) listenOnce() error {
 				o.inbox.fetch(o.ctx)
 			}
 		case channelNodes:
-			o.countPeers()
+			if !o.ears.heard(n.Payload) {
+				o.countPeers()
+			}
 		case channelCron:
 			o.cron.wake()
 		case channelTail:
@@ -125,6 +145,10 @@ func (o *Orchestrator) heartbeat() {
 		}
 		if o.peers.Load() == 0 && beats%60 != 0 {
 			continue
+		}
+		o.ears.ask()
+		if !o.ears.hearing.Load() {
+			continue // the poll says it
 		}
 		free, _ := o.gate.state()
 		if err := o.cfg.DB.Read().SeenNode(o.ctx, o.cfg.Node, o.cfg.Version, int32(free)); err != nil && o.ctx.Err() == nil {

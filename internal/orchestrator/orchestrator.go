@@ -130,6 +130,7 @@ type Orchestrator struct {
 	inbox       *inbox
 	recorder    *recorder
 	peers       atomic.Int64 // other nodes that listen
+	ears        *ears
 	notify      notifier
 	tails       tails
 	announced   bool // in the table of nodes
@@ -151,6 +152,7 @@ func New(cfg Config) *Orchestrator {
 	o := &Orchestrator{cfg: cfg, draining: make(chan struct{})}
 	o.ctx, o.cancel = context.WithCancelCause(context.Background())
 	o.definitions = newDefinitions(o)
+	o.ears = newEars(o)
 	o.gate = newGate(cfg.Permits, cfg.Queue)
 	o.committer = newCommitter(o)
 	o.dispatcher = newDispatcher(o)
@@ -175,6 +177,7 @@ func (o *Orchestrator) Start(ctx context.Context) error {
 	o.wg.Go(o.committer.loop)
 	o.wg.Go(o.recorder.loop)
 	o.wg.Go(o.listen)
+	o.wg.Go(o.ears.loop)
 	o.wg.Go(o.dispatcher.loop)
 	o.wg.Go(o.cron.loop)
 	o.wg.Go(o.dispatcher.renewals)
