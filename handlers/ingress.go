@@ -60,7 +60,7 @@ func (s *Server) ingress(c *fiber.Ctx) error {
 }
 
 func (s *Server) match(c *fiber.Ctx, path string) (*orchestrator.Target, error) {
-	if s.cfg.AdminHost != "" && s.servesAdmin(c) {
+	if !s.servesScripts(c) {
 		return nil, cloud.Errorf(cloud.CodeNotFound, "nothing answers at this address")
 	}
 	if rest, ok := strings.CutPrefix(path, "/f/"); ok {

@@ -53,8 +53,10 @@ type Config struct {
 	ScriptTimeout time.Duration
 	ScriptMemory  int
 	// AdminHost, if set, is the only host of /admin and /api; scripts answer on every other.
-	AdminHost      string
-	TrustedProxies []netip.Prefix
+	AdminHost string
+	// NoAdmin: dashboard and API answer at another process; NoScripts: endpoints do.
+	NoAdmin, NoScripts bool
+	TrustedProxies     []netip.Prefix
 	// CursorKey signs the cursors of lists.
 	CursorKey []byte
 	// Sandbox gives the counters of the sandbox processes.
@@ -166,7 +168,12 @@ func (s *Server) adminHostOnly(c *fiber.Ctx) error {
 
 // servesAdmin reports whether dashboard and API answer on the request's host.
 func (s *Server) servesAdmin(c *fiber.Ctx) bool {
-	return s.cfg.AdminHost == "" || s.host(c) == s.cfg.AdminHost
+	return !s.cfg.NoAdmin && (s.cfg.AdminHost == "" || s.host(c) == s.cfg.AdminHost)
+}
+
+// servesScripts reports whether scripts do.
+func (s *Server) servesScripts(c *fiber.Ctx) bool {
+	return !s.cfg.NoScripts && (s.cfg.AdminHost == "" || s.host(c) != s.cfg.AdminHost)
 }
 
 // readAPIBody reads the whole body, so that the API's handlers find it in memory.

@@ -42,6 +42,7 @@ type Config struct {
 	LogFormat            string        `env:"PICLOUD_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
 	NodeName             string        `env:"PICLOUD_NODE_NAME" help:"Name of this node, unique in a cluster (default host name and process id)."`
 	UnprivilegedUser     string        `env:"PICLOUD_UNPRIVILEGED_USER" help:"User that sandbox processes become when PiCloud is root (default nobody)."`
+	Executor             string        `env:"PICLOUD_EXECUTOR" help:"Unix socket of picloud executor; own: sandboxes are children of this process (default own for serve, else /run/picloud/executor.sock)."`
 	ExecutionRetention   time.Duration `env:"PICLOUD_EXECUTION_RETENTION" default:"336h" help:"How long executions are kept."`
 	DeadLetterRetention  time.Duration `env:"PICLOUD_DEAD_LETTER_RETENTION" default:"720h" help:"How long resolved dead letters are kept; unresolved ones stay."`
 	AbandonedRetention   time.Duration `env:"PICLOUD_ABANDONED_RETENTION" default:"168h" help:"How long abandoned executions are kept."`
@@ -51,7 +52,26 @@ type Config struct {
 
 	proxies []netip.Prefix
 	key     []byte
+	role    role
 }
+
+// role is which of PiCloud's parts a process runs.
+type role struct {
+	name string
+	// admin: the dashboard and the API. scripts: their endpoints, and what is due in the outbox.
+	admin, scripts bool
+}
+
+var (
+	roleServe        = role{"serve", true, true}
+	roleManager      = role{"manager", true, false}
+	roleOrchestrator = role{"orchestrator", false, true}
+)
+
+const (
+	ownSandboxes   = "own"
+	executorSocket = "/run/picloud/executor.sock"
+)
 
 // loadSecretFiles takes NAME_FILE where a secret itself is not set.
 func loadSecretFiles() error {
@@ -128,6 +148,17 @@ func (c *Config) complete() error {
 			return errors.New("PICLOUD_SECRET_KEY must be 32 bytes in base64: openssl rand -base64 32")
 		}
 		c.key = key
+	}
+	if c.role.name == "" {
+		c.role = roleServe
+	}
+	if c.role != roleServe && c.DatabaseURL == "" {
+		return fmt.Errorf("picloud %s needs DATABASE_URL: it shares one PostgreSQL with the other services (picloud serve can run its own)", c.role.name)
+	}
+	if c.Executor == "" {
+		if c.Executor = ownSandboxes; c.role != roleServe {
+			c.Executor = executorSocket
+		}
 	}
 	if c.DatabaseURL != "" && c.DataDir == "" && c.key == nil {
 		return errors.New("DATABASE_URL is set, but neither PICLOUD_SECRET_KEY nor PICLOUD_DATA_DIR: set one of them, " +

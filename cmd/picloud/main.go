@@ -25,6 +25,9 @@ var version = "dev"
 // CLI is the command line.
 type CLI struct {
 	Serve         ServeCmd         `cmd:"" default:"withargs" help:"Run PiCloud (the default)."`
+	Manager       ManagerCmd       `cmd:"" help:"Run the dashboard and the API alone, as one service of a cluster."`
+	Orchestrator  OrchestratorCmd  `cmd:"" help:"Run endpoints, events and schedules alone, as a service on each node of a cluster."`
+	Executor      ExecutorCmd      `cmd:"" help:"Run the sandboxes of one machine for the other services."`
 	Config        ConfigCmd        `cmd:"" help:"Print the configuration, without secrets."`
 	ResetPassword ResetPasswordCmd `cmd:"" help:"Give a user a new random password, and activate them."`
 	User          UserCmd          `cmd:"" help:"List users, or add one."`
@@ -64,7 +67,10 @@ func fail(err error) {
 type ServeCmd struct{ Config }
 
 // Run builds the parts, runs them, and stops them in the opposite order.
-func (c *ServeCmd) Run() error {
+func (c *ServeCmd) Run() error { return runNode(&c.Config, roleServe) }
+
+func runNode(c *Config, as role) error {
+	c.role = as
 	if err := c.complete(); err != nil {
 		return err
 	}
@@ -73,7 +79,7 @@ func (c *ServeCmd) Run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	log := newLogger(c.LogFormat)
-	n, err := start(ctx, &c.Config, log)
+	n, err := start(ctx, c, log)
 	if err != nil {
 		return err
 	}

@@ -219,24 +219,34 @@ func (n *node) derive(purpose string) []byte {
 }
 
 func (n *node) buildExecutor() error {
-	command := n.command
-	if len(command) == 0 {
-		exe, err := os.Executable()
-		if err != nil {
-			return fmt.Errorf("find this binary: %w", err)
-		}
-		command = []string{exe, "sandbox"}
-	}
-	uid, gid, err := sandboxUser(n.cfg.UnprivilegedUser)
-	if err != nil {
-		return err
-	}
-	n.executor = executor.New(executor.Config{Command: command, UID: uid, GID: gid, MemoryMiB: n.cfg.ScriptMemory, MaxBody: n.cfg.MaxBody, Log: n.log,
+	cfg := executor.Config{MemoryMiB: n.cfg.ScriptMemory, MaxBody: n.cfg.MaxBody, Log: n.log,
 		Code: func(ctx context.Context, app cloud.AppID, build cloud.ID) (string, error) {
 			code, err := n.db.Read().CodeOfBuild(ctx, int64(app), build)
 			return code, db.Translate(err)
-		}})
+		}}
+	if n.cfg.Executor != ownSandboxes {
+		cfg.Remote = &executor.Remote{Socket: n.cfg.Executor}
+	} else {
+		var err error
+		if cfg.Launcher, err = launcher(n.command, n.cfg.UnprivilegedUser); err != nil {
+			return err
+		}
+	}
+	n.executor = executor.New(cfg)
 	return nil
+}
+
+// launcher starts sandboxes by a command; none is this binary's.
+func launcher(command []string, unprivileged string) (*executor.Launcher, error) {
+	if len(command) == 0 {
+		exe, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find this binary: %w", err)
+		}
+		command = []string{exe, "sandbox"}
+	}
+	uid, gid, err := sandboxUser(unprivileged)
+	return &executor.Launcher{Command: command, UID: uid, GID: gid}, err
 }
 
 // firstSpareUID is what sandbox processes become where nobody is PostgreSQL's user already.
@@ -296,7 +306,7 @@ func (n *node) buildOrchestrator() {
 	n.kv = kv.New(kv.Config{DB: n.db, Triggers: triggers{n}, CursorKey: n.derive("kv cursors")})
 	n.auth = auth.NewAuthenticator(n.db)
 	n.orchestrator = orchestrator.New(orchestrator.Config{
-		DB: n.db, IDs: &n.ids, Node: n.cfg.NodeName, Version: version, Executor: pool{n.executor},
+		DB: n.db, IDs: &n.ids, Node: n.cfg.NodeName, Version: version, Idle: !n.cfg.role.scripts, Executor: pool{n.executor},
 		Sessions: func(app cloud.AppID) orchestrator.Session { return n.kv.Open(app) },
 		Fetchers: func() orchestrator.Fetcher { return fetcher.Open() },
 		Opener:   n.secrets, Log: n.log, Permits: n.cfg.Concurrency, Queue: n.cfg.Queue, DefaultTimeout: n.cfg.ScriptTimeout, DefaultMemory: n.cfg.ScriptMemory,
@@ -322,7 +332,7 @@ func (n *node) serve() error {
 		newCollector(n.orchestrator, n.executor))
 	n.server = handlers.New(handlers.Config{Manager: n.manager, Orchestrator: n.orchestrator, KV: n.kv, Auth: n.auth, IDs: &n.ids, Log: n.log,
 		Version: version, Node: n.cfg.NodeName, PublicURL: n.cfg.PublicURL, MaxBody: n.cfg.MaxBody, ScriptTimeout: n.cfg.ScriptTimeout,
-		ScriptMemory: n.cfg.ScriptMemory, Sandbox: n.sandboxStats, AdminHost: n.cfg.AdminHost, TrustedProxies: n.cfg.proxies, CursorKey: n.derive("cursors"),
+		ScriptMemory: n.cfg.ScriptMemory, NoAdmin: !n.cfg.role.admin, NoScripts: !n.cfg.role.scripts, Sandbox: n.sandboxStats, AdminHost: n.cfg.AdminHost, TrustedProxies: n.cfg.proxies, CursorKey: n.derive("cursors"),
 		Ready: n.ready, Metrics: registry, MetricsElsewhere: n.cfg.MetricsListen != ""})
 	l, err := net.Listen("tcp", n.cfg.Listen)
 	if err != nil {

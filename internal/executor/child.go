@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"sync"
@@ -48,7 +46,7 @@ type child struct {
 
 	w       *wire.Writer
 	mu      sync.Mutex
-	proc    *os.Process
+	proc    *sandboxProcess
 	killed  bool
 	gone    bool // runs are no longer taken
 	loaded  map[cloud.ID]bool
@@ -100,7 +98,7 @@ func (c *child) kill() {
 	defer c.mu.Unlock()
 	c.killed = true
 	if c.proc != nil {
-		_ = c.proc.Kill()
+		c.proc.kill()
 	}
 }
 
@@ -114,11 +112,10 @@ func (c *child) startError() error {
 // life starts the process, reads what it sends, and reaps it.
 func (c *child) life() {
 	defer c.pool.wg.Done()
-	dump := &tail{}
-	err := c.run(dump)
+	dump, err := c.run()
 	c.idle.Stop()
 	c.pool.remove(c)
-	c.death = diagnose(err, dump.String())
+	c.death = diagnose(err, dump)
 	c.mu.Lock()
 	runs := c.runs
 	c.runs, c.gone = nil, true
@@ -138,54 +135,43 @@ func (c *child) life() {
 	}
 }
 
-func (c *child) run(dump *tail) error {
-	parent, childEnd, err := socketPair()
+// run is the process's life; it gives what the process said at its end.
+func (c *child) run() (dump string, err error) {
+	p, err := c.pool.start.launch()
 	if err != nil {
-		return fmt.Errorf("open socket pair: %w", err)
+		return "", err
 	}
-	cmd := exec.Command(c.pool.cfg.Command[0], c.pool.cfg.Command[1:]...)
-	cmd.Env = []string{}
-	cmd.ExtraFiles = []*os.File{childEnd}
-	cmd.Stderr = dump
-	cmd.SysProcAttr = sysProcAttr()
-	cmd.Dir = "/"
-	if err := c.pool.spawn(cmd); err != nil {
-		_ = parent.Close()
-		_ = childEnd.Close()
-		return fmt.Errorf("start sandbox: %w", err)
-	}
-	_ = childEnd.Close()
 	c.mu.Lock()
-	c.proc = cmd.Process
+	c.proc = p
 	if c.killed {
-		_ = c.proc.Kill()
+		p.kill()
 	}
 	c.mu.Unlock()
 	started := time.AfterFunc(startTimeout, c.kill)
 	defer started.Stop()
 	stopWatch := c.watchMemory()
 	defer stopWatch()
-	readErr := c.read(parent, started)
-	_ = parent.Close()
-	_ = cmd.Process.Kill() // gone already, or broke the protocol
-	waitErr := cmd.Wait()
+	readErr := c.read(p, started)
+	_ = p.conn.Close()
+	p.kill() // gone already, or broke the protocol
+	dump, waitErr := p.wait()
 	if waitErr != nil {
-		return fmt.Errorf("%w (%w)", waitErr, readErr)
+		return dump, fmt.Errorf("%w (%w)", waitErr, readErr)
 	}
-	return readErr
+	return dump, readErr
 }
 
 // read serves the child's frames until it ends or breaks the protocol.
-func (c *child) read(conn net.Conn, started *time.Timer) error {
-	c.w = wire.NewWriter(conn, writeTimeout, maxBacklog)
-	limits, err := json.Marshal(wire.InitMsg{MemoryBytes: uint64(c.key.memoryMiB) << 20, UID: c.pool.cfg.UID, GID: c.pool.cfg.GID})
+func (c *child) read(p *sandboxProcess, started *time.Timer) error {
+	c.w = wire.NewWriter(p.conn, writeTimeout, maxBacklog)
+	limits, err := json.Marshal(wire.InitMsg{MemoryBytes: uint64(c.key.memoryMiB) << 20, UID: p.uid, GID: p.gid})
 	if err != nil {
 		return err
 	}
 	if err := c.w.Send(wire.Init, 0, func(e *wire.Encoder) { e.Raw(limits) }); err != nil {
 		return err
 	}
-	r := wire.NewReader(conn, maxFrame)
+	r := wire.NewReader(p.conn, maxFrame)
 	ready := false
 	for {
 		kind, id, body, err := r.Next()
@@ -285,10 +271,10 @@ func (c *child) resident() uint64 {
 	c.mu.Lock()
 	proc := c.proc
 	c.mu.Unlock()
-	if proc == nil {
+	if proc == nil || proc.pid == 0 {
 		return 0
 	}
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(proc.Pid) + "/statm")
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(proc.pid) + "/statm")
 	if err != nil {
 		return 0
 	}

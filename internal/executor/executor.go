@@ -22,10 +22,9 @@ import (
 
 // Config is what a Pool needs.
 type Config struct {
-	// Command starts a child: program and arguments.
-	Command []string
-	// UID and GID are the unprivileged user that a child becomes; 0 keeps the parent's.
-	UID, GID int
+	// Launcher starts the children; Remote, if set, does instead.
+	Launcher *Launcher
+	Remote   *Remote
 	// Code gives the text of a build.
 	Code func(ctx context.Context, app cloud.AppID, build cloud.ID) (string, error)
 	// MemoryMiB is the memory of a child whose script asks for none.
@@ -55,7 +54,7 @@ type Pool struct {
 	cfg     Config
 	max     int // children per app and memory limit
 	nextRun atomic.Uint64
-	spawnCh chan spawnRequest
+	start   starter
 
 	mu       sync.Mutex
 	children map[childKey][]*child
@@ -84,8 +83,10 @@ var ErrClosed = errors.New("the executor is closed")
 
 // New returns a pool; children start when they are needed.
 func New(cfg Config) *Pool {
-	p := &Pool{cfg: cfg, max: runtime.NumCPU(), children: map[childKey][]*child{}, spawnCh: make(chan spawnRequest)}
-	go p.spawner()
+	p := &Pool{cfg: cfg, max: runtime.NumCPU(), children: map[childKey][]*child{}, start: cfg.Launcher}
+	if cfg.Remote != nil {
+		p.start = cfg.Remote
+	}
 	return p
 }
 
@@ -115,7 +116,7 @@ func (p *Pool) Close() {
 	}
 	p.mu.Unlock()
 	p.wg.Wait()
-	close(p.spawnCh)
+	p.start.close()
 }
 
 // acquire gives a child with a place for one more job. alone asks for one that nobody shares.
@@ -127,7 +128,7 @@ func (p *Pool) acquire(ctx context.Context, key childKey, alone bool) (*child, e
 	}
 	if alone {
 		p.mu.Unlock()
-		return p.start(ctx, key, true)
+		return p.add(ctx, key, true)
 	}
 	var best *child
 	shared := 0
@@ -152,11 +153,11 @@ func (p *Pool) acquire(ctx context.Context, key childKey, alone bool) (*child, e
 		}
 	}
 	p.mu.Unlock()
-	return p.start(ctx, key, false)
+	return p.add(ctx, key, false)
 }
 
-// start makes a child; the caller has its first place.
-func (p *Pool) start(ctx context.Context, key childKey, exclusive bool) (*child, error) {
+// add makes a child; the caller has its first place.
+func (p *Pool) add(ctx context.Context, key childKey, exclusive bool) (*child, error) {
 	c := newChild(p, key, exclusive)
 	p.mu.Lock()
 	if p.closed {

@@ -25,7 +25,7 @@ type rig struct {
 func newRig(t testing.TB) *rig {
 	r := &rig{t: t, codes: map[cloud.ID]string{}}
 	r.pool = executor.New(executor.Config{
-		Command: []string{testkit.Binary(t), "sandbox"}, UID: 65534, GID: 65534, MemoryMiB: 128, MaxBody: 10 << 20,
+		Launcher: &executor.Launcher{Command: []string{testkit.Binary(t), "sandbox"}, UID: 65534, GID: 65534}, MemoryMiB: 128, MaxBody: 10 << 20,
 		Log: slog.New(slog.DiscardHandler),
 		Code: func(_ context.Context, _ cloud.AppID, b cloud.ID) (string, error) {
 			r.mu.Lock()

@@ -147,7 +147,7 @@ func FuzzLyingChild(f *testing.F) {
 }
 
 func runLiar(t *testing.T, how string) *cloud.Outcome {
-	p := executor.New(executor.Config{Command: []string{os.Args[0], "lie", how}, MemoryMiB: 128, MaxBody: 1 << 20, Log: slog.New(slog.DiscardHandler),
+	p := executor.New(executor.Config{Launcher: &executor.Launcher{Command: []string{os.Args[0], "lie", how}}, MemoryMiB: 128, MaxBody: 1 << 20, Log: slog.New(slog.DiscardHandler),
 		Code: func(context.Context, cloud.AppID, cloud.ID) (string, error) { return "", nil }})
 	defer p.Close()
 	var ids cloud.IDSource

@@ -2,7 +2,6 @@ package executor
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -18,12 +17,19 @@ type spawnRequest struct {
 
 func sysProcAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
+// spawn starts a process by the spawner.
+func (l *Launcher) spawn(cmd *exec.Cmd) error {
+	req := spawnRequest{cmd: cmd, errCh: make(chan error, 1)}
+	l.spawnCh <- req
+	return <-req.errCh
+}
+
 // spawner starts children from one thread that never ends: the parent-death signal follows the thread, not the process,
 // and no_new_privs, set on that thread alone, is inherited by what it starts.
-func (p *Pool) spawner() {
+func (l *Launcher) spawner() {
 	runtime.LockOSThread() // for good: the thread ends with the goroutine
 	privErr := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-	for req := range p.spawnCh {
+	for req := range l.spawnCh {
 		if privErr != nil {
 			req.errCh <- fmt.Errorf("set no_new_privs: %w", privErr)
 			continue
@@ -32,13 +38,8 @@ func (p *Pool) spawner() {
 	}
 }
 
-func (p *Pool) spawn(cmd *exec.Cmd) error {
-	req := spawnRequest{cmd: cmd, errCh: make(chan error, 1)}
-	p.spawnCh <- req
-	return <-req.errCh
-}
-
-func socketPair() (net.Conn, *os.File, error) {
+// socketFiles makes a connected pair: the parent's end, the child's end.
+func socketFiles() (parent, childEnd *os.File, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, err
@@ -46,14 +47,7 @@ func socketPair() (net.Conn, *os.File, error) {
 	for _, fd := range fds {
 		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 256<<10)
 	}
-	parent := os.NewFile(uintptr(fds[0]), "sandbox")
-	defer func() { _ = parent.Close() }()
-	conn, err := net.FileConn(parent)
-	if err != nil {
-		_ = unix.Close(fds[1])
-		return nil, nil, err
-	}
-	return conn, os.NewFile(uintptr(fds[1]), "parent"), nil
+	return os.NewFile(uintptr(fds[0]), "sandbox"), os.NewFile(uintptr(fds[1]), "parent"), nil
 }
 
 func (c *child) watchMemory() func() { return func() {} }

@@ -3,7 +3,6 @@
 package executor
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -16,23 +15,17 @@ type spawnRequest struct{}
 
 func sysProcAttr() *syscall.SysProcAttr { return nil }
 
-func (p *Pool) spawner() {}
+func (l *Launcher) spawner() {}
 
-func (p *Pool) spawn(cmd *exec.Cmd) error { return cmd.Start() }
+func (l *Launcher) spawn(cmd *exec.Cmd) error { return cmd.Start() }
 
-func socketPair() (net.Conn, *os.File, error) {
+// socketFiles makes a connected pair: the parent's end, the child's end.
+func socketFiles() (parent, childEnd *os.File, err error) {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		return nil, nil, err
 	}
-	parent := os.NewFile(uintptr(fds[0]), "sandbox")
-	defer func() { _ = parent.Close() }()
-	conn, err := net.FileConn(parent)
-	if err != nil {
-		_ = syscall.Close(fds[1])
-		return nil, nil, err
-	}
-	return conn, os.NewFile(uintptr(fds[1]), "parent"), nil
+	return os.NewFile(uintptr(fds[0]), "sandbox"), os.NewFile(uintptr(fds[1]), "parent"), nil
 }
 
 // watchMemory samples resident memory while the child has work, since this system has no address-space limit to set.
@@ -49,7 +42,7 @@ func (c *child) watchMemory() func() {
 				c.pool.mu.Lock()
 				busy := c.jobs > 0
 				c.pool.mu.Unlock()
-				if busy && residentByPS(c.proc.Pid) > uint64(c.key.memoryMiB+64)<<20 {
+				if busy && residentByPS(c.proc.pid) > uint64(c.key.memoryMiB+64)<<20 {
 					c.kill()
 				}
 			}

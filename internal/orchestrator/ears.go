@@ -131,8 +131,7 @@ func (o *Orchestrator) poll(n int) {
 	ctx, cancel := context.WithTimeout(o.ctx, 5*time.Second)
 	defer cancel()
 	if n%5 == 0 { // the others see that this node lives, though it listens to nobody
-		free, _ := o.gate.state()
-		if err := o.cfg.DB.Read().SeenNodeDeaf(ctx, o.cfg.Node, o.cfg.Version, int32(free)); err != nil {
+		if err := o.cfg.DB.Read().SeenNodeDeaf(ctx, o.cfg.Node, o.cfg.Version, o.freeForOthers()); err != nil {
 			return // without the database there is nothing to see
 		}
 	}

@@ -196,7 +196,7 @@ func (e *effects) raise(x *commit, triggers []*cloud.Trigger, source, op, payloa
 func (e *effects) insert(n *newRow) {
 	r := n.row // the attempt's own copy: a repeat decides anew
 	e.ledger[ledgerKey{r.app, "enqueued"}]++
-	if !e.o.isDraining() && e.o.Hold() == "" && !n.elsewhere && e.o.gate.tryAcquire(r.app) {
+	if !e.o.cfg.Idle && !e.o.isDraining() && e.o.Hold() == "" && !n.elsewhere && e.o.gate.tryAcquire(r.app) {
 		r.token = e.o.cfg.IDs.New()
 		e.started = append(e.started, &r)
 	} else {

@@ -150,8 +150,7 @@ func (o *Orchestrator) heartbeat() {
 		if !o.ears.hearing.Load() {
 			continue // the poll says it
 		}
-		free, _ := o.gate.state()
-		if err := o.cfg.DB.Read().SeenNode(o.ctx, o.cfg.Node, o.cfg.Version, int32(free)); err != nil && o.ctx.Err() == nil {
+		if err := o.cfg.DB.Read().SeenNode(o.ctx, o.cfg.Node, o.cfg.Version, o.freeForOthers()); err != nil && o.ctx.Err() == nil {
 			o.cfg.Log.Warn("heartbeat", "error", db.Translate(err))
 		}
 		if beats%12 == 0 {

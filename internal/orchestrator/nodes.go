@@ -55,9 +55,18 @@ func (o *Orchestrator) OldestWaiting(ctx context.Context, app cloud.AppID) (time
 
 // announce puts this node into the table of nodes; leave takes it out.
 func (o *Orchestrator) announce(ctx context.Context) error {
-	err := o.cfg.DB.Read().NodeStarted(ctx, o.cfg.Node, o.cfg.Version, int32(o.cfg.Permits))
+	err := o.cfg.DB.Read().NodeStarted(ctx, o.cfg.Node, o.cfg.Version, o.freeForOthers())
 	o.announced = err == nil
 	return explain("announce node", err)
+}
+
+// freeForOthers is how many permits other nodes may count on.
+func (o *Orchestrator) freeForOthers() int32 {
+	if o.cfg.Idle {
+		return 0
+	}
+	free, _ := o.gate.state()
+	return int32(free)
 }
 
 func (o *Orchestrator) leave() {

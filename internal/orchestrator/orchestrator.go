@@ -68,8 +68,10 @@ type Session interface {
 	Prepare(ctx context.Context, keys []cloud.KeyRef)
 	Changes() cloud.Changes
 	After() cloud.Changes
-	// Submitted: the changes are in the order of commits. Finished: they were applied, refused or dropped.
+	// Submitted: the changes are in the order of commits. Settled: they were applied, refused or dropped. Finished: the run
+	// makes no more calls, and what is still on its way from it counts for nothing.
 	Submitted()
+	Settled()
 	Finished()
 }
 
@@ -87,10 +89,12 @@ type Opener interface {
 
 // Config is what an Orchestrator needs. Durations of zero take the defaults of the contract.
 type Config struct {
-	DB       *db.DB
-	IDs      *cloud.IDSource
-	Node     string
-	Version  string
+	DB      *db.DB
+	IDs     *cloud.IDSource
+	Node    string
+	Version string
+	// Idle: this node answers no endpoint and claims no row; it decides, sweeps and tests scripts.
+	Idle     bool
 	Executor Executor
 	Sessions func(app cloud.AppID) Session
 	Fetchers func() Fetcher
@@ -178,7 +182,9 @@ func (o *Orchestrator) Start(ctx context.Context) error {
 	o.wg.Go(o.recorder.loop)
 	o.wg.Go(o.listen)
 	o.wg.Go(o.ears.loop)
-	o.wg.Go(o.dispatcher.loop)
+	if !o.cfg.Idle {
+		o.wg.Go(o.dispatcher.loop)
+	}
 	o.wg.Go(o.cron.loop)
 	o.wg.Go(o.dispatcher.renewals)
 	o.wg.Go(o.sweeps)

@@ -151,6 +151,7 @@ type try struct {
 }
 
 func (a *try) run(ctx context.Context) *again {
+	defer a.session.Finished()
 	t := a.t
 	spec := &cloud.RunSpec{Execution: t.execution, Root: t.root, App: t.app.id, Script: t.script, Handler: t.handler, Request: t.request,
 		Event: t.event, Depth: t.depth, Attempt: t.attempt, Principal: t.principal, IdempotencyKey: t.idemKey, Alone: t.alone,
@@ -161,7 +162,6 @@ func (a *try) run(ctx context.Context) *again {
 	}
 	run, err := a.o.cfg.Executor.Run(ctx, spec)
 	if err != nil {
-		a.session.Finished()
 		a.o.cfg.Log.Error("start run", "app", t.app.slug, "script", t.script.Name, "error", err)
 		a.fail(a.finish(cloud.Outcome{Status: cloud.Interrupted, Error: cloud.ScriptError{Name: "Interrupted",
 			Message: "the sandbox could not be started; nothing was run"}}))
@@ -176,7 +176,6 @@ func (a *try) run(ctx context.Context) *again {
 	outcome := run.Outcome()
 	t.app.hide(&outcome)
 	if outcome.Collateral && !outcome.Unsafe {
-		a.session.Finished()
 		return &again{collateral: true, fin: a.finish(outcome)}
 	}
 	return a.commit(outcome)
@@ -235,24 +234,24 @@ func (a *try) commit(outcome cloud.Outcome) *again {
 	}
 	if t.dry {
 		fin.changes = changes
-		a.session.Finished()
+		a.session.Settled()
 		a.conclude(fin, false)
 		return nil
 	}
 	if changes.Empty() && len(letters) == 0 && t.row == nil && (t.idem == nil || outcome.Status != cloud.Succeeded) {
-		a.session.Finished()
+		a.session.Settled()
 		a.conclude(fin, outcome.Status == cloud.Succeeded)
 		return nil
 	}
 	x := a.transition(fin, changes, letters)
 	a.o.committer.submit(x)
 	if changes.Empty() {
-		a.session.Finished() // nobody follows writes that are not committed
+		a.session.Settled() // nobody follows writes that are not committed
 	} else {
 		a.session.Submitted()
 	}
 	res := x.wait()
-	a.session.Finished()
+	a.session.Settled()
 	if res.applied {
 		fin.recorded = true
 		a.conclude(fin, true)
@@ -382,7 +381,6 @@ func (a *try) conclude(fin *finished, committed bool) {
 		after.Logs = append(after.Logs, cloud.LogLine{At: time.Now().UTC(), Level: "error",
 			Message: "after the response: " + describe(&after.Error) + "; nothing written since was kept"})
 	}
-	a.session.Finished()
 	a.sandbox.Release(ok)
 	a.o.recorder.after(fin.rec, status, &after)
 }

@@ -21,7 +21,8 @@ type Session struct {
 	seen    map[cloud.KeyRef]Entry // what checked reads saw first
 	checked map[cloud.KeyRef]bool  // keys with a check in part
 	own     map[cloud.KeyRef]Entry // latest own writes
-	held    []cloud.KeyRef         // turns; belongs to turns.mu
+	held    []cloud.KeyRef         // turns; held and over belong to turns.mu
+	over    bool
 
 	part  cloud.Changes // being collected
 	first cloud.Changes // what was collected when the response went out
@@ -79,8 +80,11 @@ func (s *Session) Responded() {
 // Submitted says that the changes are in the order of commits: who waits for the same keys may follow them.
 func (s *Session) Submitted() { s.store.turns.submitted(s) }
 
-// Finished ends the session's turns, whatever became of its changes.
-func (s *Session) Finished() { s.store.turns.finished(s) }
+// Settled ends the session's turns, whatever became of its changes; work after the response may take others.
+func (s *Session) Settled() { s.store.turns.settled(s, false) }
+
+// Finished is the last word: a call of this session that is still on its way takes no turn any more.
+func (s *Session) Finished() { s.store.turns.settled(s, true) }
 
 func hostError(name, format string, args ...any) *cloud.HostError {
 	return &cloud.HostError{Name: name, Message: fmt.Sprintf(format, args...)}

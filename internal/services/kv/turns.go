@@ -36,6 +36,10 @@ type waiter struct {
 // enter takes the turn at a key, waiting for it. Without a turn the run goes on all the same: its commit is checked.
 func (t *turns) enter(ctx context.Context, s *Session, key cloud.KeyRef) {
 	t.mu.Lock()
+	if s.over {
+		t.mu.Unlock()
+		return
+	}
 	tn := t.byKey[key]
 	if tn == nil {
 		tn = &turn{}
@@ -75,6 +79,7 @@ func (t *turns) enter(ctx context.Context, s *Session, key cloud.KeyRef) {
 		tn.waiters = slices.Delete(tn.waiters, k, k+1)
 	}
 	// Otherwise the turn came at the last moment and is held.
+	t.clean(key, tn)
 }
 
 // pending is the value of the run ahead, whose commit is under way.
@@ -104,10 +109,12 @@ func (t *turns) submitted(s *Session) {
 	}
 }
 
-// finished forgets the session: its commit was applied, refused, or never made.
-func (t *turns) finished(s *Session) {
+// settled forgets the session: its commit was applied, refused, or never made. If it is over, its process may have died in
+// the middle of a call: who waits in its name gets nothing that nobody would give back.
+func (t *turns) settled(s *Session, over bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	s.over = s.over || over
 	for _, key := range s.held {
 		tn := t.byKey[key]
 		if tn == nil {
@@ -126,14 +133,15 @@ func (t *turns) finished(s *Session) {
 
 func (t *turns) pass(key cloud.KeyRef, tn *turn) {
 	tn.holder = nil
-	if len(tn.waiters) == 0 {
-		return
+	for tn.holder == nil && len(tn.waiters) > 0 {
+		w := tn.waiters[0]
+		tn.waiters = tn.waiters[1:]
+		if !w.s.over {
+			tn.holder = w.s
+			w.s.held = append(w.s.held, key)
+		}
+		close(w.turnC)
 	}
-	w := tn.waiters[0]
-	tn.waiters = tn.waiters[1:]
-	tn.holder = w.s
-	w.s.held = append(w.s.held, key)
-	close(w.turnC)
 }
 
 func (t *turns) clean(key cloud.KeyRef, tn *turn) {

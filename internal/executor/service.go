@@ -1,0 +1,234 @@
+package executor
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The executor as a service of its own: whoever connects to its socket gets one sandbox process. The first answer carries
+// the parent's end of the sandbox's socket (SCM_RIGHTS, unix(7)), so that runs take the same way as without a service; the
+// second says how the process ended. Who closes the connection ends the process.
+
+// started is the first answer.
+type started struct {
+	Error string `json:"error,omitempty"`
+	PID   int    `json:"pid"`
+	// Space names the pid namespace in which PID means something.
+	Space string `json:"space"`
+	UID   int    `json:"uid"`
+	GID   int    `json:"gid"`
+}
+
+// ended is the second.
+type ended struct {
+	Error string `json:"error"`
+	Dump  string `json:"dump"`
+}
+
+// maxServed bounds the sandboxes of one service: every node that uses it has at most maxChildren.
+const maxServed = 4 * maxChildren
+
+// answerTimeout bounds how long a client waits for its sandbox, and how long the service waits for a client to read.
+const answerTimeout = 10 * time.Second
+
+// Service gives sandbox processes to other processes of this machine.
+type Service struct {
+	Launcher *Launcher
+	Log      *slog.Logger
+
+	wg     sync.WaitGroup
+	mu     sync.Mutex
+	conns  map[*net.UnixConn]bool
+	closed bool
+}
+
+// Serve answers on a unix socket until Close.
+func (s *Service) Serve(l *net.UnixListener) error {
+	for {
+		c, err := l.AcceptUnix()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
+			s.Log.Warn("no connection can be accepted; trying again", "error", err)
+			time.Sleep(100 * time.Millisecond)
+			continue
+		case err != nil:
+			return fmt.Errorf("accept: %w", err)
+		}
+		if !s.add(c) {
+			_ = json.NewEncoder(c).Encode(started{Error: "the executor has as many sandboxes as it can"})
+			_ = c.Close()
+			continue
+		}
+		s.wg.Go(func() {
+			defer s.remove(c)
+			if err := s.serve(c); err != nil {
+				s.Log.Error("serve a sandbox", "error", err)
+			}
+		})
+	}
+}
+
+// Close ends every sandbox and waits until they are gone. The caller closes the listener.
+func (s *Service) Close() {
+	s.mu.Lock()
+	s.closed = true
+	for c := range s.conns {
+		_ = c.CloseRead()
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+	s.Launcher.close()
+}
+
+func (s *Service) add(c *net.UnixConn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || len(s.conns) >= maxServed {
+		return false
+	}
+	if s.conns == nil {
+		s.conns = map[*net.UnixConn]bool{}
+	}
+	s.conns[c] = true
+	return true
+}
+
+func (s *Service) remove(c *net.UnixConn) {
+	_ = c.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
+
+func (s *Service) serve(c *net.UnixConn) error {
+	parent, childEnd, err := socketFiles()
+	if err != nil {
+		return fmt.Errorf("open socket pair: %w", err)
+	}
+	defer func() { _ = parent.Close() }()
+	cmd, dump, err := s.Launcher.startWith(childEnd)
+	if err != nil {
+		return errors.Join(err, json.NewEncoder(c).Encode(started{Error: err.Error()}))
+	}
+	first, err := json.Marshal(started{PID: cmd.Process.Pid, Space: pidSpace(), UID: s.Launcher.UID, GID: s.Launcher.GID})
+	if err == nil {
+		_ = c.SetWriteDeadline(time.Now().Add(answerTimeout))
+		_, _, err = c.WriteMsgUnix(append(first, '\n'), syscall.UnixRights(int(parent.Fd())), nil)
+	}
+	_ = parent.Close() // the client has it now
+	if err != nil {
+		_ = cmd.Process.Kill()
+		return errors.Join(err, cmd.Wait())
+	}
+	go func() {
+		_, _ = c.Read(make([]byte, 1)) // nothing is ever said: the client wants the process ended, or is gone
+		_ = cmd.Process.Kill()
+	}()
+	last := ended{}
+	if err := cmd.Wait(); err != nil {
+		last.Error = err.Error()
+	}
+	last.Dump = dump.String()
+	_ = c.SetWriteDeadline(time.Now().Add(answerTimeout))
+	_ = json.NewEncoder(c).Encode(last) // who killed it may be gone
+	return nil
+}
+
+// pidSpace names this process's pid namespace; empty where there are none.
+func pidSpace() string {
+	s, _ := os.Readlink("/proc/self/ns/pid")
+	return s
+}
+
+// Remote starts sandbox processes at a Service.
+type Remote struct {
+	// Socket is the service's path.
+	Socket string
+}
+
+func (r *Remote) close() {}
+
+func (r *Remote) launch() (*sandboxProcess, error) {
+	c, err := net.DialTimeout("unix", r.Socket, answerTimeout)
+	if err != nil {
+		return nil, fmt.Errorf("reach the executor: %w", err)
+	}
+	service, ok := c.(*net.UnixConn)
+	if !ok {
+		return nil, errors.New("the executor's address is no unix socket")
+	}
+	p, err := r.receive(service)
+	if err != nil {
+		_ = service.Close()
+	}
+	return p, err
+}
+
+func (r *Remote) receive(service *net.UnixConn) (*sandboxProcess, error) {
+	_ = service.SetReadDeadline(time.Now().Add(answerTimeout))
+	text, rights := make([]byte, 4096), make([]byte, syscall.CmsgSpace(4))
+	n, oob, _, _, err := service.ReadMsgUnix(text, rights)
+	if err != nil {
+		return nil, fmt.Errorf("hear of the executor: %w", err)
+	}
+	var first started
+	if err := json.Unmarshal(text[:n], &first); err != nil {
+		return nil, fmt.Errorf("understand the executor: %w", err)
+	}
+	if first.Error != "" {
+		return nil, fmt.Errorf("the executor could not start a sandbox: %s", first.Error)
+	}
+	conn, err := received(rights[:oob])
+	if err != nil {
+		return nil, fmt.Errorf("take the sandbox's socket: %w", err)
+	}
+	_ = service.SetReadDeadline(time.Time{})
+	if first.Space != pidSpace() {
+		first.PID = 0
+	}
+	return &sandboxProcess{conn: conn, pid: first.PID, uid: first.UID, gid: first.GID, kill: func() { _ = service.CloseWrite() },
+		wait: func() (string, error) {
+			defer func() { _ = service.Close() }()
+			var last ended
+			if err := json.NewDecoder(bufio.NewReader(service)).Decode(&last); err != nil {
+				return "", fmt.Errorf("the executor is gone: %w", err)
+			}
+			if last.Error == "" {
+				return last.Dump, nil
+			}
+			return last.Dump, errors.New(last.Error)
+		}}, nil
+}
+
+// received opens the descriptor that came along with a message.
+func received(rights []byte) (net.Conn, error) {
+	messages, err := syscall.ParseSocketControlMessage(rights)
+	if err != nil {
+		return nil, err
+	}
+	for k := range messages {
+		fds, err := syscall.ParseUnixRights(&messages[k])
+		if err != nil || len(fds) == 0 {
+			continue
+		}
+		syscall.CloseOnExec(fds[0])
+		if err := syscall.SetNonblock(fds[0], true); err != nil {
+			_ = syscall.Close(fds[0])
+			return nil, err
+		}
+		f := os.NewFile(uintptr(fds[0]), "sandbox")
+		defer func() { _ = f.Close() }()
+		return net.FileConn(f)
+	}
+	return nil, errors.New("no descriptor came")
+}
