@@ -18,7 +18,7 @@ WITH RECURSIVE now AS MATERIALIZED (SELECT clock_timestamp() AS t), app AS (
 ), due AS MATERIALIZED (
     SELECT d.app_id, d.id, d.rank FROM app, LATERAL (
         SELECT o.app_id, o.id, row_number() OVER (ORDER BY o.wake_at) AS rank FROM outbox o
-        WHERE o.app_id = app.app_id AND o.wake_at <= (SELECT t FROM now) AND o.source = ANY ($1::text[])
+        WHERE o.app_id = app.app_id AND o.wake_at > '-infinity' AND o.wake_at <= (SELECT t FROM now) AND o.source = ANY ($1::text[])
         ORDER BY o.wake_at LIMIT $2::int) d
     WHERE app.app_id IS NOT NULL ORDER BY d.rank, d.app_id LIMIT $2::int
 ), locked AS MATERIALIZED (
@@ -410,7 +410,7 @@ WITH RECURSIVE app AS (
     UNION ALL
     SELECT (SELECT o.app_id FROM outbox o WHERE o.app_id > a.app_id ORDER BY o.app_id LIMIT 1) FROM app a WHERE a.app_id IS NOT NULL
 ), first AS (
-    SELECT (SELECT min(o.wake_at) FROM outbox o WHERE o.app_id = app.app_id AND o.source = ANY ($1::text[])) AS at
+    SELECT (SELECT min(o.wake_at) FROM outbox o WHERE o.app_id = app.app_id AND o.wake_at > '-infinity' AND o.source = ANY ($1::text[])) AS at
     FROM app WHERE app.app_id IS NOT NULL)
 SELECT (extract(epoch FROM min(first.at) - clock_timestamp()) * 1000000)::bigint AS microseconds FROM first HAVING min(first.at) IS NOT NULL
 `

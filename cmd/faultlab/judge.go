@@ -28,8 +28,12 @@ func (r *round) pause(from, to int) {
 
 func (r *round) fail(format string, args ...any) { r.res.fail(r.number, format, args...) }
 
-// settleTime is how long the installation may take to bring everything to its end.
-const settleTime = 90 * time.Second
+// settleTime is how long the installation may take to bring everything to its end; a flood gets a second more for every
+// perSecond events.
+const (
+	settleTime = 90 * time.Second
+	perSecond  = 400
+)
 
 // judge waits until nothing moves and compares.
 func (r *round) judge(ctx context.Context) {
@@ -73,7 +77,8 @@ type conservation struct {
 
 // settle waits until nothing waits or runs in either app and the ledgers balance.
 func (r *round) settle(ctx context.Context) bool {
-	for end := time.Now().Add(settleTime); ; {
+	limit := settleTime + time.Duration(r.floods/perSecond)*time.Second
+	for end := time.Now().Add(limit); ; {
 		quiet, text := true, ""
 		for _, app := range []string{"default", "other"} {
 			var c conservation
@@ -93,7 +98,7 @@ func (r *round) settle(ctx context.Context) bool {
 			return false
 		}
 		if time.Now().After(end) {
-			r.fail("not at rest after %s: %s", settleTime, text)
+			r.fail("not at rest after %s: %s", limit, text)
 			for _, n := range r.nodes { // what each goroutine is at goes to the node's log
 				n.end(syscall.SIGQUIT)
 			}

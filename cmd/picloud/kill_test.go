@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -22,20 +21,20 @@ import (
 
 // process is a picloud as an operator runs it, which the test may kill.
 type process struct {
-	t   *testing.T
-	cmd *exec.Cmd
-	url string
+	t       *testing.T
+	command string
+	cmd     *exec.Cmd
+	url     string
 }
 
 func startProcess(t *testing.T, env ...string) *process {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close()
-	p := &process{t: t, url: "http://" + addr}
+	return startService(t, "serve", env...)
+}
+
+func startService(t *testing.T, command string, env ...string) *process {
+	t.Helper()
+	p := &process{t: t, command: command, url: "http://127.0.0.1:" + freePort(t)}
 	p.restart(env...)
 	return p
 }
@@ -44,10 +43,13 @@ func startProcess(t *testing.T, env ...string) *process {
 func (p *process) restart(env ...string) {
 	t, addr := p.t, strings.TrimPrefix(p.url, "http://")
 	t.Helper()
-	p.cmd = exec.Command(testkit.Binary(t), "serve")
+	p.cmd = exec.Command(testkit.Binary(t), p.command)
 	p.cmd.Env = append(os.Environ(), append([]string{"PICLOUD_LISTEN=" + addr, "PICLOUD_ADMIN_PASSWORD=" + testPassword}, env...)...)
 	var out bytes.Buffer
 	p.cmd.Stdout, p.cmd.Stderr = &out, &out
+	if os.Getenv("VERBOSE") != "" {
+		p.cmd.Stderr = os.Stderr
+	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

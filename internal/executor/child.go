@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -124,7 +125,7 @@ func (c *child) life() {
 	if !killed && len(runs) > 0 {
 		c.pool.cfg.Log.Info("sandbox died", "app", c.key.app, "runs", len(runs), "memory", c.death.memory, "detail", c.death.detail)
 	}
-	if c.death.culprit == 0 && len(runs) == 1 {
+	if c.death.culprit == 0 && len(runs) == 1 && !errors.Is(err, errServiceGone) {
 		for id := range runs {
 			c.death.culprit = id
 		}

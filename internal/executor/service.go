@@ -36,6 +36,9 @@ type ended struct {
 // maxServed bounds the sandboxes of one service: every node that uses it has at most maxChildren.
 const maxServed = 4 * maxChildren
 
+// comesBack is how long a client waits for a service that is being restarted.
+const comesBack = 2 * time.Second
+
 // answerTimeout bounds how long a client waits for its sandbox, and how long the service waits for a client to read.
 const answerTimeout = 10 * time.Second
 
@@ -150,6 +153,11 @@ func pidSpace() string {
 	return s
 }
 
+var errRefused = errors.New("the executor could not start a sandbox")
+
+// errServiceGone: the sandbox ended because its service did, not by anything that a script did.
+var errServiceGone = errors.New("the executor is gone")
+
 // Remote starts sandbox processes at a Service.
 type Remote struct {
 	// Socket is the service's path.
@@ -158,14 +166,20 @@ type Remote struct {
 
 func (r *Remote) close() {}
 
+// launch asks again while the service is being restarted.
 func (r *Remote) launch() (*sandboxProcess, error) {
-	c, err := net.DialTimeout("unix", r.Socket, answerTimeout)
+	for end := time.Now().Add(comesBack); ; time.Sleep(20 * time.Millisecond) {
+		p, err := r.ask()
+		if err == nil || errors.Is(err, errRefused) || time.Now().After(end) {
+			return p, err
+		}
+	}
+}
+
+func (r *Remote) ask() (*sandboxProcess, error) {
+	service, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: r.Socket, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("reach the executor: %w", err)
-	}
-	service, ok := c.(*net.UnixConn)
-	if !ok {
-		return nil, errors.New("the executor's address is no unix socket")
 	}
 	p, err := r.receive(service)
 	if err != nil {
@@ -186,7 +200,7 @@ func (r *Remote) receive(service *net.UnixConn) (*sandboxProcess, error) {
 		return nil, fmt.Errorf("understand the executor: %w", err)
 	}
 	if first.Error != "" {
-		return nil, fmt.Errorf("the executor could not start a sandbox: %s", first.Error)
+		return nil, fmt.Errorf("%w: %s", errRefused, first.Error)
 	}
 	conn, err := received(rights[:oob])
 	if err != nil {
@@ -201,7 +215,7 @@ func (r *Remote) receive(service *net.UnixConn) (*sandboxProcess, error) {
 			defer func() { _ = service.Close() }()
 			var last ended
 			if err := json.NewDecoder(bufio.NewReader(service)).Decode(&last); err != nil {
-				return "", fmt.Errorf("the executor is gone: %w", err)
+				return "", fmt.Errorf("%w: %w", errServiceGone, err)
 			}
 			if last.Error == "" {
 				return last.Dump, nil
