@@ -5,9 +5,10 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 ROUNDS   ?= 5
 FUZZTIME ?= 5m
+FAULTROUNDS ?= 20
 export PICLOUD_TEST_BINARY := $(CURDIR)/bin/picloud
 
-.PHONY: help setup setup-test build run test race lint generate editor verify bench killtest fuzz screenshots
+.PHONY: help setup setup-test build run test race lint generate editor verify bench killtest faultlab fuzz screenshots
 
 help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
@@ -31,6 +32,12 @@ race: test ## The same as test
 
 killtest: setup-test build ## Kill the server at random moments, ROUNDS=100 times
 	ROUNDS=$(ROUNDS) go test -run TestKill -count=1 -timeout 80m -v ./cmd/picloud
+
+faultlab: ## Break PiCloud in every way it knows, FAULTROUNDS=20 times each, and write docs/faults.md (an hour or two)
+	@scripts/setup faultlab
+	$(MAKE) build
+	scripts/previous bin/picloud-previous
+	go run ./cmd/faultlab -previous bin/picloud-previous -rounds $(FAULTROUNDS) -report docs/faults.md
 
 fuzz: ## Fuzz each parser and the wire between parent and child for FUZZTIME=5m
 	@for pkg in $$(go list ./internal/...); do for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \

@@ -329,8 +329,8 @@ func roll(ctx context.Context, r *round) error {
 }
 
 func needsPrevious(o *options) string {
-	if o.previous == "" {
-		return "needs -previous, a picloud of the version before"
+	if _, err := os.Stat(o.previous); err != nil {
+		return "needs -previous, a picloud of an earlier version"
 	}
 	return ""
 }

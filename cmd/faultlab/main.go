@@ -21,7 +21,7 @@ import (
 
 func main() {
 	binary := flag.String("binary", "bin/picloud", "picloud to break")
-	previous := flag.String("previous", "", "picloud of the version before, for the fault rolling-upgrade")
+	previous := flag.String("previous", "", "picloud of an earlier version, for the fault rolling-upgrade")
 	seed := flag.Int64("seed", time.Now().UnixNano()%1_000_000, "where the random choices start")
 	rounds := flag.Int("rounds", 20, "rounds of each fault")
 	parallel := flag.Int("parallel", 2, "installations at once")
@@ -70,11 +70,15 @@ func run(ctx context.Context, o *options, chosen []*fault, parallel int, file st
 	if len(chosen) == 0 {
 		return errors.New("no such fault: see -list")
 	}
-	abs, err := filepath.Abs(o.binary)
-	if err != nil {
-		return err
+	for _, file := range []*string{&o.binary, &o.previous} {
+		if *file != "" {
+			abs, err := filepath.Abs(*file)
+			if err != nil {
+				return err
+			}
+			*file = abs
+		}
 	}
-	o.binary = abs
 	rep := &report{options: o, started: time.Now(), faults: chosen, results: map[string]*result{}}
 	queue := make(chan *fault, len(chosen))
 	for _, f := range chosen {
