@@ -478,26 +478,31 @@ func (q *Queries) LockAppsShared(ctx context.Context, apps []int32) error {
 }
 
 const lockClaimed = `-- name: LockClaimed :many
-SELECT o.id FROM outbox o
+SELECT o.id, o.claim_token FROM outbox o
 JOIN (SELECT unnest($1::bigint[]) AS app_id, unnest($2::uuid[]) AS id, unnest($3::uuid[]) AS token) q
   ON o.app_id = q.app_id AND o.id = q.id AND o.claim_token = q.token
 FOR UPDATE OF o
 `
 
+type LockClaimedRow struct {
+	ID         UUID
+	ClaimToken *UUID
+}
+
 // Which of the claimed rows still have the token of their claim.
-func (q *Queries) LockClaimed(ctx context.Context, apps []int64, ids []UUID, tokens []UUID) ([]UUID, error) {
+func (q *Queries) LockClaimed(ctx context.Context, apps []int64, ids []UUID, tokens []UUID) ([]LockClaimedRow, error) {
 	rows, err := q.db.Query(ctx, lockClaimed, apps, ids, tokens)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []UUID
+	var items []LockClaimedRow
 	for rows.Next() {
-		var id UUID
-		if err := rows.Scan(&id); err != nil {
+		var i LockClaimedRow
+		if err := rows.Scan(&i.ID, &i.ClaimToken); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

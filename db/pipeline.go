@@ -100,8 +100,15 @@ func (p *Pipeline) Current(arg CurrentKeysParams, f func(CurrentKeysRow)) {
 }
 
 // Claimed queues LockClaimed.
-func (p *Pipeline) Claimed(apps []int64, ids, tokens []UUID, f func(id UUID)) {
-	p.ids(lockClaimed, f, apps, ids, tokens)
+func (p *Pipeline) Claimed(apps []int64, ids, tokens []UUID, f func(id, token UUID)) {
+	p.batch.Queue(lockClaimed, apps, ids, tokens).Query(func(rows pgx.Rows) error {
+		var id, token UUID
+		_, err := pgx.ForEachRow(rows, []any{&id, &token}, func() error {
+			f(id, token)
+			return nil
+		})
+		return err
+	})
 }
 
 // Reservations queues LockReservations.

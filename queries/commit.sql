@@ -33,7 +33,7 @@ JOIN kv k ON k.app_id = q.app_id AND k.collection = q.collection AND k.key = q.k
 
 -- name: LockClaimed :many
 -- Which of the claimed rows still have the token of their claim.
-SELECT o.id FROM outbox o
+SELECT o.id, o.claim_token FROM outbox o
 JOIN (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unnest(@tokens::uuid[]) AS token) q
   ON o.app_id = q.app_id AND o.id = q.id AND o.claim_token = q.token
 FOR UPDATE OF o;

@@ -125,7 +125,20 @@ func startPatroni(ctx context.Context, dir string) (*patroni, error) {
 		p.close()
 		return nil, err
 	}
-	return p, db.CreateDatabase(ctx, strings.Replace(p.url(), "/picloud?", "/postgres?", 1), "picloud")
+	if err := db.CreateDatabase(ctx, strings.Replace(p.url(), "/picloud?", "/postgres?", 1), "picloud"); err != nil {
+		p.close()
+		return nil, err
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) { // until the standby has it as well
+		conn, err := pgx.Connect(ctx, p.url())
+		if err == nil {
+			return p, conn.Close(ctx)
+		}
+		if time.Now().After(end) {
+			p.close()
+			return nil, err
+		}
+	}
 }
 
 func (p *patroni) command(log *os.File, name string, args ...string) *exec.Cmd {

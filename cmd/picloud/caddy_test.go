@@ -41,7 +41,7 @@ func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port st
 	cmd := exec.Command("caddy", "run", "--adapter", "caddyfile", "--config", filepath.Join(testkit.Root(), "Caddyfile"))
 	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home, "PICLOUD_HTTPS_PORT="+port, "PICLOUD_HTTP_PORT="+freePort(t),
 		"PICLOUD_CADDY_ADMIN=off", "PICLOUD_CADDY_OPTIONS=skip_install_trust", "PICLOUD_ADMIN_HOST=admin.localhost", "PICLOUD_SCRIPT_HOSTS=scripts.localhost, shop.localhost",
-		"PICLOUD_UPSTREAMS="+strings.Join(upstreams, " "))
+		"PICLOUD_UPSTREAMS="+strings.Join(upstreams, " "), "PICLOUD_ADMIN_UPSTREAMS="+strings.Join(upstreams, " "))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

@@ -333,7 +333,7 @@ type groupState struct {
 	defs     map[cloud.AppID]*appDefs
 	keys     map[cloud.KeyRef]*keyState
 	order    []cloud.KeyRef
-	claimed  map[cloud.ID]bool
+	claimed  map[cloud.ID]cloud.ID // rows that are claimed still, with the token of the claim
 	reserved map[cloud.ID]bool
 	letters  map[cloud.ID]bool
 	expected map[cloud.ID]time.Time // first slot to be decided, by trigger
@@ -349,7 +349,7 @@ type keyState struct {
 
 // read opens the transaction, takes the locks and reads what the decisions need.
 func (a *attempt) read(ctx context.Context, conn *pgx.Conn) (*groupState, bool, error) {
-	st := &groupState{keys: map[cloud.KeyRef]*keyState{}, claimed: map[cloud.ID]bool{}, reserved: map[cloud.ID]bool{},
+	st := &groupState{keys: map[cloud.KeyRef]*keyState{}, claimed: map[cloud.ID]cloud.ID{}, reserved: map[cloud.ID]bool{},
 		letters: map[cloud.ID]bool{}, expected: map[cloud.ID]time.Time{},
 		revision: map[cloud.AppID]int64{}, defs: map[cloud.AppID]*appDefs{}}
 	p := db.NewPipeline()
@@ -504,7 +504,7 @@ func (a *attempt) readClaims(p *db.Pipeline, st *groupState) {
 		}
 	}
 	if len(ids) > 0 {
-		p.Claimed(apps, ids, tokens, func(id db.UUID) { st.claimed[id] = true })
+		p.Claimed(apps, ids, tokens, func(id, token db.UUID) { st.claimed[id] = token })
 	}
 	if len(letters) > 0 {
 		p.Unresolved(letterApps, letters, func(id db.UUID) { st.letters[id] = true })

@@ -54,7 +54,7 @@ func newEffects(o *Orchestrator, id cloud.ID) *effects {
 // before it in the group wrote.
 func (e *effects) decide(st *groupState, x *commit) {
 	r := commitResult{applied: true}
-	if x.row != nil && !st.claimed[x.row.id] || x.idem != nil && !st.reserved[x.idem.execution] {
+	if x.row != nil && st.claimed[x.row.id] != x.row.token || x.idem != nil && !st.reserved[x.idem.execution] {
 		r = commitResult{lost: true}
 	}
 	if s := x.slots; s != nil {
@@ -107,6 +107,12 @@ func (e *effects) decide(st *groupState, x *commit) {
 		}
 	}
 	e.endRow(st, x)
+	if x.row != nil {
+		delete(st.claimed, x.row.id) // this claim has had its end
+	}
+	if x.idem != nil {
+		delete(st.reserved, x.idem.execution)
+	}
 	e.results = append(e.results, decision{x, r})
 }
 
