@@ -27,6 +27,8 @@ type fault struct {
 	// short: part of the selection of make test, with so many rounds.
 	short       bool
 	shortRounds int
+	// long: a round takes half a minute and more.
+	long bool
 	// needs says why the fault cannot be tried here; empty: it can.
 	needs func(o *options) string
 	// inject brings the fault about and mends it.
@@ -47,9 +49,9 @@ var faults = []fault{
 		what: "restart of PostgreSQL"},
 	{name: "failover", nodes: 2, standby: true, short: true, shortRounds: 1, inject: failOver,
 		what: "SIGKILL of PostgreSQL; its synchronous standby is promoted, and the old primary follows it"},
-	{name: "patroni", nodes: 2, patroni: true, needs: needsPatroni, inject: failOverPatroni,
+	{name: "patroni", long: true, nodes: 2, patroni: true, needs: needsPatroni, inject: failOverPatroni,
 		what: "the leader of a real Patroni cluster is killed together with its Patroni, or switched over in order"},
-	{name: "pause-node", nodes: 2, short: true, shortRounds: 1, inject: pauseNode,
+	{name: "pause-node", long: true, nodes: 2, short: true, shortRounds: 1, inject: pauseNode,
 		what: "SIGSTOP of one of two nodes for 30 s, fifteen leases long, then SIGCONT"},
 	{name: "cut-before-commit", nodes: 1, short: true, shortRounds: 1, inject: cutCommits(true),
 		what: "connections cut before COMMIT reaches the server, three in ten"},
@@ -75,7 +77,7 @@ var faults = []fault{
 		what: "every keyed request arrives six times at once, on both nodes"},
 	{name: "poison-scripts", nodes: 1, short: true, shortRounds: 1, unharmed: true, inject: callAtOnce(20, "loop", "hog", "deep", "big"),
 		what: "scripts that loop, take all memory, recurse and answer without end"},
-	{name: "flood", nodes: 2, short: true, shortRounds: 1, unharmed: true, inject: flood,
+	{name: "flood", long: true, nodes: 2, short: true, shortRounds: 1, unharmed: true, inject: flood,
 		what: "100,000 rows due at once"},
 	{name: "slow-script", nodes: 1, short: true, shortRounds: 1, unharmed: true, inject: callAtOnce(150, "slow", "slow"),
 		what: "300 calls of a script that sleeps 2 s, far above its app's share"},

@@ -81,8 +81,12 @@ func run(ctx context.Context, o *options, chosen []*fault, parallel int, file st
 	}
 	rep := &report{options: o, started: time.Now(), faults: chosen, results: map[string]*result{}}
 	queue := make(chan *fault, len(chosen))
-	for _, f := range chosen {
-		queue <- f
+	for _, long := range []bool{true, false} { // what takes longest begins first
+		for _, f := range chosen {
+			if f.long == long {
+				queue <- f
+			}
+		}
 	}
 	close(queue)
 	var mu sync.Mutex
