@@ -48,8 +48,9 @@ func Translate(err error) error {
 func IsConnectionError(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		// 57P01 admin_shutdown, 57P02 crash_shutdown, 57P03 cannot_connect_now: the session is over.
-		return pg.Code == "57P01" || pg.Code == "57P02" || pg.Code == "57P03" || pg.Code[:2] == "08"
+		// 57P01 admin_shutdown, 57P02 crash_shutdown, 57P03 cannot_connect_now: the session is over. 25006
+		// read_only_sql_transaction: its server is the primary no more.
+		return pg.Code == "57P01" || pg.Code == "57P02" || pg.Code == "57P03" || pg.Code == "25006" || pg.Code[:2] == "08"
 	}
 	// Anything else that is not the caller's own doing comes from the connection.
 	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, pgx.ErrNoRows)

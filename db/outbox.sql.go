@@ -197,8 +197,8 @@ func (q *Queries) DiscardOutbox(ctx context.Context, appID int64) (int64, error)
 
 const foldLedger = `-- name: FoldLedger :one
 WITH old AS (
-    DELETE FROM ledger WHERE (commit_id, app_id, what) IN (
-        SELECT l.commit_id, l.app_id, l.what FROM ledger l WHERE l.at < clock_timestamp() - interval '10 minutes'
+    DELETE FROM ledger WHERE (app_id, commit_id, what) IN (
+        SELECT l.app_id, l.commit_id, l.what FROM ledger l WHERE l.at < clock_timestamp() - interval '10 minutes'
           AND get_byte(uuid_send(l.commit_id), 6) >> 4 = 7 LIMIT 20000 FOR UPDATE SKIP LOCKED)
     RETURNING app_id, what, n, at
 ), folded AS (

@@ -56,6 +56,28 @@ func TestOutboxPlans(t *testing.T) {
 	}
 }
 
+// The app leads the key of everything that belongs to an app: such tables can be distributed by it.
+func TestAppLeadsKeys(t *testing.T) {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, testkit.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	// Small, and wanted by every app: they are copied to every place instead. inbox and audit belong to nodes and people.
+	everywhere := []string{"app_hosts", "api_keys", "inbox", "audit"}
+	rows, err := conn.Query(ctx, `SELECT r.relname FROM pg_class r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attname = 'app_id'
+		WHERE r.relnamespace = 'public'::regnamespace AND r.relkind IN ('r', 'p') AND NOT r.relispartition AND r.relname <> ALL ($1)
+		AND EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = r.oid AND i.indisunique AND i.indkey[0] <> a.attnum)`, everywhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(wrong) > 0 {
+		t.Errorf("keys that the app does not lead: %v %v", wrong, err)
+	}
+}
+
 // explain prepares a statement as PiCloud's connections do, and gives its plan.
 func explain(t *testing.T, conn *pgx.Conn, name, sql string) string {
 	t.Helper()

@@ -127,8 +127,8 @@ SELECT app_id, what, sum(n)::bigint AS n FROM ledger WHERE app_id = ANY (@apps::
 -- Folds figures older than ten minutes by hour, by then no commit is sent again, so its id has done its work. Rows of
 -- commits carry UUIDv7, folded ones UUIDv4.
 WITH old AS (
-    DELETE FROM ledger WHERE (commit_id, app_id, what) IN (
-        SELECT l.commit_id, l.app_id, l.what FROM ledger l WHERE l.at < clock_timestamp() - interval '10 minutes'
+    DELETE FROM ledger WHERE (app_id, commit_id, what) IN (
+        SELECT l.app_id, l.commit_id, l.what FROM ledger l WHERE l.at < clock_timestamp() - interval '10 minutes'
           AND get_byte(uuid_send(l.commit_id), 6) >> 4 = 7 LIMIT 20000 FOR UPDATE SKIP LOCKED)
     RETURNING app_id, what, n, at
 ), folded AS (

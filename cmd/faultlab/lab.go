@@ -46,13 +46,13 @@ func newLab(ctx context.Context, o *options, f *fault, res *result) (*lab, error
 	for _, c := range f.name {
 		seed = seed*31 + uint64(c)
 	}
-	l := &lab{o: o, f: f, res: res, rng: rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // a seed that can be given again
+	l := &lab{o: o, f: f, res: res, rng: rand.New(rand.NewPCG(seed, 1)),
 		http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	var err error
 	if l.dir, err = os.MkdirTemp("", "faultlab-"); err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(l.dir, 0o711); err != nil { //nolint:gosec // PostgreSQL's user passes through
+	if err := os.Chmod(l.dir, 0o711); err != nil {
 		return nil, err
 	}
 	if err := l.start(ctx); err != nil {
@@ -85,7 +85,7 @@ func (l *lab) startDatabase(ctx context.Context) (address string, err error) {
 		return l.outside.url(), nil
 	}
 	home := filepath.Join(l.dir, "a")
-	if err := os.Mkdir(home, 0o711); err != nil { //nolint:gosec // PostgreSQL's user passes through
+	if err := os.Mkdir(home, 0o711); err != nil {
 		return "", err
 	}
 	if l.f.diskMiB > 0 {

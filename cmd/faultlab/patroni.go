@@ -110,7 +110,7 @@ func startPatroni(ctx context.Context, dir string) (*patroni, error) {
 	for k, name := range []string{"one", "two"} {
 		m := &member{name: name, rest: "127.0.0.1:" + ports[2+k], port: ports[4+k], data: filepath.Join(dir, name), config: filepath.Join(dir, name+".yml")}
 		text := fmt.Sprintf(patroniConfig, name, m.rest, strings.TrimPrefix(etcd, "http://"), m.port, m.data, bin.Dir, filepath.Join(dir, name+".pgpass"), dir)
-		if err := os.WriteFile(m.config, []byte(text), 0o644); err != nil { //nolint:gosec // PostgreSQL's user reads it
+		if err := os.WriteFile(m.config, []byte(text), 0o644); err != nil {
 			return nil, err
 		}
 		if m.log, err = os.Create(filepath.Join(dir, name+".log")); err != nil {

@@ -109,5 +109,5 @@ Begun %s, seed %d, %d CPUs, %s.
 			_, _ = fmt.Fprintf(&b, "\n## Broken: %s\n\n```\n%s\n```\n", f.name, strings.Join(res.broken, "\n"))
 		}
 	}
-	return os.WriteFile(file, b.Bytes(), 0o644) //nolint:gosec // documentation
+	return os.WriteFile(file, b.Bytes(), 0o644)
 }

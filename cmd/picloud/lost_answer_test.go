@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -13,6 +14,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"picloud/internal/testkit"
 )
@@ -24,7 +28,9 @@ type cutter struct {
 	cuts          [2]atomic.Int64
 	// vanish: once a COMMIT's answer was lost, nobody can connect any more, until it is set to false.
 	vanish, gone atomic.Bool
-	target       string
+	// spare is how many COMMITs are answered before the first cut.
+	spare  atomic.Int64
+	target string
 }
 
 // cutterURL starts a cutter in front of a database.
@@ -98,7 +104,7 @@ func (c *cutter) serve(client net.Conn) {
 		if err != nil {
 			return
 		}
-		if commits.Load() && bytes.Contains(buf[:n], []byte("COMMIT\x00")) && rand.Int64N(100) < c.after.Load() {
+		if commits.Load() && bytes.Contains(buf[:n], []byte("COMMIT\x00")) && c.spare.Add(-1) < 0 && rand.Int64N(100) < c.after.Load() {
 			c.cuts[1].Add(1)
 			c.gone.Store(true)
 			return
@@ -199,3 +205,49 @@ func TestDatabaseStaysAway(t *testing.T) {
 		})
 	}
 }
+
+// Nobody can tell whether a group of commits took effect, and the database comes back only after that was said: none of them
+// is made a second time under another id.
+func TestUnknownGroup(t *testing.T) {
+	t.Parallel()
+	direct := testkit.Database(t)
+	cut, dsn := cutterURL(t, direct)
+	w := joinWorld(t, dsn)
+	w.deploy("w", `import { kv } from "picloud"; export default { fetch: (r) => kv.collection("c").increment(new URL(r.url).searchParams.get("id")) }`)
+	w.do("POST", "/f/default/w?id=warm", nil).want(200)
+	ctx := context.Background()
+	other, err := pgx.Connect(ctx, direct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close(ctx) }()
+	if _, err := other.Exec(ctx, "BEGIN; LOCK TABLE kv IN EXCLUSIVE MODE"); err != nil { // the first commit waits, the others gather behind it
+		t.Fatal(err)
+	}
+	cut.spare.Store(1) // the first one's
+	cut.after.Store(100)
+	cut.vanish.Store(true)
+	go func() {
+		time.Sleep(time.Second)
+		_, _ = other.Exec(ctx, "ROLLBACK")
+		time.Sleep(patienceOfCommits + 2*time.Second)
+		cut.after.Store(0)
+		cut.vanish.Store(false)
+	}()
+	got := storm(t, 24, []*world{w}, func(k int) string { return fmt.Sprintf("/f/default/w?id=%d", k) })
+	cut.after.Store(0)
+	cut.vanish.Store(false)
+	w.eventually("the database is back", func() bool { return w.api("GET", "/apps", nil).status == 200 })
+	for key, n := range w.allKeys("c") {
+		if n != 1.0 {
+			t.Errorf("%s was done %v times", key, n)
+		}
+	}
+	if got[500] < 2 {
+		t.Errorf("no group was left unknown, the test tested nothing: statuses %v", got)
+	}
+	w.balanced()
+}
+
+// patienceOfCommits is how long a commit is tried.
+const patienceOfCommits = 8 * time.Second

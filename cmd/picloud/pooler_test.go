@@ -42,14 +42,14 @@ pool_mode = transaction
 max_client_conn = 200
 default_pool_size = 20
 `, cfg.Database, cfg.Host, cfg.User, cfg.Password, port)
-	if err := os.WriteFile(filepath.Join(dir, "pgbouncer.ini"), []byte(config), 0o644); err != nil { //nolint:gosec // its user reads it
+	if err := os.WriteFile(filepath.Join(dir, "pgbouncer.ini"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	acc, err := pglocal.ServerAccount() // it refuses root as well
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // its user passes through
+	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("pgbouncer", filepath.Join(dir, "pgbouncer.ini"))

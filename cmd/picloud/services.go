@@ -77,5 +77,5 @@ func listenUnix(path string) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PICLOUD_EXECUTOR: %w", err)
 	}
-	return l, os.Chmod(path, 0o660) //nolint:gosec // the group is how the services reach it
+	return l, os.Chmod(path, 0o660)
 }

@@ -123,7 +123,7 @@ func (c *child) life() {
 	killed := c.killed
 	c.mu.Unlock()
 	if !killed && len(runs) > 0 {
-		c.pool.cfg.Log.Info("sandbox died", "app", c.key.app, "runs", len(runs), "memory", c.death.memory, "detail", c.death.detail)
+		c.pool.cfg.Log.Info("sandbox died", "app", c.key.app, "executions", executionsOf(runs), "memory", c.death.memory, "detail", c.death.detail)
 	}
 	if c.death.culprit == 0 && len(runs) == 1 && !errors.Is(err, errServiceGone) {
 		for id := range runs {
@@ -134,6 +134,15 @@ func (c *child) life() {
 	for _, r := range runs {
 		r.childDied(c.death)
 	}
+}
+
+// executionsOf names runs, for the log.
+func executionsOf(runs map[uint64]*Run) []string {
+	var ids []string
+	for _, r := range runs {
+		ids = append(ids, r.spec.Execution.String())
+	}
+	return ids
 }
 
 // run is the process's life; it gives what the process said at its end.

@@ -166,22 +166,26 @@ func (c *committer) next() []*commit {
 	return group
 }
 
-// apply applies a group; one that fails as a whole is repeated one by one, so that nobody suffers from a neighbour.
+// apply applies a group. One that was refused as a whole is repeated one by one, so that nobody suffers from a neighbour; one
+// of which nobody knows whether it took effect, or for which there is no database, is not: under other ids it might be applied
+// a second time.
 func (c *committer) apply(group []*commit) {
 	c.groups.Add(1)
 	c.commits.Add(int64(len(group)))
 	err := c.applyTogether(group)
-	if err == nil {
-		return
-	}
-	if len(group) == 1 {
-		group[0].result = failed(err)
-		return
-	}
-	for _, x := range group {
-		x.result = commitResult{}
-		if err := c.applyTogether([]*commit{x}); err != nil {
+	var final *cloud.Error
+	switch {
+	case err == nil:
+	case len(group) == 1 || errors.As(err, &final):
+		for _, x := range group {
 			x.result = failed(err)
+		}
+	default:
+		for _, x := range group {
+			x.result = commitResult{}
+			if err := c.applyTogether([]*commit{x}); err != nil {
+				x.result = failed(err)
+			}
 		}
 	}
 }
@@ -221,11 +225,11 @@ func (c *committer) applyTogether(group []*commit) error {
 			a.effects.drop()
 		}
 		switch {
-		case db.IsSQLError(err) && (len(group) > 1 || repeat >= maxRepeats || !isRepeatable(err)):
+		case sent == nil && db.IsSQLError(err) && (len(group) > 1 || repeat >= maxRepeats || !isRepeatable(err)):
 			return err
-		case db.IsSQLError(err):
+		case sent == nil && db.IsSQLError(err):
 		case time.Now().After(giveUp) || c.o.ctx.Err() != nil:
-			c.o.cfg.Log.Error("commit given up", "runs", len(group), "sent", sent != nil, "error", err)
+			c.o.cfg.Log.Error("commit given up", "executions", executionsOf(group), "sent", sent != nil, "error", err)
 			if sent == nil {
 				return errDatabaseAway.Because(err)
 			}
@@ -245,6 +249,15 @@ func (c *committer) applyTogether(group []*commit) error {
 	}
 }
 
+// executionsOf names the runs of a group, for the log.
+func executionsOf(group []*commit) []string {
+	ids := make([]string, len(group))
+	for k, x := range group {
+		ids[k] = x.cause.execution.String()
+	}
+	return ids
+}
+
 // probe asks once more whether a commit took effect, without sending it again. The insert of its id waits for a
 // transaction of the same id that is still under way.
 func (c *committer) probe(id cloud.ID) (applied bool, err error) {
@@ -255,9 +268,22 @@ func (c *committer) probe(id cloud.ID) (applied bool, err error) {
 		p := db.NewPipeline()
 		p.Begin()
 		p.Open(id, 0, func(isNew bool) { applied = !isNew })
-		return p.Send(ctx, pooled.Conn())
+		if err := p.Send(ctx, pooled.Conn()); err != nil || !applied {
+			return err
+		}
+		return confirm(ctx, pooled.Conn())
 	})
 	return applied, err
+}
+
+// confirm ends the transaction that found an earlier attempt applied. What it saw may not have reached a synchronous standby:
+// the attempt's connection broke while it waited for that. A commit with something to write waits for all before it.
+func confirm(ctx context.Context, conn *pgx.Conn) error {
+	if _, err := conn.Exec(ctx, "SELECT pg_logical_emit_message(true, 'picloud', 'applied before')"); err != nil {
+		return err
+	}
+	_, err := conn.Exec(ctx, "commit")
+	return err
 }
 
 // isRepeatable: deadlock_detected, lock_not_available, serialization_failure.
@@ -301,8 +327,7 @@ func (a *attempt) run() error {
 	}
 	if !isNew {
 		a.appliedBefore = true
-		_, err = conn.Exec(ctx, "rollback")
-		return err
+		return confirm(ctx, conn)
 	}
 	if err := a.refreshDefinitions(ctx, conn, st); err != nil {
 		return err

@@ -216,7 +216,7 @@ func (d *dispatcher) run(c *claim) {
 	ctx := d.o.ctx
 	app, err := d.o.definitions.atLeast(ctx, r.app, r.revision)
 	if err != nil {
-		d.o.cfg.Log.Error("run row", "row", r.id.String(), "error", err)
+		d.o.cfg.Log.Error("run row", "row", r.id.String(), "execution", r.execution.String(), "error", err)
 		return // the lease ends and somebody tries again
 	}
 	if app == nil {

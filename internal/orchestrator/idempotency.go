@@ -5,9 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"picloud/db"
@@ -36,7 +36,7 @@ func (o *Orchestrator) reserve(ctx context.Context, c *HTTPCall, execution cloud
 	if !ValidIdempotencyKey(c.IdempotencyKey) {
 		return nil, failure(cloud.ID{}, cloud.Errorf(cloud.CodeInvalid, "Idempotency-Key has 1 to 255 visible ASCII characters"))
 	}
-	i := &idempotentAnswer{script: c.Target.Script.ID, principal: c.Principal.String(), key: c.IdempotencyKey, execution: execution}
+	i := &idempotentAnswer{app: c.Target.App.id, script: c.Target.Script.ID, principal: c.Principal.String(), key: c.IdempotencyKey, execution: execution}
 	app := int64(c.Target.App.id)
 	hash := requestHash(c.Request)
 	q := o.cfg.DB.Read()
@@ -44,10 +44,12 @@ func (o *Orchestrator) reserve(ctx context.Context, c *HTTPCall, execution cloud
 		n, err := q.ReserveIdempotency(ctx, db.ReserveIdempotencyParams{AppID: app, ScriptID: i.script, Principal: i.principal, Key: i.key,
 			RequestHash: hash, ExecutionID: execution, Node: o.cfg.Node, LeaseUs: reservationLease(c.Target.Script).Microseconds()})
 		if err != nil {
+			if db.IsConnectionError(err) { // it may have been taken all the same
+				o.unfreed.add(o, i)
+			}
 			return nil, failure(cloud.ID{}, errDatabaseAway.Because(fmt.Errorf("reserve key: %w", db.Translate(err))))
 		}
 		if n == 1 {
-			i.app = c.Target.App.id
 			return i, nil
 		}
 		rec, err := q.IdempotencyRecord(ctx, db.IdempotencyRecordParams{AppID: app, ScriptID: i.script, Principal: i.principal, Key: i.key})
@@ -111,16 +113,68 @@ func (i *idempotentAnswer) fill(r *cloud.Response) {
 	}
 }
 
-// freeKey gives a key back whose run did not commit.
+// freeKey gives a key back whose run did not commit. An answer that was stored meanwhile stays.
 func (o *Orchestrator) freeKey(i *idempotentAnswer) {
 	if i == nil {
 		return
 	}
+	if err := o.tryFree(i); err != nil {
+		o.cfg.Log.Warn("free idempotency key; trying again", "execution", i.execution.String(), "error", db.Translate(err))
+		o.unfreed.add(o, i)
+	}
+}
+
+func (o *Orchestrator) tryFree(i *idempotentAnswer) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(o.ctx), 5*time.Second)
 	defer cancel()
-	err := o.cfg.DB.Read().FreeIdempotency(ctx, db.FreeIdempotencyParams{AppID: int64(i.app), ScriptID: i.script, Principal: i.principal, Key: i.key,
+	return o.cfg.DB.Read().FreeIdempotency(ctx, db.FreeIdempotencyParams{AppID: int64(i.app), ScriptID: i.script, Principal: i.principal, Key: i.key,
 		ExecutionID: i.execution})
-	if err != nil { // the reservation ends by itself
-		o.cfg.Log.Warn("free idempotency key", "status", http.StatusText(i.status), "error", db.Translate(err))
+}
+
+// unfreed are keys that could not be given back while the database was away. Without them whoever repeats a request would be
+// told that it is still running, until the reservation ends.
+type unfreed struct {
+	mu     sync.Mutex
+	keys   []*idempotentAnswer
+	atWork bool
+}
+
+// maxUnfreed bounds them; what is more ends with its reservation.
+const maxUnfreed = 10_000
+
+func (u *unfreed) add(o *Orchestrator, i *idempotentAnswer) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.keys) >= maxUnfreed || o.ctx.Err() != nil {
+		return
+	}
+	u.keys = append(u.keys, i)
+	if !u.atWork {
+		u.atWork = true
+		o.wg.Go(func() { u.work(o) })
+	}
+}
+
+// work tries until every key is free.
+func (u *unfreed) work(o *Orchestrator) {
+	for {
+		u.mu.Lock()
+		if len(u.keys) == 0 || o.ctx.Err() != nil {
+			u.atWork = false
+			u.mu.Unlock()
+			return
+		}
+		i := u.keys[0]
+		u.mu.Unlock()
+		if err := o.tryFree(i); err != nil {
+			select {
+			case <-o.ctx.Done():
+			case <-time.After(300 * time.Millisecond):
+			}
+			continue
+		}
+		u.mu.Lock()
+		u.keys = u.keys[1:]
+		u.mu.Unlock()
 	}
 }

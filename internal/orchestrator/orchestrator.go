@@ -136,6 +136,7 @@ type Orchestrator struct {
 	peers       atomic.Int64 // other nodes that listen
 	ears        *ears
 	notify      notifier
+	unfreed     unfreed
 	tails       tails
 	announced   bool // in the table of nodes
 	held        atomic.Pointer[db.HoldRow]

@@ -162,7 +162,7 @@ func (a *try) run(ctx context.Context) *again {
 	}
 	run, err := a.o.cfg.Executor.Run(ctx, spec)
 	if err != nil {
-		a.o.cfg.Log.Error("start run", "app", t.app.slug, "script", t.script.Name, "error", err)
+		a.o.cfg.Log.Error("start run", "execution", t.execution.String(), "app", t.app.slug, "script", t.script.Name, "error", err)
 		a.fail(a.finish(cloud.Outcome{Status: cloud.Interrupted, Error: cloud.ScriptError{Name: "Interrupted",
 			Message: "the sandbox could not be started; nothing was run"}}))
 		return nil
