@@ -164,35 +164,35 @@ func pauseNode(ctx context.Context, r *round) error {
 func cutCommits(before bool) func(ctx context.Context, r *round) error {
 	return func(_ context.Context, r *round) error {
 		w := r.nodes[0].wire()
-		cut := &w.after
+		cut, count := &w.After, &w.CutAfter
 		if before {
-			cut = &w.before
+			cut, count = &w.Before, &w.CutBefore
 		}
-		cuts := w.cuts.Load()
+		cuts := count.Load()
 		cut.Store(30)
 		r.pause(1500, 3000)
 		cut.Store(0)
-		if w.cuts.Load() == cuts {
+		if count.Load() == cuts {
 			return fmt.Errorf("nothing was cut")
 		}
-		r.res.injected += int(w.cuts.Load() - cuts)
+		r.res.injected += int(count.Load() - cuts)
 		return nil
 	}
 }
 
 func partition(_ context.Context, r *round) error {
 	w := r.anyNode().wire()
-	w.block("*")
+	w.Block("*")
 	r.pause(3000, 8000)
-	w.cutAll()
-	w.release()
+	w.CutAll()
+	w.Release()
 	return nil
 }
 
 func blackholeListen(ctx context.Context, r *round) error {
 	near, far := r.nodes[0], r.nodes[1]
-	far.wire().block("picloud listener")
-	defer func() { far.wire().cutAll(); far.wire().release() }()
+	far.wire().Block("picloud listener")
+	defer func() { far.wire().CutAll(); far.wire().Release() }()
 	word := fmt.Sprintf("round %d", r.number)
 	if _, err := r.apiOf(ctx, near, "PUT", "/apps/other/scripts/news", map[string]any{"source": "export default () => " + fmt.Sprintf("%q", word)}, nil); err != nil {
 		return err
@@ -209,9 +209,9 @@ func blackholeListen(ctx context.Context, r *round) error {
 
 func latency(_ context.Context, r *round) error {
 	w := r.nodes[0].wire()
-	w.delay.Store(int64(200+r.rng.IntN(4800)) * int64(time.Millisecond))
+	w.Delay.Store(int64(200+r.rng.IntN(4800)) * int64(time.Millisecond))
 	r.pause(4000, 8000)
-	w.delay.Store(0)
+	w.Delay.Store(0)
 	return nil
 }
 

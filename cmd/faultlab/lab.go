@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"picloud/internal/testkit/wire"
 )
 
 const (
@@ -132,8 +134,7 @@ func (l *lab) attachStandby(ctx context.Context) error {
 func (l *lab) connectWires() {
 	for _, n := range l.nodes {
 		for k, w := range n.wires {
-			socket := l.servers[k].socket()
-			w.target.Store(&socket)
+			w.Connect(l.servers[k].socket())
 		}
 	}
 }
@@ -147,12 +148,12 @@ func (l *lab) addNode(ctx context.Context, name, address string) error {
 	if l.outside == nil {
 		var hosts, ports []string
 		for k, p := range l.servers {
-			w, err := newWire(filepath.Join(l.dir, fmt.Sprintf("%s-%d", name, k)), p.socket())
+			w, err := wire.New(filepath.Join(l.dir, fmt.Sprintf("%s-%d", name, k)), p.socket())
 			if err != nil {
 				return err
 			}
 			n.wires = append(n.wires, w)
-			hosts, ports = append(hosts, w.dir), append(ports, "5432")
+			hosts, ports = append(hosts, w.Dir), append(ports, "5432")
 		}
 		u.RawQuery = url.Values{"host": {strings.Join(hosts, ",")}, "port": {strings.Join(ports, ",")}, "target_session_attrs": {"read-write"}}.Encode()
 	}
@@ -334,7 +335,7 @@ func (l *lab) close() {
 		n.signal(syscall.SIGCONT)
 		n.end(syscall.SIGKILL)
 		for _, w := range n.wires {
-			w.close()
+			w.Close()
 		}
 		_ = n.log.Close()
 	}

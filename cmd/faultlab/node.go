@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"picloud/internal/testkit/wire"
 )
 
 // node is one picloud process.
@@ -21,7 +23,7 @@ type node struct {
 	binary string
 	env    []string
 	log    *os.File
-	wires  []*wire // to PostgreSQL, one for each server
+	wires  []*wire.Wire // to PostgreSQL, one for each server
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -37,7 +39,7 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), nil
 }
 
-func (n *node) wire() *wire { return n.wires[0] }
+func (n *node) wire() *wire.Wire { return n.wires[0] }
 
 func (n *node) url() string { return "http://" + n.addr }
 

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,104 +16,27 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"picloud/internal/testkit"
+	"picloud/internal/testkit/wire"
 )
 
-// cutter stands between PiCloud and PostgreSQL and cuts the connections on which runs are committed: before the COMMIT
-// reaches the server, or after, so that its answer is lost.
-type cutter struct {
-	before, after atomic.Int64 // per cent
-	cuts          [2]atomic.Int64
-	// vanish: once a COMMIT's answer was lost, nobody can connect any more, until it is set to false.
-	vanish, gone atomic.Bool
-	// spare is how many COMMITs are answered before the first cut.
-	spare  atomic.Int64
-	target string
-}
-
-// cutterURL starts a cutter in front of a database.
-func cutterURL(t *testing.T, dsn string) (*cutter, string) {
+// cutterURL puts a wire in front of a database.
+func cutterURL(t *testing.T, dsn string) (*wire.Wire, string) {
 	t.Helper()
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cutter{target: filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432")}
 	dir, err := os.MkdirTemp("/tmp", "cut-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432"))
+	w, err := wire.New(dir, filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close(); _ = os.RemoveAll(dir) })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go c.serve(conn)
-		}
-	}()
+	t.Cleanup(func() { w.Close(); _ = os.RemoveAll(dir) })
 	u.RawQuery = url.Values{"host": {dir}}.Encode()
-	return c, u.String()
-}
-
-func (c *cutter) serve(client net.Conn) {
-	server, err := net.Dial("unix", c.target)
-	if err == nil && c.vanish.Load() && c.gone.Load() {
-		_ = server.Close()
-		err = net.ErrClosed
-	}
-	if err != nil {
-		_ = client.Close()
-		return
-	}
-	closeBoth := func() { _ = client.Close(); _ = server.Close() }
-	var commits, inTransaction atomic.Bool
-	var once sync.Once
-	go func() {
-		defer once.Do(closeBoth)
-		buf := make([]byte, 64<<10)
-		for {
-			n, err := client.Read(buf)
-			if err != nil {
-				return
-			}
-			if bytes.Contains(buf[:n], []byte("picloud commits")) {
-				commits.Store(true)
-			}
-			// The second thing said in a transaction carries its COMMIT.
-			if commits.Load() && inTransaction.Load() && rand.Int64N(100) < c.before.Load() {
-				c.cuts[0].Add(1)
-				return
-			}
-			if _, err := server.Write(buf[:n]); err != nil {
-				return
-			}
-		}
-	}()
-	defer once.Do(closeBoth)
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := server.Read(buf)
-		if err != nil {
-			return
-		}
-		if commits.Load() && bytes.Contains(buf[:n], []byte("COMMIT\x00")) && c.spare.Add(-1) < 0 && rand.Int64N(100) < c.after.Load() {
-			c.cuts[1].Add(1)
-			c.gone.Store(true)
-			return
-		}
-		// ReadyForQuery ends an answer: 'Z', length 5, status.
-		if n >= 6 && buf[n-6] == 'Z' && buf[n-2] == 5 {
-			inTransaction.Store(buf[n-1] == 'T')
-		}
-		if _, err := client.Write(buf[:n]); err != nil {
-			return
-		}
-	}
+	return w, u.String()
 }
 
 // However often the connection breaks around COMMIT, each run takes effect exactly once and its caller hears of it.
@@ -129,8 +49,8 @@ func TestLostAnswers(t *testing.T) {
 	} }`)
 	w.deploy("h", `import { kv } from "picloud"; export default { async kv(e) { await kv.collection("handled").increment(e.key) } }`)
 	w.trigger(map[string]any{"kind": "kv", "script": "h", "collection": "k"})
-	cut.before.Store(15)
-	cut.after.Store(15)
+	cut.Before.Store(15)
+	cut.After.Store(15)
 	const n = 300
 	var wg sync.WaitGroup
 	var ok atomic.Int64
@@ -154,8 +74,8 @@ func TestLostAnswers(t *testing.T) {
 	}
 	wg.Wait()
 	w.eventually("all handled", func() bool { return len(w.allKeys("handled")) == n })
-	cut.before.Store(0)
-	cut.after.Store(0)
+	cut.Before.Store(0)
+	cut.After.Store(0)
 	if got := w.kv("total", "n"); ok.Load() != n || got != float64(n) || len(w.allKeys("k")) != n {
 		t.Errorf("%d acknowledged, total %v, %d keys, want %d", ok.Load(), got, len(w.allKeys("k")), n)
 	}
@@ -165,8 +85,8 @@ func TestLostAnswers(t *testing.T) {
 		}
 	}
 	w.balanced()
-	t.Logf("cut before COMMIT %d times, after it %d times", cut.cuts[0].Load(), cut.cuts[1].Load())
-	if cut.cuts[0].Load() == 0 || cut.cuts[1].Load() == 0 {
+	t.Logf("cut before COMMIT %d times, after it %d times", cut.CutBefore.Load(), cut.CutAfter.Load())
+	if cut.CutBefore.Load() == 0 || cut.CutAfter.Load() == 0 {
 		t.Error("nothing was cut: the test tested nothing")
 	}
 }
@@ -175,13 +95,13 @@ func TestLostAnswers(t *testing.T) {
 // and the caller is told that.
 func TestDatabaseStaysAway(t *testing.T) {
 	for name, c := range map[string]struct {
-		set    func(*cutter)
+		set    func(*wire.Wire)
 		status int
 		code   string
 		kept   any
 	}{
-		"before": {func(c *cutter) { c.before.Store(100) }, 503, "unavailable", nil},
-		"after":  {func(c *cutter) { c.after.Store(100); c.vanish.Store(true) }, 500, "outcome-unknown", 1.0},
+		"before": {func(c *wire.Wire) { c.Before.Store(100) }, 503, "unavailable", nil},
+		"after":  {func(c *wire.Wire) { c.After.Store(100); c.Vanish.Store(true) }, 500, "outcome-unknown", 1.0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -195,9 +115,9 @@ func TestDatabaseStaysAway(t *testing.T) {
 			if r.json["code"] != c.code || (r.header.Get("Retry-After") != "") != (c.status == 503) || r.header.Get("X-Execution-Id") == "" {
 				t.Errorf("%v %s", r.header, r.body)
 			}
-			cut.before.Store(0)
-			cut.after.Store(0)
-			cut.vanish.Store(false)
+			cut.Before.Store(0)
+			cut.After.Store(0)
+			cut.Vanish.Store(false)
 			w.eventually("the database is back", func() bool { return w.api("GET", "/apps", nil).status == 200 })
 			if got := w.kv("c", "k"); got != c.kept {
 				t.Errorf("kept %v, want %v", got, c.kept)
@@ -224,19 +144,19 @@ func TestUnknownGroup(t *testing.T) {
 	if _, err := other.Exec(ctx, "BEGIN; LOCK TABLE kv IN EXCLUSIVE MODE"); err != nil { // the first commit waits, the others gather behind it
 		t.Fatal(err)
 	}
-	cut.spare.Store(1) // the first one's
-	cut.after.Store(100)
-	cut.vanish.Store(true)
+	cut.Spare.Store(1) // the first one's
+	cut.After.Store(100)
+	cut.Vanish.Store(true)
 	go func() {
 		time.Sleep(time.Second)
 		_, _ = other.Exec(ctx, "ROLLBACK")
 		time.Sleep(patienceOfCommits + 2*time.Second)
-		cut.after.Store(0)
-		cut.vanish.Store(false)
+		cut.After.Store(0)
+		cut.Vanish.Store(false)
 	}()
 	got := storm(t, 24, []*world{w}, func(k int) string { return fmt.Sprintf("/f/default/w?id=%d", k) })
-	cut.after.Store(0)
-	cut.vanish.Store(false)
+	cut.After.Store(0)
+	cut.Vanish.Store(false)
 	w.eventually("the database is back", func() bool { return w.api("GET", "/apps", nil).status == 200 })
 	for key, n := range w.allKeys("c") {
 		if n != 1.0 {

@@ -1,4 +1,6 @@
-package main
+// Package wire stands between a node and its PostgreSQL and does to their connections what networks do. Tests and the fault
+// lab share it.
+package wire
 
 import (
 	"bytes"
@@ -12,28 +14,35 @@ import (
 	"time"
 )
 
-// wire stands between one node and PostgreSQL. It cuts connections around COMMIT, delays what passes, and holds it up.
-type wire struct {
-	dir    string
-	target atomic.Pointer[string]
+// Wire is the way from one node to one server. It cuts connections around COMMIT, delays what passes, and holds it up.
+type Wire struct {
+	// Dir holds the socket to connect to: it is the host of a connection string.
+	Dir string
+	// Before and After are per cent of the commits whose connection is cut before COMMIT reaches the server, and before its
+	// answer gets back. Spare is how many answers pass before the first cut.
+	Before, After, Spare atomic.Int64
+	// Vanish: once an answer was cut off, nobody can connect any more, until it is false again.
+	Vanish atomic.Bool
+	// Delay, in nanoseconds, is for each way and each time something is said: from half of it to all of it.
+	Delay atomic.Int64
+	// CutBefore and CutAfter count.
+	CutBefore, CutAfter atomic.Int64
 
-	// Per cent of commits whose connection is cut before COMMIT reaches the server, and before its answer gets back.
-	before, after atomic.Int64
-	// Each way, each time something is said: from half of it to all of it.
-	delay atomic.Int64 // nanoseconds
+	target atomic.Pointer[string]
 	// hold stops what connections of an application name say, until it is empty again; "*" is all of them.
 	hold atomic.Pointer[string]
-	cuts atomic.Int64
+	gone atomic.Bool
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
 	l     net.Listener
 }
 
-func newWire(dir, target string) (*wire, error) {
-	w := &wire{dir: dir, conns: map[net.Conn]bool{}}
-	w.target.Store(&target)
-	w.release()
+// New opens a wire in a directory that is made, to a server's socket.
+func New(dir, target string) (*Wire, error) {
+	w := &Wire{Dir: dir, conns: map[net.Conn]bool{}}
+	w.Connect(target)
+	w.Release()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -53,11 +62,17 @@ func newWire(dir, target string) (*wire, error) {
 	return w, nil
 }
 
-func (w *wire) release()          { none := ""; w.hold.Store(&none) }
-func (w *wire) block(name string) { w.hold.Store(&name) }
+// Connect leads new connections to a server's socket.
+func (w *Wire) Connect(target string) { w.target.Store(&target) }
 
-// cutAll ends every connection at once.
-func (w *wire) cutAll() {
+// Block holds up what connections of an application name say, "*" for all, until Release.
+func (w *Wire) Block(name string) { w.hold.Store(&name) }
+
+// Release lets everything pass again, what was held up as well.
+func (w *Wire) Release() { w.Block("") }
+
+// CutAll ends every connection at once.
+func (w *Wire) CutAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for c := range w.conns {
@@ -65,15 +80,16 @@ func (w *wire) cutAll() {
 	}
 }
 
-func (w *wire) close() { _ = w.l.Close(); w.cutAll() }
+// Close ends the wire and its connections.
+func (w *Wire) Close() { _ = w.l.Close(); w.CutAll() }
 
-func (w *wire) add(c net.Conn) {
+func (w *Wire) add(c net.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conns[c] = true
 }
 
-func (w *wire) remove(c net.Conn) {
+func (w *Wire) remove(c net.Conn) {
 	_ = c.Close()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -82,17 +98,21 @@ func (w *wire) remove(c net.Conn) {
 
 // link is one connection. PostgreSQL's protocol says in its first message which application it is.
 type link struct {
-	w              *wire
+	w              *Wire
 	client, server net.Conn
 	name           atomic.Pointer[string]
 	inTransaction  atomic.Bool
 }
 
-func (w *wire) serve(client net.Conn) {
+func (w *Wire) serve(client net.Conn) {
 	w.add(client)
 	defer w.remove(client)
 	server, err := net.Dial("unix", *w.target.Load())
 	if err != nil {
+		return
+	}
+	if w.Vanish.Load() && w.gone.Load() {
+		_ = server.Close()
 		return
 	}
 	w.add(server)
@@ -122,8 +142,8 @@ func (k *link) upstream() {
 			}
 		}
 		// The second thing said in a transaction carries its COMMIT.
-		if k.commits() && k.inTransaction.Load() && rand.Int64N(100) < k.w.before.Load() {
-			k.w.cuts.Add(1)
+		if k.commits() && k.inTransaction.Load() && rand.Int64N(100) < k.w.Before.Load() {
+			k.w.CutBefore.Add(1)
 			return
 		}
 		k.wait()
@@ -140,8 +160,9 @@ func (k *link) downstream() {
 		if err != nil {
 			return
 		}
-		if k.commits() && bytes.Contains(buf[:n], []byte("COMMIT\x00")) && rand.Int64N(100) < k.w.after.Load() {
-			k.w.cuts.Add(1)
+		if k.commits() && bytes.Contains(buf[:n], []byte("COMMIT\x00")) && k.w.Spare.Add(-1) < 0 && rand.Int64N(100) < k.w.After.Load() {
+			k.w.CutAfter.Add(1)
+			k.w.gone.Store(true)
 			return
 		}
 		// ReadyForQuery ends an answer: 'Z', length 5, status.
@@ -157,7 +178,7 @@ func (k *link) downstream() {
 
 // wait delays and holds up.
 func (k *link) wait() {
-	if d := k.w.delay.Load(); d > 0 {
+	if d := k.w.Delay.Load(); d > 0 {
 		time.Sleep(time.Duration(d/2 + rand.Int64N(d/2+1)))
 	}
 	for {
