@@ -75,7 +75,7 @@ func (s *Server) doctorAPI() {
 func (s *Server) showNode(n *orchestrator.Node) nodeItem {
 	it := nodeItem{n.Name, n.Version, int(n.Free), utc(n.StartedAt), utc(n.SeenAt), n.Name == s.cfg.Node}
 	if it.Self {
-		it.Free, it.SeenAt = s.cfg.Orchestrator.Stats().PermitsFree, time.Now().UTC()
+		it.Free, it.SeenAt = s.cfg.Orchestrator.Stats().FreeForOthers, time.Now().UTC()
 	}
 	return it
 }

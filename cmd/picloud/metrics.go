@@ -15,7 +15,7 @@ type collector struct {
 	o *orchestrator.Orchestrator
 	e *executor.Pool
 
-	runs, permits, waiting, rows, groups, commits, conflicts, dropped, children, started, died, slots, durations, queue, due, letters, overdue *prometheus.Desc
+	runs, permits, waiting, rows, groups, commits, conflicts, dropped, children, started, died, slots, durations, queue, due, letters, overdue, listening *prometheus.Desc
 }
 
 func newCollector(o *orchestrator.Orchestrator, e *executor.Pool) *collector {
@@ -39,6 +39,7 @@ func newCollector(o *orchestrator.Orchestrator, e *executor.Pool) *collector {
 		letters:   desc("dead_letters_unresolved", "Dead letters that nobody has dealt with."),
 		overdue:   desc("schedule_overdue_seconds", "For how long the most overdue schedule should have fired."),
 		slots:     desc("schedule_slots_total", "Slots of schedules that this node decided.", "state"),
+		listening: desc("listening", "1 if what other nodes say reaches this one, 0 while it polls."),
 		died:      desc("sandbox_died_total", "Sandbox processes that died with work in hand."),
 	}
 }
@@ -62,6 +63,11 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.permits, float64(s.PermitsAll), "all")
 	gauge(c.waiting, float64(s.WaitingAtGate))
 	gauge(c.rows, float64(s.RunningRows))
+	listening := 0.0
+	if s.Listening {
+		listening = 1
+	}
+	gauge(c.listening, listening)
 	counter(c.groups, s.CommitGroups)
 	counter(c.commits, s.Commits)
 	counter(c.conflicts, s.Conflicts)

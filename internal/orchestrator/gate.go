@@ -47,19 +47,18 @@ func (g *gate) acquire(ctx context.Context, app cloud.AppID) error {
 		g.mu.Unlock()
 		return errSaturated
 	}
-	if g.waiting == 0 && g.mayTake(app) {
+	if g.mayTake(app) && (g.waiting == 0 || g.held[app] == 0 && len(g.waiters[app]) == 0) {
 		g.take(app)
 		g.mu.Unlock()
 		return nil
 	}
-	if g.waiting >= g.queue {
+	if g.waiting >= g.queue && !g.pushOut(app) {
 		g.mu.Unlock()
 		return errSaturated
 	}
 	w := &gateWaiter{grantCh: make(chan bool, 1)}
 	g.waiters[app] = append(g.waiters[app], w)
 	g.waiting++
-	g.grant() // those who came before may all be apps that hold enough
 	g.mu.Unlock()
 	clock := time.NewTimer(maxGateWait)
 	defer clock.Stop()
@@ -86,6 +85,24 @@ func (g *gate) acquire(ctx context.Context, app cloud.AppID) error {
 		return nil
 	}
 	return errSaturated
+}
+
+// pushOut makes room in a full queue for an app that has fewer waiters than another, whose last one is refused.
+func (g *gate) pushOut(app cloud.AppID) bool {
+	var longest cloud.AppID
+	for other, list := range g.waiters {
+		if len(list) > len(g.waiters[longest]) {
+			longest = other
+		}
+	}
+	list := g.waiters[longest]
+	if len(list) < len(g.waiters[app])+2 {
+		return false
+	}
+	list[len(list)-1].grantCh <- false
+	g.setWaiters(longest, list[:len(list)-1])
+	g.waiting--
+	return true
 }
 
 // mayTake: an app that holds permits leaves the last ones to others.

@@ -242,14 +242,18 @@ func (o *Orchestrator) MatchingKV(app cloud.AppID, collection string) int {
 // Stats is what /metrics and the system page show of this node.
 type Stats struct {
 	PermitsFree, PermitsAll int
-	WaitingAtGate           int
-	RunningRows             int
-	CommitGroups, Commits   int64
-	Conflicts               int64
-	RecordsDropped          int64
-	Outcomes                map[cloud.Status]int64
-	Slots                   map[string]int64 // of schedules, by state
-	Durations               Durations
+	// FreeForOthers is what other nodes may count on: 0 where no event is handled.
+	FreeForOthers int
+	// Listening: what other nodes say reaches this one.
+	Listening             bool
+	WaitingAtGate         int
+	RunningRows           int
+	CommitGroups, Commits int64
+	Conflicts             int64
+	RecordsDropped        int64
+	Outcomes              map[cloud.Status]int64
+	Slots                 map[string]int64 // of schedules, by state
+	Durations             Durations
 }
 
 // Stats gives a snapshot of the counters.
@@ -257,6 +261,8 @@ func (o *Orchestrator) Stats() Stats {
 	s := Stats{PermitsAll: o.cfg.Permits, CommitGroups: o.committer.groups.Load(), Commits: o.committer.commits.Load(),
 		Conflicts: o.committer.conflicts.Load()}
 	s.PermitsFree, s.WaitingAtGate = o.gate.state()
+	s.Listening = o.ears.hearing.Load()
+	s.FreeForOthers = int(o.freeForOthers())
 	s.RunningRows = o.dispatcher.count()
 	s.Outcomes, s.Durations, s.RecordsDropped = o.recorder.totals()
 	s.Slots = o.cron.totals()

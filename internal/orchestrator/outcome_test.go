@@ -88,6 +88,50 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
+// An app that has taken all it can get, and filled the queue as well, keeps no other from starting or from waiting.
+func TestGateKeepsRoom(t *testing.T) {
+	g := newGate(8, 4)
+	ctx := t.Context()
+	for range 7 {
+		if err := g.acquire(ctx, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := make(chan error, 10)
+	wait := func(app cloud.AppID) { go func() { got <- g.acquire(ctx, app) }() }
+	for n := range 4 {
+		wait(1)
+		for g.waitingNow() <= n {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	if g.tryAcquire(1) || g.reserve(8) != 0 {
+		t.Error("the last permit is for those who have none")
+	}
+	if err := g.acquire(ctx, 1); err == nil {
+		t.Error("the queue is full")
+	}
+	if err := g.acquire(ctx, 2); err != nil {
+		t.Errorf("an app that has no permit: %v", err)
+	}
+	wait(2) // no permit is left: it waits, and the last of the others is refused
+	if err := <-got; err == nil {
+		t.Error("somebody got a permit that nobody gave back")
+	}
+	g.release(1) // the last permit again, for those who have none
+	g.release(1)
+	if err := <-got; err != nil {
+		t.Errorf("the app with fewer permits must be next: %v", err)
+	}
+	if n := g.waitingNow(); n != 3 {
+		t.Errorf("%d wait", n)
+	}
+	g.close()
+	for range 3 {
+		<-got
+	}
+}
+
 // A permit that becomes free goes to the app that has the fewest.
 func TestGateIsFair(t *testing.T) {
 	g := newGate(2, 100)
