@@ -8,7 +8,7 @@ FUZZTIME ?= 5m
 FAULTROUNDS ?= 20
 export PICLOUD_TEST_BINARY := $(CURDIR)/bin/picloud
 
-.PHONY: help setup setup-test build run test race lint generate editor verify bench killtest faultlab fuzz screenshots
+.PHONY: help setup setup-test build run test race lint generate editor verify bench bench-peers killtest faultlab fuzz screenshots
 
 help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
@@ -45,6 +45,11 @@ fuzz: ## Fuzz each parser and the wire between parent and child for FUZZTIME=5m
 
 bench: setup build ## Measure requests, events and idling on this machine
 	go run ./cmd/bench
+
+bench-peers: ## Install the peers that make bench measures PiCloud beside (Node, workerd, PocketBase)
+	@scripts/setup test
+	cd cmd/bench/peers && npm ci --no-audit --no-fund
+	cd cmd/bench/peers/pocketbase && go build -o ../../../../bin/peers/pocketbase .
 
 $(TOOLS)/%: tools/go.mod
 	@mkdir -p $(TOOLS)

@@ -166,8 +166,11 @@ func (b *bench) startUp(context.Context) error {
 	return nil
 }
 
-func (b *bench) requests(context.Context) error {
-	heading(fmt.Sprintf("Requests, %d connections", connections))
+// echoBody is 1 KiB of JSON.
+var echoBody = []byte(`{"items":[` + strings.Repeat(`{"id":12345,"name":"some name","ok":true},`, 23) + `{}]}`)
+
+// deployRequests deploys what the steps that measure requests call.
+func (b *bench) deployRequests() error {
 	for name, src := range map[string]string{
 		"hello":  `export default { fetch: () => Response.json({ hello: "world" }) }`,
 		"echo":   `export default { fetch: async (r) => Response.json(await r.json()) }`,
@@ -177,14 +180,24 @@ func (b *bench) requests(context.Context) error {
 			return err
 		}
 	}
-	if _, err := b.p.api("POST", "/apps/default/routes", map[string]any{"script": "params", "path": "/items/:id"}); err != nil {
+	if b.routed {
+		return nil
+	}
+	b.routed = true
+	_, err := b.p.api("POST", "/apps/default/routes", map[string]any{"script": "params", "path": "/items/:id"})
+	return err
+}
+
+func (b *bench) requests(context.Context) error {
+	heading(fmt.Sprintf("Requests, %d connections", connections))
+	if err := b.deployRequests(); err != nil {
 		return err
 	}
 	own, err := ceilings()
 	if err != nil {
 		return err
 	}
-	addr := strings.TrimPrefix(b.p.url, "http://")
+	addr := b.p.addr()
 	pid := b.p.cmd.Process.Pid
 	static := b.measure(own, connections, 0, same("/static", nil))
 	static.print("static Fiber handler (ceiling)", 0)
@@ -192,8 +205,7 @@ func (b *bench) requests(context.Context) error {
 	in.print("the script in process, bare goja", static.rate)
 	hello := b.measure(addr, connections, pid, same("/f/default/hello", nil))
 	hello.print("hello JSON", static.rate)
-	body := []byte(`{"items":[` + strings.Repeat(`{"id":12345,"name":"some name","ok":true},`, 23) + `{}]}`)
-	b.measure(addr, connections, pid, same("/f/default/echo", body)).print(fmt.Sprintf("echo of %d bytes of JSON", len(body)), static.rate)
+	b.measure(addr, connections, pid, same("/f/default/echo", echoBody)).print(fmt.Sprintf("echo of %d bytes of JSON", len(echoBody)), static.rate)
 	b.measure(addr, connections, pid, same("/items/42", nil)).print("route parameter and headers", static.rate)
 	b.measure(addr, 512, pid, same("/f/default/hello", nil)).print("hello, 512 connections", static.rate)
 	fmt.Printf("  a request's way through the child costs %.1f times the script in process\n", in.rate/hello.rate)
@@ -215,7 +227,7 @@ func (b *bench) kv(context.Context) error {
 	if _, err := b.p.api("PUT", "/apps/default/kv/bench/k", map[string]any{"value": map[string]any{"n": 1}}); err != nil {
 		return err
 	}
-	addr := strings.TrimPrefix(b.p.url, "http://")
+	addr := b.p.addr()
 	pid := b.p.cmd.Process.Pid
 	b.measure(addr, connections, pid, same("/f/default/read", nil)).print("read one key", 0)
 	b.measure(addr, connections, pid, func(c, n int) (string, []byte) { return fmt.Sprintf("/f/default/write?k=%05d-%06d", c, n), nil }).

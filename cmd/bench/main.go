@@ -22,7 +22,7 @@ func main() {
 	rounds := flag.Int("rounds", 3, "rounds; medians are printed")
 	events := flag.Int("events", 100_000, "rows to drain")
 	idle := flag.Duration("idle", 60*time.Second, "length of the idle measurement")
-	only := flag.String("only", "", "one step alone: start, requests, kv, drain, latency, pages or idle")
+	only := flag.String("only", "", "one step alone: start, requests, peers, kv, drain, latency, pages or idle")
 	flag.Parse()
 	if err := run(*binary, *seconds, *rounds, *events, *idle, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -37,6 +37,7 @@ type bench struct {
 	pg      *pglocal.Server
 	db      *db.DB
 	p       *picloud
+	routed  bool // the scripts of deployRequests have their route
 }
 
 func run(binary string, seconds time.Duration, rounds, events int, idle time.Duration, only string) error {
@@ -67,7 +68,7 @@ func run(binary string, seconds time.Duration, rounds, events int, idle time.Dur
 		name string
 		do   func(context.Context) error
 	}{
-		{"start", b.startUp}, {"requests", b.requests}, {"kv", b.kv}, {"drain", func(ctx context.Context) error { return b.drain(ctx, events) }},
+		{"start", b.startUp}, {"requests", b.requests}, {"peers", b.besidePeers}, {"kv", b.kv}, {"drain", func(ctx context.Context) error { return b.drain(ctx, events) }},
 		{"latency", b.latency}, {"pages", b.pages}, {"idle", func(context.Context) error { return b.idle(idle) }},
 	} {
 		if only != "" && only != step.name {

@@ -65,6 +65,8 @@ func startPicloud(binary, database string) (*picloud, error) {
 	return p, nil
 }
 
+func (p *picloud) addr() string { return strings.TrimPrefix(p.url, "http://") }
+
 func (p *picloud) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	_ = p.cmd.Wait()
