@@ -37,7 +37,7 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("%s is %s", check, s)
 		}
 	}
-	if len(report()) != 9 {
+	if len(report()) != 10 {
 		t.Errorf("checks %v", report())
 	}
 	p["viewer"].api("GET", "/doctor", nil).want(403)
@@ -48,6 +48,7 @@ func TestDoctor(t *testing.T) {
 		{`DELETE FROM schedules WHERE trigger_id = '` + id + `'`, "schedules", "bad: 1 enabled cron trigger without a next slot"},
 		{`INSERT INTO nodes (name, version, free, seen_at) VALUES ('old', 'v0', 1, clock_timestamp() - interval '1 hour')`, "versions", "warn: the nodes have different versions"},
 		{`SELECT 1`, "nodes", "warn: not heard of for over a minute: old"},
+		{`UPDATE nodes SET seen_at = clock_timestamp() + interval '1 second', listener_pid = NULL WHERE name <> 'old'`, "listening", "warn: no notification reaches"},
 		{`UPDATE variables SET key_id = 'another'`, "master key", "bad: 1 variable sealed by another master key"},
 		{`INSERT INTO outbox (app_id, id, source, op, script_id, root_id, depth, execution_id, max_attempts, backoff, base_ms, max_ms, jitter, wake_at, claimed_by, claim_token)
 			VALUES (1, gen_random_uuid(), 'later', '', gen_random_uuid(), gen_random_uuid(), 0, gen_random_uuid(), 1, 'constant', 0, 0, 0, clock_timestamp() - interval '1 hour', 'gone', gen_random_uuid()),

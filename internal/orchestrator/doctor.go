@@ -152,7 +152,7 @@ func (e *examination) nodes() error {
 		}
 		if len(nodes) > 1 && time.Since(n.SeenAt) > time.Minute {
 			silent = append(silent, n.Name)
-		} else if n.ListenerPid == nil {
+		} else if n.ListenerPid == nil && n.SeenAt.Sub(n.StartedAt) > pollEvery/2 { // one that starts is about to listen
 			deaf = append(deaf, n.Name)
 		}
 	}
