@@ -103,10 +103,10 @@ func TestServices(t *testing.T) {
 			t.Fatalf("sandboxes outlive the orchestrator: %v", childrenOf(box.Process.Pid))
 		}
 	}
-	w.api("DELETE", "/apps/default/triggers/"+clock, nil).want(204)
 	o.restart(env...)
 	ends.do("GET", "/f/default/work?id=last", nil).want(200)
 	w.eventually("it goes on", func() bool { return w.kv("handled", "last") == 1.0 })
+	w.eventually("no tick waits", func() bool { return w.api("DELETE", "/apps/default/triggers/"+clock, nil).status == 204 })
 	w.balanced()
 
 	// In order: on SIGTERM each ends by itself.
