@@ -23,6 +23,7 @@ var arrows = map[string][]string{
 	"internal/services/fetch":   {"internal/cloud"},
 	"internal/services/secrets": {"internal/cloud"},
 	"internal/testkit":          {"db", "db/pglocal", "migrations"},
+	"internal/testkit/machine":  {},
 	"internal/testkit/wire":     {},
 	"handlers":                  {"internal/cloud", "db", "internal/auth", "internal/manager", "internal/orchestrator", "internal/services/kv", "views", "static"},
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"picloud/internal/testkit/machine"
 )
 
 // subject is a server under measurement, PiCloud or a peer: each answers the same paths with the same JSON.
@@ -49,12 +51,10 @@ func peers() []subject {
 }
 
 func startPeer(name string, command func(addr, port, dir string) *exec.Cmd) (subject, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := machine.FreeAddress()
 	if err != nil {
 		return subject{}, err
 	}
-	addr := l.Addr().String()
-	_ = l.Close()
 	_, port, _ := net.SplitHostPort(addr)
 	dir, err := os.MkdirTemp("", "bench-peer-")
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"picloud/internal/testkit/machine"
 )
 
 const password = "bench password"
@@ -28,12 +29,10 @@ type picloud struct {
 }
 
 func startPicloud(binary, database string) (*picloud, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := machine.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
-	addr := l.Addr().String()
-	_ = l.Close()
 	p := &picloud{url: "http://" + addr, env: append(os.Environ(), "DATABASE_URL="+database, "PICLOUD_LISTEN="+addr,
 		"PICLOUD_ADMIN_PASSWORD="+password, "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=")}
 	p.cmd = exec.Command(binary, "serve")

@@ -175,7 +175,6 @@ func cutCommits(before bool) func(ctx context.Context, r *round) error {
 		if count.Load() == cuts {
 			return fmt.Errorf("nothing was cut")
 		}
-		r.res.injected += int(count.Load() - cuts)
 		return nil
 	}
 }
@@ -271,8 +270,7 @@ func fillDisk(ctx context.Context, r *round) error {
 	if wait(ctx, time.Second); r.pg.alive() {
 		return nil
 	}
-	r.res.injected++ // PostgreSQL gave up
-	return r.startPostgres(ctx)
+	return r.startPostgres(ctx) // it gave up
 }
 
 func duplicates(_ context.Context, r *round) error {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"picloud/internal/testkit/machine"
 )
 
 // round is one injection of the fault.
@@ -159,9 +161,6 @@ func (r *round) compareEvents(found counts, letters map[string]int) {
 			r.res.lost++
 			r.fail("acknowledged, but lost: %s", id)
 		}
-		if acked {
-			r.res.acked++
-		}
 	}
 	for key := range found["event"] {
 		switch value := found["handled"][key]; {
@@ -301,12 +300,7 @@ func (r *round) compareSlots(ctx context.Context, conn *pgx.Conn) error {
 // noOrphans: no sandbox outlives its node.
 func (r *round) noOrphans() {
 	for end := time.Now().Add(5 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		var orphans []int
-		for pid, parent := range sandboxProcesses() {
-			if parent == 1 {
-				orphans = append(orphans, pid)
-			}
-		}
+		orphans := machine.Orphans()
 		if len(orphans) == 0 {
 			return
 		}

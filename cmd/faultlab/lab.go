@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"picloud/internal/testkit/machine"
 	"picloud/internal/testkit/wire"
 )
 
@@ -157,7 +158,7 @@ func (l *lab) addNode(ctx context.Context, name, address string) error {
 		}
 		u.RawQuery = url.Values{"host": {strings.Join(hosts, ",")}, "port": {strings.Join(ports, ",")}, "target_session_attrs": {"read-write"}}.Encode()
 	}
-	if n.addr, err = freeAddress(); err != nil {
+	if n.addr, err = machine.FreeAddress(); err != nil {
 		return err
 	}
 	if n.log, err = os.Create(filepath.Join(l.dir, name+".log")); err != nil {
@@ -343,7 +344,7 @@ func (l *lab) close() {
 		l.outside.close()
 	}
 	for _, p := range []*postgres{l.standby, l.pg} {
-		if p != nil && p.current() != nil && p.alive() {
+		if p != nil && p.server != nil && p.alive() {
 			p.end(syscall.SIGQUIT)
 		}
 	}

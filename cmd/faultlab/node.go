@@ -3,16 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
+	"picloud/internal/testkit/machine"
 	"picloud/internal/testkit/wire"
 )
 
@@ -25,18 +22,8 @@ type node struct {
 	log    *os.File
 	wires  []*wire.Wire // to PostgreSQL, one for each server
 
-	mu     sync.Mutex
 	cmd    *exec.Cmd
 	exited chan struct{}
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String(), nil
 }
 
 func (n *node) wire() *wire.Wire { return n.wires[0] }
@@ -53,9 +40,7 @@ func (n *node) start(ctx context.Context, env ...string) error {
 	}
 	exited := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(exited) }()
-	n.mu.Lock()
 	n.cmd, n.exited = cmd, exited
-	n.mu.Unlock()
 	return n.ready(ctx)
 }
 
@@ -125,33 +110,9 @@ func (n *node) alive() bool {
 // sandboxes lists the node's sandbox processes.
 func (n *node) sandboxes() []int {
 	var out []int
-	for pid, parent := range sandboxProcesses() {
+	for pid, parent := range machine.Sandboxes() {
 		if parent == n.cmd.Process.Pid {
 			out = append(out, pid)
-		}
-	}
-	return out
-}
-
-// sandboxProcesses gives every sandbox process of this machine with its parent.
-func sandboxProcesses() map[int]int {
-	out := map[int]int{}
-	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, f := range procs {
-		cmd, err := os.ReadFile(f)
-		if err != nil || !strings.HasSuffix(string(cmd), "\x00sandbox\x00") {
-			continue
-		}
-		stat, _ := os.ReadFile(filepath.Join(filepath.Dir(f), "stat"))
-		var pid, parent int
-		var state string
-		before, rest, _ := strings.Cut(string(stat), " (")
-		_, rest, _ = strings.Cut(rest, ") ")
-		if _, err := fmt.Sscan(before, &pid); err != nil {
-			continue
-		}
-		if _, err := fmt.Sscan(rest, &state, &parent); err == nil && state != "Z" {
-			out[pid] = parent
 		}
 	}
 	return out

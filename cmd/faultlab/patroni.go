@@ -18,6 +18,7 @@ import (
 
 	"picloud/db"
 	"picloud/db/pglocal"
+	"picloud/internal/testkit/machine"
 )
 
 // patroni is two PostgreSQL under Patroni, which keeps one of them the leader and the other synchronous, with one etcd.
@@ -91,7 +92,7 @@ func startPatroni(ctx context.Context, dir string) (*patroni, error) {
 	}
 	ports := make([]string, 6)
 	for k := range ports {
-		address, err := freeAddress()
+		address, err := machine.FreeAddress()
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +126,7 @@ func startPatroni(ctx context.Context, dir string) (*patroni, error) {
 		p.close()
 		return nil, err
 	}
-	if err := db.CreateDatabase(ctx, strings.Replace(p.url(), "/picloud?", "/postgres?", 1), "picloud"); err != nil {
+	if err := db.CreateDatabase(ctx, p.database("postgres"), "picloud"); err != nil {
 		p.close()
 		return nil, err
 	}
@@ -154,9 +155,11 @@ func (p *patroni) start(m *member) error {
 	return m.cmd.Start()
 }
 
-func (p *patroni) url() string {
-	return fmt.Sprintf("postgres://postgres:faultlab@/picloud?host=127.0.0.1,127.0.0.1&port=%s,%s&target_session_attrs=read-write&sslmode=disable",
-		p.members[0].port, p.members[1].port)
+func (p *patroni) url() string { return p.database("picloud") }
+
+func (p *patroni) database(name string) string {
+	return fmt.Sprintf("postgres://postgres:faultlab@/%s?host=127.0.0.1,127.0.0.1&port=%s,%s&target_session_attrs=read-write&sslmode=disable",
+		name, p.members[0].port, p.members[1].port)
 }
 
 // answers asks a member's Patroni whether it is something.
@@ -183,7 +186,7 @@ func (p *patroni) healthy(ctx context.Context) error {
 			}
 		}
 		if leaders == 1 && followers == 1 {
-			conn, err := pgx.Connect(ctx, strings.Replace(p.url(), "/picloud?", "/postgres?", 1))
+			conn, err := pgx.Connect(ctx, p.database("postgres"))
 			if err == nil {
 				return conn.Close(ctx)
 			}

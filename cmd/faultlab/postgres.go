@@ -9,8 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -25,7 +23,6 @@ type postgres struct {
 	dir      string
 	settings map[string]string
 
-	mu     sync.Mutex
 	server *pglocal.Server
 }
 
@@ -41,29 +38,21 @@ func (p *postgres) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.mu.Lock()
 	p.server = s
-	p.mu.Unlock()
 	return nil
 }
 
 // end sends a signal to the postmaster and waits until it is gone: SIGINT disconnects everybody in order, SIGQUIT is an
 // immediate stop, SIGKILL the end of the machine.
 func (p *postgres) end(sig syscall.Signal) {
-	s := p.current()
+	s := p.server
 	_ = syscall.Kill(s.PID(), sig)
 	<-s.Exited()
 }
 
-func (p *postgres) current() *pglocal.Server {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.server
-}
-
 func (p *postgres) alive() bool {
 	select {
-	case <-p.current().Exited():
+	case <-p.server.Exited():
 		return false
 	default:
 		return true
@@ -72,7 +61,7 @@ func (p *postgres) alive() bool {
 
 // socket is where the server listens now.
 func (p *postgres) socket() string {
-	cfg, err := pgx.ParseConfig(p.current().URL())
+	cfg, err := pgx.ParseConfig(p.server.URL())
 	if err != nil {
 		return ""
 	}
@@ -81,11 +70,11 @@ func (p *postgres) socket() string {
 
 // url is the address of PiCloud's database, without anything in between.
 func (p *postgres) url() string {
-	return strings.Replace(p.current().URL(), "/postgres?", "/picloud?", 1)
+	return pglocal.Database(p.server.URL(), "picloud")
 }
 
 func (p *postgres) createDatabase(ctx context.Context) error {
-	return db.CreateDatabase(ctx, p.current().URL(), "picloud")
+	return db.CreateDatabase(ctx, p.server.URL(), "picloud")
 }
 
 // exec runs statements as the superuser.
@@ -116,7 +105,7 @@ func (p *postgres) follow(ctx context.Context, primary *postgres) error {
 	if err := os.MkdirAll(p.dir, 0o711); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "pg_basebackup"), "-D", target, "-R", "-X", "stream", "-c", "fast", "-d", primary.current().URL())
+	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "pg_basebackup"), "-D", target, "-R", "-X", "stream", "-c", "fast", "-d", primary.server.URL())
 	var out bytes.Buffer
 	cmd.Stderr = &out
 	if err := cmd.Run(); err != nil {
@@ -149,7 +138,7 @@ func (p *postgres) follow(ctx context.Context, primary *postgres) error {
 
 // promote ends the standby's following.
 func (p *postgres) promote(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, p.current().URL())
+	conn, err := pgx.Connect(ctx, p.server.URL())
 	if err != nil {
 		return err
 	}

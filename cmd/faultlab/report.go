@@ -23,10 +23,10 @@ type result struct {
 	skipped string
 	logs    string
 
-	requests, acked, events, keys, retries int
-	other, otherWrong, slots, injected     int
-	lost, doubled                          int
-	settled, slowest                       time.Duration
+	requests, events, keys, retries int
+	other, otherWrong, slots        int
+	lost, doubled                   int
+	settled, slowest                time.Duration
 }
 
 // fail notes a broken promise.

@@ -96,7 +96,7 @@ func (n *node) attach(ctx context.Context) error {
 			return err
 		}
 		if url != "" {
-			n.cfg.DatabaseURL = ownDatabase(url)
+			n.cfg.DatabaseURL = pglocal.Database(url, ownDatabase)
 			if n.cfg.key == nil {
 				if n.cfg.key, err = masterKey(filepath.Join(n.cfg.DataDir, "secret.key")); err != nil {
 					return err

@@ -20,17 +20,16 @@ import (
 	"time"
 
 	"picloud/internal/testkit"
+	"picloud/internal/testkit/machine"
 )
 
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := machine.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	return addr[strings.LastIndexByte(addr, ':')+1:]
 }
 
 // startCaddy runs the Caddyfile of this repository in front of nodes, with certificates of its own authority. The client

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"picloud/internal/testkit"
+	"picloud/internal/testkit/machine"
 )
 
 // process is a picloud as an operator runs it, which the test may kill.
@@ -183,7 +183,7 @@ func TestKill(t *testing.T) {
 		t.Errorf("dead letters after interruptions: %v", c)
 	}
 	t.Logf("sent %d, acknowledged %d, events %d, lost %d, doubled %d, ledger %v", sent.Load(), len(acked), len(events), lost, doubled, c)
-	if orphans := orphanedSandboxes(); len(orphans) > 0 {
+	if orphans := machine.Orphans(); len(orphans) > 0 {
 		t.Errorf("sandbox processes outlived their parent: %v", orphans)
 	}
 }
@@ -212,22 +212,4 @@ func (w *world) allKeys(collection string) map[string]any {
 		}
 		cursor = next
 	}
-}
-
-// orphanedSandboxes lists sandbox processes whose parent is gone.
-func orphanedSandboxes() []string {
-	var out []string
-	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, f := range procs {
-		cmd, err := os.ReadFile(f)
-		if err != nil || !strings.HasSuffix(string(cmd), "picloud\x00sandbox\x00") {
-			continue
-		}
-		stat, _ := os.ReadFile(filepath.Join(filepath.Dir(f), "stat"))
-		_, rest, _ := strings.Cut(string(stat), ") ")
-		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == "1" && fields[0] != "Z" {
-			out = append(out, f)
-		}
-	}
-	return out
 }

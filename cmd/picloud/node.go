@@ -119,8 +119,8 @@ func (n *node) openDatabase(ctx context.Context) error {
 	return n.db.EnsurePartitions(ctx, 3)
 }
 
-// ownDatabase is PiCloud's database on its own PostgreSQL, given the address of the maintenance database.
-func ownDatabase(url string) string { return strings.Replace(url, "/postgres?", "/picloud?", 1) }
+// ownDatabase is the name of PiCloud's database on its own PostgreSQL.
+const ownDatabase = "picloud"
 
 // connect opens the database as it is.
 func (n *node) connect(ctx context.Context) error {
@@ -137,10 +137,10 @@ func (n *node) connect(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := db.CreateDatabase(ctx, n.postgres.URL(), "picloud"); err != nil {
+		if err := db.CreateDatabase(ctx, n.postgres.URL(), ownDatabase); err != nil {
 			return err
 		}
-		url = ownDatabase(n.postgres.URL())
+		url = pglocal.Database(n.postgres.URL(), ownDatabase)
 		n.watchPostgres()
 	}
 	var err error

@@ -471,6 +471,9 @@ func (s *Server) waitReady(ctx context.Context) error {
 	}
 }
 
+// Database is the connection string of a database on a server, given that of its maintenance database.
+func Database(url, name string) string { return strings.Replace(url, "/postgres?", "/"+name+"?", 1) }
+
 // URL is the connection string of the maintenance database.
 func (s *Server) URL() string { return s.url }
 

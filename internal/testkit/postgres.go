@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -75,9 +74,7 @@ func sqlExec(t testing.TB, sql string) {
 	}
 }
 
-func urlOf(name string) string {
-	return strings.Replace(server.pg.URL(), "/postgres?", "/"+name+"?", 1)
-}
+func urlOf(name string) string { return pglocal.Database(server.pg.URL(), name) }
 
 func startServer() {
 	ctx := context.Background()
