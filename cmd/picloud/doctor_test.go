@@ -86,7 +86,10 @@ func TestMetrics(t *testing.T) {
 		body = w.do("GET", "/metrics", nil, "Authorization", "Bearer "+w.token).want(200).body
 		return body
 	}
-	w.eventually("the dead letter in the metrics", func() bool { return strings.Contains(scrape(), "picloud_dead_letters_unresolved 1\n") })
+	// The row is there with the commit, the node counts the run a moment after.
+	w.eventually("the dead letter in the metrics", func() bool {
+		return strings.Contains(scrape(), "picloud_dead_letters_unresolved 1\n") && strings.Contains(body, "picloud_run_duration_seconds_count 2\n")
+	})
 	for _, line := range []string{`picloud_runs_total{outcome="failed"} 1`, `picloud_runs_total{outcome="succeeded"} 1`, `picloud_outbox_rows{state="waiting"} 0`, "picloud_run_duration_seconds_count 2",
 		`picloud_run_duration_seconds_bucket{le="+Inf"} 2`, "picloud_outbox_overdue_seconds 0", "picloud_schedule_overdue_seconds 0"} {
 		if !strings.Contains(body, line+"\n") {
