@@ -2,46 +2,89 @@ package handlers
 
 import (
 	"net"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// watchHangup closes the channel when the peer closes its side while a request is served. fasthttp does not look at the
-// connection meanwhile, so the socket is asked: the poller wakes the read, which never takes a byte, and a poll without
-// waiting tells a hang-up from a pipelined request. stop must be called before the handler returns.
-func watchHangup(conn net.Conn) (gone <-chan struct{}, stop func()) {
-	goneC := make(chan struct{})
+// hangupWatch tells when the peer of a connection closes its side while a request is served. fasthttp does not look at the
+// connection meanwhile, so the socket is asked: the poller wakes a read that never takes a byte, and a poll without waiting
+// tells a hang-up from a pipelined request.
+type hangupWatch struct {
+	conn  net.Conn
+	raw   syscall.RawConn
+	timer *time.Timer
+	goneC chan struct{}
+	overC chan struct{} // closed when the watch is over
+
+	mu      sync.Mutex
+	stopped bool
+}
+
+// watchHangup closes gone after a hang-up. The watch begins after a delay: most requests end before it. stop must be called
+// before the handler returns.
+func watchHangup(conn net.Conn, delay time.Duration) *hangupWatch {
+	w := &hangupWatch{conn: conn, goneC: make(chan struct{})}
 	sc, ok := conn.(syscall.Conn)
 	if !ok {
-		return goneC, func() {}
+		return w
 	}
 	raw, err := sc.SyscallConn()
 	if err != nil {
-		return goneC, func() {}
+		return w
 	}
-	_ = conn.SetReadDeadline(time.Time{})
-	var stopped atomic.Bool
-	endedC := make(chan struct{})
-	go func() {
-		defer close(endedC)
-		hungUp := false
-		_ = raw.Read(func(fd uintptr) bool {
-			p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
-			n, err := unix.Poll(p, 0)
-			hungUp = err == nil && n > 0 && p[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
-			return hungUp || stopped.Load()
-		})
-		if hungUp {
-			close(goneC)
-		}
-	}()
-	return goneC, func() {
-		stopped.Store(true)
-		_ = conn.SetReadDeadline(time.Unix(1, 0))
-		<-endedC
-		_ = conn.SetReadDeadline(time.Now().Add(idleTimeout))
+	w.raw, w.overC = raw, make(chan struct{})
+	w.timer = time.AfterFunc(delay, w.watch)
+	return w
+}
+
+func (w *hangupWatch) watch() {
+	defer close(w.overC)
+	w.mu.Lock()
+	stopped := w.stopped
+	if !stopped {
+		_ = w.conn.SetReadDeadline(time.Time{})
 	}
+	w.mu.Unlock()
+	if stopped {
+		return
+	}
+	gone := false
+	_ = w.raw.Read(func(fd uintptr) bool {
+		gone = hungUp(fd)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return gone || w.stopped
+	})
+	if gone {
+		close(w.goneC)
+	}
+}
+
+// hungUp asks the socket now.
+func (w *hangupWatch) hungUp() (gone bool) {
+	if w.raw != nil {
+		_ = w.raw.Control(func(fd uintptr) { gone = hungUp(fd) })
+	}
+	return gone
+}
+
+func hungUp(fd uintptr) bool {
+	p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	n, err := unix.Poll(p[:], 0)
+	return err == nil && n > 0 && p[0].Revents&(unix.POLLRDHUP|unix.POLLHUP|unix.POLLERR) != 0
+}
+
+func (w *hangupWatch) stop() {
+	if w.timer == nil || w.timer.Stop() {
+		return
+	}
+	w.mu.Lock()
+	w.stopped = true
+	_ = w.conn.SetReadDeadline(time.Unix(1, 0))
+	w.mu.Unlock()
+	<-w.overC
+	_ = w.conn.SetReadDeadline(time.Now().Add(idleTimeout))
 }

@@ -2,9 +2,18 @@
 
 package handlers
 
-import "net"
+import (
+	"net"
+	"time"
+)
 
-// watchHangup sees nothing on systems without POLLRDHUP: a caller that hung up is noticed when its answer is written.
-func watchHangup(net.Conn) (gone <-chan struct{}, stop func()) {
-	return make(chan struct{}), func() {}
+// hangupWatch sees nothing on systems without POLLRDHUP: a caller that hung up is noticed when its answer is written.
+type hangupWatch struct{ goneC chan struct{} }
+
+func watchHangup(net.Conn, time.Duration) *hangupWatch {
+	return &hangupWatch{goneC: make(chan struct{})}
 }
+
+func (*hangupWatch) hungUp() bool { return false }
+
+func (*hangupWatch) stop() {}

@@ -48,16 +48,19 @@ func (s *Server) ingress(c *fiber.Ctx) error {
 	if err := s.wishes(c, call, principal); err != nil {
 		return err
 	}
-	gone, stop := watchHangup(ctx.Conn())
-	call.Gone = gone
+	watch := watchHangup(ctx.Conn(), hangupAfter)
+	defer watch.stop()
+	call.Gone, call.HungUp = watch.goneC, watch.hungUp
 	reply := s.cfg.Orchestrator.ServeHTTP(c.UserContext(), call)
-	stop()
 	if reply.HungUp {
 		ctx.SetConnectionClose()
 		return nil
 	}
 	return s.send(c, call, reply)
 }
+
+// hangupAfter is how old a request is before its run hears of a caller that hung up.
+const hangupAfter = 10 * time.Millisecond
 
 func (s *Server) match(c *fiber.Ctx, path string) (*orchestrator.Target, error) {
 	if !s.servesScripts(c) {
@@ -242,18 +245,18 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 
 // watch ends the stream of a caller that hangs up while the script makes it wait.
 func (b *bodyReader) watch() {
-	gone, stop := watchHangup(b.conn)
+	watch := watchHangup(b.conn, 0)
 	overCh := make(chan struct{})
 	go func() {
 		select {
-		case <-gone:
+		case <-watch.goneC:
 			b.stream.Close()
 		case <-overCh:
 		}
 	}()
 	b.stop = func() {
 		close(overCh)
-		stop()
+		watch.stop()
 	}
 }
 

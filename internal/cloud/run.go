@@ -29,6 +29,8 @@ type RunSpec struct {
 	Deadline       time.Time
 	// Stream: the caller takes a response's body piece by piece.
 	Stream bool
+	// Aborted is closed when the caller hangs up: the script is told, the run goes on.
+	Aborted <-chan struct{}
 	// Alone asks for a child that no other run shares.
 	Alone bool
 	// Calls answers the script's host calls; it must not block for ever once ctx is done.

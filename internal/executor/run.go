@@ -20,9 +20,10 @@ type Run struct {
 	ctx   context.Context
 	end   context.CancelCauseFunc
 
-	outcomeCh chan cloud.Outcome // first outcome
-	afterCh   chan cloud.Outcome // second, after Pending
+	outcomeCh chan cloud.Outcome // the first, and after Pending a second
 	mailbox   chan message       // calls and the end, in the order the child sent them
+	aborted   <-chan struct{}    // nil once the child knows
+	responded bool               // the first outcome came; of the child's reader
 
 	mu        sync.Mutex
 	logs      []cloud.LogLine
@@ -32,7 +33,6 @@ type Run struct {
 	calls     int
 	fetches   map[uint64]context.CancelFunc // under way, or whose bodies are not read to their end
 	unsafe    bool
-	pending   bool
 	held      bool // the child waits for Release
 	finished  bool
 	timedOut  bool
@@ -49,8 +49,8 @@ type message struct {
 
 var errRunEnded = errors.New("the run has ended")
 
-// Run starts a run and returns at once after the child has it. A Go error means that the platform failed before any of
-// the script's code ran.
+// Run starts a run and returns at once after the child has it; Outcome must follow. A Go error means that the platform
+// failed before any of the script's code ran.
 func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 	memory := spec.Script.Limits.MemoryMiB
 	if memory == 0 {
@@ -65,7 +65,7 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 		return nil, err
 	}
 	r := &Run{spec: spec, id: p.nextRun.Add(1), child: c,
-		outcomeCh: make(chan cloud.Outcome, 1), afterCh: make(chan cloud.Outcome, 1), mailbox: make(chan message, 64)}
+		outcomeCh: make(chan cloud.Outcome, 2), mailbox: make(chan message, 64), aborted: spec.Aborted}
 	r.ctx, r.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	r.interrupt = time.AfterFunc(time.Until(spec.Deadline), r.timeUp)
 	c.mu.Lock()
@@ -79,7 +79,6 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 		r.childDied(c.death)
 		return r, nil
 	}
-	go r.serve()
 	msg := wire.RunMsg{Build: spec.Script.Build, Env: spec.Script.EnvID(), Handler: spec.Handler, Request: spec.Request, Event: spec.Event,
 		Execution: spec.Execution, Root: spec.Root, Depth: spec.Depth, Attempt: spec.Attempt, Principal: spec.Principal,
 		IdempotencyKey: spec.IdempotencyKey, MaxLogLines: cloud.MaxLogLines, MaxLogBytes: cloud.MaxLogBytes, MaxBody: p.cfg.MaxBody, Stream: spec.Stream}
@@ -89,14 +88,14 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 	return r, nil
 }
 
-// Outcome waits for the first outcome.
-func (r *Run) Outcome() cloud.Outcome { return <-r.outcomeCh }
+// Outcome answers the run's calls until its first outcome is there.
+func (r *Run) Outcome() cloud.Outcome { return r.serve() }
 
-// After waits for the outcome of waitUntil work; only after an outcome that was Pending.
-func (r *Run) After() cloud.Outcome { return <-r.afterCh }
+// After does the same until the outcome of waitUntil work; only after an outcome that was Pending, which it must follow.
+func (r *Run) After() cloud.Outcome { return r.serve() }
 
-// Abort tells the script that its caller hung up; the run goes on.
-func (r *Run) Abort() { _ = r.child.w.Send(wire.Abort, r.id, nil) }
+// abort tells the script that its caller hung up; the run goes on.
+func (r *Run) abort() { _ = r.child.w.Send(wire.Abort, r.id, nil) }
 
 // Release tells the child whether the run committed: only then may its runtime serve another. A run that wrote nothing
 // needs no word.
@@ -173,6 +172,10 @@ func (r *Run) frame(kind wire.Kind, body []byte) error {
 		if err != nil {
 			return err
 		}
+		if r.responded != (kind == wire.After) {
+			return wire.ErrProtocol
+		}
+		r.responded = true
 		if kind == wire.After && m.Response != nil || kind == wire.Done && m.Status == cloud.Succeeded &&
 			(m.Response == nil) != (r.spec.Request == nil) ||
 			m.Response != nil && cloud.HeaderBytes(m.Response.Headers) > cloud.MaxResponseHeader || m.Streaming && (!r.spec.Stream || !m.Pending || m.Response == nil) {
@@ -233,41 +236,23 @@ func (r *Run) log(line cloud.LogLine) {
 	}
 }
 
-// serve answers the run's calls one after the other, in the script's order; fetches alone run beside.
-func (r *Run) serve() {
+// serve answers the run's calls one after the other, in the script's order, until an outcome is there; fetches alone run
+// beside. It runs in the goroutine that waits for the outcome, so that nobody has to be woken in between.
+func (r *Run) serve() cloud.Outcome {
 	for {
 		select {
+		case o := <-r.outcomeCh:
+			return o
 		case m := <-r.mailbox:
-			if m.done != nil {
-				if last := r.finish(m.kind, m.done); last {
-					return
-				}
-				continue
+			switch {
+			case m.done != nil:
+				r.finish(m.kind, m.done)
+			case r.ctx.Err() == nil: // no call is made any more once its time is over
+				r.call(m.call)
 			}
-			r.call(m.call)
-		case <-r.ctx.Done():
-			r.drain()
-			return
-		}
-	}
-}
-
-// drain serves a run whose time is over: calls are not made any more, the end is still taken.
-func (r *Run) drain() {
-	for {
-		select {
-		case m := <-r.mailbox:
-			if m.done != nil && r.finish(m.kind, m.done) {
-				return
-			}
-		case <-r.child.dead:
-			return
-		}
-		r.mu.Lock()
-		over := r.finished
-		r.mu.Unlock()
-		if over {
-			return
+		case <-r.aborted:
+			r.aborted = nil
+			r.abort()
 		}
 	}
 }
@@ -342,8 +327,8 @@ func (r *Run) abandon(err error) {
 	r.Cancel()
 }
 
-// finish takes the child's word for the end of the run, or of its first part. It reports whether it was the last.
-func (r *Run) finish(kind wire.Kind, m *wire.DoneMsg) bool {
+// finish takes the child's word for the end of the run, or of its first part.
+func (r *Run) finish(kind wire.Kind, m *wire.DoneMsg) {
 	o := cloud.Outcome{Status: m.Status, Error: m.Error, Response: m.Response, Pending: m.Pending && kind == wire.Done, Usage: m.Usage}
 	r.mu.Lock()
 	r.held = r.held || m.Held
@@ -356,15 +341,11 @@ func (r *Run) finish(kind wire.Kind, m *wire.DoneMsg) bool {
 		r.explainTimeout(&o, m.Waiting)
 	}
 	if o.Pending {
-		r.mu.Lock()
-		r.pending = true
-		r.mu.Unlock()
 		r.spec.Calls.Responded()
 		r.outcomeCh <- r.withLogs(o)
-		return false
+		return
 	}
 	r.settle(o)
-	return true
 }
 
 func (r *Run) explainTimeout(o *cloud.Outcome, waiting string) {
@@ -388,7 +369,6 @@ func (r *Run) settle(o cloud.Outcome) {
 		return
 	}
 	r.finished = true
-	pending := r.pending
 	if r.stream != nil {
 		close(r.stream.overCh)
 	}
@@ -401,11 +381,7 @@ func (r *Run) settle(o cloud.Outcome) {
 	r.child.mu.Lock()
 	delete(r.child.runs, r.id)
 	r.child.mu.Unlock()
-	if pending {
-		r.afterCh <- r.withLogs(o)
-	} else {
-		r.outcomeCh <- r.withLogs(o)
-	}
+	r.outcomeCh <- r.withLogs(o)
 	r.child.pool.done(r.child)
 }
 

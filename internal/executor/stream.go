@@ -58,7 +58,7 @@ func piece(m *wire.ChunkMsg) ([]byte, error) {
 }
 
 // Close says that nobody reads on.
-func (s *bodyStream) Close() { s.r.Abort() }
+func (s *bodyStream) Close() { s.r.abort() }
 
 // take is the child's answer to a Pull. A child that was not asked, or sends more than a body may have, breaks the protocol.
 func (s *bodyStream) take(m *wire.ChunkMsg) error {

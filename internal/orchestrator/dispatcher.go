@@ -251,7 +251,9 @@ func (d *dispatcher) run(c *claim) {
 	if !d.prepare(t) {
 		return
 	}
-	d.o.perform(ctx, t)
+	if rest := d.o.perform(ctx, t); rest != nil {
+		rest()
+	}
 }
 
 // prepare decides whom the run acts as and what it is given; false: the row was ended or parked.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -82,8 +81,9 @@ type HTTPCall struct {
 	// Stream: the caller takes a body piece by piece.
 	Stream         bool
 	IdempotencyKey string
-	// Gone is closed when the caller hangs up.
-	Gone <-chan struct{}
+	// Gone is closed soon after the caller hung up; HungUp tells whether that is so now.
+	Gone   <-chan struct{}
+	HungUp func() bool
 }
 
 // HTTPReply is what the caller is sent.
@@ -102,7 +102,7 @@ type HTTPReply struct {
 	HungUp bool
 }
 
-// ServeHTTP runs a script for a request and returns what to send. It returns early when the caller hangs up; the run goes on.
+// ServeHTTP runs a script for a request and returns what to send. A caller's hanging up does not end the run.
 func (o *Orchestrator) ServeHTTP(ctx context.Context, c *HTTPCall) *HTTPReply {
 	dispatch := c.Target.Dispatch
 	switch {
@@ -180,39 +180,7 @@ func replyOf(fin *finished) *HTTPReply {
 	return r
 }
 
-// exchange is the meeting of a run with its caller: whoever comes second finds the other, or learns that nobody is there.
-type exchange struct {
-	mu     sync.Mutex
-	gone   string // why nobody waits
-	answer *finished
-	doneC  chan struct{}
-}
-
-func newExchange() *exchange { return &exchange{doneC: make(chan struct{})} }
-
-// put hands the outcome over; it returns why nobody takes it, if so.
-func (e *exchange) put(f *finished) (gone string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.gone == "" {
-		e.answer = f
-		close(e.doneC)
-	}
-	return e.gone
-}
-
-// leave says that nobody waits any more. It is too late if the answer is there.
-func (e *exchange) leave(why string) (tooLate bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.answer != nil {
-		return true
-	}
-	e.gone = why
-	return false
-}
-
-// serveDirect runs the script now, in this node.
+// serveDirect runs the script now, in this node and in the caller's goroutine; waitUntil work goes on in one of its own.
 func (o *Orchestrator) serveDirect(ctx context.Context, c *HTTPCall) *HTTPReply {
 	id := o.cfg.IDs.New()
 	t := o.httpTask(c, id)
@@ -220,40 +188,44 @@ func (o *Orchestrator) serveDirect(ctx context.Context, c *HTTPCall) *HTTPReply 
 	if reply != nil {
 		return reply
 	}
-	t.idem = idem
-	t.stream = c.Stream && idem == nil // an answer that is kept is kept whole
-	x := newExchange()
-	t.answer = func(f *finished) {
-		if f.outcome.Status != cloud.Succeeded || f.lost {
-			o.freeKey(idem)
-		}
-		if gone := x.put(f); gone != "" {
-			if r := f.outcome.Response; r != nil && r.Stream != nil {
-				r.Stream.Close()
-			}
-			o.abandon(c.Target, f, gone)
-		}
-	}
-	o.runs.Go(func() {
-		if err := o.gate.acquire(o.ctx, c.Target.App.id); err != nil {
-			o.freeKey(idem)
-			x.put(&finished{rec: &record{}, commitErr: errSaturated})
-			return
-		}
-		defer o.gate.release(c.Target.App.id)
-		o.perform(o.ctx, t)
-	})
-	select {
-	case <-x.doneC:
-	case <-c.Gone:
-		if !x.leave("client-closed") {
-			return &HTTPReply{Execution: id, HungUp: true}
-		}
-	}
-	if x.answer.commitErr == errSaturated {
+	app := c.Target.App.id
+	o.runs.Add(1)
+	if err := o.gate.acquire(o.ctx, app); err != nil {
+		o.runs.Done()
+		o.freeKey(idem)
 		return failure(cloud.ID{}, errSaturated)
 	}
-	return replyOf(x.answer)
+	var rest func()
+	over := func() {
+		o.gate.release(app)
+		o.runs.Done()
+	}
+	defer func() {
+		if rest == nil {
+			over()
+			return
+		}
+		go func() {
+			defer over()
+			rest()
+		}()
+	}()
+	t.idem = idem
+	t.stream = c.Stream && idem == nil // an answer that is kept is kept whole
+	var fin *finished
+	t.answer = func(f *finished) { fin = f }
+	rest = o.perform(o.ctx, t)
+	if fin.outcome.Status != cloud.Succeeded || fin.lost {
+		o.freeKey(idem)
+	}
+	if !c.HungUp() {
+		return replyOf(fin)
+	}
+	if r := fin.outcome.Response; r != nil && r.Stream != nil {
+		r.Stream.Close()
+	}
+	o.abandon(c.Target, fin, "client-closed")
+	return &HTTPReply{Execution: id, HungUp: true}
 }
 
 func (o *Orchestrator) httpTask(c *HTTPCall, id cloud.ID) *task {

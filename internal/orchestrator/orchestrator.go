@@ -46,11 +46,10 @@ import (
 
 // Run is a run in a sandbox.
 type Run interface {
-	// Outcome waits for the first outcome, After for that of waitUntil work when the first was Pending.
+	// Outcome waits for the first outcome and must be called; After waits for that of waitUntil work when the first was Pending.
 	Outcome() cloud.Outcome
 	After() cloud.Outcome
-	// Abort tells the script that its caller hung up; Cancel stops it; Release says whether it committed.
-	Abort()
+	// Cancel stops it; Release says whether it committed.
 	Cancel()
 	Release(committed bool)
 }

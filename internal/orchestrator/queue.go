@@ -244,7 +244,9 @@ func (o *Orchestrator) Invoke(_ context.Context, app cloud.AppID, in *Invocation
 		principal: in.Principal, source: "invoke", idemKey: id.String(), dry: in.DryRun, answer: func(f *finished) { doneC <- f }}
 	o.runs.Go(func() {
 		defer o.gate.release(app)
-		o.perform(o.ctx, t)
+		if rest := o.perform(o.ctx, t); rest != nil {
+			rest()
+		}
 	})
 	f := <-doneC
 	if f.commitErr != nil {

@@ -36,13 +36,13 @@ type task struct {
 	alone bool
 	// stream: the caller takes the response's body while the script writes it.
 	stream bool
-	// aborted is closed when the caller hangs up.
+	// aborted is closed when the caller hangs up, soon after.
 	aborted <-chan struct{}
 	// onStart hears of every sandbox run of the task, so that it can be cancelled.
 	onStart func(Run)
 	// dry: nothing is committed, fetch is refused.
 	dry bool
-	// answer takes the first outcome, after its commit, once; waitUntil work goes on behind it.
+	// answer takes the first outcome, after its commit, once, before perform returns; waitUntil work is what follows.
 	answer func(*finished)
 }
 
@@ -92,8 +92,9 @@ func (c *calls) Call(ctx context.Context, n uint64, op cloud.HostOp, args cloud.
 }
 
 // perform makes the run, commits it, and runs it again when its checks failed or when the child it shared died of another.
-// It returns when everything is over, waitUntil work included; the caller holds the permit until then.
-func (o *Orchestrator) perform(ctx context.Context, t *task) {
+// When it returns the task was answered. What it returns, unless nil, sees waitUntil work to its end and must be called: the
+// caller holds the permit until that is over.
+func (o *Orchestrator) perform(ctx context.Context, t *task) (rest func()) {
 	ctx = o.traced(ctx, t)
 	started := time.Now()
 	var keys []cloud.KeyRef
@@ -105,8 +106,12 @@ func (o *Orchestrator) perform(ctx context.Context, t *task) {
 			a.session.Prepare(ctx, keys)
 		}
 		again := a.run(ctx)
+		if a.pending != nil {
+			return a.seeOff
+		}
+		a.session.Finished()
 		if again == nil {
-			return
+			return nil
 		}
 		switch {
 		case again.collateral && !collateral:
@@ -117,7 +122,7 @@ func (o *Orchestrator) perform(ctx context.Context, t *task) {
 			keys = append(keys, again.keys...)
 		default:
 			a.fail(again.fin)
-			return
+			return nil
 		}
 	}
 }
@@ -148,14 +153,14 @@ type try struct {
 	session Session
 	letters letterCalls
 	sandbox Run
+	pending *finished // answered, with waitUntil work to come
 }
 
 func (a *try) run(ctx context.Context) *again {
-	defer a.session.Finished()
 	t := a.t
 	spec := &cloud.RunSpec{Execution: t.execution, Root: t.root, App: t.app.id, Script: t.script, Handler: t.handler, Request: t.request,
 		Event: t.event, Depth: t.depth, Attempt: t.attempt, Principal: t.principal, IdempotencyKey: t.idemKey, Alone: t.alone,
-		Deadline: time.Now().Add(t.script.Limits.Timeout), Stream: t.stream,
+		Deadline: time.Now().Add(t.script.Limits.Timeout), Stream: t.stream, Aborted: t.aborted,
 		Calls: &calls{Session: a.session, letters: &a.letters, fetcher: sync.OnceValue(a.o.cfg.Fetchers), dry: t.dry}}
 	if !t.dry {
 		spec.OnLog = func(l cloud.LogLine) { a.o.tails.publishLine(t, l) }
@@ -171,30 +176,12 @@ func (a *try) run(ctx context.Context) *again {
 	if t.onStart != nil {
 		t.onStart(run)
 	}
-	stopWatch := a.watchAbort()
-	defer stopWatch()
 	outcome := run.Outcome()
 	t.app.hide(&outcome)
 	if outcome.Collateral && !outcome.Unsafe {
 		return &again{collateral: true, fin: a.finish(outcome)}
 	}
 	return a.commit(outcome)
-}
-
-// watchAbort passes the caller's hanging up on to the script.
-func (a *try) watchAbort() (stop func()) {
-	if a.t.aborted == nil {
-		return func() {}
-	}
-	over := make(chan struct{})
-	go func() {
-		select {
-		case <-a.t.aborted:
-			a.sandbox.Abort()
-		case <-over:
-		}
-	}()
-	return func() { close(over) }
 }
 
 func (a *try) finish(outcome cloud.Outcome) *finished {
@@ -347,16 +334,20 @@ func safeError(err error) *cloud.Error {
 	return cloud.Errorf(cloud.CodeInternal, "the run could not be committed").Because(err)
 }
 
-// conclude answers, and sees waitUntil work to its end: its writes are a second commit.
+// conclude answers; waitUntil work, if there is any, is left for seeOff.
 func (a *try) conclude(fin *finished, committed bool) {
-	if !fin.outcome.Pending {
-		if a.sandbox != nil {
-			a.sandbox.Release(committed)
-		}
-		a.deliver(fin)
-		return
+	if fin.outcome.Pending {
+		a.pending = fin
+	} else if a.sandbox != nil {
+		a.sandbox.Release(committed)
 	}
 	a.deliver(fin)
+}
+
+// seeOff sees waitUntil work to its end: its writes are a second commit.
+func (a *try) seeOff() {
+	defer a.session.Finished()
+	fin := a.pending
 	after := a.sandbox.After()
 	a.t.app.hide(&after)
 	ok := after.Status == cloud.Succeeded

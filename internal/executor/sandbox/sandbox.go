@@ -51,9 +51,10 @@ func Main() error {
 	s := &server{
 		w:        wire.NewWriter(conn, 0, 1<<30),
 		programs: map[cloud.ID]*program{}, envs: map[cloud.ID]*cloud.Env{},
-		runs: map[uint64]*run{},
-		held: map[uint64]*isolate{},
-		kept: &keptRuntimes{all: map[*program]struct{}{}},
+		runs:  map[uint64]*run{},
+		held:  map[uint64]*isolate{},
+		kept:  &keptRuntimes{all: map[*program]struct{}{}},
+		workC: make(chan *run),
 	}
 	if err := s.w.Send(wire.Ready, 0, nil); err != nil {
 		return err
@@ -62,8 +63,9 @@ func Main() error {
 }
 
 type server struct {
-	w    *wire.Writer
-	kept *keptRuntimes
+	w     *wire.Writer
+	kept  *keptRuntimes
+	workC chan *run // to goroutines that have nothing to do
 
 	mu       sync.Mutex
 	programs map[cloud.ID]*program
@@ -159,7 +161,23 @@ func (s *server) start(id uint64, msg *wire.RunMsg) {
 	r.env = s.envs[msg.Env]
 	s.runs[id] = r
 	s.mu.Unlock()
-	go r.main(id)
+	select {
+	case s.workC <- r:
+	default:
+		go s.work(r)
+	}
+}
+
+// work executes runs one after the other: a goroutine that has grown its stack need not grow it again. One that executed a
+// long run ends, as that may have needed a far larger stack.
+func (s *server) work(r *run) {
+	for {
+		r.main(r.id)
+		if r.usage.cpu >= longRun {
+			return
+		}
+		r = <-s.workC
+	}
 }
 
 // finish takes a run off the list; its runtime goes back to the pool, is held until the parent knows whether the run
