@@ -178,14 +178,16 @@ type intrinsic struct {
 	// names in order; empty while the engine has not listed them, which it does when one is added or deleted.
 	names []unistring.String
 	props map[unistring.String]property
-	syms  map[*goja.Symbol]property
-	cells []cell // the properties that assignments change in place: the engine never moves them
-	plain []plainProperty
+	syms  []symbol // in order
+	cells []cell   // of the props, in no order
+	// last is the cell of the last of names, nil while it is not known.
+	last *words
 	// open: properties may be added, as to globalThis: that is module state.
 	open bool
 }
 
-// cell is where the engine keeps a property, and what was there.
+// cell is where the engine keeps a property, and what was there. Assignments change a property in its cell; the engine
+// never moves it.
 type cell struct {
 	at  *words
 	was words
@@ -194,25 +196,47 @@ type cell struct {
 // words are a property's memory: equal words are the same property.
 type words = [unsafe.Sizeof(property{}) / 8]uint64
 
-// plainProperty is a property that the engine keeps as a plain value in the table.
-type plainProperty struct {
-	name  unistring.String
-	value goja.Value
+func (c *cell) unchanged() bool { // word by word is faster than the call that == makes of it
+	a, b := c.at, &c.was
+	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4]
 }
 
-// add takes a property into the record.
+// isCell reports whether what the table has is the cell at this address.
+func isCell(v goja.Value, at *words) bool {
+	return (*[2]unsafe.Pointer)(unsafe.Pointer(&v))[1] == unsafe.Pointer(at) // an interface is its type and this pointer
+}
+
+// symbol is a property whose name is a symbol.
+type symbol struct {
+	name *goja.Symbol
+	cell cell // empty for a plain value
+	was  property
+}
+
+func symbolOf(s *goja.Symbol, v goja.Value) symbol {
+	l := layout()
+	y := symbol{name: s, was: l.property(v)}
+	if at := l.cellOf(v); at != nil {
+		y.cell = cell{at, *at}
+	}
+	return y
+}
+
+// add takes a property into the record. One that the engine keeps as a plain value is given a cell, as the engine gives one
+// to a property with attributes of its own: then comparing all of them needs no look into the table.
 func (in *intrinsic) add(name unistring.String, v goja.Value) {
 	l := layout()
-	in.props[name] = l.property(v)
-	in.keep(name, v)
-}
-
-func (in *intrinsic) keep(name unistring.String, v goja.Value) {
-	if at := layout().cellOf(v); at != nil {
-		in.cells = append(in.cells, cell{at, *at})
-	} else {
-		in.plain = append(in.plain, plainProperty{name, v})
+	p := l.property(v)
+	in.props[name] = p
+	at := l.cellOf(v)
+	if at == nil {
+		made := reflect.New(l.valueProperty.Elem())
+		*(*property)(made.UnsafePointer()) = p
+		v = made.Interface().(goja.Value)
+		(*in.table.values)[name] = v
+		at = l.cellOf(v)
 	}
+	in.cells = append(in.cells, cell{at, *at})
 }
 
 func (l *engineLayout) cellOf(v goja.Value) *words {
@@ -226,7 +250,7 @@ func (l *engineLayout) cellOf(v goja.Value) *words {
 func (i *isolate) record(o *goja.Object) *intrinsic {
 	l := layout()
 	in := &intrinsic{o: o, proto: o.Prototype(), table: l.tableOf(o), open: o == i.vm.GlobalObject(),
-		props: map[unistring.String]property{}, syms: map[*goja.Symbol]property{}}
+		props: map[unistring.String]property{}}
 	if in.table == nil {
 		return in
 	}
@@ -235,7 +259,7 @@ func (i *isolate) record(o *goja.Object) *intrinsic {
 		in.add(name, v)
 	}
 	eachSymbol(*in.table.syms, func(s *goja.Symbol, v goja.Value) bool {
-		in.syms[s] = l.property(v)
+		in.syms = append(in.syms, symbolOf(s, v))
 		return true
 	})
 	return in
@@ -326,7 +350,7 @@ func (i *isolate) intact() (ok bool) {
 	return i.existing(func(slot int, o *goja.Object) bool {
 		in := i.slots[slot]
 		if in == nil { // made during the run: every property is judged by its template
-			in = &intrinsic{o: o, table: layout().tableOf(o), props: map[unistring.String]property{}, syms: map[*goja.Symbol]property{}}
+			in = &intrinsic{o: o, table: layout().tableOf(o), props: map[unistring.String]property{}}
 			if in.table == nil || in.table.tmpl == nil {
 				// Made whole by the engine, not from a template: what the run made of it cannot be told.
 				return i.plausible(slot, o)
@@ -420,16 +444,11 @@ func (i *isolate) unchanged(in *intrinsic) bool {
 		return false
 	}
 	for k := range in.cells {
-		if c := &in.cells[k]; *c.at != c.was {
+		if !in.cells[k].unchanged() {
 			return false
 		}
 	}
 	values := *t.values
-	for _, p := range in.plain {
-		if v, exists := values[p.name]; !exists || !same(v, p.value) {
-			return false
-		}
-	}
 	if len(values) != len(in.props) && !i.newProperties(in, values) {
 		return false
 	}
@@ -449,21 +468,33 @@ func (i *isolate) sameNames(in *intrinsic) bool {
 			return false
 		}
 		in.names = tmpl.names
+		in.last = nil
 	}
 	count := len(in.names)
 	if count == 0 {
 		return true
 	}
-	if len(names) < count || !in.open && len(names) > count || !slices.Equal(names[:count], in.names) {
+	if len(names) < count || !in.open && len(names) > count || !sameStrings(names[:count], in.names) {
 		return false
 	}
 	last := in.names[count-1]
 	v, made := (*in.table.values)[last]
-	p, known := in.props[last]
-	if known {
+	if in.last != nil && isCell(v, in.last) {
+		return true
+	}
+	if p, known := in.props[last]; known {
+		in.last = layout().cellOf(v)
 		return made && sameProperty(layout().property(v), p)
 	}
 	return !made || i.isBuiltin(in.table, last)
+}
+
+// sameStrings compares names, at first where they lie: the engine shares them.
+func sameStrings(a, b []unistring.String) bool {
+	raw := func(s []unistring.String) string {
+		return unsafe.String((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(s[0])))
+	}
+	return raw(a) == raw(b) || slices.Equal(a, b)
 }
 
 // newProperties judges what the engine has made since the record, by its template.
@@ -537,19 +568,23 @@ func (i *isolate) sameSymbols(in *intrinsic) bool {
 	}
 	n := 0
 	ok := eachSymbol(m, func(s *goja.Symbol, v goja.Value) bool {
-		n++
-		p := l.property(v)
-		old, known := in.syms[s]
-		if known {
-			return sameProperty(p, old)
+		if n < len(in.syms) { // those that were there come first
+			old := &in.syms[n]
+			n++
+			if old.cell.at != nil && isCell(v, old.cell.at) {
+				return old.name == s && old.cell.unchanged()
+			}
+			return old.name == s && sameProperty(l.property(v), old.was)
 		}
+		p := l.property(v)
 		if in.table.tmpl == nil || in.table.tmpl.symProps[s] == nil || !i.madeBy(in.table.tmpl.symProps[s], p) {
 			return in.open
 		}
-		in.syms[s] = p
+		in.syms = append(in.syms, symbolOf(s, v))
+		n++
 		return true
 	})
-	return ok && (in.open || n == len(in.syms))
+	return ok && n == len(in.syms)
 }
 
 func sameProperty(a, b property) bool {
