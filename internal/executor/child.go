@@ -174,6 +174,7 @@ func (c *child) run() (dump string, err error) {
 // read serves the child's frames until it ends or breaks the protocol.
 func (c *child) read(p *sandboxProcess, started *time.Timer) error {
 	c.w = wire.NewWriter(p.conn, writeTimeout, maxBacklog)
+	c.w.Yield = true
 	limits, err := json.Marshal(wire.InitMsg{MemoryBytes: uint64(c.key.memoryMiB) << 20, UID: p.uid, GID: p.gid})
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -61,6 +62,10 @@ type Writer struct {
 	timeout time.Duration // for one write; 0: none
 	limit   int           // most bytes that may wait
 
+	// Yield lets who is about to send do so first, and go out in the same write. It is for senders that only do short work:
+	// behind a long computation the frame would wait.
+	Yield bool
+
 	mu      sync.Mutex
 	pending []byte
 	spare   []byte
@@ -97,6 +102,11 @@ func (w *Writer) Send(kind Kind, id uint64, fill func(*Encoder)) error {
 		return err
 	}
 	w.writing = true
+	if w.Yield {
+		w.mu.Unlock()
+		runtime.Gosched()
+		w.mu.Lock()
+	}
 	for len(w.pending) > 0 && w.err == nil {
 		out := w.pending
 		w.pending = w.spare[:0]
