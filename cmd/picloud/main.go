@@ -75,7 +75,7 @@ func runNode(c *Config, as role) error {
 		return err
 	}
 	// What lives is small and what a request allocates dies with it: collecting less often costs little memory.
-	debug.SetGCPercent(200)
+	debug.SetGCPercent(400)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	log := newLogger(c.LogFormat)
