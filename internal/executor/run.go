@@ -20,10 +20,10 @@ type Run struct {
 	ctx   context.Context
 	end   context.CancelCauseFunc
 
-	outcomeCh chan cloud.Outcome // the first, and after Pending a second
-	mailbox   chan message       // calls and the end, in the order the child sent them
-	aborted   <-chan struct{}    // nil once the child knows
-	responded bool               // the first outcome came; of the child's reader
+	outcomeCh chan *cloud.Outcome // the first, and after Pending a second
+	mailbox   chan message        // calls and outcomes, in the order the child sent them
+	aborted   <-chan struct{}     // nil once the child knows
+	responded bool                // the first outcome came; of the child's reader
 
 	mu        sync.Mutex
 	logs      []cloud.LogLine
@@ -41,11 +41,13 @@ type Run struct {
 	killTimer *time.Timer
 }
 
-type message struct {
+type message struct { // one of them
 	call *wire.CallMsg
 	done *wire.DoneMsg
-	kind wire.Kind
 }
+
+// maxWaiting is how many calls of a run may wait to be made before its child's other runs wait too.
+const maxWaiting = 16
 
 var errRunEnded = errors.New("the run has ended")
 
@@ -65,7 +67,7 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 		return nil, err
 	}
 	r := &Run{spec: spec, id: p.nextRun.Add(1), child: c,
-		outcomeCh: make(chan cloud.Outcome, 2), mailbox: make(chan message, 64), aborted: spec.Aborted}
+		outcomeCh: make(chan *cloud.Outcome, 2), mailbox: make(chan message, maxWaiting), aborted: spec.Aborted}
 	r.ctx, r.end = context.WithCancelCause(context.WithoutCancel(ctx))
 	r.interrupt = time.AfterFunc(time.Until(spec.Deadline), r.timeUp)
 	c.mu.Lock()
@@ -192,7 +194,8 @@ func (r *Run) frame(kind wire.Kind, body []byte) error {
 				return wire.ErrProtocol
 			}
 		}
-		return r.deliver(message{done: m, kind: kind})
+		m.Pending = m.Pending && kind == wire.Done
+		return r.deliver(message{done: m})
 	}
 }
 
@@ -216,7 +219,7 @@ func (r *Run) deliver(m message) error {
 	case r.mailbox <- m:
 	case <-r.ctx.Done():
 		if m.done != nil {
-			go func() { r.finish(m.kind, m.done) }()
+			go func() { r.finish(m.done) }()
 		}
 	}
 	return nil
@@ -242,11 +245,11 @@ func (r *Run) serve() cloud.Outcome {
 	for {
 		select {
 		case o := <-r.outcomeCh:
-			return o
+			return *o
 		case m := <-r.mailbox:
 			switch {
 			case m.done != nil:
-				r.finish(m.kind, m.done)
+				r.finish(m.done)
 			case r.ctx.Err() == nil: // no call is made any more once its time is over
 				r.call(m.call)
 			}
@@ -328,8 +331,8 @@ func (r *Run) abandon(err error) {
 }
 
 // finish takes the child's word for the end of the run, or of its first part.
-func (r *Run) finish(kind wire.Kind, m *wire.DoneMsg) {
-	o := cloud.Outcome{Status: m.Status, Error: m.Error, Response: m.Response, Pending: m.Pending && kind == wire.Done, Usage: m.Usage}
+func (r *Run) finish(m *wire.DoneMsg) {
+	o := cloud.Outcome{Status: m.Status, Error: m.Error, Response: m.Response, Pending: m.Pending, Usage: m.Usage}
 	r.mu.Lock()
 	r.held = r.held || m.Held
 	r.unlogged = m.Unlogged
@@ -342,7 +345,7 @@ func (r *Run) finish(kind wire.Kind, m *wire.DoneMsg) {
 	}
 	if o.Pending {
 		r.spec.Calls.Responded()
-		r.outcomeCh <- r.withLogs(o)
+		r.outcomeCh <- r.withLogs(&o)
 		return
 	}
 	r.settle(o)
@@ -381,11 +384,11 @@ func (r *Run) settle(o cloud.Outcome) {
 	r.child.mu.Lock()
 	delete(r.child.runs, r.id)
 	r.child.mu.Unlock()
-	r.outcomeCh <- r.withLogs(o)
+	r.outcomeCh <- r.withLogs(&o)
 	r.child.pool.done(r.child)
 }
 
-func (r *Run) withLogs(o cloud.Outcome) cloud.Outcome {
+func (r *Run) withLogs(o *cloud.Outcome) *cloud.Outcome {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	o.Logs, o.LogsDropped, o.Unsafe = r.logs, r.dropped+r.unlogged, r.unsafe
