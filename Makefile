@@ -43,13 +43,15 @@ fuzz: ## Fuzz each parser and the wire between parent and child for FUZZTIME=5m
 	@for pkg in $$(go list ./internal/...); do for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 		echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; done; done
 
-bench: setup build ## Measure requests, events and idling on this machine
+bench: build ## Measure PiCloud on this machine, beside the peers that are installed (about an hour)
+	@scripts/setup bench
 	go run ./cmd/bench
 
-bench-peers: ## Install the peers that make bench measures PiCloud beside (Node, workerd, PocketBase)
+bench-peers: ## Install the peers: Node, workerd, PocketBase, River, Graphile Worker and pg-boss
 	@scripts/setup test
 	cd cmd/bench/peers && npm ci --no-audit --no-fund
 	cd cmd/bench/peers/pocketbase && go build -o ../../../../bin/peers/pocketbase .
+	cd cmd/bench/peers/river && go build -o ../../../../bin/peers/river .
 
 $(TOOLS)/%: tools/go.mod
 	@mkdir -p $(TOOLS)

@@ -1,21 +1,61 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"strings"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/valyala/fasthttp"
+	"golang.org/x/sync/errgroup"
 )
 
-// drain measures how fast rows that are due are run, each with its execution row and its place in the ledger.
-func (b *bench) drain(ctx context.Context, n int) error {
+// eventPeer is a queue that PiCloud is measured beside. Its program takes what to do, how it is set, and a number.
+type eventPeer struct {
+	name, mode string
+	command    []string
+	part       int // of the rows it is given one in so many, being slow
+	writes     bool
+}
+
+func eventPeers() []eventPeer {
+	river := []string{filepath.Join("bin", "peers", "river")}
+	script := []string{"node", filepath.Join(peerFiles, "events.mjs")}
+	return []eventPeer{
+		{"River, defaults", "default", river, 20, false},
+		{"River, best settings", "best", river, 1, false},
+		{"River, a transaction per job", "transaction", river, 20, true},
+		{"Graphile Worker, defaults", "default", append(script, "graphile"), 20, false},
+		{"Graphile Worker, best settings", "best", append(script, "graphile"), 1, false},
+		{"pg-boss, best settings", "best", append(script, "boss"), 1, false},
+	}
+}
+
+// drained is what a drain came to.
+type drained struct {
+	rate, cpu, pg float64 // rows a second; seconds of CPU time for 10,000
+}
+
+// drain measures how fast rows that are due are run: by PiCloud, each with its execution row and its place in the ledger;
+// by its peers; and by statements written for nothing else.
+func (b *bench) drain(ctx context.Context) error {
+	n := b.events
 	heading(fmt.Sprintf("Events, %d rows inserted before", n))
+	type contender struct {
+		name string
+		run  func() (drained, error)
+	}
+	var all []contender
 	for _, c := range []struct{ name, what, src string }{
-		{"noop", "no-op handler", `export default { kv() {} }`},
-		{"noopkv", "handler writes one key", `import { kv } from "picloud"; const c = kv.collection("drained"); export default { kv: (e) => c.set(e.key, 1) }`},
+		{"noop", "PiCloud, no-op handler", `export default { kv() {} }`},
+		{"noopkv", "PiCloud, handler writes one key", `import { kv } from "picloud"; const c = kv.collection("drained"); export default { kv: (e) => c.set(e.key, 1) }`},
 	} {
 		if err := b.p.deploy(c.name, c.src); err != nil {
 			return err
@@ -25,31 +65,154 @@ func (b *bench) drain(ctx context.Context, n int) error {
 			return err
 		}
 		id, _ := t["id"].(string)
-		var rates []float64
-		var used, pgUsed []float64
-		for range b.rounds {
-			if _, err := b.p.api("PATCH", "/apps/default/triggers/"+id, map[string]any{"enabled": false}); err != nil {
-				return err
+		all = append(all, contender{c.what, func() (drained, error) { return b.drainOwn(ctx, id, n) }})
+	}
+	for _, p := range eventPeers() {
+		all = append(all, contender{p.name, func() (drained, error) { return b.drainPeer(&p, n/p.part) }})
+	}
+	all = append(all, contender{"written by hand, commits of 100 with a key each", func() (drained, error) { return b.drainByHand(ctx, n) }})
+	rates, own, pg := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
+	for range b.rounds {
+		for _, c := range all {
+			d, err := c.run()
+			if errors.Is(err, errMissing) {
+				if len(rates[c.name]) == 0 {
+					fmt.Printf("  without %s: make bench-peers installs it\n", c.name)
+					rates[c.name] = append(rates[c.name], 0)
+				}
+				continue
 			}
-			if err := b.insertRows(ctx, id, n); err != nil {
-				return err
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
 			}
-			c0, g0 := cpu(b.p.cmd.Process.Pid), cpu(b.pg.PID())
-			began := time.Now()
-			if _, err := b.p.api("PATCH", "/apps/default/triggers/"+id, map[string]any{"enabled": true}); err != nil {
-				return err
-			}
-			if err := b.untilEmpty(ctx); err != nil {
-				return err
-			}
-			rates = append(rates, float64(n)/time.Since(began).Seconds())
-			per := float64(n) / 10_000
-			used = append(used, (cpu(b.p.cmd.Process.Pid)-c0).Seconds()/per)
-			pgUsed = append(pgUsed, (cpu(b.pg.PID())-g0).Seconds()/per)
+			rates[c.name], own[c.name], pg[c.name] = append(rates[c.name], d.rate), append(own[c.name], d.cpu), append(pg[c.name], d.pg)
 		}
-		fmt.Printf("  %-34s %8.0f/s  CPU per 10,000: %.2fs + PostgreSQL %.2fs\n", c.what, median(rates), median(used), median(pgUsed))
+	}
+	base := [2]float64{median(rates[all[0].name]), median(rates[all[1].name])}
+	for _, c := range all {
+		if len(own[c.name]) == 0 {
+			continue
+		}
+		r := median(rates[c.name])
+		fmt.Printf("  %-48s %8.0f/s  CPU of 10,000: %.2fs + PostgreSQL %.2fs   PiCloud: no-op x %.2f, with a key x %.2f\n", c.name, r, median(own[c.name]), median(pg[c.name]),
+			base[0]/r, base[1]/r)
 	}
 	return nil
+}
+
+// drainOwn lets PiCloud run rows of a trigger.
+func (b *bench) drainOwn(ctx context.Context, trigger string, n int) (drained, error) {
+	enable := func(on bool) error {
+		_, err := b.p.api("PATCH", "/apps/default/triggers/"+trigger, map[string]any{"enabled": on})
+		return err
+	}
+	if err := enable(false); err != nil {
+		return drained{}, err
+	}
+	if err := b.insertRows(ctx, trigger, n); err != nil {
+		return drained{}, err
+	}
+	c0, g0, began := cpu(b.p.cmd.Process.Pid), cpu(b.pg.PID()), time.Now()
+	if err := enable(true); err != nil {
+		return drained{}, err
+	}
+	if err := b.untilEmpty(ctx); err != nil {
+		return drained{}, err
+	}
+	return b.drainedOf(n, began, b.p.cmd.Process.Pid, c0, g0), nil
+}
+
+func (b *bench) drainedOf(n int, began time.Time, pid int, c0, g0 time.Duration) drained {
+	per := float64(n) / 10_000
+	return drained{float64(n) / time.Since(began).Seconds(), (cpu(pid) - c0).Seconds() / per, (cpu(b.pg.PID()) - g0).Seconds() / per}
+}
+
+var errMissing = errors.New("not installed")
+
+// startEventPeer starts a peer's program, which says "ready" when it has done what is not measured.
+func (b *bench) startEventPeer(p *eventPeer, what string, arg ...string) (cmd *exec.Cmd, in io.WriteCloser, out *bufio.Reader, err error) {
+	if _, err := exec.LookPath(p.command[0]); err != nil {
+		return nil, nil, nil, errMissing
+	}
+	if p.command[0] == "node" {
+		if _, err := os.Stat(filepath.Join(peerFiles, "node_modules")); err != nil {
+			return nil, nil, nil, errMissing
+		}
+	}
+	cmd = exec.Command(p.command[0], append(append(append([]string{}, p.command[1:]...), what, p.mode), arg...)...)
+	cmd.Env = append(os.Environ(), "DATABASE_URL="+b.pg.URL())
+	cmd.Stderr = os.Stderr
+	if in, err = cmd.StdinPipe(); err != nil {
+		return nil, nil, nil, err
+	}
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, nil, nil, err
+	}
+	out = bufio.NewReader(pipe)
+	if line, err := out.ReadString('\n'); err != nil || line != "ready\n" {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		return nil, nil, nil, fmt.Errorf("it said %q instead of ready", line)
+	}
+	return cmd, in, out, nil
+}
+
+// drainPeer lets a peer run its rows.
+func (b *bench) drainPeer(p *eventPeer, n int) (drained, error) {
+	cmd, in, out, err := b.startEventPeer(p, "drain", strconv.Itoa(n))
+	if err != nil {
+		return drained{}, err
+	}
+	defer func() { _ = cmd.Wait() }()
+	c0, g0, began := cpu(cmd.Process.Pid), cpu(b.pg.PID()), time.Now()
+	if _, err := io.WriteString(in, "go\n"); err != nil {
+		return drained{}, err
+	}
+	if line, err := out.ReadString('\n'); err != nil || line != "done\n" {
+		return drained{}, fmt.Errorf("it said %q instead of done", line)
+	}
+	d := b.drainedOf(n, began, cmd.Process.Pid, c0, g0)
+	_ = in.Close()
+	return d, nil
+}
+
+// drainByHand is the floor: no handler, no sandbox, no retries; rows deleted, a key and an execution row written, a commit
+// for a hundred.
+func (b *bench) drainByHand(ctx context.Context, n int) (drained, error) {
+	for _, sql := range []string{
+		"CREATE TABLE IF NOT EXISTS by_hand (id bigint PRIMARY KEY, payload text NOT NULL)", "CREATE TABLE IF NOT EXISTS by_hand_kv (key text PRIMARY KEY, value jsonb NOT NULL)",
+		"CREATE TABLE IF NOT EXISTS by_hand_executions (id uuid PRIMARY KEY, row_id bigint NOT NULL, status text NOT NULL, at timestamptz NOT NULL)",
+		fmt.Sprintf("INSERT INTO by_hand SELECT g, repeat('x', 60) FROM generate_series(1, %d) g", n),
+	} {
+		if _, err := b.db.Reads.Exec(ctx, sql); err != nil {
+			return drained{}, err
+		}
+	}
+	c0, g0, began := cpu(os.Getpid()), cpu(b.pg.PID()), time.Now()
+	var g errgroup.Group
+	for range 4 {
+		g.Go(func() error {
+			conn, err := pgx.Connect(ctx, b.pg.URL())
+			if err != nil {
+				return err
+			}
+			defer func() { _ = conn.Close(ctx) }()
+			for {
+				tag, err := conn.Exec(ctx, `WITH gone AS (DELETE FROM by_hand WHERE id IN (SELECT id FROM by_hand ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING id),
+					kv AS (INSERT INTO by_hand_kv SELECT 'k' || id, '1' FROM gone ON CONFLICT (key) DO UPDATE SET value = excluded.value)
+					INSERT INTO by_hand_executions SELECT gen_random_uuid(), id, 'succeeded', clock_timestamp() FROM gone`)
+				if err != nil || tag.RowsAffected() == 0 {
+					return err
+				}
+			}
+		})
+	}
+	err := g.Wait()
+	return b.drainedOf(n, began, os.Getpid(), c0, g0), err
 }
 
 // insertRows makes rows that wait for a disabled trigger, with their entry in the ledger.
@@ -84,53 +247,115 @@ func (b *bench) untilEmpty(ctx context.Context) error {
 	}
 }
 
-// latency measures from the sending of a request that sets a key to the start of the handler that its event runs.
+// latency measures from the sending of a request that sets a key, or the insert of a peer's job, to the start of its handler.
 func (b *bench) latency(ctx context.Context) error {
-	heading("KV set to handler started, durable commit included")
-	if err := b.p.deploy("set", `import { kv } from "picloud"; const c = kv.collection("latency"); export default { fetch: (r) => c.set("k", 1), kv() {} }`); err != nil {
+	heading("KV set to handler started, durable commit included; of the peers insert to handler started")
+	commit, err := b.commitTime(ctx)
+	if err != nil {
 		return err
 	}
-	if _, err := b.p.api("POST", "/apps/default/triggers", map[string]any{"kind": "kv", "script": "set", "collection": "latency"}); err != nil {
+	fmt.Printf("  one durable commit: p50 %s\n", short(commit))
+	if err := b.deploySet("default"); err != nil {
 		return err
 	}
-	addr := strings.TrimPrefix(b.p.url, "http://")
 	for _, rate := range []int{50, 500} {
-		sent := map[string]time.Time{}
-		type pair struct {
-			id string
-			at time.Time
-		}
-		n := rate * 5
-		done := make(chan pair, n)
-		client := &fasthttp.HostClient{Addr: addr, MaxConns: 512}
-		tick := time.NewTicker(time.Second / time.Duration(rate))
-		for range n {
-			<-tick.C
-			go func() {
-				req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-				req.SetRequestURI("http://" + addr + "/f/default/set")
-				at := time.Now()
-				if err := client.Do(req, res); err != nil {
-					done <- pair{}
-					return
-				}
-				done <- pair{string(res.Header.Peek("X-Execution-Id")), at}
-			}()
-		}
-		tick.Stop()
-		for range n {
-			p := <-done
-			sent[p.id] = p.at
-		}
-		if err := b.untilEmpty(ctx); err != nil {
-			return err
-		}
-		rows, err := b.db.Reads.Query(ctx, `SELECT e.root_id::text, e.started_at FROM executions e JOIN scripts s ON s.app_id = e.app_id AND s.id = e.script_id
-			WHERE s.name = 'set' AND e.source = 'kv'`)
+		lat, err := b.setLatency(ctx, rate, rate*5)
 		if err != nil {
 			return err
 		}
-		var lat []time.Duration
+		fmt.Printf("  %3d a second: PiCloud                        p50 %7s  p99 %7s\n", rate, short(quantile(lat, 0.5)), short(quantile(lat, 0.99)))
+		for _, p := range eventPeers() {
+			if p.writes {
+				continue
+			}
+			cmd, in, out, err := b.startEventPeer(&p, "latency", strconv.Itoa(rate), strconv.Itoa(rate*5))
+			if errors.Is(err, errMissing) {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			_, _ = io.WriteString(in, "go\n")
+			var p50, p99 float64
+			_, err = fmt.Fscan(out, &p50, &p99)
+			_ = in.Close()
+			_ = cmd.Wait()
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			fmt.Printf("  %3d a second: %-30s p50 %7s  p99 %7s\n", rate, p.name, short(p50*1e6), short(p99*1e6))
+		}
+	}
+	return nil
+}
+
+// commitTime is what one durable commit takes.
+func (b *bench) commitTime(ctx context.Context) (float64, error) {
+	if _, err := b.db.Reads.Exec(ctx, "CREATE TABLE IF NOT EXISTS commits (id bigint GENERATED ALWAYS AS IDENTITY, v text)"); err != nil {
+		return 0, err
+	}
+	var took []time.Duration
+	for range 1000 {
+		began := time.Now()
+		if _, err := b.db.Reads.Exec(ctx, "INSERT INTO commits (v) VALUES ('x')"); err != nil {
+			return 0, err
+		}
+		took = append(took, time.Since(began))
+	}
+	return quantile(took, 0.5), nil
+}
+
+// deploySet deploys a script that sets a key and is triggered by it.
+func (b *bench) deploySet(app string) error {
+	if _, err := b.p.api("PUT", "/apps/"+app+"/scripts/set", map[string]any{"source": `import { kv } from "picloud"; const c = kv.collection("latency");
+export default { fetch: () => c.set("k", 1), kv() {} }`}); err != nil {
+		return err
+	}
+	_, err := b.p.api("POST", "/apps/"+app+"/triggers", map[string]any{"kind": "kv", "script": "set", "collection": "latency"})
+	return err
+}
+
+// setLatency calls the script set of the app default n times at a rate.
+func (b *bench) setLatency(ctx context.Context, rate, n int) ([]time.Duration, error) {
+	type pair struct {
+		id string
+		at time.Time
+	}
+	doneC := make(chan pair, n)
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}}
+	defer client.CloseIdleConnections()
+	tick := time.NewTicker(time.Second / time.Duration(rate))
+	defer tick.Stop()
+	for range n {
+		<-tick.C
+		go func() {
+			at := time.Now()
+			res, err := client.Get(b.p.url + "/f/default/set")
+			if err != nil {
+				doneC <- pair{}
+				return
+			}
+			_, _ = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+			doneC <- pair{res.Header.Get("X-Execution-Id"), at}
+		}()
+	}
+	sent := map[string]time.Time{}
+	for range n {
+		p := <-doneC
+		sent[p.id] = p.at
+	}
+	var lat []time.Duration
+	for began := time.Now(); len(lat) < n; time.Sleep(100 * time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			return nil, fmt.Errorf("%d of %d events were run", len(lat), n)
+		}
+		lat = lat[:0]
+		rows, err := b.db.Reads.Query(ctx, `SELECT e.root_id::text, e.started_at FROM executions e JOIN scripts s ON s.app_id = e.app_id AND s.id = e.script_id
+			WHERE e.app_id = 1 AND s.name = 'set' AND e.source = 'kv'`)
+		if err != nil {
+			return nil, err
+		}
 		var id string
 		var at time.Time
 		if _, err := pgx.ForEachRow(rows, []any{&id, &at}, func() error {
@@ -139,25 +364,133 @@ func (b *bench) latency(ctx context.Context) error {
 			}
 			return nil
 		}); err != nil {
-			return err
+			return nil, err
 		}
-		fmt.Printf("  %3d a second: p50 %s  p99 %s  (%d of %d)\n", rate, short(quantile(lat, 0.5)), short(quantile(lat, 0.99)), len(lat), n)
 	}
-	return nil
+	return lat, nil
 }
 
-// idle measures what an idle PiCloud and its PostgreSQL use, once the sandboxes have ended.
-func (b *bench) idle(d time.Duration) error {
-	heading(fmt.Sprintf("Idle for %s", d))
-	if d == 0 {
-		return nil
+// triggers compares setting a key that nobody watches with one that triggers a handler, alone and among 1,000 triggers.
+func (b *bench) triggers(ctx context.Context) error {
+	heading("One KV set and its triggers, 2 connections")
+	var sides []side
+	for _, app := range []string{"none", "one", "thousand"} {
+		if _, err := b.p.api("POST", "/apps", map[string]any{"slug": app, "name": app}); err != nil {
+			return err
+		}
+		if _, err := b.p.api("PUT", "/apps/"+app+"/scripts/set", map[string]any{"source": `import { kv } from "picloud"; const c = kv.collection("watched");
+export default { fetch: (r) => { c.set(r.url.slice(-12), 1) }, kv() {} }`}); err != nil {
+			return err
+		}
+		sides = append(sides, side{work: &work{name: app, path: "/f/" + app + "/set", distinct: true}, conns: 2})
+		if app == "none" {
+			continue
+		}
+		if _, err := b.p.api("POST", "/apps/"+app+"/triggers", map[string]any{"kind": "kv", "script": "set", "collection": "watched"}); err != nil {
+			return err
+		}
 	}
-	time.Sleep(35 * time.Second) // sandbox children end, records are written
-	pid := b.p.cmd.Process.Pid
-	c0, g0 := cpu(pid), cpu(b.pg.PID())
-	time.Sleep(d)
-	per := func(x time.Duration) float64 { return x.Seconds() * 1000 / d.Seconds() }
-	fmt.Printf("  CPU: PiCloud %.2f ms a second, its PostgreSQL %.2f ms a second\n", per(cpu(pid)-c0), per(cpu(b.pg.PID())-g0))
-	fmt.Printf("  memory: %.0f MiB resident (proportional)\n", resident(pid))
+	if _, err := b.db.Reads.Exec(ctx, `INSERT INTO triggers (app_id, id, kind, script_id, enabled, collection, max_attempts, backoff, base_ms, max_ms, jitter, registered_by, registered_name)
+		SELECT t.app_id, gen_random_uuid(), kind, script_id, true, 'c' || g, max_attempts, backoff, base_ms, max_ms, jitter, registered_by, registered_name
+		FROM triggers t JOIN apps a ON a.id = t.app_id AND a.slug = 'thousand', generate_series(1, 999) g`); err != nil {
+		return err
+	}
+	if err := b.restart(); err != nil { // it knows what came behind its back
+		return err
+	}
+	for k := range sides {
+		sides[k].subject = b.self()
+	}
+	got, err := b.interleave(sides...)
+	if err != nil {
+		return err
+	}
+	for k, name := range []string{"no trigger", "one trigger", "1,000 triggers, one of them matching"} {
+		got[k].print(name, nil)
+	}
+	fmt.Printf("  p50 with a trigger is %.2f x the one without; with 1,000 it is %.2f x the one with one\n", got[1].p50/got[0].p50, got[2].p50/got[1].p50)
+	return b.untilEmpty(ctx)
+}
+
+// fairShare measures one app's events, 10 a second, alone and while another's flood is drained.
+func (b *bench) fairShare(ctx context.Context) error {
+	heading(fmt.Sprintf("Fair share: 10 events/s of one app beside %d rows of another", b.events))
+	if b.only != "" {
+		if err := b.deploySet("default"); err != nil {
+			return err
+		}
+	}
+	if err := b.flooder(); err != nil {
+		return err
+	}
+	quiet, err := b.setLatency(ctx, 10, 100)
+	if err != nil {
+		return err
+	}
+	var trigger string
+	if err := b.db.Reads.QueryRow(ctx, "SELECT t.id::text FROM triggers t JOIN apps a ON a.id = t.app_id WHERE a.slug = 'flood'").Scan(&trigger); err != nil {
+		return err
+	}
+	for _, on := range []bool{false, true} {
+		if _, err := b.p.api("PATCH", "/apps/flood/triggers/"+trigger, map[string]any{"enabled": on}); err != nil {
+			return err
+		}
+		if !on {
+			if err := b.insertRows(ctx, trigger, b.events); err != nil {
+				return err
+			}
+		}
+	}
+	flooded, err := b.setLatency(ctx, 10, 100)
+	if err != nil {
+		return err
+	}
+	var left int
+	if err := b.db.Reads.QueryRow(ctx, "SELECT count(*) FROM outbox").Scan(&left); err != nil {
+		return err
+	}
+	fmt.Printf("  quiet: p50 %s  p99 %s\n", short(quantile(quiet, 0.5)), short(quantile(quiet, 0.99)))
+	fmt.Printf("  beside the flood, of which %d rows were left: p50 %s  p99 %s, %.1f x the quiet p99\n", left, short(quantile(flooded, 0.5)), short(quantile(flooded, 0.99)),
+		quantile(flooded, 0.99)/quantile(quiet, 0.99))
+	return b.untilEmpty(ctx)
+}
+
+// heldSnapshot measures 1,000 events a second while a foreign transaction keeps its snapshot, so that nothing that was
+// deleted since can be vacuumed.
+func (b *bench) heldSnapshot(ctx context.Context) error {
+	heading(fmt.Sprintf("1,000 events/s under a foreign snapshot, %s", b.held))
+	conn, err := b.db.Reads.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	if _, err := tx.Exec(ctx, "SELECT count(*) FROM outbox"); err != nil {
+		return err
+	}
+	stop, err := b.events1000(ctx)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	const windows = 10
+	time.Sleep(b.held)
+	fmt.Printf("  %.0f events/s were sent; from the start of the run that sets the key to the start of the handler, in tenths of the time:\n", stop())
+	for k := range windows {
+		from := began.Add(b.held * time.Duration(k) / windows)
+		var n int
+		var p50, p99 float64
+		if err := b.db.Reads.QueryRow(ctx, `SELECT count(*), coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY ms), 0), coalesce(percentile_cont(0.99) WITHIN GROUP (ORDER BY ms), 0)
+			FROM (SELECT extract(epoch FROM e.started_at) * 1000 - ('x' || substr(replace(e.root_id::text, '-', ''), 1, 12))::bit(48)::bigint AS ms
+			FROM executions e JOIN apps a ON a.id = e.app_id AND a.slug = 'flood' WHERE e.source = 'kv' AND e.started_at >= $1 AND e.started_at < $2) x`,
+			from, from.Add(b.held/windows)).Scan(&n, &p50, &p99); err != nil {
+			return err
+		}
+		fmt.Printf("    %2d: %6d events  p50 %7s  p99 %7s\n", k+1, n, short(p50*1e6), short(p99*1e6))
+	}
 	return nil
 }

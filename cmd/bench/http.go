@@ -3,145 +3,95 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
-	"os"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/dop251/goja"
 	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp"
 )
 
-const connections = 64
-
-// result is one measurement of a load.
-type result struct {
-	rate     float64 // answers a second
-	p50, p99 time.Duration
-	cpu      time.Duration // per answer, of the process tree
-	pgCPU    time.Duration // per answer
-	errors   int
-}
-
-// load sends requests over so many connections for so long. next gives path and body of the n-th request of a connection.
-func load(addr string, conns int, d time.Duration, next func(conn, n int) (path string, body []byte)) (rate float64, lat []time.Duration, errs int) {
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	end := time.Now().Add(d)
-	began := time.Now()
-	for c := range conns {
-		wg.Go(func() {
-			client := &fasthttp.HostClient{Addr: addr, MaxConns: 1, ReadTimeout: 30 * time.Second}
-			defer client.CloseIdleConnections()
-			var mine []time.Duration
-			bad := 0
-			req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-			for n := 0; time.Now().Before(end); n++ {
-				path, body := next(c, n)
-				req.Reset()
-				req.SetRequestURI("http://" + addr + path)
-				if body != nil {
-					req.Header.SetMethod("POST")
-					req.SetBodyRaw(body)
-				}
-				t := time.Now()
-				if err := client.Do(req, res); err != nil || res.StatusCode() >= 300 {
-					bad++
-					continue
-				}
-				mine = append(mine, time.Since(t))
-			}
-			mu.Lock()
-			lat = append(lat, mine...)
-			errs += bad
-			mu.Unlock()
-		})
-	}
-	wg.Wait()
-	return float64(len(lat)) / time.Since(began).Seconds(), lat, errs
-}
-
-// measure runs a load after a warm-up; pid is the process tree whose CPU counts, 0 for none.
-func (b *bench) measure(addr string, conns, pid int, next func(conn, n int) (string, []byte)) result {
-	load(addr, conns, b.seconds/3, next)
-	var rates, p50, p99, cpus, pg []float64
-	errs := 0
-	for range b.rounds {
-		c0, g0 := time.Duration(0), cpu(b.pg.PID())
-		if pid != 0 {
-			c0 = cpu(pid)
+// Bodies that are sent: 1 KiB of JSON, and 1,000 objects in no order.
+var (
+	echoBody = []byte(`{"items":[` + strings.Repeat(`{"id":12345,"name":"some name","ok":true},`, 23) + `{}]}`)
+	sortBody = func() []byte {
+		r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same list each time
+		var list []string
+		for _, n := range r.Perm(1000) {
+			list = append(list, fmt.Sprintf(`{"n":%d,"name":"item %d","ok":true}`, n, n))
 		}
-		rate, lat, bad := load(addr, conns, b.seconds, next)
-		errs += bad
-		n := float64(max(1, len(lat)))
-		if pid != 0 {
-			cpus = append(cpus, float64(cpu(pid)-c0)/n)
-		} else {
-			cpus = append(cpus, 0)
+		return []byte("[" + strings.Join(list, ",") + "]")
+	}()
+)
+
+// The peers, by name.
+const (
+	node, workerd, pocketBase, fiberStatic = "Node", "workerd", "PocketBase", "Fiber, static"
+)
+
+// works is what is measured beside the peers, and the script that does it.
+var works = []struct {
+	work
+	script, source string
+	beside         []string
+}{
+	{work{name: "hello JSON", path: "/f/default/hello"}, "hello",
+		`export default { fetch: () => Response.json({ hello: "world" }) }`, []string{node, workerd, pocketBase, fiberStatic}},
+	{work{name: "echo of 1 KiB of JSON", path: "/f/default/echo", body: echoBody}, "echo",
+		`export default { fetch: async (r) => Response.json(await r.json()) }`, []string{node, workerd, pocketBase}},
+	{work{name: "route parameter and 10 headers", path: "/items/42", headers: []string{"X-A: 1", "X-B: 2", "X-C: 3", "X-D: 4", "X-E: 5", "X-F: 6", "Accept: */*",
+		"Accept-Language: en", "User-Agent: bench", "Cookie: a=b"}}, "params",
+		`export default { fetch: (r, env, ctx) => ({ id: ctx.params.id, ua: r.headers.get("user-agent"), x: r.headers.get("x-a") }) }`, []string{node, workerd, pocketBase}},
+	{work{name: "fetch of a local upstream", path: "/f/default/fetch"}, "fetch",
+		`export default { fetch: async () => Response.json(await (await fetch("http://UPSTREAM/static")).json()) }`, []string{node, workerd, pocketBase}},
+	{work{name: "1,000 objects of JSON sorted", path: "/f/default/sort", body: sortBody}, "sort",
+		`export default { fetch: async (r) => Response.json((await r.json()).sort((a, b) => a.n - b.n)) }`, []string{node, workerd, pocketBase}},
+	{work{name: "fib(20)", path: "/f/default/fib"}, "fib",
+		`const fib = (n) => (n < 2 ? n : fib(n - 1) + fib(n - 2)); export default { fetch: () => Response.json(fib(20)) }`, []string{node, workerd, pocketBase}},
+	{work{name: "KV: read one key", path: "/f/default/read"}, "read",
+		`import { kv } from "picloud"; const c = kv.collection("bench"); export default { fetch: async () => Response.json(await c.get("k")) }`, []string{node, pocketBase}},
+	{work{name: "KV: write distinct keys", path: "/f/default/write", distinct: true}, "write",
+		`import { kv } from "picloud"; const c = kv.collection("bench"); export default { fetch: async (r) => { await c.set(r.url.slice(-12), { n: 1 }) } }`, []string{node, pocketBase}},
+	{work{name: "KV: increment one hot key", path: "/f/default/hot"}, "hot",
+		`import { kv } from "picloud"; const c = kv.collection("bench"); export default { fetch: () => c.increment("hot") }`, []string{node}},
+}
+
+// workNamed is one of works.
+func workNamed(script string) *work {
+	for k := range works {
+		if works[k].script == script {
+			return &works[k].work
 		}
-		pg = append(pg, float64(cpu(b.pg.PID())-g0)/n)
-		rates = append(rates, rate)
-		p50, p99 = append(p50, float64(quantile(lat, 0.5))), append(p99, float64(quantile(lat, 0.99)))
 	}
-	return result{median(rates), time.Duration(median(p50)), time.Duration(median(p99)), time.Duration(median(cpus)), time.Duration(median(pg)), errs}
+	panic("no such work: " + script)
 }
 
-func (r result) print(name string, ceiling float64) {
-	ratio := ""
-	if ceiling > 0 {
-		ratio = fmt.Sprintf("  %.2f of the ceiling", r.rate/ceiling)
+// deployWorks deploys the scripts of works.
+func (b *bench) deployWorks() error {
+	if b.deployed {
+		return nil
 	}
-	fmt.Printf("  %-34s %8.0f/s  p50 %7s  p99 %7s  CPU %6s + PostgreSQL %6s%s", name, r.rate, short(r.p50), short(r.p99), short(r.cpu), short(r.pgCPU), ratio)
-	if r.errors > 0 {
-		fmt.Printf("  %d ERRORS", r.errors)
+	b.deployed = true
+	for _, w := range works {
+		if err := b.p.deploy(w.script, strings.ReplaceAll(w.source, "UPSTREAM", b.upstream)); err != nil {
+			return err
+		}
 	}
-	fmt.Println()
+	if _, err := b.p.api("POST", "/apps/default/routes", map[string]any{"script": "params", "path": "/items/:id"}); err != nil {
+		return err
+	}
+	_, err := b.p.api("PUT", "/apps/default/kv/bench/k", map[string]any{"value": map[string]any{"n": 1}})
+	return err
 }
 
-func short(d time.Duration) string {
-	if d >= 10*time.Millisecond {
-		return fmt.Sprintf("%.1fms", d.Seconds()*1e3)
-	}
-	return fmt.Sprintf("%.0fus", d.Seconds()*1e6)
-}
-
-func same(path string, body []byte) func(int, int) (string, []byte) {
-	return func(int, int) (string, []byte) { return path, body }
-}
-
-// ceilings serves what a script would answer: a static handler, and the script in this process.
-func ceilings() (addr string, err error) {
+// serveStatic answers at an address: the upstream that is fetched, and the ceiling.
+func serveStatic(listen string) (addr string, err error) {
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	app.Get("/static", func(c *fiber.Ctx) error {
+	app.Use(func(c *fiber.Ctx) error {
 		c.Set("Content-Type", "application/json")
 		return c.SendString(`{"hello":"world"}`)
 	})
-	prg := goja.MustCompile("hello.js", `(function (request) { return JSON.stringify({ hello: "world" }) })`, true)
-	pool := sync.Pool{New: func() any {
-		vm := goja.New()
-		v, err := vm.RunProgram(prg)
-		if err != nil {
-			return nil
-		}
-		fn, _ := goja.AssertFunction(v)
-		return fn
-	}}
-	app.Get("/goja", func(c *fiber.Ctx) error {
-		fn, ok := pool.Get().(goja.Callable)
-		if !ok {
-			return fiber.ErrInternalServerError
-		}
-		v, err := fn(goja.Undefined(), goja.Undefined())
-		if err != nil {
-			return err
-		}
-		pool.Put(fn)
-		c.Set("Content-Type", "application/json")
-		return c.SendString(v.String())
-	})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return "", err
 	}
@@ -149,89 +99,168 @@ func ceilings() (addr string, err error) {
 	return l.Addr().String(), nil
 }
 
-func (b *bench) startUp(context.Context) error {
-	heading("Start, database there")
-	var starts []float64
-	for range b.rounds {
-		env := b.p
-		env.stop()
-		p, err := startPicloud(env.cmd.Path, b.pg.URL())
+// requests measures PiCloud beside its peers.
+func (b *bench) requests(context.Context) error {
+	heading(fmt.Sprintf("Requests, %d connections, in turn with the peers", connections))
+	if err := b.deployWorks(); err != nil {
+		return err
+	}
+	peers := b.peers()
+	defer func() {
+		for _, p := range peers {
+			p.stop()
+		}
+	}()
+	for k := range works {
+		w := &works[k]
+		if b.script != "" && b.script != w.script {
+			continue
+		}
+		sides := []side{{b.self(), &w.work, connections}}
+		for _, name := range w.beside {
+			if p, ok := peers[name]; ok {
+				sides = append(sides, side{p, &w.work, connections})
+			}
+		}
+		hot, err := b.hotKey()
 		if err != nil {
 			return err
 		}
-		b.p = p
-		starts = append(starts, float64(p.start))
+		got, err := b.interleave(sides...)
+		if err != nil {
+			return err
+		}
+		fmt.Printf(" %s\n", w.name)
+		for k, s := range sides {
+			got[k].print(s.name, &got[0])
+		}
+		if w.script == "hot" {
+			now, err := b.hotKey()
+			if err != nil {
+				return err
+			}
+			fmt.Printf("  of PiCloud's %d answers each is one increment: %d were counted (those on their way when a round ended were not answered)\n", got[0].answers, now-hot)
+		}
 	}
-	fmt.Printf("  to the first answer: %s\n", short(time.Duration(median(starts))))
 	return nil
 }
 
-// echoBody is 1 KiB of JSON.
-var echoBody = []byte(`{"items":[` + strings.Repeat(`{"id":12345,"name":"some name","ok":true},`, 23) + `{}]}`)
-
-// deployRequests deploys what the steps that measure requests call.
-func (b *bench) deployRequests() error {
-	for name, src := range map[string]string{
-		"hello":  `export default { fetch: () => Response.json({ hello: "world" }) }`,
-		"echo":   `export default { fetch: async (r) => Response.json(await r.json()) }`,
-		"params": `export default { fetch: (r, env, ctx) => ({ id: ctx.params.id, ua: r.headers.get("user-agent"), x: r.headers.get("x-a") }) }`,
-	} {
-		if err := b.p.deploy(name, src); err != nil {
-			return err
-		}
-	}
-	if b.routed {
-		return nil
-	}
-	b.routed = true
-	_, err := b.p.api("POST", "/apps/default/routes", map[string]any{"script": "params", "path": "/items/:id"})
-	return err
+// hotKey reads the counter that the script hot increments.
+func (b *bench) hotKey() (n int64, err error) {
+	err = b.db.Reads.QueryRow(context.Background(), "SELECT coalesce((SELECT value::bigint FROM kv WHERE app_id = 1 AND collection = 'bench' AND key = 'hot'), 0)").Scan(&n)
+	return n, err
 }
 
-func (b *bench) requests(context.Context) error {
-	heading(fmt.Sprintf("Requests, %d connections", connections))
-	if err := b.deployRequests(); err != nil {
+// crowds measures what many connections, many scripts and a busy event system do to hello.
+func (b *bench) crowds(ctx context.Context) error {
+	heading("hello in a crowd")
+	if err := b.deployWorks(); err != nil {
 		return err
 	}
-	own, err := ceilings()
+	hello := workNamed("hello")
+	got, err := b.interleave(side{b.self(), hello, connections}, side{b.self(), hello, 512})
 	if err != nil {
 		return err
 	}
-	addr := b.p.addr()
-	pid := b.p.cmd.Process.Pid
-	static := b.measure(own, connections, 0, same("/static", nil))
-	static.print("static Fiber handler (ceiling)", 0)
-	in := b.measure(own, connections, 0, same("/goja", nil))
-	in.print("the script in process, bare goja", static.rate)
-	hello := b.measure(addr, connections, pid, same("/f/default/hello", nil))
-	hello.print("hello JSON", static.rate)
-	b.measure(addr, connections, pid, same("/f/default/echo", echoBody)).print(fmt.Sprintf("echo of %d bytes of JSON", len(echoBody)), static.rate)
-	b.measure(addr, connections, pid, same("/items/42", nil)).print("route parameter and headers", static.rate)
-	b.measure(addr, 512, pid, same("/f/default/hello", nil)).print("hello, 512 connections", static.rate)
-	fmt.Printf("  a request's way through the child costs %.1f times the script in process\n", in.rate/hello.rate)
-	fmt.Fprintf(os.Stdout, "  memory: %.0f MiB resident (proportional), PiCloud and its children\n", resident(pid))
-	return nil
-}
+	got[0].print("64 connections", nil)
+	got[1].print("512 connections", nil)
+	fmt.Printf("  512 have %.2f of the rate of 64; p99 is %.1f x p50\n", got[1].rate/got[0].rate, got[1].p99/got[1].p50)
 
-func (b *bench) kv(context.Context) error {
-	heading(fmt.Sprintf("KV, %d connections, durable", connections))
-	for name, src := range map[string]string{
-		"read":  `import { kv } from "picloud"; const c = kv.collection("bench"); export default { fetch: async () => Response.json(await c.get("k")) }`,
-		"write": `import { kv } from "picloud"; const c = kv.collection("bench"); export default { fetch: async (r) => { await c.set(r.url.slice(-12), { n: 1 }) } }`,
-		"hot":   `import { kv } from "picloud"; const c = kv.collection("bench"); export default { fetch: () => c.increment("hot") }`,
-	} {
-		if err := b.p.deploy(name, src); err != nil {
-			return err
-		}
-	}
-	if _, err := b.p.api("PUT", "/apps/default/kv/bench/k", map[string]any{"value": map[string]any{"n": 1}}); err != nil {
+	stop, err := b.events1000(ctx)
+	if err != nil {
 		return err
 	}
-	addr := b.p.addr()
-	pid := b.p.cmd.Process.Pid
-	b.measure(addr, connections, pid, same("/f/default/read", nil)).print("read one key", 0)
-	b.measure(addr, connections, pid, func(c, n int) (string, []byte) { return fmt.Sprintf("/f/default/write?k=%05d-%06d", c, n), nil }).
-		print("write one key, distinct", 0)
-	b.measure(addr, connections, pid, same("/f/default/hot", nil)).print("increment one hot key", 0)
+	busy, err := b.interleave(side{b.self(), hello, connections})
+	sent := stop()
+	if err != nil {
+		return err
+	}
+	busy[0].print("with 1,000 events/s of another app", nil)
+	fmt.Printf("  p99 is %.2f x the quiet one; %.0f events/s were sent\n", busy[0].p99/got[0].p99, sent)
+	return b.manyScripts(ctx, hello)
+}
+
+// events1000 makes 1,000 events a second in an app of their own until stop, which tells how many a second it came to.
+func (b *bench) events1000(ctx context.Context) (stop func() float64, err error) {
+	if err := b.flooder(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	doneC := make(chan float64)
+	go func() {
+		began := time.Now()
+		n := 0
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for ctx.Err() == nil {
+			if b.flood(n) == nil {
+				n += floodSize
+			}
+			<-tick.C
+		}
+		doneC <- float64(n) / time.Since(began).Seconds()
+	}()
+	return func() float64 { cancel(); return <-doneC }, nil
+}
+
+// floodSize is how many keys, and so events, one call of the flooder sets.
+const floodSize = 100
+
+// flooder deploys, in an app of its own, a script that sets keys and one that each of them triggers.
+func (b *bench) flooder() error {
+	if b.flooding {
+		return nil
+	}
+	b.flooding = true
+	if _, err := b.p.api("POST", "/apps", map[string]any{"slug": "flood", "name": "flood"}); err != nil {
+		return err
+	}
+	if _, err := b.p.api("PUT", "/apps/flood/scripts/flood", map[string]any{"source": fmt.Sprintf(`import { kv } from "picloud"; const c = kv.collection("flood");
+export default { async fetch(r) { const from = Number(r.url.split("=")[1]); for (let n = 0; n < %d; n++) c.set("k" + (from + n), n) ; }, kv() {} }`, floodSize)}); err != nil {
+		return err
+	}
+	_, err := b.p.api("POST", "/apps/flood/triggers", map[string]any{"kind": "kv", "script": "flood", "collection": "flood"})
+	return err
+}
+
+func (b *bench) flood(from int) error {
+	return b.p.get(fmt.Sprintf("/f/flood/flood?from=%d", from%10_000))
+}
+
+// manyScripts compares one script with 10,000 in 100 apps that are called as Zipf's law has it.
+func (b *bench) manyScripts(ctx context.Context, hello *work) error {
+	const apps, each = 100, 100
+	if _, err := b.db.Reads.Exec(ctx, `INSERT INTO apps (slug, name) SELECT 'many-' || g, 'many' FROM generate_series(1, $1) g`, apps); err != nil {
+		return err
+	}
+	if _, err := b.db.Reads.Exec(ctx, `INSERT INTO scripts (app_id, id, name, kind, access, version)
+		SELECT a.id, gen_random_uuid(), 's' || g, 'endpoint', 'public', 1 FROM apps a, generate_series(1, $1) g WHERE a.slug LIKE 'many-%'`, each); err != nil {
+		return err
+	}
+	if _, err := b.db.Reads.Exec(ctx, `INSERT INTO script_versions (app_id, script_id, version, language, source, source_sha256, build_id, code, handlers, created_by)
+		SELECT s.app_id, s.id, 1, v.language, v.source, v.source_sha256, gen_random_uuid(), v.code, v.handlers, v.created_by
+		FROM scripts s JOIN apps a ON a.id = s.app_id AND a.slug LIKE 'many-%', script_versions v JOIN scripts h ON h.app_id = v.app_id AND h.id = v.script_id AND h.name = 'hello'
+		WHERE v.app_id = 1 AND v.version = h.version`); err != nil {
+		return err
+	}
+	before := resident(b.p.cmd.Process.Pid)
+	if err := b.restart(); err != nil { // it knows what came behind its back
+		return err
+	}
+	fmt.Printf("  10,000 idle scripts: %.0f MiB resident after a start; before, with children, %.0f\n", resident(b.p.cmd.Process.Pid), before)
+	r := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same calls each time
+	zipf, order := rand.NewZipf(r, 1.1, 1, apps*each-1), r.Perm(apps*each)
+	many := &work{name: "zipf"}
+	for range 50_000 {
+		s := order[zipf.Uint64()]
+		many.paths = append(many.paths, fmt.Sprintf("/f/many-%d/s%d", s/each+1, s%each+1))
+	}
+	got, err := b.interleave(side{b.self(), hello, connections}, side{b.self(), many, connections})
+	if err != nil {
+		return err
+	}
+	got[0].print("one script", nil)
+	got[1].print("10,000 scripts in 100 apps, Zipf 1.1", nil)
+	fmt.Printf("  the many have %.2f of the rate of one; %.0f MiB resident, children included\n", got[1].rate/got[0].rate, resident(b.p.cmd.Process.Pid))
 	return nil
 }

@@ -1,5 +1,5 @@
-// Command bench measures PiCloud on this machine: requests, KV, events, latency, start-up and idling, beside a static Fiber
-// handler as the ceiling and the same script in one process. It prints figures and ratios; it never fails for being slow.
+// Command bench measures PiCloud on this machine beside its peers: requests, KV, events, latency, start-up, memory and
+// idling. It prints figures and ratios; it never fails for being slow. Peers come by make bench-peers.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sort"
 	"time"
@@ -16,15 +17,37 @@ import (
 	"picloud/db/pglocal"
 )
 
+// options are what the command line says.
+type options struct {
+	binary         string
+	seconds, idle  time.Duration
+	rounds, events int
+	only, script   string
+	held           time.Duration
+}
+
 func main() {
-	binary := flag.String("binary", "bin/picloud", "picloud to measure")
-	seconds := flag.Duration("for", 3*time.Second, "length of one measurement")
-	rounds := flag.Int("rounds", 3, "rounds; medians are printed")
-	events := flag.Int("events", 100_000, "rows to drain")
-	idle := flag.Duration("idle", 60*time.Second, "length of the idle measurement")
-	only := flag.String("only", "", "one step alone: start, requests, peers, kv, drain, latency, pages or idle")
+	var o options
+	flag.StringVar(&o.binary, "binary", "bin/picloud", "picloud to measure")
+	flag.DurationVar(&o.seconds, "for", 3*time.Second, "length of one measurement")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")
+	flag.IntVar(&o.events, "events", 100_000, "rows to drain")
+	flag.DurationVar(&o.idle, "idle", 60*time.Second, "length of the idle measurement")
+	flag.DurationVar(&o.held, "held", 5*time.Minute, "length of the run under a foreign snapshot; an hour is the goal's")
+	flag.StringVar(&o.only, "only", "", "one step alone: start, requests, crowds, drain, latency, triggers, fair, held, pages or idle")
+	flag.StringVar(&o.script, "script", "", "of the step requests one row alone, by its script")
+	static := flag.String("static", "", "serve a static answer at this address: the ceiling")
 	flag.Parse()
-	if err := run(*binary, *seconds, *rounds, *events, *idle, *only); err != nil {
+	err := error(nil)
+	if *static != "" {
+		_, err = serveStatic(*static)
+		if err == nil {
+			select {}
+		}
+	} else {
+		err = run(&o)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -32,15 +55,21 @@ func main() {
 
 // bench is a PiCloud under measurement with a PostgreSQL of its own, durable as in production.
 type bench struct {
-	seconds time.Duration
-	rounds  int
-	pg      *pglocal.Server
-	db      *db.DB
-	p       *picloud
-	routed  bool // the scripts of deployRequests have their route
+	*options
+	dir      string // of what is written while it runs
+	pg       *pglocal.Server
+	db       *db.DB
+	p        *picloud
+	upstream string // address that is fetched
+	deployed bool   // the works are
+	flooding bool   // the flooder is deployed
+	loads    int
 }
 
-func run(binary string, seconds time.Duration, rounds, events int, idle time.Duration, only string) error {
+func run(o *options) error {
+	if _, err := exec.LookPath("wrk"); err != nil {
+		return fmt.Errorf("wrk is missing: make bench installs it")
+	}
 	dir, err := os.MkdirTemp("", "picloud-bench-")
 	if err != nil {
 		return err
@@ -50,13 +79,19 @@ func run(binary string, seconds time.Duration, rounds, events int, idle time.Dur
 		return err
 	}
 	ctx := context.Background()
-	b := &bench{seconds: seconds, rounds: rounds}
-	b.pg, err = pglocal.Start(ctx, pglocal.Options{Dir: filepath.Join(dir, "postgres"), MaxConnections: 100, Log: slog.New(slog.DiscardHandler)})
+	b := &bench{options: o, dir: dir}
+	if _, err := b.keep("load.lua", loadLua); err != nil {
+		return err
+	}
+	if b.upstream, err = serveStatic("127.0.0.1:0"); err != nil {
+		return err
+	}
+	b.pg, err = pglocal.Start(ctx, pglocal.Options{Dir: filepath.Join(dir, "postgres"), MaxConnections: 150, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = b.pg.Stop() }()
-	if b.p, err = startPicloud(binary, b.pg.URL()); err != nil {
+	if b.p, err = startPicloud(o.binary, b.pg.URL()); err != nil {
 		return err
 	}
 	defer func() { b.p.stop() }()
@@ -68,14 +103,14 @@ func run(binary string, seconds time.Duration, rounds, events int, idle time.Dur
 		name string
 		do   func(context.Context) error
 	}{
-		{"start", b.startUp}, {"requests", b.requests}, {"peers", b.besidePeers}, {"kv", b.kv}, {"drain", func(ctx context.Context) error { return b.drain(ctx, events) }},
-		{"latency", b.latency}, {"pages", b.pages}, {"idle", func(context.Context) error { return b.idle(idle) }},
+		{"start", b.startUp}, {"requests", b.requests}, {"crowds", b.crowds}, {"drain", b.drain}, {"latency", b.latency}, {"triggers", b.triggers},
+		{"fair", b.fairShare}, {"held", b.heldSnapshot}, {"pages", b.pages}, {"idle", b.idling},
 	} {
-		if only != "" && only != step.name {
+		if o.only != "" && o.only != step.name {
 			continue
 		}
 		if err := step.do(ctx); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
 	return nil
@@ -86,12 +121,13 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
-func quantile(v []time.Duration, q float64) time.Duration {
+// quantile of durations, in nanoseconds.
+func quantile(v []time.Duration, q float64) float64 {
 	if len(v) == 0 {
 		return 0
 	}
 	sort.Slice(v, func(i, j int) bool { return v[i] < v[j] })
-	return v[min(len(v)-1, int(q*float64(len(v))))]
+	return float64(v[min(len(v)-1, int(q*float64(len(v))))])
 }
 
 func heading(s string) { fmt.Printf("\n%s\n", s) }

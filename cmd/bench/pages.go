@@ -66,8 +66,7 @@ func (b *bench) pages(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("seed: %w", err)
 	}
-	b.p.stop() // it starts again and knows what was seeded
-	if b.p, err = startPicloud(b.p.cmd.Path, b.pg.URL()); err != nil {
+	if err := b.restart(); err != nil { // it knows what was seeded
 		return err
 	}
 	c, err := b.p.browser()
@@ -107,8 +106,7 @@ func (b *bench) visit(c *http.Client, path string) error {
 			took = append(took, time.Since(began))
 		}
 	}
-	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	fmt.Printf("  %-72s p50 %6.1f  p99 %6.1f\n", "/admin"+path, ms(quantile(took, 0.5)), ms(quantile(took, 0.99)))
+	fmt.Printf("  %-72s p50 %6.1f  p99 %6.1f\n", "/admin"+path, quantile(took, 0.5)/1e6, quantile(took, 0.99)/1e6)
 	return nil
 }
 

@@ -34,7 +34,7 @@ func startPicloud(binary, database string) (*picloud, error) {
 		return nil, err
 	}
 	p := &picloud{url: "http://" + addr, env: append(os.Environ(), "DATABASE_URL="+database, "PICLOUD_LISTEN="+addr,
-		"PICLOUD_ADMIN_PASSWORD="+password, "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=")}
+		"PICLOUD_ADMIN_PASSWORD="+password, "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_FETCH_ALLOW_PRIVATE=true")}
 	p.cmd = exec.Command(binary, "serve")
 	p.cmd.Env = p.env
 	p.cmd.Stderr = os.Stderr
@@ -42,19 +42,10 @@ func startPicloud(binary, database string) (*picloud, error) {
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
-	for {
-		res, err := http.Get(p.url + "/healthz")
-		if err == nil {
-			_ = res.Body.Close()
-			break
-		}
-		if time.Since(began) > 30*time.Second {
-			p.stop()
-			return nil, fmt.Errorf("picloud did not answer: %w", err)
-		}
-		time.Sleep(time.Millisecond)
+	if err := p.untilAnswers(began); err != nil {
+		p.stop()
+		return nil, err
 	}
-	p.start = time.Since(began)
 	out, err := p.api("POST", "/auth/login", map[string]string{"username": "admin", "password": password})
 	if err != nil {
 		p.stop()
@@ -62,6 +53,27 @@ func startPicloud(binary, database string) (*picloud, error) {
 	}
 	p.token, _ = out["token"].(string)
 	return p, nil
+}
+
+// restart starts PiCloud anew, with the same database.
+func (b *bench) restart() (err error) {
+	b.p.stop()
+	b.p, err = startPicloud(b.binary, b.pg.URL())
+	return err
+}
+
+// get calls an endpoint.
+func (p *picloud) get(path string) error {
+	res, err := http.Get(p.url + path)
+	if err != nil {
+		return err
+	}
+	_, _ = io.Copy(io.Discard, res.Body)
+	_ = res.Body.Close()
+	if res.StatusCode >= 300 {
+		return fmt.Errorf("%s: %d", path, res.StatusCode)
+	}
+	return nil
 }
 
 func (p *picloud) addr() string { return strings.TrimPrefix(p.url, "http://") }

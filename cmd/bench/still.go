@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"picloud/internal/testkit/machine"
+)
+
+// startUp measures the time to the first answer, beside PocketBase, and of a PiCloud that starts its own PostgreSQL.
+func (b *bench) startUp(context.Context) error {
+	heading("Start to the first answer")
+	var own, peer []float64
+	for range b.rounds {
+		if err := b.restart(); err != nil {
+			return err
+		}
+		own = append(own, float64(b.p.start))
+		began := time.Now()
+		if p, err := b.startPeer(pocketBase, pocketBaseCommand); err == nil {
+			peer = append(peer, float64(time.Since(began)))
+			p.stop()
+		}
+	}
+	fmt.Printf("  database there: %s\n", short(median(own)))
+	if len(peer) > 0 {
+		fmt.Printf("  PocketBase, empty: %s\n", short(median(peer)))
+	}
+	dir := filepath.Join(b.dir, "whole")
+	var whole []float64
+	for k := range b.rounds + 1 {
+		addr, err := machine.FreeAddress()
+		if err != nil {
+			return err
+		}
+		cmd := exec.Command(b.binary, "serve")
+		cmd.Env = append(os.Environ(), "DATABASE_URL=", "PICLOUD_DATA_DIR="+dir, "PICLOUD_LISTEN="+addr, "PICLOUD_ADMIN_PASSWORD="+password)
+		began := time.Now()
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		p := &picloud{cmd: cmd, url: "http://" + addr}
+		err = p.untilAnswers(began)
+		p.stop()
+		if err != nil {
+			return err
+		}
+		if k > 0 { // the first one made the database
+			whole = append(whole, float64(p.start))
+		}
+	}
+	fmt.Printf("  with a PostgreSQL of its own to start: %s\n", short(median(whole)))
+	return nil
+}
+
+// untilAnswers waits for the first answer.
+func (p *picloud) untilAnswers(began time.Time) error {
+	for {
+		res, err := http.Get(p.url + "/healthz")
+		if err == nil {
+			_ = res.Body.Close()
+			p.start = time.Since(began)
+			return nil
+		}
+		if time.Since(began) > 30*time.Second {
+			return fmt.Errorf("picloud did not answer: %w", err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// idling measures what an idle PiCloud and its PostgreSQL use once the sandboxes have ended, and the first call after that.
+func (b *bench) idling(context.Context) error {
+	if err := b.deployWorks(); err != nil {
+		return err
+	}
+	heading(fmt.Sprintf("Idle for %s", b.options.idle))
+	var first []float64
+	for range b.rounds {
+		if err := b.restart(); err != nil { // nothing of the script is in memory, no sandbox is there
+			return err
+		}
+		time.Sleep(time.Second)
+		began := time.Now()
+		if err := b.p.get("/f/default/hello"); err != nil {
+			return err
+		}
+		first = append(first, float64(time.Since(began)))
+	}
+	fmt.Printf("  first call of a script: %s\n", short(median(first)))
+	time.Sleep(45 * time.Second) // sandbox children end, records are written
+	pid := b.p.cmd.Process.Pid
+	c0, g0 := cpu(pid), cpu(b.pg.PID())
+	time.Sleep(b.options.idle)
+	per := func(x time.Duration) float64 { return x.Seconds() * 1000 / b.options.idle.Seconds() }
+	fmt.Printf("  CPU: PiCloud %.2f ms a second, its PostgreSQL %.2f ms a second\n", per(cpu(pid)-c0), per(cpu(b.pg.PID())-g0))
+	fmt.Printf("  memory: %.0f MiB resident (proportional)\n", resident(pid))
+	return nil
+}
