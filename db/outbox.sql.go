@@ -22,13 +22,13 @@ WITH RECURSIVE now AS MATERIALIZED (SELECT clock_timestamp() AS t), app AS (
         ORDER BY o.wake_at LIMIT $2::int) d
     WHERE app.app_id IS NOT NULL ORDER BY d.rank, d.app_id LIMIT $2::int
 ), locked AS MATERIALIZED (
-    SELECT o.app_id, o.id FROM outbox o WHERE (o.app_id, o.id) IN (SELECT due.app_id, due.id FROM due)
-      AND o.wake_at <= (SELECT t FROM now) FOR UPDATE SKIP LOCKED
+    SELECT o.app_id, o.id FROM due JOIN outbox o ON o.app_id = ANY (ARRAY[due.app_id]) AND o.id BETWEEN due.id AND due.id
+      AND o.wake_at <= (SELECT t FROM now) FOR UPDATE OF o SKIP LOCKED
 ), claimed AS (
 UPDATE outbox o
 SET interruptions = o.interruptions + CASE WHEN o.claimed_by IS NULL THEN 0 ELSE 1 END,
     claimed_by = $3::text, claim_token = $4::uuid, wake_at = clock_timestamp() + $5::bigint * interval '1 microsecond'
-FROM locked l WHERE o.app_id = l.app_id AND o.id = l.id
+FROM locked l WHERE o.app_id = ANY (ARRAY[l.app_id]) AND o.id BETWEEN l.id AND l.id
 RETURNING o.app_id, o.id, o.source, o.op, o.trigger_id, o.script_id, o.payload, o.payload_id, o.reply_to, o.reply_node, o.origin_principal, o.run_as, o.parent_id, o.root_id, o.depth, o.dead_letter_id, o.idempotency_key, o.execution_id, o.attempt_count, o.interruptions, o.max_attempts, o.backoff, o.base_ms, o.max_ms, o.jitter, o.first_attempt_at, o.last_attempt_at, o.last_error, o.wake_at, o.claimed_by, o.claim_token, o.created_at)
 SELECT c.app_id, c.id, c.source, c.op, c.trigger_id, c.script_id, coalesce(c.payload, p.payload, 'null')::text AS payload, c.reply_to,
        c.reply_node, c.origin_principal, c.run_as, c.parent_id, c.root_id, c.depth, c.dead_letter_id, c.idempotency_key, c.execution_id,
@@ -552,7 +552,7 @@ func (q *Queries) OutboxRow(ctx context.Context, appID int64, iD UUID) (OutboxRo
 const releaseClaims = `-- name: ReleaseClaims :exec
 UPDATE outbox o SET wake_at = clock_timestamp(), claimed_by = NULL, claim_token = NULL
 FROM (SELECT unnest($1::bigint[]) AS app_id, unnest($2::uuid[]) AS id, unnest($3::uuid[]) AS token) q
-WHERE o.app_id = q.app_id AND o.id = q.id AND o.claim_token = q.token
+WHERE o.app_id = ANY (ARRAY[q.app_id]) AND o.id BETWEEN q.id AND q.id AND o.claim_token = q.token
 `
 
 // A node that stops gives its rows back: neither an attempt nor an interruption.
@@ -563,11 +563,9 @@ func (q *Queries) ReleaseClaims(ctx context.Context, apps []int64, ids []UUID, t
 
 const renewLeases = `-- name: RenewLeases :many
 UPDATE outbox o SET wake_at = clock_timestamp() + $1::bigint * interval '1 microsecond'
-WHERE (o.app_id, o.id) IN (
-    SELECT x.app_id, x.id FROM outbox x
-    JOIN (SELECT unnest($2::bigint[]) AS app_id, unnest($3::uuid[]) AS id, unnest($4::uuid[]) AS token) q
-      ON x.app_id = q.app_id AND x.id = q.id AND x.claim_token = q.token
-    FOR UPDATE OF x SKIP LOCKED)
+FROM (SELECT unnest($2::bigint[]) AS app_id, unnest($3::uuid[]) AS id, unnest($4::uuid[]) AS token) q
+CROSS JOIN LATERAL (SELECT x.app_id, x.id FROM outbox x WHERE x.app_id = q.app_id AND x.id = q.id AND x.claim_token = q.token FOR UPDATE SKIP LOCKED) x
+WHERE o.app_id = ANY (ARRAY[x.app_id]) AND o.id BETWEEN x.id AND x.id
 RETURNING o.id
 `
 

@@ -44,6 +44,12 @@ func TestOutboxPlans(t *testing.T) {
 		}
 		for name, sql := range db.Statements {
 			plan := explain(t, conn, name, sql)
+			for _, scan := range strings.Split(plan, "Index Scan using outbox_pkey")[1:] {
+				cond := strings.SplitN(scan, "\n", 3)[1]
+				if !strings.Contains(cond, "Index Cond: ((app_id = ") || !strings.Contains(cond, "AND (id ") {
+					t.Errorf("%s, table %s: the whole index is walked:\n%s", name, state.name, plan)
+				}
+			}
 			key, due := strings.Contains(plan, "outbox_pkey"), strings.Contains(plan, "outbox_due_idx")
 			if name == "ClaimDue" || name == "NextWake" {
 				if !due {

@@ -31,11 +31,14 @@ FROM (SELECT unnest(@idx::int[]) AS i, unnest(@apps::bigint[]) AS app_id, unnest
              unnest(@keys::text[]) AS key, unnest(@wants::boolean[]) AS want) q
 JOIN kv k ON k.app_id = q.app_id AND k.collection = q.collection AND k.key = q.key;
 
+-- The statements on the outbox look each row up by its key, written as an array of one and a range of one: with two plain equalities
+-- the planner turns the join round and walks the whole index, when a vacuum found the table empty a moment before a flood.
+
 -- name: LockClaimed :many
 -- Which of the claimed rows still have the token of their claim.
 SELECT o.id, o.claim_token FROM outbox o
 JOIN (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unnest(@tokens::uuid[]) AS token) q
-  ON o.app_id = q.app_id AND o.id = q.id AND o.claim_token = q.token
+  ON o.app_id = ANY (ARRAY[q.app_id]) AND o.id BETWEEN q.id AND q.id AND o.claim_token = q.token
 FOR UPDATE OF o;
 
 -- name: LockReservations :many
@@ -99,25 +102,25 @@ SET attempt_count = q.attempts, interruptions = q.interruptions, last_error = q.
 FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unnest(@attempts::int[]) AS attempts,
              unnest(@interruptions::int[]) AS interruptions, unnest(@errors::text[]) AS error,
              unnest(@attempted::boolean[]) AS attempted, unnest(@delays::bigint[]) AS delay) q
-WHERE o.app_id = q.app_id AND o.id = q.id;
+WHERE o.app_id = ANY (ARRAY[q.app_id]) AND o.id BETWEEN q.id AND q.id;
 
 -- name: BuryOutbox :exec
 -- Copies rows to dead_letters, DeleteOutbox follows in the same transaction.
 INSERT INTO dead_letters (app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth,
                           root_id, parent_id, last_execution_id, origin_principal, run_as, idempotency_key, first_attempt_at,
                           last_attempt_at, replay_of, error_group)
-SELECT o.app_id, q.letter, o.id, o.source, o.op, o.trigger_id, o.script_id, q.script, coalesce(o.payload, p.payload, 'null'),
+SELECT o.app_id, q.letter, o.id, o.source, o.op, o.trigger_id, o.script_id, q.script,
+       coalesce(o.payload, (SELECT p.payload FROM event_payloads p WHERE p.app_id = o.app_id AND p.id = o.payload_id), 'null'),
        q.reason, q.error, q.attempts, o.depth, o.root_id, o.parent_id, nullif(q.execution, @nil::uuid), o.origin_principal, o.run_as,
        o.idempotency_key, coalesce(o.first_attempt_at, clock_timestamp()), clock_timestamp(), o.dead_letter_id, q.error_group
 FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unnest(@letters::uuid[]) AS letter,
              unnest(@scripts::text[]) AS script, unnest(@reasons::text[]) AS reason, unnest(@errors::text[]) AS error,
              unnest(@attemptss::int[]) AS attempts, unnest(@executions::uuid[]) AS execution, unnest(@error_groups::text[]) AS error_group) q
-JOIN outbox o ON o.app_id = q.app_id AND o.id = q.id
-LEFT JOIN event_payloads p ON p.app_id = o.app_id AND p.id = o.payload_id;
+JOIN outbox o ON o.app_id = ANY (ARRAY[q.app_id]) AND o.id BETWEEN q.id AND q.id;
 
 -- name: DeleteOutbox :exec
 DELETE FROM outbox o USING (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id) q
-WHERE o.app_id = q.app_id AND o.id = q.id;
+WHERE o.app_id = ANY (ARRAY[q.app_id]) AND o.id BETWEEN q.id AND q.id;
 
 -- name: HandleDeadLetters :exec
 -- What a handler's run says of its dead letter. Failure wins over success, replayed and ignored are never overwritten.

@@ -12,13 +12,13 @@ WITH RECURSIVE now AS MATERIALIZED (SELECT clock_timestamp() AS t), app AS (
         ORDER BY o.wake_at LIMIT @max::int) d
     WHERE app.app_id IS NOT NULL ORDER BY d.rank, d.app_id LIMIT @max::int
 ), locked AS MATERIALIZED (
-    SELECT o.app_id, o.id FROM outbox o WHERE (o.app_id, o.id) IN (SELECT due.app_id, due.id FROM due)
-      AND o.wake_at <= (SELECT t FROM now) FOR UPDATE SKIP LOCKED
+    SELECT o.app_id, o.id FROM due JOIN outbox o ON o.app_id = ANY (ARRAY[due.app_id]) AND o.id BETWEEN due.id AND due.id
+      AND o.wake_at <= (SELECT t FROM now) FOR UPDATE OF o SKIP LOCKED
 ), claimed AS (
 UPDATE outbox o
 SET interruptions = o.interruptions + CASE WHEN o.claimed_by IS NULL THEN 0 ELSE 1 END,
     claimed_by = @node::text, claim_token = @token::uuid, wake_at = clock_timestamp() + sqlc.arg(lease_us)::bigint * interval '1 microsecond'
-FROM locked l WHERE o.app_id = l.app_id AND o.id = l.id
+FROM locked l WHERE o.app_id = ANY (ARRAY[l.app_id]) AND o.id BETWEEN l.id AND l.id
 RETURNING o.*)
 SELECT c.app_id, c.id, c.source, c.op, c.trigger_id, c.script_id, coalesce(c.payload, p.payload, 'null')::text AS payload, c.reply_to,
        c.reply_node, c.origin_principal, c.run_as, c.parent_id, c.root_id, c.depth, c.dead_letter_id, c.idempotency_key, c.execution_id,
@@ -38,18 +38,16 @@ SELECT (extract(epoch FROM min(first.at) - clock_timestamp()) * 1000000)::bigint
 
 -- name: RenewLeases :many
 UPDATE outbox o SET wake_at = clock_timestamp() + sqlc.arg(lease_us)::bigint * interval '1 microsecond'
-WHERE (o.app_id, o.id) IN (
-    SELECT x.app_id, x.id FROM outbox x
-    JOIN (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unnest(@tokens::uuid[]) AS token) q
-      ON x.app_id = q.app_id AND x.id = q.id AND x.claim_token = q.token
-    FOR UPDATE OF x SKIP LOCKED)
+FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unnest(@tokens::uuid[]) AS token) q
+CROSS JOIN LATERAL (SELECT x.app_id, x.id FROM outbox x WHERE x.app_id = q.app_id AND x.id = q.id AND x.claim_token = q.token FOR UPDATE SKIP LOCKED) x
+WHERE o.app_id = ANY (ARRAY[x.app_id]) AND o.id BETWEEN x.id AND x.id
 RETURNING o.id;
 
 -- name: ReleaseClaims :exec
 -- A node that stops gives its rows back: neither an attempt nor an interruption.
 UPDATE outbox o SET wake_at = clock_timestamp(), claimed_by = NULL, claim_token = NULL
 FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unnest(@tokens::uuid[]) AS token) q
-WHERE o.app_id = q.app_id AND o.id = q.id AND o.claim_token = q.token;
+WHERE o.app_id = ANY (ARRAY[q.app_id]) AND o.id BETWEEN q.id AND q.id AND o.claim_token = q.token;
 
 -- name: ListOutbox :many
 SELECT o.id, o.source, o.op, o.trigger_id, o.script_id, coalesce(s.name, '')::text AS script, o.claimed_by, o.attempt_count,

@@ -197,6 +197,7 @@ func (d *dispatcher) start(r *row, claimedAt time.Time) {
 	d.mu.Lock()
 	d.running[r.id] = c
 	d.mu.Unlock()
+	p := &permit{gate: d.o.gate, app: r.app, dispatched: true}
 	d.o.runs.Go(func() {
 		defer func() {
 			d.mu.Lock()
@@ -204,14 +205,14 @@ func (d *dispatcher) start(r *row, claimedAt time.Time) {
 				delete(d.running, r.id)
 			}
 			d.mu.Unlock()
-			d.o.gate.releaseDispatched(r.app)
+			p.release()
 		}()
-		d.run(c)
+		d.run(c, p)
 	})
 }
 
 // run brings a claimed row to its next state.
-func (d *dispatcher) run(c *claim) {
+func (d *dispatcher) run(c *claim, p *permit) {
 	r := c.row
 	ctx := d.o.ctx
 	app, err := d.o.definitions.atLeast(ctx, r.app, r.revision)
@@ -224,7 +225,7 @@ func (d *dispatcher) run(c *claim) {
 	}
 	script := app.script(r.script)
 	t := &task{app: app, script: script, row: r, source: r.source, trigger: r.trigger, parent: r.parent, root: r.root, depth: r.depth,
-		attempt: r.attempts + 1, event: r.payload, idemKey: r.idempotencyKey, alone: r.interruptions >= aloneAfter,
+		attempt: r.attempts + 1, event: r.payload, idemKey: r.idempotencyKey, alone: r.interruptions >= aloneAfter, permit: p,
 		answer: func(*finished) {}, onStart: func(run Run) { d.started(c, run) }}
 	t.execution = r.execution
 	if r.attempts > 0 {

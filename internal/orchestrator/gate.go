@@ -29,6 +29,7 @@ type gate struct {
 	// dispatched counts the permits of dispatched runs; hungry: the dispatcher found none.
 	dispatched int
 	hungry     bool
+	lent       int // runs whose commit is under way and whose permit is another's
 	// freed tells the dispatcher, which waits for any permit, that there is one.
 	freed chan struct{}
 }
@@ -192,6 +193,68 @@ func (g *gate) release(app cloud.AppID) { g.giveBack(app, 0) }
 
 // releaseDispatched gives a dispatched run's permit back.
 func (g *gate) releaseDispatched(app cloud.AppID) { g.giveBack(app, 1) }
+
+// permit is one that a run holds; its methods are called by one goroutine at a time.
+type permit struct {
+	gate       *gate
+	app        cloud.AppID
+	dispatched bool
+	given      bool // back
+}
+
+// lend gives the permit back while the commit of a run that has finished is under way: others start meanwhile, and more of
+// them share the next commit. So many runs may wait for their commits as there are permits if they wrote, since the runtimes
+// of those wait too, and eight times as many otherwise. What it returns must be called when the commit is through.
+func (p *permit) lend(wrote bool) (through func()) {
+	g := p.gate
+	g.mu.Lock()
+	limit := 8 * g.all
+	if wrote {
+		limit = g.all
+	}
+	lent := g.lent < limit
+	if lent {
+		g.lent++
+	}
+	g.mu.Unlock()
+	if !lent {
+		return func() {}
+	}
+	p.release()
+	return func() {
+		g.mu.Lock()
+		g.lent--
+		g.mu.Unlock()
+	}
+}
+
+// takeBack takes a permit again for a run that is repeated. It does not wait, so that for a moment more may be held than there
+// are.
+func (p *permit) takeBack() {
+	if !p.given {
+		return
+	}
+	p.given = false
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	p.gate.take(p.app)
+	if p.dispatched {
+		p.gate.dispatched++
+	}
+}
+
+// release gives the permit back, once.
+func (p *permit) release() {
+	if p.given {
+		return
+	}
+	p.given = true
+	if p.dispatched {
+		p.gate.releaseDispatched(p.app)
+	} else {
+		p.gate.release(p.app)
+	}
+}
 
 // giveBack frees a permit: for the waiting app with the fewest permits, else for the dispatcher.
 func (g *gate) giveBack(app cloud.AppID, dispatched int) {

@@ -196,8 +196,9 @@ func (o *Orchestrator) serveDirect(ctx context.Context, c *HTTPCall) *HTTPReply 
 		return failure(cloud.ID{}, errSaturated)
 	}
 	var rest func()
+	t.permit = &permit{gate: o.gate, app: app}
 	over := func() {
-		o.gate.release(app)
+		t.permit.release()
 		o.runs.Done()
 	}
 	defer func() {

@@ -242,8 +242,9 @@ func (o *Orchestrator) Invoke(_ context.Context, app cloud.AppID, in *Invocation
 	doneC := make(chan *finished, 1)
 	t := &task{app: defs, script: s, handler: in.Handler, request: in.Request, event: in.Event, execution: id, root: id, attempt: 1,
 		principal: in.Principal, source: "invoke", idemKey: id.String(), dry: in.DryRun, answer: func(f *finished) { doneC <- f }}
+	t.permit = &permit{gate: o.gate, app: app}
 	o.runs.Go(func() {
-		defer o.gate.release(app)
+		defer t.permit.release()
 		if rest := o.perform(o.ctx, t); rest != nil {
 			rest()
 		}

@@ -31,9 +31,10 @@ type task struct {
 	source    string
 	trigger   cloud.ID
 
-	row   *row
-	idem  *idempotentAnswer // reserved key, to be answered by the commit
-	alone bool
+	permit *permit
+	row    *row
+	idem   *idempotentAnswer // reserved key, to be answered by the commit
+	alone  bool
 	// stream: the caller takes the response's body while the script writes it.
 	stream bool
 	// aborted is closed when the caller hangs up, soon after.
@@ -93,7 +94,7 @@ func (c *calls) Call(ctx context.Context, n uint64, op cloud.HostOp, args cloud.
 
 // perform makes the run, commits it, and runs it again when its checks failed or when the child it shared died of another.
 // When it returns the task was answered. What it returns, unless nil, sees waitUntil work to its end and must be called: the
-// caller holds the permit until that is over.
+// caller gives the permit back when that is over.
 func (o *Orchestrator) perform(ctx context.Context, t *task) (rest func()) {
 	ctx = o.traced(ctx, t)
 	started := time.Now()
@@ -103,6 +104,7 @@ func (o *Orchestrator) perform(ctx context.Context, t *task) (rest func()) {
 		a := &try{o: o, t: t, started: started, session: o.cfg.Sessions(t.app.id), letters: letterCalls{o: o, t: t}}
 		if len(keys) > 0 {
 			time.Sleep(stepAside(conflicts))
+			t.permit.takeBack()
 			a.session.Prepare(ctx, keys)
 		}
 		again := a.run(ctx)
@@ -236,6 +238,9 @@ func (a *try) commit(outcome cloud.Outcome) *again {
 		a.session.Settled() // nobody follows writes that are not committed
 	} else {
 		a.session.Submitted()
+	}
+	if !outcome.Pending {
+		defer t.permit.lend(!changes.Empty())()
 	}
 	res := x.wait()
 	a.session.Settled()
