@@ -25,7 +25,12 @@ const peers = {
     const logger = new (await import("graphile-worker")).Logger(() => () => {});
     let runner;
     return {
-      insertMany: (n) => db.query(`SELECT count(graphile_worker.add_job('bench', json_build_object('n', g))) FROM generate_series(1, $1::int) g`, [n]),
+      insertMany: (n) =>
+        db.query(
+          `SELECT graphile_worker.add_jobs(array_agg(ROW('bench', json_build_object('n', g), NULL, NULL, NULL, NULL, NULL, NULL)::graphile_worker.job_spec))
+           FROM generate_series(1, $1::int) g`,
+          [n],
+        ),
       insert: (payload) => db.query({ name: "insert", text: "SELECT graphile_worker.add_job('bench', $1::json)", values: [payload] }),
       start: async (handler) => {
         runner = await run({ connectionString, logger, noHandleSignals: true, taskList: { bench: handler }, preset: { worker: mode === "best" ? best : {} } });
