@@ -102,7 +102,7 @@ func (d *dispatcher) look() {
 	}
 	for {
 		permits := d.o.gate.reserve(d.o.cfg.Permits)
-		if permits < d.o.cfg.Permits/4 && d.count() > d.o.cfg.Permits/2 { // under load, claim many at a time
+		if permits < d.o.cfg.Permits/2 && d.count() > d.o.cfg.Permits/2 { // under load, claim many at a time
 			d.giveBack(permits)
 			permits = 0
 		}
