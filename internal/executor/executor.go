@@ -53,6 +53,7 @@ const (
 type Pool struct {
 	cfg     Config
 	max     int // children per app and memory limit
+	maxAll  int // children of all apps; beyond it an idle one ends for each that starts
 	nextRun atomic.Uint64
 	start   starter
 
@@ -83,12 +84,16 @@ var ErrClosed = errors.New("the executor is closed")
 
 // New returns a pool; children start when they are needed.
 func New(cfg Config) *Pool {
-	p := &Pool{cfg: cfg, max: runtime.NumCPU(), children: map[childKey][]*child{}, start: cfg.Launcher}
+	p := &Pool{cfg: cfg, max: runtime.NumCPU(), maxAll: maxChildren(machineMemory()), children: map[childKey][]*child{}, start: cfg.Launcher}
 	if cfg.Remote != nil {
 		p.start = cfg.Remote
 	}
 	return p
 }
+
+// maxChildren is how many children a machine with so many bytes of memory is let have: one of a small script takes some 7 MiB,
+// so that idle ones fill a quarter at most.
+func maxChildren(memory uint64) int { return int(min(max(memory/(28<<20), 16), 256)) }
 
 // Stats returns a snapshot of the counters.
 func (p *Pool) Stats() Stats {
@@ -182,9 +187,6 @@ func (p *Pool) add(ctx context.Context, key childKey, exclusive bool) (*child, e
 	}
 }
 
-// maxChildren bounds the processes of all apps together; beyond it an idle one ends for each that starts.
-const maxChildren = 64
-
 // makeRoom ends the child that has been idle longest when there are many.
 func (p *Pool) makeRoom() {
 	n := 0
@@ -197,7 +199,7 @@ func (p *Pool) makeRoom() {
 			}
 		}
 	}
-	if n >= maxChildren && oldest != nil {
+	if n >= p.maxAll && oldest != nil {
 		oldest.retiring = true
 		oldest.kill()
 	}

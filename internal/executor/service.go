@@ -33,8 +33,8 @@ type ended struct {
 	Dump  string `json:"dump"`
 }
 
-// maxServed bounds the sandboxes of one service: every node that uses it has at most maxChildren.
-const maxServed = 4 * maxChildren
+// maxServed bounds the sandboxes of one service, which several nodes may use.
+const maxServed = 1024
 
 // comesBack is how long a client waits for a service that is being restarted.
 const comesBack = 2 * time.Second
