@@ -206,7 +206,7 @@ func (s *server) release(id uint64, reuse bool) {
 func memoryTarget(limit uint64) int64 { return int64(limit) * 3 / 4 }
 
 func tuneCollector(limit uint64) {
-	debug.SetGCPercent(400) // the limit below is what bounds the heap
+	debug.SetGCPercent(200) // the limit below is what bounds the heap
 	debug.SetMemoryLimit(memoryTarget(limit))
 	// A Go stack of this size holds any recursion that the bounded JavaScript stack allows; more is a runaway.
 	debug.SetMaxStack(int(limit / 2))
