@@ -1,3 +1,6 @@
+// The number of CPUs is read once: looking again every second would keep an idle server awake.
+//go:debug updatemaxprocs=0
+
 // Command picloud is the whole of PiCloud: server, sandbox and tools in one binary.
 package main
 
