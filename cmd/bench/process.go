@@ -28,13 +28,14 @@ type picloud struct {
 	start time.Duration // to the first answer
 }
 
-func startPicloud(binary, database string) (*picloud, error) {
+func startPicloud(binary, database string, env ...string) (*picloud, error) {
 	addr, err := machine.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
 	p := &picloud{url: "http://" + addr, env: append(os.Environ(), "DATABASE_URL="+database, "PICLOUD_LISTEN="+addr,
 		"PICLOUD_ADMIN_PASSWORD="+password, "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_FETCH_ALLOW_PRIVATE=true")}
+	p.env = append(p.env, env...)
 	p.cmd = exec.Command(binary, "serve")
 	p.cmd.Env = p.env
 	p.cmd.Stderr = os.Stderr
@@ -55,10 +56,10 @@ func startPicloud(binary, database string) (*picloud, error) {
 	return p, nil
 }
 
-// restart starts PiCloud anew, with the same database.
-func (b *bench) restart() (err error) {
+// restart starts PiCloud anew, with the same database and more settings.
+func (b *bench) restart(env ...string) (err error) {
 	b.p.stop()
-	b.p, err = startPicloud(b.binary, b.pg.URL())
+	b.p, err = startPicloud(b.binary, b.pg.URL(), env...)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/dop251/goja"
@@ -113,17 +114,32 @@ func TestIntact(t *testing.T) {
 	}
 }
 
-// BenchmarkRun is what a small request costs in the child, without the socket.
+// BenchmarkRun is what small requests cost in the child, without the socket.
 func BenchmarkRun(b *testing.B) {
-	a, other := net.Pipe()
-	go func() { _, _ = io.Copy(io.Discard, other) }()
-	s := &server{w: wire.NewWriter(a, 0, 1<<30), programs: map[cloud.ID]*program{}, envs: map[cloud.ID]*cloud.Env{}, runs: map[uint64]*run{}, held: map[uint64]*isolate{},
-		kept: &keptRuntimes{all: map[*program]struct{}{}}}
-	out := bundle(&wire.CompileMsg{Name: "x", Language: "javascript", Source: `export default { fetch: () => Response.json({ hello: "world" }) }`})
-	p := &program{name: "x", code: out.Code, kept: s.kept}
-	msg := &wire.RunMsg{Handler: "fetch", MaxBody: 1 << 20, Request: &cloud.Request{Method: "GET", URL: "http://x/f/a/b", Headers: []cloud.Header{{Name: "Host", Value: "x"}}}}
-	for b.Loop() {
-		newRun(s, 1, msg, p).execute()
+	list := []byte(`[` + strings.Repeat(`{"n":5,"name":"item","ok":true},{"n":3,"name":"other","ok":false},`, 50) + `null]`)
+	for _, bench := range []struct {
+		name, source string
+		body         []byte
+	}{
+		{"hello", `export default { fetch: () => Response.json({ hello: "world" }) }`, nil},
+		{"headers", `export default { fetch: (r) => ({ x: r.headers.get("host"), y: new URL(r.url).pathname }) }`, nil},
+		{"json", `export default { fetch: async (r) => Response.json(await r.json()) }`, list},
+		{"sort", `export default { fetch: async (r) => Response.json((await r.json()).slice(0, 100).sort((a, b) => a.n - b.n)) }`, list},
+		{"compute", `const fib = (n) => n < 2 ? n : fib(n - 1) + fib(n - 2); export default { fetch: () => Response.json(fib(12)) }`, nil},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			a, other := net.Pipe()
+			go func() { _, _ = io.Copy(io.Discard, other) }()
+			s := &server{w: wire.NewWriter(a, 0, 1<<30), programs: map[cloud.ID]*program{}, envs: map[cloud.ID]*cloud.Env{}, runs: map[uint64]*run{}, held: map[uint64]*isolate{},
+				kept: &keptRuntimes{all: map[*program]struct{}{}}}
+			out := bundle(&wire.CompileMsg{Name: "x", Language: "javascript", Source: bench.source})
+			p := &program{name: "x", code: out.Code, kept: s.kept}
+			msg := &wire.RunMsg{Handler: "fetch", MaxBody: 1 << 20, MaxLogLines: 1, Request: &cloud.Request{Method: "POST", URL: "http://x/f/a/b", Body: bench.body,
+				Headers: []cloud.Header{{Name: "Host", Value: "x"}}}}
+			for b.Loop() {
+				newRun(s, 1, msg, p).execute()
+			}
+			_ = a.Close()
+		})
 	}
-	_ = a.Close()
 }
