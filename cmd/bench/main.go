@@ -34,7 +34,7 @@ func main() {
 	flag.IntVar(&o.events, "events", 100_000, "rows to drain")
 	flag.DurationVar(&o.idle, "idle", 60*time.Second, "length of the idle measurement")
 	flag.DurationVar(&o.held, "held", 5*time.Minute, "length of the run under a foreign snapshot; an hour is the goal's")
-	flag.StringVar(&o.only, "only", "", "one step alone: start, requests, crowds, drain, latency, triggers, fair, held, pages or idle")
+	flag.StringVar(&o.only, "only", "", "one step alone: start, requests, drain, latency, triggers, fair, held, idle, pages or crowds")
 	flag.StringVar(&o.script, "script", "", "of the step requests one row alone, by its script")
 	static := flag.String("static", "", "serve a static answer at this address: the ceiling")
 	flag.Parse()
@@ -103,8 +103,8 @@ func run(o *options) error {
 		name string
 		do   func(context.Context) error
 	}{
-		{"start", b.startUp}, {"requests", b.requests}, {"crowds", b.crowds}, {"drain", b.drain}, {"latency", b.latency}, {"triggers", b.triggers},
-		{"fair", b.fairShare}, {"held", b.heldSnapshot}, {"pages", b.pages}, {"idle", b.idling},
+		{"start", b.startUp}, {"requests", b.requests}, {"drain", b.drain}, {"latency", b.latency}, {"triggers", b.triggers},
+		{"fair", b.fairShare}, {"held", b.heldSnapshot}, {"idle", b.idling}, {"pages", b.pages}, {"crowds", b.crowds},
 	} {
 		if o.only != "" && o.only != step.name {
 			continue
