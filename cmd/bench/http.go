@@ -15,7 +15,7 @@ import (
 var (
 	echoBody = []byte(`{"items":[` + strings.Repeat(`{"id":12345,"name":"some name","ok":true},`, 23) + `{}]}`)
 	sortBody = func() []byte {
-		r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same list each time
+		r := rand.New(rand.NewPCG(1, 2)) // the same list each time
 		var list []string
 		for _, n := range r.Perm(1000) {
 			list = append(list, fmt.Sprintf(`{"n":%d,"name":"item %d","ok":true}`, n, n))
@@ -254,7 +254,7 @@ func (b *bench) manyScripts(ctx context.Context, hello *work) error {
 		return err
 	}
 	fmt.Printf("  10,000 idle scripts: %.0f MiB resident after a start; before, with children, %.0f\n", resident(b.p.cmd.Process.Pid), before)
-	r := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same calls each time
+	r := rand.New(rand.NewPCG(3, 4)) // the same calls each time
 	zipf, order := rand.NewZipf(r, 1.1, 1, apps*each-1), r.Perm(apps*each)
 	many := &work{name: "zipf"}
 	for range 50_000 {

@@ -38,10 +38,9 @@ func main() {
 	flag.StringVar(&o.script, "script", "", "of the step requests one row alone, by its script")
 	static := flag.String("static", "", "serve a static answer at this address: the ceiling")
 	flag.Parse()
-	err := error(nil)
+	var err error
 	if *static != "" {
-		_, err = serveStatic(*static)
-		if err == nil {
+		if _, err = serveStatic(*static); err == nil {
 			select {}
 		}
 	} else {

@@ -15,7 +15,7 @@ func machineMemory() uint64 {
 	if unix.Sysinfo(&info) != nil {
 		return 0
 	}
-	memory := uint64(info.Totalram) * uint64(info.Unit)
+	memory := uint64(info.Totalram) * uint64(info.Unit) //nolint:unconvert // 32 bits on some systems
 	if b, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil {
 		if limit, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64); err == nil { // "max" is none
 			memory = min(memory, limit)
