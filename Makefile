@@ -43,8 +43,9 @@ fuzz: ## Fuzz each parser and the wire between parent and child for FUZZTIME=5m
 	@for pkg in $$(go list ./internal/...); do for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 		echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; done; done
 
-bench: build ## Measure PiCloud on this machine, beside the peers that are installed (about an hour)
+bench: ## Measure PiCloud on this machine, beside the peers that are installed (half an hour)
 	@scripts/setup bench
+	$(MAKE) build
 	go run ./cmd/bench
 
 bench-peers: ## Install the peers: Node, workerd, PocketBase, River, Graphile Worker and pg-boss

@@ -102,18 +102,11 @@ func (b *bench) drain(ctx context.Context) error {
 
 // drainOwn lets PiCloud run rows of a trigger.
 func (b *bench) drainOwn(ctx context.Context, trigger string, n int) (drained, error) {
-	enable := func(on bool) error {
-		_, err := b.p.api("PATCH", "/apps/default/triggers/"+trigger, map[string]any{"enabled": on})
-		return err
-	}
-	if err := enable(false); err != nil {
-		return drained{}, err
-	}
-	if err := b.insertRows(ctx, trigger, n); err != nil {
+	if err := b.insertRows(ctx, "default", trigger, n); err != nil {
 		return drained{}, err
 	}
 	c0, g0, began := cpu(b.p.cmd.Process.Pid), cpu(b.pg.PID()), time.Now()
-	if err := enable(true); err != nil {
+	if err := b.enable("default", trigger, true); err != nil {
 		return drained{}, err
 	}
 	if err := b.untilEmpty(ctx); err != nil {
@@ -215,8 +208,16 @@ func (b *bench) drainByHand(ctx context.Context, n int) (drained, error) {
 	return b.drainedOf(n, began, os.Getpid(), c0, g0), err
 }
 
-// insertRows makes rows that wait for a disabled trigger, with their entry in the ledger.
-func (b *bench) insertRows(ctx context.Context, trigger string, n int) error {
+func (b *bench) enable(app, trigger string, on bool) error {
+	_, err := b.p.api("PATCH", "/apps/"+app+"/triggers/"+trigger, map[string]any{"enabled": on})
+	return err
+}
+
+// insertRows disables a trigger and makes rows that wait until it is enabled, with their entry in the ledger.
+func (b *bench) insertRows(ctx context.Context, app, trigger string, n int) error {
+	if err := b.enable(app, trigger, false); err != nil {
+		return err
+	}
 	return pgx.BeginFunc(ctx, b.db.Reads, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO outbox (app_id, id, source, op, trigger_id, script_id, payload, root_id, depth, execution_id, max_attempts,
 				backoff, base_ms, max_ms, jitter, wake_at)
@@ -255,7 +256,7 @@ func (b *bench) latency(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("  one durable commit: p50 %s\n", short(commit))
-	if err := b.deploySet("default"); err != nil {
+	if err := b.deploySet(); err != nil {
 		return err
 	}
 	for _, rate := range []int{50, 500} {
@@ -306,12 +307,15 @@ func (b *bench) commitTime(ctx context.Context) (float64, error) {
 }
 
 // deploySet deploys a script that sets a key and is triggered by it.
-func (b *bench) deploySet(app string) error {
-	if _, err := b.p.api("PUT", "/apps/"+app+"/scripts/set", map[string]any{"source": `import { kv } from "picloud"; const c = kv.collection("latency");
-export default { fetch: () => c.set("k", 1), kv() {} }`}); err != nil {
+func (b *bench) deploySet() error {
+	if b.setting {
+		return nil
+	}
+	b.setting = true
+	if err := b.p.deploy("set", `import { kv } from "picloud"; const c = kv.collection("latency"); export default { fetch: () => c.set("k", 1), kv() {} }`); err != nil {
 		return err
 	}
-	_, err := b.p.api("POST", "/apps/"+app+"/triggers", map[string]any{"kind": "kv", "script": "set", "collection": "latency"})
+	_, err := b.p.api("POST", "/apps/default/triggers", map[string]any{"kind": "kv", "script": "set", "collection": "latency"})
 	return err
 }
 
@@ -423,10 +427,8 @@ export default { fetch: async (r) => { await c.set(r.url.slice(-12), 1) }, kv() 
 // fairShare measures one app's events, 10 a second, alone and while another's flood is drained.
 func (b *bench) fairShare(ctx context.Context) error {
 	heading(fmt.Sprintf("Fair share: 10 events/s of one app beside %d rows of another", b.events))
-	if b.only != "" {
-		if err := b.deploySet("default"); err != nil {
-			return err
-		}
+	if err := b.deploySet(); err != nil {
+		return err
 	}
 	if err := b.flooder(); err != nil {
 		return err
@@ -439,15 +441,11 @@ func (b *bench) fairShare(ctx context.Context) error {
 	if err := b.db.Reads.QueryRow(ctx, "SELECT t.id::text FROM triggers t JOIN apps a ON a.id = t.app_id WHERE a.slug = 'flood'").Scan(&trigger); err != nil {
 		return err
 	}
-	for _, on := range []bool{false, true} {
-		if _, err := b.p.api("PATCH", "/apps/flood/triggers/"+trigger, map[string]any{"enabled": on}); err != nil {
-			return err
-		}
-		if !on {
-			if err := b.insertRows(ctx, trigger, b.events); err != nil {
-				return err
-			}
-		}
+	if err := b.insertRows(ctx, "flood", trigger, b.events); err != nil {
+		return err
+	}
+	if err := b.enable("flood", trigger, true); err != nil {
+		return err
 	}
 	flooded, err := b.setLatency(ctx, 10, 100)
 	if err != nil {

@@ -35,13 +35,10 @@ type load struct {
 	errors   int64 // broken connections, timeouts, statuses over 399
 }
 
-// wrk sends requests over so many connections for so long (https://github.com/wg/wrk).
+// wrk sends requests over so many connections for so many whole seconds (https://github.com/wg/wrk).
 func (b *bench) wrk(addr string, conns int, d time.Duration, w *work) (load, error) {
 	b.loads++
-	args := []string{"-t2", "-c" + strconv.Itoa(conns), fmt.Sprintf("-d%dms", d.Milliseconds()), "--timeout", "30s", "-s", filepath.Join(b.dir, "load.lua")}
-	if d%time.Second == 0 {
-		args[2] = fmt.Sprintf("-d%d", int(d.Seconds()))
-	}
+	args := []string{"-t2", "-c" + strconv.Itoa(conns), "-d" + strconv.Itoa(int(d.Seconds())), "--timeout", "30s", "-s", filepath.Join(b.dir, "load.lua")}
 	for _, h := range w.headers {
 		args = append(args, "-H", h)
 	}

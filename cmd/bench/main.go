@@ -29,7 +29,7 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.binary, "binary", "bin/picloud", "picloud to measure")
-	flag.DurationVar(&o.seconds, "for", 3*time.Second, "length of one measurement")
+	flag.DurationVar(&o.seconds, "for", 3*time.Second, "length of one measurement, in whole seconds")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")
 	flag.IntVar(&o.events, "events", 100_000, "rows to drain")
 	flag.DurationVar(&o.idle, "idle", 60*time.Second, "length of the idle measurement")
@@ -62,12 +62,16 @@ type bench struct {
 	upstream string // address that is fetched
 	deployed bool   // the works are
 	flooding bool   // the flooder is deployed
+	setting  bool   // the script set is
 	loads    int
 }
 
 func run(o *options) error {
 	if _, err := exec.LookPath("wrk"); err != nil {
 		return fmt.Errorf("wrk is missing: make bench installs it")
+	}
+	if o.seconds < time.Second || o.seconds%time.Second != 0 {
+		return fmt.Errorf("-for %s: wrk measures whole seconds", o.seconds)
 	}
 	dir, err := os.MkdirTemp("", "picloud-bench-")
 	if err != nil {

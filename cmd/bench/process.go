@@ -24,29 +24,37 @@ type picloud struct {
 	cmd   *exec.Cmd
 	url   string
 	token string
-	env   []string
 	start time.Duration // to the first answer
 }
 
+// startPicloud starts a PiCloud on a database, one of its own if there is none, with more settings.
 func startPicloud(binary, database string, env ...string) (*picloud, error) {
 	addr, err := machine.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
-	p := &picloud{url: "http://" + addr, env: append(os.Environ(), "DATABASE_URL="+database, "PICLOUD_LISTEN="+addr,
-		"PICLOUD_ADMIN_PASSWORD="+password, "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_FETCH_ALLOW_PRIVATE=true")}
-	p.env = append(p.env, env...)
-	p.cmd = exec.Command(binary, "serve")
-	p.cmd.Env = p.env
+	p := &picloud{url: "http://" + addr, cmd: exec.Command(binary, "serve")}
+	p.cmd.Env = append(os.Environ(), "DATABASE_URL="+database, "PICLOUD_LISTEN="+addr, "PICLOUD_ADMIN_PASSWORD="+password,
+		"PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_FETCH_ALLOW_PRIVATE=true")
+	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stderr = os.Stderr
 	began := time.Now()
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
-	if err := p.untilAnswers(began); err != nil {
-		p.stop()
-		return nil, err
+	for {
+		res, err := http.Get(p.url + "/healthz")
+		if err == nil {
+			_ = res.Body.Close()
+			break
+		}
+		if time.Since(began) > 30*time.Second {
+			p.stop()
+			return nil, fmt.Errorf("picloud did not answer: %w", err)
+		}
+		time.Sleep(time.Millisecond)
 	}
+	p.start = time.Since(began)
 	out, err := p.api("POST", "/auth/login", map[string]string{"username": "admin", "password": password})
 	if err != nil {
 		p.stop()

@@ -3,14 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
-
-	"picloud/internal/testkit/machine"
 )
 
 // startUp measures the time to the first answer, beside PocketBase, and of a PiCloud that starts its own PostgreSQL.
@@ -35,44 +31,17 @@ func (b *bench) startUp(context.Context) error {
 	dir := filepath.Join(b.dir, "whole")
 	var whole []float64
 	for k := range b.rounds + 1 {
-		addr, err := machine.FreeAddress()
+		p, err := startPicloud(b.binary, "", "PICLOUD_DATA_DIR="+dir)
 		if err != nil {
 			return err
 		}
-		cmd := exec.Command(b.binary, "serve")
-		cmd.Env = append(os.Environ(), "DATABASE_URL=", "PICLOUD_DATA_DIR="+dir, "PICLOUD_LISTEN="+addr, "PICLOUD_ADMIN_PASSWORD="+password)
-		began := time.Now()
-		if err := cmd.Start(); err != nil {
-			return err
-		}
-		p := &picloud{cmd: cmd, url: "http://" + addr}
-		err = p.untilAnswers(began)
 		p.stop()
-		if err != nil {
-			return err
-		}
 		if k > 0 { // the first one made the database
 			whole = append(whole, float64(p.start))
 		}
 	}
 	fmt.Printf("  with a PostgreSQL of its own to start: %s\n", short(median(whole)))
 	return nil
-}
-
-// untilAnswers waits for the first answer.
-func (p *picloud) untilAnswers(began time.Time) error {
-	for {
-		res, err := http.Get(p.url + "/healthz")
-		if err == nil {
-			_ = res.Body.Close()
-			p.start = time.Since(began)
-			return nil
-		}
-		if time.Since(began) > 30*time.Second {
-			return fmt.Errorf("picloud did not answer: %w", err)
-		}
-		time.Sleep(time.Millisecond)
-	}
 }
 
 // idling measures what an idle PiCloud and its PostgreSQL use once the sandboxes have ended, and the first call after that.

@@ -41,7 +41,8 @@ type Run struct {
 	killTimer *time.Timer
 }
 
-type message struct { // one of them
+// message is a call or an outcome.
+type message struct {
 	call *wire.CallMsg
 	done *wire.DoneMsg
 }
