@@ -11,32 +11,34 @@ import (
 )
 
 const claimDue = `-- name: ClaimDue :many
-WITH RECURSIVE now AS MATERIALIZED (SELECT clock_timestamp() AS t), app AS (
-    (SELECT app_id FROM outbox ORDER BY app_id LIMIT 1)
-    UNION ALL
-    SELECT (SELECT o.app_id FROM outbox o WHERE o.app_id > a.app_id ORDER BY o.app_id LIMIT 1) FROM app a WHERE a.app_id IS NOT NULL
+WITH now AS MATERIALIZED (SELECT clock_timestamp() AS t), app AS (
+    SELECT unnest($1::bigint[]) AS app_id, unnest($2::timestamptz[]) AS since, generate_series(1, cardinality($1::bigint[])) AS turn
 ), due AS MATERIALIZED (
-    SELECT d.app_id, d.id, d.rank FROM app, LATERAL (
-        SELECT o.app_id, o.id, row_number() OVER (ORDER BY o.wake_at) AS rank FROM outbox o
-        WHERE o.app_id = app.app_id AND o.wake_at > '-infinity' AND o.wake_at <= (SELECT t FROM now) AND o.source = ANY ($1::text[])
-        ORDER BY o.wake_at LIMIT $2::int) d
-    WHERE app.app_id IS NOT NULL ORDER BY d.rank, d.app_id LIMIT $2::int
+    SELECT d.app_id, d.id, d.wake_at FROM app, LATERAL (
+        SELECT o.app_id, o.id, o.wake_at, row_number() OVER (ORDER BY o.wake_at) AS rank FROM outbox o
+        WHERE o.app_id = app.app_id AND o.wake_at > '-infinity' AND o.wake_at >= app.since AND o.wake_at <= (SELECT t FROM now)
+          AND o.source = ANY ($3::text[])
+        ORDER BY o.wake_at LIMIT $4::int) d
+    ORDER BY d.rank, app.turn LIMIT $4::int
 ), locked AS MATERIALIZED (
-    SELECT o.app_id, o.id FROM due JOIN outbox o ON o.app_id = ANY (ARRAY[due.app_id]) AND o.id BETWEEN due.id AND due.id
+    SELECT o.app_id, o.id, due.wake_at FROM due JOIN outbox o ON o.app_id = ANY (ARRAY[due.app_id]) AND o.id BETWEEN due.id AND due.id
       AND o.wake_at <= (SELECT t FROM now) FOR UPDATE OF o SKIP LOCKED
 ), claimed AS (
 UPDATE outbox o
 SET interruptions = o.interruptions + CASE WHEN o.claimed_by IS NULL THEN 0 ELSE 1 END,
-    claimed_by = $3::text, claim_token = $4::uuid, wake_at = clock_timestamp() + $5::bigint * interval '1 microsecond'
+    claimed_by = $5::text, claim_token = $6::uuid, wake_at = clock_timestamp() + $7::bigint * interval '1 microsecond'
 FROM locked l WHERE o.app_id = ANY (ARRAY[l.app_id]) AND o.id BETWEEN l.id AND l.id
-RETURNING o.app_id, o.id, o.source, o.op, o.trigger_id, o.script_id, o.payload, o.payload_id, o.reply_to, o.reply_node, o.origin_principal, o.run_as, o.parent_id, o.root_id, o.depth, o.dead_letter_id, o.idempotency_key, o.execution_id, o.attempt_count, o.interruptions, o.max_attempts, o.backoff, o.base_ms, o.max_ms, o.jitter, o.first_attempt_at, o.last_attempt_at, o.last_error, o.wake_at, o.claimed_by, o.claim_token, o.created_at)
+RETURNING o.app_id, o.id, o.source, o.op, o.trigger_id, o.script_id, o.payload, o.payload_id, o.reply_to, o.reply_node, o.origin_principal, o.run_as, o.parent_id, o.root_id, o.depth, o.dead_letter_id, o.idempotency_key, o.execution_id, o.attempt_count, o.interruptions, o.max_attempts, o.backoff, o.base_ms, o.max_ms, o.jitter, o.first_attempt_at, o.last_attempt_at, o.last_error, o.wake_at, o.claimed_by, o.claim_token, o.created_at, l.wake_at AS due_at)
 SELECT c.app_id, c.id, c.source, c.op, c.trigger_id, c.script_id, coalesce(c.payload, p.payload, 'null')::text AS payload, c.reply_to,
        c.reply_node, c.origin_principal, c.run_as, c.parent_id, c.root_id, c.depth, c.dead_letter_id, c.idempotency_key, c.execution_id,
-       c.attempt_count, c.interruptions, c.max_attempts, c.backoff, c.base_ms, c.max_ms, c.jitter, a.revision
+       c.attempt_count, c.interruptions, c.max_attempts, c.backoff, c.base_ms, c.max_ms, c.jitter, c.due_at, a.revision,
+       (SELECT count(*) FROM due)::bigint AS seen
 FROM claimed c JOIN apps a ON a.id = c.app_id LEFT JOIN event_payloads p ON p.app_id = c.app_id AND p.id = c.payload_id
 `
 
 type ClaimDueParams struct {
+	Apps    []int64
+	Sinces  []time.Time
 	Sources []string
 	Max     int32
 	Node    string
@@ -69,13 +71,19 @@ type ClaimDueRow struct {
 	BaseMs          int32
 	MaxMs           int32
 	Jitter          float64
+	DueAt           time.Time
 	Revision        int64
+	Seen            int64
 }
 
-// Up to @max rows that are due, or whose lease has ended, fairly by app: the oldest of each app first, then the second
-// oldest of each. Rows that another node looks at are skipped. Needs no durability: a lost claim is a lease that ended.
+// Up to @max rows of some apps that are due, or whose lease has ended, fairly by app: the oldest of each first, in the order
+// of @apps, then the second oldest of each. No row of an app that wakes before its time in @sinces is looked at: under a
+// foreign snapshot every row that ever was lies there. Rows that another node looks at are skipped; seen counts them too.
+// Needs no durability: a lost claim is a lease that ended.
 func (q *Queries) ClaimDue(ctx context.Context, arg ClaimDueParams) ([]ClaimDueRow, error) {
 	rows, err := q.db.Query(ctx, claimDue,
+		arg.Apps,
+		arg.Sinces,
 		arg.Sources,
 		arg.Max,
 		arg.Node,
@@ -114,7 +122,9 @@ func (q *Queries) ClaimDue(ctx context.Context, arg ClaimDueParams) ([]ClaimDueR
 			&i.BaseMs,
 			&i.MaxMs,
 			&i.Jitter,
+			&i.DueAt,
 			&i.Revision,
+			&i.Seen,
 		); err != nil {
 			return nil, err
 		}
@@ -193,6 +203,55 @@ func (q *Queries) DiscardOutbox(ctx context.Context, appID int64) (int64, error)
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const firstWakes = `-- name: FirstWakes :many
+SELECT x.app_id, x.wake_at::timestamptz AS wake_at, (extract(epoch FROM x.wake_at - clock_timestamp()) * 1000000)::bigint AS microseconds
+FROM (SELECT a.id AS app_id, (
+        SELECT min(o.wake_at) FROM outbox o WHERE o.app_id = a.id AND o.wake_at > '-infinity'
+          AND o.wake_at >= coalesce(s.since, $1::timestamptz) AND o.source = ANY ($2::text[])) AS wake_at
+    FROM apps a LEFT JOIN (SELECT unnest($3::bigint[]) AS app_id, unnest($4::timestamptz[]) AS since) s ON s.app_id = a.id) x
+WHERE x.wake_at IS NOT NULL
+`
+
+type FirstWakesParams struct {
+	Since   time.Time
+	Sources []string
+	Apps    []int64
+	Sinces  []time.Time
+}
+
+type FirstWakesRow struct {
+	AppID        int64
+	WakeAt       time.Time
+	Microseconds int64
+}
+
+// When the earliest row of each app must be looked at, and how long that is from now, in microseconds. No row that wakes
+// before its app's time in @sinces, or before @since, is looked at.
+func (q *Queries) FirstWakes(ctx context.Context, arg FirstWakesParams) ([]FirstWakesRow, error) {
+	rows, err := q.db.Query(ctx, firstWakes,
+		arg.Since,
+		arg.Sources,
+		arg.Apps,
+		arg.Sinces,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FirstWakesRow
+	for rows.Next() {
+		var i FirstWakesRow
+		if err := rows.Scan(&i.AppID, &i.WakeAt, &i.Microseconds); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const foldLedger = `-- name: FoldLedger :one
@@ -402,25 +461,6 @@ func (q *Queries) ListOutbox(ctx context.Context, appID int64, after UUID, max i
 		return nil, err
 	}
 	return items, nil
-}
-
-const nextWake = `-- name: NextWake :one
-WITH RECURSIVE app AS (
-    (SELECT app_id FROM outbox ORDER BY app_id LIMIT 1)
-    UNION ALL
-    SELECT (SELECT o.app_id FROM outbox o WHERE o.app_id > a.app_id ORDER BY o.app_id LIMIT 1) FROM app a WHERE a.app_id IS NOT NULL
-), first AS (
-    SELECT (SELECT min(o.wake_at) FROM outbox o WHERE o.app_id = app.app_id AND o.wake_at > '-infinity' AND o.source = ANY ($1::text[])) AS at
-    FROM app WHERE app.app_id IS NOT NULL)
-SELECT (extract(epoch FROM min(first.at) - clock_timestamp()) * 1000000)::bigint AS microseconds FROM first HAVING min(first.at) IS NOT NULL
-`
-
-// How long until the earliest row must be looked at, in microseconds, null when there is none.
-func (q *Queries) NextWake(ctx context.Context, sources []string) (int64, error) {
-	row := q.db.QueryRow(ctx, nextWake, sources)
-	var microseconds int64
-	err := row.Scan(&microseconds)
-	return microseconds, err
 }
 
 const oldestWaiting = `-- name: OldestWaiting :one

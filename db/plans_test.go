@@ -51,7 +51,7 @@ func TestOutboxPlans(t *testing.T) {
 				}
 			}
 			key, due := strings.Contains(plan, "outbox_pkey"), strings.Contains(plan, "outbox_due_idx")
-			if name == "ClaimDue" || name == "NextWake" {
+			if name == "ClaimDue" || name == "FirstWakes" {
 				if !due {
 					t.Errorf("%s, table %s: the due rows are not found by their index:\n%s", name, state.name, plan)
 				}

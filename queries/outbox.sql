@@ -1,40 +1,41 @@
 -- name: ClaimDue :many
--- Up to @max rows that are due, or whose lease has ended, fairly by app: the oldest of each app first, then the second
--- oldest of each. Rows that another node looks at are skipped. Needs no durability: a lost claim is a lease that ended.
-WITH RECURSIVE now AS MATERIALIZED (SELECT clock_timestamp() AS t), app AS (
-    (SELECT app_id FROM outbox ORDER BY app_id LIMIT 1)
-    UNION ALL
-    SELECT (SELECT o.app_id FROM outbox o WHERE o.app_id > a.app_id ORDER BY o.app_id LIMIT 1) FROM app a WHERE a.app_id IS NOT NULL
+-- Up to @max rows of some apps that are due, or whose lease has ended, fairly by app: the oldest of each first, in the order
+-- of @apps, then the second oldest of each. No row of an app that wakes before its time in @sinces is looked at: under a
+-- foreign snapshot every row that ever was lies there. Rows that another node looks at are skipped; seen counts them too.
+-- Needs no durability: a lost claim is a lease that ended.
+WITH now AS MATERIALIZED (SELECT clock_timestamp() AS t), app AS (
+    SELECT unnest(@apps::bigint[]) AS app_id, unnest(@sinces::timestamptz[]) AS since, generate_series(1, cardinality(@apps::bigint[])) AS turn
 ), due AS MATERIALIZED (
-    SELECT d.app_id, d.id, d.rank FROM app, LATERAL (
-        SELECT o.app_id, o.id, row_number() OVER (ORDER BY o.wake_at) AS rank FROM outbox o
-        WHERE o.app_id = app.app_id AND o.wake_at > '-infinity' AND o.wake_at <= (SELECT t FROM now) AND o.source = ANY (@sources::text[])
+    SELECT d.app_id, d.id, d.wake_at FROM app, LATERAL (
+        SELECT o.app_id, o.id, o.wake_at, row_number() OVER (ORDER BY o.wake_at) AS rank FROM outbox o
+        WHERE o.app_id = app.app_id AND o.wake_at > '-infinity' AND o.wake_at >= app.since AND o.wake_at <= (SELECT t FROM now)
+          AND o.source = ANY (@sources::text[])
         ORDER BY o.wake_at LIMIT @max::int) d
-    WHERE app.app_id IS NOT NULL ORDER BY d.rank, d.app_id LIMIT @max::int
+    ORDER BY d.rank, app.turn LIMIT @max::int
 ), locked AS MATERIALIZED (
-    SELECT o.app_id, o.id FROM due JOIN outbox o ON o.app_id = ANY (ARRAY[due.app_id]) AND o.id BETWEEN due.id AND due.id
+    SELECT o.app_id, o.id, due.wake_at FROM due JOIN outbox o ON o.app_id = ANY (ARRAY[due.app_id]) AND o.id BETWEEN due.id AND due.id
       AND o.wake_at <= (SELECT t FROM now) FOR UPDATE OF o SKIP LOCKED
 ), claimed AS (
 UPDATE outbox o
 SET interruptions = o.interruptions + CASE WHEN o.claimed_by IS NULL THEN 0 ELSE 1 END,
     claimed_by = @node::text, claim_token = @token::uuid, wake_at = clock_timestamp() + sqlc.arg(lease_us)::bigint * interval '1 microsecond'
 FROM locked l WHERE o.app_id = ANY (ARRAY[l.app_id]) AND o.id BETWEEN l.id AND l.id
-RETURNING o.*)
+RETURNING o.*, l.wake_at AS due_at)
 SELECT c.app_id, c.id, c.source, c.op, c.trigger_id, c.script_id, coalesce(c.payload, p.payload, 'null')::text AS payload, c.reply_to,
        c.reply_node, c.origin_principal, c.run_as, c.parent_id, c.root_id, c.depth, c.dead_letter_id, c.idempotency_key, c.execution_id,
-       c.attempt_count, c.interruptions, c.max_attempts, c.backoff, c.base_ms, c.max_ms, c.jitter, a.revision
+       c.attempt_count, c.interruptions, c.max_attempts, c.backoff, c.base_ms, c.max_ms, c.jitter, c.due_at, a.revision,
+       (SELECT count(*) FROM due)::bigint AS seen
 FROM claimed c JOIN apps a ON a.id = c.app_id LEFT JOIN event_payloads p ON p.app_id = c.app_id AND p.id = c.payload_id;
 
--- name: NextWake :one
--- How long until the earliest row must be looked at, in microseconds, null when there is none.
-WITH RECURSIVE app AS (
-    (SELECT app_id FROM outbox ORDER BY app_id LIMIT 1)
-    UNION ALL
-    SELECT (SELECT o.app_id FROM outbox o WHERE o.app_id > a.app_id ORDER BY o.app_id LIMIT 1) FROM app a WHERE a.app_id IS NOT NULL
-), first AS (
-    SELECT (SELECT min(o.wake_at) FROM outbox o WHERE o.app_id = app.app_id AND o.wake_at > '-infinity' AND o.source = ANY (@sources::text[])) AS at
-    FROM app WHERE app.app_id IS NOT NULL)
-SELECT (extract(epoch FROM min(first.at) - clock_timestamp()) * 1000000)::bigint AS microseconds FROM first HAVING min(first.at) IS NOT NULL;
+-- name: FirstWakes :many
+-- When the earliest row of each app must be looked at, and how long that is from now, in microseconds. No row that wakes
+-- before its app's time in @sinces, or before @since, is looked at.
+SELECT x.app_id, x.wake_at::timestamptz AS wake_at, (extract(epoch FROM x.wake_at - clock_timestamp()) * 1000000)::bigint AS microseconds
+FROM (SELECT a.id AS app_id, (
+        SELECT min(o.wake_at) FROM outbox o WHERE o.app_id = a.id AND o.wake_at > '-infinity'
+          AND o.wake_at >= coalesce(s.since, @since::timestamptz) AND o.source = ANY (@sources::text[])) AS wake_at
+    FROM apps a LEFT JOIN (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@sinces::timestamptz[]) AS since) s ON s.app_id = a.id) x
+WHERE x.wake_at IS NOT NULL;
 
 -- name: RenewLeases :many
 UPDATE outbox o SET wake_at = clock_timestamp() + sqlc.arg(lease_us)::bigint * interval '1 microsecond'

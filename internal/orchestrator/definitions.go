@@ -104,7 +104,7 @@ func (d *definitions) refresh(ctx context.Context, app cloud.AppID) {
 	if err != nil {
 		d.o.cfg.Log.Error("refresh definitions", "app", app, "error", err)
 	}
-	d.o.dispatcher.wake() // a trigger may have been enabled
+	d.o.dispatcher.scout.ask(0) // a trigger may have been enabled
 	d.o.cron.wake()
 }
 

@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// safetyPoll is how often an idle dispatcher looks although nothing woke it.
-	safetyPoll = 60 * time.Second
 	// retryAfterError is the pause after a claim that failed.
 	retryAfterError = time.Second
+	// afterClaim is how soon after a claim that took all it saw the scout looks whether there is more.
+	afterClaim = time.Second
 	// parkedFor is how long a row that was claimed as its trigger was disabled waits before somebody looks again. Those
 	// that were waiting then are parked by the manager, until the trigger is enabled.
 	parkedFor = 5 * time.Minute
@@ -24,14 +24,15 @@ const (
 var sources = []string{cloud.SourceHTTP, cloud.SourceKV, cloud.SourceCron, cloud.SourceDeadLetter}
 
 // dispatcher claims due rows as far as there are permits, and runs them. It sleeps until something wakes it: a
-// notification, a commit of this node, a permit, or the time of the earliest row.
+// notification, a commit of this node, a permit, or what the scout found.
 type dispatcher struct {
 	o     *Orchestrator
 	wakeC chan struct{}
+	due   *due
+	scout *scout
 
 	mu      sync.Mutex
 	running map[cloud.ID]*claim // by claim token and row: tokens are unique to a claim of one row here
-	next    time.Time           // earliest known wake-up
 }
 
 // claim is a row that this node is running.
@@ -43,10 +44,12 @@ type claim struct {
 }
 
 func newDispatcher(o *Orchestrator) *dispatcher {
-	return &dispatcher{o: o, wakeC: make(chan struct{}, 1), running: map[cloud.ID]*claim{}}
+	d := &dispatcher{o: o, wakeC: make(chan struct{}, 1), due: newDue(), running: map[cloud.ID]*claim{}}
+	d.scout = newScout(d)
+	return d
 }
 
-// wake makes the dispatcher look now.
+// wake makes the dispatcher claim what is known to be due.
 func (d *dispatcher) wake() {
 	select {
 	case d.wakeC <- struct{}{}:
@@ -54,18 +57,10 @@ func (d *dispatcher) wake() {
 	}
 }
 
-// wakeIn makes it look when a row that waits again is due.
-func (d *dispatcher) wakeIn(delay time.Duration) {
-	at := time.Now().Add(delay)
-	d.mu.Lock()
-	earlier := at.Before(d.next)
-	if earlier {
-		d.next = at
-	}
-	d.mu.Unlock()
-	if earlier {
-		d.wake()
-	}
+// tell says that rows of an app may be due, which do not wake before a time of the database's clock.
+func (d *dispatcher) tell(app cloud.AppID, since time.Time) {
+	d.due.add(app, since)
+	d.wake()
 }
 
 func (d *dispatcher) count() int {
@@ -75,56 +70,39 @@ func (d *dispatcher) count() int {
 }
 
 func (d *dispatcher) loop() {
-	clock := time.NewTimer(0)
-	defer clock.Stop()
 	for {
-		d.mu.Lock()
-		wait := time.Until(d.next)
-		d.mu.Unlock()
-		clock.Reset(max(0, wait))
 		select {
 		case <-d.o.ctx.Done():
 			return
 		case <-d.o.draining:
 			return
 		case <-d.wakeC:
-		case <-clock.C:
 		}
 		d.look()
 	}
 }
 
-// look claims until nothing is due or no permit is free, then sets the timer.
+// look claims until nothing is known to be due.
 func (d *dispatcher) look() {
-	if d.o.Hold() != "" {
-		d.setNext(time.Now().Add(safetyPoll))
-		return
-	}
-	for {
+	for !d.due.empty() && d.o.Hold() == "" {
 		permits := d.o.gate.reserve(d.o.cfg.Permits)
 		if permits < d.o.cfg.Permits/2 && d.count() > d.o.cfg.Permits/2 { // under load, claim many at a time
 			d.giveBack(permits)
 			permits = 0
 		}
 		if permits == 0 {
-			d.setNext(time.Now().Add(safetyPoll))
 			d.awaitPermit()
 			if d.o.isDraining() || d.o.ctx.Err() != nil {
 				return
 			}
 			continue
 		}
-		n, err := d.claim(permits)
-		if err != nil {
+		if err := d.claim(permits); err != nil {
 			d.o.cfg.Log.Error("claim due rows", "error", err)
-			d.setNext(time.Now().Add(retryAfterError))
+			d.scout.askAll(retryAfterError)
 			return
 		}
-		if n < permits {
-			break
-		}
 	}
-	d.setTimer()
 }
 
 // awaitPermit sleeps until a permit may be free; wake-ups meanwhile change nothing, there is work already.
@@ -136,49 +114,35 @@ func (d *dispatcher) awaitPermit() {
 	}
 }
 
-func (d *dispatcher) setNext(t time.Time) {
-	d.mu.Lock()
-	d.next = t
-	d.mu.Unlock()
-}
-
-// setTimer asks the database when the next row must be looked at.
-func (d *dispatcher) setTimer() {
-	ctx, cancel := context.WithTimeout(d.o.ctx, 10*time.Second)
-	defer cancel()
-	next := safetyPoll
-	us, err := db.New(d.o.cfg.DB.Leases).NextWake(ctx, sources)
-	switch {
-	case err == nil:
-		next = min(next, max(time.Duration(us)*time.Microsecond, time.Millisecond))
-	case !isNotFound(err):
-		next = retryAfterError
-	}
-	d.setNext(time.Now().Add(next))
-}
-
 // claim takes due rows for the permits it was given, and starts them.
-func (d *dispatcher) claim(permits int) (int, error) {
+func (d *dispatcher) claim(permits int) error {
 	ctx, cancel := context.WithTimeout(d.o.ctx, 10*time.Second)
 	defer cancel()
-	token := d.o.cfg.IDs.New()
-	asked := time.Now()
-	rows, err := db.New(d.o.cfg.DB.Leases).ClaimDue(ctx, db.ClaimDueParams{Sources: sources, Max: int32(permits), Node: d.o.cfg.Node,
-		Token: token, LeaseUs: d.o.cfg.Lease.Microseconds()})
+	look, token, asked := d.due.look(), d.o.cfg.IDs.New(), time.Now()
+	rows, err := db.New(d.o.cfg.DB.Leases).ClaimDue(ctx, db.ClaimDueParams{Apps: look.apps, Sinces: look.sinces, Sources: sources, Max: int32(permits),
+		Node: d.o.cfg.Node, Token: token, LeaseUs: d.o.cfg.Lease.Microseconds()})
+	d.giveBack(permits - len(rows))
 	if err != nil {
-		d.giveBack(permits)
-		return 0, fmt.Errorf("claim: %w", db.Translate(err))
+		return fmt.Errorf("claim: %w", db.Translate(err))
 	}
-	for k := range permits {
-		if k >= len(rows) {
-			d.giveBack(permits - k)
-			break
-		}
+	for k := range rows {
 		r := claimedRow(&rows[k], token)
 		d.o.gate.assign(r.app)
 		d.start(r, asked)
 	}
-	return len(rows), nil
+	seen := int64(0)
+	if len(rows) > 0 {
+		seen = rows[0].Seen
+	}
+	d.due.claimed(look, rows, seen < int64(permits))
+	switch {
+	case seen == int64(permits): // there may be more
+	case seen > int64(len(rows)) || seen == 0: // what somebody else looked at may be left to us
+		d.scout.ask(0)
+	default:
+		d.scout.ask(afterClaim)
+	}
+	return nil
 }
 
 // giveBack returns permits that no row was claimed for.
@@ -197,6 +161,7 @@ func (d *dispatcher) start(r *row, claimedAt time.Time) {
 	d.mu.Lock()
 	d.running[r.id] = c
 	d.mu.Unlock()
+	d.scout.ask(d.o.cfg.Lease) // should its end not be committed
 	p := &permit{gate: d.o.gate, app: r.app, dispatched: true}
 	d.o.runs.Go(func() {
 		defer func() {

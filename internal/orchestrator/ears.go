@@ -141,6 +141,6 @@ func (o *Orchestrator) poll(n int) {
 	}
 	o.peers.Store(max(1, o.peers.Load())) // nobody can be counted: there may be others
 	o.inbox.fetch(ctx)
-	o.dispatcher.wake()
+	o.dispatcher.scout.ask(0)
 	o.cron.wake()
 }

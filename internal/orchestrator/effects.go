@@ -26,8 +26,9 @@ type effects struct {
 	slots   []*commit
 	ledger  map[ledgerKey]int64
 
-	started []*row // rows born claimed, with a permit each
-	wake    bool   // a row waits to be claimed
+	now     time.Time            // no row of it wakes earlier, by the database's clock
+	started []*row               // rows born claimed, with a permit each
+	waiting map[cloud.AppID]bool // apps of which a row waits to be claimed
 }
 
 type decision struct {
@@ -47,12 +48,13 @@ type ledgerKey struct {
 }
 
 func newEffects(o *Orchestrator, id cloud.ID) *effects {
-	return &effects{o: o, id: id, dirty: map[cloud.KeyRef]*keyState{}, ledger: map[ledgerKey]int64{}}
+	return &effects{o: o, id: id, dirty: map[cloud.KeyRef]*keyState{}, ledger: map[ledgerKey]int64{}, waiting: map[cloud.AppID]bool{}}
 }
 
 // decide applies one commit to the state if its conditions hold there: against the database and against what the runs
 // before it in the group wrote.
 func (e *effects) decide(st *groupState, x *commit) {
+	e.now = st.now
 	r := commitResult{applied: true}
 	if x.row != nil && st.claimed[x.row.id] != x.row.token || x.idem != nil && !st.reserved[x.idem.execution] {
 		r = commitResult{lost: true}
@@ -206,7 +208,7 @@ func (e *effects) insert(n *newRow) {
 		r.token = e.o.cfg.IDs.New()
 		e.started = append(e.started, &r)
 	} else {
-		e.wake = true
+		e.waiting[r.app] = true
 	}
 	e.rows = append(e.rows, &newRow{row: r, payloadID: n.payloadID})
 }
@@ -286,16 +288,16 @@ func (e *effects) settle() {
 	for _, r := range e.started {
 		e.o.dispatcher.startBorn(r)
 	}
-	if e.wake {
-		e.o.dispatcher.wake()
-		e.o.notifyPeers(channelOutbox, "")
+	for app := range e.waiting {
+		e.o.dispatcher.tell(app, e.now)
+		e.o.tellPeers(app, e.now)
 	}
 	for _, d := range e.results {
 		if d.result.applied && d.x.inbox != nil {
 			e.o.notifyPeers(channelInbox, d.x.inbox.node)
 		}
 		if d.result.applied && d.x.end.kind == endRetry {
-			e.o.dispatcher.wakeIn(d.x.end.retry.delay)
+			e.o.dispatcher.scout.ask(d.x.end.retry.delay)
 		}
 	}
 }

@@ -3,7 +3,9 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,7 +13,7 @@ import (
 	"picloud/internal/cloud"
 )
 
-// Notification channels. Payloads: the app's id, nothing, nothing, the node's name, the node's name, nothing, JSON.
+// Notification channels. Payloads: the app's id, nothing, apps and times (tidings), the node's name, the node's name, nothing, JSON.
 const (
 	channelDefinitions = "picloud_definitions"
 	channelPrincipals  = "picloud_principals"
@@ -84,7 +86,7 @@ func (o *Orchestrator) hear(ctx context.Context, giveUp context.CancelCauseFunc)
 		return err
 	}
 	o.inbox.fetch(o.ctx)
-	o.dispatcher.wake()
+	o.dispatcher.scout.askAll(0) // it may be another server
 	o.cron.wake()
 	if _, err := conn.Exec(ctx, "SELECT pg_notify($1, $2)", channelNodes, o.cfg.Node); err != nil {
 		return err
@@ -105,7 +107,7 @@ func (o *Orchestrator) hear(ctx context.Context, giveUp context.CancelCauseFunc)
 				o.cfg.PeopleChanged()
 			}
 		case channelOutbox:
-			o.dispatcher.wake()
+			o.told(n.Payload)
 		case channelInbox:
 			if n.Payload == o.cfg.Node {
 				o.inbox.fetch(o.ctx)
@@ -172,35 +174,89 @@ func (o *Orchestrator) peersFree(ctx context.Context) bool {
 // transactions makes them wait for each other.
 type notifier struct {
 	mu      sync.Mutex
+	timed   bool
 	pending map[[2]string]bool
+	due     map[cloud.AppID]time.Time // apps of which rows wait, and the time before which none of these wakes
 }
 
-const notifyEvery = 5 * time.Millisecond
+const (
+	notifyEvery = 5 * time.Millisecond
+	// maxTold bounds the apps that one notification names: its payload may have 8,000 bytes.
+	maxTold = 180
+)
 
 // notifyPeers wakes the other nodes; there is nobody to wake when this one is alone.
 func (o *Orchestrator) notifyPeers(channel, payload string) {
-	if o.peers.Load() == 0 && channel != channelInbox {
+	if o.peers.Load() > 0 || channel == channelInbox {
+		o.notifySoon(func(n *notifier) { n.pending[[2]string{channel, payload}] = true })
+	}
+}
+
+// tellPeers tells the other nodes of rows that wait.
+func (o *Orchestrator) tellPeers(app cloud.AppID, since time.Time) {
+	if o.peers.Load() == 0 {
 		return
 	}
-	o.notify.mu.Lock()
-	defer o.notify.mu.Unlock()
-	if o.notify.pending == nil {
-		o.notify.pending = map[[2]string]bool{}
+	o.notifySoon(func(n *notifier) {
+		if at, ok := n.due[app]; !ok || since.Before(at) {
+			n.due[app] = since
+		}
+	})
+}
+
+func (o *Orchestrator) notifySoon(add func(*notifier)) {
+	n := &o.notify
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.timed {
+		n.timed, n.pending, n.due = true, map[[2]string]bool{}, map[cloud.AppID]time.Time{}
 		time.AfterFunc(notifyEvery, o.sendNotifications)
 	}
-	o.notify.pending[[2]string{channel, payload}] = true
+	add(n)
 }
 
 func (o *Orchestrator) sendNotifications() {
-	o.notify.mu.Lock()
-	pending := o.notify.pending
-	o.notify.pending = nil
-	o.notify.mu.Unlock()
+	n := &o.notify
+	n.mu.Lock()
+	pending, due := n.pending, n.due
+	n.timed, n.pending, n.due = false, nil, nil
+	n.mu.Unlock()
+	if len(due) > 0 {
+		pending[[2]string{channelOutbox, tidings(due)}] = true
+	}
 	ctx, cancel := context.WithTimeout(o.ctx, 5*time.Second)
 	defer cancel()
 	for k := range pending {
 		if _, err := o.cfg.DB.Leases.Exec(ctx, "SELECT pg_notify($1, $2)", k[0], k[1]); err != nil && o.ctx.Err() == nil {
 			o.cfg.Log.Warn("notify", "channel", k[0], "error", db.Translate(err)) // the others' timers find the row
 		}
+	}
+}
+
+// tidings writes apps and times, in microseconds since 1970; nothing when there are too many.
+func tidings(due map[cloud.AppID]time.Time) string {
+	if len(due) > maxTold {
+		return ""
+	}
+	var b strings.Builder
+	for app, since := range due {
+		fmt.Fprintf(&b, "%d %d\n", app, since.UnixMicro())
+	}
+	return b.String()
+}
+
+// told reads tidings; those that cannot be read, or say nothing, make the scout look.
+func (o *Orchestrator) told(tidings string) {
+	for line := range strings.Lines(tidings) {
+		var app cloud.AppID
+		var us int64
+		if _, err := fmt.Sscanf(line, "%d %d\n", &app, &us); err != nil {
+			tidings = ""
+			break
+		}
+		o.dispatcher.tell(app, time.UnixMicro(us))
+	}
+	if tidings == "" {
+		o.dispatcher.scout.ask(0)
 	}
 }

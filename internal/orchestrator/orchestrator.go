@@ -184,6 +184,7 @@ func (o *Orchestrator) Start(ctx context.Context) error {
 	o.wg.Go(o.ears.loop)
 	if !o.cfg.Idle {
 		o.wg.Go(o.dispatcher.loop)
+		o.wg.Go(o.dispatcher.scout.loop)
 	}
 	o.wg.Go(o.cron.loop)
 	o.wg.Go(o.dispatcher.renewals)

@@ -62,7 +62,7 @@ func (o *Orchestrator) RunNow(ctx context.Context, app cloud.AppID, id cloud.ID)
 	if err := o.waitingRow(ctx, app, id, n, err); err != nil {
 		return err
 	}
-	o.dispatcher.wake()
+	o.dispatcher.scout.ask(0)
 	return nil
 }
 
