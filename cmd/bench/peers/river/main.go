@@ -169,7 +169,8 @@ func latency(ctx context.Context, client *river.Client[pgx.Tx], w *worker, rate,
 	for range n {
 		took = append(took, float64((<-w.started).Microseconds())/1000)
 	}
+	took = took[rate:] // the first second is a warm-up
 	sort.Float64s(took)
-	fmt.Println(took[n/2], took[n*99/100])
+	fmt.Println(took[len(took)/2], took[len(took)*99/100])
 	return client.Stop(ctx)
 }
