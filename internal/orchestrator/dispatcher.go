@@ -135,11 +135,9 @@ func (d *dispatcher) claim(permits int) error {
 		seen = rows[0].Seen
 	}
 	d.due.claimed(look, rows, seen < int64(permits))
-	switch {
-	case seen == int64(permits): // there may be more
-	case seen > int64(len(rows)) || seen == 0: // what somebody else looked at may be left to us
+	if seen == 0 || seen > int64(len(rows)) { // what somebody else looked at may be left to us
 		d.scout.ask(0)
-	default:
+	} else {
 		d.scout.ask(afterClaim)
 	}
 	return nil

@@ -34,6 +34,10 @@ func FuzzJSON(f *testing.F) {
 		out, err := i.stringify(goja.Undefined(), v)
 		if err != nil || !json.Valid([]byte(out.String())) {
 			t.Errorf("%q gives %v %v", text, out, err)
+			return
+		}
+		if plain, ok := i.plainJSON(v); ok && string(plain) != out.String() {
+			t.Errorf("%q gives %s, of the engine %s", text, plain, out)
 		}
 	})
 }

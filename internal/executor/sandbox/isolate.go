@@ -59,6 +59,8 @@ type isolate struct {
 	parse     goja.Callable
 	resolve   goja.Callable // Promise.resolve
 
+	prototypes prototypes
+
 	web      *web         // nil until loaded
 	events   *events      // nil until loaded
 	subtle   *goja.Object // nil until asked for
@@ -84,6 +86,7 @@ func newIsolate(p *program, env *cloud.Env) *isolate {
 	json := i.vm.GlobalObject().Get("JSON").(*goja.Object)
 	i.stringify, _ = goja.AssertFunction(json.Get("stringify"))
 	i.parse, _ = goja.AssertFunction(json.Get("parse"))
+	i.prototypes = prototypesOf(i.vm)
 	i.replaceJSON(json)
 	i.syntaxErrorClass = i.vm.GlobalObject().Get("SyntaxError")
 	promise := i.vm.GlobalObject().Get("Promise").(*goja.Object)

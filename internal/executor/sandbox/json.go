@@ -7,16 +7,36 @@ import (
 	"unicode/utf8"
 
 	"github.com/dop251/goja"
+	"github.com/dop251/goja/unistring"
 )
 
 // maxJSONDepth is how deep JSON may nest. The engine's own parser recurses on the Go stack, which kills the process when it
 // runs out, and it replaces lone surrogates: JSON.parse and request.json() use this one.
 const maxJSONDepth = 2000
 
-// replaceJSON makes JSON.parse ours. A reviver is rare, and left to the engine once depth and syntax are known to be good.
+// replaceJSON makes JSON.parse and JSON.stringify ours. A reviver is rare, and left to the engine once depth and syntax are
+// known to be good; so are a replacer and indentation.
 func (i *isolate) replaceJSON(json *goja.Object) {
 	native := i.parse
-	fn := i.vm.ToValue(func(c goja.FunctionCall) goja.Value {
+	replace := func(name string, length int, f func(goja.FunctionCall) goja.Value) {
+		fn := i.vm.ToValue(f).(*goja.Object)
+		_ = fn.DefineDataProperty("name", i.vm.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+		_ = fn.DefineDataProperty("length", i.vm.ToValue(length), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+		_ = json.DefineDataProperty(name, fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	}
+	replace("stringify", 3, func(c goja.FunctionCall) goja.Value {
+		if goja.IsUndefined(c.Argument(1)) && goja.IsUndefined(c.Argument(2)) {
+			if text, ok := i.plainJSON(c.Argument(0)); ok {
+				return i.vm.ToValue(string(text))
+			}
+		}
+		text, err := i.stringify(json, c.Arguments...)
+		if err != nil {
+			panic(err)
+		}
+		return text
+	})
+	replace("parse", 2, func(c goja.FunctionCall) goja.Value {
 		text := c.Argument(0).String()
 		v, err := i.parseJSON(text)
 		if err != nil {
@@ -30,14 +50,12 @@ func (i *isolate) replaceJSON(json *goja.Object) {
 			panic(err)
 		}
 		return v
-	}).(*goja.Object)
-	_ = fn.DefineDataProperty("name", i.vm.ToValue("parse"), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
-	_ = json.DefineDataProperty("parse", fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	})
 }
 
 // parseJSON makes the value of a JSON text (ECMA-262, 25.5.1). Its error is a SyntaxError of the runtime.
 func (i *isolate) parseJSON(text string) (goja.Value, error) {
-	p := jsonParser{vm: i.vm, s: text}
+	p := jsonParser{vm: i.vm, l: plain(), s: text}
 	v, ok := p.value()
 	if ok {
 		p.space()
@@ -66,6 +84,8 @@ func (i *isolate) syntaxError(message string) goja.Value {
 
 type jsonParser struct {
 	vm    *goja.Runtime
+	l     *plainLayout
+	names int // of the last object: many are alike
 	s     string
 	i     int
 	depth int
@@ -108,7 +128,10 @@ func (p *jsonParser) value() (goja.Value, bool) {
 		}
 		return p.array()
 	case c == '"':
-		v, _, ok := p.string()
+		plain, v, ok := p.string()
+		if v == nil && ok {
+			v = p.vm.ToValue(plain)
+		}
 		return v, ok
 	case c == '-' || c >= '0' && c <= '9':
 		return p.number()
@@ -160,6 +183,7 @@ func (p *jsonParser) array() (goja.Value, bool) {
 
 func (p *jsonParser) object() (goja.Value, bool) {
 	o := p.vm.NewObject()
+	made := p.l.plainObject(o)
 	for first := true; ; first = false {
 		p.space()
 		if p.i < len(p.s) && p.s[p.i] == '}' && first {
@@ -169,12 +193,12 @@ func (p *jsonParser) object() (goja.Value, bool) {
 		if p.i >= len(p.s) || p.s[p.i] != '"' {
 			return nil, false
 		}
-		nameValue, name, ok := p.string()
+		name, escaped, ok := p.string()
 		if !ok {
 			return nil, false
 		}
-		if name == "" {
-			name = nameValue.String()
+		if escaped != nil {
+			name = escaped.String()
 		}
 		if p.space(); p.i >= len(p.s) || p.s[p.i] != ':' {
 			return nil, false
@@ -184,7 +208,16 @@ func (p *jsonParser) object() (goja.Value, bool) {
 		if !ok {
 			return nil, false
 		}
-		if inherited(name) {
+		if made != nil && isASCII(name) { // as the engine would, without asking the prototype
+			key := unistring.String(name)
+			if made.propNames == nil {
+				made.propNames = make([]unistring.String, 0, p.names)
+			}
+			if _, again := made.values[key]; !again {
+				made.propNames = append(made.propNames, key)
+			}
+			made.values[key] = v
+		} else if inherited(name) {
 			_ = o.DefineDataProperty(name, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
 		} else {
 			_ = o.Set(name, v)
@@ -197,11 +230,23 @@ func (p *jsonParser) object() (goja.Value, bool) {
 			p.i++
 		case '}':
 			p.i++
+			if made != nil {
+				p.names = min(len(made.propNames), 16)
+			}
 			return o, true
 		default:
 			return nil, false
 		}
 	}
+}
+
+func isASCII(s string) bool {
+	for k := range len(s) {
+		if s[k] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // inherited reports names of Object.prototype, which a plain assignment could hand to a setter.
@@ -260,8 +305,8 @@ func (p *jsonParser) number() (goja.Value, bool) {
 	return p.vm.ToValue(f), true
 }
 
-// string reads a string. The Go string is set for what needs no escapes; otherwise the value is what counts.
-func (p *jsonParser) string() (v goja.Value, plain string, ok bool) {
+// string reads a string; its value is nil when there are no escapes in it.
+func (p *jsonParser) string() (plain string, escaped goja.Value, ok bool) {
 	p.i++
 	start := p.i
 	for p.i < len(p.s) {
@@ -269,16 +314,16 @@ func (p *jsonParser) string() (v goja.Value, plain string, ok bool) {
 		case c == '"':
 			plain = p.s[start:p.i]
 			p.i++
-			return p.vm.ToValue(plain), plain, true
+			return plain, nil, true
 		case c == '\\':
-			v, ok = p.escaped(start)
-			return v, "", ok
+			escaped, ok = p.escaped(start)
+			return "", escaped, ok
 		case c < 0x20:
-			return nil, "", false
+			return "", nil, false
 		}
 		p.i++
 	}
-	return nil, "", false
+	return "", nil, false
 }
 
 // escaped reads a string with escapes as UTF-16, in which lone surrogates can be held.

@@ -136,14 +136,14 @@ func (i *isolate) setOptions(o *goja.Object, args *cloud.HostArgs) {
 
 // kvJSON is the text that is stored.
 func (i *isolate) kvJSON(v goja.Value) string {
-	text, err := i.stringify(goja.Undefined(), v)
+	text, err := i.jsonOf(v)
 	if err != nil {
 		panic(err)
 	}
-	if goja.IsUndefined(text) {
+	if text == nil {
 		panic(i.vm.NewTypeError("the value has no JSON form"))
 	}
-	return string(toUTF8(text.String()))
+	return string(text)
 }
 
 func (i *isolate) kvValue(found bool, text string) goja.Value {

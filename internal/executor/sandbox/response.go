@@ -32,14 +32,14 @@ func (i *isolate) newResponseClass() class {
 		return r
 	})
 	i.define(c.ctor, "json", func(c goja.FunctionCall) goja.Value {
-		text, err := i.stringify(goja.Undefined(), c.Argument(0))
+		text, err := i.jsonOf(c.Argument(0))
 		if err != nil {
 			panic(err)
 		}
-		if goja.IsUndefined(text) {
+		if text == nil {
 			panic(i.vm.NewTypeError("Response.json: the value has no JSON form"))
 		}
-		r := &responseState{status: 200, headers: &headersState{}, body: bodyState{bytes: toUTF8(text.String())}}
+		r := &responseState{status: 200, headers: &headersState{}, body: bodyState{bytes: text}}
 		i.initResponse(r, c.Argument(1))
 		if nullBodyStatus(r.status) {
 			panic(i.vm.NewTypeError("a Response with status %d cannot have a body", r.status))
@@ -149,14 +149,14 @@ func (i *isolate) responseOf(v goja.Value) *cloud.Response {
 		return &cloud.Response{Status: 200, Body: toUTF8(s.String()),
 			Headers: []cloud.Header{{Name: "content-type", Value: "text/plain;charset=UTF-8"}}}
 	}
-	text, err := i.stringify(goja.Undefined(), v)
+	text, err := i.jsonOf(v)
 	if err != nil {
 		panic(err)
 	}
-	if goja.IsUndefined(text) {
+	if text == nil {
 		panic(i.vm.NewTypeError("the handler returned a value that has no JSON form; " +
 			"return a Response, a JSON value, a string or undefined"))
 	}
-	return &cloud.Response{Status: 200, Body: toUTF8(text.String()),
+	return &cloud.Response{Status: 200, Body: text,
 		Headers: []cloud.Header{{Name: "content-type", Value: "application/json"}}}
 }
