@@ -372,7 +372,8 @@ func (i *isolate) describe(v goja.Value, stack []goja.StackFrame) *cloud.ScriptE
 			e.Message = clip(m.String())
 		}
 		if s := o.Get("stack"); s != nil && !goja.IsUndefined(s) {
-			e.Stack = clip(cleanStack(s.String()))
+			text := s.String()
+			e.Stack = clip(cleanStack(text[:min(len(text), 8*maxErrorText)]))
 		}
 	})
 	if exc != nil {
