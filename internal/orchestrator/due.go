@@ -40,6 +40,8 @@ type dueApp struct {
 	turn  uint64    // the last claim that took a row of it
 }
 
+func newDue() *due { return &due{apps: map[cloud.AppID]*dueApp{}} }
+
 // add says that rows of an app may be due, which do not wake before a time.
 func (d *due) add(app cloud.AppID, since time.Time) {
 	d.mu.Lock()
@@ -132,8 +134,6 @@ type scout struct {
 	own   map[cloud.AppID]time.Time
 	clock time.Time // the database's at the last look
 }
-
-func newDue() *due { return &due{apps: map[cloud.AppID]*dueApp{}} }
 
 func newScout(d *dispatcher) *scout {
 	return &scout{d: d, askC: make(chan struct{}, 1)}

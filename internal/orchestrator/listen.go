@@ -174,8 +174,7 @@ func (o *Orchestrator) peersFree(ctx context.Context) bool {
 // transactions makes them wait for each other.
 type notifier struct {
 	mu      sync.Mutex
-	timed   bool
-	pending map[[2]string]bool
+	pending map[[2]string]bool        // nil: nothing is about to be sent
 	due     map[cloud.AppID]time.Time // apps of which rows wait, and the time before which none of these wakes
 }
 
@@ -208,8 +207,8 @@ func (o *Orchestrator) notifySoon(add func(*notifier)) {
 	n := &o.notify
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !n.timed {
-		n.timed, n.pending, n.due = true, map[[2]string]bool{}, map[cloud.AppID]time.Time{}
+	if n.pending == nil {
+		n.pending, n.due = map[[2]string]bool{}, map[cloud.AppID]time.Time{}
 		time.AfterFunc(notifyEvery, o.sendNotifications)
 	}
 	add(n)
@@ -219,7 +218,7 @@ func (o *Orchestrator) sendNotifications() {
 	n := &o.notify
 	n.mu.Lock()
 	pending, due := n.pending, n.due
-	n.timed, n.pending, n.due = false, nil, nil
+	n.pending, n.due = nil, nil
 	n.mu.Unlock()
 	if len(due) > 0 {
 		pending[[2]string{channelOutbox, tidings(due)}] = true

@@ -182,11 +182,11 @@ func (i *isolate) format(v goja.Value) string {
 	if list, ok := i.elements(o); ok {
 		return list
 	}
-	text, err := i.stringify(goja.Undefined(), o)
-	if err != nil || goja.IsUndefined(text) {
+	text, err := i.jsonOf(o)
+	if err != nil || text == nil {
 		return "[" + o.ClassName() + "]"
 	}
-	return text.String()
+	return string(text)
 }
 
 // maxElements is how many elements of a Map, a Set or a typed array are shown.

@@ -208,8 +208,8 @@ func (p *jsonParser) object() (goja.Value, bool) {
 		if !ok {
 			return nil, false
 		}
-		if made != nil && isASCII(name) { // as the engine would, without asking the prototype
-			key := unistring.String(name)
+		if made != nil { // as the engine would, without asking the prototype
+			key := unistring.NewFromString(name)
 			if made.propNames == nil {
 				made.propNames = make([]unistring.String, 0, p.names)
 			}
@@ -217,10 +217,8 @@ func (p *jsonParser) object() (goja.Value, bool) {
 				made.propNames = append(made.propNames, key)
 			}
 			made.values[key] = v
-		} else if inherited(name) {
-			_ = o.DefineDataProperty(name, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
 		} else {
-			_ = o.Set(name, v)
+			_ = o.DefineDataProperty(name, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
 		}
 		if p.space(); p.i >= len(p.s) {
 			return nil, false
@@ -237,26 +235,6 @@ func (p *jsonParser) object() (goja.Value, bool) {
 		default:
 			return nil, false
 		}
-	}
-}
-
-func isASCII(s string) bool {
-	for k := range len(s) {
-		if s[k] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
-// inherited reports names of Object.prototype, which a plain assignment could hand to a setter.
-func inherited(name string) bool {
-	switch name {
-	case "__proto__", "constructor", "toString", "toLocaleString", "valueOf", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable",
-		"__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__":
-		return true
-	default:
-		return false
 	}
 }
 
