@@ -23,21 +23,25 @@ type hangupWatch struct {
 	stopped bool
 }
 
-// watchHangup closes gone after a hang-up. The watch begins after a delay: most requests end before it. stop must be called
-// before the handler returns.
-func watchHangup(conn net.Conn, delay time.Duration) *hangupWatch {
-	w := &hangupWatch{conn: conn, goneC: make(chan struct{})}
-	sc, ok := conn.(syscall.Conn)
-	if !ok {
-		return w
+// newHangupWatch is of one request; it watches from start on. stop must be called before the handler returns.
+func newHangupWatch(conn net.Conn) *hangupWatch {
+	w := &hangupWatch{conn: conn}
+	if sc, ok := conn.(syscall.Conn); ok {
+		if raw, err := sc.SyscallConn(); err == nil {
+			w.raw = raw
+		}
 	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return w
-	}
-	w.raw, w.overC = raw, make(chan struct{})
-	w.timer = time.AfterFunc(delay, w.watch)
 	return w
+}
+
+// start gives what is closed after a hang-up. The watch begins after a delay: most requests end before it.
+func (w *hangupWatch) start(delay time.Duration) (gone <-chan struct{}) {
+	w.goneC = make(chan struct{})
+	if w.raw != nil {
+		w.overC = make(chan struct{})
+		w.timer = time.AfterFunc(delay, w.watch)
+	}
+	return w.goneC
 }
 
 func (w *hangupWatch) watch() {

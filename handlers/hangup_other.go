@@ -8,11 +8,11 @@ import (
 )
 
 // hangupWatch sees nothing on systems without POLLRDHUP: a caller that hung up is noticed when its answer is written.
-type hangupWatch struct{ goneC chan struct{} }
+type hangupWatch struct{}
 
-func watchHangup(net.Conn, time.Duration) *hangupWatch {
-	return &hangupWatch{goneC: make(chan struct{})}
-}
+func newHangupWatch(net.Conn) *hangupWatch { return &hangupWatch{} }
+
+func (*hangupWatch) start(time.Duration) (gone <-chan struct{}) { return nil }
 
 func (*hangupWatch) hungUp() bool { return false }
 

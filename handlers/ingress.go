@@ -48,9 +48,9 @@ func (s *Server) ingress(c *fiber.Ctx) error {
 	if err := s.wishes(c, call, principal); err != nil {
 		return err
 	}
-	watch := watchHangup(ctx.Conn(), hangupAfter)
+	watch := newHangupWatch(ctx.Conn())
 	defer watch.stop()
-	call.Gone, call.HungUp = watch.goneC, watch.hungUp
+	call.Watch, call.HungUp = func() <-chan struct{} { return watch.start(hangupAfter) }, watch.hungUp
 	reply := s.cfg.Orchestrator.ServeHTTP(c.UserContext(), call)
 	if reply.HungUp {
 		ctx.SetConnectionClose()
@@ -59,7 +59,7 @@ func (s *Server) ingress(c *fiber.Ctx) error {
 	return s.send(c, call, reply)
 }
 
-// hangupAfter is how old a request is before its run hears of a caller that hung up.
+// hangupAfter is how old a run is before it hears of a caller that hung up.
 const hangupAfter = 10 * time.Millisecond
 
 func (s *Server) match(c *fiber.Ctx, path string) (*orchestrator.Target, error) {
@@ -245,11 +245,12 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 
 // watch ends the stream of a caller that hangs up while the script makes it wait.
 func (b *bodyReader) watch() {
-	watch := watchHangup(b.conn, 0)
+	watch := newHangupWatch(b.conn)
+	goneC := watch.start(0)
 	overCh := make(chan struct{})
 	go func() {
 		select {
-		case <-watch.goneC:
+		case <-goneC:
 			b.stream.Close()
 		case <-overCh:
 		}

@@ -1,7 +1,6 @@
 package orchestrator
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -25,6 +24,9 @@ type gate struct {
 	waiting int
 	held    map[cloud.AppID]int
 	waiters map[cloud.AppID][]*gateWaiter
+	told    sync.Pool   // of *gateWaiter, for others
+	clock   *time.Timer // runs while somebody waits, for whoever has waited longest
+	ticking bool
 	closed  bool
 	// dispatched counts the permits of dispatched runs; hungry: the dispatcher found none.
 	dispatched int
@@ -34,15 +36,22 @@ type gate struct {
 	freed chan struct{}
 }
 
-type gateWaiter struct{ grantCh chan bool }
-
-func newGate(permits, queue int) *gate {
-	return &gate{all: permits, free: permits, spare: permits / 8, queue: queue, held: map[cloud.AppID]int{}, waiters: map[cloud.AppID][]*gateWaiter{},
-		freed: make(chan struct{}, 1)}
+// gateWaiter is told once whether it has a permit.
+type gateWaiter struct {
+	grantCh chan bool
+	since   time.Time
 }
 
-// acquire waits for a permit, at most two seconds.
-func (g *gate) acquire(ctx context.Context, app cloud.AppID) error {
+func newGate(permits, queue int) *gate {
+	g := &gate{all: permits, free: permits, spare: permits / 8, queue: queue, held: map[cloud.AppID]int{}, waiters: map[cloud.AppID][]*gateWaiter{},
+		freed: make(chan struct{}, 1), told: sync.Pool{New: func() any { return &gateWaiter{grantCh: make(chan bool, 1)} }}}
+	g.clock = time.AfterFunc(time.Hour, g.expire)
+	g.clock.Stop()
+	return g
+}
+
+// acquire waits for a permit, at most maxGateWait.
+func (g *gate) acquire(app cloud.AppID) error {
 	g.mu.Lock()
 	if g.closed {
 		g.mu.Unlock()
@@ -57,35 +66,48 @@ func (g *gate) acquire(ctx context.Context, app cloud.AppID) error {
 		g.mu.Unlock()
 		return errSaturated
 	}
-	w := &gateWaiter{grantCh: make(chan bool, 1)}
+	w := g.told.Get().(*gateWaiter)
+	w.since = time.Now()
 	g.waiters[app] = append(g.waiters[app], w)
 	g.waiting++
-	g.mu.Unlock()
-	clock := time.NewTimer(maxGateWait)
-	defer clock.Stop()
-	select {
-	case ok := <-w.grantCh:
-		if !ok {
-			return errSaturated
-		}
-		return nil
-	case <-clock.C:
-	case <-ctx.Done():
+	if !g.ticking {
+		g.ticking = true
+		g.clock.Reset(maxGateWait)
 	}
+	g.mu.Unlock()
+	ok := <-w.grantCh
+	g.told.Put(w)
+	if !ok {
+		return errSaturated
+	}
+	return nil
+}
+
+// expire refuses those who have waited long enough. One clock serves all who wait: one each would be set and stopped for
+// every request of a server under load.
+func (g *gate) expire() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	list := g.waiters[app]
-	for k, other := range list {
-		if other == w {
-			g.setWaiters(app, append(list[:k:k], list[k+1:]...))
+	now := time.Now()
+	next := time.Duration(-1)
+	for app, list := range g.waiters {
+		for len(list) > 0 {
+			left := maxGateWait - now.Sub(list[0].since)
+			if left > 0 {
+				if next < 0 || left < next {
+					next = left
+				}
+				break
+			}
+			list[0].grantCh <- false
+			list = list[1:]
 			g.waiting--
-			return errSaturated
 		}
+		g.setWaiters(app, list)
 	}
-	if <-w.grantCh { // granted at the last moment
-		return nil
+	if g.ticking = next > 0; g.ticking {
+		g.clock.Reset(next)
 	}
-	return errSaturated
 }
 
 // pushOut makes room in a full queue for an app that has fewer waiters than another, whose last one is refused.
@@ -307,6 +329,7 @@ func (g *gate) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed = true
+	g.clock.Stop()
 	for app, list := range g.waiters {
 		for _, w := range list {
 			w.grantCh <- false

@@ -1,8 +1,9 @@
 package orchestrator
 
 import (
-	"context"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"picloud/internal/cloud"
 )
@@ -18,7 +19,7 @@ func TestPermitLent(t *testing.T) {
 			if !g.tryAcquire(app) {
 				t.Fatal("no permit")
 			}
-		} else if err := g.acquire(context.Background(), app); err != nil {
+		} else if err := g.acquire(app); err != nil {
 			t.Fatal(err)
 		}
 		return &permit{gate: g, app: app, dispatched: dispatched}
@@ -57,4 +58,43 @@ func TestPermitLent(t *testing.T) {
 	if free, waiting := g.state(); free != g.all || waiting != 0 || g.lent != 0 || g.dispatched != 0 || len(g.held) != 0 {
 		t.Fatalf("at the end: %d free, %d lent, %d dispatched, held %v", free, g.lent, g.dispatched, g.held)
 	}
+}
+
+// Whoever gets no permit is refused two seconds after it began to wait, and not before, however many wait.
+func TestGateWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, 8)
+		if err := g.acquire(1); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		type end struct {
+			at  time.Duration
+			err error
+		}
+		ends := map[cloud.AppID]chan end{}
+		for _, app := range []cloud.AppID{1, 2, 3} { // half a second after each other
+			ch := make(chan end, 1)
+			ends[app] = ch
+			go func() {
+				err := g.acquire(app)
+				ch <- end{time.Since(begin), err}
+			}()
+			time.Sleep(500 * time.Millisecond)
+		}
+		for app, want := range map[cloud.AppID]time.Duration{1: maxGateWait, 2: maxGateWait + 500*time.Millisecond} {
+			if got := <-ends[app]; got.err == nil || got.at != want {
+				t.Errorf("app %d waited %s and got %v, want a refusal after %s", app, got.at, got.err, want)
+			}
+		}
+		g.release(1)
+		if got := <-ends[3]; got.err != nil || got.at >= maxGateWait+time.Second {
+			t.Errorf("a permit came in time, and yet: %v after %s", got.err, got.at)
+		}
+		g.release(3)
+		time.Sleep(maxGateWait)
+		if free, waiting := g.state(); free != 1 || waiting != 0 || g.ticking {
+			t.Errorf("at the end: %d free, %d wait, ticking %t", free, waiting, g.ticking)
+		}
+	})
 }

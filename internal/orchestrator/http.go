@@ -81,8 +81,9 @@ type HTTPCall struct {
 	// Stream: the caller takes a body piece by piece.
 	Stream         bool
 	IdempotencyKey string
-	// Gone is closed soon after the caller hung up; HungUp tells whether that is so now.
-	Gone   <-chan struct{}
+	// Watch begins to look at whether the caller hangs up: what it gives is closed soon after. It is called once, when the run
+	// begins or its answer is waited for. HungUp tells whether that is so now.
+	Watch  func() (gone <-chan struct{})
 	HungUp func() bool
 }
 
@@ -190,7 +191,7 @@ func (o *Orchestrator) serveDirect(ctx context.Context, c *HTTPCall) *HTTPReply 
 	}
 	app := c.Target.App.id
 	o.runs.Add(1)
-	if err := o.gate.acquire(o.ctx, app); err != nil {
+	if err := o.gate.acquire(app); err != nil {
 		o.runs.Done()
 		o.freeKey(idem)
 		return failure(cloud.ID{}, errSaturated)
@@ -211,6 +212,7 @@ func (o *Orchestrator) serveDirect(ctx context.Context, c *HTTPCall) *HTTPReply 
 			rest()
 		}()
 	}()
+	t.aborted = c.Watch()
 	t.idem = idem
 	t.stream = c.Stream && idem == nil // an answer that is kept is kept whole
 	var fin *finished
@@ -233,7 +235,7 @@ func (o *Orchestrator) httpTask(c *HTTPCall, id cloud.ID) *task {
 	req := *c.Request
 	req.Params = c.Target.Params
 	t := &task{app: c.Target.App, script: c.Target.Script, handler: "fetch", request: &req, execution: id, root: id, attempt: 1,
-		principal: c.Principal, source: cloud.SourceHTTP, idemKey: c.IdempotencyKey, aborted: c.Gone}
+		principal: c.Principal, source: cloud.SourceHTTP, idemKey: c.IdempotencyKey}
 	if t.idemKey == "" {
 		t.idemKey = id.String()
 	}
@@ -367,12 +369,13 @@ func (o *Orchestrator) serveOutbox(ctx context.Context, c *HTTPCall) *HTTPReply 
 		o.freeKey(idem)
 		return failure(id, err)
 	}
+	gone := c.Watch()
 	clock := time.NewTimer(c.Target.Script.Limits.Timeout + 2*time.Second)
 	defer clock.Stop()
 	select {
 	case a := <-w.answerC:
 		return a
-	case <-c.Gone:
+	case <-gone:
 		if a, late := o.inbox.leave(w, "client-closed"); late {
 			return a
 		}

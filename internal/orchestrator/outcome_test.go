@@ -1,7 +1,6 @@
 package orchestrator
 
 import (
-	"context"
 	"sync"
 	"testing"
 	"time"
@@ -91,14 +90,13 @@ func TestStatuses(t *testing.T) {
 // An app that has taken all it can get, and filled the queue as well, keeps no other from starting or from waiting.
 func TestGateKeepsRoom(t *testing.T) {
 	g := newGate(8, 4)
-	ctx := t.Context()
 	for range 7 {
-		if err := g.acquire(ctx, 1); err != nil {
+		if err := g.acquire(1); err != nil {
 			t.Fatal(err)
 		}
 	}
 	got := make(chan error, 10)
-	wait := func(app cloud.AppID) { go func() { got <- g.acquire(ctx, app) }() }
+	wait := func(app cloud.AppID) { go func() { got <- g.acquire(app) }() }
 	for n := range 4 {
 		wait(1)
 		for g.waitingNow() <= n {
@@ -108,10 +106,10 @@ func TestGateKeepsRoom(t *testing.T) {
 	if g.tryAcquire(1) || g.reserve(8) != 0 {
 		t.Error("the last permit is for those who have none")
 	}
-	if err := g.acquire(ctx, 1); err == nil {
+	if err := g.acquire(1); err == nil {
 		t.Error("the queue is full")
 	}
-	if err := g.acquire(ctx, 2); err != nil {
+	if err := g.acquire(2); err != nil {
 		t.Errorf("an app that has no permit: %v", err)
 	}
 	wait(2) // no permit is left: it waits, and the last of the others is refused
@@ -136,9 +134,8 @@ func TestGateKeepsRoom(t *testing.T) {
 // A permit that becomes free goes to the app that has the fewest.
 func TestGateIsFair(t *testing.T) {
 	g := newGate(2, 100)
-	ctx := context.Background()
 	for range 2 {
-		if err := g.acquire(ctx, 1); err != nil {
+		if err := g.acquire(1); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -148,7 +145,7 @@ func TestGateIsFair(t *testing.T) {
 		for range n {
 			before := g.waitingNow()
 			wg.Go(func() {
-				if g.acquire(ctx, app) == nil {
+				if g.acquire(app) == nil {
 					order <- app
 				}
 			})
@@ -194,7 +191,7 @@ func TestGateIsFair(t *testing.T) {
 	}
 	g.close()
 	wg.Wait()
-	if g.acquire(ctx, 1) == nil {
+	if g.acquire(1) == nil {
 		t.Error("a closed gate lets in")
 	}
 }

@@ -235,7 +235,7 @@ func (o *Orchestrator) Invoke(_ context.Context, app cloud.AppID, in *Invocation
 	if s.Kind != cloud.KindEndpoint {
 		return nil, cloud.Errorf(cloud.CodeInvalid, "the script %q is a module: it can be imported, not run", s.Name)
 	}
-	if err := o.gate.acquire(o.ctx, app); err != nil {
+	if err := o.gate.acquire(app); err != nil {
 		return nil, err
 	}
 	id := o.cfg.IDs.New()
