@@ -45,37 +45,44 @@ func (q *Queries) AbandonedOfExecution(ctx context.Context, appID int64, executi
 }
 
 const addStats = `-- name: AddStats :exec
-WITH hour AS (
+WITH counted AS MATERIALIZED (
+    SELECT q.app_id, q.script_id, q.outcome, q.n, q.histogram::bigint[] AS histogram
+    FROM (SELECT unnest($2::bigint[]) AS app_id, unnest($3::uuid[]) AS script_id, unnest($4::text[]) AS outcome,
+                 unnest($5::bigint[]) AS n, unnest($6::text[]) AS histogram) q
+    JOIN apps a ON a.id = q.app_id
+    ORDER BY 1, 2, 3),
+hour AS (
     INSERT INTO execution_stats_hours AS s (app_id, hour, script_id, outcome, n, histogram)
-    VALUES ($1, date_trunc('hour', $2::timestamptz), $3, $4, $5, $6)
+    SELECT app_id, date_trunc('hour', $1::timestamptz), script_id, outcome, n, histogram FROM counted
     ON CONFLICT (app_id, hour, script_id, outcome) DO UPDATE
     SET n = s.n + excluded.n,
         histogram = (SELECT array_agg(s.histogram[g.i] + excluded.histogram[g.i] ORDER BY g.i) FROM generate_subscripts(excluded.histogram, 1) AS g(i)))
 INSERT INTO execution_stats AS s (app_id, minute, script_id, outcome, n, histogram)
-VALUES ($1, $2::timestamptz, $3, $4, $5, $6)
+SELECT app_id, $1::timestamptz, script_id, outcome, n, histogram FROM counted
 ON CONFLICT (app_id, minute, script_id, outcome) DO UPDATE
 SET n = s.n + excluded.n,
     histogram = (SELECT array_agg(s.histogram[g.i] + excluded.histogram[g.i] ORDER BY g.i) FROM generate_subscripts(excluded.histogram, 1) AS g(i))
 `
 
 type AddStatsParams struct {
-	AppID     int64
-	Minute    time.Time
-	ScriptID  UUID
-	Outcome   string
-	N         int64
-	Histogram []int64
+	Minute     time.Time
+	Apps       []int64
+	Scripts    []UUID
+	Outcomes   []string
+	Ns         []int64
+	Histograms []string
 }
 
-// minute is a whole minute.
+// The runs of one whole minute; each histogram is an array's text. The rows come in one order, so that two nodes do not wait
+// for each other; of an app that is gone nothing is kept.
 func (q *Queries) AddStats(ctx context.Context, arg AddStatsParams) error {
 	_, err := q.db.Exec(ctx, addStats,
-		arg.AppID,
 		arg.Minute,
-		arg.ScriptID,
-		arg.Outcome,
-		arg.N,
-		arg.Histogram,
+		arg.Apps,
+		arg.Scripts,
+		arg.Outcomes,
+		arg.Ns,
+		arg.Histograms,
 	)
 	return err
 }

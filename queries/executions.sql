@@ -55,15 +55,22 @@ SELECT app_id FROM executions WHERE id = @id AND app_id = ANY (@apps::bigint[]);
 SELECT * FROM abandoned_executions WHERE app_id = @app_id AND execution_id = @execution_id ORDER BY id LIMIT 10;
 
 -- name: AddStats :exec
--- minute is a whole minute.
-WITH hour AS (
+-- The runs of one whole minute; each histogram is an array's text. The rows come in one order, so that two nodes do not wait
+-- for each other; of an app that is gone nothing is kept.
+WITH counted AS MATERIALIZED (
+    SELECT q.app_id, q.script_id, q.outcome, q.n, q.histogram::bigint[] AS histogram
+    FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@scripts::uuid[]) AS script_id, unnest(@outcomes::text[]) AS outcome,
+                 unnest(@ns::bigint[]) AS n, unnest(@histograms::text[]) AS histogram) q
+    JOIN apps a ON a.id = q.app_id
+    ORDER BY 1, 2, 3),
+hour AS (
     INSERT INTO execution_stats_hours AS s (app_id, hour, script_id, outcome, n, histogram)
-    VALUES (@app_id, date_trunc('hour', @minute::timestamptz), @script_id, @outcome, @n, @histogram)
+    SELECT app_id, date_trunc('hour', @minute::timestamptz), script_id, outcome, n, histogram FROM counted
     ON CONFLICT (app_id, hour, script_id, outcome) DO UPDATE
     SET n = s.n + excluded.n,
         histogram = (SELECT array_agg(s.histogram[g.i] + excluded.histogram[g.i] ORDER BY g.i) FROM generate_subscripts(excluded.histogram, 1) AS g(i)))
 INSERT INTO execution_stats AS s (app_id, minute, script_id, outcome, n, histogram)
-VALUES (@app_id, @minute::timestamptz, @script_id, @outcome, @n, @histogram)
+SELECT app_id, @minute::timestamptz, script_id, outcome, n, histogram FROM counted
 ON CONFLICT (app_id, minute, script_id, outcome) DO UPDATE
 SET n = s.n + excluded.n,
     histogram = (SELECT array_agg(s.histogram[g.i] + excluded.histogram[g.i] ORDER BY g.i) FROM generate_subscripts(excluded.histogram, 1) AS g(i));

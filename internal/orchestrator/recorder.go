@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"math/bits"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -21,6 +23,8 @@ const (
 	slow = time.Second
 	// statsEvery is how often counted runs are added to the table.
 	statsEvery = 10 * time.Second
+	// maxCounts bounds the counts, by minute, script and outcome, that wait for a database that is away.
+	maxCounts = 100_000
 	// buckets of the duration histogram: bucket i counts runs under 2^i ms, the last the rest.
 	buckets = 18
 )
@@ -60,6 +64,23 @@ type statsKey struct {
 type statsCell struct {
 	n         int64
 	histogram [buckets]int64
+}
+
+func (c *statsCell) add(other *statsCell) {
+	c.n += other.n
+	for k := range other.histogram {
+		c.histogram[k] += other.histogram[k]
+	}
+}
+
+// text is the histogram as PostgreSQL reads an array.
+func (c *statsCell) text() string {
+	b := []byte{'{'}
+	for _, n := range c.histogram {
+		b = append(strconv.AppendInt(b, n, 10), ',')
+	}
+	b[len(b)-1] = '}'
+	return string(b)
 }
 
 type queueCell struct {
@@ -232,16 +253,57 @@ func (r *recorder) flush(stats bool) (idle bool) {
 			r.o.cfg.Log.Error("record waitUntil outcome", "error", db.Translate(err))
 		}
 	}
-	for k, c := range counts {
-		err := q.AddStats(ctx, db.AddStatsParams{AppID: int64(k.app), Minute: time.Unix(k.minute*60, 0).UTC(), ScriptID: k.script,
-			Outcome: string(k.outcome), N: c.n, Histogram: c.histogram[:]})
-		if err != nil {
-			r.o.cfg.Log.Warn("record statistics", "error", db.Translate(err))
+	for minute, keys := range byMinute(counts) {
+		for batch := range slices.Chunk(keys, recordsABatch) {
+			if err := q.AddStats(ctx, statsRows(minute, batch, counts)); err != nil {
+				r.o.cfg.Log.Warn("record statistics; they are kept for the next time", "n", len(batch), "error", db.Translate(err))
+				r.countAgain(batch, counts)
+			}
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.pending) == 0 && len(r.afters) == 0 && len(r.counts) == 0
+}
+
+func byMinute(counts map[statsKey]*statsCell) map[int64][]statsKey {
+	keys := map[int64][]statsKey{}
+	for k := range counts {
+		keys[k.minute] = append(keys[k.minute], k)
+	}
+	return keys
+}
+
+func statsRows(minute int64, keys []statsKey, counts map[statsKey]*statsCell) db.AddStatsParams {
+	p := db.AddStatsParams{Minute: time.Unix(minute*60, 0).UTC()}
+	for _, k := range keys {
+		c := counts[k]
+		p.Apps, p.Scripts, p.Outcomes = append(p.Apps, int64(k.app)), append(p.Scripts, k.script), append(p.Outcomes, string(k.outcome))
+		p.Ns, p.Histograms = append(p.Ns, c.n), append(p.Histograms, c.text())
+	}
+	return p
+}
+
+// countAgain takes counts back that could not be written, unless a database that is away has let them become too many.
+func (r *recorder) countAgain(keys []statsKey, counts map[statsKey]*statsCell) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lost := 0
+	for _, k := range keys {
+		c := r.counts[k]
+		if c == nil && len(r.counts) >= maxCounts {
+			lost++
+			continue
+		}
+		if c == nil {
+			r.counts[k] = counts[k]
+			continue
+		}
+		c.add(counts[k])
+	}
+	if lost > 0 {
+		r.o.cfg.Log.Error("too many statistics wait for the database: some are lost", "n", lost)
+	}
 }
 
 // queueSize is what an app holds of rows from HTTP, read at most once a second.
