@@ -3,7 +3,6 @@ package sandbox
 import (
 	_ "embed"
 	"fmt"
-	"regexp"
 	"sync"
 	"time"
 
@@ -16,7 +15,10 @@ var eventsSource string
 var eventsProgram = sync.OnceValue(func() *goja.Program { return goja.MustCompile("picloud:events", eventsSource, true) })
 
 // eventNames are the names by which code can come to what events.js defines.
-var eventNames = regexp.MustCompile(`Event|Abort|\bsignal\b|MessageChannel|MessagePort|reportError|[pP]erformance|\bon(error|unhandledrejection|rejectionhandled)\b`)
+var eventNames = vocabulary{
+	parts: []string{"Event", "Abort", "MessageChannel", "MessagePort", "reportError", "performance", "Performance"},
+	words: []string{"signal", "onerror", "onunhandledrejection", "onrejectionhandled"},
+}
 
 // events is what Go calls of events.js.
 type events struct{ abort, newSignal, aborted, reason, on, unhandled goja.Callable }

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	_ "embed"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +21,7 @@ var intlSource string
 var intlProgram = sync.OnceValue(func() *goja.Program { return goja.MustCompile("picloud:intl", intlSource, true) })
 
 // intlNames are the names by which code can come to what intl.js defines.
-var intlNames = regexp.MustCompile(`\bIntl\b|toLocale|localeCompare`)
+var intlNames = vocabulary{parts: []string{"toLocale", "localeCompare"}, words: []string{"Intl"}}
 
 // loadIntl runs intl.js. What it gives is checked between runs like every other class.
 func (i *isolate) loadIntl() {

@@ -69,6 +69,7 @@ type engineLayout struct {
 	ok            bool
 	globals       []uintptr // offsets of the intrinsics' pointers in goja.Runtime
 	valueProperty reflect.Type
+	kinds         sync.Map                 // of reflect.Type to *tableFields
 	nativeFunc    map[reflect.Type]uintptr // offset of the Go function in kinds of native functions
 }
 
@@ -143,29 +144,49 @@ func mirrorsNames(tmpl reflect.Type) bool {
 	return ok && f.Offset == 0
 }
 
+var objectSelf, _ = reflect.TypeFor[goja.Object]().FieldByName("self")
+
 // impl is the struct behind an object.
 func (l *engineLayout) impl(o *goja.Object) reflect.Value {
-	v := reflect.ValueOf(o).Elem().FieldByName("self").Elem()
-	return v.Elem()
+	return reflect.ValueOf(o).Elem().FieldByIndex(objectSelf.Index).Elem().Elem()
+}
+
+// tableFields is where a kind of object keeps its tables, as reflect counts fields.
+type tableFields struct{ names, values, syms, tmpl []int }
+
+// fields looks a kind of object up, once: nil for one that has no tables.
+func (l *engineLayout) fields(kind reflect.Type) *tableFields {
+	if f, known := l.kinds.Load(kind); known {
+		return f.(*tableFields)
+	}
+	var f *tableFields
+	if kind.Kind() == reflect.Struct {
+		names, ok1 := kind.FieldByName("propNames")
+		values, ok2 := kind.FieldByName("values")
+		syms, ok3 := kind.FieldByName("symValues")
+		if ok1 && ok2 && ok3 {
+			tmpl, _ := kind.FieldByName("tmpl")
+			f = &tableFields{names.Index, values.Index, syms.Index, tmpl.Index}
+		}
+	}
+	l.kinds.Store(kind, f)
+	return f
 }
 
 // tableOf finds an object's tables; nil for kinds of objects that have none.
 func (l *engineLayout) tableOf(o *goja.Object) *table {
 	v := l.impl(o)
-	if v.Kind() != reflect.Struct {
-		return nil
-	}
-	names, values, syms := v.FieldByName("propNames"), v.FieldByName("values"), v.FieldByName("symValues")
-	if !names.IsValid() || !values.IsValid() || !syms.IsValid() {
+	f := l.fields(v.Type())
+	if f == nil {
 		return nil
 	}
 	t := &table{
-		names:  (*[]unistring.String)(names.Addr().UnsafePointer()),
-		values: (*map[unistring.String]goja.Value)(values.Addr().UnsafePointer()),
-		syms:   (**orderedMap)(syms.Addr().UnsafePointer()),
+		names:  (*[]unistring.String)(v.FieldByIndex(f.names).Addr().UnsafePointer()),
+		values: (*map[unistring.String]goja.Value)(v.FieldByIndex(f.values).Addr().UnsafePointer()),
+		syms:   (**orderedMap)(v.FieldByIndex(f.syms).Addr().UnsafePointer()),
 	}
-	if f := v.FieldByName("tmpl"); f.IsValid() {
-		t.tmpl = (*objectTemplate)(f.UnsafePointer())
+	if f.tmpl != nil {
+		t.tmpl = (*objectTemplate)(v.FieldByIndex(f.tmpl).UnsafePointer())
 	}
 	return t
 }

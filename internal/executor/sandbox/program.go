@@ -52,10 +52,10 @@ type keptRuntimes struct {
 func (p *program) compiled() (*goja.Program, error) {
 	p.once.Do(func() {
 		p.prg, p.err = goja.Compile(p.name, p.code, false)
-		p.usesWeb = webNames.MatchString(p.code)
-		p.usesIntl = intlNames.MatchString(p.code)
-		p.usesEvents = eventNames.MatchString(p.code)
-		p.usesRepairs = repairNames.MatchString(p.code)
+		p.usesWeb = webNames.in(p.code)
+		p.usesIntl = intlNames.in(p.code)
+		p.usesEvents = eventNames.in(p.code)
+		p.usesRepairs = needsRepairs(p.code)
 		p.usesSubtle = strings.Contains(p.code, "subtle") || strings.Contains(p.code, "CryptoKey") || strings.Contains(p.code, "SubtleCrypto")
 		p.usesURLPattern = strings.Contains(p.code, "URLPattern")
 		p.code = ""

@@ -10,7 +10,6 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
-	"regexp"
 	"strings"
 	"sync"
 
@@ -41,8 +40,10 @@ func (i *isolate) loadURLPattern() {
 }
 
 // webNames are the names by which code can come to what web.js defines.
-var webNames = regexp.MustCompile(`\b(Readable(Byte)?Stream|WritableStream|TransformStream|TextEncoderStream|TextDecoderStream|CountQueuingStrategy|` +
-	`ByteLengthQueuingStrategy|CompressionStream|DecompressionStream|Blob|File|FormData|blob|formData|body)`)
+var webNames = vocabulary{starts: []string{
+	"ReadableStream", "ReadableByteStream", "WritableStream", "TransformStream", "TextEncoderStream", "TextDecoderStream", "CountQueuingStrategy",
+	"ByteLengthQueuingStrategy", "CompressionStream", "DecompressionStream", "Blob", "File", "FormData", "blob", "formData", "body",
+}}
 
 // web is what Go calls of web.js.
 type web struct {
