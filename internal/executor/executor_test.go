@@ -170,6 +170,31 @@ func TestCollateral(t *testing.T) {
 	}
 }
 
+// Runs that share a process with one that computes do not wait for its end, though a process that has had no long run for a
+// while computes on one thread; and the one that computes is ended alone.
+func TestLongRunKeepsNobody(t *testing.T) {
+	t.Parallel() // it mostly waits
+	r := newRig(t)
+	short := r.deploy(1, `export default () => 1`)
+	endless := r.deploy(1, `export default () => { for (;;); }`)
+	for _, pause := range []time.Duration{0, 11 * time.Second} { // after the first call the process has a second thread for ten seconds
+		r.call(short, "")
+		time.Sleep(pause)
+		r.call(short, "")
+		run := r.start(endless, "")
+		endC := make(chan cloud.Outcome, 1)
+		go func() { endC <- run.Outcome() }()
+		for n := range 20 {
+			if o := r.call(short, ""); o.Status != cloud.Succeeded || len(endC) > 0 {
+				t.Fatalf("short run %d beside an endless one: %+v; the other has ended: %t", n+1, o, len(endC) > 0)
+			}
+		}
+		if o := <-endC; o.Status != cloud.TimedOut || strings.Contains(o.Error.Message, "ending its process") {
+			t.Errorf("the endless run: %+v", o)
+		}
+	}
+}
+
 func TestCompileErrors(t *testing.T) {
 	r := newRig(t)
 	compile := func(lang, src string) error {

@@ -24,7 +24,7 @@ const heapSlack = 16 << 20
 // confine gives up everything that a script could want, before any of an app's code is here. The parent has already set
 // no_new_privs and the parent-death signal.
 func confine(limits wire.InitMsg) error {
-	runtime.GOMAXPROCS(2)
+	runtime.GOMAXPROCS(1)
 	os.Clearenv()
 	if limits.UID != 0 {
 		if err := becomeUser(limits.UID, limits.GID); err != nil {

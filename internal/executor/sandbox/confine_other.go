@@ -11,7 +11,7 @@ import (
 
 // confine does what it can where the system has no limit on address space; the parent samples memory and kills.
 func confine(limits wire.InitMsg) error {
-	runtime.GOMAXPROCS(2)
+	runtime.GOMAXPROCS(1)
 	os.Clearenv()
 	tuneCollector(limits.MemoryBytes)
 	return nil

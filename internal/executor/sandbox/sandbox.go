@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"picloud/internal/cloud"
 	"picloud/internal/executor/wire"
@@ -35,6 +36,7 @@ func Main() error {
 		return fmt.Errorf("sandbox: open connection to the parent: %w", err)
 	}
 	_ = f.Close()
+	conn = quiet(conn)
 	r := wire.NewReader(conn, maxFrame)
 	kind, _, body, err := r.Next()
 	if err != nil || kind != wire.Init {
@@ -68,6 +70,7 @@ type server struct {
 	workC chan *run // to goroutines that have nothing to do
 
 	mu       sync.Mutex
+	threads  threads
 	programs map[cloud.ID]*program
 	envs     map[cloud.ID]*cloud.Env // the latest ones
 	envOrder []cloud.ID
@@ -108,6 +111,7 @@ func (s *server) serve(r *wire.Reader) error {
 		case wire.Release:
 			s.release(id, len(body) == 1 && body[0] == 1)
 		case wire.Compile:
+			s.compiling()
 			go s.compile(id, body)
 		case wire.Inspect:
 			go s.inspect(id, body)
@@ -119,6 +123,7 @@ func (s *server) serve(r *wire.Reader) error {
 
 func (s *server) withRun(id uint64, f func(*run)) {
 	s.mu.Lock()
+	s.adjustThreads()
 	r := s.runs[id]
 	s.mu.Unlock()
 	if r != nil {
@@ -156,6 +161,8 @@ func (s *server) addEnv(env *cloud.Env) {
 
 func (s *server) start(id uint64, msg *wire.RunMsg) {
 	s.mu.Lock()
+	s.adjustThreads()
+	s.monitor()
 	p := s.programs[msg.Build]
 	r := newRun(s, id, msg, p)
 	r.env = s.envs[msg.Env]
@@ -185,6 +192,9 @@ func (s *server) work(r *run) {
 func (s *server) finish(r *run, hold bool) {
 	s.mu.Lock()
 	delete(s.runs, r.id)
+	if r.usage.cpu >= longRun {
+		s.threads.till = time.Now().Add(twoFor)
+	}
 	if hold && r.iso != nil {
 		s.held[r.id] = r.iso
 	}

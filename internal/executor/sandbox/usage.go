@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"picloud/internal/cloud"
@@ -18,11 +19,14 @@ type usage struct {
 	since   time.Duration
 	started time.Time
 	running bool
+	// resumed is when it last began to compute, in nanoseconds since the process started; 0 while it does not.
+	resumed atomic.Int64
 }
 
 func (u *usage) resume() {
 	runtime.LockOSThread()
 	u.running = true
+	u.resumed.Store(int64(time.Since(processStart)))
 	if u.since = threadTime(); u.since == 0 {
 		u.started = time.Now()
 	}
@@ -32,6 +36,7 @@ func (u *usage) pause() {
 	if u.running {
 		u.cpu += u.lap()
 		u.running = false
+		u.resumed.Store(0)
 		runtime.UnlockOSThread()
 	}
 }
@@ -43,11 +48,19 @@ func (u *usage) lap() time.Duration {
 	return time.Since(u.started)
 }
 
-// longRun is from when on the process's memory is looked up again: a short run has not changed it much, and a look costs
-// as much as the run.
-const longRun = 2 * time.Millisecond
+// computing is for how long the run has been computing without a pause. Any goroutine may ask.
+func (u *usage) computing(now time.Time) time.Duration {
+	since := u.resumed.Load()
+	if since == 0 {
+		return 0
+	}
+	return now.Sub(processStart) - time.Duration(since)
+}
 
-// now is what was used so far.
+var processStart = time.Now()
+
+// now is what was used so far. The process's memory is looked up again after a long run: a short one has not changed it much,
+// and a look costs as much as the run.
 func (u *usage) now() cloud.Usage {
 	cpu := u.cpu
 	if u.running {
