@@ -51,7 +51,7 @@ func (b *bench) wrk(addr string, conns int, d time.Duration, w *work) (load, err
 		if err != nil {
 			return load{}, err
 		}
-		args = append(args, "paths", file)
+		args = append(args, "paths", file, strconv.Itoa(b.loads))
 	case w.body != nil:
 		file, err := b.keep(w.name, w.body)
 		if err != nil {

@@ -1,5 +1,6 @@
 -- What wrk sends (https://github.com/wg/wrk/blob/master/SCRIPTING). Arguments: "same" METHOD BODYFILE; "distinct", which
--- appends to the path a key that is never used twice; "paths" FILE, which sends each line's path in turn.
+-- appends to the path a key that is never used twice; "paths" FILE NUMBER, which sends each line's path in turn, each number and
+-- thread from another line on.
 local count = 0
 function setup(thread)
   thread:set("number", count)
@@ -27,7 +28,7 @@ function init(args)
   else
     local paths = {}
     for line in io.lines(args[2]) do paths[#paths + 1] = wrk.format("GET", line) end
-    n = number * 7919
+    n = math.floor(#paths / 2) * number + 7919 * args[3]
     request = function()
       n = n % #paths + 1
       return paths[n]
