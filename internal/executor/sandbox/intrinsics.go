@@ -31,7 +31,7 @@ type property struct {
 	getter, setter                               *goja.Object
 }
 
-// table mirrors the part of goja's baseObject that holds properties.
+// table mirrors the part of goja's baseObject that holds properties. It is empty for kinds of objects that have none.
 type table struct {
 	names  *[]unistring.String
 	values *map[unistring.String]goja.Value
@@ -98,7 +98,7 @@ func (l *engineLayout) find() {
 	arrayProto := vm.GlobalObject().Get("Array").(*goja.Object).Get("prototype").(*goja.Object)
 	arrayProto.Get("map")
 	t := l.tableOf(arrayProto)
-	if len(l.globals) < 80 || t == nil || t.tmpl == nil || t.tmpl.props["map"] == nil {
+	if len(l.globals) < 80 || t.names == nil || t.tmpl == nil || t.tmpl.props["map"] == nil {
 		return
 	}
 	prop := (*t.values)["map"]
@@ -173,14 +173,14 @@ func (l *engineLayout) fields(kind reflect.Type) *tableFields {
 	return f
 }
 
-// tableOf finds an object's tables; nil for kinds of objects that have none.
-func (l *engineLayout) tableOf(o *goja.Object) *table {
+// tableOf finds an object's table.
+func (l *engineLayout) tableOf(o *goja.Object) table {
 	v := l.impl(o)
 	f := l.fields(v.Type())
 	if f == nil {
-		return nil
+		return table{}
 	}
-	t := &table{
+	t := table{
 		names:  (*[]unistring.String)(v.FieldByIndex(f.names).Addr().UnsafePointer()),
 		values: (*map[unistring.String]goja.Value)(v.FieldByIndex(f.values).Addr().UnsafePointer()),
 		syms:   (**orderedMap)(v.FieldByIndex(f.syms).Addr().UnsafePointer()),
@@ -195,16 +195,16 @@ func (l *engineLayout) tableOf(o *goja.Object) *table {
 type intrinsic struct {
 	o     *goja.Object
 	proto *goja.Object
-	table *table
+	table table
+	cells []cell // of the props, in no order
 	// names in order; empty while the engine has not listed them, which it does when one is added or deleted.
 	names []unistring.String
-	props map[unistring.String]property
-	syms  []symbol // in order
-	cells []cell   // of the props, in no order
-	// last is the cell of the last of names, nil while it is not known.
+	// last is the cell of the last of names, nil while it is not known, and if one of them may be an array index.
 	last *words
 	// open: properties may be added, as to globalThis: that is module state.
-	open bool
+	open  bool
+	syms  []symbol // in order
+	props map[unistring.String]property
 }
 
 // cell is where the engine keeps a property, and what was there. Assignments change a property in its cell; the engine
@@ -272,7 +272,7 @@ func (i *isolate) record(o *goja.Object) *intrinsic {
 	l := layout()
 	in := &intrinsic{o: o, proto: o.Prototype(), table: l.tableOf(o), open: o == i.vm.GlobalObject(),
 		props: map[unistring.String]property{}}
-	if in.table == nil {
+	if in.table.names == nil {
 		return in
 	}
 	in.listed()
@@ -339,6 +339,29 @@ func (i *isolate) snapshot() {
 	for _, o := range append([]*goja.Object{i.vm.GlobalObject()}, i.ownPrototypes()...) {
 		i.others = append(i.others, i.record(o))
 	}
+	i.pack()
+}
+
+// pack lays the records side by side, in the order in which they are compared: seldom are they in the processor's cache.
+func (i *isolate) pack() {
+	var all []**intrinsic
+	cells := 0
+	for _, list := range [][]*intrinsic{i.others, i.slots} {
+		for k := range list {
+			if list[k] != nil {
+				all = append(all, &list[k])
+				cells += len(list[k].cells)
+			}
+		}
+	}
+	records, side := make([]intrinsic, len(all)), make([]cell, 0, cells)
+	for k, in := range all {
+		from := len(side)
+		side = append(side, (*in).cells...)
+		records[k] = **in
+		records[k].cells = side[from:len(side):len(side)]
+		*in = &records[k]
+	}
 }
 
 func (i *isolate) ownPrototypes() []*goja.Object {
@@ -372,7 +395,7 @@ func (i *isolate) intact() (ok bool) {
 		in := i.slots[slot]
 		if in == nil { // made during the run: every property is judged by its template
 			in = &intrinsic{o: o, table: layout().tableOf(o), props: map[unistring.String]property{}}
-			if in.table == nil || in.table.tmpl == nil {
+			if in.table.names == nil || in.table.tmpl == nil {
 				// Made whole by the engine, not from a template: what the run made of it cannot be told.
 				return i.plausible(slot, o)
 			}
@@ -457,8 +480,7 @@ func (i *isolate) unchanged(in *intrinsic) bool {
 	if in.o.Prototype() != in.proto {
 		return false
 	}
-	t := in.table
-	if t == nil {
+	if in.table.names == nil {
 		return true
 	}
 	if !i.sameNames(in) {
@@ -469,8 +491,8 @@ func (i *isolate) unchanged(in *intrinsic) bool {
 			return false
 		}
 	}
-	values := *t.values
-	if len(values) != len(in.props) && !i.newProperties(in, values) {
+	values := *in.table.values
+	if len(values) != len(in.cells) && !i.newProperties(in, values) {
 		return false
 	}
 	return i.sameSymbols(in)
@@ -495,19 +517,27 @@ func (i *isolate) sameNames(in *intrinsic) bool {
 	if count == 0 {
 		return true
 	}
+	// The engine appends names, moves those that are array indices to the front, and nothing else. So when the first one and the
+	// last one are where they were, and the last one was not made anew, then none was deleted.
+	if in.last != nil && (len(names) == count || in.open && len(names) > count) && names[0] == in.names[0] && names[count-1] == in.names[count-1] {
+		return isCell((*in.table.values)[in.names[count-1]], in.last)
+	}
 	if len(names) < count || !in.open && len(names) > count || !sameStrings(names[:count], in.names) {
 		return false
 	}
 	last := in.names[count-1]
 	v, made := (*in.table.values)[last]
-	if in.last != nil && isCell(v, in.last) {
-		return true
-	}
 	if p, known := in.props[last]; known {
-		in.last = layout().cellOf(v)
+		if !slices.ContainsFunc(in.names, beginsWithDigit) {
+			in.last = layout().cellOf(v)
+		}
 		return made && sameProperty(layout().property(v), p)
 	}
-	return !made || i.isBuiltin(in.table, last)
+	return !made || i.isBuiltin(&in.table, last)
+}
+
+func beginsWithDigit(name unistring.String) bool {
+	return name != "" && '0' <= name[0] && name[0] <= '9'
 }
 
 // sameStrings compares names, at first where they lie: the engine shares them.
@@ -524,8 +554,8 @@ func (i *isolate) newProperties(in *intrinsic, values map[unistring.String]goja.
 		if _, known := in.props[name]; known {
 			continue
 		}
-		if !i.fromTemplate(in.table, name, layout().property(v)) {
-			if in.open && !i.isBuiltin(in.table, name) {
+		if !i.fromTemplate(&in.table, name, layout().property(v)) {
+			if in.open && !i.isBuiltin(&in.table, name) {
 				continue
 			}
 			return false

@@ -114,6 +114,62 @@ func TestIntact(t *testing.T) {
 	}
 }
 
+// A name that is gone is missed, whichever it was and whatever came instead of it, though only the ends of the lists are compared.
+func TestIntactNames(t *testing.T) {
+	objects := []string{"Array.prototype", "Math", "JSON", "Headers.prototype", "Headers", "Response.prototype", "Response", "URL.prototype", "console", "globalThis", "Map.prototype"}
+	changes := map[string]string{
+		"deleted":                    `delete o[k]`,
+		"replaced by another":        `delete o[k]; o.another = 1`,
+		"replaced by an index":       `delete o[k]; o[5] = 1`,
+		"by an index, and listed":    `delete o[k]; o[5] = 1; keys(o)`,
+		"by two, and listed":         `delete o[k]; o[5] = 1; o[4] = 1; keys(o)`,
+		"moved to the end, replaced": `const d = describe(o, k); delete o[k]; o[7] = 1; define(o, k, d); delete o[k]; keys(o)`,
+		"made again, with a value":   `delete o[k]; o[k] = "another"`,
+	}
+	count := 0
+	for _, object := range objects {
+		probe, err := (&program{name: "x", code: "(function(exports,require,module){})"}).isolate(nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, jsErr := probe.vm.RunString(`Object.getOwnPropertyNames(` + object + `).filter((n) => Object.getOwnPropertyDescriptor(` + object + `, n).configurable).join()`)
+		if jsErr != nil {
+			t.Fatal(jsErr)
+		}
+		names := strings.Split(v.String(), ",")
+		for _, at := range []int{0, 1, len(names) / 2, len(names) - 2, len(names) - 1} {
+			if at < 0 || at >= len(names) {
+				continue
+			}
+			for what, change := range changes {
+				i, err := (&program{name: "x", code: "(function(exports,require,module){})"}).isolate(nil, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				// Once the object was listed, its ends are known.
+				if _, err := i.vm.RunString(`globalThis.mine = 1; Object.getOwnPropertyNames(` + object + `).forEach((n) => Object.getOwnPropertyDescriptor(` + object + `, n))`); err != nil {
+					t.Fatal(err)
+				}
+				for range 2 {
+					if !i.intact() {
+						t.Fatalf("%s is not what it was when nothing was changed", object)
+					}
+				}
+				if _, err := i.vm.RunString(`{ const { keys, defineProperty: define, getOwnPropertyDescriptor: describe } = Object, o = ` + object + `, k = "` + names[at] + `"; ` + change + ` }`); err != nil {
+					t.Fatalf("%s.%s %s: %v", object, names[at], what, err)
+				}
+				count++
+				if i.intact() {
+					t.Errorf("%s.%s was %s, and the runtime is kept", object, names[at], what)
+				}
+			}
+		}
+	}
+	if count < 200 {
+		t.Errorf("%d changes were tried", count)
+	}
+}
+
 // BenchmarkRun is what small requests cost in the child, without the socket.
 func BenchmarkRun(b *testing.B) {
 	list := []byte(`[` + strings.Repeat(`{"n":5,"name":"item","ok":true},{"n":3,"name":"other","ok":false},`, 50) + `null]`)

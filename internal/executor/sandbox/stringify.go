@@ -142,19 +142,19 @@ func (l *plainLayout) list(o, prototype *goja.Object) ([]goja.Value, bool) {
 // prototypes are those of plain data, as the runtime made them.
 type prototypes struct {
 	object, array *goja.Object
-	tables        [2]*table
+	tables        [2]table
 }
 
 func prototypesOf(vm *goja.Runtime) prototypes {
 	p := prototypes{object: vm.NewObject().Prototype(), array: vm.NewArray().Prototype()}
-	p.tables = [2]*table{layout().tableOf(p.object), layout().tableOf(p.array)}
+	p.tables = [2]table{layout().tableOf(p.object), layout().tableOf(p.array)}
 	return p
 }
 
 // plain reports whether nothing that plain data inherits has a say in its JSON.
 func (p *prototypes) plain() bool {
 	for _, t := range p.tables {
-		if t == nil || (*t.values)["toJSON"] != nil {
+		if t.names == nil || (*t.values)["toJSON"] != nil {
 			return false
 		}
 	}
