@@ -284,7 +284,8 @@ func statsRows(minute int64, keys []statsKey, counts map[statsKey]*statsCell) db
 	return p
 }
 
-// countAgain takes counts back that could not be written, unless a database that is away has let them become too many.
+// countAgain takes counts back that could not be written, unless a database that is away has let them become too many. Those of
+// a commit whose answer was lost may be counted twice.
 func (r *recorder) countAgain(keys []statsKey, counts map[statsKey]*statsCell) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
