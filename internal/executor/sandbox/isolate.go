@@ -314,11 +314,15 @@ func (i *isolate) domException(name, format string, args ...any) goja.Value {
 	return i.mustCall(i.newDOMException, i.vm.ToValue(fmt.Sprintf(format, args...)), i.vm.ToValue(name))
 }
 
-// settled returns a promise with a known result.
+// settled is the promise that f made, or one of what it returned or threw.
 func (i *isolate) settled(f func() goja.Value) goja.Value {
-	p, resolve, reject := i.vm.NewPromise()
 	var v goja.Value
-	if exc := i.vm.Try(func() { v = f() }); exc != nil {
+	exc := i.vm.Try(func() { v = f() })
+	if _, isPromise := asPromise(v); exc == nil && isPromise { // one around it would cost as much as all else of a host call
+		return v
+	}
+	p, resolve, reject := i.vm.NewPromise()
+	if exc != nil {
 		_ = reject(exc.Value())
 	} else {
 		_ = resolve(v)
