@@ -291,16 +291,14 @@ func (r *recorder) countAgain(keys []statsKey, counts map[statsKey]*statsCell) {
 	defer r.mu.Unlock()
 	lost := 0
 	for _, k := range keys {
-		c := r.counts[k]
-		if c == nil && len(r.counts) >= maxCounts {
-			lost++
-			continue
-		}
-		if c == nil {
+		switch c := r.counts[k]; {
+		case c != nil:
+			c.add(counts[k])
+		case len(r.counts) < maxCounts:
 			r.counts[k] = counts[k]
-			continue
+		default:
+			lost++
 		}
-		c.add(counts[k])
 	}
 	if lost > 0 {
 		r.o.cfg.Log.Error("too many statistics wait for the database: some are lost", "n", lost)

@@ -522,7 +522,7 @@ func (i *isolate) sameNames(in *intrinsic) bool {
 	if in.last != nil && (len(names) == count || in.open && len(names) > count) && names[0] == in.names[0] && names[count-1] == in.names[count-1] {
 		return isCell((*in.table.values)[in.names[count-1]], in.last)
 	}
-	if len(names) < count || !in.open && len(names) > count || !sameStrings(names[:count], in.names) {
+	if len(names) < count || !in.open && len(names) > count || !slices.Equal(names[:count], in.names) {
 		return false
 	}
 	last := in.names[count-1]
@@ -538,14 +538,6 @@ func (i *isolate) sameNames(in *intrinsic) bool {
 
 func beginsWithDigit(name unistring.String) bool {
 	return name != "" && '0' <= name[0] && name[0] <= '9'
-}
-
-// sameStrings compares names, at first where they lie: the engine shares them.
-func sameStrings(a, b []unistring.String) bool {
-	raw := func(s []unistring.String) string {
-		return unsafe.String((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*int(unsafe.Sizeof(s[0])))
-	}
-	return raw(a) == raw(b) || slices.Equal(a, b)
 }
 
 // newProperties judges what the engine has made since the record, by its template.

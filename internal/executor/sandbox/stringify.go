@@ -70,8 +70,7 @@ func (l *plainLayout) find() {
 	}()
 	vm := goja.New()
 	o, a := vm.NewObject(), vm.NewArray(1, 2)
-	self, ok := reflect.TypeFor[goja.Object]().FieldByName("self")
-	if !ok || self.Offset != 0 || self.Type.Kind() != reflect.Interface {
+	if objectSelf.Type == nil || objectSelf.Offset != 0 || objectSelf.Type.Kind() != reflect.Interface {
 		return
 	}
 	base, array := layout().impl(o).Type(), layout().impl(a).Type()
@@ -227,7 +226,7 @@ func (w *jsonWriter) object(b *plainObject, depth int) bool {
 	w.out = append(w.out, '{')
 	first := true
 	for _, name := range b.propNames {
-		if name == "toJSON" || name != "" && name[0] >= '0' && name[0] <= '9' {
+		if name == "toJSON" || beginsWithDigit(name) {
 			return false
 		}
 		v := b.values[name]

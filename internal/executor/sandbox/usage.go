@@ -15,27 +15,21 @@ import (
 // usage measures what a run uses. Between resume and pause its goroutine stays on one thread, whose CPU clock counts; where
 // there is no such clock, the time between them does.
 type usage struct {
-	cpu     time.Duration
-	since   time.Duration
-	started time.Time
-	running bool
+	cpu   time.Duration
+	since time.Duration // of the thread's clock; 0 where there is none
 	// resumed is when it last began to compute, in nanoseconds since the process started; 0 while it does not.
 	resumed atomic.Int64
 }
 
 func (u *usage) resume() {
 	runtime.LockOSThread()
-	u.running = true
 	u.resumed.Store(int64(time.Since(processStart)))
-	if u.since = threadTime(); u.since == 0 {
-		u.started = time.Now()
-	}
+	u.since = threadTime()
 }
 
 func (u *usage) pause() {
-	if u.running {
+	if u.resumed.Load() != 0 {
 		u.cpu += u.lap()
-		u.running = false
 		u.resumed.Store(0)
 		runtime.UnlockOSThread()
 	}
@@ -45,7 +39,7 @@ func (u *usage) lap() time.Duration {
 	if u.since > 0 {
 		return threadTime() - u.since
 	}
-	return time.Since(u.started)
+	return u.computing(time.Now())
 }
 
 // computing is for how long the run has been computing without a pause. Any goroutine may ask.
@@ -63,7 +57,7 @@ var processStart = time.Now()
 // and a look costs as much as the run.
 func (u *usage) now() cloud.Usage {
 	cpu := u.cpu
-	if u.running {
+	if u.resumed.Load() != 0 {
 		cpu += u.lap()
 	}
 	return cloud.Usage{CPU: cpu, MemoryKiB: processMemory.peak(cpu >= longRun)}
