@@ -147,16 +147,19 @@ func TestUnknownGroup(t *testing.T) {
 	cut.Spare.Store(1) // the first one's
 	cut.After.Store(100)
 	cut.Vanish.Store(true)
+	back := make(chan error, 1)
 	go func() {
 		time.Sleep(time.Second)
-		_, _ = other.Exec(ctx, "ROLLBACK")
+		_, err := other.Exec(ctx, "ROLLBACK")
 		time.Sleep(patienceOfCommits + 2*time.Second)
 		cut.After.Store(0)
 		cut.Vanish.Store(false)
+		back <- err
 	}()
 	got := storm(t, 24, []*world{w}, func(k int) string { return fmt.Sprintf("/f/default/w?id=%d", k) })
-	cut.After.Store(0)
-	cut.Vanish.Store(false)
+	if err := <-back; err != nil {
+		t.Error(err)
+	}
 	w.eventually("the database is back", func() bool { return w.api("GET", "/apps", nil).status == 200 })
 	for key, n := range w.allKeys("c") {
 		if n != 1.0 {
