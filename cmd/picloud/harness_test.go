@@ -200,6 +200,23 @@ func (w *world) do(method, path string, body any, headers ...string) *reply {
 	return r
 }
 
+// begin makes a request in the background; the function it gives waits for the answer.
+func (w *world) begin(method, path string, body any, headers ...string) func() *reply {
+	answer := make(chan *reply, 1)
+	go func() {
+		defer close(answer) // do has ended the goroutine, if there was no answer
+		answer <- w.do(method, path, body, headers...)
+	}()
+	return func() *reply {
+		w.t.Helper()
+		r, ok := <-answer
+		if !ok {
+			w.t.FailNow()
+		}
+		return r
+	}
+}
+
 func (w *world) api(method, path string, body any, headers ...string) *reply {
 	w.t.Helper()
 	if w.token != "" {

@@ -222,11 +222,10 @@ func TestDrain(t *testing.T) {
 	w.deploy("slow", `import { kv } from "picloud"; export default { async fetch() { await new Promise((r) => setTimeout(r, 2000)); await kv.collection("in").set("k", 1); return "finished" },
 		async kv() { await kv.collection("out").increment("n") } }`)
 	w.trigger(map[string]any{"kind": "kv", "script": "slow", "collection": "in"})
-	answer := make(chan *reply)
-	go func() { answer <- w.do("GET", "/f/default/slow", nil) }()
+	answer := w.begin("GET", "/f/default/slow", nil)
 	time.Sleep(700 * time.Millisecond) // it has begun
 	p.stop()
-	if r := <-answer; r.status != 200 || r.body != "finished" {
+	if r := answer(); r.status != 200 || r.body != "finished" {
 		t.Errorf("a run in progress got %d %s", r.status, r.body)
 	}
 	p = startProcess(t, env...)

@@ -210,11 +210,8 @@ func TestScriptsAndDeadLetters(t *testing.T) {
 	w.deploy("ops", `import { deadLetters } from "picloud"; export default async () => {
 		const [d] = (await deadLetters.list()).items, v = await deadLetters.resolve(d.id, "slow").then(() => "mine", (e) => e.message);
 		await new Promise((r) => setTimeout(r, 300)); return { v } }`)
-	done := make(chan string, 2)
-	for range 2 {
-		go func() { done <- w.do("POST", "/f/default/ops", nil).want(200).str("v") }()
-	}
-	if a, b := <-done, <-done; a != "mine" || b != "mine" {
+	one, other := w.begin("POST", "/f/default/ops", nil), w.begin("POST", "/f/default/ops", nil)
+	if a, b := one().want(200).str("v"), other().want(200).str("v"); a != "mine" || b != "mine" {
 		t.Errorf("two runs: %s and %s", a, b)
 	}
 	unresolved(1)
