@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -106,7 +107,13 @@ func New(cfg Config) *Server {
 	}
 	srv.NoDefaultContentType = true
 	srv.NoDefaultServerHeader = true
+	srv.NoDefaultDate = true
 	srv.ErrorHandler = badRequest
+	route := srv.Handler
+	srv.Handler = func(ctx *fasthttp.RequestCtx) {
+		route(ctx)
+		setDate(ctx)
+	}
 	s.app.Use(s.recoverPanic)
 	s.app.Get("/healthz", s.healthz)
 	s.app.Get("/readyz", s.readyz)
@@ -130,11 +137,36 @@ func badRequest(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &netErr) && netErr.Timeout():
 		status, detail = fasthttp.StatusRequestTimeout, "the request did not arrive in time"
 	}
-	ctx.Response.Reset()
 	ctx.SetStatusCode(status)
 	ctx.Response.Header.SetContentType(problemType)
 	ctx.SetBody(encodeProblem(&problem{Status: status, Detail: detail, Code: "malformed"}))
 	ctx.SetConnectionClose()
+	setDate(ctx)
+}
+
+// lastDate is the Date of the last answer.
+var lastDate atomic.Pointer[date]
+
+type date struct {
+	second int64
+	text   []byte
+}
+
+// setDate sets the header Date (RFC 9110, section 6.6.1), which no script decides. fasthttp takes it from nobody, and keeps one
+// of its own current by a goroutine that wakes an idle server every second: so it is added under a name that is none, and renamed.
+func setDate(ctx *fasthttp.RequestCtx) {
+	now := time.Now()
+	d := lastDate.Load()
+	if d == nil || d.second != now.Unix() {
+		d = &date{now.Unix(), fasthttp.AppendHTTPDate(nil, now)}
+		lastDate.Store(d)
+	}
+	ctx.Response.Header.AddBytesV("?ate", d.text)
+	for key := range ctx.Response.Header.All() {
+		if len(key) > 0 && key[0] == '?' {
+			key[0] = 'D'
+		}
+	}
 }
 
 // Serve answers on a listener until Shutdown.

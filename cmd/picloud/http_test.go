@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -202,7 +203,7 @@ func TestEdge(t *testing.T) {
 	w := newWorld(t)
 	w.deploy("echo", `export default { async fetch(r) { return Response.json({ headers: [...r.headers], body: await r.text(), method: r.method, url: r.url }) } }`)
 	w.deploy("set", `export default { fetch: () => new Response("<script>1</script>", { headers: [["content-type", "text/html"], ["set-cookie", "a=b"],
-		["strict-transport-security", "max-age=1"], ["connection", "close"], ["x-ok", "1"], ["content-security-policy", "default-src 'self'"], ["clear-site-data", "*"]] }) }`)
+		["strict-transport-security", "max-age=1"], ["connection", "close"], ["date", "Thu, 01 Jan 1970 00:00:00 GMT"], ["x-ok", "1"], ["content-security-policy", "default-src 'self'"], ["clear-site-data", "*"]] }) }`)
 	r := w.do("POST", "/f/default/echo?q=1", "body", "Authorization", "Bearer "+w.token, "Cookie", "picloud=secret; mine=1; __Host-picloud=secret", "X-Forwarded-For", "6.6.6.6", "X-Mine", "v").want(200)
 	if strings.Contains(r.body, "secret") || strings.Contains(r.body, w.token) || strings.Contains(r.body, "authorization") || strings.Contains(r.body, "6.6.6.6") {
 		t.Errorf("the script sees what it must not: %s", r.body)
@@ -234,7 +235,17 @@ func TestEdge(t *testing.T) {
 	w.do("POST", "/f/default/parse", strings.Repeat("[", 2_500_000)).want(502)
 	w.do("POST", "/f/default/parse", `{"a":[1,"\ud83d\ude00"]}`).want(200)
 	w.do("GET", "/f/default/echo", nil, "X-Big", strings.Repeat("x", 20<<10)).want(200)
-	w.do("GET", "/f/default/echo", nil, "X-Big", strings.Repeat("x", 40<<10)).want(431)
+	large := w.do("GET", "/f/default/echo", nil, "X-Big", strings.Repeat("x", 40<<10)).want(431)
+	// Every answer says when it was given, and no goroutine keeps an idle server's clock.
+	for _, h := range []http.Header{h, large.header, w.do("GET", "/", nil).header, w.do("HEAD", "/f/nowhere", nil).want(404).header, w.do("BREW", "/f/default/echo", nil).header} {
+		if at, err := http.ParseTime(h.Get("Date")); err != nil || time.Since(at).Abs() > time.Minute || len(h.Values("Date")) != 1 {
+			t.Errorf("the date of an answer in %v (%v)", h, err)
+		}
+	}
+	stacks := make([]byte, 16<<20)
+	if stacks = stacks[:runtime.Stack(stacks, true)]; bytes.Contains(stacks, []byte("fasthttp.updateServerDate")) {
+		t.Error("an idle server is woken every second")
+	}
 }
 
 // The dashboard's host and the scripts' hosts are apart when an admin host is set.
@@ -334,13 +345,12 @@ func TestIdempotency(t *testing.T) {
 		t.Errorf("n is %v: a replay or a failed run counted", n)
 	}
 	w.do("POST", "/f/default/pay", "ok", key("k2")...).want(201) // the failed run freed the key
-	done := make(chan *reply)
-	go func() { done <- w.do("POST", "/f/default/pay", "slow", key("k3")...) }()
+	slow := w.begin("POST", "/f/default/pay", "slow", key("k3")...)
 	time.Sleep(500 * time.Millisecond) // the first has begun, and goes on for twice as long
 	if r := w.do("POST", "/f/default/pay", "slow", key("k3")...).want(409); r.header.Get("Retry-After") != "1" {
 		t.Errorf("still running: %v", r.header)
 	}
-	(<-done).want(201)
+	slow().want(201)
 	w.do("POST", "/f/default/pay", "slow", key("k3")...).want(201)
 	async := []string{"Idempotency-Key", "k4", "Prefer", "respond-async", "Authorization", "Bearer " + w.token}
 	one := w.do("POST", "/f/default/pay", "a", async...).want(202)
