@@ -7,23 +7,28 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"picloud/internal/later"
 )
 
 // hangupWatch tells when the peer of a connection closes its side while a request is served. fasthttp does not look at the
 // connection meanwhile, so the socket is asked: the poller wakes a read that never takes a byte, and a poll without waiting
 // tells a hang-up from a pipelined request.
 type hangupWatch struct {
-	conn  net.Conn
-	raw   syscall.RawConn
-	timer *time.Timer
-	goneC chan struct{}
-	overC chan struct{} // closed when the watch is over
+	conn   net.Conn
+	raw    syscall.RawConn
+	member later.Member
+	goneC  chan struct{}
 
 	mu      sync.Mutex
 	stopped bool
+	overC   chan struct{} // once the socket is watched: closed when that is over
 }
 
-// newHangupWatch is of one request; it watches from start on. stop must be called before the handler returns.
+// hangups begins to watch the sockets of requests that are still served after hangupAfter, which most are not.
+var hangups = later.NewQueue(hangupAfter, func(w any) { w.(*hangupWatch).begin() })
+
+// newHangupWatch is of one request; it watches from Watch or now on. stop must be called before the handler returns.
 func newHangupWatch(conn net.Conn) *hangupWatch {
 	w := &hangupWatch{conn: conn}
 	if sc, ok := conn.(syscall.Conn); ok {
@@ -34,27 +39,37 @@ func newHangupWatch(conn net.Conn) *hangupWatch {
 	return w
 }
 
-// start gives what is closed after a hang-up. The watch begins after a delay: most requests end before it.
-func (w *hangupWatch) start(delay time.Duration) (gone <-chan struct{}) {
+// Watch gives what is closed after a hang-up, which is looked for a little later.
+func (w *hangupWatch) Watch() (gone <-chan struct{}) {
 	w.goneC = make(chan struct{})
 	if w.raw != nil {
-		w.overC = make(chan struct{})
-		w.timer = time.AfterFunc(delay, w.watch)
+		hangups.Add(&w.member, w)
 	}
 	return w.goneC
 }
 
-func (w *hangupWatch) watch() {
-	defer close(w.overC)
-	w.mu.Lock()
-	stopped := w.stopped
-	if !stopped {
-		_ = w.conn.SetReadDeadline(time.Time{})
+// now is Watch for who cannot wait.
+func (w *hangupWatch) now() (gone <-chan struct{}) {
+	w.goneC = make(chan struct{})
+	if w.raw != nil {
+		w.begin()
 	}
-	w.mu.Unlock()
-	if stopped {
+	return w.goneC
+}
+
+func (w *hangupWatch) begin() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped {
 		return
 	}
+	_ = w.conn.SetReadDeadline(time.Time{})
+	w.overC = make(chan struct{})
+	go w.watch()
+}
+
+func (w *hangupWatch) watch() {
+	defer close(w.overC)
 	gone := false
 	_ = w.raw.Read(func(fd uintptr) bool {
 		gone = hungUp(fd)
@@ -67,8 +82,8 @@ func (w *hangupWatch) watch() {
 	}
 }
 
-// hungUp asks the socket now.
-func (w *hangupWatch) hungUp() (gone bool) {
+// HungUp asks the socket.
+func (w *hangupWatch) HungUp() (gone bool) {
 	if w.raw != nil {
 		_ = w.raw.Control(func(fd uintptr) { gone = hungUp(fd) })
 	}
@@ -82,13 +97,18 @@ func hungUp(fd uintptr) bool {
 }
 
 func (w *hangupWatch) stop() {
-	if w.timer == nil || w.timer.Stop() {
+	if w.goneC == nil || hangups.Remove(&w.member) {
 		return
 	}
 	w.mu.Lock()
 	w.stopped = true
-	_ = w.conn.SetReadDeadline(time.Unix(1, 0))
+	overC := w.overC
+	if overC != nil {
+		_ = w.conn.SetReadDeadline(time.Unix(1, 0))
+	}
 	w.mu.Unlock()
-	<-w.overC
-	_ = w.conn.SetReadDeadline(time.Now().Add(idleTimeout))
+	if overC != nil {
+		<-overC
+		_ = w.conn.SetReadDeadline(time.Now().Add(idleTimeout))
+	}
 }

@@ -2,18 +2,19 @@
 
 package handlers
 
-import (
-	"net"
-	"time"
-)
+import "net"
 
 // hangupWatch sees nothing on systems without POLLRDHUP: a caller that hung up is noticed when its answer is written.
 type hangupWatch struct{}
 
 func newHangupWatch(net.Conn) *hangupWatch { return &hangupWatch{} }
 
-func (*hangupWatch) start(time.Duration) (gone <-chan struct{}) { return nil }
+// Watch gives what nothing comes from.
+func (*hangupWatch) Watch() (gone <-chan struct{}) { return nil }
 
-func (*hangupWatch) hungUp() bool { return false }
+func (*hangupWatch) now() (gone <-chan struct{}) { return nil }
+
+// HungUp does not know.
+func (*hangupWatch) HungUp() bool { return false }
 
 func (*hangupWatch) stop() {}

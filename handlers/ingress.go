@@ -37,7 +37,9 @@ func (s *Server) ingress(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	call := &orchestrator.HTTPCall{Target: target, Request: s.request(c, path, body), Principal: principal.Cloud(),
+	watch := newHangupWatch(ctx.Conn())
+	defer watch.stop()
+	call := &orchestrator.HTTPCall{Caller: watch, Target: target, Request: s.request(c, path, body), Principal: principal.Cloud(),
 		Stream: ctx.Request.Header.IsHTTP11() && !ctx.IsHead()} // a body of unknown length is chunked
 	if key := ctx.Request.Header.Peek("Idempotency-Key"); key != nil {
 		call.IdempotencyKey = string(key)
@@ -48,9 +50,6 @@ func (s *Server) ingress(c *fiber.Ctx) error {
 	if err := s.wishes(c, call, principal); err != nil {
 		return err
 	}
-	watch := newHangupWatch(ctx.Conn())
-	defer watch.stop()
-	call.Watch, call.HungUp = func() <-chan struct{} { return watch.start(hangupAfter) }, watch.hungUp
 	reply := s.cfg.Orchestrator.ServeHTTP(c.UserContext(), call)
 	if reply.HungUp {
 		ctx.SetConnectionClose()
@@ -246,7 +245,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 // watch ends the stream of a caller that hangs up while the script makes it wait.
 func (b *bodyReader) watch() {
 	watch := newHangupWatch(b.conn)
-	goneC := watch.start(0)
+	goneC := watch.now()
 	overCh := make(chan struct{})
 	go func() {
 		select {

@@ -276,11 +276,11 @@ func (s *Server) isTrusted(a netip.Addr) bool {
 }
 
 func peer(c *fiber.Ctx) netip.Addr {
-	ap, err := netip.ParseAddrPort(c.Context().RemoteAddr().String())
-	if err != nil {
+	a, ok := c.Context().RemoteAddr().(*net.TCPAddr)
+	if !ok {
 		return netip.Addr{}
 	}
-	return ap.Addr().Unmap()
+	return a.AddrPort().Addr().Unmap()
 }
 
 // client is the caller's address: the last one in X-Forwarded-For that is no trusted proxy.

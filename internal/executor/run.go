@@ -9,6 +9,7 @@ import (
 
 	"picloud/internal/cloud"
 	"picloud/internal/executor/wire"
+	"picloud/internal/later"
 )
 
 // Run is a run in progress. First the outcome comes; when that is Pending, a second one for the waitUntil work; in the
@@ -17,15 +18,18 @@ type Run struct {
 	spec  *cloud.RunSpec
 	id    uint64
 	child *child
-	ctx   context.Context
-	end   context.CancelCauseFunc
 
 	outcomeCh chan *cloud.Outcome // the first, and after Pending a second
 	mailbox   chan message        // calls and outcomes, in the order the child sent them
 	aborted   <-chan struct{}     // nil once the child knows
 	responded bool                // the first outcome came; of the child's reader
 
+	patience later.Member
+
 	mu        sync.Mutex
+	parent    context.Context         // whose values the run's own has
+	ctx       context.Context         // nil until a call needs it
+	end       context.CancelCauseFunc // of ctx
 	logs      []cloud.LogLine
 	logBytes  int
 	dropped   int
@@ -37,7 +41,7 @@ type Run struct {
 	finished  bool
 	timedOut  bool
 	stream    *bodyStream // of a response whose body comes piece by piece
-	interrupt *time.Timer
+	interrupt *time.Timer // of a run that is no longer young
 	killTimer *time.Timer
 }
 
@@ -67,10 +71,13 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 		p.done(c)
 		return nil, err
 	}
-	r := &Run{spec: spec, id: p.nextRun.Add(1), child: c,
+	r := &Run{spec: spec, id: p.nextRun.Add(1), child: c, parent: ctx,
 		outcomeCh: make(chan *cloud.Outcome, 2), mailbox: make(chan message, maxWaiting), aborted: spec.Aborted}
-	r.ctx, r.end = context.WithCancelCause(context.WithoutCancel(ctx))
-	r.interrupt = time.AfterFunc(time.Until(spec.Deadline), r.timeUp)
+	if time.Until(spec.Deadline) > 3*young {
+		p.young.Add(&r.patience, r)
+	} else {
+		r.setInterrupt()
+	}
 	c.mu.Lock()
 	gone := c.gone
 	if !gone {
@@ -112,6 +119,31 @@ func (r *Run) Release(committed bool) {
 	_ = r.child.w.Send(wire.Release, r.id, func(e *wire.Encoder) { e.Bool(committed) })
 }
 
+// young is how old a run is at least before its deadline gets a timer.
+const young = 10 * time.Millisecond
+
+// setInterrupt sets the timer of the run's deadline.
+func (r *Run) setInterrupt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.finished {
+		r.interrupt = time.AfterFunc(time.Until(r.spec.Deadline), r.timeUp)
+	}
+}
+
+// context is the run's own, which ends with it or with its time.
+func (r *Run) context() context.Context {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ctx == nil {
+		r.ctx, r.end = context.WithCancelCause(context.WithoutCancel(r.parent))
+		if r.finished || r.timedOut {
+			r.end(errRunEnded)
+		}
+	}
+	return r.ctx
+}
+
 // Cancel ends a run whose result nobody may use any more.
 func (r *Run) Cancel() { r.timeUp() }
 
@@ -122,7 +154,7 @@ func (r *Run) timeUp() {
 		return
 	}
 	r.timedOut = true
-	r.end(errRunEnded)
+	r.endContext()
 	go func() { _ = r.child.w.Send(wire.Interrupt, r.id, nil) }()
 	r.killTimer = time.AfterFunc(interruptGrace, func() {
 		r.mu.Lock()
@@ -218,7 +250,7 @@ func (r *Run) deliver(m message) error {
 	// Backpressure: the child's other runs wait too, for as long as this run may last.
 	select {
 	case r.mailbox <- m:
-	case <-r.ctx.Done():
+	case <-r.context().Done():
 		if m.done != nil {
 			go func() { r.finish(m.done) }()
 		}
@@ -251,7 +283,7 @@ func (r *Run) serve() cloud.Outcome {
 			switch {
 			case m.done != nil:
 				r.finish(m.done)
-			case r.ctx.Err() == nil: // no call is made any more once its time is over
+			case r.context().Err() == nil: // no call is made any more once its time is over
 				r.call(m.call)
 			}
 		case <-r.aborted:
@@ -271,15 +303,22 @@ func (r *Run) call(m *wire.CallMsg) {
 	case cloud.OpFetch:
 		go r.answer(r.fetchContext(m.N), m)
 	case cloud.OpFetchRead:
-		go r.answer(r.ctx, m)
+		go r.answer(r.context(), m)
 	default:
-		r.answer(r.ctx, m)
+		r.answer(r.context(), m)
+	}
+}
+
+// endContext ends the context, if there is one; r.mu is held.
+func (r *Run) endContext() {
+	if r.end != nil {
+		r.end(errRunEnded)
 	}
 }
 
 // fetchContext makes a fetch one that Cancel ends. The context lives on while the response's body is read.
 func (r *Run) fetchContext(n uint64) context.Context {
-	ctx, cancel := context.WithCancel(r.ctx)
+	ctx, cancel := context.WithCancel(r.context())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.fetches == nil {
@@ -376,12 +415,14 @@ func (r *Run) settle(o cloud.Outcome) {
 	if r.stream != nil {
 		close(r.stream.overCh)
 	}
-	r.interrupt.Stop()
-	if r.killTimer != nil {
-		r.killTimer.Stop()
+	for _, timer := range []*time.Timer{r.interrupt, r.killTimer} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
+	r.endContext()
 	r.mu.Unlock()
-	r.end(errRunEnded)
+	r.child.pool.young.Remove(&r.patience)
 	r.child.mu.Lock()
 	delete(r.child.runs, r.id)
 	r.child.mu.Unlock()

@@ -189,7 +189,7 @@ func (d *dispatcher) run(c *claim, p *permit) {
 	script := app.script(r.script)
 	t := &task{app: app, script: script, row: r, source: r.source, trigger: r.trigger, parent: r.parent, root: r.root, depth: r.depth,
 		attempt: r.attempts + 1, event: r.payload, idemKey: r.idempotencyKey, alone: r.interruptions >= aloneAfter, permit: p,
-		answer: func(*finished) {}, onStart: func(run Run) { d.started(c, run) }}
+		onStart: func(run Run) { d.started(c, run) }}
 	t.execution = r.execution
 	if r.attempts > 0 {
 		t.execution = d.o.cfg.IDs.New()

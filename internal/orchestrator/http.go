@@ -81,10 +81,16 @@ type HTTPCall struct {
 	// Stream: the caller takes a body piece by piece.
 	Stream         bool
 	IdempotencyKey string
+	Caller         Caller
+}
+
+// Caller tells whether whoever sent a request still waits for its answer.
+type Caller interface {
 	// Watch begins to look at whether the caller hangs up: what it gives is closed soon after. It is called once, when the run
-	// begins or its answer is waited for. HungUp tells whether that is so now.
-	Watch  func() (gone <-chan struct{})
-	HungUp func() bool
+	// begins or its answer is waited for.
+	Watch() (gone <-chan struct{})
+	// HungUp tells whether that is so now.
+	HungUp() bool
 }
 
 // HTTPReply is what the caller is sent.
@@ -196,32 +202,18 @@ func (o *Orchestrator) serveDirect(ctx context.Context, c *HTTPCall) *HTTPReply 
 		o.freeKey(idem)
 		return failure(cloud.ID{}, errSaturated)
 	}
-	var rest func()
 	t.permit = &permit{gate: o.gate, app: app}
-	over := func() {
-		t.permit.release()
-		o.runs.Done()
-	}
-	defer func() {
-		if rest == nil {
-			over()
-			return
-		}
-		go func() {
-			defer over()
-			rest()
-		}()
-	}()
-	t.aborted = c.Watch()
+	var rest func()
+	defer func() { o.giveBack(t, rest) }()
+	t.aborted = c.Caller.Watch()
 	t.idem = idem
 	t.stream = c.Stream && idem == nil // an answer that is kept is kept whole
-	var fin *finished
-	t.answer = func(f *finished) { fin = f }
 	rest = o.perform(o.ctx, t)
+	fin := t.first
 	if fin.outcome.Status != cloud.Succeeded || fin.lost {
 		o.freeKey(idem)
 	}
-	if !c.HungUp() {
+	if !c.Caller.HungUp() {
 		return replyOf(fin)
 	}
 	if r := fin.outcome.Response; r != nil && r.Stream != nil {
@@ -229,6 +221,19 @@ func (o *Orchestrator) serveDirect(ctx context.Context, c *HTTPCall) *HTTPReply 
 	}
 	o.abandon(c.Target, fin, "client-closed")
 	return &HTTPReply{Execution: id, HungUp: true}
+}
+
+// giveBack gives the permit of a request's run back, once its waitUntil work is over.
+func (o *Orchestrator) giveBack(t *task, rest func()) {
+	if rest == nil {
+		t.permit.release()
+		o.runs.Done()
+		return
+	}
+	go func() {
+		defer o.giveBack(t, nil)
+		rest()
+	}()
 }
 
 func (o *Orchestrator) httpTask(c *HTTPCall, id cloud.ID) *task {
@@ -369,7 +374,7 @@ func (o *Orchestrator) serveOutbox(ctx context.Context, c *HTTPCall) *HTTPReply 
 		o.freeKey(idem)
 		return failure(id, err)
 	}
-	gone := c.Watch()
+	gone := c.Caller.Watch()
 	clock := time.NewTimer(c.Target.Script.Limits.Timeout + 2*time.Second)
 	defer clock.Stop()
 	select {

@@ -43,8 +43,10 @@ type task struct {
 	onStart func(Run)
 	// dry: nothing is committed, fetch is refused.
 	dry bool
-	// answer takes the first outcome, after its commit, once, before perform returns; waitUntil work is what follows.
+	// answer, if somebody waits for it, takes the first outcome, after its commit, once, before perform returns; waitUntil work is
+	// what follows. first is that outcome.
 	answer func(*finished)
+	first  *finished
 }
 
 // finished is a task's first outcome, and its record.
@@ -66,9 +68,11 @@ type finished struct {
 // calls answers a run's host calls: KV from its session, fetch from its fetcher.
 type calls struct {
 	Session
-	letters *letterCalls
-	fetcher func() Fetcher
-	dry     bool
+	letters    *letterCalls
+	newFetcher func() Fetcher
+	once       sync.Once // for the fetcher: many runs need none
+	fetcher    Fetcher
+	dry        bool
 }
 
 // Responded splits what the run does after its response from what it did before.
@@ -84,7 +88,8 @@ func (c *calls) Call(ctx context.Context, n uint64, op cloud.HostOp, args cloud.
 		if c.dry {
 			return cloud.HostReply{}, &cloud.HostError{Name: "FetchError", Message: "fetch is refused in a dry run"}
 		}
-		return c.fetcher().Call(ctx, n, op, args)
+		c.once.Do(func() { c.fetcher = c.newFetcher() })
+		return c.fetcher.Call(ctx, n, op, args)
 	case cloud.OpLetterList, cloud.OpLetterGet, cloud.OpLetterReplay, cloud.OpLetterResolve:
 		return c.letters.call(ctx, op, args)
 	default:
@@ -163,7 +168,7 @@ func (a *try) run(ctx context.Context) *again {
 	spec := &cloud.RunSpec{Execution: t.execution, Root: t.root, App: t.app.id, Script: t.script, Handler: t.handler, Request: t.request,
 		Event: t.event, Depth: t.depth, Attempt: t.attempt, Principal: t.principal, IdempotencyKey: t.idemKey, Alone: t.alone,
 		Deadline: time.Now().Add(t.script.Limits.Timeout), Stream: t.stream, Aborted: t.aborted,
-		Calls: &calls{Session: a.session, letters: &a.letters, fetcher: sync.OnceValue(a.o.cfg.Fetchers), dry: t.dry}}
+		Calls: &calls{Session: a.session, letters: &a.letters, newFetcher: a.o.cfg.Fetchers, dry: t.dry}}
 	if !t.dry {
 		spec.OnLog = func(l cloud.LogLine) { a.o.tails.publishLine(t, l) }
 	}
@@ -396,5 +401,8 @@ func (a *try) deliver(fin *finished) {
 	if !fin.lost && !a.t.dry {
 		a.o.recorder.note(fin)
 	}
-	a.t.answer(fin)
+	a.t.first = fin
+	if a.t.answer != nil {
+		a.t.answer(fin)
+	}
 }

@@ -65,7 +65,9 @@ func (o *Orchestrator) traced(ctx context.Context, t *task) context.Context {
 			span.SetStatus(codes.Error, describe(&f.outcome.Error))
 		}
 		span.End()
-		answer(f)
+		if answer != nil {
+			answer(f)
+		}
 	}
 	return ctx
 }

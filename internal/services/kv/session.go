@@ -33,7 +33,15 @@ type Session struct {
 
 // Open starts a session of an app.
 func (s *Store) Open(app cloud.AppID) *Session {
-	return &Session{store: s, app: app, seen: map[cloud.KeyRef]Entry{}, checked: map[cloud.KeyRef]bool{}, own: map[cloud.KeyRef]Entry{}}
+	return &Session{store: s, app: app}
+}
+
+// remember adds to one of a session's maps, of which many runs need none.
+func remember[V any](m *map[cloud.KeyRef]V, key cloud.KeyRef, v V) {
+	if *m == nil {
+		*m = map[cloud.KeyRef]V{}
+	}
+	(*m)[key] = v
 }
 
 // Prepare takes the turns at keys whose check failed the last time, before the run starts again.
@@ -69,12 +77,12 @@ func (s *Session) Responded() {
 	s.split = true
 	s.first, s.part = s.part, cloud.Changes{}
 	for key, e := range s.own {
-		s.seen[key] = e
 		if !e.Found {
-			s.seen[key] = Entry{}
+			e = Entry{}
 		}
+		remember(&s.seen, key, e)
 	}
-	s.own, s.checked = map[cloud.KeyRef]Entry{}, map[cloud.KeyRef]bool{}
+	s.own, s.checked = nil, nil
 }
 
 // Submitted says that the changes are in the order of commits: who waits for the same keys may follow them.
@@ -169,7 +177,7 @@ func (s *Session) read(ctx context.Context, key cloud.KeyRef, checked bool) (Ent
 	}
 	if checked {
 		s.mu.Lock()
-		s.seen[key] = e
+		remember(&s.seen, key, e)
 		s.check(key, e.Version)
 		s.mu.Unlock()
 	}
@@ -184,7 +192,7 @@ func (s *Session) check(key cloud.KeyRef, version int64) {
 	if s.checked[key] {
 		return
 	}
-	s.checked[key] = true
+	remember(&s.checked, key, true)
 	s.part.Checks = append(s.part.Checks, cloud.Check{Key: key, Version: version})
 }
 
@@ -275,7 +283,7 @@ func (s *Session) write(ctx context.Context, w cloud.Write) error {
 		old = s.seen[w.Key]
 	}
 	s.part.Writes = append(s.part.Writes, w)
-	s.own[w.Key] = after(old, w)
+	remember(&s.own, w.Key, after(old, w))
 	return nil
 }
 
