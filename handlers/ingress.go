@@ -139,8 +139,8 @@ var droppedFromRequest = []string{"connection", "keep-alive", "proxy-authenticat
 // request copies what the caller sent, without PiCloud's own credentials.
 func (s *Server) request(c *fiber.Ctx, path string, body []byte) *cloud.Request {
 	ctx := c.Context()
-	r := &cloud.Request{Method: string(ctx.Method()), Body: body}
-	scheme, host := "http", string(ctx.Host())
+	r := &cloud.Request{Method: c.Method(), Body: body}
+	scheme, host := "http", ctx.Host()
 	if ctx.IsTLS() {
 		scheme = "https"
 	}
@@ -148,11 +148,11 @@ func (s *Server) request(c *fiber.Ctx, path string, body []byte) *cloud.Request 
 		if p := c.Get("X-Forwarded-Proto"); p == "https" || p == "http" {
 			scheme = p
 		}
-		if h := c.Get("X-Forwarded-Host"); h != "" {
+		if h := ctx.Request.Header.Peek("X-Forwarded-Host"); len(h) > 0 {
 			host = h
 		}
 	}
-	r.URL = scheme + "://" + host + path
+	r.URL = scheme + "://" + string(host) + path
 	if q := ctx.URI().QueryString(); len(q) > 0 {
 		r.URL += "?" + string(q)
 	}

@@ -283,6 +283,7 @@ func (r *Run) serve() cloud.Outcome {
 			switch {
 			case m.done != nil:
 				r.finish(m.done)
+				return *<-r.outcomeCh
 			case r.context().Err() == nil: // no call is made any more once its time is over
 				r.call(m.call)
 			}
