@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -99,7 +100,7 @@ func New(cfg Config) *Server {
 		ReadTimeout:           headerTimeout,
 		IdleTimeout:           idleTimeout,
 		ErrorHandler:          s.handleError,
-		RequestMethods:        append([]string{"PROPFIND", "REPORT", "SEARCH"}, fiber.DefaultMethods...),
+		RequestMethods:        methods,
 	})
 	srv := s.app.Server()
 	srv.HeaderReceived = func(*fasthttp.RequestHeader) fasthttp.RequestConfig {
@@ -111,7 +112,11 @@ func New(cfg Config) *Server {
 	srv.ErrorHandler = badRequest
 	route := srv.Handler
 	srv.Handler = func(ctx *fasthttp.RequestCtx) {
-		route(ctx)
+		if slices.Contains(methods, string(ctx.Method())) {
+			route(ctx)
+		} else {
+			malformed(ctx, fasthttp.StatusBadRequest, "this method is not known here; known are "+strings.Join(methods, ", "))
+		}
 		setDate(ctx)
 	}
 	s.app.Use(s.recoverPanic)
@@ -126,6 +131,9 @@ func New(cfg Config) *Server {
 	return s
 }
 
+// methods are what a request may have; the router knows no others.
+var methods = append(slices.Clone(fiber.DefaultMethods), "PROPFIND", "REPORT", "SEARCH")
+
 // badRequest answers what fasthttp could not read as a request.
 func badRequest(ctx *fasthttp.RequestCtx, err error) {
 	status, detail := fasthttp.StatusBadRequest, "the request could not be read"
@@ -137,11 +145,16 @@ func badRequest(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &netErr) && netErr.Timeout():
 		status, detail = fasthttp.StatusRequestTimeout, "the request did not arrive in time"
 	}
+	malformed(ctx, status, detail)
+	ctx.SetConnectionClose()
+	setDate(ctx)
+}
+
+// malformed answers what is no request to the router.
+func malformed(ctx *fasthttp.RequestCtx, status int, detail string) {
 	ctx.SetStatusCode(status)
 	ctx.Response.Header.SetContentType(problemType)
 	ctx.SetBody(encodeProblem(&problem{Status: status, Detail: detail, Code: "malformed"}))
-	ctx.SetConnectionClose()
-	setDate(ctx)
 }
 
 // lastDate is the Date of the last answer.

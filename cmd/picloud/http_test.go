@@ -236,8 +236,12 @@ func TestEdge(t *testing.T) {
 	w.do("POST", "/f/default/parse", `{"a":[1,"\ud83d\ude00"]}`).want(200)
 	w.do("GET", "/f/default/echo", nil, "X-Big", strings.Repeat("x", 20<<10)).want(200)
 	large := w.do("GET", "/f/default/echo", nil, "X-Big", strings.Repeat("x", 40<<10)).want(431)
+	brew := w.do("BREW", "/f/default/echo", nil).want(400)
+	if !strings.Contains(brew.body, `"code":"malformed"`) || !strings.Contains(brew.body, "PATCH") {
+		t.Errorf("an unknown method: %s", brew.body)
+	}
 	// Every answer says when it was given, and no goroutine keeps an idle server's clock.
-	for _, h := range []http.Header{h, large.header, w.do("GET", "/", nil).header, w.do("HEAD", "/f/nowhere", nil).want(404).header, w.do("BREW", "/f/default/echo", nil).header} {
+	for _, h := range []http.Header{h, large.header, w.do("GET", "/", nil).header, w.do("HEAD", "/f/nowhere", nil).want(404).header, brew.header} {
 		if at, err := http.ParseTime(h.Get("Date")); err != nil || time.Since(at).Abs() > time.Minute || len(h.Values("Date")) != 1 {
 			t.Errorf("the date of an answer in %v (%v)", h, err)
 		}
