@@ -2,6 +2,7 @@ package later
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,4 +66,38 @@ func TestQueue(t *testing.T) {
 			t.Errorf("calls %v, want one of member 1", calls)
 		}
 	})
+}
+
+// Whoever comes is removed or called, never both, however many come at once.
+func TestQueueCrowd(t *testing.T) {
+	var called atomic.Int64
+	q := NewQueue(100*time.Microsecond, func(who any) { who.(*atomic.Int64).Add(1); called.Add(1) })
+	var wg sync.WaitGroup
+	var removed, added atomic.Int64
+	for range 8 {
+		wg.Go(func() {
+			for n := range 2000 {
+				var m Member
+				var calls atomic.Int64
+				q.Add(&m, &calls)
+				added.Add(1)
+				if n%50 == 0 {
+					time.Sleep(300 * time.Microsecond)
+				}
+				if q.Remove(&m) {
+					removed.Add(1)
+					if calls.Load() != 0 {
+						t.Error("a member was removed and called")
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for end := time.Now().Add(5 * time.Second); called.Load()+removed.Load() < added.Load() && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if called.Load()+removed.Load() != added.Load() || called.Load() == 0 || removed.Load() == 0 {
+		t.Errorf("of %d members %d were removed and %d called", added.Load(), removed.Load(), called.Load())
+	}
 }
