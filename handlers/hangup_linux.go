@@ -17,8 +17,8 @@ import (
 type hangupWatch struct {
 	conn   net.Conn
 	raw    syscall.RawConn
-	member later.Member
-	goneC  chan struct{}
+	member later.Member[*hangupWatch]
+	goneC  chan struct{} // closed after a hang-up
 
 	mu      sync.Mutex
 	stopped bool
@@ -26,11 +26,11 @@ type hangupWatch struct {
 }
 
 // hangups begins to watch the sockets of requests that are still served after hangupAfter, which most are not.
-var hangups = later.NewQueue(hangupAfter, func(w any) { w.(*hangupWatch).begin() })
+var hangups = later.NewQueue(hangupAfter, (*hangupWatch).begin)
 
 // newHangupWatch is of one request; it watches from Watch or now on. stop must be called before the handler returns.
 func newHangupWatch(conn net.Conn) *hangupWatch {
-	w := &hangupWatch{conn: conn}
+	w := &hangupWatch{conn: conn, goneC: make(chan struct{})}
 	if sc, ok := conn.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
 			w.raw = raw
@@ -41,26 +41,20 @@ func newHangupWatch(conn net.Conn) *hangupWatch {
 
 // Watch gives what is closed after a hang-up, which is looked for a little later.
 func (w *hangupWatch) Watch() (gone <-chan struct{}) {
-	w.goneC = make(chan struct{})
-	if w.raw != nil {
-		hangups.Add(&w.member, w)
-	}
+	hangups.Add(&w.member, w)
 	return w.goneC
 }
 
 // now is Watch for who cannot wait.
 func (w *hangupWatch) now() (gone <-chan struct{}) {
-	w.goneC = make(chan struct{})
-	if w.raw != nil {
-		w.begin()
-	}
+	w.begin()
 	return w.goneC
 }
 
 func (w *hangupWatch) begin() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stopped {
+	if w.stopped || w.raw == nil {
 		return
 	}
 	_ = w.conn.SetReadDeadline(time.Time{})
@@ -97,18 +91,17 @@ func hungUp(fd uintptr) bool {
 }
 
 func (w *hangupWatch) stop() {
-	if w.goneC == nil || hangups.Remove(&w.member) {
+	if hangups.Remove(&w.member) {
 		return
 	}
 	w.mu.Lock()
 	w.stopped = true
 	overC := w.overC
-	if overC != nil {
-		_ = w.conn.SetReadDeadline(time.Unix(1, 0))
-	}
 	w.mu.Unlock()
-	if overC != nil {
-		<-overC
-		_ = w.conn.SetReadDeadline(time.Now().Add(idleTimeout))
+	if overC == nil {
+		return
 	}
+	_ = w.conn.SetReadDeadline(time.Unix(1, 0))
+	<-overC
+	_ = w.conn.SetReadDeadline(time.Now().Add(idleTimeout))
 }

@@ -57,7 +57,7 @@ type Pool struct {
 	maxAll  int // children of all apps; beyond it an idle one ends for each that starts
 	nextRun atomic.Uint64
 	start   starter
-	young   *later.Queue // of *Run
+	young   *later.Queue[*Run]
 
 	mu       sync.Mutex
 	children map[childKey][]*child
@@ -87,7 +87,7 @@ var ErrClosed = errors.New("the executor is closed")
 // New returns a pool; children start when they are needed.
 func New(cfg Config) *Pool {
 	p := &Pool{cfg: cfg, max: runtime.NumCPU(), maxAll: maxChildren(machineMemory()), children: map[childKey][]*child{}, start: cfg.Launcher,
-		young: later.NewQueue(young, func(r any) { r.(*Run).setInterrupt() })}
+		young: later.NewQueue(young, (*Run).setInterrupt)}
 	if cfg.Remote != nil {
 		p.start = cfg.Remote
 	}

@@ -24,7 +24,7 @@ type Run struct {
 	aborted   <-chan struct{}     // nil once the child knows
 	responded bool                // the first outcome came; of the child's reader
 
-	patience later.Member
+	patience later.Member[*Run]
 
 	mu        sync.Mutex
 	parent    context.Context         // whose values the run's own has

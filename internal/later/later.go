@@ -8,26 +8,26 @@ import (
 )
 
 // Queue calls its members after a while.
-type Queue struct {
+type Queue[T any] struct {
 	while time.Duration
-	call  func(any)
+	call  func(T)
 
 	mu         sync.Mutex
-	young, old Member // the lists' ends: those of this while, and of the one before
+	young, old Member[T] // the lists' ends: those of this while, and of the one before
 	clock      *time.Timer
 	ticking    bool
 }
 
 // Member is in at most one queue, once. The zero value is ready.
-type Member struct {
-	prev, next *Member
-	who        any
+type Member[T any] struct {
+	prev, next *Member[T]
+	who        T
 }
 
 // NewQueue is one whose members are called between one and two whiles after they were added, one after the other: call must not
 // wait for anything.
-func NewQueue(while time.Duration, call func(who any)) *Queue {
-	q := &Queue{while: while, call: call}
+func NewQueue[T any](while time.Duration, call func(who T)) *Queue[T] {
+	q := &Queue[T]{while: while, call: call}
 	q.young.clear()
 	q.old.clear()
 	q.clock = time.AfterFunc(time.Hour, q.tick)
@@ -35,8 +35,8 @@ func NewQueue(while time.Duration, call func(who any)) *Queue {
 	return q
 }
 
-// Add makes who, which should be a pointer, a member.
-func (q *Queue) Add(m *Member, who any) {
+// Add makes who a member.
+func (q *Queue[T]) Add(m *Member[T], who T) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	m.who = who
@@ -49,14 +49,13 @@ func (q *Queue) Add(m *Member, who any) {
 }
 
 // Remove ends a membership; false: the member was called, or is just being called.
-func (q *Queue) Remove(m *Member) bool {
+func (q *Queue[T]) Remove(m *Member[T]) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if m.next == nil {
 		return false
 	}
-	m.prev.next, m.next.prev = m.next, m.prev
-	m.prev, m.next = nil, nil
+	m.unlink()
 	if q.ticking && q.young.alone() && q.old.alone() { // nobody is woken for nothing
 		q.ticking = false
 		q.clock.Stop()
@@ -64,16 +63,13 @@ func (q *Queue) Remove(m *Member) bool {
 	return true
 }
 
-func (q *Queue) tick() {
+func (q *Queue[T]) tick() {
 	q.mu.Lock()
-	var due []any
-	for m := q.old.next; m != &q.old; {
-		next := m.next
-		due = append(due, m.who)
-		m.prev, m.next = nil, nil
-		m = next
+	var due []T
+	for !q.old.alone() {
+		due = append(due, q.old.next.who)
+		q.old.next.unlink()
 	}
-	q.old.clear()
 	if !q.young.alone() {
 		q.old.next, q.old.prev = q.young.next, q.young.prev
 		q.old.next.prev, q.old.prev.next = &q.old, &q.old
@@ -89,5 +85,10 @@ func (q *Queue) tick() {
 	}
 }
 
-func (m *Member) clear()      { m.prev, m.next = m, m }
-func (m *Member) alone() bool { return m.next == m }
+func (m *Member[T]) clear()      { m.prev, m.next = m, m }
+func (m *Member[T]) alone() bool { return m.next == m }
+
+func (m *Member[T]) unlink() {
+	m.prev.next, m.next.prev = m.next, m.prev
+	m.prev, m.next = nil, nil
+}

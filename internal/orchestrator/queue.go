@@ -239,17 +239,14 @@ func (o *Orchestrator) Invoke(_ context.Context, app cloud.AppID, in *Invocation
 		return nil, err
 	}
 	id := o.cfg.IDs.New()
-	doneC := make(chan *finished, 1)
 	t := &task{app: defs, script: s, handler: in.Handler, request: in.Request, event: in.Event, execution: id, root: id, attempt: 1,
-		principal: in.Principal, source: "invoke", idemKey: id.String(), dry: in.DryRun, answer: func(f *finished) { doneC <- f }}
-	t.permit = &permit{gate: o.gate, app: app}
-	o.runs.Go(func() {
-		defer t.permit.release()
-		if rest := o.perform(o.ctx, t); rest != nil {
-			rest()
-		}
-	})
-	f := <-doneC
+		principal: in.Principal, source: "invoke", idemKey: id.String(), dry: in.DryRun,
+		permit: &permit{gate: o.gate, app: app}}
+	o.runs.Add(1)
+	var rest func()
+	defer func() { o.giveBack(t, rest) }()
+	rest = o.perform(o.ctx, t)
+	f := t.first
 	if f.commitErr != nil {
 		return nil, f.commitErr
 	}
