@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strconv"
 	"sync"
@@ -27,9 +26,11 @@ const (
 	maxDump      = 64 << 10
 	// ownMiB is about what a child uses before any script runs.
 	ownMiB = 20
+	// grownKiB is what a child has resident when a script has used nothing, its program's pages included (26 MiB).
+	grownKiB = 26 << 10
 )
 
-// child is one sandbox process. Fields jobs, total, retiring belong to the pool's lock.
+// child is one sandbox process. Fields jobs, total, peakKiB, retiring belong to the pool's lock.
 type child struct {
 	pool      *Pool
 	key       childKey
@@ -40,6 +41,7 @@ type child struct {
 	retiring bool
 	idle     *time.Timer
 	since    time.Time // idle since
+	peakKiB  int64     // the most that it has had resident, as its runs said
 
 	ready chan struct{} // closed when it takes work
 	dead  chan struct{} // closed when it is gone and death is set
@@ -277,28 +279,11 @@ func (c *child) setEnv(env *cloud.Env) error {
 	return nil
 }
 
-// resident is the child's resident memory in bytes, 0 when unknown.
-func (c *child) resident() uint64 {
-	c.mu.Lock()
-	proc := c.proc
-	c.mu.Unlock()
-	if proc == nil || proc.pid == 0 {
-		return 0
-	}
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(proc.pid) + "/statm")
-	if err != nil {
-		return 0
-	}
-	fields := bytes.Fields(b)
-	if len(fields) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseUint(string(fields[1]), 10, 64)
-	return pages * uint64(os.Getpagesize())
+// grown reports a child whose memory has come close to its limit. It is replaced, as what a run has left behind would be
+// lacking to the next one: the collector may not have had the time.
+func (c *child) grown() bool {
+	return c.peakKiB > int64(c.key.memoryMiB)<<10*3/4+grownKiB
 }
-
-// grown reports a child whose memory came close to its limit; it is replaced before a run suffers.
-func (c *child) grown() bool { return c.resident() > uint64(c.key.memoryMiB)<<20*3/4+40<<20 }
 
 var (
 	markedRun        = regexp.MustCompile(`sandbox\.markedRun\((0x[0-9a-f]+)`)

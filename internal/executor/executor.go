@@ -185,7 +185,7 @@ func (p *Pool) add(ctx context.Context, key childKey, exclusive bool) (*child, e
 	case <-c.dead:
 		return nil, c.startError()
 	case <-ctx.Done():
-		p.done(c)
+		p.done(c, 0)
 		return nil, context.Cause(ctx)
 	}
 }
@@ -208,13 +208,14 @@ func (p *Pool) makeRoom() {
 	}
 }
 
-// done gives a place back.
-func (p *Pool) done(c *child) {
+// done gives a place back. peakKiB is what a run said of the child's memory, 0 when it said nothing.
+func (p *Pool) done(c *child, peakKiB int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	c.peakKiB = max(c.peakKiB, peakKiB)
 	c.jobs--
 	c.total++
-	if c.total >= maxRunsPerChild || c.total%256 == 0 && c.grown() {
+	if c.total >= maxRunsPerChild || c.grown() {
 		c.retiring = true
 	}
 	switch {
@@ -256,7 +257,7 @@ func (p *Pool) Compile(ctx context.Context, app cloud.AppID, build cloud.ID, src
 	if err != nil {
 		return nil, fmt.Errorf("start compiler: %w", err)
 	}
-	defer p.done(c)
+	defer p.done(c, 0)
 	body, err := json.Marshal(src)
 	if err != nil {
 		return nil, fmt.Errorf("encode source: %w", err)
@@ -313,7 +314,7 @@ func (p *Pool) inspect(ctx context.Context, app cloud.AppID, build cloud.ID, src
 		b.HandlersError = "the module could not be evaluated"
 		return
 	}
-	defer p.done(c)
+	defer p.done(c, 0)
 	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
 	defer cancel()
 	_ = c.w.Send(wire.Program, 0, func(e *wire.Encoder) { e.Bytes(build[:]); e.String(src.Name); e.String(b.Code) })
@@ -349,6 +350,6 @@ func (p *Pool) Ready(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
-	p.done(c)
+	p.done(c, 0)
 	return nil
 }

@@ -68,7 +68,7 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 		return nil, err
 	}
 	if err := errors.Join(c.load(ctx, spec.Script), c.setEnv(spec.Script.Env)); err != nil {
-		p.done(c)
+		p.done(c, 0)
 		return nil, err
 	}
 	r := &Run{spec: spec, id: p.nextRun.Add(1), child: c, parent: ctx,
@@ -427,8 +427,8 @@ func (r *Run) settle(o cloud.Outcome) {
 	r.child.mu.Lock()
 	delete(r.child.runs, r.id)
 	r.child.mu.Unlock()
+	r.child.pool.done(r.child, o.Usage.MemoryKiB) // before anybody hears of the end and comes with a next run
 	r.outcomeCh <- r.withLogs(&o)
-	r.child.pool.done(r.child)
 }
 
 func (r *Run) withLogs(o *cloud.Outcome) *cloud.Outcome {

@@ -53,8 +53,8 @@ func (u *usage) computing(now time.Time) time.Duration {
 
 var processStart = time.Now()
 
-// now is what was used so far. The process's memory is looked up again after a long run: a short one has not changed it much,
-// and a look costs as much as the run.
+// now is what was used so far. The process's memory is looked up again after a long run and after many short ones: a short one
+// has not changed it much, and a look costs as much as the run.
 func (u *usage) now() cloud.Usage {
 	cpu := u.cpu
 	if u.resumed.Load() != 0 {
@@ -68,7 +68,11 @@ type memoryFile struct {
 	mu   sync.Mutex
 	file *os.File
 	kib  int64
+	asks int // since it was looked up
 }
+
+// looksAfter is the number of runs after which the process's memory is looked up at the latest.
+const looksAfter = 256
 
 var processMemory memoryFile
 
@@ -76,9 +80,10 @@ var processMemory memoryFile
 func (m *memoryFile) peak(look bool) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.file == nil || !look && m.kib > 0 {
+	if m.asks++; m.file == nil || !look && m.kib > 0 && m.asks < looksAfter {
 		return m.kib
 	}
+	m.asks = 0
 	var buf [4096]byte
 	n, _ := m.file.ReadAt(buf[:], 0)
 	_, rest, ok := bytes.Cut(buf[:n], []byte("VmHWM:"))
