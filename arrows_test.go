@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"internal/services/kv":      {"internal/cloud", "db"},
 	"internal/services/fetch":   {"internal/cloud"},
 	"internal/services/secrets": {"internal/cloud"},
-	"internal/testkit":          {"db", "db/pglocal", "migrations"},
+	"internal/testkit":          {"db", "db/pglocal", "internal/testkit/wire", "migrations"},
 	"internal/testkit/machine":  {},
 	"internal/testkit/wire":     {},
 	"handlers":                  {"internal/cloud", "db", "internal/auth", "internal/later", "internal/manager", "internal/orchestrator", "internal/services/kv", "views", "static"},

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,29 +16,9 @@ import (
 	"picloud/internal/testkit/wire"
 )
 
-// cutterURL puts a wire in front of a database.
-func cutterURL(t *testing.T, dsn string) (*wire.Wire, string) {
-	t.Helper()
-	u, err := url.Parse(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("/tmp", "cut-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := wire.New(dir, filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { w.Close(); _ = os.RemoveAll(dir) })
-	u.RawQuery = url.Values{"host": {dir}}.Encode()
-	return w, u.String()
-}
-
 // However often the connection breaks around COMMIT, each run takes effect exactly once and its caller hears of it.
 func TestLostAnswers(t *testing.T) {
-	cut, dsn := cutterURL(t, testkit.Database(t))
+	cut, dsn := testkit.Wire(t, testkit.Database(t))
 	w := joinWorld(t, dsn)
 	w.deploy("w", `import { kv } from "picloud"; export default { async fetch(r) {
 		await kv.collection("k").set(new URL(r.url).searchParams.get("id"), 1);
@@ -105,7 +82,7 @@ func TestDatabaseStaysAway(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cut, dsn := cutterURL(t, testkit.Database(t))
+			cut, dsn := testkit.Wire(t, testkit.Database(t))
 			w := joinWorld(t, dsn)
 			w.deploy("w", `import { kv } from "picloud"; export default { fetch: () => kv.collection("c").set("k", 1) }`)
 			w.do("GET", "/f/default/w?warm", nil).want(204)
@@ -131,7 +108,7 @@ func TestDatabaseStaysAway(t *testing.T) {
 func TestUnknownGroup(t *testing.T) {
 	t.Parallel()
 	direct := testkit.Database(t)
-	cut, dsn := cutterURL(t, direct)
+	cut, dsn := testkit.Wire(t, direct)
 	w := joinWorld(t, dsn)
 	w.deploy("w", `import { kv } from "picloud"; export default { fetch: (r) => kv.collection("c").increment(new URL(r.url).searchParams.get("id")) }`)
 	w.do("POST", "/f/default/w?id=warm", nil).want(200)

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"math/bits"
 	"slices"
@@ -14,9 +15,12 @@ import (
 )
 
 const (
-	recordEvery   = time.Second
-	maxPending    = 10_000
-	recordsABatch = 500
+	recordEvery = time.Second
+	// maxPending records and ends of waitUntil work, or as many as take maxPendingBytes, wait for the database, also while it is
+	// away; what comes then is dropped and counted.
+	maxPending      = 10_000
+	maxPendingBytes = 64 << 20
+	recordsABatch   = 500
 	// sampled runs a second and script are kept although nothing else asks for it.
 	sampled = 10
 	// slow runs are always kept.
@@ -37,6 +41,7 @@ type recorder struct {
 	mu      sync.Mutex
 	pending []*record
 	afters  []afterUpdate
+	bytes   int // of pending and afters
 	dropped int64
 	counts  map[statsKey]*statsCell
 	all     map[cloud.Status]int64
@@ -51,7 +56,6 @@ type afterUpdate struct {
 	id   cloud.ID
 	to   cloud.Status
 	logs string
-	try  int
 }
 
 type statsKey struct {
@@ -135,12 +139,35 @@ func (r *recorder) sample(rec *record) bool {
 }
 
 func (r *recorder) add(rec *record) {
-	if len(r.pending) >= maxPending {
-		r.dropped++
-		return
+	if r.room(rec.size()) {
+		rec.kept = true
+		r.pending = append(r.pending, rec)
 	}
-	rec.kept = true
-	r.pending = append(r.pending, rec)
+}
+
+func (r *recorder) addAfter(a afterUpdate) {
+	if r.room(len(a.logs)) {
+		r.afters = append(r.afters, a)
+	}
+}
+
+// room takes so many bytes for one more, or counts it as dropped.
+func (r *recorder) room(bytes int) bool {
+	if len(r.pending)+len(r.afters) >= maxPending || r.bytes+bytes > maxPendingBytes {
+		r.dropped++
+		return false
+	}
+	r.bytes += bytes
+	return true
+}
+
+// size is about the memory that a record takes, in bytes.
+func (rec *record) size() int {
+	n := 1<<10 + len(rec.request) + len(rec.err.Message) + len(rec.err.Stack)
+	for _, l := range rec.logs {
+		n += 64 + len(l.Message)
+	}
+	return n
 }
 
 // after records the outcome of waitUntil work.
@@ -164,12 +191,11 @@ func (r *recorder) after(rec *record, status cloud.Status, o *cloud.Outcome) {
 	for k, p := range r.pending {
 		if p == rec {
 			r.pending[k] = &rec2
+			r.bytes += rec2.size() - rec.size()
 			return
 		}
 	}
-	if len(r.afters) < maxPending {
-		r.afters = append(r.afters, afterUpdate{rec.app, rec.id, status, logsJSON(o.Logs, o.LogsDropped), 0})
-	}
+	r.addAfter(afterUpdate{rec.app, rec.id, status, logsJSON(o.Logs, o.LogsDropped)})
 	r.wake()
 }
 
@@ -229,7 +255,7 @@ func (r *recorder) flush(stats bool) (idle bool) {
 	defer cancel()
 	r.mu.Lock()
 	records, afters := r.pending, r.afters
-	r.pending, r.afters = nil, nil
+	r.pending, r.afters, r.bytes = nil, nil, 0
 	var counts map[statsKey]*statsCell
 	if stats {
 		counts = r.counts
@@ -237,22 +263,7 @@ func (r *recorder) flush(stats bool) (idle bool) {
 	}
 	r.mu.Unlock()
 	q := r.o.cfg.DB.Read()
-	for len(records) > 0 {
-		n := min(len(records), recordsABatch)
-		if err := q.InsertExecutions(ctx, executionRows(r.o.cfg.Node, records[:n])); err != nil {
-			r.o.cfg.Log.Error("record executions", "n", n, "error", db.Translate(err))
-			r.mu.Lock()
-			r.dropped += int64(n)
-			r.mu.Unlock()
-		}
-		records = records[n:]
-	}
-	for _, a := range afters {
-		err := q.SetAfterStatus(ctx, db.SetAfterStatusParams{AppID: int64(a.app), ID: a.id, AfterStatus: string(a.to), Logs: a.logs})
-		if err != nil {
-			r.o.cfg.Log.Error("record waitUntil outcome", "error", db.Translate(err))
-		}
-	}
+	r.store(ctx, q, records, afters)
 	for minute, keys := range byMinute(counts) {
 		for batch := range slices.Chunk(keys, recordsABatch) {
 			if err := q.AddStats(ctx, statsRows(minute, batch, counts)); err != nil {
@@ -264,6 +275,51 @@ func (r *recorder) flush(stats bool) (idle bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return len(r.pending) == 0 && len(r.afters) == 0 && len(r.counts) == 0
+}
+
+// store writes records, then ends of waitUntil work. Both may be written twice: they are kept for the next time when the
+// database is away, and its answer may have been lost.
+func (r *recorder) store(ctx context.Context, q *db.Queries, records []*record, afters []afterUpdate) {
+	var err error
+	for len(records) > 0 {
+		n := min(len(records), recordsABatch)
+		err = db.Translate(q.InsertExecutions(ctx, executionRows(r.o.cfg.Node, records[:n])))
+		if errors.Is(err, db.ErrUnavailable) {
+			break
+		}
+		if err != nil {
+			r.o.cfg.Log.Error("record executions", "n", n, "error", err)
+			r.mu.Lock()
+			r.dropped += int64(n)
+			r.mu.Unlock()
+		}
+		records = records[n:]
+	}
+	for len(records) == 0 && len(afters) > 0 {
+		a := afters[0]
+		err = db.Translate(q.SetAfterStatus(ctx, db.SetAfterStatusParams{AppID: int64(a.app), ID: a.id, AfterStatus: string(a.to), Logs: a.logs}))
+		if errors.Is(err, db.ErrUnavailable) {
+			break
+		}
+		if err != nil {
+			r.o.cfg.Log.Error("record waitUntil outcome", "error", err)
+		}
+		afters = afters[1:]
+	}
+	if len(records)+len(afters) == 0 {
+		return
+	}
+	r.o.cfg.Log.Warn("record executions; they are kept for the next time", "n", len(records)+len(afters), "error", err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	records, afters = append(records, r.pending...), append(afters, r.afters...)
+	r.pending, r.afters, r.bytes = nil, nil, 0
+	for _, rec := range records {
+		r.add(rec)
+	}
+	for _, a := range afters {
+		r.addAfter(a)
+	}
 }
 
 func byMinute(counts map[statsKey]*statsCell) map[int64][]statsKey {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,5 +83,85 @@ func TestStatsBatches(t *testing.T) {
 	expect(2, 0, 0, 0, 0)
 	if len(r.counts) != 0 {
 		t.Errorf("%d counts are left", len(r.counts))
+	}
+}
+
+// What is to be recorded while the database is away waits for it, as far as there is room; what it refuses keeps nobody waiting.
+func TestRecordsWait(t *testing.T) {
+	ctx := context.Background()
+	direct := testkit.Database(t)
+	wire, dsn := testkit.Wire(t, direct)
+	pool, err := db.Open(ctx, dsn, db.MinConnections)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	if _, err := pool.Reads.Exec(ctx, "INSERT INTO apps (slug, name) VALUES ('a', 'a')"); err != nil {
+		t.Fatal(err)
+	}
+	r := newRecorder(&Orchestrator{cfg: Config{DB: pool, Log: slog.New(slog.DiscardHandler), Node: "n"}})
+	var ids cloud.IDSource
+	failed := func(detail string) *record {
+		rec := &record{app: 1, id: ids.New(), name: "s", source: "http", status: cloud.Failed, started: time.Now(), err: cloud.ScriptError{Name: "Error", Message: detail}}
+		r.note(&finished{rec: rec})
+		return rec
+	}
+	expect := func(n int, after cloud.Status) {
+		t.Helper()
+		var got, afters int
+		if err := pool.Reads.QueryRow(ctx, "SELECT count(*), count(*) FILTER (WHERE after_status = $1) FROM executions", after).Scan(&got, &afters); err != nil || got != n || afters != 1 {
+			t.Errorf("%d executions, %d that went on (%v)", got, afters, err)
+		}
+	}
+	away := func() {
+		wire.Connect("/nowhere")
+		wire.CutAll()
+	}
+	back := func() {
+		u, _ := url.Parse(direct)
+		wire.Connect(filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"))
+		for range 3 { // a connection of before may be found broken
+			if r.flush(true) {
+				return
+			}
+		}
+		t.Error("what waited is not written")
+	}
+
+	wentOn := failed("first")
+	r.flush(false)
+	away()
+	r.after(wentOn, cloud.TimedOut, &cloud.Outcome{})
+	for range recordsABatch + 1 {
+		failed("away")
+	}
+	for range 3 {
+		if r.flush(false) {
+			t.Error("nothing is left to do, while the database is away")
+		}
+	}
+	back()
+	expect(recordsABatch+2, cloud.TimedOut)
+
+	away()
+	for range 70 {
+		failed(strings.Repeat("x", 1<<20))
+	}
+	for range 2 {
+		r.flush(false)
+	}
+	if n := len(r.pending); n != 63 || r.dropped != 7 || r.bytes > maxPendingBytes {
+		t.Errorf("%d records of 1 MiB wait, %d were dropped", n, r.dropped)
+	}
+	back()
+	expect(recordsABatch+2+63, cloud.TimedOut)
+	if r.bytes != 0 {
+		t.Errorf("%d bytes wait for nothing", r.bytes)
+	}
+
+	wrong := failed("refused")
+	wrong.status = "nonsense\x00"
+	if !r.flush(true) || r.dropped != 8 {
+		t.Errorf("a refused record waits for ever: %d dropped", r.dropped)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"picloud/db"
 	"picloud/db/pglocal"
+	"picloud/internal/testkit/wire"
 	"picloud/migrations"
 )
 
@@ -59,6 +61,26 @@ func Database(t testing.TB) string {
 	sqlExec(t, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", name, template))
 	t.Cleanup(func() { sqlExec(t, fmt.Sprintf("DROP DATABASE IF EXISTS %s WITH (FORCE)", name)) })
 	return urlOf(name)
+}
+
+// Wire puts a wire in front of a database, and gives the URL of the database behind it.
+func Wire(t testing.TB, dsn string) (*wire.Wire, string) {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("/tmp", "wire-") // a socket's path is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := wire.New(dir, filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close(); _ = os.RemoveAll(dir) })
+	u.RawQuery = url.Values{"host": {dir}}.Encode()
+	return w, u.String()
 }
 
 func sqlExec(t testing.TB, sql string) {
