@@ -26,8 +26,8 @@ const (
 	maxDump      = 64 << 10
 	// ownMiB is about what a child uses before any script runs.
 	ownMiB = 20
-	// grownKiB is what a child has resident when a script has used nothing, its program's pages included (26 MiB).
-	grownKiB = 26 << 10
+	// grownKiB is the most that a child has resident when a script has used nothing, its program's pages included.
+	grownKiB = 32 << 10
 )
 
 // child is one sandbox process. Fields jobs, total, peakKiB, retiring belong to the pool's lock.
