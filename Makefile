@@ -26,7 +26,7 @@ run: setup build ## Build and run PiCloud; prints the address and the first owne
 	exec bin/picloud serve
 
 test: setup-test build ## Run every test, with the race detector, against a real PostgreSQL
-	ROUNDS=$(ROUNDS) go test -race -timeout 9m ./...
+	ROUNDS=$(ROUNDS) go test -race -timeout 20m ./...
 
 race: test ## The same as test
 
