@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"os"
 	"os/exec"
@@ -29,7 +28,7 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// runNode runs a program of web/ against a world. Its output is shown when it fails.
+// runNode runs a program of web/ against a world.
 func (w *world) runNode(t *testing.T, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
@@ -38,13 +37,10 @@ func (w *world) runNode(t *testing.T, args ...string) {
 	cmd.Dir = filepath.Join(testkit.Root(), "web")
 	cmd.Env = append(os.Environ(), "PICLOUD_URL="+w.base, "PICLOUD_ADMIN_PASSWORD="+testPassword, "CHROMIUM="+chromium(t))
 	out, err := cmd.CombinedOutput()
-	if err == nil {
-		return
+	t.Logf("%s", out)
+	if err != nil {
+		t.Fatalf("node %s: %v", strings.Join(args, " "), err)
 	}
-	for s := bufio.NewScanner(strings.NewReader(string(out))); s.Scan(); {
-		t.Log(s.Text())
-	}
-	t.Fatalf("node %s: %v", strings.Join(args, " "), err)
 }
 
 // The dashboard's stories in a real Chromium: see web/test/stories.test.mjs.
