@@ -135,7 +135,7 @@ func (l *lab) attachStandby(ctx context.Context) error {
 func (l *lab) connectWires() {
 	for _, n := range l.nodes {
 		for k, w := range n.wires {
-			w.Connect(l.servers[k].socket())
+			w.Connect(l.servers[k].host())
 		}
 	}
 }
@@ -149,7 +149,7 @@ func (l *lab) addNode(ctx context.Context, name, address string) error {
 	if l.outside == nil {
 		var hosts, ports []string
 		for k, p := range l.servers {
-			w, err := wire.New(filepath.Join(l.dir, fmt.Sprintf("%s-%d", name, k)), p.socket())
+			w, err := wire.New(filepath.Join(l.dir, fmt.Sprintf("%s-%d", name, k)), p.host())
 			if err != nil {
 				return err
 			}

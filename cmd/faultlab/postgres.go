@@ -59,13 +59,13 @@ func (p *postgres) alive() bool {
 	}
 }
 
-// socket is where the server listens now.
-func (p *postgres) socket() string {
+// host is the directory of the socket on which the server listens now.
+func (p *postgres) host() string {
 	cfg, err := pgx.ParseConfig(p.server.URL())
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(cfg.Host, ".s.PGSQL.5432")
+	return cfg.Host
 }
 
 // url is the address of PiCloud's database, without anything in between.

@@ -37,15 +37,16 @@ func freePort(t *testing.T) string {
 func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port string) {
 	t.Helper()
 	home, port := t.TempDir(), freePort(t)
+	admin, scripts := "admin.localhost", []string{"scripts.localhost", "shop.localhost"}
 	// Caddy's cleaner, which starts with it, deletes a certificate's folder that is empty still, and Caddy tries again a minute later.
-	for _, host := range []string{"admin.localhost", "scripts.localhost", "shop.localhost"} {
+	for _, host := range append([]string{admin}, scripts...) {
 		if err := os.MkdirAll(filepath.Join(home, "caddy", "certificates", "local", host, "keep"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	cmd := exec.Command("caddy", "run", "--adapter", "caddyfile", "--config", filepath.Join(testkit.Root(), "Caddyfile"))
 	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home, "PICLOUD_HTTPS_PORT="+port, "PICLOUD_HTTP_PORT="+freePort(t),
-		"PICLOUD_CADDY_ADMIN=off", "PICLOUD_CADDY_OPTIONS=skip_install_trust", "PICLOUD_ADMIN_HOST=admin.localhost", "PICLOUD_SCRIPT_HOSTS=scripts.localhost, shop.localhost",
+		"PICLOUD_CADDY_ADMIN=off", "PICLOUD_CADDY_OPTIONS=skip_install_trust", "PICLOUD_ADMIN_HOST="+admin, "PICLOUD_SCRIPT_HOSTS="+strings.Join(scripts, ", "),
 		"PICLOUD_UPSTREAMS="+strings.Join(upstreams, " "), "PICLOUD_ADMIN_UPSTREAMS="+strings.Join(upstreams, " "))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -30,7 +30,7 @@ const (
 	grownKiB = 32 << 10
 )
 
-// child is one sandbox process. Fields jobs, total, peakKiB, retiring belong to the pool's lock.
+// child is one sandbox process. Fields jobs, total, retiring belong to the pool's lock.
 type child struct {
 	pool      *Pool
 	key       childKey
@@ -41,7 +41,6 @@ type child struct {
 	retiring bool
 	idle     *time.Timer
 	since    time.Time // idle since
-	peakKiB  int64     // the most that it has had resident, as its runs said
 
 	ready chan struct{} // closed when it takes work
 	dead  chan struct{} // closed when it is gone and death is set
@@ -279,10 +278,10 @@ func (c *child) setEnv(env *cloud.Env) error {
 	return nil
 }
 
-// grown reports a child whose memory has come close to its limit. It is replaced, as what a run has left behind would be
-// lacking to the next one: the collector may not have had the time.
-func (c *child) grown() bool {
-	return c.peakKiB > int64(c.key.memoryMiB)<<10*3/4+grownKiB
+// grown reports a child whose memory has gone beyond what its collector aims at. It is replaced, as what a run has left behind
+// would be lacking to the next one: the collector may not have had the time.
+func (c *child) grown(peakKiB int64) bool {
+	return peakKiB > wire.MemoryTarget(uint64(c.key.memoryMiB)<<20)>>10+grownKiB
 }
 
 var (

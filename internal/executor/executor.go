@@ -208,14 +208,13 @@ func (p *Pool) makeRoom() {
 	}
 }
 
-// done gives a place back. peakKiB is what a run said of the child's memory, 0 when it said nothing.
+// done gives a place back. peakKiB is the most that the child has had resident, as a run said, 0 when none did.
 func (p *Pool) done(c *child, peakKiB int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c.peakKiB = max(c.peakKiB, peakKiB)
 	c.jobs--
 	c.total++
-	if c.total >= maxRunsPerChild || c.grown() {
+	if c.total >= maxRunsPerChild || c.grown(peakKiB) {
 		c.retiring = true
 	}
 	switch {

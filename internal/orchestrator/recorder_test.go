@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +90,10 @@ func TestRecordsWait(t *testing.T) {
 	ctx := context.Background()
 	direct := testkit.Database(t)
 	wire, dsn := testkit.Wire(t, direct)
+	server, err := url.Parse(direct)
+	if err != nil {
+		t.Fatal(err)
+	}
 	pool, err := db.Open(ctx, dsn, db.MinConnections)
 	if err != nil {
 		t.Fatal(err)
@@ -118,8 +121,7 @@ func TestRecordsWait(t *testing.T) {
 		wire.CutAll()
 	}
 	back := func() {
-		u, _ := url.Parse(direct)
-		wire.Connect(filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"))
+		wire.Connect(server.Query().Get("host"))
 		for range 3 { // a connection of before may be found broken
 			if r.flush(true) {
 				return

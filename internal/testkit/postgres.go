@@ -74,7 +74,7 @@ func Wire(t testing.TB, dsn string) (*wire.Wire, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := wire.New(dir, filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"))
+	w, err := wire.New(dir, u.Query().Get("host"))
 	if err != nil {
 		t.Fatal(err)
 	}

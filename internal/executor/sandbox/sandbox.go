@@ -212,12 +212,9 @@ func (s *server) release(id uint64, reuse bool) {
 	}
 }
 
-// memoryTarget is the share of the script memory at which the collector works hard rather than let the child die.
-func memoryTarget(limit uint64) int64 { return int64(limit) * 3 / 4 }
-
 func tuneCollector(limit uint64) {
 	debug.SetGCPercent(200) // the limit below is what bounds the heap
-	debug.SetMemoryLimit(memoryTarget(limit))
+	debug.SetMemoryLimit(wire.MemoryTarget(limit))
 	// A Go stack of this size holds any recursion that the bounded JavaScript stack allows; more is a runaway.
 	debug.SetMaxStack(int(limit / 2))
 }

@@ -333,6 +333,9 @@ type InitMsg struct {
 	UID, GID    int // 0: stay who you are
 }
 
+// MemoryTarget is the share of a script's memory, in bytes, at which the child's collector works hard rather than let it die.
+func MemoryTarget(limit uint64) int64 { return int64(limit) * 3 / 4 }
+
 // CompileMsg asks for a bundle.
 type CompileMsg = cloud.Source
 

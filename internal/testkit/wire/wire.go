@@ -14,6 +14,9 @@ import (
 	"time"
 )
 
+// socket is the name of PostgreSQL's socket in the directory that a connection string calls its host (port 5432).
+const socket = ".s.PGSQL.5432"
+
 // Wire is the way from one node to one server. It cuts connections around COMMIT, delays what passes, and holds it up.
 type Wire struct {
 	// Dir holds the socket to connect to: it is the host of a connection string.
@@ -28,7 +31,7 @@ type Wire struct {
 	// CutBefore and CutAfter count.
 	CutBefore, CutAfter atomic.Int64
 
-	target atomic.Pointer[string]
+	host atomic.Pointer[string]
 	// hold stops what connections of an application name say, until it is empty again; "*" is all of them.
 	hold atomic.Pointer[string]
 	gone atomic.Bool
@@ -38,16 +41,16 @@ type Wire struct {
 	l     net.Listener
 }
 
-// New opens a wire in a directory that is made, to a server's socket.
-func New(dir, target string) (*Wire, error) {
+// New opens a wire in a directory that is made, to the server whose socket is in the directory host.
+func New(dir, host string) (*Wire, error) {
 	w := &Wire{Dir: dir, conns: map[net.Conn]bool{}}
-	w.Connect(target)
+	w.Connect(host)
 	w.Release()
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
 	var err error
-	if w.l, err = net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432")); err != nil {
+	if w.l, err = net.Listen("unix", filepath.Join(dir, socket)); err != nil {
 		return nil, err
 	}
 	go func() {
@@ -62,8 +65,8 @@ func New(dir, target string) (*Wire, error) {
 	return w, nil
 }
 
-// Connect leads new connections to a server's socket.
-func (w *Wire) Connect(target string) { w.target.Store(&target) }
+// Connect leads new connections to the server whose socket is in the directory host.
+func (w *Wire) Connect(host string) { w.host.Store(&host) }
 
 // Block holds up what connections of an application name say, "*" for all, until Release.
 func (w *Wire) Block(name string) { w.hold.Store(&name) }
@@ -107,7 +110,7 @@ type link struct {
 func (w *Wire) serve(client net.Conn) {
 	w.add(client)
 	defer w.remove(client)
-	server, err := net.Dial("unix", *w.target.Load())
+	server, err := net.Dial("unix", filepath.Join(*w.host.Load(), socket))
 	if err != nil {
 		return
 	}
