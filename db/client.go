@@ -39,7 +39,7 @@ func Name(address string) string {
 // Empty reports a database in which nobody has made a table.
 func (d *DB) Empty(ctx context.Context) (bool, error) {
 	var n int64
-	err := d.Reads.QueryRow(ctx, `SELECT count(*) FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+	err := d.General.QueryRow(ctx, `SELECT count(*) FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p') AND s.nspname !~ '^pg_' AND s.nspname <> 'information_schema'`).Scan(&n)
 	return n == 0, Translate(err)
 }

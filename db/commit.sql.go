@@ -54,16 +54,16 @@ JOIN outbox o ON o.app_id = ANY (ARRAY[q.app_id]) AND o.id BETWEEN q.id AND q.id
 `
 
 type BuryOutboxParams struct {
-	Nil         UUID
-	Apps        []int64
-	Ids         []UUID
-	Letters     []UUID
-	Scripts     []string
-	Reasons     []string
-	Errors      []string
-	Attemptss   []int32
-	Executions  []UUID
-	ErrorGroups []string
+	Nil           UUID
+	Apps          []int64
+	Ids           []UUID
+	Letters       []UUID
+	Scripts       []string
+	Reasons       []string
+	Errors        []string
+	AttemptCounts []int32
+	Executions    []UUID
+	ErrorGroups   []string
 }
 
 // Copies rows to dead_letters, DeleteOutbox follows in the same transaction.
@@ -76,7 +76,7 @@ func (q *Queries) BuryOutbox(ctx context.Context, arg BuryOutboxParams) error {
 		arg.Scripts,
 		arg.Reasons,
 		arg.Errors,
-		arg.Attemptss,
+		arg.AttemptCounts,
 		arg.Executions,
 		arg.ErrorGroups,
 	)
@@ -91,16 +91,16 @@ SELECT $1::uuid, unnest($2::bigint[]), unnest($3::text[]), unnest($4::bigint[])
 type CountLedgerParams struct {
 	CommitID UUID
 	Apps     []int64
-	Whats    []string
-	Ns       []int64
+	Counters []string
+	Amounts  []int64
 }
 
 func (q *Queries) CountLedger(ctx context.Context, arg CountLedgerParams) error {
 	_, err := q.db.Exec(ctx, countLedger,
 		arg.CommitID,
 		arg.Apps,
-		arg.Whats,
-		arg.Ns,
+		arg.Counters,
+		arg.Amounts,
 	)
 	return err
 }
@@ -115,11 +115,11 @@ JOIN kv k ON k.app_id = q.app_id AND k.collection = q.collection AND k.key = q.k
 `
 
 type CurrentKeysParams struct {
-	Idx         []int32
+	Positions   []int32
 	Apps        []int64
 	Collections []string
 	Keys        []string
-	Wants       []bool
+	Wanted      []bool
 }
 
 type CurrentKeysRow struct {
@@ -133,11 +133,11 @@ type CurrentKeysRow struct {
 // The present state of the keys a commit checks or writes, values only where an event needs the old one.
 func (q *Queries) CurrentKeys(ctx context.Context, arg CurrentKeysParams) ([]CurrentKeysRow, error) {
 	rows, err := q.db.Query(ctx, currentKeys,
-		arg.Idx,
+		arg.Positions,
 		arg.Apps,
 		arg.Collections,
 		arg.Keys,
-		arg.Wants,
+		arg.Wanted,
 	)
 	if err != nil {
 		return nil, err
@@ -287,13 +287,13 @@ type InsertExecutionsParams struct {
 	Principals    []string
 	Requests      []string
 	Node          string
-	Starts        []time.Time
+	StartTimes    []time.Time
 	Durations     []int64
 	HttpStatuses  []int32
 	ErrorNames    []string
 	ErrorMessages []string
 	ErrorStacks   []string
-	Afters        []string
+	AfterStatuses []string
 	Logs          []string
 	CpuUs         []int64
 	MemoryKib     []int64
@@ -318,13 +318,13 @@ func (q *Queries) InsertExecutions(ctx context.Context, arg InsertExecutionsPara
 		arg.Principals,
 		arg.Requests,
 		arg.Node,
-		arg.Starts,
+		arg.StartTimes,
 		arg.Durations,
 		arg.HttpStatuses,
 		arg.ErrorNames,
 		arg.ErrorMessages,
 		arg.ErrorStacks,
-		arg.Afters,
+		arg.AfterStatuses,
 		arg.Logs,
 		arg.CpuUs,
 		arg.MemoryKib,
@@ -385,33 +385,33 @@ FROM (SELECT unnest($3::bigint[]) AS app_id, unnest($4::uuid[]) AS id, unnest($5
 `
 
 type InsertOutboxParams struct {
-	LeaseUs      int64
-	Node         string
-	Apps         []int64
-	Ids          []UUID
-	Sources      []string
-	Ops          []string
-	Triggers     []UUID
-	Nil          UUID
-	Scripts      []UUID
-	Payloads     []string
-	PayloadIds   []UUID
-	ReplyTos     []UUID
-	ReplyNodes   []string
-	Origins      []string
-	RunAss       []string
-	Parents      []UUID
-	Roots        []UUID
-	Depths       []int32
-	DeadLetters  []UUID
-	Idems        []string
-	Executions   []UUID
-	MaxAttemptss []int32
-	Backoffs     []string
-	BaseMss      []int32
-	MaxMss       []int32
-	Jitters      []float64
-	Tokens       []UUID
+	LeaseUs         int64
+	Node            string
+	Apps            []int64
+	Ids             []UUID
+	Sources         []string
+	Ops             []string
+	Triggers        []UUID
+	Nil             UUID
+	Scripts         []UUID
+	Payloads        []string
+	PayloadIds      []UUID
+	ReplyTos        []UUID
+	ReplyNodes      []string
+	Origins         []string
+	RunsAs          []string
+	Parents         []UUID
+	Roots           []UUID
+	Depths          []int32
+	DeadLetters     []UUID
+	IdempotencyKeys []string
+	Executions      []UUID
+	AttemptLimits   []int32
+	Backoffs        []string
+	BaseDelaysMs    []int32
+	MaxDelaysMs     []int32
+	Jitters         []float64
+	Tokens          []UUID
 }
 
 // claim_token null: due at once, else claimed by the inserting node, with a lease in microseconds.
@@ -431,17 +431,17 @@ func (q *Queries) InsertOutbox(ctx context.Context, arg InsertOutboxParams) erro
 		arg.ReplyTos,
 		arg.ReplyNodes,
 		arg.Origins,
-		arg.RunAss,
+		arg.RunsAs,
 		arg.Parents,
 		arg.Roots,
 		arg.Depths,
 		arg.DeadLetters,
-		arg.Idems,
+		arg.IdempotencyKeys,
 		arg.Executions,
-		arg.MaxAttemptss,
+		arg.AttemptLimits,
 		arg.Backoffs,
-		arg.BaseMss,
-		arg.MaxMss,
+		arg.BaseDelaysMs,
+		arg.MaxDelaysMs,
 		arg.Jitters,
 		arg.Tokens,
 	)
@@ -696,9 +696,9 @@ type StoreIdempotencyParams struct {
 	Principals  []string
 	Keys        []string
 	Statuses    []int32
-	Headerss    []string
+	HeaderLists []string
 	Bodies      [][]byte
-	Kepts       []bool
+	BodiesKept  []bool
 }
 
 func (q *Queries) StoreIdempotency(ctx context.Context, arg StoreIdempotencyParams) error {
@@ -709,9 +709,9 @@ func (q *Queries) StoreIdempotency(ctx context.Context, arg StoreIdempotencyPara
 		arg.Principals,
 		arg.Keys,
 		arg.Statuses,
-		arg.Headerss,
+		arg.HeaderLists,
 		arg.Bodies,
-		arg.Kepts,
+		arg.BodiesKept,
 	)
 	return err
 }

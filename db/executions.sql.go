@@ -69,7 +69,7 @@ type AddStatsParams struct {
 	Apps       []int64
 	Scripts    []UUID
 	Outcomes   []string
-	Ns         []int64
+	Amounts    []int64
 	Histograms []string
 }
 
@@ -81,7 +81,7 @@ func (q *Queries) AddStats(ctx context.Context, arg AddStatsParams) error {
 		arg.Apps,
 		arg.Scripts,
 		arg.Outcomes,
-		arg.Ns,
+		arg.Amounts,
 		arg.Histograms,
 	)
 	return err

@@ -153,7 +153,7 @@ WHERE k.expires_at IS NULL OR k.expires_at > clock_timestamp()
 `
 
 type ReadKeysParams struct {
-	Idx         []int32
+	Positions   []int32
 	Apps        []int64
 	Collections []string
 	Keys        []string
@@ -169,7 +169,7 @@ type ReadKeysRow struct {
 // Committed, unexpired entries, i is the place in the arrays.
 func (q *Queries) ReadKeys(ctx context.Context, arg ReadKeysParams) ([]ReadKeysRow, error) {
 	rows, err := q.db.Query(ctx, readKeys,
-		arg.Idx,
+		arg.Positions,
 		arg.Apps,
 		arg.Collections,
 		arg.Keys,

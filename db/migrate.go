@@ -16,7 +16,7 @@ import (
 
 // Migrate brings the schema to this version. Several nodes may start at once: one migrates, the others wait.
 func (d *DB) Migrate(ctx context.Context, files fs.FS) error {
-	conn := stdlib.OpenDBFromPool(d.Reads)
+	conn := stdlib.OpenDBFromPool(d.General)
 	defer func() { _ = conn.Close() }()
 	oneAtATime, err := d.migrationLock()
 	if err != nil {
@@ -67,7 +67,7 @@ func (d *DB) EnsurePartitions(ctx context.Context, days int) error {
 		name := "executions_" + from.Format("20060102")
 		sql := fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s PARTITION OF executions FOR VALUES FROM ('%s') TO ('%s')",
 			pgx.Identifier{name}.Sanitize(), uuidAt(from), uuidAt(from.AddDate(0, 0, 1)))
-		if _, err := d.Reads.Exec(ctx, sql); err != nil {
+		if _, err := d.General.Exec(ctx, sql); err != nil {
 			return fmt.Errorf("make partition %s: %w", name, Translate(err))
 		}
 	}
@@ -76,7 +76,7 @@ func (d *DB) EnsurePartitions(ctx context.Context, days int) error {
 
 // DropPartitions drops the partitions whose last day is before a time.
 func (d *DB) DropPartitions(ctx context.Context, before time.Time) error {
-	rows, err := d.Reads.Query(ctx, `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+	rows, err := d.General.Query(ctx, `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 		WHERE i.inhparent = 'executions'::regclass AND c.relname ~ '^executions_[0-9]{8}$'`)
 	if err != nil {
 		return fmt.Errorf("list partitions: %w", Translate(err))
@@ -90,11 +90,11 @@ func (d *DB) DropPartitions(ctx context.Context, before time.Time) error {
 		if err != nil || !day.AddDate(0, 0, 1).Before(before) {
 			continue
 		}
-		if _, err := d.Reads.Exec(ctx, "DROP TABLE IF EXISTS "+pgx.Identifier{name}.Sanitize()); err != nil {
+		if _, err := d.General.Exec(ctx, "DROP TABLE IF EXISTS "+pgx.Identifier{name}.Sanitize()); err != nil {
 			return fmt.Errorf("drop partition %s: %w", name, Translate(err))
 		}
 	}
-	_, err = d.Reads.Exec(ctx, "DELETE FROM executions_default WHERE started_at < $1", before)
+	_, err = d.General.Exec(ctx, "DELETE FROM executions_default WHERE started_at < $1", before)
 	return Translate(err)
 }
 

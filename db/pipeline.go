@@ -89,7 +89,7 @@ func (p *Pipeline) Revisions(apps []int64, f func(app, revision int64)) {
 
 // Current queues CurrentKeys.
 func (p *Pipeline) Current(arg CurrentKeysParams, f func(CurrentKeysRow)) {
-	p.batch.Queue(currentKeys, arg.Idx, arg.Apps, arg.Collections, arg.Keys, arg.Wants).Query(func(rows pgx.Rows) error {
+	p.batch.Queue(currentKeys, arg.Positions, arg.Apps, arg.Collections, arg.Keys, arg.Wanted).Query(func(rows pgx.Rows) error {
 		var r CurrentKeysRow
 		_, err := pgx.ForEachRow(rows, []any{&r.I, &r.Version, &r.ExpiresAt, &r.Expired, &r.Value}, func() error {
 			f(r)

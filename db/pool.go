@@ -14,13 +14,13 @@ import (
 // DB is the pools of one process. Claims, leases and commits have connections of their own, so that they never wait
 // behind the reads of scripts and pages.
 type DB struct {
-	// Reads serves pages and the API, Scripts the KV reads of scripts.
-	Reads   *pgxpool.Pool
+	// General serves pages, the API and background work; Scripts serves the KV reads of scripts.
+	General *pgxpool.Pool
 	Scripts *pgxpool.Pool
 	// Commits serves the commits of runs.
 	Commits *pgxpool.Pool
-	// Leases serves claims and renewals, which need no durability.
-	Leases *pgxpool.Pool
+	// Control serves claims, lease renewals and notifications. Its commits are not durable: a lost claim is a lease that ends.
+	Control *pgxpool.Pool
 
 	url string
 	// pooled: between PiCloud and PostgreSQL stands a pooler that gives each transaction another session.
@@ -32,10 +32,10 @@ var ErrPooled = errors.New("DATABASE_URL leads to a connection pooler in transac
 
 // Connections that are set aside for the control of runs.
 const (
-	commitConns = 2
-	leaseConns  = 2
-	scriptConns = 2
-	listenConns = 1
+	commitConns  = 2
+	controlConns = 2
+	scriptConns  = 2
+	listenConns  = 1
 )
 
 // steady are the settings of connections that send the same few statements for ever: planned once, each row looked up by
@@ -46,7 +46,7 @@ var steady = map[string]string{
 }
 
 // MinConnections is the least that Open accepts.
-const MinConnections = commitConns + leaseConns + scriptConns + listenConns + 2
+const MinConnections = commitConns + controlConns + scriptConns + listenConns + 2
 
 // Open connects to the database. connections bounds all pools together, the listener's connection included.
 func Open(ctx context.Context, url string, connections int) (*DB, error) {
@@ -58,7 +58,7 @@ func Open(ctx context.Context, url string, connections int) (*DB, error) {
 		return nil, err
 	}
 	var err error
-	if d.Reads, err = d.open(ctx, connections-commitConns-leaseConns-scriptConns-listenConns, nil); err != nil {
+	if d.General, err = d.open(ctx, connections-commitConns-controlConns-scriptConns-listenConns, nil); err != nil {
 		return nil, err
 	}
 	if d.Scripts, err = d.open(ctx, scriptConns, with(steady, "application_name", "picloud scripts")); err != nil {
@@ -67,7 +67,7 @@ func Open(ctx context.Context, url string, connections int) (*DB, error) {
 	if d.Commits, err = d.open(ctx, commitConns, with(steady, "lock_timeout", "10s", "application_name", "picloud commits")); err != nil {
 		return nil, err
 	}
-	if d.Leases, err = d.open(ctx, leaseConns, with(steady, "synchronous_commit", "off", "lock_timeout", "5s")); err != nil {
+	if d.Control, err = d.open(ctx, controlConns, with(steady, "synchronous_commit", "off", "lock_timeout", "5s")); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -150,26 +150,26 @@ func (d *DB) open(ctx context.Context, max int, params map[string]string) (*pgxp
 
 // Close closes every pool.
 func (d *DB) Close() {
-	for _, p := range []*pgxpool.Pool{d.Reads, d.Scripts, d.Commits, d.Leases} {
+	for _, p := range []*pgxpool.Pool{d.General, d.Scripts, d.Commits, d.Control} {
 		if p != nil {
 			p.Close()
 		}
 	}
 }
 
-// Read gives the queries on the pool for reads.
-func (d *DB) Read() *Queries { return New(d.Reads) }
+// Queries runs on the General pool, one statement a transaction.
+func (d *DB) Queries() *Queries { return New(d.General) }
 
 // Tx runs f in one transaction and commits it if f returns nil.
 func (d *DB) Tx(ctx context.Context, f func(q *Queries) error) error {
-	err := pgx.BeginFunc(ctx, d.Reads, func(tx pgx.Tx) error { return f(New(tx)) })
+	err := pgx.BeginFunc(ctx, d.General, func(tx pgx.Tx) error { return f(New(tx)) })
 	return Translate(err)
 }
 
 // Snapshot runs f in one read-only transaction that sees one moment.
 func (d *DB) Snapshot(ctx context.Context, f func(q *Queries) error) error {
 	opts := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, d.Reads, opts, func(tx pgx.Tx) error { return f(New(tx)) })
+	err := pgx.BeginTxFunc(ctx, d.General, opts, func(tx pgx.Tx) error { return f(New(tx)) })
 	return Translate(err)
 }
 

@@ -27,8 +27,8 @@ SELECT id, revision FROM apps WHERE id = ANY (@apps::bigint[]);
 SELECT q.i::int AS i, k.version, k.expires_at,
        (k.expires_at IS NOT NULL AND k.expires_at <= clock_timestamp())::boolean AS expired,
        CASE WHEN q.want THEN k.value ELSE '' END::text AS value
-FROM (SELECT unnest(@idx::int[]) AS i, unnest(@apps::bigint[]) AS app_id, unnest(@collections::text[]) AS collection,
-             unnest(@keys::text[]) AS key, unnest(@wants::boolean[]) AS want) q
+FROM (SELECT unnest(@positions::int[]) AS i, unnest(@apps::bigint[]) AS app_id, unnest(@collections::text[]) AS collection,
+             unnest(@keys::text[]) AS key, unnest(@wanted::boolean[]) AS want) q
 JOIN kv k ON k.app_id = q.app_id AND k.collection = q.collection AND k.key = q.key;
 
 -- The statements on the outbox look each row up by its key, written as an array of one and a range of one: with two plain equalities
@@ -84,12 +84,12 @@ FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unne
              unnest(@scripts::uuid[]) AS script_id, unnest(@payloads::text[]) AS payload,
              nullif(unnest(@payload_ids::uuid[]), @nil::uuid) AS payload_id,
              nullif(unnest(@reply_tos::uuid[]), @nil::uuid) AS reply_to, unnest(@reply_nodes::text[]) AS reply_node,
-             unnest(@origins::text[]) AS origin, unnest(@run_ass::text[]) AS run_as,
+             unnest(@origins::text[]) AS origin, unnest(@runs_as::text[]) AS run_as,
              nullif(unnest(@parents::uuid[]), @nil::uuid) AS parent_id, unnest(@roots::uuid[]) AS root_id,
              unnest(@depths::int[]) AS depth, nullif(unnest(@dead_letters::uuid[]), @nil::uuid) AS dead_letter_id,
-             unnest(@idems::text[]) AS idem, unnest(@executions::uuid[]) AS execution_id,
-             unnest(@max_attemptss::int[]) AS max_attempts, unnest(@backoffs::text[]) AS backoff,
-             unnest(@base_mss::int[]) AS base_ms, unnest(@max_mss::int[]) AS max_ms, unnest(@jitters::float8[]) AS jitter,
+             unnest(@idempotency_keys::text[]) AS idem, unnest(@executions::uuid[]) AS execution_id,
+             unnest(@attempt_limits::int[]) AS max_attempts, unnest(@backoffs::text[]) AS backoff,
+             unnest(@base_delays_ms::int[]) AS base_ms, unnest(@max_delays_ms::int[]) AS max_ms, unnest(@jitters::float8[]) AS jitter,
              nullif(unnest(@tokens::uuid[]), @nil::uuid) AS token) q;
 
 -- name: RetryOutbox :exec
@@ -115,7 +115,7 @@ SELECT o.app_id, q.letter, o.id, o.source, o.op, o.trigger_id, o.script_id, q.sc
        o.idempotency_key, coalesce(o.first_attempt_at, clock_timestamp()), clock_timestamp(), o.dead_letter_id, q.error_group
 FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unnest(@letters::uuid[]) AS letter,
              unnest(@scripts::text[]) AS script, unnest(@reasons::text[]) AS reason, unnest(@errors::text[]) AS error,
-             unnest(@attemptss::int[]) AS attempts, unnest(@executions::uuid[]) AS execution, unnest(@error_groups::text[]) AS error_group) q
+             unnest(@attempt_counts::int[]) AS attempts, unnest(@executions::uuid[]) AS execution, unnest(@error_groups::text[]) AS error_group) q
 JOIN outbox o ON o.app_id = ANY (ARRAY[q.app_id]) AND o.id BETWEEN q.id AND q.id;
 
 -- name: DeleteOutbox :exec
@@ -141,22 +141,22 @@ SELECT unnest(@apps::bigint[]), unnest(@ids::uuid[]), unnest(@script_ids::uuid[]
        unnest(@sources::text[]), nullif(unnest(@triggers::uuid[]), @nil::uuid), nullif(unnest(@outbox_ids::uuid[]), @nil::uuid),
        unnest(@statuses::text[]), unnest(@attempts::int[]), unnest(@depths::int[]), unnest(@roots::uuid[]),
        nullif(unnest(@parents::uuid[]), @nil::uuid), unnest(@principals::text[]), unnest(@requests::text[]), @node::text,
-       unnest(@starts::timestamptz[]), unnest(@durations::bigint[]), unnest(@http_statuses::int[]), unnest(@error_names::text[]),
-       unnest(@error_messages::text[]), unnest(@error_stacks::text[]), unnest(@afters::text[]), unnest(@logs::text[]),
+       unnest(@start_times::timestamptz[]), unnest(@durations::bigint[]), unnest(@http_statuses::int[]), unnest(@error_names::text[]),
+       unnest(@error_messages::text[]), unnest(@error_stacks::text[]), unnest(@after_statuses::text[]), unnest(@logs::text[]),
        unnest(@cpu_us::bigint[]), unnest(@memory_kib::bigint[])
 ON CONFLICT DO NOTHING;
 
 -- name: CountLedger :exec
 INSERT INTO ledger (commit_id, app_id, what, n)
-SELECT @commit_id::uuid, unnest(@apps::bigint[]), unnest(@whats::text[]), unnest(@ns::bigint[]);
+SELECT @commit_id::uuid, unnest(@apps::bigint[]), unnest(@counters::text[]), unnest(@amounts::bigint[]);
 
 -- name: StoreIdempotency :exec
 UPDATE idempotency i
 SET status_code = q.status, headers = q.headers, body = CASE WHEN q.kept THEN q.body END,
     expires_at = clock_timestamp() + sqlc.arg(retention_us)::bigint * interval '1 microsecond'
 FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@scripts::uuid[]) AS script_id, unnest(@principals::text[]) AS principal,
-             unnest(@keys::text[]) AS key, unnest(@statuses::int[]) AS status, unnest(@headerss::text[]) AS headers,
-             unnest(@bodies::bytea[]) AS body, unnest(@kepts::boolean[]) AS kept) q
+             unnest(@keys::text[]) AS key, unnest(@statuses::int[]) AS status, unnest(@header_lists::text[]) AS headers,
+             unnest(@bodies::bytea[]) AS body, unnest(@bodies_kept::boolean[]) AS kept) q
 WHERE i.app_id = q.app_id AND i.script_id = q.script_id AND i.principal = q.principal AND i.key = q.key;
 
 -- name: InsertInbox :exec

@@ -60,7 +60,7 @@ SELECT * FROM abandoned_executions WHERE app_id = @app_id AND execution_id = @ex
 WITH counted AS MATERIALIZED (
     SELECT q.app_id, q.script_id, q.outcome, q.n, q.histogram::bigint[] AS histogram
     FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@scripts::uuid[]) AS script_id, unnest(@outcomes::text[]) AS outcome,
-                 unnest(@ns::bigint[]) AS n, unnest(@histograms::text[]) AS histogram) q
+                 unnest(@amounts::bigint[]) AS n, unnest(@histograms::text[]) AS histogram) q
     JOIN apps a ON a.id = q.app_id
     ORDER BY 1, 2, 3),
 hour AS (

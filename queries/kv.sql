@@ -1,7 +1,7 @@
 -- name: ReadKeys :many
 -- Committed, unexpired entries, i is the place in the arrays.
 SELECT q.i::int AS i, k.value, k.version, k.expires_at
-FROM (SELECT unnest(@idx::int[]) AS i, unnest(@apps::bigint[]) AS app_id, unnest(@collections::text[]) AS collection,
+FROM (SELECT unnest(@positions::int[]) AS i, unnest(@apps::bigint[]) AS app_id, unnest(@collections::text[]) AS collection,
              unnest(@keys::text[]) AS key) q
 JOIN kv k ON k.app_id = q.app_id AND k.collection = q.collection AND k.key = q.key
 WHERE k.expires_at IS NULL OR k.expires_at > clock_timestamp();

@@ -183,7 +183,7 @@ func (b *bench) drainByHand(ctx context.Context, n int) (drained, error) {
 		"CREATE TABLE IF NOT EXISTS by_hand_executions (id uuid PRIMARY KEY, row_id bigint NOT NULL, status text NOT NULL, at timestamptz NOT NULL)",
 		fmt.Sprintf("INSERT INTO by_hand SELECT g, repeat('x', 60) FROM generate_series(1, %d) g", n),
 	} {
-		if _, err := b.db.Reads.Exec(ctx, sql); err != nil {
+		if _, err := b.db.General.Exec(ctx, sql); err != nil {
 			return drained{}, err
 		}
 	}
@@ -220,7 +220,7 @@ func (b *bench) insertRows(ctx context.Context, app, trigger string, n int) erro
 	if err := b.enable(app, trigger, false); err != nil {
 		return err
 	}
-	return pgx.BeginFunc(ctx, b.db.Reads, func(tx pgx.Tx) error {
+	return pgx.BeginFunc(ctx, b.db.General, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO outbox (app_id, id, source, op, trigger_id, script_id, payload, root_id, depth, execution_id, max_attempts,
 				backoff, base_ms, max_ms, jitter, wake_at)
 			SELECT t.app_id, gen_random_uuid(), 'kv', 'insert', t.id, t.script_id, '{"op":"insert","collection":"c","key":"k' || g || '","value":1}',
@@ -240,7 +240,7 @@ func (b *bench) insertRows(ctx context.Context, app, trigger string, n int) erro
 func (b *bench) untilEmpty(ctx context.Context) error {
 	for {
 		var some bool
-		if err := b.db.Reads.QueryRow(ctx, "SELECT EXISTS (SELECT FROM outbox)").Scan(&some); err != nil {
+		if err := b.db.General.QueryRow(ctx, "SELECT EXISTS (SELECT FROM outbox)").Scan(&some); err != nil {
 			return err
 		}
 		if !some {
@@ -305,13 +305,13 @@ func (b *bench) peerLatency(p *eventPeer, rate int) (p50, p99 float64, err error
 
 // commitTime is what one durable commit takes.
 func (b *bench) commitTime(ctx context.Context) (float64, error) {
-	if _, err := b.db.Reads.Exec(ctx, "CREATE TABLE IF NOT EXISTS commits (id bigint GENERATED ALWAYS AS IDENTITY, v text)"); err != nil {
+	if _, err := b.db.General.Exec(ctx, "CREATE TABLE IF NOT EXISTS commits (id bigint GENERATED ALWAYS AS IDENTITY, v text)"); err != nil {
 		return 0, err
 	}
 	var took []time.Duration
 	for range 1000 {
 		began := time.Now()
-		if _, err := b.db.Reads.Exec(ctx, "INSERT INTO commits (v) VALUES ('x')"); err != nil {
+		if _, err := b.db.General.Exec(ctx, "INSERT INTO commits (v) VALUES ('x')"); err != nil {
 			return 0, err
 		}
 		took = append(took, time.Since(began))
@@ -381,7 +381,7 @@ func (b *bench) setLatency(ctx context.Context, rate, n int) ([]time.Duration, e
 			return nil, fmt.Errorf("%d of %d events were run", len(lat), len(sent))
 		}
 		lat = lat[:0]
-		rows, err := b.db.Reads.Query(ctx, `SELECT e.root_id::text, e.started_at FROM executions e JOIN scripts s ON s.app_id = e.app_id AND s.id = e.script_id
+		rows, err := b.db.General.Query(ctx, `SELECT e.root_id::text, e.started_at FROM executions e JOIN scripts s ON s.app_id = e.app_id AND s.id = e.script_id
 			WHERE e.app_id = 1 AND s.name = 'set' AND e.source = 'kv'`)
 		if err != nil {
 			return nil, err
@@ -419,7 +419,7 @@ export default { fetch: async (r) => { await c.set(r.url.slice(-12), 1) }, kv() 
 			return err
 		}
 	}
-	if _, err := b.db.Reads.Exec(ctx, `INSERT INTO triggers (app_id, id, kind, script_id, enabled, collection, max_attempts, backoff, base_ms, max_ms, jitter, registered_by, registered_name)
+	if _, err := b.db.General.Exec(ctx, `INSERT INTO triggers (app_id, id, kind, script_id, enabled, collection, max_attempts, backoff, base_ms, max_ms, jitter, registered_by, registered_name)
 		SELECT t.app_id, gen_random_uuid(), kind, script_id, true, 'c' || g, max_attempts, backoff, base_ms, max_ms, jitter, registered_by, registered_name
 		FROM triggers t JOIN apps a ON a.id = t.app_id AND a.slug = 'thousand', generate_series(1, 999) g`); err != nil {
 		return err
@@ -459,7 +459,7 @@ func (b *bench) fairShare(ctx context.Context) error {
 		return err
 	}
 	var trigger string
-	if err := b.db.Reads.QueryRow(ctx, "SELECT t.id::text FROM triggers t JOIN apps a ON a.id = t.app_id WHERE a.slug = 'flood'").Scan(&trigger); err != nil {
+	if err := b.db.General.QueryRow(ctx, "SELECT t.id::text FROM triggers t JOIN apps a ON a.id = t.app_id WHERE a.slug = 'flood'").Scan(&trigger); err != nil {
 		return err
 	}
 	if err := b.insertRows(ctx, "flood", trigger, b.events); err != nil {
@@ -473,7 +473,7 @@ func (b *bench) fairShare(ctx context.Context) error {
 		return err
 	}
 	var left int
-	if err := b.db.Reads.QueryRow(ctx, "SELECT count(*) FROM outbox").Scan(&left); err != nil {
+	if err := b.db.General.QueryRow(ctx, "SELECT count(*) FROM outbox").Scan(&left); err != nil {
 		return err
 	}
 	fmt.Printf("  quiet: p50 %s  p99 %s\n", short(quantile(quiet, 0.5)), short(quantile(quiet, 0.99)))
@@ -486,7 +486,7 @@ func (b *bench) fairShare(ctx context.Context) error {
 // deleted since can be vacuumed.
 func (b *bench) heldSnapshot(ctx context.Context) error {
 	heading(fmt.Sprintf("1,000 events/s under a foreign snapshot, %s", b.held))
-	conn, err := b.db.Reads.Acquire(ctx)
+	conn, err := b.db.General.Acquire(ctx)
 	if err != nil {
 		return err
 	}
@@ -511,7 +511,7 @@ func (b *bench) heldSnapshot(ctx context.Context) error {
 		from := began.Add(b.held * time.Duration(k) / windows)
 		var n int
 		var p50, p99 float64
-		if err := b.db.Reads.QueryRow(ctx, `SELECT count(*), coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY ms), 0), coalesce(percentile_cont(0.99) WITHIN GROUP (ORDER BY ms), 0)
+		if err := b.db.General.QueryRow(ctx, `SELECT count(*), coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY ms), 0), coalesce(percentile_cont(0.99) WITHIN GROUP (ORDER BY ms), 0)
 			FROM (SELECT extract(epoch FROM e.started_at) * 1000 - ('x' || substr(replace(e.root_id::text, '-', ''), 1, 12))::bit(48)::bigint AS ms
 			FROM executions e JOIN apps a ON a.id = e.app_id AND a.slug = 'flood' WHERE e.source = 'kv' AND e.started_at >= $1 AND e.started_at < $2) x`,
 			from, from.Add(b.held/windows)).Scan(&n, &p50, &p99); err != nil {

@@ -147,7 +147,7 @@ func (b *bench) requests(context.Context) error {
 
 // hotKey reads the counter that the script hot increments.
 func (b *bench) hotKey() (n int64, err error) {
-	err = b.db.Reads.QueryRow(context.Background(), "SELECT coalesce((SELECT value::bigint FROM kv WHERE app_id = 1 AND collection = 'bench' AND key = 'hot'), 0)").Scan(&n)
+	err = b.db.General.QueryRow(context.Background(), "SELECT coalesce((SELECT value::bigint FROM kv WHERE app_id = 1 AND collection = 'bench' AND key = 'hot'), 0)").Scan(&n)
 	return n, err
 }
 
@@ -236,14 +236,14 @@ func (b *bench) flood(from int) error {
 // manyScripts compares one script with 10,000 in 100 apps that are called as Zipf's law has it.
 func (b *bench) manyScripts(ctx context.Context, hello *work) error {
 	const apps, each = 100, 100
-	if _, err := b.db.Reads.Exec(ctx, `INSERT INTO apps (slug, name) SELECT 'many-' || g, 'many' FROM generate_series(1, $1) g`, apps); err != nil {
+	if _, err := b.db.General.Exec(ctx, `INSERT INTO apps (slug, name) SELECT 'many-' || g, 'many' FROM generate_series(1, $1) g`, apps); err != nil {
 		return err
 	}
-	if _, err := b.db.Reads.Exec(ctx, `INSERT INTO scripts (app_id, id, name, kind, access, version)
+	if _, err := b.db.General.Exec(ctx, `INSERT INTO scripts (app_id, id, name, kind, access, version)
 		SELECT a.id, gen_random_uuid(), 's' || g, 'endpoint', 'public', 1 FROM apps a, generate_series(1, $1) g WHERE a.slug LIKE 'many-%'`, each); err != nil {
 		return err
 	}
-	if _, err := b.db.Reads.Exec(ctx, `INSERT INTO script_versions (app_id, script_id, version, language, source, source_sha256, build_id, code, handlers, created_by)
+	if _, err := b.db.General.Exec(ctx, `INSERT INTO script_versions (app_id, script_id, version, language, source, source_sha256, build_id, code, handlers, created_by)
 		SELECT s.app_id, s.id, 1, v.language, v.source, v.source_sha256, gen_random_uuid(), v.code, v.handlers, v.created_by
 		FROM scripts s JOIN apps a ON a.id = s.app_id AND a.slug LIKE 'many-%', script_versions v JOIN scripts h ON h.app_id = v.app_id AND h.id = v.script_id AND h.name = 'hello'
 		WHERE v.app_id = 1 AND v.version = h.version`); err != nil {

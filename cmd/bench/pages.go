@@ -48,7 +48,7 @@ var seedPages = []string{
 // pages measures every page of the dashboard with 100,000 executions and 10,000 dead letters in the database.
 func (b *bench) pages(ctx context.Context) error {
 	heading("Dashboard pages with 100,000 executions and 10,000 dead letters: time to the whole page, ms")
-	conn, err := b.db.Reads.Acquire(ctx)
+	conn, err := b.db.General.Acquire(ctx)
 	if err != nil {
 		return err
 	}

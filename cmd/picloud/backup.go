@@ -184,16 +184,16 @@ func restore(ctx context.Context, n *node, file string) error {
 	if err := n.db.Migrate(ctx, migrations.FS); err != nil {
 		return err
 	}
-	if err := n.db.Read().ForgetNodes(ctx); err != nil {
+	if err := n.db.Queries().ForgetNodes(ctx); err != nil {
 		return fmt.Errorf("forget nodes: %w", db.Translate(err))
 	}
-	return n.db.Read().SetHold(ctx, "restored from a backup on "+time.Now().UTC().Format("2 January 2006 15:04 UTC"))
+	return n.db.Queries().SetHold(ctx, "restored from a backup on "+time.Now().UTC().Format("2 January 2006 15:04 UTC"))
 }
 
 // release ends the hold and tells the nodes.
 func release(ctx context.Context, d *db.DB) error {
-	if err := d.Read().SetHold(ctx, ""); err != nil {
+	if err := d.Queries().SetHold(ctx, ""); err != nil {
 		return fmt.Errorf("end the hold: %w", db.Translate(err))
 	}
-	return d.Read().NotifyDefinitions(ctx, "0")
+	return d.Queries().NotifyDefinitions(ctx, "0")
 }

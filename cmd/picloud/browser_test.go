@@ -56,7 +56,7 @@ func TestScreenshots(t *testing.T) {
 	}
 	w := newWorld(t)
 	w.api("POST", "/apps", map[string]any{"slug": "shop", "name": "The Shop"}).want(201)
-	_, err := w.n.db.Reads.Exec(context.Background(), `INSERT INTO execution_stats_hours (app_id, hour, script_id, outcome, n, histogram)
+	_, err := w.n.db.General.Exec(context.Background(), `INSERT INTO execution_stats_hours (app_id, hour, script_id, outcome, n, histogram)
 		SELECT a.id, date_trunc('hour', now()) - h * interval '1 hour', gen_random_uuid(), o.outcome,
 		       CASE o.outcome WHEN 'failed' THEN h % 4 ELSE (400 + 350 * sin(h / 3.5))::bigint END,
 		       CASE o.outcome WHEN 'failed' THEN ARRAY[0, 0, h % 4, 0] ELSE ARRAY[60, 200, 80 + h * 3, 20 + 2 * (h % 5), 5, 2] END

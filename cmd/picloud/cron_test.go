@@ -98,7 +98,7 @@ func TestCronCatchesUp(t *testing.T) {
 	w.deploy("clock", clockwork)
 	missed := func(id, by string) {
 		t.Helper()
-		_, err := w.n.db.Reads.Exec(context.Background(), `UPDATE schedules SET next_slot = next_slot - $2::interval, fire_at = fire_at - $2::interval WHERE trigger_id = $1`, id, by)
+		_, err := w.n.db.General.Exec(context.Background(), `UPDATE schedules SET next_slot = next_slot - $2::interval, fire_at = fire_at - $2::interval WHERE trigger_id = $1`, id, by)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestCronCatchesUp(t *testing.T) {
 			t.Errorf("it goes on with %v instead of %v", again.json["upcoming"], up.json["upcoming"])
 		}
 		// The database's clock goes back: slots that were decided stay so, whatever is changed.
-		if _, err := w.n.db.Reads.Exec(context.Background(), `UPDATE slots SET slot = slot + interval '8 months' WHERE trigger_id = $1`, id); err != nil {
+		if _, err := w.n.db.General.Exec(context.Background(), `UPDATE slots SET slot = slot + interval '8 months' WHERE trigger_id = $1`, id); err != nil {
 			t.Fatal(err)
 		}
 		w.api("PATCH", "/apps/default/triggers/"+id, map[string]any{"schedule": "0 0 1 1-12 *"}).want(200)
@@ -145,9 +145,9 @@ func TestCronWarns(t *testing.T) {
 	w.deploy("clock", clockwork)
 	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "0 0 1 1 *"})
 	// Another holder of the lease, whose time does not end, keeps it from firing.
-	_, err := w.n.db.Reads.Exec(context.Background(), `INSERT INTO leases VALUES ('cron', 'somebody', 'infinity')`)
+	_, err := w.n.db.General.Exec(context.Background(), `INSERT INTO leases VALUES ('cron', 'somebody', 'infinity')`)
 	if err == nil {
-		_, err = w.n.db.Reads.Exec(context.Background(), `UPDATE schedules SET next_slot = clock_timestamp() - interval '10 minutes', fire_at = clock_timestamp() - interval '10 minutes'`)
+		_, err = w.n.db.General.Exec(context.Background(), `UPDATE schedules SET next_slot = clock_timestamp() - interval '10 minutes', fire_at = clock_timestamp() - interval '10 minutes'`)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +162,7 @@ func TestCronWarns(t *testing.T) {
 			t.Errorf("no warning on %q", page)
 		}
 	}
-	if _, err := w.n.db.Reads.Exec(context.Background(), `UPDATE leases SET until = clock_timestamp()`); err != nil {
+	if _, err := w.n.db.General.Exec(context.Background(), `UPDATE leases SET until = clock_timestamp()`); err != nil {
 		t.Fatal(err)
 	}
 	w.n.orchestrator.Refresh(context.Background(), 1)

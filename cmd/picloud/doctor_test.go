@@ -57,7 +57,7 @@ func TestDoctor(t *testing.T) {
 		{`SELECT 1`, "queue", "warn: 1 event due for over five minutes"},
 	} {
 		for _, statement := range strings.Split(c.sql, ";") {
-			if _, err := w.n.db.Reads.Exec(context.Background(), statement); err != nil {
+			if _, err := w.n.db.General.Exec(context.Background(), statement); err != nil {
 				t.Fatalf("%s: %v", statement, err)
 			}
 		}

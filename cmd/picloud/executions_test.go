@@ -13,7 +13,7 @@ import (
 func TestExecutionSearch(t *testing.T) {
 	w := newWorld(t)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": "export default () => 1"}).want(201)
-	_, err := w.n.db.Reads.Exec(context.Background(), `INSERT INTO executions (app_id, id, trigger_id, script_id, script, version, source, status, attempt, depth, root_id, node,
+	_, err := w.n.db.General.Exec(context.Background(), `INSERT INTO executions (app_id, id, trigger_id, script_id, script, version, source, status, attempt, depth, root_id, node,
 		started_at, duration_us, error_name, error_message, request, logs)
 		SELECT 1, ('01a10000-0000-7000-8000-' || lpad(g::text, 12, '0'))::uuid, CASE WHEN g = 7 THEN '01a10000-0000-7000-8000-00000000abcd'::uuid END, s.id, CASE WHEN g % 900 = 0 THEN 'gone' ELSE 's' END, 1,
 		       CASE WHEN g % 1000 = 0 THEN 'kv' ELSE 'http' END, 'failed', 1, 0, s.id, 'n', now(), 1, 'Error', CASE WHEN g % 700 = 0 THEN 'the NEEDLE' ELSE 'hay' END,
@@ -121,7 +121,7 @@ func TestNodes(t *testing.T) {
 func TestBulkReplayGoesOn(t *testing.T) {
 	w := newWorld(t)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": `import { kv } from "picloud"; export default { kv: (e) => kv.collection("done").set(e.key, 1), fetch: () => 1 }`}).want(201)
-	_, err := w.n.db.Reads.Exec(context.Background(), `INSERT INTO dead_letters (app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id)
+	_, err := w.n.db.General.Exec(context.Background(), `INSERT INTO dead_letters (app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id)
 		SELECT 1, gen_random_uuid(), gen_random_uuid(), v.source, '', CASE WHEN v.source = 'kv' THEN gen_random_uuid() END, CASE WHEN v.gone THEN gen_random_uuid() ELSE s.id END, 's', v.payload, 'failed', '{}', 1, 1, s.id
 		FROM scripts s, (VALUES ('kv', '{"key":"a"}', false), ('http', '"no request"', false), ('kv', '{"key":"b"}', false), ('kv', '{"key":"c"}', true)) v (source, payload, gone)`)
 	if err != nil {

@@ -221,7 +221,7 @@ func (n *node) derive(purpose string) []byte {
 func (n *node) buildExecutor() error {
 	cfg := executor.Config{MemoryMiB: n.cfg.ScriptMemory, MaxBody: n.cfg.MaxBody, Log: n.log,
 		Code: func(ctx context.Context, app cloud.AppID, build cloud.ID) (string, error) {
-			code, err := n.db.Read().CodeOfBuild(ctx, int64(app), build)
+			code, err := n.db.Queries().CodeOfBuild(ctx, int64(app), build)
 			return code, db.Translate(err)
 		}}
 	if n.cfg.Executor != ownSandboxes {
@@ -372,7 +372,7 @@ func (n *node) sandboxStats() handlers.SandboxStats {
 
 // ready asks the database. The sandbox is ready when a child can be started, which the first request does.
 func (n *node) ready(ctx context.Context) error {
-	if err := n.db.Reads.Ping(ctx); err != nil {
+	if err := n.db.General.Ping(ctx); err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
 	return n.executor.Ready(ctx)

@@ -73,7 +73,7 @@ func TestVariables(t *testing.T) {
 		}
 	}
 	var sealed []byte
-	if err := w.n.db.Reads.QueryRow(context.Background(), `SELECT string_agg(sealed, '') FROM variables`).Scan(&sealed); err != nil {
+	if err := w.n.db.General.QueryRow(context.Background(), `SELECT string_agg(sealed, '') FROM variables`).Scan(&sealed); err != nil {
 		t.Fatal(err)
 	}
 	if bytes.Contains(sealed, []byte(secretValue)) || bytes.Contains(sealed, []byte("jp")) && len(sealed) < 100 {

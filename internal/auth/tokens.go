@@ -139,7 +139,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, token string) (*Princi
 
 func (a *Authenticator) lookup(ctx context.Context, token string, hash []byte, now time.Time) (entry, error) {
 	if strings.HasPrefix(token, KeyPrefix) {
-		k, err := a.db.Read().APIKeyByHash(ctx, hash)
+		k, err := a.db.Queries().APIKeyByHash(ctx, hash)
 		if err != nil {
 			return entry{}, authError("look up API key", err)
 		}
@@ -156,7 +156,7 @@ func (a *Authenticator) lookup(ctx context.Context, token string, hash []byte, n
 		}
 		return e, nil
 	}
-	s, err := a.db.Read().SessionByToken(ctx, hash, SessionIdle.Microseconds())
+	s, err := a.db.Queries().SessionByToken(ctx, hash, SessionIdle.Microseconds())
 	if err != nil {
 		return entry{}, authError("look up session", err)
 	}
@@ -164,7 +164,7 @@ func (a *Authenticator) lookup(ctx context.Context, token string, hash []byte, n
 		return entry{}, errBadToken
 	}
 	if now.Sub(s.LastSeenAt) > touchEvery {
-		if err := a.db.Read().TouchSession(ctx, s.ID); err != nil {
+		if err := a.db.Queries().TouchSession(ctx, s.ID); err != nil {
 			return entry{}, authError("touch session", err)
 		}
 	}
@@ -192,7 +192,7 @@ func (a *Authenticator) AppRole(ctx context.Context, p *Principal, app cloud.App
 	if ok {
 		return role, nil
 	}
-	role, err := a.db.Read().MemberRole(ctx, int64(app), p.UserID)
+	role, err := a.db.Queries().MemberRole(ctx, int64(app), p.UserID)
 	if err = db.Translate(err); err != nil && !errors.Is(err, db.ErrNotFound) {
 		return "", errNoDB.Because(fmt.Errorf("look up role: %w", err))
 	}

@@ -73,7 +73,7 @@ func (m *Manager) App(ctx context.Context, slug string) (*App, error) {
 	if !slugPattern.MatchString(slug) {
 		return nil, notFound("app")
 	}
-	a, err := m.cfg.DB.Read().AppBySlug(ctx, slug)
+	a, err := m.cfg.DB.Queries().AppBySlug(ctx, slug)
 	if err != nil {
 		return nil, found(err, "app")
 	}
@@ -82,7 +82,7 @@ func (m *Manager) App(ctx context.Context, slug string) (*App, error) {
 
 // Apps lists apps by slug; userID 0 lists all, else those the user is a member of.
 func (m *Manager) Apps(ctx context.Context, userID int64, after string, limit int) ([]App, error) {
-	list, err := m.cfg.DB.Read().ListApps(ctx, after, userID, int32(limit))
+	list, err := m.cfg.DB.Queries().ListApps(ctx, after, userID, int32(limit))
 	return list, explain(db.Translate(err))
 }
 
@@ -176,13 +176,13 @@ type Definitions = db.CountDefinitionsRow
 
 // CountDefinitions counts apps, scripts and triggers.
 func (m *Manager) CountDefinitions(ctx context.Context) (Definitions, error) {
-	n, err := m.cfg.DB.Read().CountDefinitions(ctx)
+	n, err := m.cfg.DB.Queries().CountDefinitions(ctx)
 	return n, explain(db.Translate(err))
 }
 
 // Hosts lists an app's hosts.
 func (m *Manager) Hosts(ctx context.Context, app *App) ([]string, error) {
-	h, err := m.cfg.DB.Read().AppHosts(ctx, app.ID)
+	h, err := m.cfg.DB.Queries().AppHosts(ctx, app.ID)
 	return h, explain(db.Translate(err))
 }
 

@@ -149,13 +149,13 @@ func (m *Manager) DeleteRoute(ctx context.Context, actor Actor, app *App, id clo
 
 // Routes lists an app's routes.
 func (m *Manager) Routes(ctx context.Context, app *App, after cloud.ID, limit int) ([]db.ListRoutesRow, error) {
-	list, err := m.cfg.DB.Read().ListRoutes(ctx, app.ID, after, int32(limit))
+	list, err := m.cfg.DB.Queries().ListRoutes(ctx, app.ID, after, int32(limit))
 	return list, explain(db.Translate(err))
 }
 
 // Route finds a route.
 func (m *Manager) Route(ctx context.Context, app *App, id cloud.ID) (*Route, error) {
-	r, err := m.cfg.DB.Read().RouteByID(ctx, app.ID, id)
+	r, err := m.cfg.DB.Queries().RouteByID(ctx, app.ID, id)
 	if err != nil {
 		return nil, found(err, "route")
 	}

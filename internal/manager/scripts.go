@@ -314,7 +314,7 @@ func (m *Manager) Script(ctx context.Context, app *App, name string) (*Script, e
 	if !scriptName.MatchString(name) {
 		return nil, notFound("script")
 	}
-	s, err := m.cfg.DB.Read().ScriptByName(ctx, app.ID, name)
+	s, err := m.cfg.DB.Queries().ScriptByName(ctx, app.ID, name)
 	if err != nil {
 		return nil, found(err, "script")
 	}
@@ -323,19 +323,19 @@ func (m *Manager) Script(ctx context.Context, app *App, name string) (*Script, e
 
 // Scripts lists an app's scripts by name.
 func (m *Manager) Scripts(ctx context.Context, app *App, after string, limit int) ([]db.ListScriptsRow, error) {
-	list, err := m.cfg.DB.Read().ListScripts(ctx, app.ID, after, int32(limit))
+	list, err := m.cfg.DB.Queries().ListScripts(ctx, app.ID, after, int32(limit))
 	return list, explain(db.Translate(err))
 }
 
 // Versions lists a script's versions, newest first, below a number.
 func (m *Manager) Versions(ctx context.Context, app *App, s *Script, before int32, limit int) ([]db.ListVersionsRow, error) {
-	list, err := m.cfg.DB.Read().ListVersions(ctx, db.ListVersionsParams{AppID: app.ID, ScriptID: s.ID, Before: before, Max: int32(limit)})
+	list, err := m.cfg.DB.Queries().ListVersions(ctx, db.ListVersionsParams{AppID: app.ID, ScriptID: s.ID, Before: before, Max: int32(limit)})
 	return list, explain(db.Translate(err))
 }
 
 // Version is one version with its source.
 func (m *Manager) Version(ctx context.Context, app *App, s *Script, version int) (*db.ScriptVersion, error) {
-	v, err := m.cfg.DB.Read().VersionOfScript(ctx, app.ID, s.ID, int32(version))
+	v, err := m.cfg.DB.Queries().VersionOfScript(ctx, app.ID, s.ID, int32(version))
 	if err != nil {
 		return nil, found(err, "version")
 	}
@@ -436,11 +436,11 @@ func (m *Manager) bury(ctx context.Context, q *db.Queries, app *App, ids []db.UU
 	if err := q.DeleteOutbox(ctx, apps, ids); err != nil {
 		return err
 	}
-	return q.CountLedger(ctx, db.CountLedgerParams{CommitID: m.cfg.IDs.New(), Apps: []int64{app.ID}, Whats: []string{"dead_lettered"}, Ns: []int64{n}})
+	return q.CountLedger(ctx, db.CountLedgerParams{CommitID: m.cfg.IDs.New(), Apps: []int64{app.ID}, Counters: []string{"dead_lettered"}, Amounts: []int64{n}})
 }
 
 // EndpointNames lists the names of an app's endpoint scripts.
 func (m *Manager) EndpointNames(ctx context.Context, app *App, limit int) ([]string, error) {
-	names, err := m.cfg.DB.Read().EndpointNames(ctx, app.ID, int32(limit))
+	names, err := m.cfg.DB.Queries().EndpointNames(ctx, app.ID, int32(limit))
 	return names, explain(db.Translate(err))
 }

@@ -17,7 +17,7 @@ var errLogin = cloud.Errorf(cloud.CodeUnauthorized, "the username or the passwor
 
 // Login checks a password and makes a session. The answer takes as long for unknown users.
 func (m *Manager) Login(ctx context.Context, username, password, userAgent string) (token string, expires time.Time, err error) {
-	u, err := m.cfg.DB.Read().UserByName(ctx, strings.ToValidUTF8(strings.ReplaceAll(username, "\x00", ""), ""))
+	u, err := m.cfg.DB.Queries().UserByName(ctx, strings.ToValidUTF8(strings.ReplaceAll(username, "\x00", ""), ""))
 	if err = db.Translate(err); err != nil && !errors.Is(err, db.ErrNotFound) {
 		return "", time.Time{}, explain(err)
 	}
@@ -28,7 +28,7 @@ func (m *Manager) Login(ctx context.Context, username, password, userAgent strin
 	if len(userAgent) > 300 {
 		userAgent = userAgent[:300]
 	}
-	s, err := m.cfg.DB.Read().InsertSession(ctx, db.InsertSessionParams{ID: m.cfg.IDs.New(), UserID: u.ID, TokenHash: auth.HashToken(token),
+	s, err := m.cfg.DB.Queries().InsertSession(ctx, db.InsertSessionParams{ID: m.cfg.IDs.New(), UserID: u.ID, TokenHash: auth.HashToken(token),
 		UserAgent: strings.ToValidUTF8(strings.ReplaceAll(userAgent, "\x00", ""), "\uFFFD"), LifetimeUs: m.cfg.SessionLifetime.Microseconds()})
 	if err != nil {
 		return "", time.Time{}, explain(db.Translate(err))
@@ -38,7 +38,7 @@ func (m *Manager) Login(ctx context.Context, username, password, userAgent strin
 
 // EndSession ends one of a user's own sessions.
 func (m *Manager) EndSession(ctx context.Context, userID int64, id cloud.ID) error {
-	n, err := m.cfg.DB.Read().DeleteSession(ctx, userID, id)
+	n, err := m.cfg.DB.Queries().DeleteSession(ctx, userID, id)
 	if err != nil {
 		return explain(db.Translate(err))
 	}
@@ -50,7 +50,7 @@ func (m *Manager) EndSession(ctx context.Context, userID int64, id cloud.ID) err
 
 // EndSessions ends all of a user's sessions.
 func (m *Manager) EndSessions(ctx context.Context, userID int64) error {
-	if err := m.cfg.DB.Read().DeleteSessionsOfUser(ctx, userID); err != nil {
+	if err := m.cfg.DB.Queries().DeleteSessionsOfUser(ctx, userID); err != nil {
 		return explain(db.Translate(err))
 	}
 	return m.forget(ctx)
@@ -59,12 +59,12 @@ func (m *Manager) EndSessions(ctx context.Context, userID int64) error {
 // forget makes every process look credentials up again.
 func (m *Manager) forget(ctx context.Context) error {
 	m.cfg.PeopleChanged()
-	return explain(db.Translate(m.cfg.DB.Read().NotifyPrincipals(ctx)))
+	return explain(db.Translate(m.cfg.DB.Queries().NotifyPrincipals(ctx)))
 }
 
 // Sessions lists a user's sessions.
 func (m *Manager) Sessions(ctx context.Context, userID int64, after cloud.ID, limit int) ([]db.ListSessionsRow, error) {
-	list, err := m.cfg.DB.Read().ListSessions(ctx, userID, after, int32(limit))
+	list, err := m.cfg.DB.Queries().ListSessions(ctx, userID, after, int32(limit))
 	return list, explain(db.Translate(err))
 }
 
@@ -142,7 +142,7 @@ func (m *Manager) DeleteKey(ctx context.Context, p *auth.Principal, id cloud.ID)
 
 // Keys lists a user's keys.
 func (m *Manager) Keys(ctx context.Context, userID int64, after cloud.ID, limit int) ([]db.ListAPIKeysRow, error) {
-	list, err := m.cfg.DB.Read().ListAPIKeys(ctx, userID, after, int32(limit))
+	list, err := m.cfg.DB.Queries().ListAPIKeys(ctx, userID, after, int32(limit))
 	return list, explain(db.Translate(err))
 }
 
@@ -154,7 +154,7 @@ type AuditFilter struct {
 
 // Audit lists the audit trail, newest first.
 func (m *Manager) Audit(ctx context.Context, f AuditFilter, before cloud.ID, limit int) ([]db.Audit, error) {
-	list, err := m.cfg.DB.Read().ListAudit(ctx, db.ListAuditParams{AppID: int64(f.App), Actor: storable(f.Actor), Action: storable(f.Action),
+	list, err := m.cfg.DB.Queries().ListAudit(ctx, db.ListAuditParams{AppID: int64(f.App), Actor: storable(f.Actor), Action: storable(f.Action),
 		Before: before, Max: int32(limit)})
 	return list, explain(db.Translate(err))
 }
@@ -166,7 +166,7 @@ func storable(s string) string {
 
 // CheckPassword reports whether a password is the user's. It takes as long for unknown users.
 func (m *Manager) CheckPassword(ctx context.Context, username, password string) (bool, error) {
-	u, err := m.cfg.DB.Read().UserByName(ctx, storable(username))
+	u, err := m.cfg.DB.Queries().UserByName(ctx, storable(username))
 	if err = db.Translate(err); err != nil && !errors.Is(err, db.ErrNotFound) {
 		return false, explain(err)
 	}
@@ -175,6 +175,6 @@ func (m *Manager) CheckPassword(ctx context.Context, username, password string) 
 
 // NeverUsed reports whether nobody has logged in to this installation yet.
 func (m *Manager) NeverUsed(ctx context.Context) (bool, error) {
-	used, err := m.cfg.DB.Read().AnySession(ctx)
+	used, err := m.cfg.DB.Queries().AnySession(ctx)
 	return !used, explain(db.Translate(err))
 }

@@ -364,13 +364,13 @@ func (m *Manager) DeleteTrigger(ctx context.Context, actor Actor, app *App, id c
 
 // Triggers lists an app's triggers.
 func (m *Manager) Triggers(ctx context.Context, app *App, after cloud.ID, limit int) ([]db.ListTriggersRow, error) {
-	list, err := m.cfg.DB.Read().ListTriggers(ctx, app.ID, after, int32(limit))
+	list, err := m.cfg.DB.Queries().ListTriggers(ctx, app.ID, after, int32(limit))
 	return list, explain(db.Translate(err))
 }
 
 // Trigger finds a trigger.
 func (m *Manager) Trigger(ctx context.Context, app *App, id cloud.ID) (*Trigger, error) {
-	t, err := m.cfg.DB.Read().TriggerByID(ctx, app.ID, id)
+	t, err := m.cfg.DB.Queries().TriggerByID(ctx, app.ID, id)
 	if err != nil {
 		return nil, found(err, "trigger")
 	}

@@ -23,7 +23,7 @@ var usernamePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._@-]{0,62}$`)
 
 // FirstStart makes the first owner and the default app of an empty database. It returns the password if it made one up.
 func (m *Manager) FirstStart(ctx context.Context, username, password string) (made string, err error) {
-	n, err := m.cfg.DB.Read().CountUsers(ctx)
+	n, err := m.cfg.DB.Queries().CountUsers(ctx)
 	if err != nil || n > 0 {
 		return "", db.Translate(err)
 	}
@@ -207,13 +207,13 @@ func (m *Manager) DeleteUser(ctx context.Context, actor Actor, username string) 
 
 // Users lists accounts by name.
 func (m *Manager) Users(ctx context.Context, after string, limit int) ([]User, error) {
-	list, err := m.cfg.DB.Read().ListUsers(ctx, after, int32(limit))
+	list, err := m.cfg.DB.Queries().ListUsers(ctx, after, int32(limit))
 	return list, explain(db.Translate(err))
 }
 
 // User finds a user.
 func (m *Manager) User(ctx context.Context, username string) (*User, error) {
-	u, err := m.cfg.DB.Read().UserByName(ctx, storable(username))
+	u, err := m.cfg.DB.Queries().UserByName(ctx, storable(username))
 	if err != nil {
 		return nil, found(err, "user")
 	}
@@ -280,6 +280,6 @@ type Member = db.ListMembersRow
 
 // Members lists an app's members by name.
 func (m *Manager) Members(ctx context.Context, app *App, after string, limit int) ([]db.ListMembersRow, error) {
-	list, err := m.cfg.DB.Read().ListMembers(ctx, app.ID, after, int32(limit))
+	list, err := m.cfg.DB.Queries().ListMembers(ctx, app.ID, after, int32(limit))
 	return list, explain(db.Translate(err))
 }

@@ -28,7 +28,7 @@ type Variable struct {
 
 // Variables lists variables, or secrets without their values, by name.
 func (m *Manager) Variables(ctx context.Context, app *App, secret bool, after string, limit int) ([]Variable, error) {
-	rows, err := m.cfg.DB.Read().ListVariables(ctx, db.ListVariablesParams{AppID: app.ID, Secret: secret, After: after, Max: int32(limit)})
+	rows, err := m.cfg.DB.Queries().ListVariables(ctx, db.ListVariablesParams{AppID: app.ID, Secret: secret, After: after, Max: int32(limit)})
 	if err != nil {
 		return nil, explain(db.Translate(err))
 	}
@@ -102,7 +102,7 @@ func (m *Manager) DeleteVariable(ctx context.Context, actor Actor, app *App, nam
 
 // CheckKeys refuses to go on when something in the database is sealed under another master key.
 func (m *Manager) CheckKeys(ctx context.Context) error {
-	keys, err := m.cfg.DB.Read().KeysOfVariables(ctx)
+	keys, err := m.cfg.DB.Queries().KeysOfVariables(ctx)
 	if err != nil {
 		return fmt.Errorf("read key ids: %w", db.Translate(err))
 	}

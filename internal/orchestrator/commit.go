@@ -476,11 +476,11 @@ func (a *attempt) readKeys(p *db.Pipeline, st *groupState) {
 	}
 	arg := db.CurrentKeysParams{}
 	for k, key := range st.order {
-		arg.Idx = append(arg.Idx, int32(k))
+		arg.Positions = append(arg.Positions, int32(k))
 		arg.Apps = append(arg.Apps, int64(key.App))
 		arg.Collections = append(arg.Collections, key.Collection)
 		arg.Keys = append(arg.Keys, key.Key)
-		arg.Wants = append(arg.Wants, written[key] && st.raisesEvents(key))
+		arg.Wanted = append(arg.Wanted, written[key] && st.raisesEvents(key))
 	}
 	p.Current(arg, func(r db.CurrentKeysRow) {
 		if r.Expired {

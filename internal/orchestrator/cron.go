@@ -81,7 +81,7 @@ func (c *cron) look() (wait time.Duration, sleep bool) {
 	}
 	ctx, cancel := context.WithTimeout(c.o.ctx, 30*time.Second)
 	defer cancel()
-	q := db.New(c.o.cfg.DB.Leases)
+	q := db.New(c.o.cfg.DB.Control)
 	us, err := q.NextFire(ctx)
 	switch {
 	case isNotFound(err):
@@ -279,7 +279,7 @@ type Slot = db.ListSlotsRow
 
 // Slots lists a trigger's slots, newest first, older than a time.
 func (o *Orchestrator) Slots(ctx context.Context, app cloud.AppID, trigger cloud.ID, before time.Time, limit int) ([]Slot, error) {
-	list, err := o.cfg.DB.Read().ListSlots(ctx, db.ListSlotsParams{AppID: int64(app), TriggerID: trigger, Before: before, Max: int32(limit)})
+	list, err := o.cfg.DB.Queries().ListSlots(ctx, db.ListSlotsParams{AppID: int64(app), TriggerID: trigger, Before: before, Max: int32(limit)})
 	return list, explain("list slots", err)
 }
 
@@ -292,7 +292,7 @@ type Overdue struct {
 
 // OverdueSchedules are those of an app that should have fired more than LateAfter ago and did not: something is wrong.
 func (o *Orchestrator) OverdueSchedules(ctx context.Context, app cloud.AppID) ([]Overdue, error) {
-	rows, err := o.cfg.DB.Read().OverdueSchedules(ctx, int64(app), LateAfter.Microseconds())
+	rows, err := o.cfg.DB.Queries().OverdueSchedules(ctx, int64(app), LateAfter.Microseconds())
 	list := make([]Overdue, len(rows))
 	for k, r := range rows {
 		list[k] = Overdue{Trigger: r.TriggerID, Script: r.Script, Schedule: r.Schedule, By: time.Duration(r.Us) * time.Microsecond}
@@ -308,7 +308,7 @@ func (o *Orchestrator) Upcoming(ctx context.Context, app cloud.AppID, trigger cl
 		return nil, 0, nil
 	}
 	t := defs.triggers[trigger]
-	at, err := o.cfg.DB.Read().ScheduleOf(ctx, int64(app), trigger)
+	at, err := o.cfg.DB.Queries().ScheduleOf(ctx, int64(app), trigger)
 	if isNotFound(err) {
 		return nil, 0, nil
 	}

@@ -29,7 +29,7 @@ func (o *Orchestrator) DeadLetters(ctx context.Context, app cloud.AppID, f Lette
 		f.State = "unresolved"
 	}
 	f = f.clean()
-	list, err := o.cfg.DB.Read().ListDeadLetters(ctx, db.ListDeadLettersParams{AppID: int64(app), Before: before, State: f.State,
+	list, err := o.cfg.DB.Queries().ListDeadLetters(ctx, db.ListDeadLettersParams{AppID: int64(app), Before: before, State: f.State,
 		Script: f.Script, Source: f.Source, TriggerID: f.Trigger, ErrorGroup: f.ErrorGroup, Max: int32(limit)})
 	return list, explain("list dead letters", err)
 }
@@ -43,7 +43,7 @@ func (f LetterFilter) clean() LetterFilter {
 // CountMatching counts the unresolved ones that a filter selects, whatever its state.
 func (o *Orchestrator) CountMatching(ctx context.Context, app cloud.AppID, f LetterFilter) (int64, error) {
 	f = f.clean()
-	n, err := o.cfg.DB.Read().CountMatching(ctx, db.CountMatchingParams{AppID: int64(app), Script: f.Script, Source: f.Source, TriggerID: f.Trigger,
+	n, err := o.cfg.DB.Queries().CountMatching(ctx, db.CountMatchingParams{AppID: int64(app), Script: f.Script, Source: f.Source, TriggerID: f.Trigger,
 		ErrorGroup: f.ErrorGroup})
 	return n, explain("count dead letters", err)
 }
@@ -53,19 +53,19 @@ type LetterGroup = db.GroupDeadLettersRow
 
 // GroupDeadLetters groups the unresolved ones by script and error, the largest group first.
 func (o *Orchestrator) GroupDeadLetters(ctx context.Context, app cloud.AppID, limit int) ([]LetterGroup, error) {
-	list, err := o.cfg.DB.Read().GroupDeadLetters(ctx, int64(app), int32(limit))
+	list, err := o.cfg.DB.Queries().GroupDeadLetters(ctx, int64(app), int32(limit))
 	return list, explain("group dead letters", err)
 }
 
 // CountDeadLetters counts the unresolved ones.
 func (o *Orchestrator) CountDeadLetters(ctx context.Context, app cloud.AppID) (int64, error) {
-	n, err := o.cfg.DB.Read().CountUnresolved(ctx, int64(app))
+	n, err := o.cfg.DB.Queries().CountUnresolved(ctx, int64(app))
 	return n, explain("count dead letters", err)
 }
 
 // CountDeadLettersOf counts the unresolved ones of several apps.
 func (o *Orchestrator) CountDeadLettersOf(ctx context.Context, apps []cloud.AppID) (map[cloud.AppID]int64, error) {
-	rows, err := o.cfg.DB.Read().CountUnresolvedOfApps(ctx, appIDs(apps))
+	rows, err := o.cfg.DB.Queries().CountUnresolvedOfApps(ctx, appIDs(apps))
 	out := make(map[cloud.AppID]int64, len(rows))
 	for _, r := range rows {
 		out[cloud.AppID(r.AppID)] = r.N
@@ -75,7 +75,7 @@ func (o *Orchestrator) CountDeadLettersOf(ctx context.Context, apps []cloud.AppI
 
 // DeadLetter finds one.
 func (o *Orchestrator) DeadLetter(ctx context.Context, app cloud.AppID, id cloud.ID) (*DeadLetter, error) {
-	d, err := o.cfg.DB.Read().DeadLetterByID(ctx, int64(app), id)
+	d, err := o.cfg.DB.Queries().DeadLetterByID(ctx, int64(app), id)
 	if isNotFound(err) {
 		return nil, cloud.Errorf(cloud.CodeNotFound, "no such dead letter")
 	}

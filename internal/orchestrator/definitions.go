@@ -59,7 +59,7 @@ func (a *appDefs) scriptName(id cloud.ID) (name string) {
 
 // loadAll brings the copy up to date with every app whose revision is newer, or that is new or gone.
 func (d *definitions) loadAll(ctx context.Context) error {
-	rows, err := d.o.cfg.DB.Read().AppRevisionsAll(ctx)
+	rows, err := d.o.cfg.DB.Queries().AppRevisionsAll(ctx)
 	if err != nil {
 		return fmt.Errorf("read revisions: %w", db.Translate(err))
 	}

@@ -119,7 +119,7 @@ func (d *dispatcher) claim(permits int) error {
 	ctx, cancel := context.WithTimeout(d.o.ctx, 10*time.Second)
 	defer cancel()
 	look, token, asked := d.due.look(), d.o.cfg.IDs.New(), time.Now()
-	rows, err := db.New(d.o.cfg.DB.Leases).ClaimDue(ctx, db.ClaimDueParams{Apps: look.apps, Sinces: look.sinces, Sources: sources, Max: int32(permits),
+	rows, err := db.New(d.o.cfg.DB.Control).ClaimDue(ctx, db.ClaimDueParams{Apps: look.apps, Sinces: look.sinces, Sources: sources, Max: int32(permits),
 		Node: d.o.cfg.Node, Token: token, LeaseUs: d.o.cfg.Lease.Microseconds()})
 	d.giveBack(permits - len(rows))
 	if err != nil {
@@ -326,7 +326,7 @@ func (d *dispatcher) renew() {
 	arg.LeaseUs = d.o.cfg.Lease.Microseconds()
 	ctx, cancel := context.WithTimeout(d.o.ctx, d.o.cfg.Lease/3)
 	defer cancel()
-	ids, err := db.New(d.o.cfg.DB.Leases).RenewLeases(ctx, arg)
+	ids, err := db.New(d.o.cfg.DB.Control).RenewLeases(ctx, arg)
 	if err != nil {
 		d.o.cfg.Log.Error("renew leases", "rows", len(arg.Ids), "error", db.Translate(err))
 	}
@@ -366,7 +366,7 @@ func (d *dispatcher) release() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if err := d.o.cfg.DB.Read().ReleaseClaims(ctx, apps, ids, tokens); err != nil {
+	if err := d.o.cfg.DB.Queries().ReleaseClaims(ctx, apps, ids, tokens); err != nil {
 		d.o.cfg.Log.Error("release claims", "rows", len(ids), "error", db.Translate(err))
 	}
 }

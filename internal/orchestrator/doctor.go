@@ -34,7 +34,7 @@ const maxSkew = 2 * time.Second
 // Examine checks what should hold in every installation: that no event vanished, nothing is stuck, every schedule fires, the
 // nodes are alike and the master key is the one that sealed. It changes nothing. keyID names the present master key.
 func Examine(ctx context.Context, d *db.DB, keyID string) (Report, error) {
-	e := &examination{ctx: ctx, d: d, q: d.Read()}
+	e := &examination{ctx: ctx, d: d, q: d.Queries()}
 	for _, check := range []func() error{e.hold, e.clock, e.ledgers, e.queue, e.schedules, e.nodes, func() error { return e.keys(keyID) }} {
 		if err := check(); err != nil {
 			return e.report, explain("examine", err)

@@ -245,7 +245,7 @@ func (s *scout) forget() { s.since, s.own = time.Time{}, nil }
 func (s *scout) find(timeout time.Duration) ([]db.FirstWakesRow, error) {
 	ctx, cancel := context.WithTimeout(s.d.o.ctx, timeout)
 	defer cancel()
-	conn := s.d.o.cfg.DB.Leases
+	conn := s.d.o.cfg.DB.Control
 	var oldest, now *time.Time
 	err := conn.QueryRow(ctx, `SELECT min(xact_start) FILTER (WHERE backend_xid IS NOT NULL OR pid = pg_backend_pid()),
 		max(xact_start) FILTER (WHERE pid = pg_backend_pid()) FROM pg_stat_activity WHERE datname = current_database()`).Scan(&oldest, &now)

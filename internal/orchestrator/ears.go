@@ -61,7 +61,7 @@ func (e *ears) ask() {
 	e.mu.Unlock()
 	ctx, cancel := context.WithTimeout(e.o.ctx, echoTimeout)
 	defer cancel()
-	if _, err := e.o.cfg.DB.Leases.Exec(ctx, "SELECT pg_notify($1, $2)", channelNodes, echoPrefix+e.o.cfg.Node); err != nil {
+	if _, err := e.o.cfg.DB.Control.Exec(ctx, "SELECT pg_notify($1, $2)", channelNodes, echoPrefix+e.o.cfg.Node); err != nil {
 		e.answered() // nothing was said, so nothing is known
 	}
 }
@@ -131,7 +131,7 @@ func (o *Orchestrator) poll(n int) {
 	ctx, cancel := context.WithTimeout(o.ctx, 5*time.Second)
 	defer cancel()
 	if n%5 == 0 { // the others see that this node lives, though it listens to nobody
-		if err := o.cfg.DB.Read().SeenNodeDeaf(ctx, o.cfg.Node, o.cfg.Version, o.freeForOthers()); err != nil {
+		if err := o.cfg.DB.Queries().SeenNodeDeaf(ctx, o.cfg.Node, o.cfg.Version, o.freeForOthers()); err != nil {
 			return // without the database there is nothing to see
 		}
 	}

@@ -328,7 +328,7 @@ func (e *effects) queue(ctx context.Context, q *db.Queries) {
 	if len(e.ledger) > 0 {
 		arg := db.CountLedgerParams{CommitID: e.id}
 		for k, n := range e.ledger {
-			arg.Apps, arg.Whats, arg.Ns = append(arg.Apps, int64(k.app)), append(arg.Whats, k.what), append(arg.Ns, n)
+			arg.Apps, arg.Counters, arg.Amounts = append(arg.Apps, int64(k.app)), append(arg.Counters, k.what), append(arg.Amounts, n)
 		}
 		_ = q.CountLedger(ctx, arg)
 	}
@@ -385,7 +385,7 @@ func (e *effects) queueBuried(ctx context.Context, q *db.Queries) {
 		p.Apps, p.Ids, p.Letters = append(p.Apps, int64(x.app)), append(p.Ids, x.row.id), append(p.Letters, b.letter)
 		p.Scripts, p.Reasons = append(p.Scripts, b.script), append(p.Reasons, b.reason)
 		p.Errors = append(p.Errors, string(appendJSON(nil, b.err)))
-		p.Attemptss, p.Executions = append(p.Attemptss, int32(b.attempts)), append(p.Executions, b.execution)
+		p.AttemptCounts, p.Executions = append(p.AttemptCounts, int32(b.attempts)), append(p.Executions, b.execution)
 		p.ErrorGroups = append(p.ErrorGroups, cloud.ErrorGroup(b.err.Name, b.err.Message))
 	}
 	_ = q.BuryOutbox(ctx, p)
@@ -435,7 +435,7 @@ func (e *effects) queueAnswers(ctx context.Context, q *db.Queries) {
 		if i := d.x.idem; i != nil {
 			idem.Apps, idem.Scripts, idem.Principals = append(idem.Apps, int64(d.x.app)), append(idem.Scripts, i.script), append(idem.Principals, i.principal)
 			idem.Keys, idem.Statuses = append(idem.Keys, i.key), append(idem.Statuses, int32(i.status))
-			idem.Headerss, idem.Bodies, idem.Kepts = append(idem.Headerss, i.headers), append(idem.Bodies, i.body), append(idem.Kepts, i.kept)
+			idem.HeaderLists, idem.Bodies, idem.BodiesKept = append(idem.HeaderLists, i.headers), append(idem.Bodies, i.body), append(idem.BodiesKept, i.kept)
 		}
 		if m := d.x.inbox; m != nil {
 			in.Ids, in.Apps, in.Nodes = append(in.Ids, m.id), append(in.Apps, int64(d.x.app)), append(in.Nodes, m.node)

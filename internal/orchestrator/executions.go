@@ -10,7 +10,7 @@ import (
 
 // Abandoned lists abandoned executions, newest first.
 func (o *Orchestrator) Abandoned(ctx context.Context, app cloud.AppID, before cloud.ID, limit int) ([]db.AbandonedExecution, error) {
-	list, err := o.cfg.DB.Read().ListAbandoned(ctx, db.ListAbandonedParams{AppID: int64(app), Before: before, Max: int32(limit)})
+	list, err := o.cfg.DB.Queries().ListAbandoned(ctx, db.ListAbandonedParams{AppID: int64(app), Before: before, Max: int32(limit)})
 	return list, explain("list abandoned executions", err)
 }
 
@@ -43,7 +43,7 @@ func (o *Orchestrator) Executions(ctx context.Context, app cloud.AppID, f Execut
 	if defs := o.definitions.app(app); defs != nil && defs.scripts[f.Script] != nil {
 		arg.ScriptID, f.Script = defs.scripts[f.Script].ID, ""
 	}
-	q := o.cfg.DB.Read()
+	q := o.cfg.DB.Queries()
 	if f.Search == "" && f.Source == "" && f.Script == "" && f.Trigger.IsZero() {
 		list, err = q.ListExecutions(ctx, arg)
 		return list, searched, explain("list executions", err)
@@ -67,19 +67,19 @@ type Failure = db.LatestFailuresRow
 
 // Failures lists the latest runs since a moment that did not succeed, newest first.
 func (o *Orchestrator) Failures(ctx context.Context, app cloud.AppID, since time.Time, limit int) ([]Failure, error) {
-	list, err := o.cfg.DB.Read().LatestFailures(ctx, int64(app), cloud.FirstID(since), int32(limit))
+	list, err := o.cfg.DB.Queries().LatestFailures(ctx, int64(app), cloud.FirstID(since), int32(limit))
 	return list, explain("list failures", err)
 }
 
 // AbandonedOf lists the results of an execution that nobody waited for.
 func (o *Orchestrator) AbandonedOf(ctx context.Context, app cloud.AppID, execution cloud.ID) ([]db.AbandonedExecution, error) {
-	list, err := o.cfg.DB.Read().AbandonedOfExecution(ctx, int64(app), execution)
+	list, err := o.cfg.DB.Queries().AbandonedOfExecution(ctx, int64(app), execution)
 	return list, explain("list abandoned executions", err)
 }
 
 // AppOf finds the app, among some, in which an execution is recorded; 0 if in none.
 func (o *Orchestrator) AppOf(ctx context.Context, execution cloud.ID, among []cloud.AppID) (cloud.AppID, error) {
-	list, err := o.cfg.DB.Read().AppsOfExecution(ctx, execution, appIDs(among))
+	list, err := o.cfg.DB.Queries().AppsOfExecution(ctx, execution, appIDs(among))
 	if err != nil || len(list) == 0 {
 		return 0, explain("find execution", err)
 	}
@@ -88,17 +88,17 @@ func (o *Orchestrator) AppOf(ctx context.Context, execution cloud.ID, among []cl
 
 // Execution finds one. An accepted call that has not run yet is waiting or running; what was not kept is not-recorded.
 func (o *Orchestrator) Execution(ctx context.Context, app cloud.AppID, id cloud.ID) (*db.Execution, error) {
-	e, err := o.cfg.DB.Read().ExecutionByID(ctx, int64(app), id)
+	e, err := o.cfg.DB.Queries().ExecutionByID(ctx, int64(app), id)
 	if err == nil {
 		return &e, nil
 	}
 	if !isNotFound(err) {
 		return nil, explain("read execution", err)
 	}
-	w, err := o.cfg.DB.Read().OutboxByExecution(ctx, int64(app), id)
+	w, err := o.cfg.DB.Queries().OutboxByExecution(ctx, int64(app), id)
 	if isNotFound(err) {
 		// It may have ended between the two looks.
-		if e, err := o.cfg.DB.Read().ExecutionByID(ctx, int64(app), id); err == nil {
+		if e, err := o.cfg.DB.Queries().ExecutionByID(ctx, int64(app), id); err == nil {
 			return &e, nil
 		}
 		return nil, cloud.Errorf(cloud.CodeNotRecorded, "no execution with this id was recorded")

@@ -39,7 +39,7 @@ func (o *Orchestrator) reserve(ctx context.Context, c *HTTPCall, execution cloud
 	i := &idempotentAnswer{app: c.Target.App.id, script: c.Target.Script.ID, principal: c.Principal.String(), key: c.IdempotencyKey, execution: execution}
 	app := int64(c.Target.App.id)
 	hash := requestHash(c.Request)
-	q := o.cfg.DB.Read()
+	q := o.cfg.DB.Queries()
 	for range 3 {
 		n, err := q.ReserveIdempotency(ctx, db.ReserveIdempotencyParams{AppID: app, ScriptID: i.script, Principal: i.principal, Key: i.key,
 			RequestHash: hash, ExecutionID: execution, Node: o.cfg.Node, LeaseUs: reservationLease(c.Target.Script).Microseconds()})
@@ -127,7 +127,7 @@ func (o *Orchestrator) freeKey(i *idempotentAnswer) {
 func (o *Orchestrator) tryFree(i *idempotentAnswer) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(o.ctx), 5*time.Second)
 	defer cancel()
-	return o.cfg.DB.Read().FreeIdempotency(ctx, db.FreeIdempotencyParams{AppID: int64(i.app), ScriptID: i.script, Principal: i.principal, Key: i.key,
+	return o.cfg.DB.Queries().FreeIdempotency(ctx, db.FreeIdempotencyParams{AppID: int64(i.app), ScriptID: i.script, Principal: i.principal, Key: i.key,
 		ExecutionID: i.execution})
 }
 

@@ -156,7 +156,7 @@ func decodeReply(execution cloud.ID, text string) (*HTTPReply, error) {
 
 // fetch takes the answers that other nodes left for this one.
 func (b *inbox) fetch(ctx context.Context) {
-	rows, err := b.o.cfg.DB.Read().TakeInbox(ctx, b.o.cfg.Node)
+	rows, err := b.o.cfg.DB.Queries().TakeInbox(ctx, b.o.cfg.Node)
 	if err != nil {
 		b.o.cfg.Log.Error("take inbox", "error", db.Translate(err))
 		return
@@ -185,7 +185,7 @@ func (b *inbox) fetch(ctx context.Context) {
 
 // orphans turns answers that their node never took into abandoned executions.
 func (b *inbox) orphans(ctx context.Context) error {
-	rows, err := b.o.cfg.DB.Read().OrphanedInbox(ctx)
+	rows, err := b.o.cfg.DB.Queries().OrphanedInbox(ctx)
 	if err != nil {
 		return db.Translate(err)
 	}

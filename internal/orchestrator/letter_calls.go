@@ -178,7 +178,7 @@ func (c *letterCalls) list(ctx context.Context, a cloud.HostArgs) (cloud.HostRep
 		return cloud.HostReply{}, letterError("cursor must be one that list gave")
 	}
 	limit := min(max(int(a.Number), 1), 1000)
-	rows, err := c.o.cfg.DB.Read().ListLetterHeads(ctx, db.ListLetterHeadsParams{AppID: int64(c.t.app.id), Script: clean(a.Collection),
+	rows, err := c.o.cfg.DB.Queries().ListLetterHeads(ctx, db.ListLetterHeadsParams{AppID: int64(c.t.app.id), Script: clean(a.Collection),
 		Before: before, Max: int32(limit + 1)})
 	if err != nil {
 		return cloud.HostReply{}, explain("list dead letters", err)

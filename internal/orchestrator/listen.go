@@ -127,7 +127,7 @@ func (o *Orchestrator) hear(ctx context.Context, giveUp context.CancelCauseFunc)
 // countPeers looks how many other nodes listen.
 func (o *Orchestrator) countPeers() {
 	var n int64
-	err := o.cfg.DB.Reads.QueryRow(o.ctx, `SELECT count(*) - 1 FROM pg_stat_activity
+	err := o.cfg.DB.General.QueryRow(o.ctx, `SELECT count(*) - 1 FROM pg_stat_activity
 		WHERE datname = current_database() AND application_name = 'picloud listener'`).Scan(&n)
 	if err != nil {
 		n = 1 // unknown: notify, to be safe
@@ -152,7 +152,7 @@ func (o *Orchestrator) heartbeat() {
 		if !o.ears.hearing.Load() {
 			continue // the poll says it
 		}
-		if err := o.cfg.DB.Read().SeenNode(o.ctx, o.cfg.Node, o.cfg.Version, o.freeForOthers()); err != nil && o.ctx.Err() == nil {
+		if err := o.cfg.DB.Queries().SeenNode(o.ctx, o.cfg.Node, o.cfg.Version, o.freeForOthers()); err != nil && o.ctx.Err() == nil {
 			o.cfg.Log.Warn("heartbeat", "error", db.Translate(err))
 		}
 		if beats%12 == 0 {
@@ -166,7 +166,7 @@ func (o *Orchestrator) peersFree(ctx context.Context) bool {
 	if o.peers.Load() == 0 {
 		return false
 	}
-	n, err := o.cfg.DB.Read().OtherNodesFree(ctx, o.cfg.Node)
+	n, err := o.cfg.DB.Queries().OtherNodesFree(ctx, o.cfg.Node)
 	return err == nil && n > 0
 }
 
@@ -226,7 +226,7 @@ func (o *Orchestrator) sendNotifications() {
 	ctx, cancel := context.WithTimeout(o.ctx, 5*time.Second)
 	defer cancel()
 	for k := range pending {
-		if _, err := o.cfg.DB.Leases.Exec(ctx, "SELECT pg_notify($1, $2)", k[0], k[1]); err != nil && o.ctx.Err() == nil {
+		if _, err := o.cfg.DB.Control.Exec(ctx, "SELECT pg_notify($1, $2)", k[0], k[1]); err != nil && o.ctx.Err() == nil {
 			o.cfg.Log.Warn("notify", "channel", k[0], "error", db.Translate(err)) // the others' timers find the row
 		}
 	}

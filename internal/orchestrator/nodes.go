@@ -14,7 +14,7 @@ type Node = db.Node
 
 // Nodes lists them by name. One that crashed stays for a day.
 func (o *Orchestrator) Nodes(ctx context.Context) ([]Node, error) {
-	list, err := o.cfg.DB.Read().ListNodes(ctx)
+	list, err := o.cfg.DB.Queries().ListNodes(ctx)
 	return list, explain("list nodes", err)
 }
 
@@ -34,7 +34,7 @@ func (o *Orchestrator) System(ctx context.Context) (System, error) {
 	if s.Database, err = o.cfg.DB.Facts(ctx); err != nil {
 		return s, explain("read facts", err)
 	}
-	s.Leases, err = o.cfg.DB.Read().LeasesByNode(ctx)
+	s.Leases, err = o.cfg.DB.Queries().LeasesByNode(ctx)
 	return s, explain("list leases", err)
 }
 
@@ -43,19 +43,19 @@ type QueueFacts = db.QueueFactsRow
 
 // QueueFacts asks the database.
 func (o *Orchestrator) QueueFacts(ctx context.Context) (QueueFacts, error) {
-	f, err := o.cfg.DB.Read().QueueFacts(ctx)
+	f, err := o.cfg.DB.Queries().QueueFacts(ctx)
 	return f, explain("read queues", err)
 }
 
 // OldestWaiting is how long ago the oldest row of an app that waits was enqueued; 0 if none waits.
 func (o *Orchestrator) OldestWaiting(ctx context.Context, app cloud.AppID) (time.Duration, error) {
-	us, err := o.cfg.DB.Read().OldestWaiting(ctx, int64(app))
+	us, err := o.cfg.DB.Queries().OldestWaiting(ctx, int64(app))
 	return time.Duration(us) * time.Microsecond, explain("find the oldest row", err)
 }
 
 // announce puts this node into the table of nodes; leave takes it out.
 func (o *Orchestrator) announce(ctx context.Context) error {
-	err := o.cfg.DB.Read().NodeStarted(ctx, o.cfg.Node, o.cfg.Version, o.freeForOthers())
+	err := o.cfg.DB.Queries().NodeStarted(ctx, o.cfg.Node, o.cfg.Version, o.freeForOthers())
 	o.announced = err == nil
 	return explain("announce node", err)
 }
@@ -75,7 +75,7 @@ func (o *Orchestrator) leave() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if err := o.cfg.DB.Read().NodeStopped(ctx, o.cfg.Node); err != nil {
+	if err := o.cfg.DB.Queries().NodeStopped(ctx, o.cfg.Node); err != nil {
 		o.cfg.Log.Warn("leave the table of nodes", "error", db.Translate(err))
 	}
 }
@@ -97,7 +97,7 @@ func (o *Orchestrator) released() (at time.Time) {
 }
 
 func (o *Orchestrator) loadHold(ctx context.Context) error {
-	hold, err := o.cfg.DB.Read().Hold(ctx)
+	hold, err := o.cfg.DB.Queries().Hold(ctx)
 	if err != nil {
 		return explain("read whether events are on hold", err)
 	}
@@ -110,7 +110,7 @@ func (o *Orchestrator) loadHold(ctx context.Context) error {
 
 // takeLease takes a lease, or keeps it, for a time by the database's clock; false: another node holds it.
 func (o *Orchestrator) takeLease(ctx context.Context, name string, d time.Duration) (bool, error) {
-	_, err := db.New(o.cfg.DB.Leases).TakeLease(ctx, name, o.cfg.Node, d.Microseconds())
+	_, err := db.New(o.cfg.DB.Control).TakeLease(ctx, name, o.cfg.Node, d.Microseconds())
 	if isNotFound(err) {
 		return false, nil
 	}
@@ -121,5 +121,5 @@ func (o *Orchestrator) takeLease(ctx context.Context, name string, d time.Durati
 func (o *Orchestrator) dropLease(name string) {
 	ctx, cancel := context.WithTimeout(o.ctx, time.Second)
 	defer cancel()
-	_ = db.New(o.cfg.DB.Leases).DropLease(ctx, name, o.cfg.Node)
+	_ = db.New(o.cfg.DB.Control).DropLease(ctx, name, o.cfg.Node)
 }

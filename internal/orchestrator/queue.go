@@ -13,7 +13,7 @@ import (
 
 // Outbox lists an app's rows, oldest first.
 func (o *Orchestrator) Outbox(ctx context.Context, app cloud.AppID, after cloud.ID, limit int) ([]db.ListOutboxRow, error) {
-	list, err := o.cfg.DB.Read().ListOutbox(ctx, int64(app), after, int32(limit))
+	list, err := o.cfg.DB.Queries().ListOutbox(ctx, int64(app), after, int32(limit))
 	return list, explain("list outbox", err)
 }
 
@@ -45,7 +45,7 @@ func (o *Orchestrator) waitingRow(ctx context.Context, app cloud.AppID, id cloud
 	if affected > 0 {
 		return nil
 	}
-	_, err = o.cfg.DB.Read().OutboxRow(ctx, int64(app), id)
+	_, err = o.cfg.DB.Queries().OutboxRow(ctx, int64(app), id)
 	switch {
 	case isNotFound(err):
 		return cloud.Errorf(cloud.CodeNotFound, "no such row in the outbox")
@@ -58,7 +58,7 @@ func (o *Orchestrator) waitingRow(ctx context.Context, app cloud.AppID, id cloud
 
 // RunNow makes a waiting row due.
 func (o *Orchestrator) RunNow(ctx context.Context, app cloud.AppID, id cloud.ID) error {
-	n, err := o.cfg.DB.Read().WakeNow(ctx, int64(app), id)
+	n, err := o.cfg.DB.Queries().WakeNow(ctx, int64(app), id)
 	if err := o.waitingRow(ctx, app, id, n, err); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (o *Orchestrator) RemoveRow(ctx context.Context, app cloud.AppID, id cloud.
 	if defs == nil {
 		return cloud.ID{}, cloud.Errorf(cloud.CodeNotFound, "no such app")
 	}
-	rows, err := o.cfg.DB.Read().ListOutbox(ctx, int64(app), before(id), 1)
+	rows, err := o.cfg.DB.Queries().ListOutbox(ctx, int64(app), before(id), 1)
 	if err != nil {
 		return cloud.ID{}, explain("read row", err)
 	}
@@ -80,7 +80,7 @@ func (o *Orchestrator) RemoveRow(ctx context.Context, app cloud.AppID, id cloud.
 		return cloud.ID{}, cloud.Errorf(cloud.CodeNotFound, "no such row in the outbox")
 	}
 	token := o.cfg.IDs.New()
-	n, err := o.cfg.DB.Read().ClaimForRemoval(ctx, db.ClaimForRemovalParams{AppID: int64(app), ID: id, Node: o.cfg.Node, Token: token})
+	n, err := o.cfg.DB.Queries().ClaimForRemoval(ctx, db.ClaimForRemovalParams{AppID: int64(app), ID: id, Node: o.cfg.Node, Token: token})
 	if err := o.waitingRow(ctx, app, id, n, err); err != nil {
 		return cloud.ID{}, err
 	}

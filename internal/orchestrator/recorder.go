@@ -262,7 +262,7 @@ func (r *recorder) flush(stats bool) (idle bool) {
 		r.counts = map[statsKey]*statsCell{}
 	}
 	r.mu.Unlock()
-	q := r.o.cfg.DB.Read()
+	q := r.o.cfg.DB.Queries()
 	r.store(ctx, q, records, afters)
 	for minute, keys := range byMinute(counts) {
 		for batch := range slices.Chunk(keys, recordsABatch) {
@@ -335,7 +335,7 @@ func statsRows(minute int64, keys []statsKey, counts map[statsKey]*statsCell) db
 	for _, k := range keys {
 		c := counts[k]
 		p.Apps, p.Scripts, p.Outcomes = append(p.Apps, int64(k.app)), append(p.Scripts, k.script), append(p.Outcomes, string(k.outcome))
-		p.Ns, p.Histograms = append(p.Ns, c.n), append(p.Histograms, c.text())
+		p.Amounts, p.Histograms = append(p.Amounts, c.n), append(p.Histograms, c.text())
 	}
 	return p
 }
@@ -369,7 +369,7 @@ func (r *recorder) queueSize(ctx context.Context, app cloud.AppID) (db.HTTPQueue
 	if ok && time.Since(c.at) < time.Second {
 		return c.size, nil
 	}
-	size, err := r.o.cfg.DB.Read().HTTPQueueSize(ctx, int64(app))
+	size, err := r.o.cfg.DB.Queries().HTTPQueueSize(ctx, int64(app))
 	if err != nil {
 		return size, db.Translate(err)
 	}

@@ -23,7 +23,7 @@ func TestStatsBatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	if _, err := pool.Reads.Exec(ctx, "INSERT INTO apps (slug, name) SELECT 'a' || n, 'a' FROM generate_series(1, 3) n"); err != nil {
+	if _, err := pool.General.Exec(ctx, "INSERT INTO apps (slug, name) SELECT 'a' || n, 'a' FROM generate_series(1, 3) n"); err != nil {
 		t.Fatal(err)
 	}
 	const scripts = 2*recordsABatch + 7
@@ -42,7 +42,7 @@ func TestStatsBatches(t *testing.T) {
 		t.Helper()
 		for table, perCell := range map[string]int64{"execution_stats": 1, "execution_stats_hours": 2} {
 			var got [5]int64
-			if err := pool.Reads.QueryRow(ctx, fmt.Sprintf(`SELECT count(*), coalesce(min(n), 0), coalesce(max(n), 0), coalesce(min(histogram[2]), 0),
+			if err := pool.General.QueryRow(ctx, fmt.Sprintf(`SELECT count(*), coalesce(min(n), 0), coalesce(max(n), 0), coalesce(min(histogram[2]), 0),
 				coalesce(max(histogram[%d]), 0) FROM %s WHERE app_id = $1`, buckets, table), app).Scan(&got[0], &got[1], &got[2], &got[3], &got[4]); err != nil {
 				t.Fatal(err)
 			}
@@ -57,7 +57,7 @@ func TestStatsBatches(t *testing.T) {
 	expect(1, 2*scripts, 5, 4, 1)
 	expect(2, 2*scripts, 3, 2, 1)
 
-	if _, err := pool.Reads.Exec(ctx, "DELETE FROM apps WHERE id = 2; ALTER TABLE execution_stats RENAME TO away"); err != nil {
+	if _, err := pool.General.Exec(ctx, "DELETE FROM apps WHERE id = 2; ALTER TABLE execution_stats RENAME TO away"); err != nil {
 		t.Fatal(err)
 	}
 	count(1, 2)
@@ -67,15 +67,15 @@ func TestStatsBatches(t *testing.T) {
 		t.Fatalf("%d counts wait for the table to come back, want %d", len(r.counts), 4*scripts)
 	}
 	r.note(&finished{rec: &record{app: 1, started: time.Unix(60*1_000_020, 0), status: cloud.Succeeded, duration: time.Millisecond}}) // of script 0
-	if _, err := pool.Reads.Exec(ctx, "ALTER TABLE away RENAME TO execution_stats; DELETE FROM execution_stats WHERE script_id = '00000000-0000-0000-0000-000000000000'"); err != nil {
+	if _, err := pool.General.Exec(ctx, "ALTER TABLE away RENAME TO execution_stats; DELETE FROM execution_stats WHERE script_id = '00000000-0000-0000-0000-000000000000'"); err != nil {
 		t.Fatal(err)
 	}
 	r.flush(true)
 	var n int64
-	if err := pool.Reads.QueryRow(ctx, "SELECT n FROM execution_stats WHERE script_id = '00000000-0000-0000-0000-000000000000' AND minute = to_timestamp(60 * 1000020)").Scan(&n); err != nil || n != 3 {
+	if err := pool.General.QueryRow(ctx, "SELECT n FROM execution_stats WHERE script_id = '00000000-0000-0000-0000-000000000000' AND minute = to_timestamp(60 * 1000020)").Scan(&n); err != nil || n != 3 {
 		t.Errorf("two runs that waited and one more are %d (%v)", n, err)
 	}
-	if _, err := pool.Reads.Exec(ctx, "DELETE FROM execution_stats WHERE script_id = '00000000-0000-0000-0000-000000000000'; DELETE FROM execution_stats_hours WHERE script_id = '00000000-0000-0000-0000-000000000000'"); err != nil {
+	if _, err := pool.General.Exec(ctx, "DELETE FROM execution_stats WHERE script_id = '00000000-0000-0000-0000-000000000000'; DELETE FROM execution_stats_hours WHERE script_id = '00000000-0000-0000-0000-000000000000'"); err != nil {
 		t.Fatal(err)
 	}
 	expect(1, 2*scripts-2, 7, 5, 2)
@@ -99,7 +99,7 @@ func TestRecordsWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	if _, err := pool.Reads.Exec(ctx, "INSERT INTO apps (slug, name) VALUES ('a', 'a')"); err != nil {
+	if _, err := pool.General.Exec(ctx, "INSERT INTO apps (slug, name) VALUES ('a', 'a')"); err != nil {
 		t.Fatal(err)
 	}
 	r := newRecorder(&Orchestrator{cfg: Config{DB: pool, Log: slog.New(slog.DiscardHandler), Node: "n"}})
@@ -112,7 +112,7 @@ func TestRecordsWait(t *testing.T) {
 	expect := func(n int, after cloud.Status) {
 		t.Helper()
 		var got, afters int
-		if err := pool.Reads.QueryRow(ctx, "SELECT count(*), count(*) FILTER (WHERE after_status = $1) FROM executions", after).Scan(&got, &afters); err != nil || got != n || afters != 1 {
+		if err := pool.General.QueryRow(ctx, "SELECT count(*), count(*) FILTER (WHERE after_status = $1) FROM executions", after).Scan(&got, &afters); err != nil || got != n || afters != 1 {
 			t.Errorf("%d executions, %d that went on (%v)", got, afters, err)
 		}
 	}

@@ -176,10 +176,10 @@ func executionRows(node string, records []*record) db.InsertExecutionsParams {
 		p.Statuses, p.Attempts, p.Depths = append(p.Statuses, string(r.status)), append(p.Attempts, int32(r.attempt)), append(p.Depths, int32(r.depth))
 		p.Roots, p.Parents = append(p.Roots, r.root), append(p.Parents, r.parent)
 		p.Principals, p.Requests = append(p.Principals, r.principal), append(p.Requests, clean(r.request))
-		p.Starts, p.Durations = append(p.Starts, r.started), append(p.Durations, r.duration.Microseconds())
+		p.StartTimes, p.Durations = append(p.StartTimes, r.started), append(p.Durations, r.duration.Microseconds())
 		p.HttpStatuses = append(p.HttpStatuses, int32(r.http))
 		p.ErrorNames, p.ErrorMessages = append(p.ErrorNames, clean(r.err.Name)), append(p.ErrorMessages, clean(r.err.Message))
-		p.ErrorStacks, p.Afters = append(p.ErrorStacks, clean(r.err.Stack)), append(p.Afters, string(r.after))
+		p.ErrorStacks, p.AfterStatuses = append(p.ErrorStacks, clean(r.err.Stack)), append(p.AfterStatuses, string(r.after))
 		p.Logs = append(p.Logs, logsJSON(r.logs, r.dropped))
 		p.CpuUs, p.MemoryKib = append(p.CpuUs, r.usage.CPU.Microseconds()), append(p.MemoryKib, r.usage.MemoryKiB)
 	}
@@ -197,12 +197,12 @@ func outboxRows(node string, lease time.Duration, rows []*newRow) db.InsertOutbo
 		}
 		p.Payloads, p.PayloadIds = append(p.Payloads, payload), append(p.PayloadIds, r.payloadID)
 		p.ReplyTos, p.ReplyNodes = append(p.ReplyTos, r.replyTo), append(p.ReplyNodes, r.replyNode)
-		p.Origins, p.RunAss = append(p.Origins, r.origin), append(p.RunAss, r.runAs)
+		p.Origins, p.RunsAs = append(p.Origins, r.origin), append(p.RunsAs, r.runAs)
 		p.Parents, p.Roots, p.Depths = append(p.Parents, r.parent), append(p.Roots, r.root), append(p.Depths, int32(r.depth))
-		p.DeadLetters, p.Idems = append(p.DeadLetters, r.deadLetter), append(p.Idems, r.idempotencyKey)
-		p.Executions, p.MaxAttemptss = append(p.Executions, r.execution), append(p.MaxAttemptss, int32(r.retry.MaxAttempts))
-		p.Backoffs, p.BaseMss = append(p.Backoffs, r.retry.Backoff), append(p.BaseMss, int32(r.retry.Base.Milliseconds()))
-		p.MaxMss, p.Jitters = append(p.MaxMss, int32(r.retry.Max.Milliseconds())), append(p.Jitters, r.retry.Jitter)
+		p.DeadLetters, p.IdempotencyKeys = append(p.DeadLetters, r.deadLetter), append(p.IdempotencyKeys, r.idempotencyKey)
+		p.Executions, p.AttemptLimits = append(p.Executions, r.execution), append(p.AttemptLimits, int32(r.retry.MaxAttempts))
+		p.Backoffs, p.BaseDelaysMs = append(p.Backoffs, r.retry.Backoff), append(p.BaseDelaysMs, int32(r.retry.Base.Milliseconds()))
+		p.MaxDelaysMs, p.Jitters = append(p.MaxDelaysMs, int32(r.retry.Max.Milliseconds())), append(p.Jitters, r.retry.Jitter)
 		p.Tokens = append(p.Tokens, r.token)
 	}
 	return p

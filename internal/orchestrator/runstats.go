@@ -73,13 +73,13 @@ func (o *Orchestrator) readStats(ctx context.Context, app cloud.AppID, q StatsQu
 ) error {
 	arg := db.StatsByMinuteParams{AppID: int64(app), ScriptID: q.Script, Since: from, Until: until}
 	if q.Step%time.Hour == 0 {
-		rows, err := o.cfg.DB.Read().StatsByHour(ctx, db.StatsByHourParams(arg))
+		rows, err := o.cfg.DB.Queries().StatsByHour(ctx, db.StatsByHourParams(arg))
 		for _, r := range rows {
 			add(r.At, r.Outcome, r.N, r.Histogram)
 		}
 		return err
 	}
-	rows, err := o.cfg.DB.Read().StatsByMinute(ctx, arg)
+	rows, err := o.cfg.DB.Queries().StatsByMinute(ctx, arg)
 	for _, r := range rows {
 		add(r.At, r.Outcome, r.N, r.Histogram)
 	}
@@ -128,7 +128,7 @@ type RunCount struct{ Runs, Errors int64 }
 
 // CountRuns counts the runs of some apps in the last 24 hours, to the full hour.
 func (o *Orchestrator) CountRuns(ctx context.Context, apps []cloud.AppID) (map[cloud.AppID]RunCount, error) {
-	rows, err := o.cfg.DB.Read().CountRuns(ctx, appIDs(apps), time.Now().Add(-23*time.Hour).Truncate(time.Hour))
+	rows, err := o.cfg.DB.Queries().CountRuns(ctx, appIDs(apps), time.Now().Add(-23*time.Hour).Truncate(time.Hour))
 	out := make(map[cloud.AppID]RunCount, len(rows))
 	for _, r := range rows {
 		out[cloud.AppID(r.AppID)] = RunCount{r.Runs, r.Errors}

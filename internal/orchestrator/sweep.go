@@ -34,7 +34,7 @@ func (o *Orchestrator) sweeps() {
 
 // Sweep does one round of all sweeps, in small batches.
 func (o *Orchestrator) Sweep(ctx context.Context) {
-	q := o.cfg.DB.Read()
+	q := o.cfg.DB.Queries()
 	retention := func(f func(context.Context, int64) (int64, error), keep time.Duration) func(context.Context) (int64, error) {
 		return func(ctx context.Context) (int64, error) { return f(ctx, keep.Microseconds()) }
 	}

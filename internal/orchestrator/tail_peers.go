@@ -192,7 +192,7 @@ func (p *tailPeers) flush() {
 	ctx, cancel := context.WithTimeout(p.o.ctx, 5*time.Second)
 	defer cancel()
 	for _, payload := range payloads {
-		if _, err := p.o.cfg.DB.Leases.Exec(ctx, "SELECT pg_notify($1, $2)", channelTail, payload); err != nil {
+		if _, err := p.o.cfg.DB.Control.Exec(ctx, "SELECT pg_notify($1, $2)", channelTail, payload); err != nil {
 			if p.o.ctx.Err() == nil {
 				p.o.cfg.Log.Warn("tail for other nodes", "error", db.Translate(err))
 			}

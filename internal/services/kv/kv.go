@@ -108,7 +108,7 @@ func (v *versions) take(ctx context.Context) (int64, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.next == v.end {
-		first, err := v.db.Read().NextVersionBlock(ctx)
+		first, err := v.db.Queries().NextVersionBlock(ctx)
 		if err != nil {
 			return 0, fmt.Errorf("take a block of versions: %w", db.Translate(err))
 		}
@@ -188,7 +188,7 @@ func (r *reader) read(batch []*read) {
 	defer cancel()
 	arg := db.ReadKeysParams{}
 	for k, rd := range batch {
-		arg.Idx = append(arg.Idx, int32(k))
+		arg.Positions = append(arg.Positions, int32(k))
 		arg.Apps = append(arg.Apps, int64(rd.key.App))
 		arg.Collections = append(arg.Collections, rd.key.Collection)
 		arg.Keys = append(arg.Keys, rd.key.Key)

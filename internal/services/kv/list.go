@@ -48,7 +48,7 @@ func (s *Store) List(ctx context.Context, app cloud.AppID, collection, prefix, c
 }
 
 func (s *Store) page(ctx context.Context, app cloud.AppID, collection, prefix, after string, max int) ([]Item, error) {
-	rows, err := s.cfg.DB.Read().ListKeys(ctx, db.ListKeysParams{AppID: int64(app), Collection: collection, Prefix: prefix,
+	rows, err := s.cfg.DB.Queries().ListKeys(ctx, db.ListKeysParams{AppID: int64(app), Collection: collection, Prefix: prefix,
 		After: after, Below: successor(prefix), Max: int32(max)})
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", db.Translate(err))
@@ -205,7 +205,7 @@ func merge(items []Item, own []ownKey, more bool) []listItem {
 
 // Get reads one entry with its times; found is false when it is absent or expired.
 func (s *Store) Get(ctx context.Context, app cloud.AppID, collection, key string) (Item, error) {
-	r, err := s.cfg.DB.Read().ReadEntry(ctx, int64(app), collection, key)
+	r, err := s.cfg.DB.Queries().ReadEntry(ctx, int64(app), collection, key)
 	if err != nil {
 		return Item{}, fmt.Errorf("read entry: %w", db.Translate(err))
 	}
@@ -220,7 +220,7 @@ type Collection struct {
 
 // Collections lists an app's collections by name.
 func (s *Store) Collections(ctx context.Context, app cloud.AppID, after string, limit int) ([]Collection, error) {
-	rows, err := s.cfg.DB.Read().ListCollections(ctx, int64(app), int32(limit), after)
+	rows, err := s.cfg.DB.Queries().ListCollections(ctx, int64(app), int32(limit), after)
 	if err != nil {
 		return nil, fmt.Errorf("list collections: %w", db.Translate(err))
 	}
