@@ -10,13 +10,13 @@ import (
 
 // arrows says which of our packages each package may import. cmd sees everyone.
 var arrows = map[string][]string{
-	"migrations": {}, "db": {}, "db/pglocal": {}, "internal/cloud": {}, "internal/later": {}, "static": {},
+	"migrations": {}, "db": {}, "db/pglocal": {}, "internal/cloud": {}, "internal/timerwheel": {}, "static": {},
 	"views":                     {"internal/cloud"},
 	"internal/schedule":         {"internal/cloud"},
 	"internal/auth":             {"internal/cloud", "db"},
 	"internal/manager":          {"internal/cloud", "db", "internal/auth", "internal/schedule"},
 	"internal/orchestrator":     {"internal/cloud", "db", "internal/auth", "internal/schedule"},
-	"internal/executor":         {"internal/cloud", "internal/executor/wire", "internal/later"},
+	"internal/executor":         {"internal/cloud", "internal/executor/wire", "internal/timerwheel"},
 	"internal/executor/wire":    {"internal/cloud"},
 	"internal/executor/sandbox": {"internal/cloud", "internal/executor/wire"},
 	"internal/services/kv":      {"internal/cloud", "db"},
@@ -25,7 +25,7 @@ var arrows = map[string][]string{
 	"internal/testkit":          {"db", "db/pglocal", "internal/testkit/wire", "migrations"},
 	"internal/testkit/machine":  {},
 	"internal/testkit/wire":     {},
-	"handlers":                  {"internal/cloud", "db", "internal/auth", "internal/later", "internal/manager", "internal/orchestrator", "internal/services/kv", "views", "static"},
+	"handlers":                  {"internal/cloud", "db", "internal/auth", "internal/timerwheel", "internal/manager", "internal/orchestrator", "internal/services/kv", "views", "static"},
 }
 
 // The stations meet only in cmd.

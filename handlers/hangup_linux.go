@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"picloud/internal/later"
+	"picloud/internal/timerwheel"
 )
 
 // hangupWatch tells when the peer of a connection closes its side while a request is served. fasthttp does not look at the
@@ -17,7 +17,7 @@ import (
 type hangupWatch struct {
 	conn   net.Conn
 	raw    syscall.RawConn
-	member later.Member[*hangupWatch]
+	member timerwheel.Entry[*hangupWatch]
 	goneC  chan struct{} // closed after a hang-up
 
 	mu      sync.Mutex
@@ -26,7 +26,7 @@ type hangupWatch struct {
 }
 
 // hangups begins to watch the sockets of requests that are still served after hangupAfter, which most are not.
-var hangups = later.NewQueue(hangupAfter, (*hangupWatch).begin)
+var hangups = timerwheel.New(hangupAfter, (*hangupWatch).begin)
 
 // newHangupWatch is of one request; it watches from Watch or now on. stop must be called before the handler returns.
 func newHangupWatch(conn net.Conn) *hangupWatch {

@@ -18,7 +18,7 @@ import (
 
 	"picloud/internal/cloud"
 	"picloud/internal/executor/wire"
-	"picloud/internal/later"
+	"picloud/internal/timerwheel"
 )
 
 // Config is what a Pool needs.
@@ -57,7 +57,7 @@ type Pool struct {
 	maxAll  int // children of all apps; beyond it an idle one ends for each that starts
 	nextRun atomic.Uint64
 	start   starter
-	young   *later.Queue[*Run]
+	young   *timerwheel.Wheel[*Run]
 
 	mu       sync.Mutex
 	children map[childKey][]*child
@@ -87,7 +87,7 @@ var ErrClosed = errors.New("the executor is closed")
 // New returns a pool; children start when they are needed.
 func New(cfg Config) *Pool {
 	p := &Pool{cfg: cfg, max: runtime.NumCPU(), maxAll: maxChildren(machineMemory()), children: map[childKey][]*child{}, start: cfg.Launcher,
-		young: later.NewQueue(young, (*Run).setInterrupt)}
+		young: timerwheel.New(young, (*Run).setInterrupt)}
 	if cfg.Remote != nil {
 		p.start = cfg.Remote
 	}

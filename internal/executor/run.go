@@ -9,7 +9,7 @@ import (
 
 	"picloud/internal/cloud"
 	"picloud/internal/executor/wire"
-	"picloud/internal/later"
+	"picloud/internal/timerwheel"
 )
 
 // Run is a run in progress. First the outcome comes; when that is Pending, a second one for the waitUntil work; in the
@@ -24,7 +24,7 @@ type Run struct {
 	aborted   <-chan struct{}     // nil once the child knows
 	responded bool                // the first outcome came; of the child's reader
 
-	patience later.Member[*Run]
+	patience timerwheel.Entry[*Run]
 
 	mu        sync.Mutex
 	parent    context.Context         // whose values the run's own has

@@ -1,4 +1,4 @@
-package later
+package timerwheel
 
 import (
 	"sync"
@@ -18,12 +18,12 @@ func TestQueue(t *testing.T) {
 		begin := time.Now()
 		var mu sync.Mutex
 		var calls []call
-		q := NewQueue(while, func(who *int) {
+		q := New(while, func(who *int) {
 			mu.Lock()
 			defer mu.Unlock()
 			calls = append(calls, call{who, time.Since(begin)})
 		})
-		members := make([]Member[*int], 60)
+		members := make([]Entry[*int], 60)
 		who := make([]int, len(members))
 		for k := range members { // one each millisecond; every third stays
 			who[k] = k
@@ -48,7 +48,7 @@ func TestQueue(t *testing.T) {
 				t.Errorf("member %d was called and could be removed", k)
 			}
 		}
-		if q.ticking || q.clock.Stop() {
+		if q.ticking || q.timer.Stop() {
 			t.Error("the clock goes on with nobody to call")
 		}
 
@@ -71,13 +71,13 @@ func TestQueue(t *testing.T) {
 // Whoever comes is removed or called, never both, however many come at once.
 func TestQueueCrowd(t *testing.T) {
 	var called atomic.Int64
-	q := NewQueue(100*time.Microsecond, func(calls *atomic.Int64) { calls.Add(1); called.Add(1) })
+	q := New(100*time.Microsecond, func(calls *atomic.Int64) { calls.Add(1); called.Add(1) })
 	var wg sync.WaitGroup
 	var removed, added atomic.Int64
 	for range 8 {
 		wg.Go(func() {
 			for n := range 2000 {
-				var m Member[*atomic.Int64]
+				var m Entry[*atomic.Int64]
 				var calls atomic.Int64
 				q.Add(&m, &calls)
 				added.Add(1)
