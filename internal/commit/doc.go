@@ -1,0 +1,2 @@
+// Package commit applies what finished runs did, in groups, each run all or nothing.
+package commit
