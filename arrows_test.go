@@ -11,11 +11,20 @@ import (
 // arrows says which of our packages each package may import. cmd sees everyone.
 var arrows = map[string][]string{
 	"migrations": {}, "db": {}, "db/pglocal": {}, "internal/cloud": {}, "internal/timerwheel": {}, "static": {},
-	"views":                     {"internal/cloud"},
-	"internal/schedule":         {"internal/cloud"},
-	"internal/auth":             {"internal/cloud", "db"},
-	"internal/manager":          {"internal/cloud", "db", "internal/auth", "internal/schedule"},
-	"internal/orchestrator":     {"internal/cloud", "db", "internal/auth", "internal/schedule"},
+	"views":              {"internal/cloud"},
+	"internal/schedule":  {"internal/cloud"},
+	"internal/auth":      {"internal/cloud", "db"},
+	"internal/admission": {"internal/cloud"},
+	"internal/catalog":   {"internal/cloud", "db", "internal/auth", "internal/schedule"},
+	"internal/outbox":    {"internal/cloud", "db", "internal/admission"},
+	"internal/commit":    {"internal/cloud", "db", "internal/catalog", "internal/outbox"},
+	"internal/cluster":   {"internal/cloud", "db"},
+	"internal/history":   {"internal/cloud", "db", "internal/commit"},
+	"internal/cron":      {"internal/cloud", "db", "internal/catalog", "internal/commit", "internal/outbox", "internal/schedule"},
+	"internal/retention": {"db"},
+	"internal/manager":   {"internal/cloud", "db", "internal/auth", "internal/schedule"},
+	"internal/orchestrator": {"internal/cloud", "db", "internal/admission", "internal/catalog", "internal/cluster", "internal/commit",
+		"internal/cron", "internal/history", "internal/outbox", "internal/retention", "internal/auth", "internal/schedule"},
 	"internal/executor":         {"internal/cloud", "internal/executor/wire", "internal/timerwheel"},
 	"internal/executor/wire":    {"internal/cloud"},
 	"internal/executor/sandbox": {"internal/cloud", "internal/executor/wire"},
@@ -25,7 +34,8 @@ var arrows = map[string][]string{
 	"internal/testkit":          {"db", "db/pglocal", "internal/testkit/wire", "migrations"},
 	"internal/testkit/machine":  {},
 	"internal/testkit/wire":     {},
-	"handlers":                  {"internal/cloud", "db", "internal/auth", "internal/timerwheel", "internal/manager", "internal/orchestrator", "internal/services/kv", "views", "static"},
+	"handlers": {"internal/cloud", "db", "internal/auth", "internal/timerwheel", "internal/manager", "internal/orchestrator",
+		"internal/catalog", "internal/cron", "internal/history", "internal/services/kv", "views", "static"},
 }
 
 // The stations meet only in cmd.

@@ -183,7 +183,7 @@ func (d *DB) Listen(ctx context.Context, channels ...string) (*pgx.Conn, error) 
 		return nil, errURL
 	}
 	cfg.ConnectTimeout = connectTimeout
-	cfg.RuntimeParams["application_name"] = "picloud listener"
+	cfg.RuntimeParams["application_name"] = listenerName
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("connect listener: %w", err)

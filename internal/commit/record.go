@@ -1,14 +1,36 @@
 package commit
 
 import (
-	"encoding/json"
+	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"picloud/db"
 	"picloud/internal/cloud"
 )
+
+// Record keeps an execution, whatever else its commit does.
+type Record struct{ *cloud.Execution }
+
+func (r Record) require(*Group, *Commit) {}
+
+func (r Record) decide(*Group, *Commit) Verdict { return applies() }
+
+func (r Record) apply(g *Group, _ *Commit) {
+	s := of[*recordSection](g)
+	s.executions = append(s.executions, r.Execution)
+}
+
+// recordSection holds the executions that a group records.
+type recordSection struct{ executions []*cloud.Execution }
+
+func (s *recordSection) read(*Group, *db.Pipeline) {}
+
+func (s *recordSection) write(ctx context.Context, g *Group, q *db.Queries) {
+	if len(s.executions) > 0 {
+		_ = q.InsertExecutions(ctx, ExecutionRows(g.cfg.Node, s.executions))
+	}
+}
 
 // ExecutionRows makes the parameters that insert executions, in their order.
 func ExecutionRows(node string, executions []*cloud.Execution) db.InsertExecutionsParams {
@@ -30,14 +52,14 @@ func ExecutionRows(node string, executions []*cloud.Execution) db.InsertExecutio
 		p.Roots = append(p.Roots, e.Root)
 		p.Parents = append(p.Parents, e.Parent)
 		p.Principals = append(p.Principals, e.Principal)
-		p.Requests = append(p.Requests, Storable(e.Request))
+		p.Requests = append(p.Requests, db.Storable(e.Request))
 
 		p.StartTimes = append(p.StartTimes, e.Started)
 		p.Durations = append(p.Durations, e.Duration.Microseconds())
 		p.HttpStatuses = append(p.HttpStatuses, int32(e.HTTPStatus))
-		p.ErrorNames = append(p.ErrorNames, Storable(e.Error.Name))
-		p.ErrorMessages = append(p.ErrorMessages, Storable(e.Error.Message))
-		p.ErrorStacks = append(p.ErrorStacks, Storable(e.Error.Stack))
+		p.ErrorNames = append(p.ErrorNames, db.Storable(e.Error.Name))
+		p.ErrorMessages = append(p.ErrorMessages, db.Storable(e.Error.Message))
+		p.ErrorStacks = append(p.ErrorStacks, db.Storable(e.Error.Stack))
 		p.AfterStatuses = append(p.AfterStatuses, string(e.After))
 
 		p.Logs = append(p.Logs, LogsJSON(e.Logs, e.LogsDropped))
@@ -57,22 +79,5 @@ func LogsJSON(lines []cloud.LogLine, dropped int) string {
 			cloud.MaxLogLines, cloud.MaxLogBytes>>10, dropped)
 		lines = append(lines[:len(lines):len(lines)], cloud.LogLine{At: time.Now().UTC(), Level: "warn", Message: notice})
 	}
-	return string(appendJSON(nil, lines))
-}
-
-// Storable makes a text one that PostgreSQL can hold: type text has neither NUL nor invalid UTF-8. Both become U+FFFD.
-func Storable(s string) string {
-	if strings.IndexByte(s, 0) >= 0 {
-		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
-}
-
-// appendJSON appends a value of our own types, which always encode.
-func appendJSON(b []byte, v any) []byte {
-	encoded, err := json.Marshal(v)
-	if err != nil {
-		return append(b, "null"...)
-	}
-	return append(b, encoded...)
+	return string(cloud.AppendJSON(nil, lines))
 }
