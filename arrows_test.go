@@ -24,7 +24,7 @@ var arrows = map[string][]string{
 	"internal/retention": {"db"},
 	"internal/manager":   {"internal/cloud", "db", "internal/auth", "internal/schedule"},
 	"internal/orchestrator": {"internal/cloud", "db", "internal/admission", "internal/catalog", "internal/cluster", "internal/commit",
-		"internal/cron", "internal/history", "internal/outbox", "internal/retention", "internal/auth", "internal/schedule"},
+		"internal/cron", "internal/history", "internal/outbox", "internal/retention"},
 	"internal/executor":         {"internal/cloud", "internal/executor/wire", "internal/timerwheel"},
 	"internal/executor/wire":    {"internal/cloud"},
 	"internal/executor/sandbox": {"internal/cloud", "internal/executor/wire"},

@@ -16,7 +16,6 @@ import (
 
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
-	"picloud/internal/orchestrator"
 	"picloud/views"
 )
 
@@ -254,14 +253,14 @@ func (v *visit) frame(title, tab string) (views.Page, error) {
 	}
 	p.App, p.MayAudit = v.app.app.Slug, v.may(auth.ReadAudit)
 	var err error
-	p.Unresolved, err = v.s.cfg.Orchestrator.CountDeadLetters(v.UserContext(), v.app.id())
+	p.Unresolved, err = v.s.cfg.Orchestrator.History.CountDeadLetters(v.UserContext(), v.app.id())
 	return p, err
 }
 
 // refused says whether an error is the visitor's to mend: then the form is shown again with it.
 func refused(err error) (message string, ok bool) {
 	code := cloud.CodeOf(err)
-	status := orchestrator.StatusOf(code)
+	status := cloud.StatusOf(code)
 	if err == nil || status >= 500 || status == http.StatusNotFound {
 		return "", false
 	}
@@ -302,11 +301,6 @@ func (v *visit) confirmed(name string) error {
 		return cloud.Errorf(cloud.CodeInvalid, "type %s to confirm; nothing was deleted", name)
 	}
 	return nil
-}
-
-// audited records an operator's action in the app.
-func (v *visit) audited(action, target string, detail any) error {
-	return v.s.cfg.Manager.Record(v.UserContext(), actor(v.p), v.app.app, action, target, detail)
 }
 
 // pageSize is the items of a page of the dashboard.

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"picloud/internal/history"
 	"slices"
 	"strings"
 	"time"
@@ -10,7 +11,6 @@ import (
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/manager"
-	"picloud/internal/orchestrator"
 	"picloud/views"
 )
 
@@ -65,15 +65,15 @@ func (s *Server) health(ctx context.Context, apps []manager.App) ([]views.AppRow
 	for k := range apps {
 		ids[k] = cloud.AppID(apps[k].ID)
 	}
-	runs, err := s.cfg.Orchestrator.CountRuns(ctx, ids)
+	runs, err := s.cfg.Orchestrator.History.CountRuns(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	ledgers, err := s.cfg.Orchestrator.Conservations(ctx, ids)
+	ledgers, err := s.cfg.Orchestrator.History.Conservations(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	letters, err := s.cfg.Orchestrator.CountDeadLettersOf(ctx, ids)
+	letters, err := s.cfg.Orchestrator.History.CountDeadLettersOf(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -106,23 +106,23 @@ func (s *Server) showOverview(v *visit) error {
 		return err
 	}
 	ctx, o := v.UserContext(), s.cfg.Orchestrator
-	if hold := o.Hold(); hold != "" {
+	if hold := o.OnHold(); hold != "" {
 		frame.Error = "On hold: no event and no schedule runs. This installation was " + hold + "; \"picloud release\" lets it work."
 	}
-	c, err := o.Conservation(ctx, v.app.id())
+	c, err := o.History.Conservation(ctx, v.app.id())
 	if err != nil {
 		return err
 	}
 	vm := views.OverviewPage{Page: frame, Name: v.app.app.Name, Description: v.app.app.Description, Enqueued: c.Enqueued, Waiting: c.Waiting,
 		Running: c.Running, Done: c.Done, DeadLettered: c.DeadLettered, Skipped: c.Skipped, Discarded: c.Discarded, Balanced: c.Balanced}
-	if vm.Oldest, err = o.OldestWaiting(ctx, v.app.id()); err != nil {
+	if vm.Oldest, err = o.History.OldestWaiting(ctx, v.app.id()); err != nil {
 		return err
 	}
 	if vm.Overdue, err = v.overdue(); err != nil {
 		return err
 	}
 	now := time.Now()
-	stats, err := o.RunStats(ctx, v.app.id(), orchestrator.StatsQuery{From: now.Add(-day + time.Hour), Until: now, Step: time.Hour})
+	stats, err := o.History.RunStats(ctx, v.app.id(), history.StatsQuery{From: now.Add(-day + time.Hour), Until: now, Step: time.Hour})
 	if err != nil {
 		return err
 	}
@@ -130,8 +130,8 @@ func (s *Server) showOverview(v *visit) error {
 		vm.Runs, vm.Errors = vm.Runs+p.Runs, vm.Errors+p.Errors
 		vm.Points = append(vm.Points, views.Point{At: p.At, Runs: p.Runs, Errors: p.Errors, P50: p.P50, P95: p.P95})
 	}
-	vm.P50, vm.P95 = orchestrator.Quantiles(stats)
-	failed, err := o.Failures(ctx, v.app.id(), now.Add(-day), failuresSeen+1)
+	vm.P50, vm.P95 = history.Quantiles(stats)
+	failed, err := o.History.Failures(ctx, v.app.id(), now.Add(-day), failuresSeen+1)
 	if err != nil {
 		return err
 	}
@@ -151,7 +151,7 @@ const groupsShown = 10
 
 // groupFailures counts what failed alike, the most frequent first. The list is newest first, so the first of a group is
 // its latest.
-func groupFailures(list []orchestrator.Failure) []views.FailureGroup {
+func groupFailures(list []history.Failure) []views.FailureGroup {
 	type key struct{ script, status, group string }
 	at := map[key]int{}
 	var groups []views.FailureGroup

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"picloud/internal/history"
 	"strconv"
 
 	"picloud/internal/auth"
@@ -55,12 +56,12 @@ func (s *Server) showDeadLetters(v *visit) error {
 		return err
 	}
 	if vm.Filtered() {
-		if vm.Matching, err = s.cfg.Orchestrator.CountMatching(v.UserContext(), v.app.id(), f); err != nil {
+		if vm.Matching, err = s.cfg.Orchestrator.History.CountMatching(v.UserContext(), v.app.id(), f); err != nil {
 			return err
 		}
 	}
 	if in.State == "unresolved" && in.Cursor == "" {
-		groups, err := s.cfg.Orchestrator.GroupDeadLetters(v.UserContext(), v.app.id(), letterGroups)
+		groups, err := s.cfg.Orchestrator.History.GroupDeadLetters(v.UserContext(), v.app.id(), letterGroups)
 		if err != nil {
 			return err
 		}
@@ -79,7 +80,7 @@ func (s *Server) letterPage(v *visit, status int, payload, problem string) error
 	if err != nil {
 		return err
 	}
-	d, err := o.DeadLetter(ctx, v.app.id(), id)
+	d, err := o.History.DeadLetter(ctx, v.app.id(), id)
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func (s *Server) letterPage(v *visit, status int, payload, problem string) error
 	frame.Error = problem
 	vm := letterView(d, payload)
 	vm.Page, vm.MayReplay = frame, v.may(auth.WriteDeadLetter)
-	lineage, err := o.Lineage(ctx, v.app.id(), d.RootID)
+	lineage, err := o.History.Lineage(ctx, v.app.id(), d.RootID)
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (s *Server) letterPage(v *visit, status int, payload, problem string) error
 }
 
 // letterView is a dead letter with its own payload, or with one as it was typed.
-func letterView(d *orchestrator.DeadLetter, payload string) views.DeadLetterPage {
+func letterView(d *history.DeadLetter, payload string) views.DeadLetterPage {
 	it := showDeadLetter(d)
 	vm := views.DeadLetterPage{DeadLetterRow: letterRow(&it), Payload: payload, RootID: it.RootID, First: it.FirstAttemptAt, Last: it.LastAttemptAt,
 		ResolvedAt: it.ResolvedAt, Depth: it.Depth, Op: d.Op, Principal: d.OriginPrincipal}
@@ -150,15 +151,12 @@ func (s *Server) replayOne(v *visit) error {
 	typed := v.form.Get("payload")
 	payload, err := kv.Normalize(typed)
 	if err == nil {
-		_, err = s.cfg.Orchestrator.Replay(v.UserContext(), v.app.id(), id, payload, v.p.Username)
+		_, err = s.cfg.Orchestrator.Operations.Replay(v.UserContext(), v.app.id(), id, payload, v.p.Cloud())
 	}
 	if message, ok := refused(err); ok {
 		return s.letterPage(v, http.StatusUnprocessableEntity, typed, message)
 	}
 	if err != nil {
-		return err
-	}
-	if err := v.audited("dead-letter.replay", id.String(), nil); err != nil {
 		return err
 	}
 	return v.to("/dead-letters/" + id.String())
@@ -170,14 +168,11 @@ func (s *Server) resolveOne(v *visit) error {
 		return err
 	}
 	reason := cloud.ValidPrefix(v.form.Get("reason"), 1000)
-	_, err = s.cfg.Orchestrator.Resolve(v.UserContext(), v.app.id(), id, reason, v.p.Username)
+	_, err = s.cfg.Orchestrator.Operations.Resolve(v.UserContext(), v.app.id(), id, reason, v.p.Cloud())
 	if message, ok := refused(err); ok {
 		return s.letterPage(v, http.StatusUnprocessableEntity, "", message)
 	}
 	if err != nil {
-		return err
-	}
-	if err := v.audited("dead-letter.resolve", id.String(), map[string]string{"reason": reason}); err != nil {
 		return err
 	}
 	return v.to("/dead-letters/" + id.String())
@@ -190,11 +185,8 @@ func (s *Server) replaySelected(v *visit) error {
 			ids = append(ids, id)
 		}
 	}
-	r, err := s.cfg.Orchestrator.ReplayMany(v.UserContext(), v.app.id(), ids, orchestrator.LetterFilter{}, cloud.ID{}, orchestrator.MaxBulk, v.p.Username)
+	r, err := s.cfg.Orchestrator.Operations.ReplayMany(v.UserContext(), v.app.id(), orchestrator.LetterSelection{IDs: ids}, v.p.Cloud())
 	if err != nil {
-		return err
-	}
-	if err := v.audited("dead-letter.replay-many", "", map[string]int{"replayed": r.Replayed}); err != nil {
 		return err
 	}
 	return v.to("/dead-letters?replayed=" + strconv.Itoa(r.Replayed))
@@ -224,15 +216,13 @@ func (s *Server) replayAll(v *visit) error {
 		*n.to, _ = strconv.ParseInt(f.Get(n.name), 10, 64)
 	}
 	if before.IsZero() {
-		if r.Total, err = s.cfg.Orchestrator.CountMatching(v.UserContext(), v.app.id(), filter); err != nil {
+		if r.Total, err = s.cfg.Orchestrator.History.CountMatching(v.UserContext(), v.app.id(), filter); err != nil {
 			return err
 		}
 	}
-	step, err := s.cfg.Orchestrator.ReplayMany(v.UserContext(), v.app.id(), nil, filter, before, replayStep, v.p.Username)
+	step, err := s.cfg.Orchestrator.Operations.ReplayMany(v.UserContext(), v.app.id(),
+		orchestrator.LetterSelection{Filter: filter, Before: before, Limit: replayStep}, v.p.Cloud())
 	if err != nil {
-		return err
-	}
-	if err := v.audited("dead-letter.replay-many", "", map[string]any{"replayed": step.Replayed, "script": r.Filter.Script, "source": r.Filter.Source, "trigger": r.Filter.Trigger, "error": r.Filter.Group}); err != nil {
 		return err
 	}
 	r.Done, r.Replayed = r.Done+int64(step.Matched), r.Replayed+int64(step.Replayed)

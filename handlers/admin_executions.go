@@ -3,13 +3,13 @@ package handlers
 import (
 	"encoding/json"
 	"net/http"
+	"picloud/internal/history"
 	"strconv"
 	"strings"
 	"time"
 
 	"picloud/db"
 	"picloud/internal/cloud"
-	"picloud/internal/orchestrator"
 	"picloud/views"
 )
 
@@ -60,7 +60,7 @@ func (s *Server) showExecutions(v *visit) error {
 		Filter: views.ExecutionFilter{Script: in.Script, Status: in.Status, Source: in.Source, Trigger: in.Trigger, Search: in.Search,
 			From: v.Query("from"), To: v.Query("to")}}
 	if list.Body.NextCursor != nil && len(list.Body.Items) < in.Limit {
-		vm.Searched = orchestrator.SearchDepth
+		vm.Searched = history.SearchDepth
 	}
 	for k := range list.Body.Items {
 		vm.Rows = append(vm.Rows, executionRow(&list.Body.Items[k]))
@@ -76,7 +76,7 @@ func (s *Server) showExecutionPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	e, err := s.cfg.Orchestrator.Execution(v.UserContext(), v.app.id(), id)
+	e, err := s.cfg.Orchestrator.History.Execution(v.UserContext(), v.app.id(), id)
 	if err != nil {
 		return err
 	}
@@ -101,14 +101,14 @@ func (s *Server) showExecutionPage(v *visit) error {
 			vm.Logs = append(vm.Logs, views.LogRow{At: l.At, Level: l.Level, Message: l.Message})
 		}
 	}
-	abandoned, err := s.cfg.Orchestrator.AbandonedOf(v.UserContext(), v.app.id(), id)
+	abandoned, err := s.cfg.Orchestrator.History.AbandonedOf(v.UserContext(), v.app.id(), id)
 	if err != nil {
 		return err
 	}
 	for _, a := range abandoned {
 		vm.Abandoned = append(vm.Abandoned, a.Reason+": "+strconv.Itoa(int(a.StatusCode))+" "+a.Summary)
 	}
-	lineage, err := s.cfg.Orchestrator.Lineage(v.UserContext(), v.app.id(), e.RootID)
+	lineage, err := s.cfg.Orchestrator.History.Lineage(v.UserContext(), v.app.id(), e.RootID)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (s *Server) showExecutionPage(v *visit) error {
 }
 
 // timeline is the life of the event that an execution is an attempt of, or just the execution.
-func timeline(l *orchestrator.Lineage, e *db.Execution, logs []views.LogRow) []views.Step {
+func timeline(l *history.Lineage, e *db.Execution, logs []views.LogRow) []views.Step {
 	this := views.Step{At: e.StartedAt, Status: e.Status, Text: "attempt " + strconv.Itoa(int(e.Attempt)) + ", took " + took(e.DurationUs) + onNode(e.Node),
 		Current: true, Logs: logs}
 	if e.OutboxID == nil {
@@ -168,7 +168,7 @@ func onNode(node string) string {
 }
 
 // tree draws a lineage; the execution or dead letter that the page is about is marked.
-func tree(l *orchestrator.Lineage, current string) []views.TreeNode {
+func tree(l *history.Lineage, current string) []views.TreeNode {
 	var out []views.TreeNode
 	for _, r := range l.Top {
 		out = append(out, runNode(r, current))
@@ -176,7 +176,7 @@ func tree(l *orchestrator.Lineage, current string) []views.TreeNode {
 	return append(out, eventNodes(l.Events, current)...)
 }
 
-func runNode(r *orchestrator.LineageRun, current string) views.TreeNode {
+func runNode(r *history.LineageRun, current string) views.TreeNode {
 	n := views.TreeNode{Text: "a run that was not recorded", Detail: r.ID.String()}
 	if r.Row != nil {
 		id := r.ID.String()
@@ -197,7 +197,7 @@ func runDetail(r *db.ExecutionsOfRootRow) string {
 	return strings.TrimPrefix(out, ", ")
 }
 
-func eventNodes(events []*orchestrator.LineageEvent, current string) []views.TreeNode {
+func eventNodes(events []*history.LineageEvent, current string) []views.TreeNode {
 	var out []views.TreeNode
 	for _, e := range events {
 		n := views.TreeNode{Text: eventText(e), Detail: "for " + e.Script}
@@ -225,7 +225,7 @@ func eventNodes(events []*orchestrator.LineageEvent, current string) []views.Tre
 }
 
 // eventText says what an event was: what its runs recorded of it, else where it came from.
-func eventText(e *orchestrator.LineageEvent) string {
+func eventText(e *history.LineageEvent) string {
 	for _, a := range e.Attempts {
 		if a.Row.Request != "" {
 			return a.Row.Request
@@ -246,7 +246,7 @@ func (s *Server) findExecution(v *visit) error {
 		for _, a := range apps {
 			ids, slugs[cloud.AppID(a.ID)] = append(ids, cloud.AppID(a.ID)), a.Slug
 		}
-		app, err := s.cfg.Orchestrator.AppOf(v.UserContext(), id, ids)
+		app, err := s.cfg.Orchestrator.History.AppOf(v.UserContext(), id, ids)
 		if err != nil {
 			return err
 		}

@@ -99,7 +99,7 @@ func (s *Server) entryPage(v *visit, status int, problem string) error {
 		frame.Notice = "Saved."
 	}
 	vm := views.EntryPage{Page: frame, Collection: collection, Key: key, Value: "{}", MayEdit: v.may(auth.WriteKV),
-		Triggers: s.cfg.Orchestrator.MatchingKV(v.app.id(), collection)}
+		Triggers: s.cfg.Orchestrator.Catalog.MatchingKV(v.app.id(), collection)}
 	e, err := s.entry(v.UserContext(), v.app, collection, key)
 	switch {
 	case err == nil:
@@ -124,7 +124,7 @@ func (s *Server) saveEntry(v *visit) error {
 	}
 	args, err := entryArgs(v, collection, key)
 	if err == nil {
-		err = s.cfg.Orchestrator.WriteKV(v.UserContext(), v.app.id(), v.p.Cloud(), func(h orchestrator.Session) error {
+		err = s.cfg.Orchestrator.Operations.WriteKV(v.UserContext(), v.app.id(), v.p.Cloud(), kvAction("kv.set", collection, key), func(h orchestrator.Session) error {
 			_, err := h.Call(v.UserContext(), cloud.OpKVSet, args)
 			return err
 		})
@@ -171,7 +171,7 @@ func (s *Server) deleteEntry(v *visit) error {
 	if err != nil {
 		return cloud.Errorf(cloud.CodeInvalid, "version must be a number")
 	}
-	err = s.cfg.Orchestrator.WriteKV(v.UserContext(), v.app.id(), v.p.Cloud(), func(h orchestrator.Session) error {
+	err = s.cfg.Orchestrator.Operations.WriteKV(v.UserContext(), v.app.id(), v.p.Cloud(), kvAction("kv.delete", collection, key), func(h orchestrator.Session) error {
 		now, err := h.Call(v.UserContext(), cloud.OpKVGet, cloud.HostArgs{Collection: collection, Key: key})
 		switch {
 		case err != nil:

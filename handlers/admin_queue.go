@@ -26,7 +26,7 @@ func (s *Server) showQueue(v *visit) error {
 	case "removed":
 		frame.Notice = "Taken out: it is a dead letter now."
 	}
-	c, err := s.cfg.Orchestrator.Conservation(v.UserContext(), v.app.id())
+	c, err := s.cfg.Orchestrator.History.Conservation(v.UserContext(), v.app.id())
 	if err != nil {
 		return err
 	}
@@ -52,10 +52,7 @@ func (s *Server) runRowNow(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := s.cfg.Orchestrator.RunNow(v.UserContext(), v.app.id(), id); err != nil {
-		return err
-	}
-	if err := v.audited("outbox.run-now", id.String(), nil); err != nil {
+	if err := s.cfg.Orchestrator.Operations.RunNow(v.UserContext(), v.app.id(), id, v.p.Cloud()); err != nil {
 		return err
 	}
 	return v.to("/queue?done=now")
@@ -66,10 +63,7 @@ func (s *Server) removeRowPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.cfg.Orchestrator.RemoveRow(v.UserContext(), v.app.id(), id, v.p.Username); err != nil {
-		return err
-	}
-	if err := v.audited("outbox.remove", id.String(), nil); err != nil {
+	if _, err := s.cfg.Orchestrator.Operations.RemoveRow(v.UserContext(), v.app.id(), id, v.p.Cloud()); err != nil {
 		return err
 	}
 	return v.to("/queue?done=removed")

@@ -420,7 +420,7 @@ func (s *Server) runTest(v *visit, test *views.TestRun) (*views.TestResult, erro
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.cfg.Orchestrator.Invoke(v.UserContext(), v.app.id(), in)
+	r, err := s.cfg.Orchestrator.Operations.Invoke(v.UserContext(), v.app.id(), in)
 	if err != nil {
 		return nil, err
 	}
@@ -436,7 +436,7 @@ func (s *Server) runTest(v *visit, test *views.TestRun) (*views.TestResult, erro
 	}
 	out.Logs = logRows(r.Logs)
 	if test.DryRun {
-		for _, e := range s.cfg.Orchestrator.EventsOf(v.app.id(), r.Writes) {
+		for _, e := range s.cfg.Orchestrator.Operations.EventsOf(v.app.id(), r.Writes) {
 			out.Events = append(out.Events, indented(e))
 		}
 	}

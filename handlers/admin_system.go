@@ -17,7 +17,7 @@ func (s *Server) showSystem(v *visit) error {
 	if err != nil {
 		return err
 	}
-	sys, err := o.System(ctx)
+	sys, err := o.History.System(ctx)
 	if err != nil {
 		return err
 	}
@@ -31,8 +31,8 @@ func (s *Server) showSystem(v *visit) error {
 	vm := views.SystemPage{Page: frame, Version: s.cfg.Version, Go: runtime.Version(), Node: s.cfg.Node, Started: s.started, Memory: int64(mem.Sys),
 		Database: sys.Database.Version, DatabaseSize: sys.Database.Size, Connections: sys.Database.Connections, MaxConnections: sys.Database.MaxConnections,
 		Apps: n.Apps, Scripts: n.Scripts, PermitsFree: st.PermitsFree, PermitsAll: st.PermitsAll, AtGate: st.WaitingAtGate, RunningRows: st.RunningRows,
-		Children: sandbox.Children, ChildrenStarted: sandbox.Started, ChildrenDied: sandbox.Died, Commits: st.Commits, Groups: st.CommitGroups,
-		Conflicts: st.Conflicts, RecordsDropped: st.RecordsDropped}
+		Children: sandbox.Children, ChildrenStarted: sandbox.Started, ChildrenDied: sandbox.Died, Commits: st.Commits.Commits, Groups: st.Commits.Groups,
+		Conflicts: st.Commits.Conflicts, RecordsDropped: st.RecordsDropped}
 	for _, l := range sys.Leases {
 		vm.Leases = append(vm.Leases, views.LeaseRow{Node: l.Node, N: l.N, Ended: l.Ended, Ends: l.Ends})
 	}
@@ -44,7 +44,7 @@ func (s *Server) showSystem(v *visit) error {
 	for _, f := range report.Findings {
 		vm.Findings = append(vm.Findings, views.Finding(f))
 	}
-	nodes, err := o.Nodes(ctx)
+	nodes, err := o.History.Nodes(ctx)
 	if err != nil {
 		return err
 	}

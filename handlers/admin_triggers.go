@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/json"
 	"net/http"
+	"picloud/internal/cron"
 	"strconv"
 	"strings"
 	"time"
@@ -10,7 +11,6 @@ import (
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/manager"
-	"picloud/internal/orchestrator"
 	"picloud/internal/services/kv"
 	"picloud/views"
 )
@@ -217,7 +217,7 @@ func (s *Server) addSlots(v *visit, t *triggerItem, vm *views.TriggerPage) error
 		}
 		vm.Slots = append(vm.Slots, row)
 	}
-	if by := time.Duration(list.Body.OverdueMS) * time.Millisecond; by > orchestrator.LateAfter {
+	if by := time.Duration(list.Body.OverdueMS) * time.Millisecond; by > cron.LateAfter {
 		vm.Overdue = []views.Overdue{{Trigger: t.ID, Script: t.Script, Schedule: *t.Schedule, By: by}}
 	}
 	vm.NextSlots = v.next(list.Body.NextCursor)
@@ -226,7 +226,7 @@ func (s *Server) addSlots(v *visit, t *triggerItem, vm *views.TriggerPage) error
 
 // overdue are the schedules of the app to warn of.
 func (v *visit) overdue() ([]views.Overdue, error) {
-	list, err := v.s.cfg.Orchestrator.OverdueSchedules(v.UserContext(), v.app.id())
+	list, err := v.s.cfg.Orchestrator.History.OverdueSchedules(v.UserContext(), v.app.id())
 	out := make([]views.Overdue, len(list))
 	for k, o := range list {
 		out[k] = views.Overdue{Trigger: o.Trigger.String(), Script: o.Script, Schedule: o.Schedule, By: o.By}
@@ -387,15 +387,12 @@ func (s *Server) fireTriggerPage(v *visit) error {
 	var execution cloud.ID
 	event, err := kv.Normalize(v.form.Get("event"))
 	if err == nil {
-		_, execution, err = s.cfg.Orchestrator.Fire(v.UserContext(), v.app.id(), mustID(t.ID), event, v.p.Cloud())
+		_, execution, err = s.cfg.Orchestrator.Operations.Fire(v.UserContext(), v.app.id(), mustID(t.ID), event, v.p.Cloud())
 	}
 	if message, ok := refused(err); ok {
 		return s.triggerPage(v, http.StatusUnprocessableEntity, triggerForm(t), message)
 	}
 	if err != nil {
-		return err
-	}
-	if err := v.audited("trigger.fire", t.ID, nil); err != nil {
 		return err
 	}
 	return v.to("/triggers/" + t.ID + "?fired=" + execution.String())

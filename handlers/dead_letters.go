@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"picloud/internal/history"
 	"slices"
 	"time"
 
@@ -40,9 +41,9 @@ type deadLetterItem struct {
 
 type deadLetterOutput struct{ Body deadLetterItem }
 
-func showDeadLetter(d *orchestrator.DeadLetter) deadLetterItem {
+func showDeadLetter(d *history.DeadLetter) deadLetterItem {
 	return deadLetterItem{ID: cloud.ID(d.ID).String(), Source: d.Source, Op: d.Op, TriggerID: idPtr(d.TriggerID), Script: d.Script,
-		Payload: json.RawMessage(d.Payload), Reason: d.Reason, Attempts: int(d.Attempts), Error: orchestrator.ErrorOf(d), Depth: int(d.Depth),
+		Payload: json.RawMessage(d.Payload), Reason: d.Reason, Attempts: int(d.Attempts), Error: history.ErrorOf(d), Depth: int(d.Depth),
 		RootID: cloud.ID(d.RootID).String(), LastExecutionID: idPtr(d.LastExecutionID), FirstAttemptAt: utcPtr(d.FirstAttemptAt),
 		LastAttemptAt: utcPtr(d.LastAttemptAt), CreatedAt: utc(d.CreatedAt), Resolution: d.Resolution, ResolvedAt: utcPtr(d.ResolvedAt),
 		ResolvedBy: d.ResolvedBy, ResolveReason: d.ResolveReason, ReplayedAs: idPtr(d.ReplayedAs), ReplayOf: idPtr(d.ReplayOf),
@@ -122,7 +123,7 @@ func (s *Server) deadLettersAPI() {
 	appOp(s, operation("list-dead-letters", http.MethodGet, path, "Dead letters, newest first", "dead letters"), auth.ReadDeadLetters, s.listDeadLetters)
 	appOp(s, operation("count-dead-letters", http.MethodGet, path+"/count", "How many are unresolved", "dead letters"), auth.ReadDeadLetters,
 		func(ctx context.Context, c *appCaller, _ *AppPath) (*countOutput, error) {
-			n, err := s.cfg.Orchestrator.CountDeadLetters(ctx, c.id())
+			n, err := s.cfg.Orchestrator.History.CountDeadLetters(ctx, c.id())
 			out := &countOutput{}
 			out.Body.Unresolved = n
 			return out, err
@@ -135,7 +136,7 @@ func (s *Server) deadLettersAPI() {
 			if err != nil {
 				return nil, err
 			}
-			d, err := s.cfg.Orchestrator.DeadLetter(ctx, c.id(), id)
+			d, err := s.cfg.Orchestrator.History.DeadLetter(ctx, c.id(), id)
 			if err != nil {
 				return nil, err
 			}
@@ -149,17 +150,17 @@ func (s *Server) deadLettersAPI() {
 		if err != nil {
 			return nil, err
 		}
-		d, err := s.cfg.Orchestrator.Resolve(ctx, c.id(), id, in.Body.Reason, c.Username)
+		d, err := s.cfg.Orchestrator.Operations.Resolve(ctx, c.id(), id, in.Body.Reason, c.Cloud())
 		if err != nil {
 			return nil, err
 		}
-		return &deadLetterOutput{showDeadLetter(d)}, s.cfg.Manager.Record(ctx, actor(c.Principal), c.app, "dead-letter.resolve", id.String(), in.Body)
+		return &deadLetterOutput{showDeadLetter(d)}, nil
 	})
 }
 
 // letterFilter reads a filter as it came.
-func letterFilter(state, script, source, trigger, group string) (orchestrator.LetterFilter, error) {
-	f := orchestrator.LetterFilter{State: state, Script: script, Source: source, ErrorGroup: group}
+func letterFilter(state, script, source, trigger, group string) (history.LetterFilter, error) {
+	f := history.LetterFilter{State: state, Script: script, Source: source, ErrorGroup: group}
 	if !slices.Contains([]string{"unresolved", "resolved", "all"}, state) {
 		return f, cloud.Errorf(cloud.CodeInvalid, "state must be unresolved, resolved or all")
 	}
@@ -183,11 +184,11 @@ func (s *Server) listDeadLetters(ctx context.Context, c *appCaller, in *listDead
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.cfg.Orchestrator.DeadLetters(ctx, c.id(), f, before, in.Limit+1)
+	rows, err := s.cfg.Orchestrator.History.DeadLetters(ctx, c.id(), f, before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	return paged(s, list, rows, in.Limit, showDeadLetter, func(d *orchestrator.DeadLetter) string { return cloud.ID(d.ID).String() }), nil
+	return paged(s, list, rows, in.Limit, showDeadLetter, func(d *history.DeadLetter) string { return cloud.ID(d.ID).String() }), nil
 }
 
 func (s *Server) replayDeadLetter(ctx context.Context, c *appCaller, in *replayDeadLetter) (*replayOutput, error) {
@@ -207,13 +208,13 @@ func (s *Server) replayDeadLetter(ctx context.Context, c *appCaller, in *replayD
 			return nil, err
 		}
 	}
-	row, err := s.cfg.Orchestrator.Replay(ctx, c.id(), id, payload, c.Username)
+	row, err := s.cfg.Orchestrator.Operations.Replay(ctx, c.id(), id, payload, c.Cloud())
 	if err != nil {
 		return nil, err
 	}
 	out := &replayOutput{}
 	out.Body.OutboxID, out.Body.Resolution = row.String(), "replayed"
-	return out, s.cfg.Manager.Record(ctx, actor(c.Principal), c.app, "dead-letter.replay", id.String(), map[string]bool{"edited": payload != ""})
+	return out, nil
 }
 
 func (s *Server) bulkReplay(ctx context.Context, c *appCaller, in *bulkReplay) (*bulkOutput, error) {
@@ -221,7 +222,7 @@ func (s *Server) bulkReplay(ctx context.Context, c *appCaller, in *bulkReplay) (
 		return nil, cloud.Errorf(cloud.CodeInvalid, "give ids or a filter")
 	}
 	var ids []cloud.ID
-	var f orchestrator.LetterFilter
+	var f history.LetterFilter
 	if in.Body.IDs != nil {
 		ids = []cloud.ID{}
 		for _, v := range *in.Body.IDs {
@@ -243,7 +244,8 @@ func (s *Server) bulkReplay(ctx context.Context, c *appCaller, in *bulkReplay) (
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.cfg.Orchestrator.ReplayMany(ctx, c.id(), ids, f, before, orchestrator.MaxBulk, c.Username)
+	r, err := s.cfg.Orchestrator.Operations.ReplayMany(ctx, c.id(),
+		orchestrator.LetterSelection{IDs: ids, Filter: f, Before: before, Limit: orchestrator.MaxBulk}, c.Cloud())
 	if err != nil {
 		return nil, err
 	}
@@ -253,5 +255,5 @@ func (s *Server) bulkReplay(ctx context.Context, c *appCaller, in *bulkReplay) (
 		next := s.cursor(list, r.Last.String())
 		out.Body.NextCursor = &next
 	}
-	return out, s.cfg.Manager.Record(ctx, actor(c.Principal), c.app, "dead-letter.replay-many", "", map[string]int{"replayed": r.Replayed})
+	return out, nil
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"picloud/internal/cloud"
-	"picloud/internal/orchestrator"
 	"picloud/views"
 )
 
@@ -69,7 +68,7 @@ func (s *Server) problemOf(err error) *problem {
 		if ce.Code == cloud.CodeUnavailable && errors.Unwrap(ce) != nil {
 			s.cfg.Log.Warn("unavailable", "error", err)
 		}
-		return &problem{Status: orchestrator.StatusOf(ce.Code), Detail: ce.Message, Code: string(ce.Code), Details: ce.Details}
+		return &problem{Status: cloud.StatusOf(ce.Code), Detail: ce.Message, Code: string(ce.Code), Details: ce.Details}
 	case errors.As(err, &fe):
 		return &problem{Status: fe.Code, Detail: statusText(fe.Code), Code: strings.ToLower(strings.ReplaceAll(statusText(fe.Code), " ", "-"))}
 	default:

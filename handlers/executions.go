@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"picloud/internal/history"
 	"time"
 
 	"picloud/db"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
-	"picloud/internal/orchestrator"
 )
 
 type executionItem struct {
@@ -100,7 +100,7 @@ func (s *Server) executionsAPI() {
 			if err != nil {
 				return nil, err
 			}
-			e, err := s.cfg.Orchestrator.Execution(ctx, c.id(), id)
+			e, err := s.cfg.Orchestrator.History.Execution(ctx, c.id(), id)
 			if err != nil {
 				return nil, err
 			}
@@ -111,7 +111,7 @@ func (s *Server) executionsAPI() {
 }
 
 func (s *Server) listExecutions(ctx context.Context, c *appCaller, in *listExecutions) (*page[executionItem], error) {
-	f := orchestrator.ExecutionFilter{Script: in.Script, Status: in.Status, Source: in.Source, From: in.From, To: in.To, Search: in.Search}
+	f := history.ExecutionFilter{Script: in.Script, Status: in.Status, Source: in.Source, From: in.From, To: in.To, Search: in.Search}
 	for _, p := range []struct {
 		text string
 		to   *cloud.ID
@@ -131,7 +131,7 @@ func (s *Server) listExecutions(ctx context.Context, c *appCaller, in *listExecu
 	if err != nil {
 		return nil, err
 	}
-	rows, searched, err := s.cfg.Orchestrator.Executions(ctx, c.id(), f, before, in.Limit+1)
+	rows, searched, err := s.cfg.Orchestrator.History.Executions(ctx, c.id(), f, before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,7 @@ func (s *Server) listAbandoned(ctx context.Context, c *appCaller, in *listScript
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.cfg.Orchestrator.Abandoned(ctx, c.id(), before, in.Limit+1)
+	rows, err := s.cfg.Orchestrator.History.Abandoned(ctx, c.id(), before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package handlers
 import (
 	"net"
 	"net/http"
+	"picloud/internal/catalog"
 	"slices"
 	"strings"
 	"time"
@@ -50,7 +51,7 @@ func (s *Server) ingress(c *fiber.Ctx) error {
 	if err := s.wishes(c, call, principal); err != nil {
 		return err
 	}
-	reply := s.cfg.Orchestrator.ServeHTTP(c.UserContext(), call)
+	reply := s.cfg.Orchestrator.Requests.ServeHTTP(c.UserContext(), call)
 	if reply.HungUp {
 		ctx.SetConnectionClose()
 		return nil
@@ -61,24 +62,24 @@ func (s *Server) ingress(c *fiber.Ctx) error {
 // hangupAfter is how old a run is before it hears of a caller that hung up.
 const hangupAfter = 10 * time.Millisecond
 
-func (s *Server) match(c *fiber.Ctx, path string) (*orchestrator.Target, error) {
+func (s *Server) match(c *fiber.Ctx, path string) (*catalog.Target, error) {
 	if !s.servesScripts(c) {
 		return nil, cloud.Errorf(cloud.CodeNotFound, "nothing answers at this address")
 	}
 	if rest, ok := strings.CutPrefix(path, "/f/"); ok {
 		app, rest, _ := strings.Cut(rest, "/")
 		script, _, _ := strings.Cut(rest, "/")
-		return s.cfg.Orchestrator.MatchScript(app, script)
+		return s.cfg.Orchestrator.Catalog.MatchScript(app, script)
 	}
 	if cloud.ReservedPath(path) {
 		return nil, cloud.Errorf(cloud.CodeNotFound, "nothing answers at this address")
 	}
-	t, _, err := s.cfg.Orchestrator.MatchRoute(string(c.Context().Method()), s.host(c), path)
+	t, _, err := s.cfg.Orchestrator.Catalog.MatchRoute(string(c.Context().Method()), s.host(c), path)
 	return t, err
 }
 
 // admit decides who may call a script. Only a Bearer token counts; the dashboard's cookie never does.
-func (s *Server) admit(c *fiber.Ctx, t *orchestrator.Target) (*auth.Principal, error) {
+func (s *Server) admit(c *fiber.Ctx, t *catalog.Target) (*auth.Principal, error) {
 	access := t.Script.Access
 	header := string(c.Context().Request.Header.Peek("Authorization"))
 	token, bearer := auth.BearerToken(header)
@@ -105,7 +106,7 @@ func (s *Server) admit(c *fiber.Ctx, t *orchestrator.Target) (*auth.Principal, e
 	return p, nil
 }
 
-func (s *Server) mayRun(c *fiber.Ctx, p *auth.Principal, t *orchestrator.Target) error {
+func (s *Server) mayRun(c *fiber.Ctx, p *auth.Principal, t *catalog.Target) error {
 	role, err := s.cfg.Auth.AppRole(c.UserContext(), p, t.AppID())
 	if err != nil {
 		return err
@@ -125,7 +126,7 @@ func (s *Server) wishes(c *fiber.Ctx, call *orchestrator.HTTPCall, p *auth.Princ
 	case err == nil:
 		call.Async, call.Outbox = async, outbox
 		return nil
-	case orchestrator.StatusOf(cloud.CodeOf(err)) >= http.StatusInternalServerError:
+	case cloud.StatusOf(cloud.CodeOf(err)) >= http.StatusInternalServerError:
 		return err
 	default:
 		return nil

@@ -82,7 +82,7 @@ func (s *Server) kvAPI() {
 				return nil, err
 			}
 			found := false
-			err = s.cfg.Orchestrator.WriteKV(ctx, c.id(), c.Cloud(), func(h orchestrator.Session) error {
+			err = s.cfg.Orchestrator.Operations.WriteKV(ctx, c.id(), c.Cloud(), kvAction("kv.delete", collection, key), func(h orchestrator.Session) error {
 				r, err := h.Call(ctx, cloud.OpKVDelete, cloud.HostArgs{Collection: collection, Key: key})
 				found = r.Found
 				return err
@@ -92,6 +92,11 @@ func (s *Server) kvAPI() {
 			}
 			return nil, err
 		})
+}
+
+// kvAction names an operator's write, for its audit row.
+func kvAction(action, collection, key string) orchestrator.KVAction {
+	return orchestrator.KVAction{Action: action, Collection: collection, Key: key}
 }
 
 var errNoEntry = cloud.Errorf(cloud.CodeNotFound, "no such entry")
@@ -191,7 +196,7 @@ func (s *Server) putEntry(ctx context.Context, c *appCaller, in *putEntry) (*ent
 			return nil, cloud.Errorf(cloud.CodeInvalid, "if_version must be 0 or a version")
 		}
 	}
-	err = s.cfg.Orchestrator.WriteKV(ctx, c.id(), c.Cloud(), func(h orchestrator.Session) error {
+	err = s.cfg.Orchestrator.Operations.WriteKV(ctx, c.id(), c.Cloud(), kvAction("kv.set", collection, key), func(h orchestrator.Session) error {
 		_, err := h.Call(ctx, cloud.OpKVSet, args)
 		return err
 	})

@@ -3,10 +3,10 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"picloud/internal/history"
 	"time"
 
 	"picloud/internal/auth"
-	"picloud/internal/orchestrator"
 )
 
 type nodeItem struct {
@@ -31,7 +31,7 @@ func (s *Server) nodesAPI() {
 			if err := instanceAdmin(p, "instance:admin"); err != nil {
 				return nil, err
 			}
-			rows, err := s.cfg.Orchestrator.Nodes(ctx)
+			rows, err := s.cfg.Orchestrator.History.Nodes(ctx)
 			if err != nil {
 				return nil, err
 			}
@@ -72,7 +72,7 @@ func (s *Server) doctorAPI() {
 		})
 }
 
-func (s *Server) showNode(n *orchestrator.Node) nodeItem {
+func (s *Server) showNode(n *history.Node) nodeItem {
 	it := nodeItem{n.Name, n.Version, int(n.Free), utc(n.StartedAt), utc(n.SeenAt), n.Name == s.cfg.Node}
 	if it.Self {
 		it.Free, it.SeenAt = s.cfg.Orchestrator.Stats().FreeForOthers, time.Now().UTC()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"picloud/internal/history"
 	"time"
 
 	"picloud/db"
@@ -61,10 +62,10 @@ func (s *Server) outboxAPI() {
 			if err != nil {
 				return nil, err
 			}
-			if err := s.cfg.Orchestrator.RunNow(ctx, c.id(), id); err != nil {
+			if err := s.cfg.Orchestrator.Operations.RunNow(ctx, c.id(), id, c.Cloud()); err != nil {
 				return nil, err
 			}
-			return nil, s.cfg.Manager.Record(ctx, actor(c.Principal), c.app, "outbox.run-now", id.String(), nil)
+			return nil, nil
 		})
 	appOp(s, status(operation("remove-outbox-row", http.MethodDelete, path+"/{id}", "Make a waiting row a dead letter", "events"), http.StatusOK),
 		auth.OperateQueue, func(ctx context.Context, c *appCaller, in *outboxPath) (*removedOutput, error) {
@@ -72,17 +73,17 @@ func (s *Server) outboxAPI() {
 			if err != nil {
 				return nil, err
 			}
-			letter, err := s.cfg.Orchestrator.RemoveRow(ctx, c.id(), id, c.Username)
+			letter, err := s.cfg.Orchestrator.Operations.RemoveRow(ctx, c.id(), id, c.Cloud())
 			if err != nil {
 				return nil, err
 			}
 			out := &removedOutput{}
 			out.Body.DeadLetterID = letter.String()
-			return out, s.cfg.Manager.Record(ctx, actor(c.Principal), c.app, "outbox.remove", id.String(), nil)
+			return out, nil
 		})
 	appOp(s, operation("conservation", http.MethodGet, "/apps/{app}/conservation", "The ledger against the queue", "events"), auth.ReadExecutions,
 		func(ctx context.Context, c *appCaller, _ *AppPath) (*conservationOutput, error) {
-			v, err := s.cfg.Orchestrator.Conservation(ctx, c.id())
+			v, err := s.cfg.Orchestrator.History.Conservation(ctx, c.id())
 			if err != nil {
 				return nil, err
 			}
@@ -99,7 +100,7 @@ func (s *Server) listOutbox(ctx context.Context, c *appCaller, in *listScripts) 
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.cfg.Orchestrator.Outbox(ctx, c.id(), after, in.Limit+1)
+	rows, err := s.cfg.Orchestrator.History.Outbox(ctx, c.id(), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ func (s *Server) listOutbox(ctx context.Context, c *appCaller, in *listScripts) 
 			state = "running"
 		}
 		return outboxItem{ID: cloud.ID(r.ID).String(), Source: r.Source, Script: r.Script, TriggerID: idPtr(r.TriggerID), State: state,
-			Reason: s.cfg.Orchestrator.WhyWaiting(r, now), Attempt: int(r.AttemptCount), MaxAttempts: int(r.MaxAttempts), DueAt: utc(r.WakeAt),
+			Reason: history.WhyWaiting(r, s.cfg.Orchestrator.OnHold(), now), Attempt: int(r.AttemptCount), MaxAttempts: int(r.MaxAttempts), DueAt: utc(r.WakeAt),
 			Depth: int(r.Depth), RootID: cloud.ID(r.RootID).String(), LastError: r.LastError, CreatedAt: utc(r.CreatedAt),
 			Payload: json.RawMessage(r.Payload)}
 	}, func(r *db.ListOutboxRow) string { return cloud.ID(r.ID).String() }), nil

@@ -129,7 +129,7 @@ func (s *Server) matchRoute(_ context.Context, c *appCaller, in *matchRoute) (*m
 	host := strings.ToLower(u.Hostname())
 	out := &matchOutput{}
 	out.Body.Params = map[string]string{}
-	t, r, err := s.cfg.Orchestrator.MatchRoute(strings.ToUpper(in.Body.Method), host, u.EscapedPath())
+	t, r, err := s.cfg.Orchestrator.Catalog.MatchRoute(strings.ToUpper(in.Body.Method), host, u.EscapedPath())
 	switch code := cloud.CodeOf(err); {
 	case err != nil && (code == cloud.CodeNotFound || code == cloud.CodeMethod):
 		return out, nil

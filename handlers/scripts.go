@@ -342,7 +342,7 @@ func (s *Server) invoke(ctx context.Context, c *appCaller, in *invokeScript) (*i
 	if err := invocation(c, &b, inv); err != nil {
 		return nil, err
 	}
-	r, err := s.cfg.Orchestrator.Invoke(ctx, c.id(), inv)
+	r, err := s.cfg.Orchestrator.Operations.Invoke(ctx, c.id(), inv)
 	if err != nil {
 		return nil, err
 	}
@@ -359,7 +359,7 @@ func (s *Server) invoke(ctx context.Context, c *appCaller, in *invokeScript) (*i
 	if r.Status != cloud.Succeeded {
 		o.Error = &errorItem{r.Error.Name, r.Error.Message, r.Error.Stack}
 	}
-	o.Events = s.cfg.Orchestrator.EventsOf(c.id(), r.Writes)
+	o.Events = s.cfg.Orchestrator.Operations.EventsOf(c.id(), r.Writes)
 	return out, nil
 }
 

@@ -3,12 +3,12 @@ package handlers
 import (
 	"context"
 	"net/http"
+	"picloud/internal/history"
 	"strconv"
 	"time"
 
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
-	"picloud/internal/orchestrator"
 )
 
 type statsItem struct {
@@ -45,7 +45,7 @@ func (s *Server) statsAPI() {
 const day = 24 * time.Hour
 
 func (s *Server) stats(ctx context.Context, c *appCaller, in *statsInput) (*statsOutput, error) {
-	q := orchestrator.StatsQuery{From: in.From, Until: in.To}
+	q := history.StatsQuery{From: in.From, Until: in.To}
 	var err error
 	if q.Step, err = parseStep(in.Step); err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (s *Server) stats(ctx context.Context, c *appCaller, in *statsInput) (*stat
 		}
 		q.Script = script.ID
 	}
-	points, err := s.cfg.Orchestrator.RunStats(ctx, c.id(), q)
+	points, err := s.cfg.Orchestrator.History.RunStats(ctx, c.id(), q)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"picloud/internal/history"
 	"reflect"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
-	"picloud/internal/orchestrator"
 )
 
 const (
@@ -81,7 +81,7 @@ func (s *Server) followTail(c *fiber.Ctx, token string) error {
 	if err != nil {
 		return err
 	}
-	tail, err := s.cfg.Orchestrator.Tail(caller.id())
+	tail, err := s.cfg.Orchestrator.Tails.Tail(caller.id())
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ type tailWriter struct {
 	script, status string
 }
 
-func (t *tailWriter) follow(tail *orchestrator.Tail, stillMay func() bool) {
+func (t *tailWriter) follow(tail *history.Tail, stillMay func() bool) {
 	beat := time.NewTicker(tailBeat)
 	defer beat.Stop()
 	if !t.send(": connected\n\n") {
@@ -137,13 +137,13 @@ func (t *tailWriter) follow(tail *orchestrator.Tail, stillMay func() bool) {
 }
 
 // tellDropped says how many events the follower missed since it last did; false: nobody reads any more.
-func (t *tailWriter) tellDropped(tail *orchestrator.Tail) bool {
+func (t *tailWriter) tellDropped(tail *history.Tail) bool {
 	n := tail.Dropped()
 	return n == 0 || t.send(encodeEvent("dropped", map[string]int64{"dropped": n}))
 }
 
 // wants filters. What a run ends with is not known while it logs, so who asks for an outcome is given the lines with it.
-func (t *tailWriter) wants(e *orchestrator.TailEvent) bool {
+func (t *tailWriter) wants(e *history.TailEvent) bool {
 	switch {
 	case t.script != "" && t.script != e.Script:
 		return false
@@ -160,7 +160,7 @@ func (t *tailWriter) send(text string) bool {
 	return err == nil && t.w.Flush() == nil
 }
 
-func (t *tailWriter) encode(r *orchestrator.TailEvent) string {
+func (t *tailWriter) encode(r *history.TailEvent) string {
 	if l := r.Line; l != nil {
 		return encodeEvent("log", tailLine{r.Execution.String(), r.Script, utc(l.At), l.Level, l.Message})
 	}

@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"picloud/internal/history"
 	"time"
 
 	"picloud/db"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/manager"
-	"picloud/internal/orchestrator"
 	"picloud/internal/services/kv"
 )
 
@@ -102,7 +102,7 @@ type slotItem struct {
 	ExecutionID *string   `json:"execution_id" doc:"of the first attempt, if it fired"`
 }
 
-func showSlot(s *orchestrator.Slot) slotItem {
+func showSlot(s *history.Slot) slotItem {
 	return slotItem{Slot: utc(s.Slot), State: s.State, Reason: s.Reason, DecidedAt: utc(s.DecidedAt), DriftMS: s.DecidedAt.Sub(s.Slot).Milliseconds(),
 		ExecutionID: idPtr(s.ExecutionID)}
 }
@@ -242,14 +242,14 @@ func (s *Server) listSlots(ctx context.Context, c *appCaller, in *listSlots) (*s
 			return nil, errCursor
 		}
 	}
-	rows, err := s.cfg.Orchestrator.Slots(ctx, c.id(), id, before, in.Limit+1)
+	rows, err := s.cfg.Orchestrator.History.Slots(ctx, c.id(), id, before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	p := paged(s, list, rows, in.Limit, showSlot, func(r *orchestrator.Slot) string { return r.Slot.UTC().Format(time.RFC3339Nano) })
+	p := paged(s, list, rows, in.Limit, showSlot, func(r *history.Slot) string { return r.Slot.UTC().Format(time.RFC3339Nano) })
 	out := &slotsOutput{}
 	out.Body.Items, out.Body.NextCursor = p.Body.Items, p.Body.NextCursor
-	upcoming, overdue, err := s.cfg.Orchestrator.Upcoming(ctx, c.id(), id, upcomingSlots)
+	upcoming, overdue, err := s.cfg.Orchestrator.Schedules.Upcoming(ctx, c.id(), id, upcomingSlots)
 	out.Body.Upcoming, out.Body.OverdueMS = append([]time.Time{}, upcoming...), overdue.Milliseconds()
 	return out, err
 }
@@ -270,11 +270,8 @@ func (s *Server) fireTrigger(ctx context.Context, c *appCaller, in *fireTrigger)
 	if err != nil {
 		return nil, err
 	}
-	row, execution, err := s.cfg.Orchestrator.Fire(ctx, c.id(), id, event, c.Cloud())
+	row, execution, err := s.cfg.Orchestrator.Operations.Fire(ctx, c.id(), id, event, c.Cloud())
 	if err != nil {
-		return nil, err
-	}
-	if err := s.cfg.Manager.Record(ctx, actor(c.Principal), c.app, "trigger.fire", id.String(), nil); err != nil {
 		return nil, err
 	}
 	out := &fireOutput{}

@@ -7,9 +7,9 @@ import (
 	"picloud/internal/cloud"
 )
 
-// subjectOf says in a few words what an event is about, for the record of its run: "insert orders/o1", "dead letter <id>".
+// eventSummary says in a few words what an event is about, for the record of its run: "insert orders/o1", "dead letter <id>".
 // Only the first members are read, which is where PiCloud's own events have them; of others it may be empty.
-func subjectOf(handler, event string) string {
+func eventSummary(handler, event string) string {
 	m := firstMembers(event, 3)
 	switch {
 	case handler == "kv" && m["collection"] != "":

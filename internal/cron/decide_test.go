@@ -1,4 +1,4 @@
-package orchestrator
+package cron
 
 import (
 	"fmt"
@@ -42,18 +42,18 @@ func TestDecideSlots(t *testing.T) {
 			t.Fatal(err)
 		}
 		trigger := &cloud.Trigger{ID: cloud.ID{1}, CatchUp: c.catchUp, Overlap: c.overlap, CronJitter: c.jitter}
-		d := decideSlots(s, trigger, at(c.next), at(c.now), time.Time{}, c.busy)
+		d := decideSlots(slotQuestion{schedule: s, trigger: trigger, next: at(c.next), now: at(c.now), busy: c.busy})
 		var got []string
-		for _, sl := range d.slots {
-			got = append(got, sl.at.Format("15:04:05")+" "+sl.state)
-			if (sl.state == slotMissed || sl.state == slotSkipped) != (sl.reason != "") {
-				t.Errorf("%s: %s for reason %q", name, sl.state, sl.reason)
+		for _, sl := range d.Decided {
+			got = append(got, sl.At.Format("15:04:05")+" "+sl.State)
+			if (sl.State == StateMissed || sl.State == StateSkipped) != (sl.Reason != "") {
+				t.Errorf("%s: %s for reason %q", name, sl.State, sl.Reason)
 			}
 		}
-		if strings.Join(got, ", ") != c.want || d.next.Format("15:04:05") != c.then {
-			t.Errorf("%s: %s, then %s", name, strings.Join(got, ", "), d.next.Format("15:04:05"))
+		if strings.Join(got, ", ") != c.want || d.Next.Format("15:04:05") != c.then {
+			t.Errorf("%s: %s, then %s", name, strings.Join(got, ", "), d.Next.Format("15:04:05"))
 		}
-		if lag := d.fireAt.Sub(d.next); lag < 0 || lag > c.jitter {
+		if lag := d.FireAt.Sub(d.Next); lag < 0 || lag > c.jitter {
 			t.Errorf("%s: fires %s after its time", name, lag)
 		}
 	}
@@ -68,19 +68,19 @@ func TestDecideManySlots(t *testing.T) {
 		}
 		now := time.Date(2026, 3, 29, 12, 0, 0, 0, time.UTC)
 		next := s.Next(now.Add(-downtime))
-		d := decideSlots(s, &cloud.Trigger{CatchUp: cloud.CatchUpAll}, next, now, time.Time{}, false)
-		if len(d.slots) != maxCatchUp+1 || d.slots[0].state != slotMissed || !d.slots[0].at.Equal(next) || !strings.Contains(d.slots[0].reason, "nor at any other") {
-			t.Errorf("%s: %d slots, first %+v", expression, len(d.slots), d.slots[0])
+		d := decideSlots(slotQuestion{schedule: s, trigger: &cloud.Trigger{CatchUp: cloud.CatchUpAll}, next: next, now: now})
+		if len(d.Decided) != maxCatchUp+1 || d.Decided[0].State != StateMissed || !d.Decided[0].At.Equal(next) || !strings.Contains(d.Decided[0].Reason, "nor at any other") {
+			t.Errorf("%s: %d slots, first %+v", expression, len(d.Decided), d.Decided[0])
 		}
 		seen := map[string]bool{}
-		for k, sl := range d.slots {
-			if k > 0 && !sl.at.After(d.slots[k-1].at) || seen[fmt.Sprint(sl.at)] {
-				t.Fatalf("%s: %s follows %s", expression, sl.at, d.slots[k-1].at)
+		for k, sl := range d.Decided {
+			if k > 0 && !sl.At.After(d.Decided[k-1].At) || seen[fmt.Sprint(sl.At)] {
+				t.Fatalf("%s: %s follows %s", expression, sl.At, d.Decided[k-1].At)
 			}
-			seen[fmt.Sprint(sl.at)] = true
+			seen[fmt.Sprint(sl.At)] = true
 		}
-		if last := d.slots[len(d.slots)-1]; !d.next.After(now) || last.at.After(now) || !s.Next(last.at).Equal(d.next) {
-			t.Errorf("%s: last %s, then %s", expression, last.at, d.next)
+		if last := d.Decided[len(d.Decided)-1]; !d.Next.After(now) || last.At.After(now) || !s.Next(last.At).Equal(d.Next) {
+			t.Errorf("%s: last %s, then %s", expression, last.At, d.Next)
 		}
 	}
 }

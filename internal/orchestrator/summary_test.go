@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestSubjectOf(t *testing.T) {
+func TestEventSummaryOf(t *testing.T) {
 	for _, c := range []struct{ handler, event, want string }{
 		{"kv", `{"op":"insert","collection":"orders","key":"o1","value":{"op":"x"}}`, "insert orders/o1"},
 		{"kv", `{"collection":"orders","key":"a/b"}`, "orders/a/b"},
@@ -16,8 +16,8 @@ func TestSubjectOf(t *testing.T) {
 		{"deadLetter", `{"id":"01900000-0000-7000-8000-000000000000","original":{"a":1}}`, "dead letter 01900000-0000-7000-8000-000000000000"},
 		{"scheduled", `{"cron":"* * * * *"}`, "* * * * *"},
 	} {
-		if got := subjectOf(c.handler, c.event); got != c.want {
-			t.Errorf("subjectOf(%s, %.80s) = %q, want %q", c.handler, c.event, got, c.want)
+		if got := eventSummary(c.handler, c.event); got != c.want {
+			t.Errorf("eventSummary(%s, %.80s) = %q, want %q", c.handler, c.event, got, c.want)
 		}
 	}
 }
