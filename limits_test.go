@@ -23,7 +23,7 @@ type limit struct {
 	unit     string // "bytes" becomes KiB or MiB; a time needs none
 }
 
-// limitPages are the sections of docs/limits.md that are generated.
+// limitSections are the generated parts of docs/limits.md, each between the comments of its name.
 var limitSections = []struct {
 	name   string
 	limits []limit
@@ -31,7 +31,7 @@ var limitSections = []struct {
 	{"limits of scripts", []limit{
 		{"maxScriptTimeout", "The longest time limit that a script may set (`limits.timeout_ms`)", ""},
 		{"minMemoryMiB", "The least memory that a script may ask for (`limits.memory_mib`)", "MiB"},
-		{"interruptGrace", "Time after its deadline in which a run must obey, before its process is killed", ""},
+		{"interruptGrace", "Time after its deadline in which a run must end, before it is killed", ""},
 		{"MaxSource", "Source of a script or module", "bytes"},
 		{"maxModules", "Modules in one build", "modules"},
 		{"maxImportDepth", "Depth of imports that import", "levels"},
@@ -60,7 +60,7 @@ var limitSections = []struct {
 		{"pieceTimeout", "Time that a client may take for each piece of a streamed answer", ""},
 		{"maxGateWait", "Time that a request may wait for a permit", ""},
 		{"MaxAsyncBody", "Body of an asynchronous call", "bytes"},
-		{"maxHTTPRows", "Waiting rows of an app above which new calls by way of the outbox are refused", "rows"},
+		{"maxHTTPRows", "Waiting rows of an app above which asynchronous calls are refused", "rows"},
 		{"maxHTTPBytes", "Payloads of an app's waiting rows above which they are refused", "bytes"},
 		{"maxStored", "Body of an answer that is kept for its `Idempotency-Key`", "bytes"},
 		{"maxSummary", "What is kept of the body of an abandoned execution", "bytes"},
@@ -108,7 +108,7 @@ var limitSections = []struct {
 		{"maxGroupKeys", "Keys of one commit above which it locks its app instead", "keys"},
 		{"maxPending", "Execution records that wait in memory for the database", "records"},
 		{"maxPendingBytes", "The same records in bytes", "bytes"},
-		{"sampled", "Executions a second and script that are kept although nothing else asks for it", "executions"},
+		{"sampled", "Executions a second and script that are kept as a sample", "executions"},
 		{"maxTails", "Followers of the live tail on a node", "followers"},
 		{"SearchDepth", "Executions that one step of a search looks at", "executions"},
 		{"maxLineage", "Rows of each kind in the tree of one cause", "rows"},
@@ -186,21 +186,27 @@ func parseConstants(root string) (constants, error) {
 
 // skipForeign leaves out the folders that hold no code of the product.
 func skipForeign(path string, entry fs.DirEntry) error {
-	switch name := entry.Name(); {
-	case strings.HasPrefix(name, ".") && path != ".", name == "node_modules", name == "testdata", name == "tools", name == "bin",
-		name == "bench", name == "faultlab", name == "testkit":
+	if strings.HasPrefix(entry.Name(), ".") && path != "." {
 		return filepath.SkipDir
 	}
-	return nil
+
+	switch entry.Name() {
+	case "node_modules", "testdata", "tools", "bin", "bench", "faultlab", "testkit":
+		return filepath.SkipDir
+	default:
+		return nil
+	}
 }
 
 func (all constants) add(path string, g *ast.GenDecl) {
 	for _, s := range g.Specs {
 		spec := s.(*ast.ValueSpec)
 		for k, name := range spec.Names {
-			if k < len(spec.Values) { // others repeat an expression with iota: no limit is made so
-				all[name.Name] = append(all[name.Name], declaredConstant{filepath.Dir(path), path, spec.Values[k]})
+			if k >= len(spec.Values) {
+				continue // it repeats an expression with iota, as no limit does
 			}
+			declared := declaredConstant{dir: filepath.Dir(path), file: path, expr: spec.Values[k]}
+			all[name.Name] = append(all[name.Name], declared)
 		}
 	}
 }
@@ -211,7 +217,7 @@ type measured struct {
 	isTime bool
 }
 
-// value gives the value of a name. It fails if the name is unknown, or has several values in different packages.
+// value gives the value of a name. It fails if the name is unknown, or has different values in several packages.
 func (all constants) value(name string) (measured, error) {
 	found := all[name]
 	if len(found) == 0 {
@@ -228,15 +234,22 @@ func (all constants) value(name string) (measured, error) {
 			return measured{}, fmt.Errorf("%s: %w", other.file, err)
 		}
 		if v.isTime != first.isTime || !constant.Compare(v.Value, token.EQL, first.Value) {
-			return measured{}, fmt.Errorf("it is %s in %s and %s in %s: give one of them another name", first, found[0].file, v, other.file)
+			return measured{}, fmt.Errorf("it is %s in %s and %s in %s: give one of them another name",
+				first, found[0].file, v, other.file)
 		}
 	}
 	return first, nil
 }
 
 // durations are the constants of package time that limits are made of.
-var durations = map[string]time.Duration{"Nanosecond": 1, "Microsecond": time.Microsecond, "Millisecond": time.Millisecond,
-	"Second": time.Second, "Minute": time.Minute, "Hour": time.Hour}
+var durations = map[string]time.Duration{
+	"Nanosecond":  time.Nanosecond,
+	"Microsecond": time.Microsecond,
+	"Millisecond": time.Millisecond,
+	"Second":      time.Second,
+	"Minute":      time.Minute,
+	"Hour":        time.Hour,
+}
 
 // eval computes a constant expression. Names are those of the same package.
 func (all constants) eval(dir string, expr ast.Expr) (measured, error) {
@@ -295,22 +308,30 @@ func inUnit(v measured, unit string) string {
 	if unit != "bytes" {
 		return strings.TrimSpace(grouped(n) + " " + unit)
 	}
-	for shift, name := range map[int]string{30: "GiB", 20: "MiB", 10: "KiB"} {
-		if whole := n >> shift; whole > 0 && whole<<shift == n && whole < 1024 {
-			return grouped(whole) + " " + name
-		}
+	units := []string{"bytes", "KiB", "MiB", "GiB"}
+	for n >= 1024 && n%1024 == 0 && len(units) > 1 {
+		n /= 1024
+		units = units[1:]
 	}
-	return grouped(n) + " bytes"
+	return grouped(n) + " " + units[0]
 }
 
+// timeText writes a duration in a unit of its size: 2 days, but 24 h and 300 s.
 func timeText(d time.Duration) string {
 	units := []struct {
-		of   time.Duration
+		unit time.Duration
+		from time.Duration
 		name string
-	}{{24 * time.Hour, "days"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}, {time.Millisecond, "ms"}}
+	}{
+		{24 * time.Hour, 48 * time.Hour, "days"},
+		{time.Hour, time.Hour, "h"},
+		{time.Minute, 10 * time.Minute, "min"},
+		{time.Second, time.Second, "s"},
+		{time.Millisecond, time.Millisecond, "ms"},
+	}
 	for _, u := range units {
-		if d%u.of == 0 && d >= u.of && (u.name != "days" || d > u.of) && (u.name != "min" || d > 5*u.of) {
-			return grouped(int64(d/u.of)) + " " + u.name
+		if d >= u.from && d%u.unit == 0 {
+			return grouped(int64(d/u.unit)) + " " + u.name
 		}
 	}
 	return d.String()

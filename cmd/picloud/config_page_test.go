@@ -12,8 +12,8 @@ import (
 	"picloud/internal/testkit"
 )
 
-// docs/configuration.md lists every variable of Config with its default, meaning and bounds, as kong and complete see them.
-// UPDATE=1 writes the page's table anew.
+// docs/configuration.md lists every variable of Config with its default, meaning and bounds, as kong and complete
+// see them. UPDATE=1 writes the page's table anew.
 func TestConfigurationPage(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| Variable | Default | Meaning | Bounds |\n|---|---|---|---|\n")
@@ -26,6 +26,7 @@ func TestConfigurationPage(t *testing.T) {
 		if name == "" {
 			continue
 		}
+
 		meaning, fallback := splitDefault(field.Tag.Get("help"))
 		if meaning == "" {
 			t.Errorf("%s has no help, so the page cannot say what it means", name)
@@ -33,7 +34,9 @@ func TestConfigurationPage(t *testing.T) {
 		if field.Tag.Get("secret") != "" || name == "DATABASE_URL" { // as loadSecretFiles decides
 			meaning += fmt.Sprintf(" `%s_FILE` names a file that holds it.", name)
 		}
-		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", name, defaultOf(field, fallback), meaning, boundsOf(t, field))
+
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n",
+			name, defaultOf(field, fallback), meaning, boundsOf(t, field))
 		rows++
 	}
 

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// GeneratedPart compares the generated part of a page of docs/ with what the code says now, and fails if the page is out of
-// date. The part lies between the comments "<!-- name -->" and "<!-- end of name -->". With UPDATE=1 in the environment the
-// page is written anew instead.
+// GeneratedPart compares the generated part of a page of docs/ with what the code says now, and fails if the page
+// is out of date. The part lies between the comments "<!-- name -->" and "<!-- end of name -->". With UPDATE=1 in
+// the environment the page is written anew instead.
 func GeneratedPart(t testing.TB, page, name, want string) {
 	t.Helper()
 	file := filepath.Join(Root(), "docs", page)
@@ -24,7 +24,7 @@ func GeneratedPart(t testing.TB, page, name, want string) {
 	before, rest, hasBegin := strings.Cut(string(text), begin)
 	old, after, hasEnd := strings.Cut(rest, end)
 	if !hasBegin || !hasEnd {
-		t.Fatalf("docs/%s lacks the comments %q and %q", page, strings.TrimSpace(begin), strings.TrimSpace(end))
+		t.Fatalf("docs/%s lacks one of the comments %q and %q", page, begin, end)
 	}
 	if old == want {
 		return
@@ -42,17 +42,20 @@ func GeneratedPart(t testing.TB, page, name, want string) {
 // differentLines lists the lines that only one of two texts has, marked with - and +.
 func differentLines(old, want string) string {
 	var out strings.Builder
+
 	mark := func(sign, from, other string) {
 		there := map[string]bool{}
 		for line := range strings.Lines(other) {
 			there[line] = true
 		}
+
 		for line := range strings.Lines(from) {
 			if !there[line] {
 				out.WriteString(sign + " " + line)
 			}
 		}
 	}
+
 	mark("-", old, want)
 	mark("+", want, old)
 	return out.String()
