@@ -217,7 +217,8 @@ type measured struct {
 	isTime bool
 }
 
-// value gives the value of a name. It fails if the name is unknown, or has different values in several packages.
+// value gives the value of a name. It fails if the name is unknown, or has different values in several
+// packages.
 func (all constants) value(name string) (measured, error) {
 	found := all[name]
 	if len(found) == 0 {

@@ -92,3 +92,39 @@ func anchorOf(title string) string {
 func withoutCode(text string) string {
 	return codeSpan.ReplaceAllString(codeFence.ReplaceAllString(text, ""), "")
 }
+
+const topFolders = "cmd|db|docs|handlers|internal|migrations|queries|static|views|web"
+
+var (
+	pathInCode   = regexp.MustCompile("`((?:" + topFolders + ")/[^`\\s]+)`")
+	packageTable = regexp.MustCompile(`(?s)<!-- package table.*?<!-- end of package table -->`)
+)
+
+// Every path that a page for contributors names is there, so that a moved file takes its pages along. The
+// table of packages that are planned is left out.
+func TestNamedPaths(t *testing.T) {
+	pages, err := filepath.Glob("docs/design/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages = append(pages, "CONTRIBUTING.md", "docs/architecture.md")
+
+	checked := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		present := packageTable.ReplaceAllString(string(text), "")
+		for _, match := range pathInCode.FindAllStringSubmatch(present, -1) {
+			found, err := filepath.Glob(match[1])
+			if err != nil || len(found) == 0 {
+				t.Errorf("%s names %s, which is not there", page, match[1])
+			}
+			checked++
+		}
+	}
+	if checked < 20 {
+		t.Errorf("only %d paths were found", checked)
+	}
+}

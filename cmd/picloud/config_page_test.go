@@ -12,8 +12,8 @@ import (
 	"picloud/internal/testkit"
 )
 
-// docs/configuration.md lists every variable of Config with its default, meaning and bounds, as kong and complete
-// see them. UPDATE=1 writes the page's table anew.
+// docs/configuration.md lists every variable of Config with its default, meaning and bounds, as kong and
+// complete see them. UPDATE=1 writes the page's table anew.
 func TestConfigurationPage(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| Variable | Default | Meaning | Bounds |\n|---|---|---|---|\n")

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// GeneratedPart compares the generated part of a page of docs/ with what the code says now, and fails if the page
-// is out of date. The part lies between the comments "<!-- name -->" and "<!-- end of name -->". With UPDATE=1 in
-// the environment the page is written anew instead.
+// GeneratedPart compares the generated part of a page of docs/ with what the code says now, and fails if the
+// page is out of date. The part lies between the comments "<!-- name -->" and "<!-- end of name -->". With
+// UPDATE=1 in the environment the page is written anew instead.
 func GeneratedPart(t testing.TB, page, name, want string) {
 	t.Helper()
 	file := filepath.Join(Root(), "docs", page)
