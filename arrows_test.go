@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 	"internal/testkit/machine":  {},
 	"internal/testkit/wire":     {},
 	"handlers": {"internal/cloud", "db", "internal/auth", "internal/timerwheel", "internal/manager", "internal/orchestrator",
-		"internal/catalog", "internal/cron", "internal/history", "internal/services/kv", "views", "static"},
+		"internal/catalog", "internal/history", "internal/services/kv", "views", "static"},
 }
 
 // The stations meet only in cmd.

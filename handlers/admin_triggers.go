@@ -3,7 +3,6 @@ package handlers
 import (
 	"encoding/json"
 	"net/http"
-	"picloud/internal/cron"
 	"strconv"
 	"strings"
 	"time"
@@ -217,7 +216,7 @@ func (s *Server) addSlots(v *visit, t *triggerItem, vm *views.TriggerPage) error
 		}
 		vm.Slots = append(vm.Slots, row)
 	}
-	if by := time.Duration(list.Body.OverdueMS) * time.Millisecond; by > cron.LateAfter {
+	if by := time.Duration(list.Body.OverdueMS) * time.Millisecond; by > cloud.LateAfter {
 		vm.Overdue = []views.Overdue{{Trigger: t.ID, Script: t.Script, Schedule: *t.Schedule, By: by}}
 	}
 	vm.NextSlots = v.next(list.Body.NextCursor)

@@ -15,8 +15,7 @@
 // second. Behind a connection pooler in transaction mode nothing can be listened to, and the node polls for
 // good.
 //
-// Notifications carry no truth: one that is lost costs time, never an event. Whoever gets one reads the
-// database.
+// A notification is only a reason to read the database. One that is lost costs time, never an event.
 package cluster
 
 import (
@@ -33,20 +32,21 @@ import (
 
 // Notification channels.
 const (
-	// ChannelDefinitions: the id of the app whose definitions changed; 0 for the list of apps or the hold.
+	// ChannelDefinitions says that an app's definitions changed. Payload: its id; 0 for the list of apps or
+	// the hold.
 	ChannelDefinitions = "picloud_definitions"
-	// ChannelPrincipals: users, members, sessions or keys changed. Nothing.
+	// ChannelPrincipals says that users, members, sessions or keys changed. Payload: none.
 	ChannelPrincipals = "picloud_principals"
-	// ChannelOutbox: rows wait. Apps and times, as in wakeups.go; nothing if there are too many.
+	// ChannelOutbox says that rows wait. Payload: apps and times (wakeups.go); none if there are too many.
 	ChannelOutbox = "picloud_outbox"
-	// ChannelInbox: an answer waits for a node. Its name.
+	// ChannelInbox says that an answer waits for a node. Payload: the node's name.
 	ChannelInbox = "picloud_inbox"
-	// ChannelNodes: a node has begun to listen. Its name; or an echo, which it is for the node alone that
-	// sent it.
+	// ChannelNodes says that a node has begun to listen. Payload: its name; or the echo of a node, which only
+	// that node reads.
 	ChannelNodes = "picloud_nodes"
-	// ChannelCron: schedules changed, or the node that fired them stops. Nothing.
+	// ChannelCron says that schedules changed, or that the node that fired them stops. Payload: none.
 	ChannelCron = "picloud_cron"
-	// ChannelTail: what the live tails of nodes send each other. JSON.
+	// ChannelTail carries what live tails on different nodes exchange. Payload: JSON.
 	ChannelTail = "picloud_tail"
 )
 
@@ -63,29 +63,30 @@ type Config struct {
 	FreePermits func() int32
 }
 
-// Handlers is what is done with what other processes say. All must be set. They are called from two
-// goroutines, each of which makes one call at a time: the listener's, and the poll's while the listener is
+// Handlers are called when other processes have changed something, or may have. All must be set. Two
+// goroutines call them, each one handler at a time: the listener's, and the poll's while the listener is
 // unhealthy. A handler that blocks holds up every notification behind it, the echo among them.
 type Handlers struct {
-	// Definitions: an app's definitions changed; for app 0 the list of apps, or the hold, which it loads by
-	// LoadHold.
+	// Definitions is called when an app's definitions changed. For app 0 the list of apps changed, or the
+	// hold, which the handler loads by LoadHold.
 	Definitions func(ctx context.Context, app cloud.AppID)
-	// Principals: users, members, sessions or keys changed.
+	// Principals is called when users, members, sessions or keys changed.
 	Principals func()
-	// Wakeup: rows of an app wait, of which none is due before since.
+	// Wakeup is called when rows of an app wait, none of which is due before since.
 	Wakeup func(app cloud.AppID, since time.Time)
-	// Scan: rows may wait of which nothing is known. With full, clocks or rows may be others now, since the
-	// connection leads to a server anew.
+	// Scan is called when rows may wait of which nothing is known. It is full after a connection was made:
+	// the server may be another one, with another clock and other rows.
 	Scan func(full bool)
-	// Inbox: answers may wait for this node.
+	// Inbox is called when answers may wait for this node.
 	Inbox func(ctx context.Context)
-	// Cron: schedules may have changed.
+	// Cron is called when schedules may have changed.
 	Cron func()
-	// Tail: the live tail of another node, or of this one, sent something.
+	// Tail is called with what a live tail sent, on another node or on this one.
 	Tail func(payload string)
 	// Reload brings all definitions up to date; it is called when the listener connects, and by every poll.
 	Reload func(ctx context.Context) error
-	// Health: whether what other processes change reaches this one in time. Only the listener calls it.
+	// Health is called when it changed, or may have, whether notifications reach this process. While they do
+	// not, no cache may be trusted that others can change. Only the listener's goroutine calls it.
 	Health func(healthy bool)
 }
 

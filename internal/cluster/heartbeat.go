@@ -16,7 +16,7 @@ const (
 	beatsACount = 12
 )
 
-// heartbeat tells the other nodes how many permits are free here, and checks the listener's health, until ctx
+// heartbeat publishes how many permits are free on this node, and checks the listener's health, until ctx
 // ends.
 func (c *Cluster) heartbeat(ctx context.Context) {
 	tick := time.NewTicker(beatEvery)
@@ -37,7 +37,7 @@ func (c *Cluster) heartbeat(ctx context.Context) {
 func (c *Cluster) beat(ctx context.Context, countOthers bool) {
 	c.health.check(ctx)
 	if !c.Listening() {
-		return // the poll says that the node is there
+		return // the poll writes the heartbeat meanwhile
 	}
 
 	err := c.cfg.DB.Queries().SeenNode(ctx, c.cfg.Node, c.cfg.Version, c.cfg.FreePermits())

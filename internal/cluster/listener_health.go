@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// pollEvery is the pause between two polls: for so long a cache may be older than what it was made of.
+	// pollEvery is the pause between two polls, and so the most by which a node that polls lags behind.
 	pollEvery = time.Second
-	// pollsABeat is how many polls there are to one heartbeat of such a node.
+	// pollsABeat is how many polls there are to one heartbeat of a node that polls.
 	pollsABeat = 5
 	// echoTimeout is how long a node waits for its own notification to arrive at its listener.
 	echoTimeout = 3 * time.Second
@@ -25,7 +25,7 @@ const (
 // errNoEcho ends the connection of a listener to which nothing comes.
 var errNoEcho = errors.New("a notification of this node to itself does not arrive")
 
-// health knows whether notifications arrive. A connection can be silent without an error: the network lost
+// health is whether notifications arrive. A connection can be silent without an error: the network lost
 // it, or a pooler in transaction mode took LISTEN for one of its own sessions. So the node notifies itself by
 // another connection, and the listener is healthy from the first echo until one does not arrive.
 type health struct {
@@ -126,7 +126,7 @@ func (c *Cluster) sendEcho(ctx context.Context) error {
 	return c.Send(ctx, ChannelNodes, echoPrefix+c.cfg.Node)
 }
 
-// parseEcho gives the node that sent an echo; false: the payload is none.
+// parseEcho gives the node that sent an echo. It is false for a payload that is no echo.
 func parseEcho(payload string) (node string, isEcho bool) {
 	return strings.CutPrefix(payload, echoPrefix)
 }
@@ -154,7 +154,7 @@ func (c *Cluster) pollWhileUnhealthy(ctx context.Context) {
 	}
 }
 
-// poll reads everything that a notification might have been about. With seen it says that the node is there.
+// poll reads everything that a notification might have been about. With seen it also writes a heartbeat.
 func (c *Cluster) poll(ctx context.Context, seen bool) {
 	ctx, cancel := context.WithTimeout(ctx, databaseTimeout)
 	defer cancel()

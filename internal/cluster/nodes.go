@@ -35,7 +35,7 @@ func (c *Cluster) Leave() {
 func (c *Cluster) countOthers(ctx context.Context) {
 	listeners, err := c.cfg.DB.CountListeners(ctx)
 	if err != nil {
-		listeners = 2 // unknown: there may be another, which is to be notified
+		listeners = 2 // unknown: assume another one, so that notifications are sent
 	}
 	c.others.Store(max(0, listeners-1)) // this node's own is among them
 }

@@ -69,20 +69,20 @@ func (c *Committer) applyTogether(ctx context.Context, commits []*Commit) error 
 // giveUp ends a group that could not be applied in time; sent is the attempt whose COMMIT may have taken effect.
 func (c *Committer) giveUp(id cloud.ID, sent *Group, cause error) error {
 	if sent == nil {
-		return ErrDatabaseAway.Because(cause)
+		return cloud.ErrDatabaseAway.Because(cause)
 	}
 
 	applied, err := c.probe(id)
 	switch {
 	case err != nil:
 		sent.drop()
-		return ErrUnknown.Because(cause)
+		return errUnknown.Because(cause)
 	case applied:
 		sent.settle(c)
 		return nil
 	default:
 		sent.drop()
-		return ErrDatabaseAway.Because(cause)
+		return cloud.ErrDatabaseAway.Because(cause)
 	}
 }
 

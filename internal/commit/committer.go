@@ -61,12 +61,9 @@ type Peers interface {
 	NotifyInbox(node string)
 }
 
-// Errors of commits that were not applied for the platform's sake.
+// Errors of commits that were not applied for the platform's sake, with cloud.ErrDatabaseAway.
 var (
-	// ErrDatabaseAway says that nothing was kept.
-	ErrDatabaseAway = cloud.Errorf(cloud.CodeUnavailable, "the database does not answer; nothing of this run was kept")
-	// ErrUnknown says that nobody knows.
-	ErrUnknown = cloud.Errorf(cloud.CodeUnknown,
+	errUnknown = cloud.Errorf(cloud.CodeUnknown,
 		"the database went away while this run was committed: whether it took effect is unknown")
 	errStopped = errors.New("picloud is shutting down")
 )
@@ -158,7 +155,7 @@ func (c *Committer) refuseAll() {
 }
 
 func (x *Commit) refuse() {
-	x.result = Result{Err: ErrDatabaseAway.Because(errStopped)}
+	x.result = Result{Err: cloud.ErrDatabaseAway.Because(errStopped)}
 	close(x.doneCh)
 }
 

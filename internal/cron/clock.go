@@ -226,7 +226,7 @@ func (c *Clock) commit(trigger *cloud.Trigger, slots *commit.Slots) *commit.Comm
 	x := &commit.Commit{App: trigger.App, Parts: []commit.Part{slots}}
 	for k := range slots.Decided {
 		slot := &slots.Decided[k]
-		if slot.State != StateFired && slot.State != StateLate {
+		if slot.State != cloud.SlotFired && slot.State != cloud.SlotLate {
 			continue
 		}
 		slot.Execution = c.cfg.IDs.New()
@@ -269,7 +269,7 @@ func (c *Clock) Upcoming(ctx context.Context, app cloud.AppID, trigger cloud.ID,
 		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, 0, commit.ErrDatabaseAway.Because(fmt.Errorf("read schedule: %w", db.Translate(err)))
+		return nil, 0, cloud.ErrDatabaseAway.Because(fmt.Errorf("read schedule: %w", db.Translate(err)))
 	}
 
 	parsed := definitions.Schedules[trigger]

@@ -8,20 +8,8 @@ import (
 	"picloud/internal/schedule"
 )
 
-const (
-	// LateAfter is how much later than its time a slot may fire and still count as fired in time.
-	LateAfter = 30 * time.Second
-	// maxCatchUp is how many slots of one trigger are decided one by one after a downtime; those before are one row.
-	maxCatchUp = 1000
-)
-
-// States of a slot.
-const (
-	StateFired   = "fired"
-	StateLate    = "late"    // fired more than LateAfter after its time
-	StateMissed  = "missed"  // not fired: PiCloud was away
-	StateSkipped = "skipped" // not fired: the run before was not over
-)
+// maxCatchUp is how many slots of one trigger are decided one by one after a downtime; those before are one row.
+const maxCatchUp = 1000
 
 // slotQuestion asks what becomes of a trigger's slots from next until now.
 type slotQuestion struct {
@@ -42,12 +30,12 @@ func decideSlots(q slotQuestion) *commit.Slots {
 	due, skippedOlder := dueSlots(q)
 	if skippedOlder {
 		reason := "PiCloud did not fire at this time, nor at any other before " + due[0].UTC().Format(time.RFC3339)
-		d.Decided = append(d.Decided, commit.Slot{At: q.next, State: StateMissed, Reason: reason})
+		d.Decided = append(d.Decided, commit.Slot{At: q.next, State: cloud.SlotMissed, Reason: reason})
 	}
 
 	for _, at := range due {
 		slot := q.decideSlot(at, due[len(due)-1])
-		if q.trigger.Overlap == cloud.OverlapSkip && (slot.State == StateFired || slot.State == StateLate) {
+		if q.trigger.Overlap == cloud.OverlapSkip && (slot.State == cloud.SlotFired || slot.State == cloud.SlotLate) {
 			q.busy = true
 		}
 		d.Decided = append(d.Decided, slot)
@@ -64,8 +52,8 @@ func decideSlots(q slotQuestion) *commit.Slots {
 
 // decideSlot decides one slot that is due; newest is the last of them.
 func (q *slotQuestion) decideSlot(at, newest time.Time) commit.Slot {
-	missed := func(reason string) commit.Slot { return commit.Slot{At: at, State: StateMissed, Reason: reason} }
-	late := q.now.Sub(at.Add(schedule.Jitter(q.trigger.ID, at, q.trigger.CronJitter))) > LateAfter
+	missed := func(reason string) commit.Slot { return commit.Slot{At: at, State: cloud.SlotMissed, Reason: reason} }
+	late := q.now.Sub(at.Add(schedule.Jitter(q.trigger.ID, at, q.trigger.CronJitter))) > cloud.LateAfter
 
 	switch {
 	case at.Before(q.released):
@@ -75,11 +63,11 @@ func (q *slotQuestion) decideSlot(at, newest time.Time) commit.Slot {
 	case late && !at.Equal(newest) && q.trigger.CatchUp != cloud.CatchUpAll:
 		return missed("PiCloud did not fire at this time; the run of " + newest.UTC().Format(time.RFC3339) + " makes up for it")
 	case q.busy:
-		return commit.Slot{At: at, State: StateSkipped, Reason: "the run before was not over"}
+		return commit.Slot{At: at, State: cloud.SlotSkipped, Reason: "the run before was not over"}
 	case late:
-		return commit.Slot{At: at, State: StateLate}
+		return commit.Slot{At: at, State: cloud.SlotLate}
 	default:
-		return commit.Slot{At: at, State: StateFired}
+		return commit.Slot{At: at, State: cloud.SlotFired}
 	}
 }
 

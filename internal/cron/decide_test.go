@@ -46,7 +46,7 @@ func TestDecideSlots(t *testing.T) {
 		var got []string
 		for _, sl := range d.Decided {
 			got = append(got, sl.At.Format("15:04:05")+" "+sl.State)
-			if (sl.State == StateMissed || sl.State == StateSkipped) != (sl.Reason != "") {
+			if (sl.State == cloud.SlotMissed || sl.State == cloud.SlotSkipped) != (sl.Reason != "") {
 				t.Errorf("%s: %s for reason %q", name, sl.State, sl.Reason)
 			}
 		}
@@ -69,7 +69,7 @@ func TestDecideManySlots(t *testing.T) {
 		now := time.Date(2026, 3, 29, 12, 0, 0, 0, time.UTC)
 		next := s.Next(now.Add(-downtime))
 		d := decideSlots(slotQuestion{schedule: s, trigger: &cloud.Trigger{CatchUp: cloud.CatchUpAll}, next: next, now: now})
-		if len(d.Decided) != maxCatchUp+1 || d.Decided[0].State != StateMissed || !d.Decided[0].At.Equal(next) || !strings.Contains(d.Decided[0].Reason, "nor at any other") {
+		if len(d.Decided) != maxCatchUp+1 || d.Decided[0].State != cloud.SlotMissed || !d.Decided[0].At.Equal(next) || !strings.Contains(d.Decided[0].Reason, "nor at any other") {
 			t.Errorf("%s: %d slots, first %+v", expression, len(d.Decided), d.Decided[0])
 		}
 		seen := map[string]bool{}

@@ -99,14 +99,10 @@ func (r *Reader) DeadLetter(ctx context.Context, app cloud.AppID, id cloud.ID) (
 	return &letter, explain("read dead letter", err)
 }
 
-// resolvedHandlerFailed is the resolution of a letter whose handler, a script with a dead_letter trigger,
-// failed.
-const resolvedHandlerFailed = "handler_failed"
-
 // IsUnresolved reports whether somebody has yet to deal with a dead letter. One whose handler failed still
 // counts.
 func IsUnresolved(letter *DeadLetter) bool {
-	return letter.Resolution == nil || *letter.Resolution == resolvedHandlerFailed
+	return cloud.IsUnresolved(letter.Resolution)
 }
 
 // ErrorOf is a dead letter's error as JSON: name, message and stack. Letters that no run made have only a

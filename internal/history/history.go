@@ -5,8 +5,8 @@
 // Tails shows runs and log lines while they happen, on every node. The Reader answers questions from the
 // database.
 //
-// It decides nothing: it starts no run, moves no row and changes no definition. Those who run scripts give
-// the Recorder and Tails what they did, as a cloud.Execution.
+// It decides nothing: it starts no run, moves no row and changes no definition. The packages that run scripts
+// give the Recorder and Tails what they did, as a cloud.Execution.
 package history
 
 import (
@@ -32,15 +32,12 @@ func NewReader(d *db.DB, scriptID ScriptIDFunc) *Reader {
 	return &Reader{db: d, scriptID: scriptID}
 }
 
-var errDatabaseAway = cloud.Errorf(cloud.CodeUnavailable,
-	"the database does not answer; nothing of this run was kept")
-
 // explain gives a database error a code, and says for the log what was being done. Nil stays nil.
 func explain(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return errDatabaseAway.Because(fmt.Errorf("%s: %w", doing, db.Translate(err)))
+	return cloud.ErrDatabaseAway.Because(fmt.Errorf("%s: %w", doing, db.Translate(err)))
 }
 
 func isNotFound(err error) bool { return errors.Is(db.Translate(err), db.ErrNotFound) }

@@ -8,9 +8,6 @@ import (
 	"picloud/internal/cloud"
 )
 
-// LateAfter is how much later than its time a slot may fire and still count as fired in time.
-const LateAfter = 30 * time.Second
-
 // Slot is what became of a slot.
 type Slot = db.ListSlotsRow
 
@@ -37,7 +34,7 @@ type Overdue struct {
 // OverdueSchedules are those of an app that should have fired more than LateAfter ago and did not: something
 // is wrong.
 func (r *Reader) OverdueSchedules(ctx context.Context, app cloud.AppID) ([]Overdue, error) {
-	rows, err := r.db.Queries().OverdueSchedules(ctx, int64(app), LateAfter.Microseconds())
+	rows, err := r.db.Queries().OverdueSchedules(ctx, int64(app), cloud.LateAfter.Microseconds())
 	list := make([]Overdue, len(rows))
 	for i, row := range rows {
 		list[i] = Overdue{

@@ -121,7 +121,7 @@ func newTailPeers(cfg *TailsConfig) tailPeers {
 // follow makes the node announce at once what is followed here.
 func (p *tailPeers) follow() { signal(p.followC) }
 
-// signal makes the receiver of a channel of one act, if it has not been told to yet.
+// signal wakes the receiver of a channel with room for one signal, unless one is pending already.
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -277,7 +277,7 @@ func (p *tailPeers) encode(m peerMessage) string {
 	return string(b)
 }
 
-// decode reads a notification; false: it is this node's own, or nothing that a node sends.
+// decode reads a notification. It is false for one of this node itself, and for what no node sends.
 func (p *tailPeers) decode(payload string) (peerMessage, bool) {
 	var m peerMessage
 	err := json.Unmarshal([]byte(payload), &m)

@@ -72,7 +72,7 @@ func (k *idempotencyKeys) reserve(ctx context.Context, c *HTTPCall, execution cl
 	for range 3 {
 		reserved, err := k.tryReserve(ctx, key, hash, reservationLease(c.Target.Script))
 		if err != nil {
-			return nil, failure(cloud.ID{}, commit.ErrDatabaseAway.Because(err))
+			return nil, failure(cloud.ID{}, cloud.ErrDatabaseAway.Because(err))
 		}
 		if reserved {
 			return key, nil
@@ -85,11 +85,11 @@ func (k *idempotencyKeys) reserve(ctx context.Context, c *HTTPCall, execution cl
 			continue
 		}
 		if err != nil {
-			return nil, failure(cloud.ID{}, commit.ErrDatabaseAway.Because(fmt.Errorf("read key: %w", db.Translate(err))))
+			return nil, failure(cloud.ID{}, cloud.ErrDatabaseAway.Because(fmt.Errorf("read key: %w", db.Translate(err))))
 		}
 		return nil, replayed(&record, hash)
 	}
-	return nil, failure(cloud.ID{}, commit.ErrDatabaseAway)
+	return nil, failure(cloud.ID{}, cloud.ErrDatabaseAway)
 }
 
 func (k *idempotencyKeys) tryReserve(ctx context.Context, key *commit.IdempotencyKey, hash []byte, lease time.Duration) (bool, error) {
@@ -227,5 +227,5 @@ func explain(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return commit.ErrDatabaseAway.Because(fmt.Errorf("%s: %w", doing, db.Translate(err)))
+	return cloud.ErrDatabaseAway.Because(fmt.Errorf("%s: %w", doing, db.Translate(err)))
 }

@@ -191,7 +191,7 @@ func (s *Server) serveAsync(ctx context.Context, c *HTTPCall) *HTTPReply {
 func (s *Server) queueHasRoom(ctx context.Context, app cloud.AppID) *cloud.Error {
 	size, err := s.queue.Size(ctx, app)
 	if err != nil {
-		return commit.ErrDatabaseAway.Because(err)
+		return cloud.ErrDatabaseAway.Because(err)
 	}
 	if size.N >= maxHTTPRows || size.Bytes >= maxHTTPBytes {
 		return cloud.Errorf(cloud.CodeQueueFull, "the app holds %d waiting requests of %d bytes: its queue is full", size.N, size.Bytes)
@@ -209,7 +209,7 @@ func enqueueResult(result commit.Result) *cloud.Error {
 	case result.Applied:
 		return nil
 	case result.Err == nil:
-		return commit.ErrDatabaseAway
+		return cloud.ErrDatabaseAway
 	default:
 		return safeError(result.Err)
 	}
