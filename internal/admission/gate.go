@@ -1,5 +1,5 @@
-// Package admission decides how many runs are under way in this node, and whose. A run needs a permit of the gate; who finds
-// none waits, fair by app, or is refused. It knows nothing of what a run does.
+// Package admission decides how many runs are under way in this node, and whose. A run needs a permit of the
+// gate; who finds none waits, fair by app, or is refused. It knows nothing of what a run does.
 package admission
 
 import (
@@ -15,9 +15,10 @@ const MaxWait = 2 * time.Second
 // ErrSaturated refuses a run for which there was no permit in time.
 var ErrSaturated = cloud.Errorf(cloud.CodeUnavailable, "all permits of this server are taken; try again")
 
-// Gate bounds the runs of this node. A permit that becomes free goes to the waiting app that has the fewest. A quarter of
-// the permits can be had by dispatched runs however many requests wait, so that neither starves the other. The last eighth
-// is for apps that hold none, so that an app whose scripts never end keeps nobody else from starting.
+// Gate bounds the runs of this node. A permit that becomes free goes to the waiting app that has the fewest.
+// A quarter of the permits can be had by dispatched runs however many requests wait, so that neither starves
+// the other. The last eighth is for apps that hold none, so that an app whose scripts never end keeps nobody
+// else from starting.
 type Gate struct {
 	all   int
 	spare int // permits that an app which holds some already cannot take
@@ -84,7 +85,8 @@ func (g *Gate) acquire(app cloud.AppID) error {
 		return ErrSaturated
 	}
 
-	// Others may wait for the last permits, which are not for them: an app that holds none may take one past them.
+	// Others may wait for the last permits, which are not for them: an app that holds none may take one past
+	// them.
 	first := g.waiting == 0 || g.held[app] == 0 && len(g.waiters[app]) == 0
 	if first && g.mayTake(app) {
 		g.take(app)
@@ -121,8 +123,8 @@ func (g *Gate) enqueue(app cloud.AppID) *waiter {
 	return w
 }
 
-// expire refuses those who have waited MaxWait. One timer serves all who wait: one each would be set and stopped for every
-// request of a server under load.
+// expire refuses those who have waited MaxWait. One timer serves all who wait: one each would be set and
+// stopped for every request of a server under load.
 func (g *Gate) expire() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -151,8 +153,8 @@ func (g *Gate) expire() {
 	}
 }
 
-// evict makes room in a full queue for an app that has fewer waiters than another: the last waiter of the longest list is
-// refused. It reports whether there is room now. The caller holds mu.
+// evict makes room in a full queue for an app that has fewer waiters than another: the last waiter of the
+// longest list is refused. It reports whether there is room now. The caller holds mu.
 func (g *Gate) evict(app cloud.AppID) bool {
 	var longest cloud.AppID
 	for other, list := range g.waiters {
@@ -161,7 +163,8 @@ func (g *Gate) evict(app cloud.AppID) bool {
 		}
 	}
 
-	// With one waiter less the other app must still have more than this one gets, or the two would evict each other.
+	// With one waiter less the other app must still have more than this one gets, or the two would evict each
+	// other.
 	list := g.waiters[longest]
 	if len(list) < len(g.waiters[app])+2 {
 		return false
@@ -182,8 +185,8 @@ func (g *Gate) Full() bool {
 	return g.free <= g.spare && g.waiting >= g.queue
 }
 
-// TryAcquire takes a permit for a dispatched run, only if nobody waits for one. ReleaseDispatched gives it back, unless
-// Dispatched made a Permit of it.
+// TryAcquire takes a permit for a dispatched run, only if nobody waits for one. ReleaseDispatched gives it
+// back, unless Dispatched made a Permit of it.
 func (g *Gate) TryAcquire(app cloud.AppID) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -196,8 +199,8 @@ func (g *Gate) TryAcquire(app cloud.AppID) bool {
 	return true
 }
 
-// Reserve takes up to n permits for claims whose apps are not known yet, and says how many. Assign or Unreserve follows for
-// each of them.
+// Reserve takes up to n permits for claims whose apps are not known yet, and says how many. Assign or
+// Unreserve follows for each of them.
 func (g *Gate) Reserve(n int) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()

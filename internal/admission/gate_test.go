@@ -9,8 +9,8 @@ import (
 	"picloud/internal/cloud"
 )
 
-// A run whose commit is under way lends its permit, within limits; one that is repeated takes it back without waiting; every
-// permit is given back once.
+// A run whose commit is under way lends its permit, within limits; one that is repeated takes it back without
+// waiting; every permit is given back once.
 func TestPermitLent(t *testing.T) {
 	const app = cloud.AppID(1)
 	g := New(8, 8)
@@ -100,7 +100,8 @@ func TestGateWait(t *testing.T) {
 	})
 }
 
-// An app that has taken all it can get, and filled the queue as well, keeps no other from starting or from waiting.
+// An app that has taken all it can get, and filled the queue as well, keeps no other from starting or from
+// waiting.
 func TestGateKeepsRoom(t *testing.T) {
 	g := New(8, 4)
 	for range 7 {

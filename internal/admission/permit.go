@@ -15,9 +15,10 @@ func (g *Gate) Dispatched(app cloud.AppID) *Permit {
 	return &Permit{gate: g, app: app, dispatched: true}
 }
 
-// Lend gives the permit back while the commit of a run that has finished is under way: others start meanwhile, and more of
-// them share the next commit. As many runs may wait for their commits as there are permits if they wrote, since the runtimes
-// of those wait too, and eight times as many otherwise. The function it returns must be called when the commit is through.
+// Lend gives the permit back while the commit of a run that has finished is under way: others start
+// meanwhile, and more of them share the next commit. As many runs may wait for their commits as there are
+// permits if they wrote, since the runtimes of those wait too, and eight times as many otherwise. The
+// function it returns must be called when the commit is through.
 func (p *Permit) Lend(wrote bool) (done func()) {
 	g := p.gate
 	g.mu.Lock()
@@ -42,8 +43,8 @@ func (p *Permit) Lend(wrote bool) (done func()) {
 	}
 }
 
-// TakeBack takes the permit again for a run that is repeated. It does not wait, so for a moment more permits may be held than
-// there are.
+// TakeBack takes the permit again for a run that is repeated. It does not wait, so for a moment more permits
+// may be held than there are.
 func (p *Permit) TakeBack() {
 	if !p.released {
 		return

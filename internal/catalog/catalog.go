@@ -1,6 +1,7 @@
-// Package catalog is this process's copy of what the manager wrote: apps with their scripts, routes, triggers and variables. It
-// answers what a request or an event meets without asking the database. It decides nothing and writes nothing; a copy that may
-// be stale is brought up to date before a commit relies on it, by the revision of the app.
+// Package catalog is this process's copy of what the manager wrote: apps with their scripts, routes, triggers
+// and variables. It answers what a request or an event meets without asking the database. It decides nothing
+// and writes nothing; a copy that may be stale is brought up to date before a commit relies on it, by the
+// revision of the app.
 package catalog
 
 import (
@@ -71,12 +72,14 @@ type App struct {
 // New returns a Catalog that is empty until LoadAll.
 func New(cfg Config) *Catalog {
 	c := &Catalog{cfg: cfg}
-	c.snapshot.Store(&snapshot{byID: map[cloud.AppID]*App{}, bySlug: map[string]*App{}, routes: cloud.NewRoutes(nil)})
+	c.snapshot.Store(
+		&snapshot{byID: map[cloud.AppID]*App{}, bySlug: map[string]*App{}, routes: cloud.NewRoutes(nil)},
+	)
 	return c
 }
 
-// Subscribe has f called after every Refresh: a trigger may have been enabled, a schedule changed. f must not block. It is
-// called before the catalog is used by others.
+// Subscribe has f called after every Refresh: a trigger may have been enabled, a schedule changed. f must not
+// block. It is called before the catalog is used by others.
 func (c *Catalog) Subscribe(f func()) { c.changed = append(c.changed, f) }
 
 // App finds an app, nil if there is none.
@@ -147,8 +150,8 @@ func (c *Catalog) LoadAll(ctx context.Context) error {
 	return nil
 }
 
-// Refresh loads one app again, or the list of apps and what changed in it for app 0, and tells the subscribers. A failure is
-// logged; the next notification or poll repeats it.
+// Refresh loads one app again, or the list of apps and what changed in it for app 0, and tells the
+// subscribers. A failure is logged; the next notification or poll repeats it.
 func (c *Catalog) Refresh(ctx context.Context, app cloud.AppID) {
 	ctx = context.WithoutCancel(ctx)
 	var err error

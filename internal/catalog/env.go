@@ -11,7 +11,8 @@ import (
 	"picloud/internal/cloud"
 )
 
-// minMasked is the length in bytes from which a secret is hidden in logs: a shorter one would hide ordinary words.
+// minMasked is the length in bytes from which a secret is hidden in logs: a shorter one would hide ordinary
+// words.
 const minMasked = 8
 
 // masked stands where a secret was.
@@ -69,7 +70,8 @@ func (a *App) MaskText(text string) string {
 	return a.mask.Replace(text)
 }
 
-// MaskOutcome replaces the app's secrets in what an outcome says of itself. The response is the script's own business.
+// MaskOutcome replaces the app's secrets in what an outcome says of itself. The response is the script's own
+// business.
 func (a *App) MaskOutcome(o *cloud.Outcome) {
 	if a.mask == nil {
 		return

@@ -33,8 +33,8 @@ func (c *Catalog) MatchScript(slug, script string) (*Target, error) {
 	return &Target{App: app, Script: s, Dispatch: cloud.DispatchSync}, nil
 }
 
-// MatchRoute finds the script of a route. host is lower case, without port; path is as it came. An error of code method
-// carries the detail "allow".
+// MatchRoute finds the script of a route. host is lower case, without port; path is as it came. An error of
+// code method carries the detail "allow".
 func (c *Catalog) MatchRoute(method, host, path string) (*Target, *cloud.Route, error) {
 	state := c.snapshot.Load()
 	match, err := state.routes.Match(method, host, path)
@@ -43,7 +43,8 @@ func (c *Catalog) MatchRoute(method, host, path string) (*Target, *cloud.Route, 
 	}
 	if match.Route == nil {
 		if len(match.Allow) > 0 {
-			return nil, nil, cloud.Errorf(cloud.CodeMethod, "this address does not take %s", method).With("allow", match.Allow)
+			return nil, nil, cloud.Errorf(cloud.CodeMethod, "this address does not take %s", method).
+				With("allow", match.Allow)
 		}
 		return nil, nil, errNoRoute
 	}
@@ -53,10 +54,16 @@ func (c *Catalog) MatchRoute(method, host, path string) (*Target, *cloud.Route, 
 	if s == nil {
 		return nil, nil, errNoRoute
 	}
-	return &Target{App: app, Script: s, Params: match.Params, Dispatch: match.Route.Dispatch}, match.Route, nil
+	return &Target{
+		App:      app,
+		Script:   s,
+		Params:   match.Params,
+		Dispatch: match.Route.Dispatch,
+	}, match.Route, nil
 }
 
-// MatchingKV counts the triggers that a change in a collection may raise; it is asked before the write is collected.
+// MatchingKV counts the triggers that a change in a collection may raise; it is asked before the write is
+// collected.
 func (c *Catalog) MatchingKV(app cloud.AppID, collection string) int {
 	a := c.App(app)
 	if a == nil {

@@ -8,8 +8,8 @@ const (
 	DeadLetterHandlerFailed = "handler_failed"
 )
 
-// IsUnresolved reports whether a dead letter with this resolution still wants somebody's attention: it is shown, counted,
-// replayable and never swept.
+// IsUnresolved reports whether a dead letter with this resolution still wants somebody's attention: it is
+// shown, counted, replayable and never swept.
 func IsUnresolved(resolution *string) bool {
 	return resolution == nil || *resolution == DeadLetterHandlerFailed
 }

@@ -2,7 +2,8 @@ package cloud
 
 import "encoding/json"
 
-// AppendJSON appends the JSON text of a value of our own types, which always encode; of any other it may append null.
+// AppendJSON appends the JSON text of a value of our own types, which always encode; of any other it may
+// append null.
 func AppendJSON(b []byte, v any) []byte {
 	encoded, err := json.Marshal(v)
 	if err != nil {

@@ -2,8 +2,8 @@ package cloud
 
 import "net/http"
 
-// StatusOf maps an error's code to its HTTP status. It is the one table for errors that are not outcomes of runs; those have
-// HTTPStatus.
+// StatusOf maps an error's code to its HTTP status. It is the one table for errors that are not outcomes of
+// runs; those have HTTPStatus.
 func StatusOf(c Code) int {
 	switch c {
 	case CodeInvalid:

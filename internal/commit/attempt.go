@@ -22,8 +22,8 @@ const (
 	maxRepeats = 5
 )
 
-// applyTogether makes one transaction of a group, and makes it again under the same id when its answer is lost. It returns a
-// *cloud.Error if the group must not be tried again, in whole or in part.
+// applyTogether makes one transaction of a group, and makes it again under the same id when its answer is
+// lost. It returns a *cloud.Error if the group must not be tried again, in whole or in part.
 func (c *Committer) applyTogether(ctx context.Context, commits []*Commit) error {
 	id := c.cfg.IDs.New()
 	giveUpAt := time.Now().Add(giveUpAfter)
@@ -42,8 +42,8 @@ func (c *Committer) applyTogether(ctx context.Context, commits []*Commit) error 
 			return nil
 		}
 
-		// What an attempt had taken is given back, unless its COMMIT may have taken effect: then the rows that it started as
-		// claimed may be there, with the permits they need.
+		// What an attempt had taken is given back, unless its COMMIT may have taken effect: then the rows
+		// that it started as claimed may be there, with the permits they need.
 		if a.sent && db.IsConnectionError(err) {
 			sent.drop()
 			sent = a.group
@@ -53,20 +53,29 @@ func (c *Committer) applyTogether(ctx context.Context, commits []*Commit) error 
 
 		switch {
 		case sent == nil && db.IsSQLError(err):
-			// The database refused it, and nothing was applied. A single commit that lost a race is repeated; a group is
-			// split by the caller.
+			// The database refused it, and nothing was applied. A single commit that lost a race is repeated;
+			// a group is split by the caller.
 			if len(commits) > 1 || repeat >= maxRepeats || !isRepeatable(err) {
 				return err
 			}
 		case time.Now().After(giveUpAt) || ctx.Err() != nil:
-			c.cfg.Log.Error("commit given up", "executions", executionsOf(commits), "sent", sent != nil, "error", err)
+			c.cfg.Log.Error(
+				"commit given up",
+				"executions",
+				executionsOf(commits),
+				"sent",
+				sent != nil,
+				"error",
+				err,
+			)
 			return c.giveUp(id, sent, err)
 		}
 		time.Sleep(min(time.Duration(repeat+1)*20*time.Millisecond, 500*time.Millisecond))
 	}
 }
 
-// giveUp ends a group that could not be applied in time; sent is the attempt whose COMMIT may have taken effect.
+// giveUp ends a group that could not be applied in time; sent is the attempt whose COMMIT may have taken
+// effect.
 func (c *Committer) giveUp(id cloud.ID, sent *Group, cause error) error {
 	if sent == nil {
 		return cloud.ErrDatabaseAway.Because(cause)
@@ -95,8 +104,8 @@ func executionsOf(commits []*Commit) []string {
 	return ids
 }
 
-// probe asks once more whether a commit took effect, without sending it again. The insert of its id waits for a
-// transaction of the same id that is still under way.
+// probe asks once more whether a commit took effect, without sending it again. The insert of its id waits for
+// a transaction of the same id that is still under way.
 func (c *Committer) probe(id cloud.ID) (applied bool, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 	defer cancel()
@@ -116,13 +125,15 @@ func (c *Committer) probe(id cloud.ID) (applied bool, err error) {
 	return applied, err
 }
 
-// confirm ends the transaction that found an earlier attempt applied. What it saw may not have reached a synchronous standby:
-// the attempt's connection broke while it waited for that. A commit with something to write waits for all before it.
+// confirm ends the transaction that found an earlier attempt applied. What it saw may not have reached a
+// synchronous standby: the attempt's connection broke while it waited for that. A commit with something to
+// write waits for all before it.
 func confirm(ctx context.Context, conn *pgx.Conn) error {
-	if _, err := conn.Exec(ctx, "SELECT pg_logical_emit_message(true, 'picloud', 'applied before')"); err != nil {
+	_, err := conn.Exec(ctx, "SELECT pg_logical_emit_message(true, 'picloud', 'applied before')")
+	if err != nil {
 		return err
 	}
-	_, err := conn.Exec(ctx, "commit")
+	_, err = conn.Exec(ctx, "commit")
 	return err
 }
 

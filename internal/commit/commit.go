@@ -28,21 +28,22 @@ type Cause struct {
 type Part interface {
 	// require says what must be locked and read before the part can be decided.
 	require(g *Group, x *Commit)
-	// decide says whether the part's conditions hold, in the database and after the commits before it in the group. It changes
-	// nothing.
+	// decide says whether the part's conditions hold, in the database and after the commits before it in the
+	// group. It changes nothing.
 	decide(g *Group, x *Commit) Verdict
-	// apply makes the part's changes in the group's state, for those who are decided after it, and adds its rows. It is called
-	// only if every part of the commit is decided to apply.
+	// apply makes the part's changes in the group's state, for those who are decided after it, and adds its
+	// rows. It is called only if every part of the commit is decided to apply.
 	apply(g *Group, x *Commit)
 }
 
 // Result is what became of a commit.
 type Result struct {
 	Applied bool
-	// Conflicts are the keys whose check failed, and the dead letters that were resolved meanwhile (LetterRef).
+	// Conflicts are the keys whose check failed, and the dead letters that were resolved meanwhile
+	// (LetterRef).
 	Conflicts []cloud.KeyRef
-	// Lost says that the row's claim, or the idempotency key's reservation, is no longer ours, or that the slots were decided
-	// by another node.
+	// Lost says that the row's claim, or the idempotency key's reservation, is no longer ours, or that the
+	// slots were decided by another node.
 	Lost bool
 	// Err is set when the platform failed or a definition is gone: a *cloud.Error is safe to show.
 	Err error
@@ -107,5 +108,10 @@ func (v Verdict) and(other Verdict) Verdict {
 }
 
 func (v Verdict) result() Result {
-	return Result{Applied: v.kind == verdictApplies, Conflicts: v.conflicts, Lost: v.kind == verdictLost, Err: v.err}
+	return Result{
+		Applied:   v.kind == verdictApplies,
+		Conflicts: v.conflicts,
+		Lost:      v.kind == verdictLost,
+		Err:       v.err,
+	}
 }

@@ -14,7 +14,8 @@ import (
 	"picloud/internal/outbox"
 )
 
-// Limits of a group. A commit with more keys than maxGroupKeys goes alone and locks its app instead of its keys.
+// Limits of a group. A commit with more keys than maxGroupKeys goes alone and locks its app instead of its
+// keys.
 const (
 	maxGroup     = 100
 	maxGroupKeys = 1000
@@ -68,8 +69,8 @@ var (
 	errStopped = errors.New("picloud is shutting down")
 )
 
-// Committer applies commits in groups, one group at a time. Commits that are submitted while a group is under way share the
-// next one; an idle committer does not wait for others to fill a group.
+// Committer applies commits in groups, one group at a time. Commits that are submitted while a group is under
+// way share the next one; an idle committer does not wait for others to fill a group.
 type Committer struct {
 	cfg Config
 
@@ -95,7 +96,8 @@ func (c *Committer) Counts() Counts {
 	return Counts{Groups: c.groups.Load(), Commits: c.commits.Load(), Conflicts: c.conflicts.Load()}
 }
 
-// Submit hands a commit over. Its place in the order of commits is taken when Submit returns; Wait gives the result.
+// Submit hands a commit over. Its place in the order of commits is taken when Submit returns; Wait gives the
+// result.
 func (c *Committer) Submit(x *Commit) {
 	x.doneCh = make(chan struct{})
 	c.mu.Lock()
@@ -185,9 +187,9 @@ func (c *Committer) next() []*Commit {
 	return group
 }
 
-// apply applies a group. If a group fails, each commit is tried alone, so that one bad commit cannot fail its neighbours. A
-// group whose COMMIT may have taken effect, or for which there is no database, is never tried under other ids: it could be
-// applied twice.
+// apply applies a group. If a group fails, each commit is tried alone, so that one bad commit cannot fail its
+// neighbours. A group whose COMMIT may have taken effect, or for which there is no database, is never tried
+// under other ids: it could be applied twice.
 func (c *Committer) apply(ctx context.Context, group []*Commit) {
 	c.groups.Add(1)
 	c.commits.Add(int64(len(group)))

@@ -8,8 +8,8 @@ import (
 	"picloud/internal/outbox"
 )
 
-// ResolveLetter resolves a dead letter that must still be unresolved: it replays it as a fresh row, or, without one, marks it as
-// ignored.
+// ResolveLetter resolves a dead letter that must still be unresolved: it replays it as a fresh row, or,
+// without one, marks it as ignored.
 type ResolveLetter struct {
 	ID     cloud.ID
 	Replay *outbox.NewRow
@@ -19,8 +19,8 @@ type ResolveLetter struct {
 	By string
 }
 
-// LetterRef names a dead letter among the keys that a run read, so that a run which finds it resolved at its commit is run
-// again. No collection of a script has such a name.
+// LetterRef names a dead letter among the keys that a run read, so that a run which finds it resolved at its
+// commit is run again. No collection of a script has such a name.
 func LetterRef(app cloud.AppID, letter cloud.ID) cloud.KeyRef {
 	return cloud.KeyRef{App: app, Collection: "(dead letter)", Key: letter.String()}
 }
@@ -55,8 +55,8 @@ func (l ResolveLetter) apply(g *Group, x *Commit) {
 	}
 }
 
-// HandleLetter is what a dead-letter handler's run says of its dead letter. It applies whatever became of the letter meanwhile:
-// the statement never overwrites what an operator decided.
+// HandleLetter is what a dead-letter handler's run says of its dead letter. It applies whatever became of the
+// letter meanwhile: the statement never overwrites what an operator decided.
 type HandleLetter struct{ outbox.HandledLetter }
 
 func (h HandleLetter) require(*Group, *Commit) {}

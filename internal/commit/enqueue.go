@@ -123,7 +123,8 @@ func (s *enqueueSection) write(ctx context.Context, g *Group, q *db.Queries) {
 	}
 }
 
-// settle starts the rows that were inserted as claimed, and reports the others: the commit's own clock says from when.
+// settle starts the rows that were inserted as claimed, and reports the others: the commit's own clock says
+// from when.
 func (s *enqueueSection) settle(g *Group) {
 	for _, row := range s.started {
 		g.cfg.Starter.Start(row)

@@ -12,8 +12,8 @@ import (
 	"picloud/internal/cloud"
 )
 
-// section is what the parts of one kind share in an attempt: what they asked to be locked and read, what was found, and the
-// rows they add. It writes all of its kind by one statement.
+// section is what the parts of one kind share in an attempt: what they asked to be locked and read, what was
+// found, and the rows they add. It writes all of its kind by one statement.
 type section interface {
 	// read queues the statements that lock and read what the parts require.
 	read(g *Group, p *db.Pipeline)
@@ -21,8 +21,9 @@ type section interface {
 	write(ctx context.Context, g *Group, q *db.Queries)
 }
 
-// newSections lists the sections in the order in which they lock, read and write: a new consequence is a file and a line here.
-// Keys are locked before anything else; what a section writes may refer to rows of the sections before it.
+// newSections lists the sections in the order in which they lock, read and write: a new consequence is a file
+// and a line here. Keys are locked before anything else; what a section writes may refer to rows of the
+// sections before it.
 func newSections() []section {
 	return []section{
 		&keySection{},
@@ -52,8 +53,8 @@ func of[S section](g *Group) S {
 	panic("commit: a section is missing in newSections")
 }
 
-// Group is the commits of one transaction, and its state: what the database says at the start, changed by each commit that is
-// decided to apply. Every attempt has a group of its own.
+// Group is the commits of one transaction, and its state: what the database says at the start, changed by
+// each commit that is decided to apply. Every attempt has a group of its own.
 type Group struct {
 	cfg      *Config
 	id       cloud.ID // of the transaction, unique in the ledger
@@ -62,7 +63,8 @@ type Group struct {
 
 	// now is the database's clock, read after the locks were taken.
 	now time.Time
-	// apps are the definitions that the parts require, nil for an app that is gone; revisions are those of the database.
+	// apps are the definitions that the parts require, nil for an app that is gone; revisions are those of
+	// the database.
 	apps      map[cloud.AppID]*catalog.App
 	revisions map[cloud.AppID]int64
 
@@ -93,8 +95,8 @@ func (g *Group) app(app cloud.AppID) *catalog.App { return g.apps[app] }
 
 var errAppGone = cloud.Errorf(cloud.CodeNotFound, "the app is gone")
 
-// read opens the transaction, takes the locks and reads what the decisions need, in one round trip. It reports whether the
-// transaction's id is new; if not, an earlier attempt took effect.
+// read opens the transaction, takes the locks and reads what the decisions need, in one round trip. It
+// reports whether the transaction's id is new; if not, an earlier attempt took effect.
 func (g *Group) read(ctx context.Context, conn *pgx.Conn) (isNew bool, err error) {
 	for _, x := range g.commits {
 		for _, part := range x.Parts {
@@ -129,8 +131,8 @@ func (g *Group) requiredApps() []int64 {
 	return apps
 }
 
-// lock takes the advisory locks of apps, then of keys. A commit with very many keys locks its apps exclusively instead, which
-// keeps every other commit of theirs out.
+// lock takes the advisory locks of apps, then of keys. A commit with very many keys locks its apps
+// exclusively instead, which keeps every other commit of theirs out.
 func (g *Group) lock(ctx context.Context, p *db.Pipeline) {
 	apps := g.requiredApps()
 	ids := make([]int32, len(apps))
@@ -151,8 +153,8 @@ func (g *Group) lock(ctx context.Context, p *db.Pipeline) {
 	}
 }
 
-// refreshDefinitions reloads apps whose revision is newer than this node's copy, so that triggers are matched as the database
-// had them when the commit began. Old values that newly matching triggers need are read then.
+// refreshDefinitions reloads apps whose revision is newer than this node's copy, so that triggers are matched
+// as the database had them when the commit began. Old values that newly matching triggers need are read then.
 func (g *Group) refreshDefinitions(ctx context.Context, conn *pgx.Conn) error {
 	stale := false
 	for id, have := range g.apps {

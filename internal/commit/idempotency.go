@@ -20,8 +20,8 @@ type IdempotencyKey struct {
 	Execution cloud.ID
 }
 
-// StoreAnswer keeps a call's answer under its idempotency key, if the reservation is still the execution's: else the commit is
-// lost.
+// StoreAnswer keeps a call's answer under its idempotency key, if the reservation is still the execution's:
+// else the commit is lost.
 type StoreAnswer struct {
 	Key      IdempotencyKey
 	Response *cloud.Response

@@ -10,8 +10,9 @@ import (
 	"picloud/internal/cloud"
 )
 
-// Writes are a run's KV writes, with the checks on which they depend. A write raises an event for each matching trigger, in the
-// same transaction. Checks of a commit that writes nothing are for the caller to leave out.
+// Writes are a run's KV writes, with the checks on which they depend. A write raises an event for each
+// matching trigger, in the same transaction. Checks of a commit that writes nothing are for the caller to
+// leave out.
 type Writes cloud.Changes
 
 func (w Writes) require(g *Group, x *Commit) {
@@ -61,7 +62,8 @@ type keySection struct {
 	dirty []*keyState    // as they were written first
 }
 
-// keyState is a key as it is in the database, then as the commits before have left it. A key that is not there has version 0.
+// keyState is a key as it is in the database, then as the commits before have left it. A key that is not
+// there has version 0.
 type keyState struct {
 	key cloud.KeyRef
 	keyValue
@@ -133,7 +135,12 @@ func (s *keySection) read(g *Group, p *db.Pipeline) {
 		if r.Expired {
 			return // absent at once, though not swept yet
 		}
-		s.state[s.order[r.I]].keyValue = keyValue{exists: true, version: r.Version, value: r.Value, expires: r.ExpiresAt}
+		s.state[s.order[r.I]].keyValue = keyValue{
+			exists:  true,
+			version: r.Version,
+			value:   r.Value,
+			expires: r.ExpiresAt,
+		}
 	})
 }
 
@@ -160,7 +167,12 @@ func (s *keySection) put(g *Group, x *Commit, w *cloud.Write) {
 		if !old.exists {
 			op = "insert"
 		}
-		k.keyValue = keyValue{exists: true, version: w.Version, value: w.Value, expires: expiryOf(w, old.expires, g.now)}
+		k.keyValue = keyValue{
+			exists:  true,
+			version: w.Version,
+			value:   w.Value,
+			expires: expiryOf(w, old.expires, g.now),
+		}
 	}
 	if !k.isDirty {
 		k.isDirty = true

@@ -16,8 +16,8 @@ const (
 	Discarded    = "discarded"
 )
 
-// ledgerSection counts what a group does to the outbox, in rows of the group's own: a counter that every commit updated would
-// make the commits of an app wait for each other.
+// ledgerSection counts what a group does to the outbox, in rows of the group's own: a counter that every
+// commit updated would make the commits of an app wait for each other.
 type ledgerSection struct{ counts map[ledgerKey]int64 }
 
 type ledgerKey struct {

@@ -69,15 +69,23 @@ func ExecutionRows(node string, executions []*cloud.Execution) db.InsertExecutio
 	return p
 }
 
-// LogsJSON is a log as it is stored: a JSON array of lines, "" for an empty log. A last line says how many were dropped.
+// LogsJSON is a log as it is stored: a JSON array of lines, "" for an empty log. A last line says how many
+// were dropped.
 func LogsJSON(lines []cloud.LogLine, dropped int) string {
 	if len(lines) == 0 && dropped == 0 {
 		return ""
 	}
 	if dropped > 0 {
-		notice := fmt.Sprintf("the log limit of a run (%d lines, %d KiB) was reached; %d more lines were dropped",
-			cloud.MaxLogLines, cloud.MaxLogBytes>>10, dropped)
-		lines = append(lines[:len(lines):len(lines)], cloud.LogLine{At: time.Now().UTC(), Level: "warn", Message: notice})
+		notice := fmt.Sprintf(
+			"the log limit of a run (%d lines, %d KiB) was reached; %d more lines were dropped",
+			cloud.MaxLogLines,
+			cloud.MaxLogBytes>>10,
+			dropped,
+		)
+		lines = append(
+			lines[:len(lines):len(lines)],
+			cloud.LogLine{At: time.Now().UTC(), Level: "warn", Message: notice},
+		)
 	}
 	return string(cloud.AppendJSON(nil, lines))
 }

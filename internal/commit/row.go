@@ -8,8 +8,8 @@ import (
 	"picloud/internal/outbox"
 )
 
-// RowEnd moves a claimed row to its next state, if the claim is still ours: a row that another node took over ends its commit
-// as lost, and with it everything else that the run did.
+// RowEnd moves a claimed row to its next state, if the claim is still ours: a row that another node took over
+// ends its commit as lost, and with it everything else that the run did.
 type RowEnd struct {
 	Row *outbox.Row
 	End outbox.End

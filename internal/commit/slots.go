@@ -8,8 +8,9 @@ import (
 	"picloud/internal/cloud"
 )
 
-// Slots are what becomes of a schedule's due slots, if none of them was decided before: the row of a slot that fires is an
-// Enqueue of the same commit, so that a slot is recorded as fired if and only if its row is there.
+// Slots are what becomes of a schedule's due slots, if none of them was decided before: the row of a slot
+// that fires is an Enqueue of the same commit, so that a slot is recorded as fired if and only if its row is
+// there.
 type Slots struct {
 	Trigger cloud.ID
 	// Revision of the definitions that the decision follows.

@@ -1,5 +1,6 @@
-// Package cron fires schedules: it decides what becomes of every slot of every enabled cron trigger, and enqueues a row for each
-// that fires. Decision, row and the schedule's next slot are one commit. It runs no script; the rows are events like any other.
+// Package cron fires schedules: it decides what becomes of every slot of every enabled cron trigger, and
+// enqueues a row for each that fires. Decision, row and the schedule's next slot are one commit. It runs no
+// script; the rows are events like any other.
 package cron
 
 import (
@@ -32,7 +33,8 @@ const (
 
 // Cluster is what a Clock asks of the other nodes (cluster.Cluster).
 type Cluster interface {
-	// Hold says why no schedule fires in the whole installation, "" if they do; Released is when the last hold ended.
+	// Hold says why no schedule fires in the whole installation, "" if they do; Released is when the last
+	// hold ended.
 	Hold() string
 	Released() time.Time
 	TakeLease(ctx context.Context, name string, d time.Duration) (bool, error)
@@ -52,8 +54,9 @@ type Config struct {
 	WakeOthers func()
 }
 
-// Clock fires schedules. It sleeps until the earliest one is due, and asks the database's clock when that is; without
-// schedules it sleeps until somebody makes one. A slot that could not be enqueued is tried again until it is.
+// Clock fires schedules. It sleeps until the earliest one is due, and asks the database's clock when that is;
+// without schedules it sleeps until somebody makes one. A slot that could not be enqueued is tried again
+// until it is.
 type Clock struct {
 	cfg   Config
 	wakeC chan struct{}
@@ -146,7 +149,8 @@ func (c *Clock) fireDue(ctx context.Context) (wait time.Duration, forever bool) 
 	return c.fireAll(ctx, due), false
 }
 
-// fireAll commits what becomes of due schedules, together, so that they share commits. It says for how long to sleep.
+// fireAll commits what becomes of due schedules, together, so that they share commits. It says for how long
+// to sleep.
 func (c *Clock) fireAll(ctx context.Context, due []db.DueSchedulesRow) time.Duration {
 	var submitted []*commit.Commit
 	var decided []*commit.Slots
@@ -255,8 +259,8 @@ func payloadOf(trigger *cloud.Trigger, at time.Time) string {
 	}{trigger.Schedule, at.UnixMilli(), trigger.Timezone}))
 }
 
-// Upcoming is when a trigger fires next: so many slots, and for how long the first is overdue. Nothing for a trigger that is
-// disabled or not one of cron.
+// Upcoming is when a trigger fires next: so many slots, and for how long the first is overdue. Nothing for a
+// trigger that is disabled or not one of cron.
 func (c *Clock) Upcoming(ctx context.Context, app cloud.AppID, trigger cloud.ID, n int) (
 	slots []time.Time, overdue time.Duration, err error,
 ) {

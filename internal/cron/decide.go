@@ -8,7 +8,8 @@ import (
 	"picloud/internal/schedule"
 )
 
-// maxCatchUp is how many slots of one trigger are decided one by one after a downtime; those before are one row.
+// maxCatchUp is how many slots of one trigger are decided one by one after a downtime; those before are one
+// row.
 const maxCatchUp = 1000
 
 // slotQuestion asks what becomes of a trigger's slots from next until now.
@@ -23,19 +24,21 @@ type slotQuestion struct {
 	busy bool
 }
 
-// decideSlots decides every slot from next until now. Those whose time has just come fire; what becomes of others, which
-// nobody fired in their time, is the trigger's to say.
+// decideSlots decides every slot from next until now. Those whose time has just come fire; what becomes of
+// others, which nobody fired in their time, is the trigger's to say.
 func decideSlots(q slotQuestion) *commit.Slots {
 	d := &commit.Slots{Expected: q.next}
 	due, skippedOlder := dueSlots(q)
 	if skippedOlder {
-		reason := "PiCloud did not fire at this time, nor at any other before " + due[0].UTC().Format(time.RFC3339)
+		reason := "PiCloud did not fire at this time, nor at any other before " + due[0].UTC().
+			Format(time.RFC3339)
 		d.Decided = append(d.Decided, commit.Slot{At: q.next, State: cloud.SlotMissed, Reason: reason})
 	}
 
 	for _, at := range due {
 		slot := q.decideSlot(at, due[len(due)-1])
-		if q.trigger.Overlap == cloud.OverlapSkip && (slot.State == cloud.SlotFired || slot.State == cloud.SlotLate) {
+		if q.trigger.Overlap == cloud.OverlapSkip &&
+			(slot.State == cloud.SlotFired || slot.State == cloud.SlotLate) {
 			q.busy = true
 		}
 		d.Decided = append(d.Decided, slot)
@@ -52,16 +55,25 @@ func decideSlots(q slotQuestion) *commit.Slots {
 
 // decideSlot decides one slot that is due; newest is the last of them.
 func (q *slotQuestion) decideSlot(at, newest time.Time) commit.Slot {
-	missed := func(reason string) commit.Slot { return commit.Slot{At: at, State: cloud.SlotMissed, Reason: reason} }
+	missed := func(reason string) commit.Slot {
+		return commit.Slot{At: at, State: cloud.SlotMissed, Reason: reason}
+	}
 	late := q.now.Sub(at.Add(schedule.Jitter(q.trigger.ID, at, q.trigger.CronJitter))) > cloud.LateAfter
 
 	switch {
 	case at.Before(q.released):
-		return missed("this restored copy of the installation was not released before " + q.released.UTC().Format(time.RFC3339))
+		return missed(
+			"this restored copy of the installation was not released before " + q.released.UTC().
+				Format(time.RFC3339),
+		)
 	case late && q.trigger.CatchUp == cloud.CatchUpNone:
 		return missed("PiCloud did not fire at this time; missed runs are not made up for")
 	case late && !at.Equal(newest) && q.trigger.CatchUp != cloud.CatchUpAll:
-		return missed("PiCloud did not fire at this time; the run of " + newest.UTC().Format(time.RFC3339) + " makes up for it")
+		return missed(
+			"PiCloud did not fire at this time; the run of " + newest.UTC().
+				Format(time.RFC3339) +
+				" makes up for it",
+		)
 	case q.busy:
 		return commit.Slot{At: at, State: cloud.SlotSkipped, Reason: "the run before was not over"}
 	case late:
@@ -71,11 +83,12 @@ func (q *slotQuestion) decideSlot(at, newest time.Time) commit.Slot {
 	}
 }
 
-// dueSlots are the slots from next on whose time has come, the newest maxCatchUp of them; older says that there are others.
+// dueSlots are the slots from next on whose time has come, the newest maxCatchUp of them; older says that
+// there are others.
 func dueSlots(q slotQuestion) (due []time.Time, older bool) {
 	from := q.next
-	// Most schedules have few slots to look at, but years of one that fires each second must not be gone through: a window that
-	// ends now grows until it holds enough.
+	// Most schedules have few slots to look at, but years of one that fires each second must not be gone
+	// through: a window that ends now grows until it holds enough.
 	for window := time.Hour; q.now.Add(-window).After(q.next); window *= 4 {
 		n := 0
 		first := q.schedule.Next(q.now.Add(-window))
@@ -101,5 +114,6 @@ func dueSlots(q slotQuestion) (due []time.Time, older bool) {
 
 // isDue reports whether a slot's time has come, with the trigger's jitter.
 func (q *slotQuestion) isDue(at time.Time) bool {
-	return !at.IsZero() && !at.After(q.now) && !at.Add(schedule.Jitter(q.trigger.ID, at, q.trigger.CronJitter)).After(q.now)
+	return !at.IsZero() && !at.After(q.now) &&
+		!at.Add(schedule.Jitter(q.trigger.ID, at, q.trigger.CronJitter)).After(q.now)
 }

@@ -10,7 +10,8 @@ import (
 	"picloud/internal/schedule"
 )
 
-// What becomes of slots: fired in time, made up for after a downtime, missed, skipped; each is decided once and in order.
+// What becomes of slots: fired in time, made up for after a downtime, missed, skipped; each is decided once
+// and in order.
 func TestDecideSlots(t *testing.T) {
 	at := func(text string) time.Time {
 		v, err := time.Parse(time.RFC3339, "2026-03-02T"+text+"Z")

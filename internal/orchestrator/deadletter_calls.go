@@ -22,15 +22,16 @@ const (
 	maxLetterList    = 1000 // items of one list
 )
 
-// deadLetterCalls answers a run's calls about dead letters. What they ask for is part of the run's commit; until then only the
-// run itself sees it.
+// deadLetterCalls answers a run's calls about dead letters. What they ask for is part of the run's commit;
+// until then only the run itself sees it.
 type deadLetterCalls struct {
 	replayer *replayer
 	task     *task
 
 	// mu guards everything below: a run's calls may be answered side by side. It is a leaf.
 	mu sync.Mutex
-	// current collects what is resolved now. Once the response is out, beforeResponse has what came before it.
+	// current collects what is resolved now. Once the response is out, beforeResponse has what came before
+	// it.
 	current        []commit.ResolveLetter
 	beforeResponse []commit.ResolveLetter
 	hasResponded   bool
@@ -74,7 +75,11 @@ func limitError(format string, args ...any) *cloud.HostError {
 	return &cloud.HostError{Name: "LimitError", Message: fmt.Sprintf(format, args...)}
 }
 
-func (c *deadLetterCalls) call(ctx context.Context, op cloud.HostOp, args cloud.HostArgs) (cloud.HostReply, error) {
+func (c *deadLetterCalls) call(
+	ctx context.Context,
+	op cloud.HostOp,
+	args cloud.HostArgs,
+) (cloud.HostReply, error) {
 	if op == cloud.OpLetterList {
 		return c.list(ctx, args)
 	}
@@ -135,7 +140,8 @@ func (c *deadLetterCalls) add(l commit.ResolveLetter, resolution string) error {
 	return nil
 }
 
-// replay differs from an operator's in its depth: a script that replays what fails again must not go on for ever.
+// replay differs from an operator's in its depth: a script that replays what fails again must not go on for
+// ever.
 func (c *deadLetterCalls) replay(letter *history.DeadLetter, args cloud.HostArgs) (cloud.HostReply, error) {
 	if args.Flag { // a payload is given
 		if !utf8.ValidString(args.Value) {
@@ -144,7 +150,10 @@ func (c *deadLetterCalls) replay(letter *history.DeadLetter, args cloud.HostArgs
 		letter.Payload = args.Value
 	}
 	if c.bytes+len(letter.Payload) > maxLetterBytes {
-		return cloud.HostReply{}, limitError("the dead letters that a run replays can carry %d MiB; go on in another", maxLetterBytes>>20)
+		return cloud.HostReply{}, limitError(
+			"the dead letters that a run replays can carry %d MiB; go on in another",
+			maxLetterBytes>>20,
+		)
 	}
 
 	row, err := c.replayer.row(c.replayer.catalog.App(c.task.app.ID), letter, c.task.principal)
@@ -153,7 +162,10 @@ func (c *deadLetterCalls) replay(letter *history.DeadLetter, args cloud.HostArgs
 	}
 	row.Depth = max(row.Depth, c.task.depth) + 1
 	if row.Depth > c.replayer.maxDepth {
-		return cloud.HostReply{}, deadLetterError("the chain of events is %d deep already: an operator can replay this one", row.Depth-1)
+		return cloud.HostReply{}, deadLetterError(
+			"the chain of events is %d deep already: an operator can replay this one",
+			row.Depth-1,
+		)
 	}
 
 	if err := c.add(commit.ResolveLetter{ID: letter.ID, Replay: row}, cloud.DeadLetterReplayed); err != nil {

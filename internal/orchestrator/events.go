@@ -12,11 +12,12 @@ import (
 	"picloud/internal/outbox"
 )
 
-// parkedFor is the retry delay of a row whose trigger was disabled between enqueueing and claiming. Rows that were waiting when
-// it was disabled are parked by the manager, until the trigger is enabled.
+// parkedFor is the retry delay of a row whose trigger was disabled between enqueueing and claiming. Rows that
+// were waiting when it was disabled are parked by the manager, until the trigger is enabled.
 const parkedFor = 5 * time.Minute
 
-// eventRunner brings claimed rows to their next state: it finds out what is to be run, has it run, and answers whoever waits.
+// eventRunner brings claimed rows to their next state: it finds out what is to be run, has it run, and
+// answers whoever waits.
 type eventRunner struct {
 	node      string
 	maxDepth  int
@@ -28,13 +29,22 @@ type eventRunner struct {
 	runCtx func() context.Context
 }
 
-// run runs a claimed row. Where it returns without having ended the row, the lease ends and somebody tries again.
+// run runs a claimed row. Where it returns without having ended the row, the lease ends and somebody tries
+// again.
 func (r *eventRunner) run(c *outbox.Claim, permit *admission.Permit) {
 	row := c.Row
 	ctx := r.runCtx()
 	app, err := r.catalog.AtLeast(ctx, row.App, row.Revision)
 	if err != nil {
-		r.runner.log.Error("run row", "row", row.ID.String(), "execution", row.Execution.String(), "error", err)
+		r.runner.log.Error(
+			"run row",
+			"row",
+			row.ID.String(),
+			"execution",
+			row.Execution.String(),
+			"error",
+			err,
+		)
 		return
 	}
 	if app == nil {
@@ -93,7 +103,10 @@ func (r *eventRunner) whyNot(t *task) (cloud.Outcome, bool) {
 		return refusedOutcome("the script was deleted"), true
 	case row.Depth > r.maxDepth:
 		message := fmt.Sprintf("the chain of events is %d deep; at most %d are run", row.Depth, r.maxDepth)
-		return cloud.Outcome{Status: cloud.Skipped, Error: cloud.ScriptError{Name: "Skipped", Message: message}}, true
+		return cloud.Outcome{
+			Status: cloud.Skipped,
+			Error:  cloud.ScriptError{Name: "Skipped", Message: message},
+		}, true
 	case !row.ReplyTo.IsZero() && row.Interruptions > 0:
 		// Its client was told, or has gone: it is never run again.
 		return interrupted("the node that ran it was lost; nothing of the run was kept"), true
@@ -165,7 +178,8 @@ func (r *eventRunner) end(t *task, outcome cloud.Outcome) {
 	r.answer(t.row, e.fail(e.finish(outcome)))
 }
 
-// answer gives the outcome to the client of this node that waits for the row. One at another node finds it in the inbox.
+// answer gives the outcome to the client of this node that waits for the row. One at another node finds it in
+// the inbox.
 func (r *eventRunner) answer(row *outbox.Row, fin *finished) {
 	if !row.ReplyTo.IsZero() && row.ReplyNode == r.node {
 		r.inbox.deliver(row, fin)

@@ -7,7 +7,8 @@ import (
 	"picloud/internal/cloud"
 )
 
-// hostCalls answers a run's host calls: KV from its session, fetch from its fetcher, dead letters from their own.
+// hostCalls answers a run's host calls: KV from its session, fetch from its fetcher, dead letters from their
+// own.
 type hostCalls struct {
 	Session
 	letters    *deadLetterCalls
@@ -26,11 +27,19 @@ func (c *hostCalls) Responded() {
 }
 
 // Call sends a host call to the service that answers it.
-func (c *hostCalls) Call(ctx context.Context, n uint64, op cloud.HostOp, args cloud.HostArgs) (cloud.HostReply, error) {
+func (c *hostCalls) Call(
+	ctx context.Context,
+	n uint64,
+	op cloud.HostOp,
+	args cloud.HostArgs,
+) (cloud.HostReply, error) {
 	switch op {
 	case cloud.OpFetch, cloud.OpFetchRead:
 		if c.dry {
-			return cloud.HostReply{}, &cloud.HostError{Name: "FetchError", Message: "fetch is refused in a dry run"}
+			return cloud.HostReply{}, &cloud.HostError{
+				Name:    "FetchError",
+				Message: "fetch is refused in a dry run",
+			}
 		}
 		c.once.Do(func() { c.fetcher = c.newFetcher() })
 		return c.fetcher.Call(ctx, n, op, args)

@@ -28,8 +28,8 @@ func ValidIdempotencyKey(key string) bool {
 	return !strings.ContainsFunc(key, func(r rune) bool { return r < 0x21 || r > 0x7e })
 }
 
-// idempotencyKeys reserves the keys of calls, and frees those whose run did not commit. The answer of one that did is stored by
-// its commit (commit.StoreAnswer).
+// idempotencyKeys reserves the keys of calls, and frees those whose run did not commit. The answer of one
+// that did is stored by its commit (commit.StoreAnswer).
 type idempotencyKeys struct {
 	node string
 	db   *db.DB
@@ -37,8 +37,8 @@ type idempotencyKeys struct {
 	// wakeC says that keys are to be freed again.
 	wakeC chan struct{}
 
-	// mu guards unfreed: keys that could not be freed while the database was away. Without them whoever repeats a request would
-	// be told that it is still running, until the reservation ends. It is a leaf.
+	// mu guards unfreed: keys that could not be freed while the database was away. Without them whoever
+	// repeats a request would be told that it is still running, until the reservation ends. It is a leaf.
 	mu      sync.Mutex
 	unfreed []*commit.IdempotencyKey
 }
@@ -51,13 +51,21 @@ const (
 	freePause   = 300 * time.Millisecond
 )
 
-// reserve takes the call's idempotency key, or gives the answer that the key has already. nil, nil: the call has no key.
-func (k *idempotencyKeys) reserve(ctx context.Context, c *HTTPCall, execution cloud.ID) (*commit.IdempotencyKey, *HTTPReply) {
+// reserve takes the call's idempotency key, or gives the answer that the key has already. nil, nil: the call
+// has no key.
+func (k *idempotencyKeys) reserve(
+	ctx context.Context,
+	c *HTTPCall,
+	execution cloud.ID,
+) (*commit.IdempotencyKey, *HTTPReply) {
 	if c.IdempotencyKey == "" {
 		return nil, nil
 	}
 	if !ValidIdempotencyKey(c.IdempotencyKey) {
-		return nil, failure(cloud.ID{}, cloud.Errorf(cloud.CodeInvalid, "Idempotency-Key has 1 to 255 visible ASCII characters"))
+		return nil, failure(
+			cloud.ID{},
+			cloud.Errorf(cloud.CodeInvalid, "Idempotency-Key has 1 to 255 visible ASCII characters"),
+		)
 	}
 
 	key := &commit.IdempotencyKey{
@@ -85,14 +93,22 @@ func (k *idempotencyKeys) reserve(ctx context.Context, c *HTTPCall, execution cl
 			continue
 		}
 		if err != nil {
-			return nil, failure(cloud.ID{}, cloud.ErrDatabaseAway.Because(fmt.Errorf("read key: %w", db.Translate(err))))
+			return nil, failure(
+				cloud.ID{},
+				cloud.ErrDatabaseAway.Because(fmt.Errorf("read key: %w", db.Translate(err))),
+			)
 		}
 		return nil, replayed(&record, hash)
 	}
 	return nil, failure(cloud.ID{}, cloud.ErrDatabaseAway)
 }
 
-func (k *idempotencyKeys) tryReserve(ctx context.Context, key *commit.IdempotencyKey, hash []byte, lease time.Duration) (bool, error) {
+func (k *idempotencyKeys) tryReserve(
+	ctx context.Context,
+	key *commit.IdempotencyKey,
+	hash []byte,
+	lease time.Duration,
+) (bool, error) {
 	n, err := k.db.Queries().ReserveIdempotency(ctx, db.ReserveIdempotencyParams{
 		AppID:       int64(key.App),
 		ScriptID:    key.Script,
@@ -117,14 +133,23 @@ func replayed(record *db.Idempotency, hash []byte) *HTTPReply {
 	id := cloud.ID(record.ExecutionID)
 	switch {
 	case string(record.RequestHash) != string(hash):
-		return failure(cloud.ID{}, cloud.Errorf(cloud.CodeInvalid, "this Idempotency-Key was used with another request"))
+		return failure(
+			cloud.ID{},
+			cloud.Errorf(cloud.CodeInvalid, "this Idempotency-Key was used with another request"),
+		)
 	case record.StatusCode == nil:
-		r := failure(id, cloud.Errorf(cloud.CodeConflict, "a request with this Idempotency-Key is still running"))
+		r := failure(
+			id,
+			cloud.Errorf(cloud.CodeConflict, "a request with this Idempotency-Key is still running"),
+		)
 		r.RetryAfter = 1
 		return r
 	case record.Body == nil:
-		return failure(id, cloud.Errorf(cloud.CodeConflict,
-			"the request with this Idempotency-Key is done, but its answer was over %d bytes and is not kept", commit.MaxStoredBody))
+		return failure(id, cloud.Errorf(
+			cloud.CodeConflict,
+			"the request with this Idempotency-Key is done, but its answer was over %d bytes and is not kept",
+			commit.MaxStoredBody,
+		))
 	}
 
 	response := &cloud.Response{Status: int(*record.StatusCode), Body: record.Body}
@@ -155,7 +180,13 @@ func (k *idempotencyKeys) free(key *commit.IdempotencyKey) {
 		return
 	}
 	if err := k.tryFree(key); err != nil {
-		k.log.Warn("free idempotency key; trying again", "execution", key.Execution.String(), "error", db.Translate(err))
+		k.log.Warn(
+			"free idempotency key; trying again",
+			"execution",
+			key.Execution.String(),
+			"error",
+			db.Translate(err),
+		)
 		k.freeLater(key)
 	}
 }
@@ -166,7 +197,9 @@ func (k *idempotencyKeys) tryFree(key *commit.IdempotencyKey) error {
 	defer cancel()
 
 	return k.db.Queries().FreeIdempotency(ctx, db.FreeIdempotencyParams{
-		AppID: int64(key.App), ScriptID: key.Script, Principal: key.Principal, Key: key.Key, ExecutionID: key.Execution,
+		AppID: int64(
+			key.App,
+		), ScriptID: key.Script, Principal: key.Principal, Key: key.Key, ExecutionID: key.Execution,
 	})
 }
 

@@ -15,8 +15,9 @@ import (
 	"picloud/internal/outbox"
 )
 
-// inbox holds the clients of this node whose requests went through the outbox. Whoever runs such a row answers here: the
-// same node by a channel, after its commit; another node by a row of the table and a notification.
+// inbox holds the clients of this node whose requests went through the outbox. Whoever runs such a row
+// answers here: the same node by a channel, after its commit; another node by a row of the table and a
+// notification.
 type inbox struct {
 	node      string
 	max       int // clients that may wait

@@ -15,7 +15,8 @@ import (
 	"picloud/internal/outbox"
 )
 
-// Operations are what operators do by hand. Each takes effect in one transaction with its audit row, or not at all.
+// Operations are what operators do by hand. Each takes effect in one transaction with its audit row, or not
+// at all.
 type Operations struct {
 	node       string
 	ids        *cloud.IDSource
@@ -65,7 +66,13 @@ func (o *Operations) RunNow(ctx context.Context, app cloud.AppID, id cloud.ID, b
 }
 
 // waitingRow explains why a statement that wanted a waiting row affected none.
-func (o *Operations) waitingRow(ctx context.Context, app cloud.AppID, id cloud.ID, affected int64, err error) error {
+func (o *Operations) waitingRow(
+	ctx context.Context,
+	app cloud.AppID,
+	id cloud.ID,
+	affected int64,
+	err error,
+) error {
 	if err != nil {
 		return explain("change row", err)
 	}
@@ -85,7 +92,12 @@ func (o *Operations) waitingRow(ctx context.Context, app cloud.AppID, id cloud.I
 }
 
 // RemoveRow makes a waiting row a dead letter, and returns the letter's id.
-func (o *Operations) RemoveRow(ctx context.Context, app cloud.AppID, id cloud.ID, by cloud.Principal) (cloud.ID, error) {
+func (o *Operations) RemoveRow(
+	ctx context.Context,
+	app cloud.AppID,
+	id cloud.ID,
+	by cloud.Principal,
+) (cloud.ID, error) {
 	definitions := o.catalog.App(app)
 	if definitions == nil {
 		return cloud.ID{}, cloud.Errorf(cloud.CodeNotFound, "no such app")
@@ -100,7 +112,8 @@ func (o *Operations) RemoveRow(ctx context.Context, app cloud.AppID, id cloud.ID
 
 	// The row is claimed first, so that no node starts it between here and the commit.
 	token := o.ids.New()
-	claimed, err := o.db.Queries().ClaimForRemoval(ctx, db.ClaimForRemovalParams{AppID: int64(app), ID: id, Node: o.node, Token: token})
+	claimed, err := o.db.Queries().
+		ClaimForRemoval(ctx, db.ClaimForRemovalParams{AppID: int64(app), ID: id, Node: o.node, Token: token})
 	if err := o.waitingRow(ctx, app, id, claimed, err); err != nil {
 		return cloud.ID{}, err
 	}
@@ -165,8 +178,15 @@ func idBefore(id cloud.ID) cloud.ID {
 	return id
 }
 
-// Fire puts a test event (JSON text) into the outbox as if the trigger had matched. It runs as the registrant.
-func (o *Operations) Fire(_ context.Context, app cloud.AppID, trigger cloud.ID, event string, by cloud.Principal) (
+// Fire puts a test event (JSON text) into the outbox as if the trigger had matched. It runs as the
+// registrant.
+func (o *Operations) Fire(
+	_ context.Context,
+	app cloud.AppID,
+	trigger cloud.ID,
+	event string,
+	by cloud.Principal,
+) (
 	row, execution cloud.ID, err error,
 ) {
 	definitions := o.catalog.App(app)
@@ -233,7 +253,11 @@ func (o *Operations) Invoke(_ context.Context, app cloud.AppID, in *Invocation) 
 	}
 	script := definitions.Scripts[in.Script]
 	if script.Kind != cloud.KindEndpoint {
-		return nil, cloud.Errorf(cloud.CodeInvalid, "the script %q is a module: it can be imported, not run", script.Name)
+		return nil, cloud.Errorf(
+			cloud.CodeInvalid,
+			"the script %q is a module: it can be imported, not run",
+			script.Name,
+		)
 	}
 
 	permit, err := o.gate.Acquire(app)
@@ -294,9 +318,15 @@ type KVAction struct {
 	Key        string
 }
 
-// WriteKV performs an operator's write with the commit of runs, so that it has the same checks, events and limits. f makes the
-// calls of a run; one that changes nothing leaves no trace.
-func (o *Operations) WriteKV(ctx context.Context, app cloud.AppID, by cloud.Principal, action KVAction, f func(Session) error) error {
+// WriteKV performs an operator's write with the commit of runs, so that it has the same checks, events and
+// limits. f makes the calls of a run; one that changes nothing leaves no trace.
+func (o *Operations) WriteKV(
+	ctx context.Context,
+	app cloud.AppID,
+	by cloud.Principal,
+	action KVAction,
+	f func(Session) error,
+) error {
 	id := o.ids.New()
 	entry := audit(o.catalog.App(app), by, action.Action, action.Collection+"/"+action.Key, nil)
 	for tries := 0; ; tries++ {

@@ -27,8 +27,8 @@ type replayer struct {
 const MaxBulk = 1000
 
 const (
-	// bulkLetters and bulkBytes bound what one commit of a bulk replay takes, so that the commits of others wait no longer than
-	// for a large run's.
+	// bulkLetters and bulkBytes bound what one commit of a bulk replay takes, so that the commits of others
+	// wait no longer than for a large run's.
 	bulkLetters = 250
 	bulkBytes   = 16 << 20
 )
@@ -41,10 +41,16 @@ func unresolved(letter *history.DeadLetter) error {
 	return nil
 }
 
-// Replay puts a dead letter back into the outbox as a fresh row, with its payload or an edited one (JSON text), and marks it
-// replayed, in one transaction with its audit row. It returns the new row's id. Of two at once the second finds the letter
-// resolved.
-func (o *Operations) Replay(ctx context.Context, app cloud.AppID, id cloud.ID, payload string, by cloud.Principal) (cloud.ID, error) {
+// Replay puts a dead letter back into the outbox as a fresh row, with its payload or an edited one (JSON
+// text), and marks it replayed, in one transaction with its audit row. It returns the new row's id. Of two at
+// once the second finds the letter resolved.
+func (o *Operations) Replay(
+	ctx context.Context,
+	app cloud.AppID,
+	id cloud.ID,
+	payload string,
+	by cloud.Principal,
+) (cloud.ID, error) {
 	letter, err := o.replayer.reader.DeadLetter(ctx, app, id)
 	if err != nil {
 		return cloud.ID{}, err
@@ -75,14 +81,22 @@ func letterError(result commit.Result) error {
 	case result.Err != nil:
 		return safeError(result.Err)
 	case !result.Applied:
-		return cloud.Errorf(cloud.CodeConflict, "the dead letter was resolved, or its script deleted, meanwhile")
+		return cloud.Errorf(
+			cloud.CodeConflict,
+			"the dead letter was resolved, or its script deleted, meanwhile",
+		)
 	default:
 		return nil
 	}
 }
 
-// row is the fresh row of an unresolved letter: attempt 0, nobody waits for it, same trigger, script, depth and root.
-func (r *replayer) row(app *catalog.App, letter *history.DeadLetter, by cloud.Principal) (*outbox.NewRow, error) {
+// row is the fresh row of an unresolved letter: attempt 0, nobody waits for it, same trigger, script, depth
+// and root.
+func (r *replayer) row(
+	app *catalog.App,
+	letter *history.DeadLetter,
+	by cloud.Principal,
+) (*outbox.NewRow, error) {
 	if err := r.check(app, letter); err != nil {
 		return nil, err
 	}
@@ -136,7 +150,11 @@ func (r *replayer) check(app *catalog.App, letter *history.DeadLetter) error {
 	}
 	if letter.Source == cloud.SourceHTTP {
 		if _, err := decodeRequest(letter.Payload); err != nil {
-			return cloud.Errorf(cloud.CodeInvalid, "the payload of an http event needs method, url, headers and body: %s", err)
+			return cloud.Errorf(
+				cloud.CodeInvalid,
+				"the payload of an http event needs method, url, headers and body: %s",
+				err,
+			)
 		}
 	}
 	return nil
@@ -149,7 +167,8 @@ type BulkReplay struct {
 	Last cloud.ID
 }
 
-// LetterSelection is the dead letters of a bulk replay: those named, or the newest ones that a filter selects.
+// LetterSelection is the dead letters of a bulk replay: those named, or the newest ones that a filter
+// selects.
 type LetterSelection struct {
 	// IDs are those named; nil: the filter decides.
 	IDs    []cloud.ID
@@ -160,9 +179,15 @@ type LetterSelection struct {
 	Limit int
 }
 
-// ReplayMany replays a selection. What cannot be replayed - resolved meanwhile, without script, with a payload that is no
-// request - is left as it is. Letters and their audit row share transactions, up to bulkLetters in each.
-func (o *Operations) ReplayMany(ctx context.Context, app cloud.AppID, sel LetterSelection, by cloud.Principal) (BulkReplay, error) {
+// ReplayMany replays a selection. What cannot be replayed - resolved meanwhile, without script, with a
+// payload that is no request - is left as it is. Letters and their audit row share transactions, up to
+// bulkLetters in each.
+func (o *Operations) ReplayMany(
+	ctx context.Context,
+	app cloud.AppID,
+	sel LetterSelection,
+	by cloud.Principal,
+) (BulkReplay, error) {
 	letters, out, err := o.selectLetters(ctx, app, sel)
 	if err != nil {
 		return out, err
@@ -188,7 +213,11 @@ func (o *Operations) ReplayMany(ctx context.Context, app cloud.AppID, sel Letter
 }
 
 // selectLetters reads the letters of a selection.
-func (o *Operations) selectLetters(ctx context.Context, app cloud.AppID, sel LetterSelection) ([]history.DeadLetter, BulkReplay, error) {
+func (o *Operations) selectLetters(
+	ctx context.Context,
+	app cloud.AppID,
+	sel LetterSelection,
+) ([]history.DeadLetter, BulkReplay, error) {
 	var out BulkReplay
 	var letters []history.DeadLetter
 	for _, id := range sel.IDs {
@@ -205,7 +234,8 @@ func (o *Operations) selectLetters(ctx context.Context, app cloud.AppID, sel Let
 	if sel.IDs == nil {
 		sel.Filter.State = "unresolved"
 		var err error
-		if letters, err = o.replayer.reader.DeadLetters(ctx, app, sel.Filter, sel.Before, sel.Limit+1); err != nil {
+		letters, err = o.replayer.reader.DeadLetters(ctx, app, sel.Filter, sel.Before, sel.Limit+1)
+		if err != nil {
 			return nil, out, err
 		}
 		if len(letters) > sel.Limit {
@@ -261,15 +291,18 @@ func (b *bulkReplay) commitAll() error {
 	return nil
 }
 
-// commit replays letters in one transaction with their audit row. Letters that somebody else resolved meanwhile are left out,
-// which makes it a smaller commit each time.
+// commit replays letters in one transaction with their audit row. Letters that somebody else resolved
+// meanwhile are left out, which makes it a smaller commit each time.
 func (b *bulkReplay) commit(letters []commit.ResolveLetter) error {
 	for {
 		x := &commit.Commit{App: b.app}
 		for _, letter := range letters {
 			x.Parts = append(x.Parts, letter)
 		}
-		x.Parts = append(x.Parts, audit(b.definitions, b.by, "dead-letter.replay-many", "", b.detail(len(letters))))
+		x.Parts = append(
+			x.Parts,
+			audit(b.definitions, b.by, "dead-letter.replay-many", "", b.detail(len(letters))),
+		)
 
 		result := b.o.committer.Do(x)
 		switch {
@@ -321,7 +354,13 @@ func serverError(err error) error {
 }
 
 // Resolve marks a dead letter as ignored, with the operator's reason.
-func (o *Operations) Resolve(ctx context.Context, app cloud.AppID, id cloud.ID, reason string, by cloud.Principal) (*history.DeadLetter, error) {
+func (o *Operations) Resolve(
+	ctx context.Context,
+	app cloud.AppID,
+	id cloud.ID,
+	reason string,
+	by cloud.Principal,
+) (*history.DeadLetter, error) {
 	letter, err := o.replayer.reader.DeadLetter(ctx, app, id)
 	if err == nil {
 		err = unresolved(letter)
@@ -332,7 +371,13 @@ func (o *Operations) Resolve(ctx context.Context, app cloud.AppID, id cloud.ID, 
 
 	x := &commit.Commit{App: app, Parts: []commit.Part{
 		commit.ResolveLetter{ID: id, Reason: db.Storable(reason), By: by.Username},
-		audit(o.catalog.App(app), by, "dead-letter.resolve", id.String(), map[string]string{"reason": reason}),
+		audit(
+			o.catalog.App(app),
+			by,
+			"dead-letter.resolve",
+			id.String(),
+			map[string]string{"reason": reason},
+		),
 	}}
 	if err := letterError(o.committer.Do(x)); err != nil {
 		return nil, err

@@ -18,7 +18,8 @@ import (
 // maxConflicts is how often a run whose checks failed is run again.
 const maxConflicts = 5
 
-// runner makes the runs of this node, whoever wants them: in a sandbox, with their host calls, up to their commit.
+// runner makes the runs of this node, whoever wants them: in a sandbox, with their host calls, up to their
+// commit.
 type runner struct {
 	node      string
 	ids       *cloud.IDSource
@@ -33,9 +34,9 @@ type runner struct {
 	tracer    trace.Tracer // nil: no spans
 }
 
-// perform makes the run and commits it. It runs it again when its checks failed, or when the child that it shared died of
-// another's doing. It returns the first outcome, after its commit. If finish is not nil, the caller must call it: it waits for
-// waitUntil work, after which the permit can be released.
+// perform makes the run and commits it. It runs it again when its checks failed, or when the child that it
+// shared died of another's doing. It returns the first outcome, after its commit. If finish is not nil, the
+// caller must call it: it waits for waitUntil work, after which the permit can be released.
 func (r *runner) perform(ctx context.Context, t *task) (fin *finished, finish func()) {
 	ctx, endSpan := r.startSpan(ctx, t)
 	defer func() { endSpan(fin) }()
@@ -73,9 +74,10 @@ func (r *runner) perform(ctx context.Context, t *task) (fin *finished, finish fu
 	}
 }
 
-// conflictBackoff is how long a run waits before it is made again. The first two retries are immediate: within a node the
-// per-key queue orders them. Later ones back off exponentially, because another node is writing the same keys: the longer one
-// of the two stays away, the more of its own runs the other brings to an end meanwhile.
+// conflictBackoff is how long a run waits before it is made again. The first two retries are immediate:
+// within a node the per-key queue orders them. Later ones back off exponentially, because another node is
+// writing the same keys: the longer one of the two stays away, the more of its own runs the other brings to
+// an end meanwhile.
 func conflictBackoff(conflicts int) time.Duration {
 	if conflicts <= 2 {
 		return 0
@@ -100,7 +102,8 @@ type execution struct {
 	session Session
 	letters deadLetterCalls
 	sandbox Run
-	// background is the outcome that was given to the caller while waitUntil work goes on; nil when there is none.
+	// background is the outcome that was given to the caller while waitUntil work goes on; nil when there is
+	// none.
 	background *finished
 }
 
@@ -114,11 +117,22 @@ func (r *runner) newExecution(t *task, started time.Time) *execution {
 	}
 }
 
-// run makes the run in a sandbox and commits it. With a retry, fin is what the task ends with if it is not repeated.
+// run makes the run in a sandbox and commits it. With a retry, fin is what the task ends with if it is not
+// repeated.
 func (e *execution) run(ctx context.Context) (fin *finished, again *retry) {
 	sandbox, err := e.r.executor.Run(ctx, e.spec())
 	if err != nil {
-		e.r.log.Error("start run", "execution", e.t.execution.String(), "app", e.t.app.Slug, "script", e.t.script.Name, "error", err)
+		e.r.log.Error(
+			"start run",
+			"execution",
+			e.t.execution.String(),
+			"app",
+			e.t.app.Slug,
+			"script",
+			e.t.script.Name,
+			"error",
+			err,
+		)
 		return e.fail(e.finish(interrupted("the sandbox could not be started; nothing was run"))), nil
 	}
 
@@ -136,7 +150,10 @@ func (e *execution) run(ctx context.Context) (fin *finished, again *retry) {
 }
 
 func interrupted(message string) cloud.Outcome {
-	return cloud.Outcome{Status: cloud.Interrupted, Error: cloud.ScriptError{Name: "Interrupted", Message: message}}
+	return cloud.Outcome{
+		Status: cloud.Interrupted,
+		Error:  cloud.ScriptError{Name: "Interrupted", Message: message},
+	}
 }
 
 func (e *execution) spec() *cloud.RunSpec {
@@ -157,7 +174,12 @@ func (e *execution) spec() *cloud.RunSpec {
 		Stream:         t.stream,
 		Aborted:        t.aborted,
 		Alone:          t.alone,
-		Calls:          &hostCalls{Session: e.session, letters: &e.letters, newFetcher: e.r.fetchers, dry: t.dry},
+		Calls: &hostCalls{
+			Session:    e.session,
+			letters:    &e.letters,
+			newFetcher: e.r.fetchers,
+			dry:        t.dry,
+		},
 	}
 	if !t.dry {
 		spec.OnLog = e.tailLine
@@ -279,7 +301,8 @@ func (d *effects) parts() []commit.Part {
 	return parts
 }
 
-// needsCommit reports whether a run leaves anything that must be applied at once. The record alone is no such thing.
+// needsCommit reports whether a run leaves anything that must be applied at once. The record alone is no such
+// thing.
 func (e *execution) needsCommit(fin *finished, did *effects) bool {
 	return !did.empty() || e.t.row != nil || e.t.audit != nil || e.t.answerKey != nil && fin.succeeded()
 }
@@ -458,9 +481,15 @@ func (e *execution) commitBackground(did *effects) (cloud.Status, cloud.ScriptEr
 	result := x.Wait()
 	switch {
 	case len(result.Conflicts) > 0:
-		return cloud.Conflicted, cloud.ScriptError{Name: "ConflictError", Message: "what it had read was changed by another run"}
+		return cloud.Conflicted, cloud.ScriptError{
+			Name:    "ConflictError",
+			Message: "what it had read was changed by another run",
+		}
 	case !result.Applied:
-		return cloud.Interrupted, cloud.ScriptError{Name: "Interrupted", Message: "the database did not take it"}
+		return cloud.Interrupted, cloud.ScriptError{
+			Name:    "Interrupted",
+			Message: "the database did not take it",
+		}
 	default:
 		return cloud.Succeeded, cloud.ScriptError{}
 	}

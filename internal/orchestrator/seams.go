@@ -9,7 +9,8 @@ import (
 
 // Run is a run in a sandbox.
 type Run interface {
-	// Outcome waits for the first outcome and must be called; After waits for that of waitUntil work when the first was Pending.
+	// Outcome waits for the first outcome and must be called; After waits for that of waitUntil work when the
+	// first was Pending.
 	Outcome() cloud.Outcome
 	After() cloud.Outcome
 	// Cancel stops it; Release says whether it committed.
@@ -32,13 +33,15 @@ type Session interface {
 	// Changes are those of the run, or of its part before the response; After are those of waitUntil work.
 	Changes() cloud.Changes
 	After() cloud.Changes
-	// Submitted says that the changes have their place in the order of commits: who waits for their keys may read them, and
-	// follows this commit. It is called once Submit has returned, for changes that are committed.
+	// Submitted says that the changes have their place in the order of commits: who waits for their keys may
+	// read them, and follows this commit. It is called once Submit has returned, for changes that are
+	// committed.
 	Submitted()
-	// Settled says that the changes were applied, refused or dropped. Without it, those who follow wait for ever.
+	// Settled says that the changes were applied, refused or dropped. Without it, those who follow wait for
+	// ever.
 	Settled()
-	// Finished says that the run makes no more calls: what it still waits for is given up, and what is on its way from it
-	// counts for nothing. It is always called, last.
+	// Finished says that the run makes no more calls: what it still waits for is given up, and what is on its
+	// way from it counts for nothing. It is always called, last.
 	Finished()
 }
 

@@ -38,14 +38,15 @@ type HTTPCall struct {
 
 // Caller tells whether whoever sent a request still waits for its answer.
 type Caller interface {
-	// Watch begins to look at whether the caller hangs up; the channel is closed soon after that. It is called once, when the run
-	// begins or its answer is waited for.
+	// Watch begins to look at whether the caller hangs up; the channel is closed soon after that. It is
+	// called once, when the run begins or its answer is waited for.
 	Watch() (gone <-chan struct{})
 	// HungUp tells whether the caller has hung up by now.
 	HungUp() bool
 }
 
-// Server answers requests to scripts. One request's way is ServeHTTP, then serveDirect, serveAsync or serveOutbox.
+// Server answers requests to scripts. One request's way is ServeHTTP, then serveDirect, serveAsync or
+// serveOutbox.
 type Server struct {
 	node      string
 	ids       *cloud.IDSource
@@ -84,7 +85,8 @@ func (s *Server) ServeHTTP(ctx context.Context, c *HTTPCall) *HTTPReply {
 	}
 }
 
-// serveDirect runs the script now, in this node and in the caller's goroutine; waitUntil work goes on in one of its own.
+// serveDirect runs the script now, in this node and in the caller's goroutine; waitUntil work goes on in one
+// of its own.
 func (s *Server) serveDirect(ctx context.Context, c *HTTPCall) *HTTPReply {
 	id := s.ids.New()
 	key, reply := s.keys.reserve(ctx, c, id)
@@ -163,7 +165,11 @@ func directTask(c *HTTPCall, id cloud.ID) *task {
 // serveAsync puts the request into the outbox and answers 202.
 func (s *Server) serveAsync(ctx context.Context, c *HTTPCall) *HTTPReply {
 	if len(c.Request.Body) > MaxAsyncBody {
-		tooLarge := cloud.Errorf(cloud.CodeTooLarge, "the body of an asynchronous call has at most %d bytes", MaxAsyncBody)
+		tooLarge := cloud.Errorf(
+			cloud.CodeTooLarge,
+			"the body of an asynchronous call has at most %d bytes",
+			MaxAsyncBody,
+		)
 		return failure(cloud.ID{}, tooLarge)
 	}
 	if err := s.queueHasRoom(ctx, c.Target.App.ID); err != nil {
@@ -194,7 +200,12 @@ func (s *Server) queueHasRoom(ctx context.Context, app cloud.AppID) *cloud.Error
 		return cloud.ErrDatabaseAway.Because(err)
 	}
 	if size.N >= maxHTTPRows || size.Bytes >= maxHTTPBytes {
-		return cloud.Errorf(cloud.CodeQueueFull, "the app holds %d waiting requests of %d bytes: its queue is full", size.N, size.Bytes)
+		return cloud.Errorf(
+			cloud.CodeQueueFull,
+			"the app holds %d waiting requests of %d bytes: its queue is full",
+			size.N,
+			size.Bytes,
+		)
 	}
 	return nil
 }
@@ -258,7 +269,8 @@ func (s *Server) serveOutbox(ctx context.Context, c *HTTPCall) *HTTPReply {
 	return s.await(c, waiter, id)
 }
 
-// await waits for the answer of a request that went through the outbox, two seconds longer than its run may take.
+// await waits for the answer of a request that went through the outbox, two seconds longer than its run may
+// take.
 func (s *Server) await(c *HTTPCall, waiter *inboxWaiter, execution cloud.ID) *HTTPReply {
 	hungUp := c.Caller.Watch()
 	timer := time.NewTimer(c.Target.Script.Limits.Timeout + 2*time.Second)
@@ -284,7 +296,10 @@ func (s *Server) await(c *HTTPCall, waiter *inboxWaiter, execution cloud.ID) *HT
 // accept is the answer to an asynchronous call.
 func accept(id cloud.ID) *HTTPReply {
 	at := time.Now().UTC().Truncate(time.Millisecond)
-	body := cloud.AppendJSON(nil, map[string]string{"execution_id": id.String(), "accepted_at": at.Format(time.RFC3339Nano)})
+	body := cloud.AppendJSON(
+		nil,
+		map[string]string{"execution_id": id.String(), "accepted_at": at.Format(time.RFC3339Nano)},
+	)
 	response := &cloud.Response{
 		Status:  http.StatusAccepted,
 		Body:    body,

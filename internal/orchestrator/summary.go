@@ -7,8 +7,9 @@ import (
 	"picloud/internal/cloud"
 )
 
-// eventSummary says in a few words what an event is about, for the record of its run: "insert orders/o1", "dead letter <id>".
-// Only the first members are read, which is where PiCloud's own events have them; of others it may be empty.
+// eventSummary says in a few words what an event is about, for the record of its run: "insert orders/o1",
+// "dead letter <id>". Only the first members are read, which is where PiCloud's own events have them; of
+// others it may be empty.
 func eventSummary(handler, event string) string {
 	m := firstMembers(event, 3)
 	switch {

@@ -12,9 +12,9 @@ import (
 	"picloud/internal/cloud"
 )
 
-// A run is a span. Its ids are those of executions: everything that one root caused is one trace, named by the root's id, and a
-// span's parent is the execution that caused it. A request that brings a traceparent (W3C Trace Context) goes on with that trace
-// instead.
+// A run is a span. Its ids are those of executions: everything that one root caused is one trace, named by
+// the root's id, and a span's parent is the execution that caused it. A request that brings a traceparent
+// (W3C Trace Context) goes on with that trace instead.
 
 // SpanID is the id of an execution's span.
 func SpanID(execution cloud.ID) (id trace.SpanID) {
@@ -34,8 +34,8 @@ func WantedIDs(ctx context.Context) (trace.TraceID, trace.SpanID, bool) {
 	return trace.TraceID(t.root), SpanID(t.execution), true
 }
 
-// startSpan starts the span of a task. The function it returns ends it with the first outcome, whichever way the run was
-// started and whoever waits for it. Without a tracer it costs a comparison.
+// startSpan starts the span of a task. The function it returns ends it with the first outcome, whichever way
+// the run was started and whoever waits for it. Without a tracer it costs a comparison.
 func (r *runner) startSpan(ctx context.Context, t *task) (context.Context, func(*finished)) {
 	if r.tracer == nil || t.dry {
 		return ctx, func(*finished) {}
@@ -58,7 +58,8 @@ func (r *runner) startSpan(ctx context.Context, t *task) (context.Context, func(
 	return ctx, func(fin *finished) { endSpan(span, t, fin) }
 }
 
-// spanParent is the context whose span becomes the parent: the caller's, or that of the execution that caused the task.
+// spanParent is the context whose span becomes the parent: the caller's, or that of the execution that caused
+// the task.
 func spanParent(ctx context.Context, t *task) context.Context {
 	ctx = context.WithValue(ctx, spanKey{}, t)
 	switch {

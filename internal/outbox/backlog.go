@@ -10,10 +10,10 @@ import (
 	"picloud/internal/cloud"
 )
 
-// backlog knows which apps have rows that may be due, and from when on. A claim looks at no row that wakes before that time,
-// since what was deleted stays in the index for as long as any snapshot of it is held. A commit reports its own rows;
-// whatever else may be due - rows whose time has come, leases that ended, what another node inserted without a notification -
-// is found by the scanner. Times of rows are the database's.
+// backlog knows which apps have rows that may be due, and from when on. A claim looks at no row that wakes
+// before that time, since what was deleted stays in the index for as long as any snapshot of it is held. A
+// commit reports its own rows; whatever else may be due - rows whose time has come, leases that ended, what
+// another node inserted without a notification - is found by the scanner. Times of rows are the database's.
 type backlog struct {
 	// mu guards everything below. It is a leaf.
 	mu   sync.Mutex
@@ -77,8 +77,8 @@ func (b *backlog) plan() claimPlan {
 	return p
 }
 
-// claimed records a claim's result. all says that no due rows were left. Apps that were reported since the plan was made are
-// kept.
+// claimed records a claim's result. all says that no due rows were left. Apps that were reported since the
+// plan was made are kept.
 func (b *backlog) claimed(p claimPlan, rows []db.ClaimDueRow, all bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -101,7 +101,8 @@ func (b *backlog) claimed(p claimPlan, rows []db.ClaimDueRow, all bool) {
 		}
 		a := b.apps[cloud.AppID(app)]
 		a.lastClaim = b.claims
-		// Rows are claimed oldest first, so what is left of the app is not older than the oldest that was taken.
+		// Rows are claimed oldest first, so what is left of the app is not older than the oldest that was
+		// taken.
 		if a.reports == p.reports[k] {
 			a.since = at
 		}

@@ -8,7 +8,8 @@ import (
 	"picloud/db"
 )
 
-// A claim starts at the oldest row of the one before; apps that were served give way; what was reported meanwhile stays.
+// A claim starts at the oldest row of the one before; apps that were served give way; what was reported
+// meanwhile stays.
 func TestBacklogTurns(t *testing.T) {
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
 	d := newBacklog()

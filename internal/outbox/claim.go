@@ -57,8 +57,8 @@ func (d *Dispatcher) renewLeases(ctx context.Context) {
 	}
 }
 
-// renew renews the lease of every running row. What could not be renewed in time is cancelled before another node may start
-// it: this node must not run a row that is somebody else's.
+// renew renews the lease of every running row. What could not be renewed in time is cancelled before another
+// node may start it: this node must not run a row that is somebody else's.
 func (d *Dispatcher) renew(ctx context.Context) {
 	asked := time.Now()
 	arg := d.heldClaims()
@@ -105,8 +105,8 @@ func (d *Dispatcher) heldClaims() db.RenewLeasesParams {
 	return arg
 }
 
-// ReleaseAll gives back what still runs when the grace of a shutdown is over. The runs are stopped first; whatever they did
-// cannot be committed any more, since their rows lose the claim.
+// ReleaseAll gives back what still runs when the grace of a shutdown is over. The runs are stopped first;
+// whatever they did cannot be committed any more, since their rows lose the claim.
 func (d *Dispatcher) ReleaseAll() {
 	var apps []int64
 	var ids, tokens []db.UUID

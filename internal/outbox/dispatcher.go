@@ -36,23 +36,28 @@ type Config struct {
 	Go func(f func())
 }
 
-// Dispatcher claims due rows as far as there are permits, and has them run. It sleeps until something wakes it: a
-// notification, a commit of this node, a permit, or what the scanner found.
+// Dispatcher claims due rows as far as there are permits, and has them run. It sleeps until something wakes
+// it: a notification, a commit of this node, a permit, or what the scanner found.
 type Dispatcher struct {
 	cfg     Config
 	wakeC   chan struct{}
 	backlog *backlog
 	scanner *scanner
 
-	// mu guards the claims that this node is running, by row, and the fields of each. It is a leaf but for Cancel, which is
-	// called under it.
+	// mu guards the claims that this node is running, by row, and the fields of each. It is a leaf but for
+	// Cancel, which is called under it.
 	mu      sync.Mutex
 	running map[cloud.ID]*Claim
 }
 
 // NewDispatcher returns a Dispatcher that does nothing until Run.
 func NewDispatcher(cfg Config) *Dispatcher {
-	d := &Dispatcher{cfg: cfg, wakeC: make(chan struct{}, 1), backlog: newBacklog(), running: map[cloud.ID]*Claim{}}
+	d := &Dispatcher{
+		cfg:     cfg,
+		wakeC:   make(chan struct{}, 1),
+		backlog: newBacklog(),
+		running: map[cloud.ID]*Claim{},
+	}
 	d.scanner = newScanner(d)
 	return d
 }
@@ -146,7 +151,8 @@ func (d *Dispatcher) claimAll(ctx context.Context) {
 	}
 }
 
-// awaitPermit sleeps until a permit may be free. Wake-ups meanwhile change nothing, since there is work already.
+// awaitPermit sleeps until a permit may be free. Wake-ups meanwhile change nothing, since there is work
+// already.
 func (d *Dispatcher) awaitPermit(ctx context.Context) {
 	select {
 	case <-d.cfg.Gate.Freed():
@@ -155,8 +161,8 @@ func (d *Dispatcher) awaitPermit(ctx context.Context) {
 	}
 }
 
-// claim takes due rows for the permits that are reserved, and starts them. A row's claim is decided by ClaimDue
-// (queries/outbox.sql).
+// claim takes due rows for the permits that are reserved, and starts them. A row's claim is decided by
+// ClaimDue (queries/outbox.sql).
 func (d *Dispatcher) claim(ctx context.Context, permits int) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -199,8 +205,9 @@ func (d *Dispatcher) claim(ctx context.Context, permits int) error {
 	return nil
 }
 
-// Admit takes a permit for a row that is about to be inserted, so that it can be inserted as claimed by this node and start
-// right after its commit. It reports false where the row has to wait. Start or Decline follows.
+// Admit takes a permit for a row that is about to be inserted, so that it can be inserted as claimed by this
+// node and start right after its commit. It reports false where the row has to wait. Start or Decline
+// follows.
 func (d *Dispatcher) Admit(app cloud.AppID) bool {
 	return !d.cfg.Idle && !d.isDraining() && !d.cfg.OnHold() && d.cfg.Gate.TryAcquire(app)
 }
@@ -231,7 +238,8 @@ func (d *Dispatcher) start(r *Row, claimedAt time.Time) {
 	})
 }
 
-// forget takes a claim out of those that are running. The row may have been claimed again meanwhile, under another token.
+// forget takes a claim out of those that are running. The row may have been claimed again meanwhile, under
+// another token.
 func (d *Dispatcher) forget(c *Claim) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

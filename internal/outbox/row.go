@@ -42,7 +42,8 @@ type Row struct {
 	Interruptions int
 	Retry         cloud.Retry
 
-	// Revision is that of the app's definitions when the row was claimed, 0 for a row that this node inserted itself.
+	// Revision is that of the app's definitions when the row was claimed, 0 for a row that this node inserted
+	// itself.
 	Revision int64
 }
 
@@ -53,7 +54,8 @@ type NewRow struct {
 	PayloadID cloud.ID
 }
 
-// InsertParams makes the parameters that insert rows. Those with a token are claimed by the node from the start.
+// InsertParams makes the parameters that insert rows. Those with a token are claimed by the node from the
+// start.
 func InsertParams(node string, lease time.Duration, rows []*NewRow) db.InsertOutboxParams {
 	p := db.InsertOutboxParams{Node: node, LeaseUs: lease.Microseconds()}
 	for _, r := range rows {

@@ -14,10 +14,12 @@ const (
 	safetyScan = 60 * time.Second
 	// fullScanEvery is how often it scans all rows, however old.
 	fullScanEvery = 10 * time.Minute
-	// scanPause and fullScanPause bound the time that scanning takes: pauses are so many times as long as the last scan.
+	// scanPause and fullScanPause bound the time that scanning takes: pauses are so many times as long as the
+	// last scan.
 	scanPause     = 20
 	fullScanPause = 1000
-	// writerMargin is more than passes in a transaction between reading the clock for its first row and that row being written.
+	// writerMargin is more than passes in a transaction between reading the clock for its first row and that
+	// row being written.
 	writerMargin = time.Second
 	// retryAfterError is the pause after a claim or a scan that failed.
 	retryAfterError = time.Second
@@ -33,8 +35,8 @@ type scanner struct {
 	at     time.Time // when to scan next
 	fullAt time.Time // when to scan everything again
 
-	// State kept between scans, used by the scanner's goroutine only: every waiting row has wake_at >= since, except for rows
-	// of the apps in own, which have a time of their own.
+	// State kept between scans, used by the scanner's goroutine only: every waiting row has wake_at >= since,
+	// except for rows of the apps in own, which have a time of their own.
 	since time.Time
 	own   map[cloud.AppID]time.Time
 	clock time.Time // the database's at the last scan
@@ -145,7 +147,8 @@ func (s *scanner) report(rows []db.FirstWakesRow) {
 	}
 }
 
-// restAfter is when the next scan may begin after one that began at a time: scanning must not become the node's work.
+// restAfter is when the next scan may begin after one that began at a time: scanning must not become the
+// node's work.
 func (s *scanner) restAfter(began time.Time, full bool) time.Time {
 	now := time.Now()
 	took := now.Sub(began)
@@ -168,8 +171,9 @@ func (s *scanner) forget() {
 	s.own = nil
 }
 
-// find asks for the first row of each app, and remembers what need not be looked at again. What transactions under way will
-// show is not older than the oldest of them, so that one is asked for first, in a snapshot of its own.
+// find asks for the first row of each app, and remembers what need not be looked at again. What transactions
+// under way will show is not older than the oldest of them, so that one is asked for first, in a snapshot of
+// its own.
 func (s *scanner) find(ctx context.Context, timeout time.Duration) ([]db.FirstWakesRow, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -205,11 +209,14 @@ func (s *scanner) find(ctx context.Context, timeout time.Duration) ([]db.FirstWa
 	return rows, nil
 }
 
-// oldestWriter is when the oldest transaction began that has written, and the database's time. Both are nil where the server
-// does not show the activity of others. sqlc does not know the system's views, so the statement stands here.
+// oldestWriter is when the oldest transaction began that has written, and the database's time. Both are nil
+// where the server does not show the activity of others. sqlc does not know the system's views, so the
+// statement stands here.
 func oldestWriter(ctx context.Context, conn db.DBTX) (oldest, now *time.Time, err error) {
-	err = conn.QueryRow(ctx, `SELECT min(xact_start) FILTER (WHERE backend_xid IS NOT NULL OR pid = pg_backend_pid()),
+	err = conn.QueryRow(ctx, `SELECT
+		min(xact_start) FILTER (WHERE backend_xid IS NOT NULL OR pid = pg_backend_pid()),
 		max(xact_start) FILTER (WHERE pid = pg_backend_pid())
-		FROM pg_stat_activity WHERE datname = current_database()`).Scan(&oldest, &now)
+		FROM pg_stat_activity WHERE datname = current_database()`).
+		Scan(&oldest, &now)
 	return oldest, now, err
 }

@@ -15,8 +15,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 
-// The scanner looks at ever fewer rows, and still finds those of a transaction that was under way while it looked, those of an
-// app that nobody can claim, and all of them after the server's clock was set back.
+// The scanner looks at ever fewer rows, and still finds those of a transaction that was under way while it
+// looked, those of an app that nobody can claim, and all of them after the server's clock was set back.
 func TestScanner(t *testing.T) {
 	ctx := context.Background()
 	url := testkit.Database(t)

@@ -6,10 +6,12 @@ import (
 	"picloud/internal/cloud"
 )
 
-// maxInterruptions is how often a row may be interrupted before it becomes a dead letter of reason "infrastructure".
+// maxInterruptions is how often a row may be interrupted before it becomes a dead letter of reason
+// "infrastructure".
 const maxInterruptions = 10
 
-// AloneAfter is the number of interruptions from which a row runs in a child of its own: it may be what kills the others.
+// AloneAfter is the number of interruptions from which a row runs in a child of its own: it may be what kills
+// the others.
 const AloneAfter = 2
 
 // EndKind is the next state of a claimed row.
@@ -53,8 +55,8 @@ type Bury struct {
 	Execution cloud.ID // of the last attempt
 }
 
-// EndOf decides what an outcome makes of a claimed row. It is the transition table of the outbox, and pure: random, from 0
-// to 1, spreads the retries.
+// EndOf decides what an outcome makes of a claimed row. It is the transition table of the outbox, and pure:
+// random, from 0 to 1, spreads the retries.
 func EndOf(r *Row, outcome *cloud.Outcome, script string, random float64) End {
 	switch {
 	case outcome.Status == cloud.Skipped:
@@ -106,7 +108,10 @@ func interrupted(r *Row, outcome *cloud.Outcome, script string) End {
 }
 
 func bury(outcome *cloud.Outcome, script, reason string, attempts int) End {
-	return End{Kind: EndBury, Bury: Bury{Script: script, Reason: reason, Error: outcome.Error, Attempts: attempts}}
+	return End{
+		Kind: EndBury,
+		Bury: Bury{Script: script, Reason: reason, Error: outcome.Error, Attempts: attempts},
+	}
 }
 
 // HandledLetter is what a dead-letter handler's run says of its dead letter.
@@ -116,7 +121,8 @@ type HandledLetter struct {
 	Reason     string
 }
 
-// HandledBy says what the end of a row means for the dead letter that it handles; nil: the row handles none, or waits again.
+// HandledBy says what the end of a row means for the dead letter that it handles; nil: the row handles none,
+// or waits again.
 func HandledBy(r *Row, outcome *cloud.Outcome, end End) *HandledLetter {
 	if r.Source != cloud.SourceDeadLetter || end.Kind == EndRetry {
 		return nil
@@ -124,5 +130,9 @@ func HandledBy(r *Row, outcome *cloud.Outcome, end End) *HandledLetter {
 	if outcome.Status == cloud.Succeeded {
 		return &HandledLetter{ID: r.DeadLetter, Resolution: cloud.DeadLetterHandled}
 	}
-	return &HandledLetter{ID: r.DeadLetter, Resolution: cloud.DeadLetterHandlerFailed, Reason: outcome.Error.String()}
+	return &HandledLetter{
+		ID:         r.DeadLetter,
+		Resolution: cloud.DeadLetterHandlerFailed,
+		Reason:     outcome.Error.String(),
+	}
 }

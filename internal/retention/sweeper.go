@@ -1,5 +1,6 @@
-// Package retention keeps the tables small: it sweeps what has expired, folds the ledger, and makes and drops the partitions of
-// executions. It deletes nothing that an operator still has to deal with; unresolved dead letters stay.
+// Package retention keeps the tables small: it sweeps what has expired, folds the ledger, and makes and drops
+// the partitions of executions. It deletes nothing that an operator still has to deal with; unresolved dead
+// letters stay.
 package retention
 
 import (
@@ -101,7 +102,10 @@ func (s *Sweeper) jobs() []job {
 	return jobs
 }
 
-func olderThan(keep time.Duration, sweep func(context.Context, int64) (int64, error)) func(context.Context) (int64, error) {
+func olderThan(
+	keep time.Duration,
+	sweep func(context.Context, int64) (int64, error),
+) func(context.Context) (int64, error) {
 	return func(ctx context.Context) (int64, error) { return sweep(ctx, keep.Microseconds()) }
 }
 
