@@ -130,6 +130,7 @@ func (g *Gate) expire() {
 	defer g.mu.Unlock()
 
 	now := time.Now()
+
 	next := time.Duration(-1)
 	for app, list := range g.waiters {
 		for len(list) > 0 {
@@ -269,6 +270,7 @@ func (g *Gate) Close() {
 
 	g.closed = true
 	g.timer.Stop()
+
 	for app, list := range g.waiters {
 		for _, w := range list {
 			w.grantCh <- false

@@ -26,6 +26,7 @@ func TestPermitLent(t *testing.T) {
 		return &Permit{gate: g, app: app, dispatched: dispatched}
 	}
 	var permits []*Permit
+
 	var through []func()
 	for k := range g.all { // as many that wrote as there are permits
 		p := run(k%2 == 0)
@@ -44,6 +45,7 @@ func TestPermitLent(t *testing.T) {
 	if free, _ := g.State(); free != g.all-1 {
 		t.Fatalf("a run that wrote nothing kept its permit: %d free", free)
 	}
+
 	for _, f := range through {
 		f()
 	}
@@ -52,6 +54,7 @@ func TestPermitLent(t *testing.T) {
 	if free, _ := g.State(); free != g.all-3 {
 		t.Fatalf("two permits were taken back: %d free", free)
 	}
+
 	for _, p := range permits {
 		p.Release()
 		p.Release()
@@ -73,6 +76,7 @@ func TestGateWait(t *testing.T) {
 			at  time.Duration
 			err error
 		}
+
 		ends := map[cloud.AppID]chan end{}
 		for _, app := range []cloud.AppID{1, 2, 3} { // half a second after each other
 			ch := make(chan end, 1)
@@ -83,6 +87,7 @@ func TestGateWait(t *testing.T) {
 			}()
 			time.Sleep(500 * time.Millisecond)
 		}
+
 		for app, want := range map[cloud.AppID]time.Duration{1: MaxWait, 2: MaxWait + 500*time.Millisecond} {
 			if got := <-ends[app]; got.err == nil || got.at != want {
 				t.Errorf("app %d waited %s and got %v, want a refusal after %s", app, got.at, got.err, want)
@@ -110,9 +115,11 @@ func TestGateKeepsRoom(t *testing.T) {
 		}
 	}
 	got := make(chan error, 10)
+
 	wait := func(app cloud.AppID) { go func() { got <- g.acquire(app) }() }
 	for n := range 4 {
 		wait(1)
+
 		for g.waitingNow() <= n {
 			time.Sleep(time.Millisecond)
 		}
@@ -140,6 +147,7 @@ func TestGateKeepsRoom(t *testing.T) {
 		t.Errorf("%d wait", n)
 	}
 	g.Close()
+
 	for range 3 {
 		<-got
 	}
@@ -163,6 +171,7 @@ func TestGateIsFair(t *testing.T) {
 					order <- app
 				}
 			})
+
 			for g.waitingNow() == before {
 				time.Sleep(time.Millisecond)
 			}
@@ -170,6 +179,7 @@ func TestGateIsFair(t *testing.T) {
 	}
 	wait(1, 3) // the flood came first
 	wait(2, 2)
+
 	var got []cloud.AppID
 	for range 4 {
 		g.release(1, false)
@@ -200,6 +210,7 @@ func TestGateIsFair(t *testing.T) {
 	}
 	<-order
 	g.ReleaseDispatched(9)
+
 	for range 2 {
 		g.release(1, false)
 	}

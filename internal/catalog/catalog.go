@@ -122,6 +122,7 @@ func (c *Catalog) LoadAll(ctx context.Context) error {
 
 	old := c.snapshot.Load()
 	var changed []*App
+
 	alive := map[cloud.AppID]bool{}
 	for _, r := range rows {
 		id := cloud.AppID(r.ID)
@@ -197,6 +198,7 @@ func (c *Catalog) replace(changed []*App, gone []cloud.AppID) {
 	defer c.mu.Unlock()
 
 	old := c.snapshot.Load()
+
 	next := &snapshot{
 		byID:   make(map[cloud.AppID]*App, len(old.byID)+1),
 		bySlug: make(map[string]*App, len(old.byID)+1),
@@ -215,6 +217,7 @@ func (c *Catalog) replace(changed []*App, gone []cloud.AppID) {
 		routesChanged = routesChanged || len(app.routes) > 0 || have != nil && len(have.routes) > 0
 		next.byID[app.ID] = app
 	}
+
 	for _, id := range gone {
 		delete(next.byID, id)
 	}

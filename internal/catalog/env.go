@@ -28,6 +28,7 @@ func (c *Catalog) loadEnv(ctx context.Context, q *db.Queries, app *App) error {
 
 	app.Env = &cloud.Env{Values: make(map[string]string, len(rows))}
 	hash := sha256.New()
+
 	var secrets []string
 	for _, r := range rows {
 		ref := cloud.VariableRef{App: app.ID, Name: r.Name, Secret: r.Secret}
@@ -55,6 +56,7 @@ func maskFor(values []string) *strings.Replacer {
 	}
 
 	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
+
 	pairs := make([]string, 0, 2*len(values))
 	for _, value := range values {
 		pairs = append(pairs, value, masked)
@@ -77,6 +79,7 @@ func (a *App) MaskOutcome(o *cloud.Outcome) {
 		return
 	}
 	o.Error.Message = a.mask.Replace(o.Error.Message)
+
 	o.Error.Stack = a.mask.Replace(o.Error.Stack)
 	for k := range o.Logs {
 		o.Logs[k].Message = a.mask.Replace(o.Logs[k].Message)

@@ -138,6 +138,7 @@ func loadRoutes(ctx context.Context, q *db.Queries, app *App) error {
 	if err != nil {
 		return err
 	}
+
 	for _, r := range rows {
 		app.routes = append(app.routes, &cloud.Route{
 			App:      app.ID,

@@ -183,6 +183,7 @@ func (a *attempt) run() error {
 	if err := a.group.refreshDefinitions(ctx, conn); err != nil {
 		return err
 	}
+
 	for _, x := range a.group.commits {
 		a.group.decide(x)
 	}

@@ -111,6 +111,7 @@ func (c *Committer) Submit(x *Commit) {
 		x.refuse()
 		return
 	}
+
 	select {
 	case c.wakeC <- struct{}{}:
 	default:
@@ -138,6 +139,7 @@ func (c *Committer) Run(ctx context.Context) error {
 		}
 
 		c.apply(ctx, group)
+
 		for _, x := range group {
 			close(x.doneCh)
 		}
@@ -167,6 +169,7 @@ func (c *Committer) next() []*Commit {
 	defer c.mu.Unlock()
 
 	keys := 0
+
 	n := 0
 	for n < len(c.queue) && n < maxGroup {
 		keys += c.queue[n].keyCount()
@@ -195,6 +198,7 @@ func (c *Committer) apply(ctx context.Context, group []*Commit) {
 	c.commits.Add(int64(len(group)))
 
 	err := c.applyTogether(ctx, group)
+
 	var final *cloud.Error
 	switch {
 	case err == nil:

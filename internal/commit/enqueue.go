@@ -110,6 +110,7 @@ func (s *enqueueSection) write(ctx context.Context, g *Group, q *db.Queries) {
 	if len(s.payloads) > 0 {
 		var apps []int64
 		var ids []db.UUID
+
 		var payloads []string
 		for _, p := range s.payloads {
 			apps = append(apps, int64(p.app))
@@ -129,6 +130,7 @@ func (s *enqueueSection) settle(g *Group) {
 	for _, row := range s.started {
 		g.cfg.Starter.Start(row)
 	}
+
 	for app := range s.waiting {
 		s.report(g, app, g.now)
 	}

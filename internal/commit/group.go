@@ -113,6 +113,7 @@ func (g *Group) read(ctx context.Context, conn *pgx.Conn) (isNew bool, err error
 	if apps := g.requiredApps(); len(apps) > 0 {
 		p.Revisions(apps, func(app, revision int64) { g.revisions[cloud.AppID(app)] = revision })
 	}
+
 	for _, s := range g.sections {
 		s.read(g, p)
 	}
@@ -135,6 +136,7 @@ func (g *Group) requiredApps() []int64 {
 // exclusively instead, which keeps every other commit of theirs out.
 func (g *Group) lock(ctx context.Context, p *db.Pipeline) {
 	apps := g.requiredApps()
+
 	ids := make([]int32, len(apps))
 	for k, app := range apps {
 		ids[k] = int32(app)
@@ -193,6 +195,7 @@ func (g *Group) decide(x *Commit) {
 	if verdict.kind != verdictApplies {
 		return
 	}
+
 	for _, part := range x.Parts {
 		part.apply(g, x)
 	}
@@ -216,6 +219,7 @@ func (g *Group) settle(c *Committer) {
 			c.conflicts.Add(1)
 		}
 	}
+
 	for _, s := range g.sections {
 		if s, ok := s.(settler); ok {
 			s.settle(g)

@@ -20,6 +20,7 @@ func (w Writes) require(g *Group, x *Commit) {
 	for k := range w.Checks {
 		keys.add(w.Checks[k].Key)
 	}
+
 	for k := range w.Writes {
 		keys.add(w.Writes[k].Key).isWritten = true
 	}
@@ -30,6 +31,7 @@ func (w Writes) require(g *Group, x *Commit) {
 
 func (w Writes) decide(g *Group, x *Commit) Verdict {
 	keys := of[*keySection](g)
+
 	var changed []cloud.KeyRef
 	for k := range w.Checks {
 		check := &w.Checks[k]
@@ -106,6 +108,7 @@ func (s *keySection) lockNames() []int64 {
 // lockName is a key's advisory lock. Equal names of different keys only make them wait for each other.
 func lockName(k cloud.KeyRef) int64 {
 	h := fnv.New64a()
+
 	var app [8]byte
 	for i := range app {
 		app[i] = byte(int64(k.App) >> (8 * i))
@@ -227,6 +230,7 @@ func kvPayload(op string, w *cloud.Write, old *keyValue) string {
 func (s *keySection) write(ctx context.Context, _ *Group, q *db.Queries) {
 	var put db.PutKeysParams
 	var apps []int64
+
 	var collections, keys []string
 	for _, k := range s.dirty {
 		if !k.exists {

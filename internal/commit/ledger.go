@@ -38,6 +38,7 @@ func (s *ledgerSection) write(ctx context.Context, g *Group, q *db.Queries) {
 	if len(s.counts) == 0 {
 		return
 	}
+
 	arg := db.CountLedgerParams{CommitID: g.id}
 	for key, n := range s.counts {
 		arg.Apps = append(arg.Apps, int64(key.app))

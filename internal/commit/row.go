@@ -121,6 +121,7 @@ func (s *rowSection) write(ctx context.Context, _ *Group, q *db.Queries) {
 	}
 	if len(s.ended) > 0 {
 		var apps []int64
+
 		var ids []db.UUID
 		for _, row := range s.ended {
 			apps = append(apps, int64(row.App))

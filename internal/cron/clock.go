@@ -121,6 +121,7 @@ func (c *Clock) fireDue(ctx context.Context) (wait time.Duration, forever bool) 
 	defer cancel()
 
 	q := db.New(c.cfg.DB.Control)
+
 	us, err := q.NextFire(ctx)
 	switch {
 	case errors.Is(db.Translate(err), db.ErrNotFound):
@@ -153,6 +154,7 @@ func (c *Clock) fireDue(ctx context.Context) (wait time.Duration, forever bool) 
 // to sleep.
 func (c *Clock) fireAll(ctx context.Context, due []db.DueSchedulesRow) time.Duration {
 	var submitted []*commit.Commit
+
 	var decided []*commit.Slots
 	for k := range due {
 		x, slots := c.decide(ctx, &due[k])
@@ -168,6 +170,7 @@ func (c *Clock) fireAll(ctx context.Context, due []db.DueSchedulesRow) time.Dura
 	if len(submitted) < len(due) {
 		wait = retryAfterError
 	}
+
 	for k, x := range submitted {
 		switch result := x.Wait(); {
 		case result.Err != nil:
@@ -280,6 +283,7 @@ func (c *Clock) Upcoming(ctx context.Context, app cloud.AppID, trigger cloud.ID,
 	if parsed == nil {
 		return nil, 0, fmt.Errorf("the schedule of trigger %s cannot be read", trigger)
 	}
+
 	for next := at.NextSlot; len(slots) < n && !next.IsZero(); next = parsed.Next(next) {
 		slots = append(slots, next.UTC())
 	}

@@ -91,6 +91,7 @@ func dueSlots(q slotQuestion) (due []time.Time, older bool) {
 	// through: a window that ends now grows until it holds enough.
 	for window := time.Hour; q.now.Add(-window).After(q.next); window *= 4 {
 		n := 0
+
 		first := q.schedule.Next(q.now.Add(-window))
 		for at := first; q.isDue(at) && n <= maxCatchUp; at = q.schedule.Next(at) {
 			n++

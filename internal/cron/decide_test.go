@@ -44,6 +44,7 @@ func TestDecideSlots(t *testing.T) {
 		}
 		trigger := &cloud.Trigger{ID: cloud.ID{1}, CatchUp: c.catchUp, Overlap: c.overlap, CronJitter: c.jitter}
 		d := decideSlots(slotQuestion{schedule: s, trigger: trigger, next: at(c.next), now: at(c.now), busy: c.busy})
+
 		var got []string
 		for _, sl := range d.Decided {
 			got = append(got, sl.At.Format("15:04:05")+" "+sl.State)
@@ -73,6 +74,7 @@ func TestDecideManySlots(t *testing.T) {
 		if len(d.Decided) != maxCatchUp+1 || d.Decided[0].State != cloud.SlotMissed || !d.Decided[0].At.Equal(next) || !strings.Contains(d.Decided[0].Reason, "nor at any other") {
 			t.Errorf("%s: %d slots, first %+v", expression, len(d.Decided), d.Decided[0])
 		}
+
 		seen := map[string]bool{}
 		for k, sl := range d.Decided {
 			if k > 0 && !sl.At.After(d.Decided[k-1].At) || seen[fmt.Sprint(sl.At)] {

@@ -100,6 +100,7 @@ func (c *deadLetterCalls) call(
 	if resolution := c.resolved[letter.ID]; resolution != "" {
 		letter.Resolution = &resolution
 	}
+
 	switch op {
 	case cloud.OpLetterGet:
 		return cloud.HostReply{Found: true, JSON: letterJSON(letter, true)}, nil

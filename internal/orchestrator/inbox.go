@@ -150,6 +150,7 @@ func (b *inbox) orphans(ctx context.Context) error {
 	if err != nil {
 		return db.Translate(err)
 	}
+
 	for _, r := range rows {
 		if reply, err := decodeReply(r.ExecutionID, r.Response); err == nil {
 			b.keep(cloud.AppID(r.AppID), r.ScriptID, "", reply, "node-lost")
@@ -255,6 +256,7 @@ func decodeReply(execution cloud.ID, text string) (*HTTPReply, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	r.Response = &cloud.Response{Status: w.Status, Body: body}
 	for _, h := range w.Headers {
 		r.Response.Headers = append(r.Response.Headers, cloud.Header{Name: h[0], Value: h[1]})

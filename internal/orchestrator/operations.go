@@ -128,6 +128,7 @@ func (o *Operations) RemoveRow(
 			audit(definitions, by, "outbox.remove", id.String(), nil),
 		},
 	}
+
 	result := o.committer.Do(x)
 	switch {
 	case result.Err != nil:
@@ -328,6 +329,7 @@ func (o *Operations) WriteKV(
 	f func(Session) error,
 ) error {
 	id := o.ids.New()
+
 	entry := audit(o.catalog.App(app), by, action.Action, action.Collection+"/"+action.Key, nil)
 	for tries := 0; ; tries++ {
 		session := o.sessions(app)

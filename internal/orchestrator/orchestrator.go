@@ -169,6 +169,7 @@ func (o *Orchestrator) Drain(ctx context.Context) {
 		o.runs.Wait()
 		close(doneCh)
 	}()
+
 	select {
 	case <-doneCh:
 	case <-ctx.Done():

@@ -219,6 +219,7 @@ func (o *Operations) selectLetters(
 	sel LetterSelection,
 ) ([]history.DeadLetter, BulkReplay, error) {
 	var out BulkReplay
+
 	var letters []history.DeadLetter
 	for _, id := range sel.IDs {
 		letter, err := o.replayer.reader.DeadLetter(ctx, app, id)
@@ -283,6 +284,7 @@ func (b *bulkReplay) commitAll() error {
 	if len(b.chunks) == 0 {
 		b.chunks = append(b.chunks, nil)
 	}
+
 	for _, chunk := range b.chunks {
 		if err := b.commit(chunk); err != nil {
 			return err
@@ -333,6 +335,7 @@ func without(letters []commit.ResolveLetter, app cloud.AppID, refs []cloud.KeyRe
 	for _, ref := range refs {
 		gone[ref] = true
 	}
+
 	var rest []commit.ResolveLetter
 	for _, letter := range letters {
 		if !gone[commit.LetterRef(app, letter.ID)] {

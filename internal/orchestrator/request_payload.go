@@ -26,6 +26,7 @@ func encodeRequest(r *cloud.Request, params []cloud.Header) string {
 	for _, h := range r.Headers {
 		p.Headers = append(p.Headers, [2]string{h.Name, h.Value})
 	}
+
 	for _, h := range params {
 		p.Params = append(p.Params, [2]string{h.Name, h.Value})
 	}
@@ -57,9 +58,11 @@ func decodeRequest(payload string) (*cloud.Request, error) {
 		}
 		r.Body = body
 	}
+
 	for _, h := range p.Headers {
 		r.Headers = append(r.Headers, cloud.Header{Name: h[0], Value: h[1]})
 	}
+
 	for _, h := range p.Params {
 		r.Params = append(r.Params, cloud.Header{Name: h[0], Value: h[1]})
 	}

@@ -43,6 +43,7 @@ func (r *runner) perform(ctx context.Context, t *task) (fin *finished, finish fu
 
 	started := time.Now()
 	var keys []cloud.KeyRef // that failed a check
+
 	wasCollateral := false
 	for conflicts := 0; ; {
 		e := r.newExecution(t, started)
@@ -294,6 +295,7 @@ func (d *effects) parts() []commit.Part {
 	if d.empty() {
 		return nil
 	}
+
 	parts := []commit.Part{commit.Writes(d.changes)}
 	for k := range d.letters {
 		parts = append(parts, d.letters[k])

@@ -31,6 +31,7 @@ func firstMembers(text string, n int) map[string]string {
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return m
 	}
+
 	for range n {
 		name, err := d.Token()
 		if err != nil {

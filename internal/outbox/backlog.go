@@ -93,6 +93,7 @@ func (b *backlog) claimed(p claimPlan, rows []db.ClaimDueRow, all bool) {
 	}
 
 	b.claims++
+
 	first := earliestDue(rows)
 	for k, app := range p.apps {
 		at, served := first[app]

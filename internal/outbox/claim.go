@@ -82,6 +82,7 @@ func (d *Dispatcher) renew(ctx context.Context) {
 			c.renewed = asked
 		}
 	}
+
 	for _, c := range d.running {
 		if !c.lost && time.Since(c.renewed) > d.cfg.Lease*2/3 {
 			c.cancel()

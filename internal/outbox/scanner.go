@@ -59,6 +59,7 @@ func (s *scanner) scanWithin(d time.Duration) {
 	if !earlier {
 		return
 	}
+
 	select {
 	case s.askC <- struct{}{}:
 	default:
@@ -200,6 +201,7 @@ func (s *scanner) find(ctx context.Context, timeout time.Duration) ([]db.FirstWa
 
 	s.clock = *now
 	s.since = oldest.Add(-writerMargin)
+
 	s.own = map[cloud.AppID]time.Time{}
 	for k := range rows {
 		if rows[k].WakeAt.Before(s.since) {

@@ -43,6 +43,7 @@ func TestScanner(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		for k := range rows {
 			apps = append(apps, rows[k].AppID)
 		}

@@ -10,6 +10,7 @@ import (
 // Every rule of what an outcome makes of a row.
 func TestEndOf(t *testing.T) {
 	base := Row{Source: cloud.SourceKV, Retry: cloud.Retry{MaxAttempts: 3, Backoff: "constant", Base: time.Second, Max: time.Second}}
+
 	with := func(f func(*Row)) *Row {
 		r := base
 		f(&r)

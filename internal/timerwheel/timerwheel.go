@@ -79,6 +79,7 @@ func (w *Wheel[T]) Remove(e *Entry[T]) bool {
 // tick calls back for what the previous period left, and makes the current period the previous one.
 func (w *Wheel[T]) tick() {
 	w.mu.Lock()
+
 	var due []T
 	for !w.previous.isEmpty() {
 		due = append(due, w.previous.next.value)
