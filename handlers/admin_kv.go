@@ -122,12 +122,9 @@ func (s *Server) saveEntry(v *visit) error {
 	if err != nil {
 		return err
 	}
-	args, err := entryArgs(v, collection, key)
+	set, err := entryForm(v, collection, key)
 	if err == nil {
-		err = s.cfg.Orchestrator.Operations.WriteKV(v.UserContext(), v.app.id(), v.p.Cloud(), kvAction("kv.set", collection, key), func(h orchestrator.Session) error {
-			_, err := h.Call(v.UserContext(), cloud.OpKVSet, args)
-			return err
-		})
+		err = s.cfg.Orchestrator.Operations.SetKV(v.UserContext(), v.app.id(), set, v.p.Cloud())
 	}
 	if message, ok := refused(err); ok {
 		if cloud.CodeOf(err) == cloud.CodePrecondition {
@@ -141,24 +138,24 @@ func (s *Server) saveEntry(v *visit) error {
 	return v.to(entryPath(collection, key) + "&done=saved")
 }
 
-func entryArgs(v *visit, collection, key string) (cloud.HostArgs, error) {
-	args := cloud.HostArgs{Collection: collection, Key: key}
+func entryForm(v *visit, collection, key string) (orchestrator.KVSet, error) {
+	set := orchestrator.KVSet{Collection: collection, Key: key}
 	var err error
-	if args.IfVersion, err = strconv.ParseInt(v.form.Get("version"), 10, 64); err != nil || args.IfVersion < 0 {
-		return args, cloud.Errorf(cloud.CodeInvalid, "version must be a number")
+	if set.IfVersion, err = strconv.ParseInt(v.form.Get("version"), 10, 64); err != nil || set.IfVersion < 0 {
+		return set, cloud.Errorf(cloud.CodeInvalid, "version must be a number")
 	}
 	value := json.RawMessage(v.form.Get("value"))
-	if args.Value, err = kv.Normalize(string(value)); err != nil {
-		return args, err
+	if set.Value, err = kv.Normalize(string(value)); err != nil {
+		return set, err
 	}
 	if ttl := strings.TrimSpace(v.form.Get("ttl_seconds")); ttl != "" {
 		seconds, err := strconv.ParseInt(ttl, 10, 32)
 		if err != nil || seconds < 1 {
-			return args, cloud.Errorf(cloud.CodeInvalid, "the expiry must be from one second to ten years")
+			return set, cloud.Errorf(cloud.CodeInvalid, "the expiry must be from one second to ten years")
 		}
-		args.TTLMillis = seconds * 1000
+		set.TTLMillis = seconds * 1000
 	}
-	return args, nil
+	return set, nil
 }
 
 // deleteEntry deletes what the page showed, and nothing newer.
@@ -168,22 +165,14 @@ func (s *Server) deleteEntry(v *visit) error {
 		return err
 	}
 	version, err := strconv.ParseInt(v.form.Get("version"), 10, 64)
-	if err != nil {
+	if err != nil || version < 0 {
 		return cloud.Errorf(cloud.CodeInvalid, "version must be a number")
 	}
-	err = s.cfg.Orchestrator.Operations.WriteKV(v.UserContext(), v.app.id(), v.p.Cloud(), kvAction("kv.delete", collection, key), func(h orchestrator.Session) error {
-		now, err := h.Call(v.UserContext(), cloud.OpKVGet, cloud.HostArgs{Collection: collection, Key: key})
-		switch {
-		case err != nil:
-			return err
-		case !now.Found:
-			return errNoEntry
-		case now.Version != version:
-			return cloud.Errorf(cloud.CodePrecondition, "somebody changed the entry meanwhile: look at it again")
-		}
-		_, err = h.Call(v.UserContext(), cloud.OpKVDelete, cloud.HostArgs{Collection: collection, Key: key})
-		return err
-	})
+	found, err := s.cfg.Orchestrator.Operations.DeleteKV(v.UserContext(), v.app.id(),
+		orchestrator.KVDelete{Collection: collection, Key: key, IfVersion: version}, v.p.Cloud())
+	if err == nil && !found {
+		err = errNoEntry
+	}
 	if message, ok := refused(err); ok {
 		return s.entryPage(v, http.StatusUnprocessableEntity, message)
 	}

@@ -81,22 +81,13 @@ func (s *Server) kvAPI() {
 			if err != nil {
 				return nil, err
 			}
-			found := false
-			err = s.cfg.Orchestrator.Operations.WriteKV(ctx, c.id(), c.Cloud(), kvAction("kv.delete", collection, key), func(h orchestrator.Session) error {
-				r, err := h.Call(ctx, cloud.OpKVDelete, cloud.HostArgs{Collection: collection, Key: key})
-				found = r.Found
-				return err
-			})
+			found, err := s.cfg.Orchestrator.Operations.DeleteKV(ctx, c.id(),
+				orchestrator.KVDelete{Collection: collection, Key: key, IfVersion: orchestrator.AnyVersion}, c.Cloud())
 			if err == nil && !found {
 				return nil, errNoEntry
 			}
 			return nil, err
 		})
-}
-
-// kvAction names an operator's write, for its audit row.
-func kvAction(action, collection, key string) orchestrator.KVAction {
-	return orchestrator.KVAction{Action: action, Collection: collection, Key: key}
 }
 
 var errNoEntry = cloud.Errorf(cloud.CodeNotFound, "no such entry")
@@ -182,25 +173,21 @@ func (s *Server) putEntry(ctx context.Context, c *appCaller, in *putEntry) (*ent
 	if b.Value == nil {
 		return nil, cloud.Errorf(cloud.CodeInvalid, "the field value is missing")
 	}
-	args := cloud.HostArgs{Collection: collection, Key: key, IfVersion: -1}
-	if args.Value, err = kv.Normalize(string(b.Value)); err != nil {
+	set := orchestrator.KVSet{Collection: collection, Key: key, IfVersion: orchestrator.AnyVersion}
+	if set.Value, err = kv.Normalize(string(b.Value)); err != nil {
 		return nil, err
 	}
 	if b.TTLSeconds != nil {
-		if args.TTLMillis = int64(*b.TTLSeconds * 1000); args.TTLMillis < 1000 {
+		if set.TTLMillis = int64(*b.TTLSeconds * 1000); set.TTLMillis < 1000 {
 			return nil, cloud.Errorf(cloud.CodeInvalid, "ttl_seconds must be from 1 to ten years")
 		}
 	}
 	if b.IfVersion != nil {
-		if args.IfVersion = *b.IfVersion; args.IfVersion < 0 {
+		if set.IfVersion = *b.IfVersion; set.IfVersion < 0 {
 			return nil, cloud.Errorf(cloud.CodeInvalid, "if_version must be 0 or a version")
 		}
 	}
-	err = s.cfg.Orchestrator.Operations.WriteKV(ctx, c.id(), c.Cloud(), kvAction("kv.set", collection, key), func(h orchestrator.Session) error {
-		_, err := h.Call(ctx, cloud.OpKVSet, args)
-		return err
-	})
-	if err != nil {
+	if err := s.cfg.Orchestrator.Operations.SetKV(ctx, c.id(), set, c.Cloud()); err != nil {
 		return nil, err
 	}
 	return s.entry(ctx, c, collection, key)

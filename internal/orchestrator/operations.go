@@ -312,31 +312,78 @@ func (o *Operations) invocationTask(app *catalog.App, script *cloud.Script, in *
 	return t
 }
 
-// KVAction is an operator's write, for its audit row.
-type KVAction struct {
-	Action     string // kv.set or kv.delete
-	Collection string
-	Key        string
+// KVSet is an operator's write of an entry.
+type KVSet struct {
+	Collection, Key string
+	Value           string // JSON text
+	TTLMillis       int64  // 0: it does not expire
+	// IfVersion is the version that the entry must have, 0 for one that must not exist, AnyVersion for any.
+	IfVersion int64
 }
 
-// WriteKV performs an operator's write with the commit of runs, so that it has the same checks, events and
-// limits. f makes the calls of a run; one that changes nothing leaves no trace.
-func (o *Operations) WriteKV(
-	ctx context.Context,
-	app cloud.AppID,
-	by cloud.Principal,
-	action KVAction,
-	f func(Session) error,
+// AnyVersion is the version of a write that goes over whatever is there.
+const AnyVersion = -1
+
+// SetKV writes an entry with the commit of runs, so that it has the same checks, events and limits.
+func (o *Operations) SetKV(ctx context.Context, app cloud.AppID, set KVSet, by cloud.Principal) error {
+	entry := audit(o.catalog.App(app), by, "kv.set", set.Collection+"/"+set.Key, nil)
+
+	return o.writeKV(ctx, app, entry, by, func(s Session) error {
+		_, err := s.Call(ctx, cloud.OpKVSet, cloud.HostArgs{
+			Collection: set.Collection,
+			Key:        set.Key,
+			Value:      set.Value,
+			TTLMillis:  set.TTLMillis,
+			IfVersion:  set.IfVersion,
+		})
+		return err
+	})
+}
+
+// KVDelete is an operator's deletion of an entry.
+type KVDelete struct {
+	Collection, Key string
+	// IfVersion is the version that the entry must have, AnyVersion for any.
+	IfVersion int64
+}
+
+// DeleteKV deletes an entry with the commit of runs. It reports whether the entry was there; if not, nothing
+// is done and nothing is audited.
+func (o *Operations) DeleteKV(
+	ctx context.Context, app cloud.AppID, del KVDelete, by cloud.Principal,
+) (found bool, err error) {
+	entry := audit(o.catalog.App(app), by, "kv.delete", del.Collection+"/"+del.Key, nil)
+	args := cloud.HostArgs{Collection: del.Collection, Key: del.Key}
+
+	err = o.writeKV(ctx, app, entry, by, func(s Session) error {
+		now, err := s.Call(ctx, cloud.OpKVGet, args)
+		found = now.Found
+		if err != nil || !found {
+			return err
+		}
+		if del.IfVersion != AnyVersion && now.Version != del.IfVersion {
+			return cloud.Errorf(cloud.CodePrecondition, "somebody changed the entry meanwhile: look at it again")
+		}
+
+		_, err = s.Call(ctx, cloud.OpKVDelete, args)
+		return err
+	})
+
+	return found, err
+}
+
+// writeKV commits an operator's calls. Of calls that change nothing no trace is left.
+func (o *Operations) writeKV(
+	ctx context.Context, app cloud.AppID, entry commit.Audit, by cloud.Principal, calls func(Session) error,
 ) error {
 	id := o.ids.New()
-
-	entry := audit(o.catalog.App(app), by, action.Action, action.Collection+"/"+action.Key, nil)
 	for tries := 0; ; tries++ {
 		session := o.sessions(app)
-		if err := f(session); err != nil {
+		if err := calls(session); err != nil {
 			session.Finished()
 			return apiError(err)
 		}
+
 		changes := session.Changes()
 		if changes.Empty() {
 			session.Finished()
