@@ -2,9 +2,6 @@ package kv
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -27,8 +24,6 @@ type Item struct {
 
 // MaxList is the most items of a page.
 const MaxList = 1000
-
-var errCursor = cloud.Errorf(cloud.CodeInvalid, "the cursor does not belong to this list")
 
 // List gives a page of a collection in byte order, and the cursor of the next one.
 func (s *Store) List(ctx context.Context, app cloud.AppID, collection, prefix, cursor string, limit int) ([]Item, string, error) {
@@ -75,31 +70,6 @@ func successor(prefix string) string {
 		}
 	}
 	return ""
-}
-
-func (s *Store) mac(app cloud.AppID, collection, prefix, key string) []byte {
-	h := hmac.New(sha256.New, s.cfg.CursorKey)
-	fmt.Fprintf(h, "kv\x00%d\x00%s\x00%s\x00%s", app, collection, prefix, key)
-	return h.Sum(nil)[:12]
-}
-
-func (s *Store) sealCursor(app cloud.AppID, collection, prefix, key string) string {
-	return base64.RawURLEncoding.EncodeToString(append(s.mac(app, collection, prefix, key), key...))
-}
-
-func (s *Store) openCursor(app cloud.AppID, collection, prefix, cursor string) (string, error) {
-	if cursor == "" {
-		return "", nil
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || len(raw) < 12 {
-		return "", errCursor
-	}
-	key := string(raw[12:])
-	if !hmac.Equal(raw[:12], s.mac(app, collection, prefix, key)) {
-		return "", errCursor
-	}
-	return key, nil
 }
 
 type listItem struct {
