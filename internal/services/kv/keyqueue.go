@@ -1,169 +1,226 @@
 package kv
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"picloud/internal/cloud"
 )
 
-// maxWait bounds how long a run waits for its turn at a key.
+// maxWait bounds how long a run waits in the queue of a key.
 const maxWait = 2 * time.Second
 
-// turns makes hot keys progress. A run that will write a key it has read waits for the run ahead of it - not for that run's
-// commit: when the run ahead is finished and its changes wait to be committed, the next sees its value and follows it. The
-// checks of the commit make the two be applied or refused together.
-type turns struct {
+// keyQueues lets runs that update the same keys succeed one after the other instead of conflicting at their
+// commits. A run that will write a key which it has read enters the key's queue and waits for the grant.
+//
+// The grant is passed on before the holder's commit is done: as soon as its changes are submitted, the next
+// run gets the grant together with the value that the holder wrote, and continues from there. Nothing is
+// decided here: the checks of the commit apply both runs in this order, or refuse the follower when its
+// predecessor was refused. A queue is an optimisation within one node, so giving up on it is always safe.
+type keyQueues struct {
+	// mu guards byKey, every keyQueue in it, and the fields granted and closed of every session. No other
+	// lock is taken under it.
 	mu    sync.Mutex
-	byKey map[cloud.KeyRef]*turn
+	byKey map[cloud.KeyRef]*keyQueue
 }
 
-type turn struct {
+// keyQueue is the queue of one key. It exists while somebody holds the grant, waits for it, or has an
+// uncommitted value.
+type keyQueue struct {
 	holder  *Session
-	waiters []*waiter
-	// tail is what the last run that had the turn wrote, while its commit is under way.
-	tail   Entry
-	tailBy *Session
+	waiters []*waiter // in the order of their arrival
+	// ahead is what the last holder wrote, while its commit is under way. aheadBy is that holder, nil when
+	// there is none.
+	ahead   Entry
+	aheadBy *Session
 }
 
 type waiter struct {
-	s     *Session
-	turnC chan struct{}
+	session   *Session
+	grantedCh chan struct{} // closed when it left the queue with the grant, or because its session is closed
 }
 
-// enter takes the turn at a key, waiting for it. Without a turn the run goes on all the same: its commit is checked.
-func (t *turns) enter(ctx context.Context, s *Session, key cloud.KeyRef) {
-	t.mu.Lock()
-	if s.over {
-		t.mu.Unlock()
+func newKeyQueues() keyQueues {
+	return keyQueues{byKey: map[cloud.KeyRef]*keyQueue{}}
+}
+
+// enter waits until the session has the grant of a key, for at most maxWait. It also returns when ctx is
+// done, when the session is closed, or when waiting might deadlock. A run without the grant goes on all the
+// same: its commit is checked.
+func (q *keyQueues) enter(ctx context.Context, s *Session, key cloud.KeyRef) {
+	w := q.join(s, key)
+	if w == nil {
 		return
 	}
-	tn := t.byKey[key]
-	if tn == nil {
-		tn = &turn{}
-		t.byKey[key] = tn
+
+	timeout := time.NewTimer(maxWait)
+	defer timeout.Stop()
+
+	select {
+	case <-w.grantedCh:
+	case <-timeout.C:
+		q.giveUp(w, key)
+	case <-ctx.Done():
+		q.giveUp(w, key)
 	}
-	if tn.holder == s {
-		t.mu.Unlock()
-		return
+}
+
+// join grants a free key at once. It returns a waiter if the session has to wait, and nil if it must not.
+func (q *keyQueues) join(s *Session, key cloud.KeyRef) *waiter {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+
+	if s.closed {
+		return nil
 	}
-	if tn.holder == nil && len(tn.waiters) == 0 {
-		tn.holder = s
-		s.held = append(s.held, key)
-		t.mu.Unlock()
-		return
+
+	queue := q.byKey[key]
+	if queue == nil {
+		queue = &keyQueue{}
+		q.byKey[key] = queue
 	}
-	// Waiting only for keys above those that one holds, nobody waits in a circle.
-	for _, h := range s.held {
-		if compareKeys(h, key) >= 0 {
-			t.mu.Unlock()
-			return
+	if queue.holder == s {
+		return nil
+	}
+	if queue.holder == nil && len(queue.waiters) == 0 {
+		queue.grant(s, key)
+		return nil
+	}
+
+	// Runs wait in the order of the keys only: nobody who holds a key waits for a lower one, so no circle can
+	// close.
+	for _, granted := range s.granted {
+		if compareKeys(granted, key) >= 0 {
+			return nil
 		}
 	}
-	w := &waiter{s: s, turnC: make(chan struct{})}
-	tn.waiters = append(tn.waiters, w)
-	t.mu.Unlock()
-	clock := time.NewTimer(maxWait)
-	defer clock.Stop()
-	select {
-	case <-w.turnC:
-		return
-	case <-clock.C:
-	case <-ctx.Done():
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if k := slices.Index(tn.waiters, w); k >= 0 {
-		tn.waiters = slices.Delete(tn.waiters, k, k+1)
-	}
-	// Otherwise the turn came at the last moment and is held.
-	t.clean(key, tn)
+
+	w := &waiter{session: s, grantedCh: make(chan struct{})}
+	queue.waiters = append(queue.waiters, w)
+	return w
 }
 
-// pending is the value of the run ahead, whose commit is under way.
-func (t *turns) pending(s *Session, key cloud.KeyRef) (Entry, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	tn := t.byKey[key]
-	if tn == nil || tn.holder != s || tn.tailBy == nil {
+// giveUp takes a waiter out of its queue. If the grant came in the last moment, the session has it and keeps
+// it.
+func (q *keyQueues) giveUp(w *waiter, key cloud.KeyRef) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+
+	queue := q.byKey[key]
+	if queue == nil {
+		return
+	}
+	if k := slices.Index(queue.waiters, w); k >= 0 {
+		queue.waiters = slices.Delete(queue.waiters, k, k+1)
+	}
+	q.removeIfUnused(key, queue)
+}
+
+// uncommitted returns the value that the session's predecessor wrote to a key, while the predecessor's commit
+// is under way and the session holds the grant.
+func (q *keyQueues) uncommitted(s *Session, key cloud.KeyRef) (Entry, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+
+	queue := q.byKey[key]
+	if queue == nil || queue.holder != s || queue.aheadBy == nil {
 		return Entry{}, false
 	}
-	return tn.tail, true
+	return queue.ahead, true
 }
 
-// submitted passes the session's turns on: its changes are in the order of commits now.
-func (t *turns) submitted(s *Session) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, key := range s.held {
-		tn := t.byKey[key]
-		if tn == nil || tn.holder != s {
+// passOn gives the session's grants to the next runs, with the values that it wrote: its changes now have
+// their place in the order of commits. It reads s.own without the session's lock, so no call of the session
+// may be under way.
+func (q *keyQueues) passOn(s *Session) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+
+	for _, key := range s.granted {
+		queue := q.byKey[key]
+		if queue == nil || queue.holder != s {
 			continue
 		}
 		if own, wrote := s.own[key]; wrote {
-			tn.tail, tn.tailBy = own, s
+			queue.ahead = own
+			queue.aheadBy = s
 		}
-		t.pass(key, tn)
+		queue.grantNext(key)
 	}
 }
 
-// settled forgets the session: its commit was applied, refused, or never made. If it is over, its process may have died in
-// the middle of a call: who waits in its name gets nothing that nobody would give back.
-func (t *turns) settled(s *Session, over bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s.over = s.over || over
-	for _, key := range s.held {
-		tn := t.byKey[key]
-		if tn == nil {
+// leave gives back everything that the session has in any queue: its commit was applied or refused, or will
+// not be made.
+func (q *keyQueues) leave(s *Session) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.release(s)
+}
+
+// close is leave for good. The sandbox may have died in the middle of a call that waits in a queue; from now
+// on the session is granted nothing, since nobody would ever release it.
+func (q *keyQueues) close(s *Session) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s.closed = true
+	q.release(s)
+}
+
+func (q *keyQueues) release(s *Session) {
+	for _, key := range s.granted {
+		queue := q.byKey[key]
+		if queue == nil {
 			continue
 		}
-		if tn.tailBy == s {
-			tn.tail, tn.tailBy = Entry{}, nil
+
+		// From now on the committed state is right, whether it has the session's value or not.
+		if queue.aheadBy == s {
+			queue.ahead = Entry{}
+			queue.aheadBy = nil
 		}
-		if tn.holder == s {
-			t.pass(key, tn)
+		if queue.holder == s {
+			queue.grantNext(key)
 		}
-		t.clean(key, tn)
+		q.removeIfUnused(key, queue)
 	}
-	s.held = nil
+	s.granted = nil
 }
 
-func (t *turns) pass(key cloud.KeyRef, tn *turn) {
-	tn.holder = nil
-	for tn.holder == nil && len(tn.waiters) > 0 {
-		w := tn.waiters[0]
-		tn.waiters = tn.waiters[1:]
-		if !w.s.over {
-			tn.holder = w.s
-			w.s.held = append(w.s.held, key)
-		}
-		close(w.turnC)
+func (q *keyQueues) removeIfUnused(key cloud.KeyRef, queue *keyQueue) {
+	if queue.holder == nil && len(queue.waiters) == 0 && queue.aheadBy == nil {
+		delete(q.byKey, key)
 	}
 }
 
-func (t *turns) clean(key cloud.KeyRef, tn *turn) {
-	if tn.holder == nil && len(tn.waiters) == 0 && tn.tailBy == nil {
-		delete(t.byKey, key)
+func (k *keyQueue) grant(s *Session, key cloud.KeyRef) {
+	k.holder = s
+	s.granted = append(s.granted, key)
+}
+
+// grantNext ends the holder's grant and gives it to the first waiter whose session is still open.
+func (k *keyQueue) grantNext(key cloud.KeyRef) {
+	k.holder = nil
+	for k.holder == nil && len(k.waiters) > 0 {
+		w := k.waiters[0]
+		k.waiters = k.waiters[1:]
+		if !w.session.closed {
+			k.grant(w.session, key)
+		}
+		close(w.grantedCh)
 	}
 }
 
+// compareKeys is the order in which runs wait for keys.
 func compareKeys(a, b cloud.KeyRef) int {
-	switch {
-	case a.App != b.App:
-		return int(a.App - b.App)
-	case a.Collection != b.Collection:
-		if a.Collection < b.Collection {
-			return -1
-		}
-		return 1
-	case a.Key < b.Key:
-		return -1
-	case a.Key > b.Key:
-		return 1
-	default:
-		return 0
+	if c := cmp.Compare(a.App, b.App); c != 0 {
+		return c
 	}
+	if c := strings.Compare(a.Collection, b.Collection); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Key, b.Key)
 }
