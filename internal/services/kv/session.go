@@ -74,8 +74,7 @@ func (s *Session) Prepare(ctx context.Context, keys []cloud.KeyRef) {
 }
 
 // Changes returns what the run wants to commit: everything that it wrote, or only what it wrote before its
-// response if Responded was called. The checks cover every key that it read for certain, also those that it
-// did not write.
+// response if Responded was called. The checks cover every key of a checked read, written or not.
 func (s *Session) Changes() cloud.Changes {
 	s.mu.Lock()
 	defer s.mu.Unlock()
