@@ -19,7 +19,11 @@ func newBox(t *testing.T, fill byte) *Box {
 	return b
 }
 
-var token = cloud.VariableRef{App: 7, Name: "TOKEN", Secret: true}
+func ref(app cloud.AppID, name string, secret bool) cloud.VariableRef {
+	return cloud.VariableRef{App: app, Name: name, Secret: secret}
+}
+
+var token = ref(7, "TOKEN", true)
 
 var values = map[string]string{
 	"empty": "",
@@ -65,9 +69,9 @@ func TestOpenRefuses(t *testing.T) {
 			keyID  string
 			sealed []byte
 		}{
-			"another app":      {b, cloud.VariableRef{App: 8, Name: "TOKEN", Secret: true}, b.KeyID(), sealed},
-			"another name":     {b, cloud.VariableRef{App: 7, Name: "OTHER", Secret: true}, b.KeyID(), sealed},
-			"as a variable":    {b, cloud.VariableRef{App: 7, Name: "TOKEN", Secret: false}, b.KeyID(), sealed},
+			"another app":      {b, ref(8, "TOKEN", true), b.KeyID(), sealed},
+			"another name":     {b, ref(7, "OTHER", true), b.KeyID(), sealed},
+			"as a variable":    {b, ref(7, "TOKEN", false), b.KeyID(), sealed},
 			"another key":      {other, token, other.KeyID(), sealed},
 			"another's key id": {other, token, b.KeyID(), sealed},
 			"another key id":   {b, token, "00", sealed},
