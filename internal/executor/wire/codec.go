@@ -5,10 +5,10 @@ import (
 	"math"
 )
 
-// Encoder appends fields to a frame.
+// Encoder appends fields to the body of a frame.
 type Encoder struct{ b []byte }
 
-// Uint appends a number.
+// Uint appends an unsigned number.
 func (e *Encoder) Uint(v uint64) { e.b = binary.AppendUvarint(e.b, v) }
 
 // Int appends a signed number.
@@ -19,11 +19,11 @@ func (e *Encoder) Float(v float64) { e.b = binary.LittleEndian.AppendUint64(e.b,
 
 // Bool appends a flag.
 func (e *Encoder) Bool(v bool) {
+	var flag byte
 	if v {
-		e.b = append(e.b, 1)
-	} else {
-		e.b = append(e.b, 0)
+		flag = 1
 	}
+	e.b = append(e.b, flag)
 }
 
 // String appends a string.
@@ -41,16 +41,17 @@ func (e *Encoder) Bytes(s []byte) {
 // Raw appends bytes without a length: the rest of the frame.
 func (e *Encoder) Raw(s []byte) { e.b = append(e.b, s...) }
 
-// Decoder reads fields. After the first malformed field every read gives zero values; Err tells.
+// Decoder reads the fields of a body, in the order in which they were appended. After the first malformed
+// field every method returns a zero value, so that callers check Err once, in the end.
 type Decoder struct {
-	b   []byte
+	b   []byte // what is left
 	bad bool
 }
 
-// NewDecoder reads from body.
+// NewDecoder returns a Decoder of a body, which it does not copy.
 func NewDecoder(body []byte) *Decoder { return &Decoder{b: body} }
 
-// Err is ErrProtocol once a field was malformed or bytes are left over.
+// Err returns ErrProtocol if a field was malformed, or if bytes are left over.
 func (d *Decoder) Err() error {
 	if d.bad || len(d.b) > 0 {
 		return ErrProtocol
@@ -58,7 +59,7 @@ func (d *Decoder) Err() error {
 	return nil
 }
 
-// Uint reads a number.
+// Uint reads an unsigned number.
 func (d *Decoder) Uint() uint64 {
 	v, n := binary.Uvarint(d.b)
 	if n <= 0 {
@@ -89,7 +90,7 @@ func (d *Decoder) Float() float64 {
 	return v
 }
 
-// Bool reads a flag.
+// Bool reads a flag; any byte but 0 and 1 is malformed.
 func (d *Decoder) Bool() bool {
 	if len(d.b) < 1 || d.b[0] > 1 {
 		d.fail()
@@ -115,7 +116,8 @@ func (d *Decoder) Bytes() []byte {
 	return v
 }
 
-// Count reads how many items follow; it refuses more than could fit in what is left.
+// Count reads how many items follow. A number that could not fit in what is left is malformed, so that a
+// small frame cannot make its reader allocate much.
 func (d *Decoder) Count() int {
 	n := d.Uint()
 	if n > uint64(len(d.b)) {
@@ -125,6 +127,7 @@ func (d *Decoder) Count() int {
 	return int(n)
 }
 
+// fail makes every further read return zero values. Its result is for those of numbers.
 func (d *Decoder) fail() uint64 {
 	d.bad = true
 	d.b = nil

@@ -1,9 +1,14 @@
-// Package wire is the protocol between the executor and its sandbox children: frames on one stream socket, any number of
-// runs multiplexed by their number. It knows nothing of JavaScript, HTTP or the database.
+// Package wire is the protocol between the executor and its sandbox children: frames on one stream socket, on
+// which any number of runs are multiplexed. It defines frames and the encoding of their bodies. It does not
+// know in which order frames must come, and nothing of JavaScript, HTTP or the database.
 //
-// A frame is a little-endian uint32 (length of what follows), a byte (its kind), a uint64 (the run or request it belongs
-// to) and a body. Bodies are sequences of fields: uvarint numbers, and byte strings with a uvarint length before them.
-// Request and response bodies cross as bytes that nobody re-encodes.
+// A frame is a little-endian uint32 (the length of what follows), a byte (its kind), a uint64 (the run or
+// request that it belongs to) and a body. Bodies are sequences of fields: numbers as uvarint or varint, and
+// byte strings with a uvarint length before them. The bodies of requests and responses cross as bytes that
+// nobody re-encodes.
+//
+// Both sides treat the other as hostile: what a well-behaved peer does not send is ErrProtocol, and reading a
+// frame never takes much more memory than was sent.
 package wire
 
 import "errors"
@@ -13,12 +18,12 @@ type Kind uint8
 
 // Frames from the parent to the child.
 const (
-	Init      Kind = iota + 1 // first frame: the child's limits
-	Program                   // a build's code
-	Compile                   // bundle sources
-	Inspect                   // evaluate a build and name its handlers
-	Run                       // start a run
-	Reply                     // answer to a Call
+	Init      Kind = iota + 1 // the child's limits; the first frame
+	Program                   // the code of a build
+	Compile                   // sources to bundle
+	Inspect                   // a build to evaluate, in order to name its handlers
+	Run                       // a run to start
+	Reply                     // the answer to a Call
 	Interrupt                 // the run's time is over
 	Abort                     // the run's caller hung up
 	Release                   // the run's runtime may be used again, or must be thrown away
@@ -28,18 +33,23 @@ const (
 
 // Frames from the child to the parent.
 const (
-	Ready Kind = iota + 64
-	Compiled
-	Inspected
-	Call
-	Log
-	Done   // outcome, with the response
-	After  // outcome of waitUntil work
-	Chunk  // the next piece of a response's body, for a Pull
-	Cancel // a fetch is not wanted any more
+	Ready     Kind = iota + 64 // the child takes work; the first frame
+	Compiled                   // the answer to Compile
+	Inspected                  // the answer to Inspect
+	Call                       // a host call of a run
+	Log                        // a line of a run's log
+	Done                       // the outcome of a run, with its response
+	After                      // the outcome of waitUntil work
+	Chunk                      // the next piece of a response's body, for a Pull
+	Cancel                     // a fetch is not wanted any more
 )
 
-const headerLen = 4 + 1 + 8
+// Where a frame's parts are. The length counts everything behind itself.
+const (
+	kindAt    = 4
+	idAt      = 5
+	headerLen = 13
+)
 
 // ErrProtocol is returned for anything that a well-behaved peer does not send.
 var ErrProtocol = errors.New("protocol violation")
