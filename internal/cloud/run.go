@@ -11,6 +11,13 @@ const (
 	MaxLogBytes = 256 << 10
 )
 
+// LogLine is one console or log call. At is in the child's clock.
+type LogLine struct {
+	At      time.Time `json:"at"`
+	Level   string    `json:"level"`
+	Message string    `json:"message"`
+}
+
 // RunSpec is one run to be made in a sandbox child.
 type RunSpec struct {
 	Execution ID

@@ -5,6 +5,14 @@ import (
 	"time"
 )
 
+// Event sources that this version dispatches; rows of any other source are left alone.
+const (
+	SourceHTTP       = "http"
+	SourceKV         = "kv"
+	SourceCron       = "cron"
+	SourceDeadLetter = "dead_letter"
+)
+
 // What becomes of slots that a cron trigger missed, and of one that comes while the run before goes on.
 const (
 	CatchUpNone  = "none"
