@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"picloud/db"
 	"picloud/internal/cloud"
@@ -16,13 +15,6 @@ var slugPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
 // reservedSlugs would read as something else in a path or a host.
 var reservedSlugs = []string{"admin", "api", "f", "static", "healthz", "readyz", "version", "metrics", "new", "picloud", "www"}
-
-func checkText(what, s string, max int) error {
-	if len(s) > max || !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
-		return invalid("%s must be valid UTF-8 without NUL, of at most %d bytes", what, max)
-	}
-	return nil
-}
 
 // CreateApp makes an app.
 func (m *Manager) CreateApp(ctx context.Context, actor Actor, slug, name, description string) (*App, error) {
@@ -57,15 +49,6 @@ func (m *Manager) CreateApp(ctx context.Context, actor Actor, slug, name, descri
 	}
 	m.cfg.Changed(ctx, 0)
 	return &app, nil
-}
-
-// firstError takes the first of joined errors, for a message of one sentence.
-func firstError(err error) error {
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) {
-		return joined.Unwrap()[0]
-	}
-	return err
 }
 
 // App finds an app by its slug.

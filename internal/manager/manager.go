@@ -6,8 +6,6 @@ package manager
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -70,9 +68,6 @@ type Actor struct {
 	Owner bool
 }
 
-// everything is a limit that does not limit, for lists that are bounded otherwise.
-const everything = 1 << 30
-
 // App is an app as the API shows it.
 type App = db.App
 
@@ -125,62 +120,4 @@ func (m *Manager) apply(ctx context.Context, c change, f func(q *db.Queries) err
 func (m *Manager) applyPeople(ctx context.Context, c change, f func(q *db.Queries) error) error {
 	c.people = true
 	return m.apply(ctx, c, f)
-}
-
-func (m *Manager) audit(ctx context.Context, q *db.Queries, c change) error {
-	detail := []byte("{}")
-	if c.detail != nil {
-		var err error
-		if detail, err = json.Marshal(c.detail); err != nil {
-			return fmt.Errorf("encode audit detail: %w", err)
-		}
-	}
-	arg := db.InsertAuditParams{ID: m.cfg.IDs.New(), Actor: c.actor.Username, Action: c.action, Target: c.target, Detail: string(detail)}
-	if c.app != nil {
-		arg.AppID, arg.App = &c.app.ID, &c.app.Slug
-	}
-	if err := q.InsertAudit(ctx, arg); err != nil {
-		return fmt.Errorf("write audit: %w", err)
-	}
-	return nil
-}
-
-// Record writes an audit row for an operator's action that changes no definition.
-func (m *Manager) Record(ctx context.Context, actor Actor, app *App, action, target string, detail any) error {
-	return explain(m.cfg.DB.Tx(ctx, func(q *db.Queries) error {
-		return m.audit(ctx, q, change{actor: actor, app: app, action: action, target: target, detail: detail})
-	}))
-}
-
-// explain gives database errors that a caller can do something about their code; safe errors pass.
-func explain(err error) error {
-	var ce *cloud.Error
-	switch {
-	case err == nil || errors.As(err, &ce):
-		return err
-	case errors.Is(err, db.ErrDuplicate):
-		return cloud.Errorf(cloud.CodeConflict, "the name is taken").Because(err)
-	case errors.Is(err, db.ErrNotFound):
-		return cloud.Errorf(cloud.CodeNotFound, "no such thing").Because(err)
-	case errors.Is(err, db.ErrReference):
-		return cloud.Errorf(cloud.CodeConflict, "something it refers to was changed meanwhile; try again").Because(err)
-	case errors.Is(err, db.ErrUnavailable):
-		return cloud.Errorf(cloud.CodeUnavailable, "the database does not answer; try again").Because(err)
-	default:
-		return err
-	}
-}
-
-func invalid(format string, args ...any) error {
-	return cloud.Errorf(cloud.CodeInvalid, format, args...)
-}
-
-func notFound(what string) error { return cloud.Errorf(cloud.CodeNotFound, "no such %s", what) }
-
-// found maps a missing row to a 404 that says what is missing.
-func found(err error, what string) error {
-	if errors.Is(db.Translate(err), db.ErrNotFound) {
-		return notFound(what)
-	}
-	return explain(db.Translate(err))
 }

@@ -13,46 +13,10 @@ import (
 	"picloud/internal/cloud"
 )
 
-// DefaultApp is the app that a new installation has.
-const DefaultApp = "default"
-
 // User is a person with an account.
 type User = db.User
 
 var usernamePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._@-]{0,62}$`)
-
-// FirstStart makes the first owner and the default app of an empty database. It returns the password if it made one up.
-func (m *Manager) FirstStart(ctx context.Context, username, password string) (made string, err error) {
-	n, err := m.cfg.DB.Queries().CountUsers(ctx)
-	if err != nil || n > 0 {
-		return "", db.Translate(err)
-	}
-	if username == "" {
-		username = "admin"
-	}
-	if password == "" {
-		password = auth.NewToken("")[:20]
-		made = password
-	}
-	hash, err := auth.HashPassword(password)
-	if err != nil {
-		return "", err
-	}
-	if !usernamePattern.MatchString(username) {
-		return "", invalid("the username %q must match %s", cloud.Shorten(username), usernamePattern)
-	}
-	err = m.cfg.DB.Tx(ctx, func(q *db.Queries) error {
-		if _, err := q.InsertUser(ctx, db.InsertUserParams{Username: username, PasswordHash: hash, Role: auth.RoleOwner}); err != nil {
-			return err
-		}
-		_, err := q.InsertApp(ctx, DefaultApp, "Default", "")
-		return err
-	})
-	if errors.Is(err, db.ErrDuplicate) {
-		return "", nil // another node was first
-	}
-	return made, err
-}
 
 // UserChange is what a user can be given; nil keeps, or takes the default.
 type UserChange struct {
@@ -227,59 +191,4 @@ func (m *Manager) ResetPassword(ctx context.Context, username string) (string, e
 	_, err := m.UpdateUser(ctx, Actor{Username: "reset-password", Admin: true, Owner: true}, username,
 		UserChange{Password: &password, Active: &active})
 	return password, err
-}
-
-var appRoles = []string{auth.AppAdmin, auth.AppEditor, auth.AppViewer}
-
-// SetMember gives a user a role in an app; create says whether the user must be new there.
-func (m *Manager) SetMember(ctx context.Context, actor Actor, app *App, username, role string, create bool) error {
-	if !slices.Contains(appRoles, role) {
-		return invalid("role must be one of %s", strings.Join(appRoles, ", "))
-	}
-	audit := change{actor: actor, app: app, action: "member.set", target: username, detail: map[string]string{"role": role}}
-	return m.applyPeople(ctx, audit, func(q *db.Queries) error {
-		u, err := q.UserByName(ctx, username)
-		if err != nil {
-			if err = found(err, "user"); create && cloud.CodeOf(err) == cloud.CodeNotFound {
-				return invalid("there is no user %q", cloud.Shorten(username))
-			}
-			return err
-		}
-		if create {
-			err := q.InsertMember(ctx, app.ID, u.ID, role)
-			if errors.Is(db.Translate(err), db.ErrDuplicate) {
-				return cloud.Errorf(cloud.CodeConflict, "%q is a member already", username)
-			}
-			return err
-		}
-		n, err := q.UpdateMember(ctx, role, app.ID, u.ID)
-		if err == nil && n == 0 {
-			return notFound("member")
-		}
-		return err
-	})
-}
-
-// RemoveMember takes a user out of an app.
-func (m *Manager) RemoveMember(ctx context.Context, actor Actor, app *App, username string) error {
-	return m.applyPeople(ctx, change{actor: actor, app: app, action: "member.remove", target: username}, func(q *db.Queries) error {
-		u, err := q.UserByName(ctx, username)
-		if err != nil {
-			return found(err, "member")
-		}
-		n, err := q.DeleteMember(ctx, app.ID, u.ID)
-		if err == nil && n == 0 {
-			return notFound("member")
-		}
-		return err
-	})
-}
-
-// Member is a member of an app.
-type Member = db.ListMembersRow
-
-// Members lists an app's members by name.
-func (m *Manager) Members(ctx context.Context, app *App, after string, limit int) ([]db.ListMembersRow, error) {
-	list, err := m.cfg.DB.Queries().ListMembers(ctx, app.ID, after, int32(limit))
-	return list, explain(db.Translate(err))
 }
