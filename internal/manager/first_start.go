@@ -25,7 +25,7 @@ func (m *Manager) FirstStart(ctx context.Context, username, password string) (ma
 		password = auth.NewToken("")[:20]
 		made = password
 	}
-	hash, err := auth.HashPassword(password)
+	hash, err := m.cfg.Passwords.Hash(password)
 	if err != nil {
 		return "", err
 	}

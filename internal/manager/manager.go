@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"picloud/db"
+	"picloud/internal/auth"
 	"picloud/internal/cloud"
 )
 
@@ -39,6 +40,8 @@ type Config struct {
 	Changed func(ctx context.Context, app cloud.AppID)
 	// PeopleChanged is called after users, members, sessions or keys changed.
 	PeopleChanged func()
+	// Passwords hashes and checks passwords. Nil means auth.NewPasswords(auth.DefaultPasswordCost()).
+	Passwords *auth.Passwords
 	// MaxTimeout and MaxMemoryMiB are the platform's ceilings for a script's limits.
 	MaxTimeout   time.Duration
 	MaxMemoryMiB int
@@ -56,7 +59,12 @@ type Manager struct {
 const maxDeploys = 2
 
 // New returns a Manager.
-func New(cfg Config) *Manager { return &Manager{cfg: cfg, deploys: make(chan struct{}, maxDeploys)} }
+func New(cfg Config) *Manager {
+	if cfg.Passwords == nil {
+		cfg.Passwords = auth.NewPasswords(auth.DefaultPasswordCost())
+	}
+	return &Manager{cfg: cfg, deploys: make(chan struct{}, maxDeploys)}
+}
 
 // Actor is who changes something, for the audit trail.
 type Actor struct {

@@ -20,7 +20,7 @@ func (m *Manager) Login(ctx context.Context, username, password, userAgent strin
 	if err = db.Translate(err); err != nil && !errors.Is(err, db.ErrNotFound) {
 		return "", time.Time{}, explain(err)
 	}
-	if !auth.CheckPassword(password, u.PasswordHash) || !u.Active {
+	if !m.cfg.Passwords.Check(password, u.PasswordHash) || !u.Active {
 		return "", time.Time{}, errLogin
 	}
 	token = auth.NewToken(auth.SessionPrefix)
@@ -73,7 +73,7 @@ func (m *Manager) CheckPassword(ctx context.Context, username, password string) 
 	if err = db.Translate(err); err != nil && !errors.Is(err, db.ErrNotFound) {
 		return false, explain(err)
 	}
-	return auth.CheckPassword(password, u.PasswordHash) && u.Active, nil
+	return m.cfg.Passwords.Check(password, u.PasswordHash) && u.Active, nil
 }
 
 // NeverUsed reports whether nobody has logged in to this installation yet.

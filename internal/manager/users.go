@@ -49,7 +49,7 @@ func (m *Manager) CreateUser(ctx context.Context, actor Actor, username, passwor
 	if err := m.checkUser(actor, c); err != nil {
 		return nil, err
 	}
-	hash, err := auth.HashPassword(password)
+	hash, err := m.cfg.Passwords.Hash(password)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (m *Manager) UpdateUser(ctx context.Context, actor Actor, username string, 
 	hash := ""
 	if c.Password != nil {
 		var err error
-		if hash, err = auth.HashPassword(*c.Password); err != nil {
+		if hash, err = m.cfg.Passwords.Hash(*c.Password); err != nil {
 			return nil, err
 		}
 	}
