@@ -12,28 +12,41 @@ import (
 	"picloud/internal/cloud"
 )
 
-// SessionIdle is how long a session may go unused.
 const (
+	// SessionIdle is how long a session may go unused before it ends.
 	SessionIdle = 7 * 24 * time.Hour
-	// touchEvery bounds how often a session's last use is written.
+	// touchEvery bounds how often the time of a session's last use is written, and so for how long a token
+	// is served from the cache.
 	touchEvery = time.Minute
+	// maxCached bounds the memory of each cache: tokens, and roles.
+	maxCached = 10_000
+	// maxToken is the most bytes of a token; PiCloud's own have 47.
+	maxToken = 200
+	// keyCached is how long a key that never expires is cached at most. touchEvery ends that earlier.
+	keyCached = 24 * time.Hour
 )
 
 var (
-	errBadToken = cloud.Errorf(cloud.CodeUnauthorized, "the credential is unknown, expired or revoked: log in again or use another API key")
-	errNoDB     = cloud.Errorf(cloud.CodeUnavailable, "the credential cannot be checked now; try again")
+	errBadToken = cloud.Errorf(cloud.CodeUnauthorized,
+		"the credential is unknown, expired or revoked: log in again or use another API key")
+	errNoDB = cloud.Errorf(cloud.CodeUnavailable, "the credential cannot be checked now; try again")
 )
 
-// Authenticator checks tokens and remembers the answers until something about people changes.
+// Authenticator checks tokens and caches the answers until something about people changes. It is safe for
+// concurrent use.
 type Authenticator struct {
 	db *db.DB
 
-	mu     sync.Mutex
+	// mu guards everything below. It is never held during a query, and no other lock is taken under it.
+	mu sync.Mutex
+	// cached has the answers by the token's hash.
 	cached map[[32]byte]entry
-	roles  map[roleKey]string
-	// trusted is false while changes made by other processes cannot be heard.
+	// roles has the roles in apps of users who are no instance admins, "" for none.
+	roles map[roleKey]string
+	// trusted says that changes made by other processes are notified. Nothing is cached while they are not.
 	trusted bool
-	gen     int
+	// gen counts flushes. An answer that was looked up before a flush is not cached after it.
+	gen int
 }
 
 type roleKey struct {
@@ -41,96 +54,120 @@ type roleKey struct {
 	app  cloud.AppID
 }
 
+// entry is a cached answer.
 type entry struct {
-	p       *Principal
+	p *Principal
+	// expires is when the credential itself ends.
 	expires time.Time
+	// touched is when it was looked up.
 	touched time.Time
 }
 
-// maxCached bounds the memory that tokens can take.
-const maxCached = 10_000
-
-// NewAuthenticator returns an Authenticator that remembers nothing until Trust(true).
+// NewAuthenticator returns an Authenticator that caches nothing until Trust(true).
 func NewAuthenticator(d *db.DB) *Authenticator {
 	return &Authenticator{db: d, cached: map[[32]byte]entry{}, roles: map[roleKey]string{}}
 }
 
-// Trust says whether changes of people are heard; Flush forgets everything.
-func (a *Authenticator) Trust(heard bool) {
+// Trust says whether notifications of changes of people arrive, on each of which the owner calls Flush.
+func (a *Authenticator) Trust(notified bool) {
 	a.mu.Lock()
-	a.trusted = heard
+	a.trusted = notified
 	a.mu.Unlock()
 	a.Flush()
 }
 
-// Flush forgets every answer.
+// Flush drops all cached answers.
 func (a *Authenticator) Flush() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.cached, a.roles = map[[32]byte]entry{}, map[roleKey]string{}
+	a.cached = map[[32]byte]entry{}
+	a.roles = map[roleKey]string{}
 	a.gen++
 }
 
-// Authenticate checks a token. Errors: unauthorized for a token that is not good, unavailable when nobody can tell.
+// Authenticate finds the principal of a token. Errors: unauthorized for a token that is not valid,
+// unavailable when the database does not answer.
 func (a *Authenticator) Authenticate(ctx context.Context, token string) (*Principal, error) {
-	if len(token) > 200 || !strings.HasPrefix(token, KeyPrefix) && !strings.HasPrefix(token, SessionPrefix) {
+	if len(token) > maxToken || !isOwnToken(token) {
 		return nil, errBadToken
 	}
+
 	hash := [32]byte(HashToken(token))
 	now := time.Now()
 	a.mu.Lock()
-	e, ok := a.cached[hash]
+	known, ok := a.cached[hash]
 	gen := a.gen
-	if ok && now.Before(e.expires) && now.Sub(e.touched) < touchEvery {
-		a.mu.Unlock()
-		return e.p, nil
-	}
 	a.mu.Unlock()
-	e, err := a.lookup(ctx, token, hash[:], now)
+	if ok && now.Before(known.expires) && now.Sub(known.touched) < touchEvery {
+		return known.p, nil
+	}
+
+	found, err := a.lookup(ctx, token, hash[:], now)
 	if err != nil {
 		return nil, err
 	}
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.trusted && gen == a.gen && len(a.cached) < maxCached {
-		a.cached[hash] = e
+		a.cached[hash] = found
 	}
-	a.mu.Unlock()
-	return e.p, nil
+
+	return found.p, nil
 }
 
+// lookup asks the database.
 func (a *Authenticator) lookup(ctx context.Context, token string, hash []byte, now time.Time) (entry, error) {
 	if strings.HasPrefix(token, KeyPrefix) {
-		k, err := a.db.Queries().APIKeyByHash(ctx, hash)
-		if err != nil {
-			return entry{}, authError("look up API key", err)
-		}
-		if k.Expired || !k.Active {
-			return entry{}, errBadToken
-		}
-		e := entry{p: &Principal{UserID: k.UserID, Username: k.Username, Role: k.Role, Key: true, Scopes: k.Scopes},
-			expires: now.Add(24 * time.Hour), touched: now}
-		if k.AppID != nil {
-			e.p.KeyApp = cloud.AppID(*k.AppID)
-		}
-		if k.ExpiresAt != nil {
-			e.expires = *k.ExpiresAt
-		}
-		return e, nil
+		return a.lookupKey(ctx, hash, now)
 	}
-	s, err := a.db.Queries().SessionByToken(ctx, hash, SessionIdle.Microseconds())
+	return a.lookupSession(ctx, hash, now)
+}
+
+func (a *Authenticator) lookupKey(ctx context.Context, hash []byte, now time.Time) (entry, error) {
+	key, err := a.db.Queries().APIKeyByHash(ctx, hash)
+	if err != nil {
+		return entry{}, authError("look up API key", err)
+	}
+	if key.Expired || !key.Active {
+		return entry{}, errBadToken
+	}
+
+	p := &Principal{UserID: key.UserID, Username: key.Username, Role: key.Role, Key: true, Scopes: key.Scopes}
+	if key.AppID != nil {
+		p.KeyApp = cloud.AppID(*key.AppID)
+	}
+
+	expires := now.Add(keyCached)
+	if key.ExpiresAt != nil {
+		expires = *key.ExpiresAt
+	}
+
+	return entry{p: p, expires: expires, touched: now}, nil
+}
+
+func (a *Authenticator) lookupSession(ctx context.Context, hash []byte, now time.Time) (entry, error) {
+	session, err := a.db.Queries().SessionByToken(ctx, hash, SessionIdle.Microseconds())
 	if err != nil {
 		return entry{}, authError("look up session", err)
 	}
-	if !s.Active {
+	if !session.Active {
 		return entry{}, errBadToken
 	}
-	if now.Sub(s.LastSeenAt) > touchEvery {
-		if err := a.db.Queries().TouchSession(ctx, s.ID); err != nil {
+
+	if now.Sub(session.LastSeenAt) > touchEvery {
+		if err := a.db.Queries().TouchSession(ctx, session.ID); err != nil {
 			return entry{}, authError("touch session", err)
 		}
 	}
-	return entry{p: &Principal{UserID: s.UserID, Username: s.Username, Role: s.Role, Session: cloud.ID(s.ID)},
-		expires: s.ExpiresAt, touched: now}, nil
+
+	p := &Principal{
+		UserID:   session.UserID,
+		Username: session.Username,
+		Role:     session.Role,
+		Session:  cloud.ID(session.ID),
+	}
+
+	return entry{p: p, expires: session.ExpiresAt, touched: now}, nil
 }
 
 func authError(doing string, err error) error {
@@ -140,11 +177,13 @@ func authError(doing string, err error) error {
 	return errNoDB.Because(fmt.Errorf("%s: %w", doing, err))
 }
 
-// AppRole is the principal's role in an app: admin for instance admins, "" for none.
+// AppRole returns the principal's role in an app: admin for instance admins, "" for users who are no
+// members. Error: unavailable when the database does not answer.
 func (a *Authenticator) AppRole(ctx context.Context, p *Principal, app cloud.AppID) (string, error) {
 	if p.IsAdmin() {
 		return AppAdmin, nil
 	}
+
 	key := roleKey{p.UserID, app}
 	a.mu.Lock()
 	role, ok := a.roles[key]
@@ -153,14 +192,16 @@ func (a *Authenticator) AppRole(ctx context.Context, p *Principal, app cloud.App
 	if ok {
 		return role, nil
 	}
+
 	role, err := a.db.Queries().MemberRole(ctx, int64(app), p.UserID)
 	if err = db.Translate(err); err != nil && !errors.Is(err, db.ErrNotFound) {
 		return "", errNoDB.Because(fmt.Errorf("look up role: %w", err))
 	}
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	if a.trusted && gen == a.gen && len(a.roles) < maxCached {
 		a.roles[key] = role
 	}
-	a.mu.Unlock()
+
 	return role, nil
 }

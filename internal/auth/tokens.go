@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Prefixes by which PiCloud knows its own credentials, and keeps them from scripts.
+// Prefixes by which PiCloud recognizes its own credentials. They never reach a script.
 const (
 	KeyPrefix     = "pic_"
 	SessionPrefix = "pcs_"
@@ -16,11 +16,12 @@ const (
 // NewToken makes a secret of 256 random bits with a prefix.
 func NewToken(prefix string) string {
 	var b [32]byte
-	_, _ = rand.Read(b[:])
+	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails
 	return prefix + base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// HashToken is how a token is stored. A random token needs no slow hash.
+// HashToken returns the hash under which a token is stored. It is fast: nobody guesses 256 random bits, so
+// a slow hash as for passwords would protect nothing.
 func HashToken(token string) []byte {
 	h := sha256.Sum256([]byte(token))
 	return h[:]
@@ -29,16 +30,20 @@ func HashToken(token string) []byte {
 // IsOwnCredential reports whether an Authorization header carries one of PiCloud's credentials.
 func IsOwnCredential(authorization string) bool {
 	_, token, ok := cutScheme(authorization)
-	return ok && (strings.HasPrefix(token, KeyPrefix) || strings.HasPrefix(token, SessionPrefix))
+	return ok && isOwnToken(token)
 }
 
-// BearerToken gives the token of an Authorization header (RFC 6750, 2.1).
+func isOwnToken(token string) bool {
+	return strings.HasPrefix(token, KeyPrefix) || strings.HasPrefix(token, SessionPrefix)
+}
+
+// BearerToken returns the token of an Authorization header (RFC 6750, 2.1).
 func BearerToken(authorization string) (string, bool) {
 	scheme, token, ok := cutScheme(authorization)
 	return token, ok && strings.EqualFold(scheme, "Bearer")
 }
 
-func cutScheme(h string) (scheme, rest string, ok bool) {
-	scheme, rest, ok = strings.Cut(strings.TrimSpace(h), " ")
+func cutScheme(header string) (scheme, rest string, ok bool) {
+	scheme, rest, ok = strings.Cut(strings.TrimSpace(header), " ")
 	return scheme, strings.TrimSpace(rest), ok
 }
