@@ -9,6 +9,7 @@ import (
 	"picloud/internal/cloud"
 )
 
+// audit writes the audit row of a change, in the transaction of the change.
 func (m *Manager) audit(ctx context.Context, q *db.Queries, c change) error {
 	detail := []byte("{}")
 	if c.detail != nil {
@@ -17,18 +18,31 @@ func (m *Manager) audit(ctx context.Context, q *db.Queries, c change) error {
 			return fmt.Errorf("encode audit detail: %w", err)
 		}
 	}
-	arg := db.InsertAuditParams{ID: m.cfg.IDs.New(), Actor: c.actor.Username, Action: c.action, Target: c.target, Detail: string(detail)}
-	if c.app != nil {
-		arg.AppID, arg.App = &c.app.ID, &c.app.Slug
+
+	row := db.InsertAuditParams{
+		ID:     m.cfg.IDs.New(),
+		Actor:  c.actor.Username,
+		Action: c.action,
+		Target: c.target,
+		Detail: string(detail),
 	}
-	if err := q.InsertAudit(ctx, arg); err != nil {
+	if c.app != nil {
+		row.AppID = &c.app.ID
+		row.App = &c.app.Slug
+	}
+	if err := q.InsertAudit(ctx, row); err != nil {
 		return fmt.Errorf("write audit: %w", err)
 	}
+
 	return nil
 }
 
-// Record writes an audit row for an operator's action that changes no definition.
-func (m *Manager) Record(ctx context.Context, actor Actor, app *App, action, target string, detail any) error {
+// Record writes an audit row for an operator's action that changes no definition. It has a transaction of
+// its own: the action took effect before, so an error means that the action was not recorded, not that it
+// did not happen.
+func (m *Manager) Record(
+	ctx context.Context, actor Actor, app *App, action, target string, detail any,
+) error {
 	return explain(m.cfg.DB.Tx(ctx, func(q *db.Queries) error {
 		return m.audit(ctx, q, change{actor: actor, app: app, action: action, target: target, detail: detail})
 	}))
@@ -40,9 +54,15 @@ type AuditFilter struct {
 	Actor, Action string
 }
 
-// Audit lists the audit trail, newest first.
+// Audit lists at most limit entries of the audit trail, newest first. before is the id of the last entry
+// the caller has seen, zero to begin with the newest.
 func (m *Manager) Audit(ctx context.Context, f AuditFilter, before cloud.ID, limit int) ([]db.Audit, error) {
-	list, err := m.cfg.DB.Queries().ListAudit(ctx, db.ListAuditParams{AppID: int64(f.App), Actor: storable(f.Actor), Action: storable(f.Action),
-		Before: before, Max: int32(limit)})
+	list, err := m.cfg.DB.Queries().ListAudit(ctx, db.ListAuditParams{
+		AppID:  int64(f.App),
+		Actor:  storable(f.Actor),
+		Action: storable(f.Action),
+		Before: before,
+		Max:    int32(limit),
+	})
 	return list, explain(db.Translate(err))
 }

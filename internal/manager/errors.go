@@ -7,7 +7,8 @@ import (
 	"picloud/internal/cloud"
 )
 
-// explain gives database errors that a caller can do something about their code; safe errors pass.
+// explain gives a database error that the caller can act on its code and a safe message. Errors that have a
+// code already and unknown errors pass unchanged.
 func explain(err error) error {
 	var ce *cloud.Error
 	switch {
@@ -18,7 +19,8 @@ func explain(err error) error {
 	case errors.Is(err, db.ErrNotFound):
 		return cloud.Errorf(cloud.CodeNotFound, "no such thing").Because(err)
 	case errors.Is(err, db.ErrReference):
-		return cloud.Errorf(cloud.CodeConflict, "something it refers to was changed meanwhile; try again").Because(err)
+		changed := cloud.Errorf(cloud.CodeConflict, "something it refers to was changed meanwhile; try again")
+		return changed.Because(err)
 	case errors.Is(err, db.ErrUnavailable):
 		return cloud.Errorf(cloud.CodeUnavailable, "the database does not answer; try again").Because(err)
 	default:
@@ -32,15 +34,16 @@ func invalid(format string, args ...any) error {
 
 func notFound(what string) error { return cloud.Errorf(cloud.CodeNotFound, "no such %s", what) }
 
-// found maps a missing row to a 404 that says what is missing.
+// found turns the error of a lookup into one that names what is missing.
 func found(err error, what string) error {
-	if errors.Is(db.Translate(err), db.ErrNotFound) {
+	err = db.Translate(err)
+	if errors.Is(err, db.ErrNotFound) {
 		return notFound(what)
 	}
-	return explain(db.Translate(err))
+	return explain(err)
 }
 
-// firstError takes the first of joined errors, for a message of one sentence.
+// firstError picks the first of joined errors, because a message is one sentence.
 func firstError(err error) error {
 	var joined interface{ Unwrap() []error }
 	if errors.As(err, &joined) {

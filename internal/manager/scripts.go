@@ -15,81 +15,106 @@ func (m *Manager) Script(ctx context.Context, app *App, name string) (*Script, e
 	if !scriptName.MatchString(name) {
 		return nil, notFound("script")
 	}
-	s, err := m.cfg.DB.Queries().ScriptByName(ctx, app.ID, name)
+
+	script, err := m.cfg.DB.Queries().ScriptByName(ctx, app.ID, name)
 	if err != nil {
 		return nil, found(err, "script")
 	}
-	return &s, nil
+
+	return &script, nil
 }
 
-// Scripts lists an app's scripts by name.
-func (m *Manager) Scripts(ctx context.Context, app *App, after string, limit int) ([]db.ListScriptsRow, error) {
+// Scripts lists at most limit of an app's scripts by name, those after a name.
+func (m *Manager) Scripts(
+	ctx context.Context, app *App, after string, limit int,
+) ([]db.ListScriptsRow, error) {
 	list, err := m.cfg.DB.Queries().ListScripts(ctx, app.ID, after, int32(limit))
 	return list, explain(db.Translate(err))
 }
 
-// EndpointNames lists the names of an app's endpoint scripts.
+// EndpointNames lists at most limit names of an app's endpoint scripts, in order.
 func (m *Manager) EndpointNames(ctx context.Context, app *App, limit int) ([]string, error) {
 	names, err := m.cfg.DB.Queries().EndpointNames(ctx, app.ID, int32(limit))
 	return names, explain(db.Translate(err))
 }
 
-// Versions lists a script's versions, newest first, below a number.
-func (m *Manager) Versions(ctx context.Context, app *App, s *Script, before int32, limit int) ([]db.ListVersionsRow, error) {
-	list, err := m.cfg.DB.Queries().ListVersions(ctx, db.ListVersionsParams{AppID: app.ID, ScriptID: s.ID, Before: before, Max: int32(limit)})
+// Versions lists at most limit of a script's versions, newest first, those below the number before.
+func (m *Manager) Versions(
+	ctx context.Context, app *App, s *Script, before int32, limit int,
+) ([]db.ListVersionsRow, error) {
+	list, err := m.cfg.DB.Queries().ListVersions(ctx, db.ListVersionsParams{
+		AppID:    app.ID,
+		ScriptID: s.ID,
+		Before:   before,
+		Max:      int32(limit),
+	})
 	return list, explain(db.Translate(err))
 }
 
-// Version is one version with its source.
+// Version returns one version with its source.
 func (m *Manager) Version(ctx context.Context, app *App, s *Script, version int) (*db.ScriptVersion, error) {
-	v, err := m.cfg.DB.Queries().VersionOfScript(ctx, app.ID, s.ID, int32(version))
+	row, err := m.cfg.DB.Queries().VersionOfScript(ctx, app.ID, s.ID, int32(version))
 	if err != nil {
 		return nil, found(err, "version")
 	}
-	return &v, nil
+	return &row, nil
 }
 
-func (m *Manager) notImported(ctx context.Context, q *db.Queries, app *App, name string) error {
+// notImported refuses (conflict) when another script imports the module.
+func notImported(ctx context.Context, q *db.Queries, app *App, name string) error {
 	importers, err := q.ImportersOf(ctx, app.ID, name)
 	if err != nil {
 		return err
 	}
+
 	for _, s := range importers {
 		if s.Name != name {
 			return cloud.Errorf(cloud.CodeConflict, "the module is imported by %q", s.Name)
 		}
 	}
+
 	return nil
 }
 
-// DeleteScript removes a script with its routes and triggers. Waiting rows make it a 409, unless forced: then they become
-// dead letters.
+// DeleteScript removes a script with its routes and triggers. Events that wait for it are a conflict; with
+// force they become dead letters. A module that is imported cannot be removed.
 func (m *Manager) DeleteScript(ctx context.Context, actor Actor, app *App, name string, force bool) error {
-	return m.apply(ctx, change{actor: actor, app: app, action: "script.delete", target: name}, func(q *db.Queries) error {
+	audit := change{actor: actor, app: app, action: "script.delete", target: name}
+	return m.apply(ctx, audit, func(q *db.Queries) error {
+		// Against deploys, which could start to import it, and against commits, which could raise events
+		// for it.
 		if err := q.LockScriptsOfApp(ctx, int32(app.ID)); err != nil {
 			return err
 		}
 		if err := q.LockApp(ctx, int32(app.ID)); err != nil {
 			return err
 		}
-		s, err := q.ScriptByName(ctx, app.ID, name)
+
+		script, err := q.ScriptByName(ctx, app.ID, name)
 		if err != nil {
 			return found(err, "script")
 		}
-		if err := m.notImported(ctx, q, app, name); err != nil {
+		if err := notImported(ctx, q, app, name); err != nil {
 			return err
 		}
-		waiting, err := q.WaitingOfScript(ctx, app.ID, s.ID)
+
+		waiting, err := q.WaitingOfScript(ctx, app.ID, script.ID)
 		if err != nil {
 			return err
 		}
-		ids := make([]db.UUID, len(waiting))
-		for k, w := range waiting {
-			ids[k] = w.ID
+
+		rows := make([]db.UUID, len(waiting))
+		for k, row := range waiting {
+			rows[k] = row.ID
 		}
-		if err := m.bury(ctx, q, app, ids, name, "script deleted", force); err != nil {
+
+		err = m.bury(ctx, q, burial{
+			app: app, rows: rows, script: name, reason: "script deleted", force: force,
+		})
+		if err != nil {
 			return err
 		}
-		return q.DeleteScript(ctx, app.ID, s.ID)
+
+		return q.DeleteScript(ctx, app.ID, script.ID)
 	})
 }

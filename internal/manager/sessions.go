@@ -11,39 +11,65 @@ import (
 	"picloud/internal/cloud"
 )
 
-// errLogin is the same for every reason, so that nobody learns which users exist.
+// errLogin is the same for every reason, so that a guesser does not learn which users exist.
 var errLogin = cloud.Errorf(cloud.CodeUnauthorized, "the username or the password is wrong")
 
-// Login checks a password and makes a session. The answer takes as long for unknown users.
-func (m *Manager) Login(ctx context.Context, username, password, userAgent string) (token string, expires time.Time, err error) {
-	u, err := m.cfg.DB.Queries().UserByName(ctx, strings.ToValidUTF8(strings.ReplaceAll(username, "\x00", ""), ""))
+// maxUserAgent is the most bytes of a User-Agent that are kept.
+const maxUserAgent = 300
+
+// Login checks a password and makes a session. It returns the session's token, which is stored as a hash
+// only, and when the session ends at the latest. The answer takes as long for a user who does not exist.
+func (m *Manager) Login(
+	ctx context.Context, username, password, userAgent string,
+) (token string, expires time.Time, err error) {
+	username = strings.ToValidUTF8(strings.ReplaceAll(username, "\x00", ""), "")
+	user, err := m.cfg.DB.Queries().UserByName(ctx, username)
 	if err = db.Translate(err); err != nil && !errors.Is(err, db.ErrNotFound) {
 		return "", time.Time{}, explain(err)
 	}
-	if !m.cfg.Passwords.Check(password, u.PasswordHash) || !u.Active {
+	if !m.cfg.Passwords.Check(password, user.PasswordHash) || !user.Active {
 		return "", time.Time{}, errLogin
 	}
-	token = auth.NewToken(auth.SessionPrefix)
-	if len(userAgent) > 300 {
-		userAgent = userAgent[:300]
+
+	if len(userAgent) > maxUserAgent {
+		userAgent = userAgent[:maxUserAgent]
 	}
-	s, err := m.cfg.DB.Queries().InsertSession(ctx, db.InsertSessionParams{ID: m.cfg.IDs.New(), UserID: u.ID, TokenHash: auth.HashToken(token),
-		UserAgent: strings.ToValidUTF8(strings.ReplaceAll(userAgent, "\x00", ""), "\uFFFD"), LifetimeUs: m.cfg.SessionLifetime.Microseconds()})
+
+	userAgent = strings.ToValidUTF8(strings.ReplaceAll(userAgent, "\x00", ""), "\uFFFD")
+	token = auth.NewToken(auth.SessionPrefix)
+	session, err := m.cfg.DB.Queries().InsertSession(ctx, db.InsertSessionParams{
+		ID:         m.cfg.IDs.New(),
+		UserID:     user.ID,
+		TokenHash:  auth.HashToken(token),
+		UserAgent:  userAgent,
+		LifetimeUs: m.cfg.SessionLifetime.Microseconds(),
+	})
 	if err != nil {
 		return "", time.Time{}, explain(db.Translate(err))
 	}
-	return token, s.ExpiresAt, nil
+
+	return token, session.ExpiresAt, nil
+}
+
+// CheckPassword reports whether a password is the user's. It takes as long for a user who does not exist.
+func (m *Manager) CheckPassword(ctx context.Context, username, password string) (bool, error) {
+	user, err := m.cfg.DB.Queries().UserByName(ctx, storable(username))
+	if err = db.Translate(err); err != nil && !errors.Is(err, db.ErrNotFound) {
+		return false, explain(err)
+	}
+	return m.cfg.Passwords.Check(password, user.PasswordHash) && user.Active, nil
 }
 
 // EndSession ends one of a user's own sessions.
 func (m *Manager) EndSession(ctx context.Context, userID int64, id cloud.ID) error {
-	n, err := m.cfg.DB.Queries().DeleteSession(ctx, userID, id)
+	deleted, err := m.cfg.DB.Queries().DeleteSession(ctx, userID, id)
 	if err != nil {
 		return explain(db.Translate(err))
 	}
-	if n == 0 {
+	if deleted == 0 {
 		return notFound("session")
 	}
+
 	return m.forget(ctx)
 }
 
@@ -55,25 +81,18 @@ func (m *Manager) EndSessions(ctx context.Context, userID int64) error {
 	return m.forget(ctx)
 }
 
-// forget makes every process look credentials up again.
+// forget makes every process drop the credentials it cached.
 func (m *Manager) forget(ctx context.Context) error {
 	m.cfg.PeopleChanged()
 	return explain(db.Translate(m.cfg.DB.Queries().NotifyPrincipals(ctx)))
 }
 
-// Sessions lists a user's sessions.
-func (m *Manager) Sessions(ctx context.Context, userID int64, after cloud.ID, limit int) ([]db.ListSessionsRow, error) {
+// Sessions lists at most limit of a user's live sessions by id, those after an id.
+func (m *Manager) Sessions(
+	ctx context.Context, userID int64, after cloud.ID, limit int,
+) ([]db.ListSessionsRow, error) {
 	list, err := m.cfg.DB.Queries().ListSessions(ctx, userID, after, int32(limit))
 	return list, explain(db.Translate(err))
-}
-
-// CheckPassword reports whether a password is the user's. It takes as long for unknown users.
-func (m *Manager) CheckPassword(ctx context.Context, username, password string) (bool, error) {
-	u, err := m.cfg.DB.Queries().UserByName(ctx, storable(username))
-	if err = db.Translate(err); err != nil && !errors.Is(err, db.ErrNotFound) {
-		return false, explain(err)
-	}
-	return m.cfg.Passwords.Check(password, u.PasswordHash) && u.Active, nil
 }
 
 // NeverUsed reports whether nobody has logged in to this installation yet.

@@ -2,23 +2,26 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"picloud/db"
 	"picloud/internal/cloud"
+	"picloud/internal/schedule"
 )
 
 // MaxTriggers is the most enabled triggers of an app.
 const MaxTriggers = 1000
 
-// TriggerChange is what a trigger can be given; nil keeps, or takes the default.
+// TriggerChange is what a trigger can be given; nil keeps what the trigger has, or takes the default.
 type TriggerChange struct {
-	Kind       *string   `json:"kind,omitempty"`
-	Script     *string   `json:"script,omitempty"`
-	Enabled    *bool     `json:"enabled,omitempty"`
+	Kind    *string `json:"kind,omitempty"`
+	Script  *string `json:"script,omitempty"`
+	Enabled *bool   `json:"enabled,omitempty"`
+	// Of kv triggers.
 	Collection *string   `json:"collection,omitempty"`
 	Ops        *[]string `json:"ops,omitempty"`
-	// Filters of dead_letter triggers.
+	// Filters of dead_letter triggers; an empty text takes the filter away.
 	Source       *string      `json:"source,omitempty"`
 	Trigger      *string      `json:"trigger,omitempty"`
 	FailedScript *string      `json:"failed_script,omitempty"`
@@ -31,7 +34,7 @@ type TriggerChange struct {
 	JitterMS *int32  `json:"jitter_ms,omitempty"`
 }
 
-// RetryChange is a retry policy in which missing fields take the default.
+// RetryChange is a retry policy; a field that is nil keeps what the trigger has, or takes the default.
 type RetryChange struct {
 	MaxAttempts *int32   `json:"max_attempts,omitempty"`
 	Backoff     *string  `json:"backoff,omitempty"`
@@ -43,122 +46,267 @@ type RetryChange struct {
 // Trigger is a trigger with the names of its scripts.
 type Trigger = db.TriggerByIDRow
 
-// CreateTrigger binds a script to events. The actor becomes the registrant, whom its runs act as.
-func (m *Manager) CreateTrigger(ctx context.Context, actor Actor, app *App, c TriggerChange) (*Trigger, error) {
+// CreateTrigger binds a script to events. The actor becomes the trigger's registrant, as whom its runs act.
+func (m *Manager) CreateTrigger(
+	ctx context.Context, actor Actor, app *App, c TriggerChange,
+) (*Trigger, error) {
 	if c.Kind == nil || c.Script == nil {
 		return nil, invalid("a trigger needs kind and script")
 	}
-	d := cloud.DefaultRetry()
-	t := &Trigger{AppID: app.ID, ID: m.cfg.IDs.New(), Kind: *c.Kind, Enabled: true, Ops: []string{}, MaxAttempts: int32(d.MaxAttempts), Backoff: d.Backoff,
-		BaseMs: int32(d.Base.Milliseconds()), MaxMs: int32(d.Max.Milliseconds()), Jitter: d.Jitter,
-		CatchUp: cloud.CatchUpOne, Overlap: cloud.OverlapAllow, RegisteredBy: &actor.UserID, RegisteredName: actor.Username, CreatedAt: time.Now()}
-	audit := change{actor: actor, app: app, action: "trigger.create", target: cloud.ID(t.ID).String(), detail: c}
+
+	trigger := newTrigger(actor, app, m.cfg.IDs.New())
+	trigger.Kind = *c.Kind
+	audit := change{
+		actor: actor, app: app, action: "trigger.create", target: cloud.ID(trigger.ID).String(), detail: c,
+	}
+
 	err := m.apply(ctx, audit, func(q *db.Queries) error {
-		if err := m.setTrigger(ctx, q, app, t, c); err != nil {
+		edit := &triggerEdit{q: q, app: app, trigger: trigger, change: c}
+		if err := edit.apply(ctx); err != nil {
 			return err
 		}
-		if err := m.countTriggers(ctx, q, app, t); err != nil {
+		if err := countTriggers(ctx, q, trigger); err != nil {
 			return err
 		}
-		err := q.InsertTrigger(ctx, db.InsertTriggerParams{AppID: t.AppID, ID: t.ID, Kind: t.Kind, ScriptID: t.ScriptID, Enabled: t.Enabled,
-			Collection: t.Collection, Ops: t.Ops, SourceFilter: t.SourceFilter, TriggerFilter: t.TriggerFilter, ScriptFilter: t.ScriptFilter,
-			MaxAttempts: t.MaxAttempts, Backoff: t.Backoff, BaseMs: t.BaseMs, MaxMs: t.MaxMs, Jitter: t.Jitter,
-			Schedule: t.Schedule, Timezone: t.Timezone, CatchUp: t.CatchUp, Overlap: t.Overlap, JitterMs: t.JitterMs,
-			RegisteredBy: t.RegisteredBy, RegisteredName: t.RegisteredName})
-		if err != nil {
+		if err := insertTrigger(ctx, q, trigger); err != nil {
 			return err
 		}
-		return putSchedule(ctx, q, t)
+
+		return edit.putSchedule(ctx)
 	})
-	return t, err
+
+	return trigger, err
 }
 
-// UpdateTrigger changes a trigger; its kind and registrant stay.
-func (m *Manager) UpdateTrigger(ctx context.Context, actor Actor, app *App, id cloud.ID, c TriggerChange) (*Trigger, error) {
-	var t Trigger
+// newTrigger is a trigger with every default, without kind and script.
+func newTrigger(actor Actor, app *App, id cloud.ID) *Trigger {
+	retry := cloud.DefaultRetry()
+	return &Trigger{
+		AppID:          app.ID,
+		ID:             id,
+		Enabled:        true,
+		Ops:            []string{},
+		MaxAttempts:    int32(retry.MaxAttempts),
+		Backoff:        retry.Backoff,
+		BaseMs:         int32(retry.Base.Milliseconds()),
+		MaxMs:          int32(retry.Max.Milliseconds()),
+		Jitter:         retry.Jitter,
+		CatchUp:        cloud.CatchUpOne,
+		Overlap:        cloud.OverlapAllow,
+		RegisteredBy:   &actor.UserID,
+		RegisteredName: actor.Username,
+		CreatedAt:      time.Now(),
+	}
+}
+
+func insertTrigger(ctx context.Context, q *db.Queries, t *Trigger) error {
+	row := db.InsertTriggerParams{
+		AppID:          t.AppID,
+		ID:             t.ID,
+		Kind:           t.Kind,
+		ScriptID:       t.ScriptID,
+		Enabled:        t.Enabled,
+		Collection:     t.Collection,
+		Ops:            t.Ops,
+		SourceFilter:   t.SourceFilter,
+		TriggerFilter:  t.TriggerFilter,
+		ScriptFilter:   t.ScriptFilter,
+		MaxAttempts:    t.MaxAttempts,
+		Backoff:        t.Backoff,
+		BaseMs:         t.BaseMs,
+		MaxMs:          t.MaxMs,
+		Jitter:         t.Jitter,
+		Schedule:       t.Schedule,
+		Timezone:       t.Timezone,
+		CatchUp:        t.CatchUp,
+		Overlap:        t.Overlap,
+		JitterMs:       t.JitterMs,
+		RegisteredBy:   t.RegisteredBy,
+		RegisteredName: t.RegisteredName,
+	}
+
+	return q.InsertTrigger(ctx, row)
+}
+
+// UpdateTrigger changes a trigger; its kind and its registrant stay. Events that wait for it are parked
+// while it is disabled. A schedule that does not change keeps its next slot.
+func (m *Manager) UpdateTrigger(
+	ctx context.Context, actor Actor, app *App, id cloud.ID, c TriggerChange,
+) (*Trigger, error) {
+	var trigger Trigger
 	audit := change{actor: actor, app: app, action: "trigger.update", target: id.String(), detail: c}
 	err := m.apply(ctx, audit, func(q *db.Queries) error {
 		var err error
-		if t, err = q.TriggerByID(ctx, app.ID, id); err != nil {
+		if trigger, err = q.TriggerByID(ctx, app.ID, id); err != nil {
 			return found(err, "trigger")
 		}
-		if c.Kind != nil && *c.Kind != t.Kind {
+		if c.Kind != nil && *c.Kind != trigger.Kind {
 			return invalid("the kind of a trigger cannot change: delete it and make another")
 		}
-		before := t
-		if err := m.setTrigger(ctx, q, app, &t, c); err != nil {
+
+		before := trigger
+		edit := &triggerEdit{q: q, app: app, trigger: &trigger, change: c}
+		if err := edit.apply(ctx); err != nil {
 			return err
 		}
 		if !before.Enabled {
-			if err := m.countTriggers(ctx, q, app, &t); err != nil {
+			if err := countTriggers(ctx, q, &trigger); err != nil {
 				return err
 			}
 		}
-		if err := moveRows(ctx, q, &t, before.Enabled); err != nil {
+		if err := moveRows(ctx, q, &trigger, before.Enabled); err != nil {
 			return err
 		}
-		err = q.UpdateTrigger(ctx, db.UpdateTriggerParams{AppID: t.AppID, ID: t.ID, ScriptID: t.ScriptID, Enabled: t.Enabled,
-			Collection: t.Collection, Ops: t.Ops, SourceFilter: t.SourceFilter, TriggerFilter: t.TriggerFilter, ScriptFilter: t.ScriptFilter,
-			MaxAttempts: t.MaxAttempts, Backoff: t.Backoff, BaseMs: t.BaseMs, MaxMs: t.MaxMs, Jitter: t.Jitter,
-			Schedule: t.Schedule, Timezone: t.Timezone, CatchUp: t.CatchUp, Overlap: t.Overlap, JitterMs: t.JitterMs})
-		if err != nil || before.Enabled == t.Enabled && before.Schedule == t.Schedule && before.Timezone == t.Timezone && before.JitterMs == t.JitterMs {
-			return err // what goes on keeps its place
+		if err := updateTrigger(ctx, q, &trigger); err != nil {
+			return err
 		}
-		return putSchedule(ctx, q, &t)
+
+		if sameTimes(&before, &trigger) {
+			return nil
+		}
+
+		return edit.putSchedule(ctx)
 	})
-	return &t, err
+
+	return &trigger, err
 }
 
-func (m *Manager) countTriggers(ctx context.Context, q *db.Queries, app *App, t *Trigger) error {
+func updateTrigger(ctx context.Context, q *db.Queries, t *Trigger) error {
+	row := db.UpdateTriggerParams{
+		AppID:         t.AppID,
+		ID:            t.ID,
+		ScriptID:      t.ScriptID,
+		Enabled:       t.Enabled,
+		Collection:    t.Collection,
+		Ops:           t.Ops,
+		SourceFilter:  t.SourceFilter,
+		TriggerFilter: t.TriggerFilter,
+		ScriptFilter:  t.ScriptFilter,
+		MaxAttempts:   t.MaxAttempts,
+		Backoff:       t.Backoff,
+		BaseMs:        t.BaseMs,
+		MaxMs:         t.MaxMs,
+		Jitter:        t.Jitter,
+		Schedule:      t.Schedule,
+		Timezone:      t.Timezone,
+		CatchUp:       t.CatchUp,
+		Overlap:       t.Overlap,
+		JitterMs:      t.JitterMs,
+	}
+
+	return q.UpdateTrigger(ctx, row)
+}
+
+// sameTimes reports whether two states of a trigger fire at the same times.
+func sameTimes(a, b *Trigger) bool {
+	return a.Enabled == b.Enabled && a.Schedule == b.Schedule &&
+		a.Timezone == b.Timezone && a.JitterMs == b.JitterMs
+}
+
+// putSchedule makes an enabled cron trigger fire from now on, and stops a disabled one. Now is the
+// database's time, so that all nodes agree. Triggers of other kinds have no schedule.
+func (e *triggerEdit) putSchedule(ctx context.Context) error {
+	trigger := e.trigger
+	if trigger.Kind != cloud.SourceCron {
+		return nil
+	}
+	if !trigger.Enabled {
+		return e.q.DropSchedule(ctx, trigger.AppID, trigger.ID)
+	}
+
+	from, err := e.q.DatabaseTime(ctx)
+	if err != nil {
+		return err
+	}
+
+	last, err := e.q.LastSlot(ctx, trigger.AppID, trigger.ID)
+	if err != nil && !errors.Is(db.Translate(err), db.ErrNotFound) {
+		return err
+	}
+
+	// A slot in the future was decided before somebody put the clock back. Each slot fires once.
+	if last.After(from) {
+		from = last
+	}
+
+	next := e.schedule.Next(from)
+	jitter := schedule.Jitter(trigger.ID, next, time.Duration(trigger.JitterMs)*time.Millisecond)
+	return e.q.PutSchedule(ctx, db.PutScheduleParams{
+		AppID:     trigger.AppID,
+		TriggerID: trigger.ID,
+		NextSlot:  next,
+		FireAt:    next.Add(jitter),
+	})
+}
+
+// countTriggers refuses an enabled trigger beyond MaxTriggers.
+func countTriggers(ctx context.Context, q *db.Queries, t *Trigger) error {
 	if !t.Enabled {
 		return nil
 	}
-	if err := q.LockApp(ctx, int32(app.ID)); err != nil {
+
+	// Held until the commit, so that two requests cannot both take the last place.
+	if err := q.LockApp(ctx, int32(t.AppID)); err != nil {
 		return err
 	}
-	n, err := q.CountEnabledTriggers(ctx, app.ID)
-	if err == nil && n >= MaxTriggers {
+
+	enabled, err := q.CountEnabledTriggers(ctx, t.AppID)
+	if err == nil && enabled >= MaxTriggers {
 		return invalid("an app can have %d enabled triggers", MaxTriggers)
 	}
+
 	return err
 }
 
-// DeleteTrigger removes a trigger. Waiting rows make it a 409, unless forced: then they become dead letters.
+// DeleteTrigger removes a trigger. Events that wait for it are a conflict; with force they become dead
+// letters.
 func (m *Manager) DeleteTrigger(ctx context.Context, actor Actor, app *App, id cloud.ID, force bool) error {
-	return m.apply(ctx, change{actor: actor, app: app, action: "trigger.delete", target: id.String()}, func(q *db.Queries) error {
+	audit := change{actor: actor, app: app, action: "trigger.delete", target: id.String()}
+	return m.apply(ctx, audit, func(q *db.Queries) error {
+		// Held against commits, which could otherwise raise events for the trigger.
 		if err := q.LockApp(ctx, int32(app.ID)); err != nil {
 			return err
 		}
-		t, err := q.TriggerByID(ctx, app.ID, id)
+
+		trigger, err := q.TriggerByID(ctx, app.ID, id)
 		if err != nil {
 			return found(err, "trigger")
 		}
+
 		waiting, err := q.WaitingOfTrigger(ctx, app.ID, (*db.UUID)(&id))
 		if err != nil {
 			return err
 		}
-		ids := make([]db.UUID, len(waiting))
-		for k, w := range waiting {
-			ids[k] = w.ID
+
+		rows := make([]db.UUID, len(waiting))
+		for k, row := range waiting {
+			rows[k] = row.ID
 		}
-		if err := m.bury(ctx, q, app, ids, t.Script, "trigger deleted", force); err != nil {
+
+		err = m.bury(ctx, q, burial{
+			app: app, rows: rows, script: trigger.Script, reason: "trigger deleted", force: force,
+		})
+		if err != nil {
 			return err
 		}
+
 		return q.DeleteTrigger(ctx, app.ID, id)
 	})
 }
 
-// Triggers lists an app's triggers.
-func (m *Manager) Triggers(ctx context.Context, app *App, after cloud.ID, limit int) ([]db.ListTriggersRow, error) {
+// Triggers lists at most limit of an app's triggers by id, those after an id.
+func (m *Manager) Triggers(
+	ctx context.Context, app *App, after cloud.ID, limit int,
+) ([]db.ListTriggersRow, error) {
 	list, err := m.cfg.DB.Queries().ListTriggers(ctx, app.ID, after, int32(limit))
 	return list, explain(db.Translate(err))
 }
 
-// Trigger finds a trigger.
+// Trigger finds a trigger by its id.
 func (m *Manager) Trigger(ctx context.Context, app *App, id cloud.ID) (*Trigger, error) {
-	t, err := m.cfg.DB.Queries().TriggerByID(ctx, app.ID, id)
+	trigger, err := m.cfg.DB.Queries().TriggerByID(ctx, app.ID, id)
 	if err != nil {
 		return nil, found(err, "trigger")
 	}
-	return &t, nil
+	return &trigger, nil
 }
