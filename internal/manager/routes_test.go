@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"picloud/db"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/manager"
@@ -235,32 +236,47 @@ func TestDeleteRoute(t *testing.T) {
 	wantError(t, err, cloud.CodeNotFound, "no such route")
 }
 
-// Two requests that make conflicting routes at once: exactly one gets through.
-func TestRouteRace(t *testing.T) {
+// A request for a route waits for one that is being made, and then sees the conflict with it.
+func TestRoutesAreMadeOneByOne(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.deploy(t, f.app, "s", "export fetch")
 	ctx := t.Context()
+	f.deploy(t, f.app, "s", "export fetch")
+	script := f.script(t, f.app, "s")
 
-	ended := make(chan error, 4)
-	for range cap(ended) {
+	ended := make(chan error, 1)
+	err := f.db.Tx(ctx, func(q *db.Queries) error {
+		if err := q.LockRoutes(ctx); err != nil {
+			return err
+		}
 		go func() {
 			change := manager.RouteChange{Script: new("s"), Path: new("/race")}
 			_, err := f.CreateRoute(ctx, f.owner, f.app, change)
 			ended <- err
 		}()
-	}
 
-	made := 0
-	for range cap(ended) {
-		if err := <-ended; err == nil {
-			made++
-		} else {
-			wantError(t, err, cloud.CodeConflict, "could match the same requests")
+		// Until the second request waits for the lock, or is through without.
+		for waiting := 0; waiting == 0 && len(ended) == 0; {
+			err := f.db.Scripts.QueryRow(ctx, `SELECT count(*) FROM pg_locks
+				WHERE locktype = 'advisory' AND NOT granted AND database = (
+					SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&waiting)
+			if err != nil {
+				return err
+			}
 		}
-	}
 
-	if made != 1 {
-		t.Errorf("%d routes were made", made)
+		return q.InsertRoute(ctx, db.InsertRouteParams{
+			AppID:    f.app.ID,
+			ID:       f.ids.New(),
+			ScriptID: script.ID,
+			Method:   "GET",
+			Host:     cloud.HostAny,
+			Path:     "/race",
+			Dispatch: cloud.DispatchSync,
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	wantError(t, <-ended, cloud.CodeConflict, "the route GET any /race")
 }
