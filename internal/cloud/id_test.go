@@ -16,17 +16,20 @@ func TestIDs(t *testing.T) {
 		}
 		last = id
 	}
+
 	if d := time.Since(last.Time()); d < -10*time.Second || d > 10*time.Second {
 		t.Errorf("the id's time is off by %s", d)
 	}
 	if back, ok := ParseID(last.String()); !ok || back != last {
 		t.Errorf("%s reads back as %s", last, back)
 	}
+
 	for _, bad := range []string{"", "x", "00000000-0000-0000-0000-000000000000", last.String() + "0", "zz" + last.String()[2:]} {
 		if _, ok := ParseID(bad); ok {
 			t.Errorf("%q is no id", bad)
 		}
 	}
+
 	if first := FirstID(last.Time()); string(first[:]) > string(last[:]) {
 		t.Error("FirstID is not the least")
 	}

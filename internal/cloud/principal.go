@@ -1,6 +1,8 @@
 package cloud
 
-// Principal is whom a run acts for.
+import "strings"
+
+// Principal is whom a run acts for. The zero value is anonymous.
 type Principal struct {
 	Username string        `json:"username"`
 	Kind     PrincipalKind `json:"kind"`
@@ -11,8 +13,11 @@ type PrincipalKind string
 
 // The kinds of principal.
 const (
-	PrincipalUser       PrincipalKind = "user"
-	PrincipalKey        PrincipalKind = "key"
+	// PrincipalUser has a session.
+	PrincipalUser PrincipalKind = "user"
+	// PrincipalKey uses an API key.
+	PrincipalKey PrincipalKind = "key"
+	// PrincipalRegistrant registered the trigger that caused the run.
 	PrincipalRegistrant PrincipalKind = "registrant"
 )
 
@@ -27,12 +32,11 @@ func (p Principal) String() string {
 	return string(p.Kind) + ":" + p.Username
 }
 
-// ParsePrincipal reads what String wrote.
+// ParsePrincipal reads what String wrote. Any other text is an anonymous principal.
 func ParsePrincipal(s string) Principal {
-	for i := range len(s) {
-		if s[i] == ':' {
-			return Principal{Kind: PrincipalKind(s[:i]), Username: s[i+1:]}
-		}
+	kind, username, ok := strings.Cut(s, ":")
+	if !ok {
+		return Principal{}
 	}
-	return Principal{}
+	return Principal{Kind: PrincipalKind(kind), Username: username}
 }

@@ -1,17 +1,25 @@
 package cloud
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Script kinds.
 const (
+	// KindEndpoint can be called, by requests and triggers.
 	KindEndpoint = "endpoint"
-	KindModule   = "module"
+	// KindModule can be imported by scripts of its app.
+	KindModule = "module"
 )
 
-// Script access modes.
+// Script access modes: who may call an endpoint by HTTP.
 const (
-	AccessPublic  = "public"
-	AccessKey     = "key"
+	// AccessPublic is for everybody.
+	AccessPublic = "public"
+	// AccessKey is for API keys that may run scripts of the app.
+	AccessKey = "key"
+	// AccessPrivate is for API keys and sessions that may run scripts of the app.
 	AccessPrivate = "private"
 )
 
@@ -21,10 +29,12 @@ type Limits struct {
 	MemoryMiB int
 }
 
-// Env is what an app's scripts find in env: its variables and secrets, by name. It never changes; another one has another id.
+// Env is what an app's scripts find in env: its variables and secrets. It never changes; a change makes
+// another one with another id.
 type Env struct {
-	// ID is made of the content, zero for an empty one.
-	ID     ID
+	// ID is derived from the content, zero for an empty one.
+	ID ID
+	// Values are by name.
 	Values map[string]string
 }
 
@@ -39,8 +49,10 @@ type Script struct {
 	Language string
 	Build    ID
 	Limits   Limits
+	// Handlers names the functions of the default export.
 	Handlers []string
-	Env      *Env // the app's; nil for none
+	// Env is the app's, nil for none.
+	Env *Env
 }
 
 // VariableRef names a variable or secret of an app.
@@ -58,12 +70,7 @@ func (s *Script) EnvID() ID {
 	return s.Env.ID
 }
 
-// HasHandler reports whether the default export carries the named handler.
+// HasHandler reports whether the default export has the named handler.
 func (s *Script) HasHandler(name string) bool {
-	for _, h := range s.Handlers {
-		if h == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(s.Handlers, name)
 }

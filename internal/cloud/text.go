@@ -2,15 +2,20 @@ package cloud
 
 import "unicode/utf8"
 
-// Shorten cuts a text that a message repeats.
+// maxQuoted is the most bytes of a text that a message repeats.
+const maxQuoted = 80
+
+// Shorten cuts a text that a message repeats to at most 80 bytes, the last of which are "..." if it was
+// longer.
 func Shorten(s string) string {
-	if len(s) <= 80 {
+	if len(s) <= maxQuoted {
 		return s
 	}
-	return ValidPrefix(s, 77) + "..."
+	const dots = "..."
+	return ValidPrefix(s, maxQuoted-len(dots)) + dots
 }
 
-// ValidPrefix is at most the first n bytes of a text, cut between characters.
+// ValidPrefix returns at most the first n bytes of a text, cut between characters.
 func ValidPrefix(s string, n int) string {
 	if len(s) <= n {
 		return s

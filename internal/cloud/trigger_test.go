@@ -13,14 +13,17 @@ func TestTriggerMatches(t *testing.T) {
 			t.Errorf("%s on %s: %v", c.pattern, c.collection, got)
 		}
 	}
+
 	kv := Trigger{Kind: SourceKV, Enabled: true, Collection: "c", Ops: []string{"insert", "delete"}}
 	if !kv.MatchesKV("c", "insert") || kv.MatchesKV("c", "update") || kv.MatchesKV("d", "insert") {
 		t.Error("operations are not matched")
 	}
+
 	kv.Enabled = false
 	if kv.MatchesKV("c", "insert") {
 		t.Error("a disabled trigger matches")
 	}
+
 	dl := Trigger{Kind: SourceDeadLetter, Enabled: true, Source: "kv", FailedScript: ID{1}}
 	if !dl.MatchesDeadLetter("kv", ID{9}, ID{1}) || dl.MatchesDeadLetter("http", ID{9}, ID{1}) || dl.MatchesDeadLetter("kv", ID{9}, ID{2}) {
 		t.Error("dead letters are not matched")
