@@ -18,7 +18,6 @@ var arrows = map[string][]string{
 	"internal/orchestrator":     {"internal/cloud", "db", "internal/auth", "internal/schedule"},
 	"internal/executor":         {"internal/cloud", "internal/executor/wire", "internal/timerwheel"},
 	"internal/executor/wire":    {"internal/cloud"},
-	"internal/executor/sandbox": {"internal/cloud", "internal/executor/wire"},
 	"internal/services/kv":      {"internal/cloud", "db"},
 	"internal/services/fetch":   {"internal/cloud"},
 	"internal/services/secrets": {"internal/cloud"},
@@ -26,6 +25,10 @@ var arrows = map[string][]string{
 	"internal/testkit/machine":  {},
 	"internal/testkit/wire":     {},
 	"handlers":                  {"internal/cloud", "db", "internal/auth", "internal/timerwheel", "internal/manager", "internal/orchestrator", "internal/services/kv", "views", "static"},
+
+	// The sandbox, from the run loop down to the JavaScript engine's memory.
+	"internal/executor/sandbox":        {"internal/cloud", "internal/executor/wire", "internal/executor/sandbox/engine"},
+	"internal/executor/sandbox/engine": {},
 }
 
 // The stations meet only in cmd.

@@ -3,10 +3,10 @@ package sandbox
 import (
 	"bytes"
 	"reflect"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/dop251/goja"
+
+	"picloud/internal/executor/sandbox/engine"
 )
 
 // bodyState is what Request and Response share: bytes that can be read once (Fetch standard, 5.3).
@@ -40,7 +40,7 @@ func (i *isolate) setBody(b *bodyState, v goja.Value) (contentType string) {
 	if contentType, ok := i.setWebBody(b, v); ok {
 		return contentType
 	}
-	b.bytes = toUTF8(v.String())
+	b.bytes = engine.UTF8(v.String())
 	return "text/plain;charset=UTF-8"
 }
 
@@ -113,14 +113,6 @@ func (i *isolate) streamOf(b *bodyState) {
 		far.cancel(i)
 		return goja.Undefined()
 	}))
-}
-
-// toUTF8 replaces lone surrogates, which the engine carries as invalid UTF-8, by U+FFFD.
-func toUTF8(s string) []byte {
-	if utf8.ValidString(s) {
-		return []byte(s)
-	}
-	return []byte(strings.ToValidUTF8(s, "\uFFFD"))
 }
 
 // bytesOf copies an ArrayBuffer or a view of one.
@@ -196,7 +188,7 @@ func (i *isolate) addBody(proto *goja.Object, of func(goja.Value) (*bodyState, *
 	}
 	read("text", text)
 	read("json", func(raw []byte) goja.Value {
-		v, err := i.parseJSON(text(raw).String())
+		v, err := i.json.Decode(text(raw).String())
 		if err != nil {
 			panic(err)
 		}

@@ -182,7 +182,7 @@ func (i *isolate) format(v goja.Value) string {
 	if list, ok := i.elements(o); ok {
 		return list
 	}
-	text, err := i.jsonOf(o)
+	text, err := i.json.Encode(o)
 	if err != nil || text == nil {
 		return "[" + o.ClassName() + "]"
 	}

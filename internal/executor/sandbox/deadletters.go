@@ -6,6 +6,7 @@ import (
 	"github.com/dop251/goja"
 
 	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/wire"
 )
 
@@ -20,7 +21,7 @@ func (i *isolate) newDeadLetters() *goja.Object {
 		if !ok {
 			panic(i.vm.NewTypeError(what + " must be a string"))
 		}
-		return string(toUTF8(s.String()))
+		return string(engine.UTF8(s.String()))
 	}
 	add("list", func(c goja.FunctionCall) goja.Value {
 		args := cloud.HostArgs{Number: 100}
@@ -80,7 +81,7 @@ func (i *isolate) letter(o *goja.Object) *goja.Object {
 }
 
 func (i *isolate) mustJSON(text string) *goja.Object {
-	v, err := i.parseJSON(text)
+	v, err := i.json.Decode(text)
 	if err != nil {
 		panic(err)
 	}

@@ -12,10 +12,12 @@ import (
 	"github.com/dop251/goja"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/transform"
+
+	"picloud/internal/executor/sandbox/engine"
 )
 
 func (i *isolate) utf8Encode(c goja.FunctionCall) goja.Value {
-	return i.vm.ToValue(i.vm.NewArrayBuffer(toUTF8(c.Argument(0).String())))
+	return i.vm.ToValue(i.vm.NewArrayBuffer(engine.UTF8(c.Argument(0).String())))
 }
 
 func (i *isolate) utf8Decode(c goja.FunctionCall) goja.Value {
@@ -129,7 +131,7 @@ func (i *isolate) addCrypto() {
 	// Made when it is asked for, before the module if its code names it: a runtime without it starts sooner.
 	i.getter(crypto, "subtle", func(goja.Value) goja.Value {
 		if i.subtle == nil {
-			i.subtle, i.late = i.newSubtle(), i.late || i.slots != nil
+			i.subtle, i.late = i.newSubtle(), i.late || i.recorded != nil
 		}
 		return i.subtle
 	})

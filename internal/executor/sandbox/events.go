@@ -38,7 +38,7 @@ func (i *isolate) loadEvents() *events {
 		return goja.Undefined()
 	})
 	i.define(host, "kept", func(goja.FunctionCall) goja.Value { // a listener outlives the run that adds it: no other run may meet it
-		i.late = i.late || i.slots != nil
+		i.late = i.late || i.recorded != nil
 		return goja.Undefined()
 	})
 	i.define(host, "reported", func(c goja.FunctionCall) goja.Value {
@@ -55,7 +55,7 @@ func (i *isolate) loadEvents() *events {
 	e := &events{}
 	callables(o, map[string]*goja.Callable{"abort": &e.abort, "newSignal": &e.newSignal, "aborted": &e.aborted, "reason": &e.reason, "on": &e.on,
 		"unhandled": &e.unhandled})
-	i.events, i.late = e, i.late || i.slots != nil
+	i.events, i.late = e, i.late || i.recorded != nil
 	return e
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/dop251/goja"
 
 	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/engine"
 )
 
 // maxCallStack bounds JavaScript frames; every frame that passes through native code costs Go stack too.
@@ -41,32 +42,27 @@ type isolate struct {
 	cur        *run // the run that uses the runtime now
 	evaluating bool // module code is being evaluated: no host calls, no timers
 
-	env              *goja.Object // variables and secrets, frozen
-	envID            cloud.ID
-	sdk              *goja.Object
-	headers          class
-	request          class
-	response         class
-	ctxProto         *goja.Object
-	errors           map[string]goja.Constructor
-	errorClasses     *goja.Object
-	promiseThen      goja.Value
-	dataViewProto    *goja.Object
-	syntaxErrorClass goja.Value
-	newDOMException  goja.Callable
+	env             *goja.Object // variables and secrets, frozen
+	envID           cloud.ID
+	sdk             *goja.Object
+	headers         class
+	request         class
+	response        class
+	ctxProto        *goja.Object
+	errors          map[string]goja.Constructor
+	errorClasses    *goja.Object
+	promiseThen     goja.Value
+	dataViewProto   *goja.Object
+	newDOMException goja.Callable
 
-	stringify goja.Callable
-	parse     goja.Callable
-	resolve   goja.Callable // Promise.resolve
+	json    *engine.JSON
+	resolve goja.Callable // Promise.resolve
 
-	prototypes prototypes
-
-	web      *web         // nil until loaded
-	events   *events      // nil until loaded
-	subtle   *goja.Object // nil until asked for
-	late     bool         // either was made during a run: what the run made of it cannot be told
-	slots    []*intrinsic // by the engine's own list; nil: not made, or not recorded yet
-	others   []*intrinsic // globalThis and our own classes
+	web      *web             // nil until loaded
+	events   *events          // nil until loaded
+	subtle   *goja.Object     // nil until asked for
+	late     bool             // either was made during a run: what the run made of it cannot be told
+	recorded *engine.Snapshot // what the program left; nil: not recorded yet
 	classes  []class
 	console  *goja.Object
 	rejected map[*goja.Promise]struct{}
@@ -83,12 +79,7 @@ func newIsolate(p *program, env *cloud.Env) *isolate {
 	i := &isolate{vm: goja.New(), prog: p, self: goja.Undefined()}
 	i.vm.SetMaxCallStackSize(maxCallStack)
 	i.vm.SetPromiseRejectionTracker(i.trackRejection)
-	json := i.vm.GlobalObject().Get("JSON").(*goja.Object)
-	i.stringify, _ = goja.AssertFunction(json.Get("stringify"))
-	i.parse, _ = goja.AssertFunction(json.Get("parse"))
-	i.prototypes = prototypesOf(i.vm)
-	i.replaceJSON(json)
-	i.syntaxErrorClass = i.vm.GlobalObject().Get("SyntaxError")
+	i.json = engine.NewJSON(i.vm)
 	promise := i.vm.GlobalObject().Get("Promise").(*goja.Object)
 	i.dataViewProto = i.vm.GlobalObject().Get("DataView").(*goja.Object).Get("prototype").(*goja.Object)
 	resolve, _ := goja.AssertFunction(promise.Get("resolve"))
@@ -164,6 +155,18 @@ func (i *isolate) setEnv(env *cloud.Env) {
 	}
 	i.freeze(i.env)
 }
+
+// snapshot records the intrinsics as module evaluation left them; a polyfill is part of the program.
+func (i *isolate) snapshot() {
+	own := []*goja.Object{i.ctxProto, i.sdk, i.console}
+	for _, c := range i.classes {
+		own = append(own, c.ctor, c.proto)
+	}
+	i.recorded = engine.Take(i.vm, own)
+}
+
+// intact reports whether the runtime may serve another run.
+func (i *isolate) intact() bool { return !i.late && i.recorded.Intact() }
 
 // freeze makes an object of ours immutable.
 func (i *isolate) freeze(o *goja.Object) {
@@ -361,7 +364,7 @@ func (i *isolate) describe(v goja.Value, stack []goja.StackFrame) *cloud.ScriptE
 		}
 		if o.ClassName() != "Error" {
 			if _, isFunc := goja.AssertFunction(o); !isFunc {
-				if s, err := i.stringify(goja.Undefined(), o); err == nil && !goja.IsUndefined(s) {
+				if s, err := i.json.EncodeByEngine(o); err == nil && !goja.IsUndefined(s) {
 					e.Message = clip("uncaught " + s.String())
 					return
 				}

@@ -10,6 +10,7 @@ import (
 	"github.com/dop251/goja"
 
 	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/wire"
 )
 
@@ -52,7 +53,7 @@ func BenchmarkIntact(b *testing.B) {
 
 // What a run may do without its runtime being thrown away, and what it may not.
 func TestIntact(t *testing.T) {
-	if !layout().ok {
+	if !engine.Known() {
 		t.Fatal("the engine's tables are not laid out as intrinsics.go knows them: adapt it, or every run pays for a new runtime")
 	}
 	newOne := func() *isolate { // with all that is loaded for code that names it

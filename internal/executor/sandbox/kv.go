@@ -136,7 +136,7 @@ func (i *isolate) setOptions(o *goja.Object, args *cloud.HostArgs) {
 
 // kvJSON is the text that is stored.
 func (i *isolate) kvJSON(v goja.Value) string {
-	text, err := i.jsonOf(v)
+	text, err := i.json.Encode(v)
 	if err != nil {
 		panic(err)
 	}
@@ -150,7 +150,7 @@ func (i *isolate) kvValue(found bool, text string) goja.Value {
 	if !found {
 		return goja.Null()
 	}
-	v, err := i.parseJSON(text)
+	v, err := i.json.Decode(text)
 	if err != nil {
 		panic(err)
 	}

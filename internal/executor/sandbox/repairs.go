@@ -40,7 +40,7 @@ func (i *isolate) loadRepairs() {
 	i.define(host, "expand", func(c goja.FunctionCall) goja.Value {
 		s, err := expandProperties(c.Argument(0).String(), c.Argument(1).ToBoolean())
 		if err != nil {
-			panic(i.syntaxError(err.Error()))
+			panic(i.json.SyntaxError(err.Error()))
 		}
 		return i.vm.ToValue(s)
 	})

@@ -4,6 +4,7 @@ import (
 	"github.com/dop251/goja"
 
 	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/engine"
 )
 
 type responseState struct {
@@ -32,7 +33,7 @@ func (i *isolate) newResponseClass() class {
 		return r
 	})
 	i.define(c.ctor, "json", func(c goja.FunctionCall) goja.Value {
-		text, err := i.jsonOf(c.Argument(0))
+		text, err := i.json.Encode(c.Argument(0))
 		if err != nil {
 			panic(err)
 		}
@@ -146,10 +147,10 @@ func (i *isolate) responseOf(v goja.Value) *cloud.Response {
 		return &cloud.Response{Status: r.status, Headers: r.headers.list, Body: r.body.bytes}
 	}
 	if s, ok := v.(goja.String); ok {
-		return &cloud.Response{Status: 200, Body: toUTF8(s.String()),
+		return &cloud.Response{Status: 200, Body: engine.UTF8(s.String()),
 			Headers: []cloud.Header{{Name: "content-type", Value: "text/plain;charset=UTF-8"}}}
 	}
-	text, err := i.jsonOf(v)
+	text, err := i.json.Encode(v)
 	if err != nil {
 		panic(err)
 	}

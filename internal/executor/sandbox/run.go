@@ -13,6 +13,7 @@ import (
 	"github.com/dop251/goja"
 
 	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/wire"
 )
 
@@ -171,7 +172,7 @@ func (r *run) invoke(handler goja.Callable) (done *wire.DoneMsg, ok bool) {
 	if r.msg.Request != nil {
 		arg = i.incomingRequest(r.msg.Request)
 	} else {
-		v, err := i.parseJSON(r.msg.Event)
+		v, err := i.json.Decode(r.msg.Event)
 		if err != nil {
 			return r.failure(i.scriptError(err)), false
 		}
@@ -315,7 +316,7 @@ func (r *run) settle(v goja.Value) (goja.Value, error) {
 	}
 	if p.State() == goja.PromiseStateRejected {
 		delete(r.iso.rejected, p)
-		return nil, r.iso.thrown(p.Result()) // its stack is the Error's own
+		return nil, engine.Thrown(r.iso.vm, p.Result()) // its stack is the Error's own
 	}
 	return p.Result(), nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/dop251/goja"
 
+	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/wire"
 )
 
@@ -72,7 +73,7 @@ func (r *run) writePiece() error {
 		}
 		then, _ := goja.AssertFunction(i.promiseThen)
 		i.mustCallOn(then, piece, goja.Undefined(), i.vm.ToValue(func(c goja.FunctionCall) goja.Value {
-			out.over, out.err = true, i.thrown(c.Argument(0))
+			out.over, out.err = true, engine.Thrown(i.vm, c.Argument(0))
 			return goja.Undefined()
 		}))
 	})
@@ -90,7 +91,7 @@ func (r *run) sendPiece(raw []byte, last bool) {
 	}
 	if out.size += len(raw); out.size > r.msg.MaxBody {
 		out.over = true
-		out.err = r.iso.thrown(r.iso.newError("LimitError", fmt.Sprintf("the response's stream gave more than the %d bytes that are allowed", r.msg.MaxBody)))
+		out.err = engine.Thrown(r.iso.vm, r.iso.newError("LimitError", fmt.Sprintf("the response's stream gave more than the %d bytes that are allowed", r.msg.MaxBody)))
 		return
 	}
 	m := wire.ChunkMsg{Body: raw, End: last}

@@ -9,6 +9,7 @@ import (
 	whatwg "github.com/nlnwa/whatwg-url/url"
 
 	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/engine"
 )
 
 // urlParser follows the URL standard (https://url.spec.whatwg.org).
@@ -48,7 +49,7 @@ func (p *searchParamsState) encode() string {
 
 func formEncode(b *strings.Builder, s string) {
 	const hexDigits = "0123456789ABCDEF"
-	for _, c := range toUTF8(s) {
+	for _, c := range engine.UTF8(s) {
 		switch {
 		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '*' || c == '-' || c == '.' || c == '_':
 			b.WriteByte(c)

@@ -71,7 +71,7 @@ func (i *isolate) loadWeb() *web {
 	w := &web{}
 	callables(o, map[string]*goja.Callable{"fromBytes": &w.fromBytes, "bodyInit": &w.bodyInit, "untouched": &w.untouched, "disturbed": &w.disturbed, "drain": &w.drain,
 		"blob": &w.blob, "form": &w.form, "fromPull": &w.fromPull, "reader": &w.reader, "piece": &w.piece, "giveUp": &w.giveUp})
-	i.web, i.late = w, i.late || i.slots != nil
+	i.web, i.late = w, i.late || i.recorded != nil
 	return w
 }
 

@@ -1,10 +1,38 @@
-package sandbox
+package engine
 
 import (
 	"testing"
 
 	"github.com/dop251/goja"
 )
+
+// newRuntime is a runtime in which JSON is ours. It stands in for one of the platform's: its Response and Headers are objects of
+// Go, as those of the web APIs are, and nothing can be added to Object.prototype.
+func newRuntime() *JSON {
+	j := NewJSON(goja.New())
+	object := func(v goja.Value) func(goja.ConstructorCall) *goja.Object {
+		return func(c goja.ConstructorCall) *goja.Object {
+			o := v.(*goja.Object)
+			_ = o.SetPrototype(c.This.Prototype())
+			return o
+		}
+	}
+	_ = j.vm.Set("Headers", object(j.vm.ToValue(&struct{ list []string }{})))
+	_ = j.vm.Set("Response", object(j.vm.NewDynamicObject(dynamic{})))
+	if _, err := j.vm.RunString(`Object.preventExtensions(Object.prototype)`); err != nil {
+		panic(err)
+	}
+	return j
+}
+
+// dynamic is an object of Go that has no properties.
+type dynamic struct{}
+
+func (dynamic) Get(string) goja.Value       { return nil }
+func (dynamic) Set(string, goja.Value) bool { return true }
+func (dynamic) Has(string) bool             { return false }
+func (dynamic) Delete(string) bool          { return true }
+func (dynamic) Keys() []string              { return nil }
 
 // What is written from the engine's tables is what the engine itself writes, and whatever a script could notice is left to it.
 func TestPlainJSON(t *testing.T) {
@@ -39,17 +67,14 @@ func TestPlainJSON(t *testing.T) {
 		{`Object.prototype.x = 5; ({y: 1})`, true}, {`Object.setPrototypeOf([1], null)`, false}, {`Object.setPrototypeOf({toString: 1}, null)`, true},
 		{`Object.assign(Object.preventExtensions({a: 1}))`, true}, {`String.prototype.toJSON = () => 1; "x"`, true}, {`Number.prototype.toJSON = () => 1; [1]`, true},
 	} {
-		i, failed := (&program{name: "x", code: "(function(exports,require,module){})"}).isolate(nil, nil)
-		if failed != nil {
-			t.Fatal(failed)
-		}
-		v, err := i.vm.RunString(c.script)
+		j := newRuntime()
+		v, err := j.vm.RunString(c.script)
 		if err != nil {
 			t.Fatalf("%s: %v", c.script, err)
 		}
-		want, wantErr := i.stringify(goja.Undefined(), v)
-		got, gotErr := i.jsonOf(v)
-		if _, plain := i.plainJSON(v); plain != c.plain {
+		want, wantErr := j.EncodeByEngine(v)
+		got, gotErr := j.Encode(v)
+		if _, plain := j.plainJSON(v); plain != c.plain {
 			t.Errorf("%s: is plain: %v", c.script, plain)
 		}
 		switch {
@@ -64,8 +89,8 @@ func TestPlainJSON(t *testing.T) {
 		case string(got) != want.String():
 			t.Errorf("%s gives %s, the engine %s", c.script, got, want)
 		}
-		_ = i.vm.Set("value", v)
-		same, err := i.vm.RunString(`JSON.stringify(value)`)
+		_ = j.vm.Set("value", v)
+		same, err := j.vm.RunString(`JSON.stringify(value)`)
 		if wantErr == nil && (err != nil || !same.SameAs(want) && same.String() != want.String()) {
 			t.Errorf("JSON.stringify of %s gives %v %v, the engine %s", c.script, same, err, want)
 		}
@@ -77,10 +102,7 @@ func TestPlainJSON(t *testing.T) {
 
 // JSON.stringify keeps its other arguments, and what it says of itself.
 func TestStringifyArguments(t *testing.T) {
-	i, err := (&program{name: "x", code: "(function(exports,require,module){})"}).isolate(nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	j := newRuntime()
 	for script, want := range map[string]string{
 		`JSON.stringify({a: [1], b: 2}, null, 1)`: "{\n \"a\": [\n  1\n ],\n \"b\": 2\n}", `JSON.stringify({a: 1, b: 2}, ["b"])`: `{"b":2}`,
 		`JSON.stringify({a: 1}, (k, v) => k ? v + 1 : v)`: `{"a":2}`, `JSON.stringify([1], undefined, "--")`: "[\n--1\n]",
@@ -89,7 +111,7 @@ func TestStringifyArguments(t *testing.T) {
 		`try { JSON.stringify({get a() { throw 7 }}) } catch (e) { String(e) }`:                       "7",
 		`const o = {}; o.o = o; try { JSON.stringify(o) } catch (e) { e.message }`:                    "Converting circular structure to JSON",
 	} {
-		if v, err := i.vm.RunString(script); err != nil || v.String() != want {
+		if v, err := j.vm.RunString(script); err != nil || v.String() != want {
 			t.Errorf("%s gives %v %v, want %s", script, v, err, want)
 		}
 	}
@@ -97,23 +119,20 @@ func TestStringifyArguments(t *testing.T) {
 
 // JSON of a thousand small objects, by the engine and by us.
 func BenchmarkJSON(b *testing.B) {
-	i, failed := (&program{name: "x", code: "(function(exports,require,module){})"}).isolate(nil, nil)
-	if failed != nil {
-		b.Fatal(failed)
-	}
-	v, err := i.vm.RunString(`Array.from({length: 1000}, (_, k) => ({id: k, name: "item " + k, price: k / 7, tags: ["a", "b"], nested: {ok: true}}))`)
+	j := newRuntime()
+	v, err := j.vm.RunString(`Array.from({length: 1000}, (_, k) => ({id: k, name: "item " + k, price: k / 7, tags: ["a", "b"], nested: {ok: true}}))`)
 	if err != nil {
 		b.Fatal(err)
 	}
-	text, err := i.jsonOf(v)
+	text, err := j.Encode(v)
 	if err != nil {
 		b.Fatal(err)
 	}
 	for name, f := range map[string]func() error{
-		"stringify/engine": func() error { _, err := i.stringify(goja.Undefined(), v); return err },
-		"stringify/ours":   func() error { _, err := i.jsonOf(v); return err },
-		"parse/engine":     func() error { _, err := i.parse(goja.Undefined(), i.vm.ToValue(string(text))); return err },
-		"parse/ours":       func() error { _, err := i.parseJSON(string(text)); return err },
+		"stringify/engine": func() error { _, err := j.EncodeByEngine(v); return err },
+		"stringify/ours":   func() error { _, err := j.Encode(v); return err },
+		"parse/engine":     func() error { _, err := j.parse(goja.Undefined(), j.vm.ToValue(string(text))); return err },
+		"parse/ours":       func() error { _, err := j.Decode(string(text)); return err },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(text)))

@@ -1,4 +1,4 @@
-package sandbox
+package engine
 
 import (
 	"fmt"
@@ -14,48 +14,63 @@ import (
 // runs out, and it replaces lone surrogates: JSON.parse and request.json() use this one.
 const maxJSONDepth = 2000
 
-// replaceJSON makes JSON.parse and JSON.stringify ours. A reviver is rare, and left to the engine once depth and syntax are
-// known to be good; so are a replacer and indentation.
-func (i *isolate) replaceJSON(json *goja.Object) {
-	native := i.parse
-	replace := func(name string, length int, f func(goja.FunctionCall) goja.Value) {
-		fn := i.vm.ToValue(f).(*goja.Object)
-		_ = fn.DefineDataProperty("name", i.vm.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
-		_ = fn.DefineDataProperty("length", i.vm.ToValue(length), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
-		_ = json.DefineDataProperty(name, fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
-	}
-	replace("stringify", 3, func(c goja.FunctionCall) goja.Value {
+// JSON reads and writes JSON in one runtime: plain data in the engine's own tables, all else by the engine's own functions. It
+// belongs to the goroutine that uses the runtime.
+type JSON struct {
+	vm               *goja.Runtime
+	stringify, parse goja.Callable // the engine's own
+	prototypes       prototypes
+	syntaxError      goja.Value // the class
+}
+
+// NewJSON makes JSON.parse and JSON.stringify of a new runtime ours. A reviver is rare, and left to the engine once depth and
+// syntax are known to be good; so are a replacer and indentation.
+func NewJSON(vm *goja.Runtime) *JSON {
+	object := vm.GlobalObject().Get("JSON").(*goja.Object)
+	j := &JSON{vm: vm, prototypes: prototypesOf(vm), syntaxError: vm.GlobalObject().Get("SyntaxError")}
+	j.stringify, _ = goja.AssertFunction(object.Get("stringify"))
+	j.parse, _ = goja.AssertFunction(object.Get("parse"))
+	j.replace(object, "stringify", 3, func(c goja.FunctionCall) goja.Value {
 		if goja.IsUndefined(c.Argument(1)) && goja.IsUndefined(c.Argument(2)) {
-			if text, ok := i.plainJSON(c.Argument(0)); ok {
-				return i.vm.ToValue(string(text))
+			if text, ok := j.plainJSON(c.Argument(0)); ok {
+				return vm.ToValue(string(text))
 			}
 		}
-		text, err := i.stringify(json, c.Arguments...)
+		text, err := j.stringify(object, c.Arguments...)
 		if err != nil {
 			panic(err)
 		}
 		return text
 	})
-	replace("parse", 2, func(c goja.FunctionCall) goja.Value {
+	j.replace(object, "parse", 2, func(c goja.FunctionCall) goja.Value {
 		text := c.Argument(0).String()
-		v, err := i.parseJSON(text)
+		v, err := j.Decode(text)
 		if err != nil {
 			panic(err)
 		}
 		if _, callable := goja.AssertFunction(c.Argument(1)); !callable {
 			return v
 		}
-		v, err = native(json, i.vm.ToValue(text), c.Argument(1))
+		v, err = j.parse(object, vm.ToValue(text), c.Argument(1))
 		if err != nil {
 			panic(err)
 		}
 		return v
 	})
+	return j
 }
 
-// parseJSON makes the value of a JSON text (ECMA-262, 25.5.1). Its error is a SyntaxError of the runtime.
-func (i *isolate) parseJSON(text string) (goja.Value, error) {
-	p := jsonParser{vm: i.vm, l: plain(), s: text}
+// replace defines a function of the JSON object with the attributes that the engine's own has.
+func (j *JSON) replace(object *goja.Object, name string, length int, f func(goja.FunctionCall) goja.Value) {
+	fn := j.vm.ToValue(f).(*goja.Object)
+	_ = fn.DefineDataProperty("name", j.vm.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	_ = fn.DefineDataProperty("length", j.vm.ToValue(length), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	_ = object.DefineDataProperty(name, fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+}
+
+// Decode makes the value of a JSON text (ECMA-262, 25.5.1). Its error is a SyntaxError of the runtime.
+func (j *JSON) Decode(text string) (goja.Value, error) {
+	p := jsonParser{vm: j.vm, l: plain(), s: text}
 	v, ok := p.value()
 	if ok {
 		p.space()
@@ -64,20 +79,14 @@ func (i *isolate) parseJSON(text string) (goja.Value, error) {
 	if ok {
 		return v, nil
 	}
-	return nil, i.thrown(i.syntaxError(p.message()))
+	return nil, Thrown(j.vm, j.SyntaxError(p.message()))
 }
 
-// thrown makes a Go error of a value, as if a script had thrown it.
-func (i *isolate) thrown(v goja.Value) error {
-	throw, _ := goja.AssertFunction(i.vm.ToValue(func(goja.FunctionCall) goja.Value { panic(v) }))
-	_, err := throw(goja.Undefined())
-	return err
-}
-
-func (i *isolate) syntaxError(message string) goja.Value {
-	o, err := i.vm.New(i.syntaxErrorClass, i.vm.ToValue(message))
+// SyntaxError makes an instance of the runtime's own SyntaxError.
+func (j *JSON) SyntaxError(message string) goja.Value {
+	o, err := j.vm.New(j.syntaxError, j.vm.ToValue(message))
 	if err != nil {
-		return i.vm.ToValue(message)
+		return j.vm.ToValue(message)
 	}
 	return o
 }

@@ -1,4 +1,4 @@
-package sandbox
+package engine
 
 import (
 	"math"
@@ -160,21 +160,26 @@ func (p *prototypes) plain() bool {
 	return p.object.Prototype() == nil && p.array.Prototype() == p.object
 }
 
-// jsonOf gives the JSON text of a value (ECMA-262, 25.5.2) in UTF-8; nil: it has none. Its error is what a script threw.
-func (i *isolate) jsonOf(v goja.Value) ([]byte, error) {
-	if text, ok := i.plainJSON(v); ok {
+// Encode gives the JSON text of a value (ECMA-262, 25.5.2) in UTF-8; nil: it has none. Its error is what a script threw.
+func (j *JSON) Encode(v goja.Value) ([]byte, error) {
+	if text, ok := j.plainJSON(v); ok {
 		return text, nil
 	}
-	text, err := i.stringify(goja.Undefined(), v)
+	text, err := j.stringify(goja.Undefined(), v)
 	if err != nil || goja.IsUndefined(text) {
 		return nil, err
 	}
-	return toUTF8(text.String()), nil
+	return UTF8(text.String()), nil
+}
+
+// EncodeByEngine is JSON.stringify as the engine has it, whatever a script made of the global function.
+func (j *JSON) EncodeByEngine(v goja.Value) (goja.Value, error) {
+	return j.stringify(goja.Undefined(), v)
 }
 
 // plainJSON gives the JSON text of plain data; false: it may be something else.
-func (i *isolate) plainJSON(v goja.Value) ([]byte, bool) {
-	w := jsonWriter{l: plain(), of: &i.prototypes}
+func (j *JSON) plainJSON(v goja.Value) ([]byte, bool) {
+	w := jsonWriter{l: plain(), of: &j.prototypes}
 	if !w.l.ok || !w.of.plain() || !w.value(v, 0) {
 		return nil, false
 	}

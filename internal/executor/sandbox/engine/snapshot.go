@@ -1,4 +1,4 @@
-package sandbox
+package engine
 
 import (
 	"reflect"
@@ -268,9 +268,9 @@ func (l *engineLayout) cellOf(v goja.Value) *words {
 }
 
 // record takes down an object as it is.
-func (i *isolate) record(o *goja.Object) *intrinsic {
+func (s *Snapshot) record(o *goja.Object) *intrinsic {
 	l := layout()
-	in := &intrinsic{o: o, proto: o.Prototype(), table: l.tableOf(o), open: o == i.vm.GlobalObject(),
+	in := &intrinsic{o: o, proto: o.Prototype(), table: l.tableOf(o), open: o == s.vm.GlobalObject(),
 		props: map[unistring.String]property{}}
 	if in.table.names == nil {
 		return in
@@ -279,8 +279,8 @@ func (i *isolate) record(o *goja.Object) *intrinsic {
 	for name, v := range *in.table.values {
 		in.add(name, v)
 	}
-	eachSymbol(*in.table.syms, func(s *goja.Symbol, v goja.Value) bool {
-		in.syms = append(in.syms, symbolOf(s, v))
+	eachSymbol(*in.table.syms, func(name *goja.Symbol, v goja.Value) bool {
+		in.syms = append(in.syms, symbolOf(name, v))
 		return true
 	})
 	return in
@@ -307,8 +307,8 @@ func eachSymbol(m *orderedMap, f func(*goja.Symbol, goja.Value) bool) bool {
 }
 
 // existing calls f for every intrinsic that the engine has made so far.
-func (i *isolate) existing(f func(slot int, o *goja.Object) bool) bool {
-	base := unsafe.Pointer(i.vm)
+func (s *Snapshot) existing(f func(slot int, o *goja.Object) bool) bool {
+	base := unsafe.Pointer(s.vm)
 	for slot, off := range layout().globals {
 		if o := *(**goja.Object)(unsafe.Add(base, off)); o != nil && !f(slot, o) {
 			return false
@@ -317,36 +317,44 @@ func (i *isolate) existing(f func(slot int, o *goja.Object) bool) bool {
 	return true
 }
 
-// snapshot records the intrinsics as module evaluation left them; a polyfill is part of the program.
-func (i *isolate) snapshot() {
+// Snapshot is what the intrinsics of one runtime were. It belongs to the goroutine that uses the runtime.
+type Snapshot struct {
+	vm     *goja.Runtime
+	slots  []*intrinsic // by the engine's own list; nil: not made yet
+	others []*intrinsic // globalThis and the objects that Take was given
+}
+
+// Take records the intrinsics of a runtime, its global object and own, the objects that the platform has added to it. It is nil
+// when the engine's memory is not Known: a nil Snapshot is never intact.
+func Take(vm *goja.Runtime, own []*goja.Object) *Snapshot {
 	l := layout()
 	if !l.ok {
-		return
+		return nil
 	}
-	i.slots = make([]*intrinsic, len(l.globals))
-	i.existing(func(slot int, o *goja.Object) bool {
-		i.slots[slot] = i.record(o)
+	s := &Snapshot{vm: vm, slots: make([]*intrinsic, len(l.globals))}
+	s.existing(func(slot int, o *goja.Object) bool {
+		s.slots[slot] = s.record(o)
 		return true
 	})
-	i.others = i.others[:0]
-	for _, in := range i.slots {
+	for _, in := range s.slots {
 		if in != nil {
-			if proto := i.unlistedPrototype(in); proto != nil {
-				i.others = append(i.others, i.record(proto))
+			if proto := s.unlistedPrototype(in); proto != nil {
+				s.others = append(s.others, s.record(proto))
 			}
 		}
 	}
-	for _, o := range append([]*goja.Object{i.vm.GlobalObject()}, i.ownPrototypes()...) {
-		i.others = append(i.others, i.record(o))
+	for _, o := range append([]*goja.Object{vm.GlobalObject()}, own...) {
+		s.others = append(s.others, s.record(o))
 	}
-	i.pack()
+	s.pack()
+	return s
 }
 
 // pack lays the records side by side, in the order in which they are compared: seldom are they in the processor's cache.
-func (i *isolate) pack() {
+func (s *Snapshot) pack() {
 	var all []**intrinsic
 	cells := 0
-	for _, list := range [][]*intrinsic{i.others, i.slots} {
+	for _, list := range [][]*intrinsic{s.others, s.slots} {
 		for k := range list {
 			if list[k] != nil {
 				all = append(all, &list[k])
@@ -364,82 +372,75 @@ func (i *isolate) pack() {
 	}
 }
 
-func (i *isolate) ownPrototypes() []*goja.Object {
-	out := []*goja.Object{i.ctxProto, i.sdk, i.console}
-	for _, c := range i.classes {
-		out = append(out, c.ctor, c.proto)
-	}
-	return out
-}
-
-// intact reports whether every intrinsic still is what it was: nothing added, removed, replaced or re-parented.
-func (i *isolate) intact() (ok bool) {
-	if i.slots == nil || i.late {
+// Intact reports whether every intrinsic still is what it was: nothing added, removed, replaced or re-parented. What the engine
+// has made since must be what it makes, and is recorded too. No code of a script runs meanwhile; a pending interrupt is lost.
+func (s *Snapshot) Intact() (ok bool) {
+	if s == nil {
 		return false
 	}
 	// A factory of a lazily made property is the engine's own code, but nothing of a script may run here: armed before
 	// the look, the interrupt ends it at the first instruction.
-	i.vm.Interrupt("intact")
+	s.vm.Interrupt("intact")
 	defer func() {
 		if recover() != nil {
 			ok = false
 		}
-		i.vm.ClearInterrupt()
+		s.vm.ClearInterrupt()
 	}()
-	for _, in := range i.others {
-		if !i.unchanged(in) {
+	for _, in := range s.others {
+		if !s.unchanged(in) {
 			return false
 		}
 	}
-	return i.existing(func(slot int, o *goja.Object) bool {
-		in := i.slots[slot]
+	return s.existing(func(slot int, o *goja.Object) bool {
+		in := s.slots[slot]
 		if in == nil { // made during the run: every property is judged by its template
 			in = &intrinsic{o: o, table: layout().tableOf(o), props: map[unistring.String]property{}}
 			if in.table.names == nil || in.table.tmpl == nil {
 				// Made whole by the engine, not from a template: what the run made of it cannot be told.
-				return i.plausible(slot, o)
+				return s.plausible(slot, o)
 			}
-			if in.proto = o.Prototype(); in.table.tmpl.protoFactory != nil && in.table.tmpl.protoFactory(i.vm) != in.proto {
+			if in.proto = o.Prototype(); in.table.tmpl.protoFactory != nil && in.table.tmpl.protoFactory(s.vm) != in.proto {
 				return false
 			}
-			i.slots[slot] = in
+			s.slots[slot] = in
 		}
-		return in.o == o && i.unchanged(in)
+		return in.o == o && s.unchanged(in)
 	})
 }
 
 // plausible accepts an object that the engine made whole during the run, if it consists of native functions under their
 // own names and of constants; from then on it is compared exactly.
-func (i *isolate) plausible(slot int, o *goja.Object) bool {
-	in := i.record(o)
-	if !i.native(in) {
+func (s *Snapshot) plausible(slot int, o *goja.Object) bool {
+	in := s.record(o)
+	if !s.native(in) {
 		return false
 	}
-	i.slots[slot] = in
-	if proto := i.unlistedPrototype(in); proto != nil {
-		p := i.record(proto)
-		if !i.native(p) {
+	s.slots[slot] = in
+	if proto := s.unlistedPrototype(in); proto != nil {
+		p := s.record(proto)
+		if !s.native(p) {
 			return false
 		}
-		i.others = append(i.others, p)
+		s.others = append(s.others, p)
 	}
 	return true
 }
 
 // unlistedPrototype is the prototype of a constructor when the engine's list does not hold it: of typed arrays and errors.
-func (i *isolate) unlistedPrototype(in *intrinsic) *goja.Object {
+func (s *Snapshot) unlistedPrototype(in *intrinsic) *goja.Object {
 	proto, ok := in.props["prototype"].value.(*goja.Object)
 	if !ok || proto == nil {
 		return nil
 	}
-	listed := !i.existing(func(_ int, o *goja.Object) bool { return o != proto })
+	listed := !s.existing(func(_ int, o *goja.Object) bool { return o != proto })
 	if listed {
 		return nil
 	}
 	return proto
 }
 
-func (i *isolate) native(in *intrinsic) bool {
+func (s *Snapshot) native(in *intrinsic) bool {
 	l := layout()
 	isNative := func(o *goja.Object) bool {
 		if o == nil {
@@ -476,14 +477,14 @@ func (i *isolate) native(in *intrinsic) bool {
 }
 
 // unchanged compares an object with its record, and takes properties that the engine has made since into the record.
-func (i *isolate) unchanged(in *intrinsic) bool {
+func (s *Snapshot) unchanged(in *intrinsic) bool {
 	if in.o.Prototype() != in.proto {
 		return false
 	}
 	if in.table.names == nil {
 		return true
 	}
-	if !i.sameNames(in) {
+	if !s.sameNames(in) {
 		return false
 	}
 	for k := range in.cells {
@@ -492,10 +493,10 @@ func (i *isolate) unchanged(in *intrinsic) bool {
 		}
 	}
 	values := *in.table.values
-	if len(values) != len(in.cells) && !i.newProperties(in, values) {
+	if len(values) != len(in.cells) && !s.newProperties(in, values) {
 		return false
 	}
-	return i.sameSymbols(in)
+	return s.sameSymbols(in)
 }
 
 // listed notes which names the engine has listed.
@@ -503,7 +504,7 @@ func (in *intrinsic) listed() { in.names = slices.Clone(*in.table.names) }
 
 // sameNames reports that no name was deleted, nor, unless the object is open, added. The engine appends names, so one that
 // was deleted and added again either moved to the end, or was the last, whose value is then another.
-func (i *isolate) sameNames(in *intrinsic) bool {
+func (s *Snapshot) sameNames(in *intrinsic) bool {
 	names := *in.table.names
 	if len(in.names) == 0 && len(names) > 0 { // listed since the record was made: by the template, and what was added then
 		tmpl := in.table.tmpl
@@ -533,7 +534,7 @@ func (i *isolate) sameNames(in *intrinsic) bool {
 		}
 		return made && sameProperty(layout().property(v), p)
 	}
-	return !made || i.isBuiltin(&in.table, last)
+	return !made || s.isBuiltin(&in.table, last)
 }
 
 func beginsWithDigit(name unistring.String) bool {
@@ -541,13 +542,13 @@ func beginsWithDigit(name unistring.String) bool {
 }
 
 // newProperties judges what the engine has made since the record, by its template.
-func (i *isolate) newProperties(in *intrinsic, values map[unistring.String]goja.Value) bool {
+func (s *Snapshot) newProperties(in *intrinsic, values map[unistring.String]goja.Value) bool {
 	for name, v := range values {
 		if _, known := in.props[name]; known {
 			continue
 		}
-		if !i.fromTemplate(&in.table, name, layout().property(v)) {
-			if in.open && !i.isBuiltin(&in.table, name) {
+		if !s.fromTemplate(&in.table, name, layout().property(v)) {
+			if in.open && !s.isBuiltin(&in.table, name) {
 				continue
 			}
 			return false
@@ -557,19 +558,19 @@ func (i *isolate) newProperties(in *intrinsic, values map[unistring.String]goja.
 	return true
 }
 
-func (i *isolate) isBuiltin(t *table, name unistring.String) bool {
+func (s *Snapshot) isBuiltin(t *table, name unistring.String) bool {
 	return t.tmpl != nil && t.tmpl.props[name] != nil
 }
 
-func (i *isolate) fromTemplate(t *table, name unistring.String, p property) bool {
-	return i.isBuiltin(t, name) && i.madeBy(t.tmpl.props[name], p)
+func (s *Snapshot) fromTemplate(t *table, name unistring.String, p property) bool {
+	return s.isBuiltin(t, name) && s.madeBy(t.tmpl.props[name], p)
 }
 
 // madeBy reports whether a property is what its factory makes: the same object, or another instance of the same native
 // function, or the same constant.
-func (i *isolate) madeBy(f propFactory, p property) bool {
+func (s *Snapshot) madeBy(f propFactory, p property) bool {
 	l := layout()
-	fresh := l.property(f(i.vm))
+	fresh := l.property(f(s.vm))
 	if fresh.writable != p.writable || fresh.configurable != p.configurable || fresh.enumerable != p.enumerable || fresh.accessor != p.accessor {
 		return false
 	}
@@ -603,27 +604,27 @@ func (l *engineLayout) sameNative(a, b goja.Value) bool {
 	return code(vx) == code(vy)
 }
 
-func (i *isolate) sameSymbols(in *intrinsic) bool {
+func (s *Snapshot) sameSymbols(in *intrinsic) bool {
 	l := layout()
 	m := *in.table.syms
 	if m == nil {
 		return len(in.syms) == 0
 	}
 	n := 0
-	ok := eachSymbol(m, func(s *goja.Symbol, v goja.Value) bool {
+	ok := eachSymbol(m, func(name *goja.Symbol, v goja.Value) bool {
 		if n < len(in.syms) { // those that were there come first
 			old := &in.syms[n]
 			n++
 			if old.cell.at != nil && isCell(v, old.cell.at) {
-				return old.name == s && old.cell.unchanged()
+				return old.name == name && old.cell.unchanged()
 			}
-			return old.name == s && sameProperty(l.property(v), old.was)
+			return old.name == name && sameProperty(l.property(v), old.was)
 		}
 		p := l.property(v)
-		if in.table.tmpl == nil || in.table.tmpl.symProps[s] == nil || !i.madeBy(in.table.tmpl.symProps[s], p) {
+		if in.table.tmpl == nil || in.table.tmpl.symProps[name] == nil || !s.madeBy(in.table.tmpl.symProps[name], p) {
 			return in.open
 		}
-		in.syms = append(in.syms, symbolOf(s, v))
+		in.syms = append(in.syms, symbolOf(name, v))
 		n++
 		return true
 	})
