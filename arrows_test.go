@@ -27,9 +27,26 @@ var arrows = map[string][]string{
 	"handlers":                  {"internal/cloud", "db", "internal/auth", "internal/timerwheel", "internal/manager", "internal/orchestrator", "internal/services/kv", "views", "static"},
 
 	// The sandbox, from the run loop down to the JavaScript engine's memory.
-	"internal/executor/sandbox":        {"internal/cloud", "internal/executor/wire", "internal/executor/sandbox/engine"},
-	"internal/executor/sandbox/engine": {},
+	"internal/executor/sandbox": {
+		"internal/cloud", "internal/executor/wire", "internal/executor/sandbox/sdk", "internal/executor/sandbox/webapi",
+		"internal/executor/sandbox/realm", "internal/executor/sandbox/engine", "internal/executor/sandbox/rawsys",
+	},
+	"internal/executor/sandbox/sdk": {
+		"internal/cloud", "internal/executor/wire", "internal/executor/sandbox/webapi", "internal/executor/sandbox/realm",
+		"internal/executor/sandbox/engine",
+	},
+	"internal/executor/sandbox/webapi": {
+		"internal/cloud", "internal/executor/wire", "internal/executor/sandbox/webcrypto", "internal/executor/sandbox/realm",
+		"internal/executor/sandbox/engine",
+	},
+	"internal/executor/sandbox/webcrypto": {"internal/executor/sandbox/realm"},
+	"internal/executor/sandbox/realm":     {"internal/cloud", "internal/executor/sandbox/engine"},
+	"internal/executor/sandbox/engine":    {},
+	"internal/executor/sandbox/rawsys":    {},
 }
+
+// mayUseUnsafe are the packages that read the JavaScript engine's memory, and that give buffers to the kernel.
+var mayUseUnsafe = []string{"internal/executor/sandbox/engine", "internal/executor/sandbox/rawsys"}
 
 // The stations meet only in cmd.
 func TestArrows(t *testing.T) {
@@ -59,6 +76,9 @@ func TestArrows(t *testing.T) {
 		}
 		seen++
 		for _, imp := range p.Imports {
+			if imp == "unsafe" && !contains(mayUseUnsafe, name) {
+				t.Errorf("%s must not use unsafe", name)
+			}
 			ours, ok := strings.CutPrefix(imp, "picloud/")
 			if ok && !contains(allowed, ours) {
 				t.Errorf("%s must not import %s", name, ours)
