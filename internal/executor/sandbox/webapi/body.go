@@ -11,14 +11,12 @@ import (
 
 // bodyState is what Request and Response share: bytes that can be read once (Fetch standard, 5.3).
 type bodyState struct {
-	bytes []byte
-	null  bool // no body at all
-	used  bool
-	// stream is set once a script asked for it, or gave one; whole: it was made of bytes, which count while nobody read it.
-	stream goja.Value
-	whole  bool
-	// far is a body that was fetched and is not here yet.
-	far RemoteBody
+	bytes  []byte
+	null   bool       // no body at all
+	used   bool       // somebody has read it
+	stream goja.Value // nil until a script asks for it, or gives one
+	whole  bool       // stream was made of bytes, which count while nobody has read it
+	far    RemoteBody // a body that was fetched and is not here yet; nil: it is
 }
 
 // RemoteBody is a body whose bytes are not in this process yet: the parent reads it.
@@ -33,7 +31,7 @@ var utf8BOM = []byte("\xef\xbb\xbf")
 
 // setBody reads a BodyInit and returns the content type that goes with it.
 func (g *Global) setBody(b *bodyState, v goja.Value) (contentType string) {
-	if v == nil || goja.IsUndefined(v) || goja.IsNull(v) {
+	if realm.IsNothing(v) {
 		b.null = true
 		return ""
 	}
@@ -48,6 +46,7 @@ func (g *Global) setBody(b *bodyState, v goja.Value) (contentType string) {
 	if contentType, ok := g.setWebBody(b, v); ok {
 		return contentType
 	}
+
 	b.bytes = engine.UTF8(v.String())
 	return "text/plain;charset=UTF-8"
 }
@@ -61,6 +60,7 @@ func (g *Global) setWebBody(b *bodyState, v goja.Value) (contentType string, ok 
 	if !isInit {
 		return "", false
 	}
+
 	if s := init.Get("stream"); s != nil {
 		b.stream = s
 		return "", true
@@ -82,25 +82,27 @@ func (g *Global) cloneBody(b *bodyState, what string) bodyState {
 	if g.isUsed(b) {
 		panic(g.VM.NewTypeError("cannot clone a %s whose body has been read", what))
 	}
+
 	g.streamOf(b)
 	twin := *b
-	if twin.stream = nil; !b.isStreaming() {
-		twin.whole = false
+	twin.stream = nil
+	if !b.isStreaming() {
+		twin.whole = false // both have the bytes
 		return twin
 	}
+
 	tee, _ := goja.AssertFunction(b.stream.(*goja.Object).Get("tee"))
-	branches, err := tee(b.stream)
-	if err != nil {
-		panic(err)
-	}
-	b.stream, twin.stream = branches.(*goja.Object).Get("0"), branches.(*goja.Object).Get("1")
+	branches := g.MustCallOn(tee, b.stream).(*goja.Object)
+	b.stream = branches.Get("0")
+	twin.stream = branches.Get("1")
 	return twin
 }
 
 // drainBody is a promise of all bytes of a body that are not here yet.
 func (g *Global) drainBody(b *bodyState) goja.Value {
 	if far := b.far; far != nil {
-		b.far, b.used = nil, true
+		b.far = nil
+		b.used = true
 		return far.Read(true, func(raw []byte, _ bool) goja.Value { return g.Uint8Array(raw) })
 	}
 	return g.drain(b.stream)
@@ -112,58 +114,42 @@ func (g *Global) streamOf(b *bodyState) {
 	if far == nil {
 		return
 	}
+
 	b.far = nil
-	b.stream = g.MustCall(g.loadStreams().fromPull, g.VM.ToValue(func(goja.FunctionCall) goja.Value {
+	pull := func(goja.FunctionCall) goja.Value {
 		return far.Read(false, func(raw []byte, more bool) goja.Value {
 			return g.VM.NewArray(g.Uint8Array(raw), more)
 		})
-	}), g.VM.ToValue(func(goja.FunctionCall) goja.Value {
+	}
+	cancel := func(goja.FunctionCall) goja.Value {
 		far.Cancel()
 		return goja.Undefined()
-	}))
+	}
+	b.stream = g.MustCall(g.loadStreams().fromPull, g.VM.ToValue(pull), g.VM.ToValue(cancel))
 }
 
+// bodyOf finds the body, and the headers that go with it, of a Request or a Response.
+type bodyOf func(this goja.Value) (*bodyState, *headersState)
+
 // addBody puts the Body mixin on a prototype.
-func (g *Global) addBody(proto *goja.Object, of func(goja.Value) (*bodyState, *headersState)) {
-	readWith := func(name string, convert func(raw []byte, contentType string) goja.Value) {
-		g.Define(proto, name, func(c goja.FunctionCall) goja.Value {
-			return g.Settled(func() goja.Value {
-				b, h := of(c.This)
-				if g.isUsed(b) {
-					panic(g.VM.NewTypeError("the body has already been read"))
-				}
-				b.used = !b.null
-				contentType, _ := h.get("content-type")
-				if !b.isStreaming() {
-					return convert(b.bytes, contentType)
-				}
-				return g.Then(g.drainBody(b), func(v goja.Value) goja.Value {
-					raw, _ := g.BytesOf(v)
-					return convert(raw, contentType)
-				})
-			})
-		})
-	}
-	read := func(name string, convert func([]byte) goja.Value) {
-		readWith(name, func(raw []byte, _ string) goja.Value { return convert(raw) })
-	}
-	text := func(raw []byte) goja.Value {
-		return g.VM.ToValue(decodeUTF8(bytes.TrimPrefix(raw, utf8BOM)))
-	}
-	read("text", text)
-	read("json", func(raw []byte) goja.Value {
-		v, err := g.JSON.Decode(text(raw).String())
+func (g *Global) addBody(proto *goja.Object, of bodyOf) {
+	g.addReader(proto, of, "text", func(raw []byte, _ string) goja.Value { return g.textOf(raw) })
+	g.addReader(proto, of, "json", func(raw []byte, _ string) goja.Value {
+		v, err := g.JSON.Decode(g.textOf(raw).String())
 		if err != nil {
 			panic(err)
 		}
 		return v
 	})
-	read("arrayBuffer", func(raw []byte) goja.Value { return g.VM.ToValue(g.VM.NewArrayBuffer(bytes.Clone(raw))) })
-	read("bytes", g.Uint8Array)
-	readWith("blob", func(raw []byte, contentType string) goja.Value {
+	g.addReader(proto, of, "arrayBuffer", func(raw []byte, _ string) goja.Value {
+		return g.VM.ToValue(g.VM.NewArrayBuffer(bytes.Clone(raw)))
+	})
+	g.addReader(proto, of, "bytes", func(raw []byte, _ string) goja.Value { return g.Uint8Array(raw) })
+	g.addReader(proto, of, "blob", func(raw []byte, contentType string) goja.Value {
 		return g.MustCall(g.loadStreams().blob, g.Uint8Array(raw), g.VM.ToValue(contentType))
 	})
-	readWith("formData", g.formData)
+	g.addReader(proto, of, "formData", g.formData)
+
 	g.Getter(proto, "bodyUsed", func(this goja.Value) goja.Value {
 		b, _ := of(this)
 		return g.VM.ToValue(b.used || b.stream != nil && g.MustCall(g.loadStreams().disturbed, b.stream).ToBoolean())
@@ -173,9 +159,38 @@ func (g *Global) addBody(proto *goja.Object, of func(goja.Value) (*bodyState, *h
 		if b.null {
 			return goja.Null()
 		}
-		if g.streamOf(b); b.stream == nil {
-			b.stream, b.whole = g.MustCall(g.loadStreams().fromBytes, g.Uint8Array(b.bytes)), true
+		g.streamOf(b)
+		if b.stream == nil {
+			b.stream = g.MustCall(g.loadStreams().fromBytes, g.Uint8Array(b.bytes))
+			b.whole = true
 		}
 		return b.stream
 	})
+}
+
+// addReader puts a method on a prototype that is a promise of what convert makes of all bytes of the body.
+func (g *Global) addReader(proto *goja.Object, of bodyOf, name string, convert func(raw []byte, contentType string) goja.Value) {
+	g.Define(proto, name, func(c goja.FunctionCall) goja.Value {
+		return g.Settled(func() goja.Value {
+			b, h := of(c.This)
+			if g.isUsed(b) {
+				panic(g.VM.NewTypeError("the body has already been read"))
+			}
+
+			b.used = !b.null
+			contentType, _ := h.get("content-type")
+			if !b.isStreaming() {
+				return convert(b.bytes, contentType)
+			}
+			return g.Then(g.drainBody(b), func(v goja.Value) goja.Value {
+				raw, _ := g.BytesOf(v)
+				return convert(raw, contentType)
+			})
+		})
+	})
+}
+
+// textOf decodes a body, without its byte order mark.
+func (g *Global) textOf(raw []byte) goja.Value {
+	return g.VM.ToValue(decodeUTF8(bytes.TrimPrefix(raw, utf8BOM)))
 }

@@ -49,6 +49,7 @@ func compressor(format string) func(chunk []byte, last bool) ([]byte, error) {
 	default:
 		w, _ = flate.NewWriter(&out, flate.DefaultCompression)
 	}
+
 	return func(chunk []byte, last bool) ([]byte, error) {
 		out.Reset()
 		_, err := w.Write(chunk)
@@ -69,20 +70,8 @@ func decompressor(format string) func(chunk []byte, last bool) ([]byte, error) {
 		if !last {
 			return nil, nil
 		}
-		var r io.ReadCloser
-		var err error
-		switch format {
-		case "gzip":
-			var z *gzip.Reader
-			if z, err = gzip.NewReader(&in); err == nil {
-				z.Multistream(false)
-				r = z
-			}
-		case "deflate":
-			r, err = zlib.NewReader(&in)
-		default:
-			r = flate.NewReader(&in)
-		}
+
+		r, err := decompressing(format, &in)
 		if err != nil {
 			return nil, fmt.Errorf("the compressed data is not %s", format)
 		}
@@ -96,5 +85,21 @@ func decompressor(format string) func(chunk []byte, last bool) ([]byte, error) {
 			return nil, errors.New("there is data after the end of the compressed data")
 		}
 		return out, nil
+	}
+}
+
+func decompressing(format string, in *bytes.Buffer) (io.Reader, error) {
+	switch format {
+	case "gzip":
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, err
+		}
+		z.Multistream(false) // a second member is data after the end
+		return z, nil
+	case "deflate":
+		return zlib.NewReader(in)
+	default:
+		return flate.NewReader(in), nil
 	}
 }

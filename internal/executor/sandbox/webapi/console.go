@@ -17,70 +17,6 @@ var consoleLevels = map[string]string{
 	"debug": "debug", "log": "info", "info": "info", "warn": "warn", "error": "error", "trace": "debug", "dir": "info",
 }
 
-// addConsole defines console (Console standard). Counts, timers and groups are the run's.
-func (g *Global) addConsole() {
-	console := g.VM.NewObject()
-	for method, level := range consoleLevels {
-		g.Define(console, method, g.Logger(level))
-	}
-	add := func(name string, f func(r *Run, c goja.FunctionCall)) {
-		g.Define(console, name, func(c goja.FunctionCall) goja.Value {
-			if g.run != nil {
-				f(g.run, c)
-			}
-			return goja.Undefined()
-		})
-	}
-	label := func(c goja.FunctionCall) string {
-		if l := c.Argument(0); !goja.IsUndefined(l) {
-			return l.String()
-		}
-		return "default"
-	}
-	add("assert", func(r *Run, c goja.FunctionCall) {
-		if !c.Argument(0).ToBoolean() {
-			r.Log("error", strings.TrimSuffix("Assertion failed: "+g.line(c.Arguments[min(1, len(c.Arguments)):]), ": "))
-		}
-	})
-	add("count", func(r *Run, c goja.FunctionCall) {
-		if r.console.counts == nil {
-			r.console.counts = map[string]int{}
-		}
-		r.console.counts[label(c)]++
-		r.Log("info", fmt.Sprintf("%s: %d", label(c), r.console.counts[label(c)]))
-	})
-	add("countReset", func(r *Run, c goja.FunctionCall) { delete(r.console.counts, label(c)) })
-	add("time", func(r *Run, c goja.FunctionCall) {
-		if r.console.timers == nil {
-			r.console.timers = map[string]time.Time{}
-		}
-		r.console.timers[label(c)] = time.Now()
-	})
-	elapsed := func(r *Run, c goja.FunctionCall, rest []goja.Value) {
-		if at, ok := r.console.timers[label(c)]; ok {
-			text := fmt.Sprintf("%s: %s", label(c), time.Since(at).Round(time.Microsecond))
-			r.Log("info", strings.TrimSpace(text+" "+g.line(rest)))
-		}
-	}
-	add("timeLog", func(r *Run, c goja.FunctionCall) { elapsed(r, c, c.Arguments[min(1, len(c.Arguments)):]) })
-	add("timeEnd", func(r *Run, c goja.FunctionCall) {
-		elapsed(r, c, nil)
-		delete(r.console.timers, label(c))
-	})
-	group := func(r *Run, c goja.FunctionCall) {
-		if len(c.Arguments) > 0 {
-			r.Log("info", g.line(c.Arguments))
-		}
-		r.console.depth = min(r.console.depth+1, maxGroups)
-	}
-	add("group", group)
-	add("groupCollapsed", group)
-	add("groupEnd", func(r *Run, _ goja.FunctionCall) { r.console.depth = max(r.console.depth-1, 0) })
-	add("table", func(r *Run, c goja.FunctionCall) { r.Log("info", g.line(c.Arguments[:min(1, len(c.Arguments))])) })
-	g.Watch(console)
-	g.SetGlobal("console", console)
-}
-
 // maxGroups bounds the indentation of log lines.
 const maxGroups = 20
 
@@ -88,7 +24,93 @@ const maxGroups = 20
 type consoleState struct {
 	counts map[string]int
 	timers map[string]time.Time
-	depth  int
+	depth  int // of groups
+}
+
+// addConsole defines console (Console standard). Counts, timers and groups are the run's.
+func (g *Global) addConsole() {
+	console := g.VM.NewObject()
+	for method, level := range consoleLevels {
+		g.Define(console, method, g.Logger(level))
+	}
+	for _, method := range []struct {
+		name string
+		call func(r *Run, c goja.FunctionCall)
+	}{
+		{"assert", g.consoleAssert},
+		{"count", g.consoleCount},
+		{"countReset", func(r *Run, c goja.FunctionCall) { delete(r.console.counts, consoleLabel(c)) }},
+		{"time", g.consoleTime},
+		{"timeLog", func(r *Run, c goja.FunctionCall) { g.logElapsed(r, c, argumentsFrom(c, 1)) }},
+		{"timeEnd", func(r *Run, c goja.FunctionCall) {
+			g.logElapsed(r, c, nil)
+			delete(r.console.timers, consoleLabel(c))
+		}},
+		{"group", g.consoleGroup},
+		{"groupCollapsed", g.consoleGroup},
+		{"groupEnd", func(r *Run, _ goja.FunctionCall) { r.console.depth = max(r.console.depth-1, 0) }},
+		{"table", func(r *Run, c goja.FunctionCall) { r.Log("info", g.line(c.Arguments[:min(1, len(c.Arguments))])) }},
+	} {
+		g.Define(console, method.name, func(c goja.FunctionCall) goja.Value {
+			if g.run != nil { // nobody reads what a module logs between runs
+				method.call(g.run, c)
+			}
+			return goja.Undefined()
+		})
+	}
+
+	g.Watch(console)
+	g.SetGlobal("console", console)
+}
+
+// consoleLabel is the label of a count or a timer.
+func consoleLabel(c goja.FunctionCall) string {
+	if l := c.Argument(0); !goja.IsUndefined(l) {
+		return l.String()
+	}
+	return "default"
+}
+
+// argumentsFrom are the arguments of a call from the nth on.
+func argumentsFrom(c goja.FunctionCall, n int) []goja.Value {
+	return c.Arguments[min(n, len(c.Arguments)):]
+}
+
+func (g *Global) consoleAssert(r *Run, c goja.FunctionCall) {
+	if !c.Argument(0).ToBoolean() {
+		r.Log("error", strings.TrimSuffix("Assertion failed: "+g.line(argumentsFrom(c, 1)), ": "))
+	}
+}
+
+func (g *Global) consoleCount(r *Run, c goja.FunctionCall) {
+	label := consoleLabel(c)
+	if r.console.counts == nil {
+		r.console.counts = map[string]int{}
+	}
+	r.console.counts[label]++
+	r.Log("info", fmt.Sprintf("%s: %d", label, r.console.counts[label]))
+}
+
+func (g *Global) consoleTime(r *Run, c goja.FunctionCall) {
+	if r.console.timers == nil {
+		r.console.timers = map[string]time.Time{}
+	}
+	r.console.timers[consoleLabel(c)] = time.Now()
+}
+
+func (g *Global) logElapsed(r *Run, c goja.FunctionCall, rest []goja.Value) {
+	label := consoleLabel(c)
+	if started, ok := r.console.timers[label]; ok {
+		text := fmt.Sprintf("%s: %s", label, time.Since(started).Round(time.Microsecond))
+		r.Log("info", strings.TrimSpace(text+" "+g.line(rest)))
+	}
+}
+
+func (g *Global) consoleGroup(r *Run, c goja.FunctionCall) {
+	if len(c.Arguments) > 0 {
+		r.Log("info", g.line(c.Arguments))
+	}
+	r.console.depth = min(r.console.depth+1, maxGroups)
 }
 
 // Logger is a function that records one line at a level.
@@ -112,12 +134,13 @@ func (g *Global) line(args []goja.Value) string {
 			}
 		}
 	}
+
 	for k, a := range args {
 		if k > 0 {
 			b.WriteByte(' ')
 		}
 		b.WriteString(g.format(a))
-		if g.run != nil && b.Len() > g.run.MaxLogBytes {
+		if g.run != nil && b.Len() > g.run.MaxLogBytes { // the rest would be cut off
 			break
 		}
 	}
@@ -131,35 +154,44 @@ func (g *Global) specifiers(b *strings.Builder, format string, args []goja.Value
 			b.WriteByte(format[k])
 			continue
 		}
+
 		k++
-		switch c := format[k]; {
-		case c == '%':
+		specifier := format[k]
+		switch {
+		case specifier == '%':
 			b.WriteByte('%')
-		case strings.IndexByte("sdifoOc", c) < 0 || taken == len(args):
+		case strings.IndexByte("sdifoOc", specifier) < 0 || taken == len(args):
 			b.WriteString(format[k-1 : k+1])
 		default:
-			a := args[taken]
+			g.specifier(b, specifier, args[taken])
 			taken++
-			_, isSymbol := a.(*goja.Symbol)
-			_, isObject := a.(*goja.Object)
-			switch {
-			case c == 'c': // a style
-			case (c == 'd' || c == 'i' || c == 'f') && (isSymbol || isObject):
-				b.WriteString("NaN")
-			case c == 'd' || c == 'i':
-				n := a.ToFloat()
-				if c == 'i' {
-					n = math.Trunc(n)
-				}
-				b.WriteString(g.VM.ToValue(n).String())
-			case c == 'f':
-				b.WriteString(g.VM.ToValue(a.ToFloat()).String())
-			default:
-				b.WriteString(g.format(a))
-			}
 		}
 	}
 	return taken
+}
+
+// specifier writes one argument as a specifier wants it; %c, a style, writes nothing.
+func (g *Global) specifier(b *strings.Builder, specifier byte, a goja.Value) {
+	if specifier == 'c' {
+		return
+	}
+	if specifier != 'd' && specifier != 'i' && specifier != 'f' {
+		b.WriteString(g.format(a))
+		return
+	}
+
+	// Converting these to a number would throw, or run the script's code.
+	_, isSymbol := a.(*goja.Symbol)
+	_, isObject := a.(*goja.Object)
+	if isSymbol || isObject {
+		b.WriteString("NaN")
+		return
+	}
+	n := a.ToFloat()
+	if specifier == 'i' {
+		n = math.Trunc(n)
+	}
+	b.WriteString(g.VM.ToValue(n).String())
 }
 
 // format renders a value for a person: strings as they are, errors with their stack, the rest as JSON.
@@ -181,6 +213,7 @@ func (g *Global) format(v goja.Value) string {
 	if list, ok := g.elements(o); ok {
 		return list
 	}
+
 	text, err := g.JSON.Encode(o)
 	if err != nil || text == nil {
 		return "[" + o.ClassName() + "]"
@@ -212,16 +245,18 @@ func (g *Global) elements(o *goja.Object) (string, bool) {
 	if g.formatting >= maxNested {
 		return "[" + name + "]", true
 	}
+
 	g.formatting++
 	defer func() { g.formatting-- }()
+
 	var b strings.Builder
-	n := 0
+	count := 0
 	exc := g.VM.Try(func() {
 		g.VM.ForOf(o, func(v goja.Value) bool {
-			if n++; n > maxElements {
-				return true
+			if count++; count > maxElements {
+				return true // counted, not shown
 			}
-			if n > 1 {
+			if count > 1 {
 				b.WriteString(", ")
 			}
 			if pair, ok := v.(*goja.Object); ok && name == "Map" {
@@ -235,5 +270,5 @@ func (g *Global) elements(o *goja.Object) (string, bool) {
 	if exc != nil {
 		return "[" + name + "]", true
 	}
-	return fmt.Sprintf("%s(%d) {%s}", name, n, b.String()), true
+	return fmt.Sprintf("%s(%d) {%s}", name, count, b.String()), true
 }

@@ -23,6 +23,24 @@ func (g *Global) loadEvents() *events {
 	if g.events != nil {
 		return g.events
 	}
+
+	library := g.RunLibrary(eventsProgram(), g.eventsHost())
+	e := &events{}
+	realm.Callables(library, map[string]*goja.Callable{
+		"abort":     &e.abort,
+		"newSignal": &e.newSignal,
+		"aborted":   &e.aborted,
+		"reason":    &e.reason,
+		"on":        &e.on,
+		"unhandled": &e.unhandled,
+	})
+	g.events = e
+	g.LoadedLate()
+	return e
+}
+
+// eventsHost is what only Go can give to events.js.
+func (g *Global) eventsHost() *goja.Object {
 	host := g.VM.NewObject()
 	made := time.Now()
 	g.Define(host, "elapsed", func(goja.FunctionCall) goja.Value {
@@ -32,8 +50,8 @@ func (g *Global) loadEvents() *events {
 		g.startTimer("AbortSignal.timeout", c.Argument(0), c.Argument(1)).background = true
 		return goja.Undefined()
 	})
-	g.Define(host, "kept", func(goja.FunctionCall) goja.Value { // a listener outlives the run that adds it: no other run may meet it
-		g.LoadedLate()
+	g.Define(host, "kept", func(goja.FunctionCall) goja.Value {
+		g.LoadedLate() // a listener outlives the run that adds it: no other run may meet it
 		return goja.Undefined()
 	})
 	g.Define(host, "reported", func(c goja.FunctionCall) goja.Value {
@@ -46,13 +64,7 @@ func (g *Global) loadEvents() *events {
 	for _, name := range []string{"DOMException", "structuredClone"} {
 		_ = host.Set(name, g.VM.GlobalObject().Get(name))
 	}
-	o := g.RunLibrary(eventsProgram(), host)
-	e := &events{}
-	realm.Callables(o, map[string]*goja.Callable{"abort": &e.abort, "newSignal": &e.newSignal, "aborted": &e.aborted, "reason": &e.reason, "on": &e.on,
-		"unhandled": &e.unhandled})
-	g.events = e
-	g.LoadedLate()
-	return e
+	return host
 }
 
 // Unhandled tells the script's listeners of a rejection that nobody handled. It reports whether one of them prevented that it is

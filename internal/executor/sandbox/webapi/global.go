@@ -10,7 +10,6 @@ import (
 	"github.com/dop251/goja"
 
 	"picloud/internal/executor/sandbox/realm"
-	"picloud/internal/executor/sandbox/webcrypto"
 )
 
 //go:embed base.js
@@ -85,13 +84,4 @@ func (g *Global) addBase() {
 	library := g.RunLibrary(baseProgram(), host)
 	newDOMException, _ := goja.AssertFunction(library.Get("newDOMException"))
 	g.SetErrors(library.Get("errors").(*goja.Object), newDOMException)
-}
-
-// loadSubtle makes crypto.subtle, once in a runtime.
-func (g *Global) loadSubtle() *goja.Object {
-	if g.subtle == nil {
-		g.subtle = webcrypto.New(g.Realm)
-		g.LoadedLate()
-	}
-	return g.subtle
 }

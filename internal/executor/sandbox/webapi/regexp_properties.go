@@ -1,123 +1,104 @@
 package webapi
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
-	"reflect"
-	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"unicode"
-
-	"github.com/dop251/goja"
-	"github.com/dop251/goja/ast"
-	"github.com/dop251/goja/file"
-	"github.com/dop251/goja/parser"
-
-	"picloud/internal/executor/sandbox/realm"
 )
 
 // The engine's regular expressions have neither Unicode property escapes nor the flag v, and take \p for p without a word.
-// Literals of that kind are lowered to calls of the RegExp that repairs.js defines, which has properties written out as ranges.
+// Literals of that kind are lowered to calls of the RegExp that missing_ecmascript.js defines, which has properties written out as
+// ranges.
+
+var (
+	errNoEnd = errors.New("invalid regular expression: a property escape has no end")
+	errSets  = errors.New("invalid regular expression: sets in classes (flag v: nested classes, --, && and \\q) are not " +
+		"supported here; write the class out")
+)
 
 // expandProperties writes \p{...} and \P{...} of a pattern out (ECMA-262, 22.2.2.9). sets: the pattern has the flag v.
 func expandProperties(source string, sets bool) (string, error) {
-	var b strings.Builder
-	inClass := false
-	for k := 0; k < len(source); k++ {
-		c := source[k]
-		switch {
-		case c == '\\' && k+1 < len(source):
-			if (source[k+1] == 'p' || source[k+1] == 'P') && k+2 < len(source) && source[k+2] == '{' {
-				end := strings.IndexByte(source[k:], '}')
-				if end < 0 {
-					return "", fmt.Errorf("invalid regular expression: a property escape has no end")
-				}
-				class, err := ranges(source[k+3:k+end], source[k+1] == 'P')
-				if err != nil {
-					return "", err
-				}
-				if inClass {
-					b.WriteString(class)
-				} else {
-					b.WriteString("[" + class + "]")
-				}
-				k += end
-				continue
-			}
-			if sets && inClass && source[k+1] == 'q' {
-				return "", errSets
-			}
-			b.WriteString(source[k : k+2])
-			k++
-			continue
-		case c == '[':
-			if sets && inClass {
-				return "", errSets
-			}
-			inClass = true
-		case c == ']':
-			inClass = false
-		case sets && inClass && k+1 < len(source) && (c == '-' && source[k+1] == '-' || c == '&' && source[k+1] == '&'):
-			return "", errSets
+	e := expander{source: source, sets: sets}
+	for e.at < len(source) {
+		var err error
+		if source[e.at] == '\\' && e.at+1 < len(source) {
+			err = e.escape()
+		} else {
+			err = e.character()
 		}
-		b.WriteByte(c)
+		if err != nil {
+			return "", err
+		}
 	}
-	return b.String(), nil
+	return e.out.String(), nil
 }
 
-var errSets = fmt.Errorf("invalid regular expression: sets in classes (flag v: nested classes, --, && and \\q) are not supported here; write the class out")
-
-// derived are the binary properties that Unicode derives from others (Unicode Standard Annex 44, 5.3), as those of them
-// that are added, and those that are taken away.
-var derived = map[string][2][]*unicode.RangeTable{
-	"Alphabetic":            {{unicode.L, unicode.Nl, unicode.Other_Alphabetic}},
-	"Alpha":                 {{unicode.L, unicode.Nl, unicode.Other_Alphabetic}},
-	"Uppercase":             {{unicode.Lu, unicode.Other_Uppercase}},
-	"Upper":                 {{unicode.Lu, unicode.Other_Uppercase}},
-	"Lowercase":             {{unicode.Ll, unicode.Other_Lowercase}},
-	"Lower":                 {{unicode.Ll, unicode.Other_Lowercase}},
-	"Math":                  {{unicode.Sm, unicode.Other_Math}},
-	"ID_Start":              {{unicode.L, unicode.Nl, unicode.Other_ID_Start}, {unicode.Pattern_Syntax, unicode.Pattern_White_Space}},
-	"IDS":                   {{unicode.L, unicode.Nl, unicode.Other_ID_Start}, {unicode.Pattern_Syntax, unicode.Pattern_White_Space}},
-	"ID_Continue":           {idContinue, {unicode.Pattern_Syntax, unicode.Pattern_White_Space}},
-	"IDC":                   {idContinue, {unicode.Pattern_Syntax, unicode.Pattern_White_Space}},
-	"White_Space":           {{unicode.White_Space}},
-	"space":                 {{unicode.White_Space}},
-	"Any":                   {{{R32: []unicode.Range32{{Lo: 0, Hi: unicode.MaxRune, Stride: 1}}}}},
-	"ASCII":                 {{{R16: []unicode.Range16{{Lo: 0, Hi: 0x7f, Stride: 1}}}}},
-	"Emoji_Modifier":        {{spans(0x1f3fb, 0x1f3ff)}},
-	"EMod":                  {{spans(0x1f3fb, 0x1f3ff)}},
-	"Emoji_Component":       {{spans('#', '#', '*', '*', '0', '9', 0x200d, 0x200d, 0x20e3, 0x20e3, 0xfe0f, 0xfe0f, 0x1f1e6, 0x1f1ff, 0x1f3fb, 0x1f3ff, 0x1f9b0, 0x1f9b3, 0xe0020, 0xe007f)}},
-	"EComp":                 {{spans('#', '#', '*', '*', '0', '9', 0x200d, 0x200d, 0x20e3, 0x20e3, 0xfe0f, 0xfe0f, 0x1f1e6, 0x1f1ff, 0x1f3fb, 0x1f3ff, 0x1f9b0, 0x1f9b3, 0xe0020, 0xe007f)}},
-	"Extended_Pictographic": {{pictographic}},
-	"ExtPict":               {{pictographic}},
+type expander struct {
+	source  string
+	sets    bool
+	out     strings.Builder
+	at      int  // the next character of source
+	inClass bool // between [ and ]
 }
 
-var idContinue = []*unicode.RangeTable{unicode.L, unicode.Nl, unicode.Other_ID_Start, unicode.Mn, unicode.Mc, unicode.Nd, unicode.Pc, unicode.Other_ID_Continue}
-
-// pictographic is Extended_Pictographic (Unicode Technical Standard 51, emoji-data).
-var pictographic = spans(0xa9, 0xa9, 0xae, 0xae, 0x203c, 0x203c, 0x2049, 0x2049, 0x2122, 0x2122, 0x2139, 0x2139, 0x2194, 0x2199, 0x21a9, 0x21aa, 0x231a, 0x231b,
-	0x2328, 0x2328, 0x2388, 0x2388, 0x23cf, 0x23cf, 0x23e9, 0x23f3, 0x23f8, 0x23fa, 0x24c2, 0x24c2, 0x25aa, 0x25ab, 0x25b6, 0x25b6, 0x25c0, 0x25c0,
-	0x25fb, 0x25fe, 0x2600, 0x2605, 0x2607, 0x2612, 0x2614, 0x2685, 0x2690, 0x2705, 0x2708, 0x2712, 0x2714, 0x2714, 0x2716, 0x2716, 0x271d, 0x271d,
-	0x2721, 0x2721, 0x2728, 0x2728, 0x2733, 0x2734, 0x2744, 0x2744, 0x2747, 0x2747, 0x274c, 0x274c, 0x274e, 0x274e, 0x2753, 0x2755, 0x2757, 0x2757,
-	0x2763, 0x2767, 0x2795, 0x2797, 0x27a1, 0x27a1, 0x27b0, 0x27b0, 0x27bf, 0x27bf, 0x2934, 0x2935, 0x2b05, 0x2b07, 0x2b1b, 0x2b1c, 0x2b50, 0x2b50,
-	0x2b55, 0x2b55, 0x3030, 0x3030, 0x303d, 0x303d, 0x3297, 0x3297, 0x3299, 0x3299, 0x1f000, 0x1f0ff, 0x1f10d, 0x1f10f, 0x1f12f, 0x1f12f, 0x1f16c, 0x1f171,
-	0x1f17e, 0x1f17f, 0x1f18e, 0x1f18e, 0x1f191, 0x1f19a, 0x1f1ad, 0x1f1e5, 0x1f201, 0x1f20f, 0x1f21a, 0x1f21a, 0x1f22f, 0x1f22f, 0x1f232, 0x1f23a,
-	0x1f23c, 0x1f23f, 0x1f249, 0x1f3fa, 0x1f400, 0x1f53d, 0x1f546, 0x1f64f, 0x1f680, 0x1f6ff, 0x1f774, 0x1f77f, 0x1f7d5, 0x1f7ff, 0x1f80c, 0x1f80f,
-	0x1f848, 0x1f84f, 0x1f85a, 0x1f85f, 0x1f888, 0x1f88f, 0x1f8ae, 0x1f8ff, 0x1f90c, 0x1f93a, 0x1f93c, 0x1f945, 0x1f947, 0x1faff, 0x1fc00, 0x1fffd)
-
-// spans makes a table of pairs of first and last, in order.
-func spans(bounds ...uint32) *unicode.RangeTable {
-	t := &unicode.RangeTable{}
-	for k := 0; k < len(bounds); k += 2 {
-		t.R32 = append(t.R32, unicode.Range32{Lo: bounds[k], Hi: bounds[k+1], Stride: 1})
+// escape takes a backslash and what belongs to it.
+func (e *expander) escape() error {
+	letter := e.source[e.at+1]
+	if (letter == 'p' || letter == 'P') && e.at+2 < len(e.source) && e.source[e.at+2] == '{' {
+		return e.property(letter == 'P')
 	}
-	return t
+	if e.sets && e.inClass && letter == 'q' {
+		return errSets
+	}
+
+	e.out.WriteString(e.source[e.at : e.at+2])
+	e.at += 2
+	return nil
 }
 
-var written sync.Map // property and whether it is negated -> its ranges
+// property takes \p{...} and writes its ranges, in a class of their own unless they are in one.
+func (e *expander) property(negated bool) error {
+	length := strings.IndexByte(e.source[e.at:], '}')
+	if length < 0 {
+		return errNoEnd
+	}
+	class, err := ranges(e.source[e.at+3:e.at+length], negated)
+	if err != nil {
+		return err
+	}
+
+	if e.inClass {
+		e.out.WriteString(class)
+	} else {
+		e.out.WriteString("[" + class + "]")
+	}
+	e.at += length + 1
+	return nil
+}
+
+// character takes one character that is no escape.
+func (e *expander) character() error {
+	c := e.source[e.at]
+	inSet := e.sets && e.inClass
+	isOperator := (c == '-' || c == '&') && e.at+1 < len(e.source) && e.source[e.at+1] == c
+	switch {
+	case inSet && (c == '[' || isOperator):
+		return errSets
+	case c == '[':
+		e.inClass = true
+	case c == ']':
+		e.inClass = false
+	}
+
+	e.out.WriteByte(c)
+	e.at++
+	return nil
+}
+
+// written is a cache: a property, and whether it is negated, to its ranges.
+var written sync.Map
 
 // ranges writes a property as what stands in a class.
 func ranges(property string, negated bool) (string, error) {
@@ -132,6 +113,7 @@ func ranges(property string, negated bool) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	var b strings.Builder
 	start := rune(-1)
 	for r := rune(0); r <= unicode.MaxRune+1; r++ {
@@ -144,89 +126,7 @@ func ranges(property string, negated bool) (string, error) {
 			start = -1
 		}
 	}
+
 	written.Store(key{property, negated}, b.String())
 	return b.String(), nil
-}
-
-func tablesOf(property string) (add, drop []*unicode.RangeTable, err error) {
-	name, value, isPair := strings.Cut(property, "=")
-	switch {
-	case !isPair:
-		if d, ok := derived[name]; ok {
-			return d[0], d[1], nil
-		}
-		if t, ok := unicode.Properties[name]; ok && !strings.HasPrefix(name, "Other_") {
-			return []*unicode.RangeTable{t}, nil, nil
-		}
-		value = name
-		fallthrough
-	case name == "General_Category" || name == "gc":
-		if short, ok := unicode.CategoryAliases[value]; ok {
-			value = short
-		}
-		if t, ok := unicode.Categories[value]; ok {
-			return []*unicode.RangeTable{t}, nil, nil
-		}
-	case name == "Script" || name == "sc" || name == "Script_Extensions" || name == "scx":
-		if t, ok := unicode.Scripts[value]; ok {
-			return []*unicode.RangeTable{t}, nil, nil
-		}
-	}
-	return nil, nil, fmt.Errorf("invalid regular expression: the property \\p{%s} is not known here; write the characters out", realm.Clip(property))
-}
-
-// LowerRegExps turns the literals with property escapes inside of classes, which the bundler leaves alone, into calls of RegExp.
-func LowerRegExps(name, code string) string {
-	if !escapeInClass.MatchString(code) {
-		return code
-	}
-	tree, err := goja.Parse(name, code, parser.WithDisableSourceMaps)
-	if err != nil {
-		return code // the compiler says what is wrong
-	}
-	var literals []*ast.RegExpLiteral
-	seen := map[file.Idx]bool{} // declarations are listed twice
-	findRegExps(reflect.ValueOf(tree.Body), func(l *ast.RegExpLiteral) {
-		if !seen[l.Idx] && strings.ContainsAny(l.Flags, "uv") && escapeInClass.MatchString(l.Pattern) {
-			seen[l.Idx] = true
-			literals = append(literals, l)
-		}
-	})
-	slices.SortFunc(literals, func(a, b *ast.RegExpLiteral) int { return int(b.Idx - a.Idx) }) // from the end
-	for _, l := range literals {
-		at := int(l.Idx) - 1
-		pattern, _ := json.Marshal(l.Pattern)
-		flags, _ := json.Marshal(l.Flags)
-		code = code[:at] + "new RegExp(" + string(pattern) + ", " + string(flags) + ")" + code[at+len(l.Literal):]
-	}
-	return code
-}
-
-var escapeInClass = regexp.MustCompile(`\[[^\]\n]*\\[pP]\{`)
-
-var regExpLiteral = reflect.TypeFor[*ast.RegExpLiteral]()
-
-// findRegExps walks a syntax tree, whatever its nodes are.
-func findRegExps(v reflect.Value, found func(*ast.RegExpLiteral)) {
-	switch v.Kind() {
-	case reflect.Interface, reflect.Pointer:
-		if v.IsNil() || v.Type() == reflect.TypeFor[*file.File]() {
-			return
-		}
-		if v.Type() == regExpLiteral {
-			found(v.Interface().(*ast.RegExpLiteral))
-			return
-		}
-		findRegExps(v.Elem(), found)
-	case reflect.Struct:
-		for k := range v.NumField() {
-			if v.Type().Field(k).IsExported() {
-				findRegExps(v.Field(k), found)
-			}
-		}
-	case reflect.Slice:
-		for k := range v.Len() {
-			findRegExps(v.Index(k), found)
-		}
-	}
 }
