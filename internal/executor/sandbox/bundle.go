@@ -15,15 +15,16 @@ import (
 	"picloud/internal/executor/wire"
 )
 
-// maxImportDepth bounds the chain of imports, so that a bundle stays something a person can follow.
+// What a bundle may be made of, so that it stays something a person can follow.
 const (
-	maxImportDepth = 32
+	maxImportDepth = 32 // modules in a chain of imports
 	maxModules     = 200
 )
 
 // virtualFS is the namespace of an app's scripts inside esbuild; no file of this machine can be imported.
 const virtualFS = "app"
 
+// compile answers a Compile frame.
 func (s *server) compile(id uint64, body []byte) {
 	var msg wire.CompileMsg
 	var out wire.CompiledMsg
@@ -49,7 +50,25 @@ func loader(language string) api.Loader {
 	return api.LoaderJS
 }
 
-// bundle makes one program of a script and the modules it imports, as a function expression of (exports, require, module).
+// unsupported is what the engine does not know of the language that esbuild is told to write.
+var unsupported = map[string]bool{
+	// The engine takes no field named get, set, static or async.
+	"class-field":        false,
+	"class-static-field": false,
+
+	"async-generator":                 false,
+	"class-static-blocks":             false,
+	"decorators":                      false,
+	"for-await":                       false,
+	"import-attributes":               false,
+	"regexp-match-indices":            false,
+	"regexp-set-notation":             false,
+	"regexp-unicode-property-escapes": false,
+	"using":                           false,
+}
+
+// bundle makes one program of a script and the modules it imports, as a function expression of (exports, require,
+// module).
 func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 	b := &bundler{msg: msg, depth: map[string]int{}}
 	entry := fileName(msg.Name, msg.Language)
@@ -70,17 +89,14 @@ func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 		LogLevel:       api.LogLevelSilent,
 		Banner:         map[string]string{"js": "(function (exports, require, module) { \"use strict\";"},
 		Footer:         map[string]string{"js": "})"},
-		Supported: map[string]bool{
-			// The engine takes no field named get, set, static or async.
-			"class-field": false, "class-static-field": false,
-			"async-generator": false, "for-await": false, "class-static-blocks": false, "regexp-set-notation": false,
-			"regexp-match-indices": false, "regexp-unicode-property-escapes": false, "using": false, "decorators": false, "import-attributes": false,
-		},
-		Plugins: []api.Plugin{{Name: "app", Setup: b.setup}},
+		Supported:      unsupported,
+		Plugins:        []api.Plugin{{Name: "app", Setup: b.setup}},
 	})
 	if len(res.Errors) > 0 {
 		return wire.CompiledMsg{Error: compileError(res.Errors[0])}
 	}
+
+	// The source map goes into the code, from where the engine reads it.
 	var code, sourceMap string
 	for _, f := range res.OutputFiles {
 		if strings.HasSuffix(f.Path, ".map") {
@@ -89,8 +105,10 @@ func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 			code = string(f.Contents)
 		}
 	}
-	code = strings.TrimRight(webapi.LowerRegExps(entry, code), "\n") + "\n//# sourceMappingURL=data:application/json;base64," +
+	code = strings.TrimRight(webapi.LowerRegExps(entry, code), "\n") +
+		"\n//# sourceMappingURL=data:application/json;base64," +
 		base64.StdEncoding.EncodeToString([]byte(cleanSources(sourceMap)))
+
 	if _, err := goja.Compile(entry, code, false); err != nil {
 		return wire.CompiledMsg{Error: engineError(err, entry)}
 	}
@@ -98,10 +116,11 @@ func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 	return wire.CompiledMsg{Code: code, Imports: b.imports}
 }
 
+// bundler gives esbuild the modules of one script's app.
 type bundler struct {
 	msg     *wire.CompileMsg
 	imports []string
-	depth   map[string]int // by importer's path
+	depth   map[string]int // of the shortest chain of imports to a module, by its path
 }
 
 func (b *bundler) setup(p api.PluginBuild) {
@@ -109,40 +128,44 @@ func (b *bundler) setup(p api.PluginBuild) {
 	p.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: virtualFS}, b.load)
 }
 
+func refuse(format string, args ...any) (api.OnResolveResult, error) {
+	return api.OnResolveResult{Errors: []api.Message{{Text: fmt.Sprintf(format, args...)}}}, nil
+}
+
+// resolve finds out what a script means by an import, or says what it can write instead.
 func (b *bundler) resolve(a api.OnResolveArgs) (api.OnResolveResult, error) {
-	fail := func(format string, args ...any) (api.OnResolveResult, error) {
-		return api.OnResolveResult{Errors: []api.Message{{Text: fmt.Sprintf(format, args...)}}}, nil
-	}
-	if a.Kind == api.ResolveEntryPoint {
+	switch {
+	case a.Kind == api.ResolveEntryPoint:
 		return api.OnResolveResult{Path: a.Path, Namespace: virtualFS}, nil
-	}
-	if a.Path == "picloud" {
+	case a.Path == "picloud":
 		return api.OnResolveResult{Path: "picloud", External: true}, nil
+	case a.Kind == api.ResolveJSDynamicImport:
+		return refuse("import(%q) is not supported: use a static import at the top of the file", a.Path)
 	}
-	if a.Kind == api.ResolveJSDynamicImport {
-		return fail("import(%q) is not supported: use a static import at the top of the file", a.Path)
-	}
+
 	name, ok := strings.CutPrefix(a.Path, "./")
 	if !ok {
-		return fail("cannot import %q: a script imports \"picloud\" and modules of its app as \"./name\"; "+
+		return refuse("cannot import %q: a script imports \"picloud\" and modules of its app as \"./name\"; "+
 			"bundle packages into the script before you upload it", a.Path)
 	}
 	name = strings.TrimSuffix(strings.TrimSuffix(name, ".js"), ".ts")
-	m, ok := b.msg.Modules[name]
+	module, ok := b.msg.Modules[name]
 	if !ok {
-		return fail("this app has no module named %q: deploy a script of that name with kind \"module\" first", name)
+		return refuse("this app has no module named %q: "+
+			"deploy a script of that name with kind \"module\" first", name)
 	}
-	file := fileName(name, m.Language)
+
+	file := fileName(name, module.Language)
 	depth := b.depth[a.Importer] + 1
 	if depth > maxImportDepth {
-		return fail("imports are more than %d deep", maxImportDepth)
+		return refuse("imports are more than %d deep", maxImportDepth)
 	}
 	if old, seen := b.depth[file]; !seen || depth < old {
 		b.depth[file] = depth
 	}
 	if !slices.Contains(b.imports, name) {
 		if len(b.imports) >= maxModules {
-			return fail("a script can import %d modules, directly and through others", maxModules)
+			return refuse("a script can import %d modules, directly and through others", maxModules)
 		}
 		b.imports = append(b.imports, name)
 	}
@@ -157,6 +180,7 @@ func (b *bundler) load(a api.OnLoadArgs) (api.OnLoadResult, error) {
 	return api.OnLoadResult{Contents: &m.Source, Loader: loader(m.Language)}, nil
 }
 
+// compileError is esbuild's message for the author.
 func compileError(m api.Message) *wire.CompileError {
 	e := &wire.CompileError{Message: m.Text}
 	if m.Location != nil {
@@ -164,7 +188,8 @@ func compileError(m api.Message) *wire.CompileError {
 		e.Line, e.Column = m.Location.Line, m.Location.Column+1
 	}
 	if strings.Contains(m.Text, "Top-level await") {
-		e.Message = "Top-level await is not supported: do the work inside a handler, or in a function that handlers await"
+		e.Message = "Top-level await is not supported: " +
+			"do the work inside a handler, or in a function that handlers await"
 	}
 	return e
 }
@@ -172,9 +197,10 @@ func compileError(m api.Message) *wire.CompileError {
 // engineError reports syntax that esbuild lets through and the engine does not know.
 func engineError(err error, file string) *wire.CompileError {
 	msg := err.Error()
-	if i := strings.Index(msg, " (and "); i > 0 {
+	if i := strings.Index(msg, " (and "); i > 0 { // "and 3 more errors"
 		msg = msg[:i]
 	}
+
 	e := &wire.CompileError{File: file, Message: "the JavaScript engine refuses this: " + msg}
 	// "SyntaxError: file: Line 3:14 text", with the position already mapped to the source.
 	var line, col int
@@ -192,6 +218,7 @@ func cleanSources(m string) string {
 	if json.Unmarshal([]byte(m), &v) != nil {
 		return m
 	}
+
 	if sources, ok := v["sources"].([]any); ok {
 		for i, s := range sources {
 			if name, ok := s.(string); ok {
@@ -199,6 +226,7 @@ func cleanSources(m string) string {
 			}
 		}
 	}
+
 	out, err := json.Marshal(v)
 	if err != nil {
 		return m

@@ -9,7 +9,8 @@ import (
 	"picloud/internal/executor/wire"
 )
 
-// A bundle has bounded modules, and refuses what scripts cannot have with a sentence that says what to write instead.
+// A bundle has bounded modules, and refuses what scripts cannot have with a sentence that says what to
+// write instead.
 func TestBundleRefuses(t *testing.T) {
 	modules := map[string]cloud.Module{}
 	var many strings.Builder

@@ -36,7 +36,8 @@ type interruptedError struct{}
 
 func (*interruptedError) Error() string { return "the run was interrupted" }
 
-// settle runs the event loop until a promise has a result. What is no promise, and has no then, is its own result.
+// settle runs the event loop until a promise has a result. What is no promise, and has no then, is its own
+// result.
 func (r *run) settle(v goja.Value) (goja.Value, error) {
 	promise, isPromise := realm.AsPromise(v)
 	if !isPromise {
@@ -66,7 +67,8 @@ func (r *run) settle(v goja.Value) (goja.Value, error) {
 	return promise.Result(), nil
 }
 
-// settleAll waits for everything given to waitUntil, also what is given meanwhile; the first rejection is the error.
+// settleAll waits for everything given to waitUntil, also what is given meanwhile; the first rejection is
+// the error.
 func (r *run) settleAll() error {
 	for k := 0; k < len(r.Waits); k++ {
 		if _, err := r.settle(r.iso.realm.VM.ToValue(r.Waits[k])); err != nil {
@@ -78,7 +80,9 @@ func (r *run) settleAll() error {
 
 // waiting reports whether waitUntil work is not finished.
 func (r *run) waiting() bool {
-	return slices.ContainsFunc(r.Waits, func(p *goja.Promise) bool { return p.State() == goja.PromiseStatePending })
+	return slices.ContainsFunc(r.Waits, func(p *goja.Promise) bool {
+		return p.State() == goja.PromiseStatePending
+	})
 }
 
 // step waits for one thing to happen and lets the runtime react to it.

@@ -42,8 +42,8 @@ func (r *run) argument() (goja.Value, error) {
 	return r.iso.realm.JSON.Decode(r.Msg.Event)
 }
 
-// respond makes a response of what the handler returned. A stream is either read to its end or, if the caller can take it so,
-// opened as r.out.
+// respond makes a response of what the handler returned. A stream is either read to its end or, if the
+// caller can take it so, opened as r.out.
 func (r *run) respond(v goja.Value) (*wire.DoneMsg, bool) {
 	vm := r.iso.realm.VM
 	if r.Msg.Stream {
@@ -62,14 +62,18 @@ func (r *run) respond(v goja.Value) (*wire.DoneMsg, bool) {
 		return r.failure(&cloud.ScriptError{}), false
 	}
 	if n := cloud.HeaderBytes(res.Headers); n > cloud.MaxResponseHeader {
-		return r.failure(&cloud.ScriptError{Name: "LimitError", Message: fmt.Sprintf(
-			"the response's headers have %d bytes; at most %d are allowed", n, cloud.MaxResponseHeader)}), false
+		return r.overLimit("the response's headers have", n, cloud.MaxResponseHeader), false
 	}
-	if len(res.Body) > r.Msg.MaxBody {
-		return r.failure(&cloud.ScriptError{Name: "LimitError", Message: fmt.Sprintf(
-			"the response body has %d bytes; at most %d are allowed", len(res.Body), r.Msg.MaxBody)}), false
+	if n := len(res.Body); n > r.Msg.MaxBody {
+		return r.overLimit("the response body has", n, r.Msg.MaxBody), false
 	}
 	return &wire.DoneMsg{Status: cloud.Succeeded, Response: res, Streaming: r.out != nil}, true
+}
+
+// overLimit is the outcome of a response that is too large, in bytes.
+func (r *run) overLimit(what string, size, limit int) *wire.DoneMsg {
+	message := fmt.Sprintf("%s %d bytes; at most %d are allowed", what, size, limit)
+	return r.failure(&cloud.ScriptError{Name: "LimitError", Message: message})
 }
 
 // drainResponse waits for the bytes of a Response that was made of a stream.
@@ -90,7 +94,8 @@ func (r *run) drainResponse(v goja.Value) error {
 	return nil
 }
 
-// afterResponse does what is left when the response is out: its streamed body, and what was given to waitUntil.
+// afterResponse does what is left when the response is out: its streamed body, and what was given to
+// waitUntil.
 func (r *run) afterResponse() (*wire.DoneMsg, bool) {
 	var err error
 	if r.out != nil {

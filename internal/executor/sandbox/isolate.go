@@ -14,7 +14,8 @@ import (
 // maxCallStack bounds JavaScript frames; every frame that passes through native code costs Go stack too.
 const maxCallStack = 8000
 
-// isolate is one JavaScript runtime that has evaluated one program. It serves one run at a time, and belongs to its goroutine.
+// isolate is one JavaScript runtime that has evaluated one program. It serves one run at a time, and
+// belongs to its goroutine.
 type isolate struct {
 	realm *realm.Realm
 	web   *webapi.Global
@@ -85,7 +86,8 @@ func (i *isolate) evaluate(prg *goja.Program) error {
 // handlerNames are the members of a default export that PiCloud calls.
 var handlerNames = [...]string{"fetch", "kv", "scheduled", "deadLetter"}
 
-// findHandlers reads the default export: an object of handlers, or a function, which is its handler of requests.
+// findHandlers reads the default export: an object of handlers, or a function, which is its handler of
+// requests.
 func (i *isolate) findHandlers(module *goja.Object) {
 	exports, ok := module.Get("exports").(*goja.Object)
 	if !ok {

@@ -115,7 +115,8 @@ func TestIntact(t *testing.T) {
 	}
 }
 
-// A name that is gone is missed, whichever it was and whatever came instead of it, though only the ends of the lists are compared.
+// A name that is gone is missed, whichever it was and whatever came instead of it, though only the ends of
+// the lists are compared.
 func TestIntactNames(t *testing.T) {
 	objects := []string{"Array.prototype", "Math", "JSON", "Headers.prototype", "Headers", "Response.prototype", "Response", "URL.prototype", "console", "globalThis", "Map.prototype"}
 	changes := map[string]string{

@@ -11,14 +11,14 @@ import (
 	"picloud/internal/executor/sandbox/rawsys"
 )
 
-// quietConn reads and writes the connection to the parent, which never blocks, by system calls that the Go runtime does not
-// hear of (see package rawsys).
+// quietConn reads and writes the connection to the parent, which never blocks, by system calls that the Go
+// runtime does not hear of (see package rawsys).
 type quietConn struct {
 	net.Conn
 	raw syscall.RawConn
 
-	// in belongs to the goroutine that reads, out to the one that writes; read and write are made once, as closures would be
-	// allocated for each call.
+	// in belongs to the goroutine that reads, out to the one that writes; read and write are made once, as
+	// closures would be allocated for each call.
 	in, out     transfer
 	read, write func(fd uintptr) bool
 }

@@ -10,7 +10,8 @@ import (
 	"picloud/internal/executor/sandbox/webapi"
 )
 
-// maxIdle bounds the runtimes that all programs of a child keep for later: each takes some 200 KB of the child's memory.
+// maxIdle bounds the runtimes that all programs of a child keep for later: each takes some 200 KB of the
+// child's memory.
 const maxIdle = 96
 
 // program is one build: compiled once, with the runtimes that have evaluated it.
@@ -46,8 +47,8 @@ func (p *program) compiled() (*goja.Program, error) {
 	return p.prg, p.err
 }
 
-// isolate makes a runtime and evaluates the program in it. The run, if any, receives what the module logs meanwhile
-// and can interrupt it.
+// isolate makes a runtime and evaluates the program in it. The run, if any, receives what the module logs
+// meanwhile and can interrupt it.
 func (p *program) isolate(r *run, env *cloud.Env) (*isolate, *cloud.ScriptError) {
 	prg, err := p.compiled()
 	if err != nil {
@@ -64,7 +65,8 @@ func (p *program) isolate(r *run, env *cloud.Env) (*isolate, *cloud.ScriptError)
 	return iso, nil
 }
 
-// take gives the runtime that was used last, or nil. Those that were made with another environment are thrown away.
+// take gives the runtime that was used last, or nil. Those that were made with another environment are
+// thrown away.
 func (p *program) take(env *cloud.Env) *isolate {
 	k := p.kept
 	k.mu.Lock()
@@ -95,8 +97,8 @@ func (k *keptRuntimes) pop(p *program, at int) *isolate {
 	return iso
 }
 
-// putIfIntact keeps a runtime for the next run, unless the last one changed an intrinsic. When too many are kept, the
-// program that was used longest ago gives one up.
+// putIfIntact keeps a runtime for the next run, unless the last one changed an intrinsic. When too many are
+// kept, the program that was used longest ago gives one up.
 func (p *program) putIfIntact(iso *isolate) {
 	if !iso.realm.Intact() { // outside of the lock: it takes longer than all else here
 		return

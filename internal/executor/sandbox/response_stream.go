@@ -11,7 +11,8 @@ import (
 	"picloud/internal/executor/wire"
 )
 
-// bodyOut is the body of a response that is written while its caller reads: a piece for each Pull of the parent.
+// bodyOut is the body of a response that is written while its caller reads: a piece for each Pull of the
+// parent.
 type bodyOut struct {
 	stream webapi.BodyStream
 	size   int   // bytes that were sent
@@ -35,7 +36,8 @@ func (r *run) writeBody() error {
 	for !r.out.over {
 		if err := r.step(); err != nil {
 			if errors.Is(err, errNeverSettles) {
-				return errors.New("the response's stream never ends: nothing is left that could give its next piece")
+				return errors.New("the response's stream never ends: " +
+					"nothing is left that could give its next piece")
 			}
 			return err
 		}
@@ -82,7 +84,8 @@ func (r *run) sendPiece(raw []byte, last bool) {
 	out.over = last
 }
 
-// giveUpBody cancels the stream of a body that nobody reads any more. The run goes on: what else it does counts.
+// giveUpBody cancels the stream of a body that nobody reads any more. The run goes on: what else it does
+// counts.
 func (r *run) giveUpBody() {
 	if r.out.over {
 		return

@@ -14,7 +14,8 @@ import (
 	"picloud/internal/executor/wire"
 )
 
-// run is one execution of a handler. One goroutine owns it and its runtime; others only post events and interrupt.
+// run is one execution of a handler. One goroutine owns it and its runtime; others only post events and
+// interrupt.
 type run struct {
 	sdk.Run // what scripts reach
 
@@ -29,8 +30,8 @@ type run struct {
 	queue []event
 	wake  chan struct{} // has one token when queue may have something new
 
-	// interrupted and vm are written by the run and by the goroutine that interrupts it: each writes its own first and then looks
-	// at the other's, so that none is missed.
+	// interrupted and vm are written by the run and by the goroutine that interrupts it: each writes its
+	// own first and then looks at the other's, so that none is missed.
 	interrupted atomic.Bool
 	vm          atomic.Pointer[goja.Runtime]
 
@@ -76,7 +77,8 @@ func (r *run) attach(iso *isolate) {
 	}
 }
 
-// main executes the run. When the process dies in it, the parent finds markedRun and its argument, the run's id, in the dump.
+// main executes the run. When the process dies in it, the parent finds markedRun and its argument, the
+// run's id, in the dump.
 func (r *run) main(id uint64) {
 	markedRun(id, r)
 }
@@ -107,8 +109,8 @@ func (r *run) send(kind wire.Kind, m *wire.DoneMsg) {
 	_ = r.s.w.Send(kind, r.id, m.Encode)
 }
 
-// execute takes or makes a runtime, calls the handler, and sends what came of it: Done with the outcome, and After when work goes
-// on after a response.
+// execute takes or makes a runtime, calls the handler, and sends what came of it: Done with the outcome,
+// and After when work goes on after a response.
 func (r *run) execute() {
 	if r.prog == nil {
 		r.end(wire.Done, failed("Error", "unknown build"), false)
@@ -123,7 +125,8 @@ func (r *run) execute() {
 
 	handler := r.iso.handlers[r.Msg.Handler]
 	if handler == nil {
-		r.end(wire.Done, failed("no-handler", fmt.Sprintf("the script's default export has no handler %q", r.Msg.Handler)), true)
+		message := fmt.Sprintf("the script's default export has no handler %q", r.Msg.Handler)
+		r.end(wire.Done, failed("no-handler", message), true)
 		return
 	}
 	done, ok := r.invoke(handler)
@@ -159,8 +162,8 @@ func (r *run) failure(e *cloud.ScriptError) *wire.DoneMsg {
 	return m
 }
 
-// end sends the last frame of a run and decides what becomes of its runtime. The runtime is used again only when the run
-// committed, left no timer and no call, and the intrinsics are what they were.
+// end sends the last frame of a run and decides what becomes of its runtime. The runtime is used again only
+// when the run committed, left no timer and no call, and the intrinsics are what they were.
 func (r *run) end(kind wire.Kind, m *wire.DoneMsg, reuse bool) {
 	iso := r.iso
 	if iso != nil {
@@ -168,7 +171,8 @@ func (r *run) end(kind wire.Kind, m *wire.DoneMsg, reuse bool) {
 	}
 	reuse = reuse && iso != nil && !r.Web.Timers.Left() && r.Calling() == 0 && !r.interrupted.Load()
 
-	// What the run wrote may yet be refused: the script's own state would then know of something that never was.
+	// What the run wrote may yet be refused: the script's own state would then know of something that never
+	// was.
 	hold := reuse && (r.Wrote() || kind == wire.After)
 	m.Held = m.Held || hold
 

@@ -1,13 +1,14 @@
-// Package sandbox is the child process in which scripts are compiled and run: its life (Main), its threads and its memory, an
-// event loop per run, and the runtimes that are used again. It has no database, no file and no network: everything a script
-// can reach goes as a host call over the one connection to the parent.
+// Package sandbox is the child process in which scripts are compiled and run: its life (Main), its threads
+// and its memory, an event loop per run, and the runtimes that are used again. It has no database, no file
+// and no network: everything a script can reach goes as a host call over the one connection to the parent.
 //
-// A child serves one app. It keeps a pool of runtimes for each build of a script; a runtime executes one run at a time and
-// is used again afterwards, unless the run left something behind (see run.end).
+// A child serves one app. It keeps a pool of runtimes for each build of a script; a runtime executes one
+// run at a time and is used again afterwards, unless the run left something behind (see run.end).
 //
-// What a runtime is made of has packages of its own, each of which may use those after it: sdk (the module "picloud", fetch,
-// the handlers' context), webapi (the global scope), webcrypto (crypto.subtle), realm (classes, promises and errors in one
-// runtime), engine (what reads the memory of goja). rawsys has the system calls that the Go runtime must not hear of.
+// What a runtime is made of has packages of its own, each of which may use those after it: sdk (the module
+// "picloud", fetch, the handlers' context), webapi (the global scope), webcrypto (crypto.subtle), realm
+// (classes, promises and errors in one runtime), engine (what reads the memory of goja). rawsys has the
+// system calls that the Go runtime must not hear of.
 package sandbox
 
 import (
@@ -23,11 +24,12 @@ import (
 // connFD is the descriptor of the connection to the parent.
 const connFD = 3
 
-// maxFrame bounds what the parent sends; it is the parent that is trusted here, so this only catches accidents.
+// maxFrame bounds what the parent sends; it is the parent that is trusted here, so this only catches
+// accidents.
 const maxFrame = 1 << 30
 
-// Main is the child's whole life. It returns when the parent closes the connection. cmd/picloud calls it when the executor has
-// started the program as a child.
+// Main is the child's whole life. It returns when the parent closes the connection. cmd/picloud calls it
+// when the executor has started the program as a child.
 func Main() error {
 	conn, err := connect()
 	if err != nil {
@@ -60,7 +62,8 @@ func Main() error {
 func connect() (net.Conn, error) {
 	f := os.NewFile(connFD, "parent")
 	if f == nil {
-		return nil, fmt.Errorf("sandbox: descriptor %d is not open; this command is started by picloud itself", connFD)
+		return nil, fmt.Errorf("sandbox: descriptor %d is not open; "+
+			"this command is started by picloud itself", connFD)
 	}
 	conn, err := net.FileConn(f)
 	if err != nil {
@@ -73,6 +76,7 @@ func connect() (net.Conn, error) {
 func tuneCollector(limit uint64) {
 	debug.SetGCPercent(200) // the limit below is what bounds the heap
 	debug.SetMemoryLimit(wire.MemoryTarget(limit))
-	// A Go stack of this size holds any recursion that the bounded JavaScript stack allows; more is a runaway.
+	// A Go stack of this size holds any recursion that the bounded JavaScript stack allows; more is a
+	// runaway.
 	debug.SetMaxStack(int(limit / 2))
 }

@@ -150,8 +150,8 @@ func (s *server) start(id uint64, msg *wire.RunMsg) {
 	}
 }
 
-// work executes runs one after the other: a goroutine that has grown its stack need not grow it again. One that executed a
-// long run ends, as that may have needed a far larger stack.
+// work executes runs one after the other: a goroutine that has grown its stack need not grow it again. One
+// that executed a long run ends, as that may have needed a far larger stack.
 func (s *server) work(r *run) {
 	for {
 		r.main(r.id)
@@ -162,8 +162,8 @@ func (s *server) work(r *run) {
 	}
 }
 
-// finish takes a run off the list; its runtime goes back to the pool, is held until the parent knows whether the run
-// committed, or is dropped.
+// finish takes a run off the list; its runtime goes back to the pool, is held until the parent knows
+// whether the run committed, or is dropped.
 func (s *server) finish(r *run, hold bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"github.com/dop251/goja"
 )
 
-// The engine's memory is what this package mirrors. If it is not, nothing breaks, but every run pays for a new runtime and all JSON
-// is the engine's: a new version of goja is not taken before this passes.
+// The engine's memory is what this package mirrors. If it is not, nothing breaks, but every run pays for a
+// new runtime and all JSON is the engine's: a new version of goja is not taken before this passes.
 func TestKnown(t *testing.T) {
 	if !layout().ok {
 		t.Error("goja's tables of properties are not laid out as layout.go knows them")
@@ -17,7 +17,8 @@ func TestKnown(t *testing.T) {
 	}
 }
 
-// A snapshot notices what a script changed of the engine's own objects and of those it was given, and nothing else.
+// A snapshot notices what a script changed of the engine's own objects and of those it was given, and
+// nothing else.
 func TestSnapshot(t *testing.T) {
 	for _, c := range []struct {
 		script string

@@ -16,16 +16,18 @@ type intrinsic struct {
 	props map[unistring.String]property // those of cells, by name
 	syms  []symbol                      // in order
 
-	// names are those that the engine has listed, in order; empty while it has not, which it does when one is added or deleted.
+	// names are those that the engine has listed, in order; empty while it has not, which it does when one
+	// is added or deleted.
 	names []unistring.String
-	// last is the cell of the last of names, nil while it is not known, and if one of them may be an array index.
+	// last is the cell of the last of names, nil while it is not known, and if one of them may be an array
+	// index.
 	last *words
 	// open: properties may be added, as to globalThis: that is module state.
 	open bool
 }
 
-// cell is where the engine keeps a property, and what was there. Assignments change a property in its cell; the engine
-// never moves it.
+// cell is where the engine keeps a property, and what was there. Assignments change a property in its cell;
+// the engine never moves it.
 type cell struct {
 	at  *words
 	was words
@@ -76,8 +78,9 @@ func record(o *goja.Object, open bool) *intrinsic {
 	return in
 }
 
-// add takes a property into the record. One that the engine keeps as a plain value is given a cell, as the engine gives one
-// to a property with attributes of its own: then comparing all of them needs no look into the table.
+// add takes a property into the record. One that the engine keeps as a plain value is given a cell, as the
+// engine gives one to a property with attributes of its own: then comparing all of them needs no look into
+// the table.
 func (in *intrinsic) add(name unistring.String, v goja.Value) {
 	l := layout()
 	p := l.property(v)
@@ -92,7 +95,8 @@ func (in *intrinsic) add(name unistring.String, v goja.Value) {
 	in.cells = append(in.cells, cell{at, *at})
 }
 
-// unchanged compares an object with its record, and takes properties that the engine has made since into the record.
+// unchanged compares an object with its record, and takes properties that the engine has made since into
+// the record.
 func (in *intrinsic) unchanged(vm *goja.Runtime) bool {
 	if in.o.Prototype() != in.proto {
 		return false
@@ -117,8 +121,9 @@ func (in *intrinsic) unchanged(vm *goja.Runtime) bool {
 	return in.sameSymbols(vm)
 }
 
-// sameNames reports that no name was deleted, nor, unless the object is open, added. The engine appends names, so one that
-// was deleted and added again either moved to the end, or was the last, whose value is then another.
+// sameNames reports that no name was deleted, nor, unless the object is open, added. The engine appends
+// names, so one that was deleted and added again either moved to the end, or was the last, whose value is
+// then another.
 func (in *intrinsic) sameNames() bool {
 	names := *in.table.names
 	if len(in.names) == 0 && len(names) > 0 && !in.listedByTemplate(names) {
@@ -132,15 +137,17 @@ func (in *intrinsic) sameNames() bool {
 		return false
 	}
 
-	// The engine appends names, moves those that are array indices to the front, and nothing else. So when the first one and the
-	// last one are where they were, and the last one was not made anew, then none was deleted.
+	// The engine appends names, moves those that are array indices to the front, and nothing else. So when
+	// the first one and the last one are where they were, and the last one was not made anew, then none was
+	// deleted.
 	if in.last != nil && names[0] == in.names[0] && names[count-1] == in.names[count-1] {
 		return isCell((*in.table.values)[in.names[count-1]], in.last)
 	}
 	return slices.Equal(names[:count], in.names) && in.sameLast()
 }
 
-// listedByTemplate takes up names that the engine has listed since the record was made: by the template, and what was added then.
+// listedByTemplate takes up names that the engine has listed since the record was made: by the template,
+// and what was added then.
 func (in *intrinsic) listedByTemplate(names []unistring.String) bool {
 	tmpl := in.table.tmpl
 	if tmpl == nil || len(names) < len(tmpl.names) || !in.open && len(names) > len(tmpl.names) ||
@@ -152,8 +159,8 @@ func (in *intrinsic) listedByTemplate(names []unistring.String) bool {
 	return true
 }
 
-// sameLast reports that the last of the names, of which all are where they were, is the property that it was. From then on its
-// cell tells that, if no name can be moved by the engine.
+// sameLast reports that the last of the names, of which all are where they were, is the property that it
+// was. From then on its cell tells that, if no name can be moved by the engine.
 func (in *intrinsic) sameLast() bool {
 	last := in.names[len(in.names)-1]
 	v, made := (*in.table.values)[last]
@@ -210,7 +217,10 @@ func (in *intrinsic) sameSymbols(vm *goja.Runtime) bool {
 			count++
 			return old.name == name && old.unchanged(v)
 		}
-		if tmpl := in.table.tmpl; tmpl == nil || tmpl.symProps[name] == nil || !madeBy(vm, tmpl.symProps[name], layout().property(v)) {
+
+		tmpl := in.table.tmpl
+		isBuiltin := tmpl != nil && tmpl.symProps[name] != nil
+		if !isBuiltin || !madeBy(vm, tmpl.symProps[name], layout().property(v)) {
 			return in.open
 		}
 		in.syms = append(in.syms, symbolOf(name, v))
@@ -228,8 +238,8 @@ func (s *symbol) unchanged(v goja.Value) bool {
 	return sameProperty(layout().property(v), s.was)
 }
 
-// madeBy reports whether a property is what its factory makes: the same object, or another instance of the same native
-// function, or the same constant.
+// madeBy reports whether a property is what its factory makes: the same object, or another instance of the
+// same native function, or the same constant.
 func madeBy(vm *goja.Runtime, factory propFactory, p property) bool {
 	fresh := layout().property(factory(vm))
 	if fresh.writable != p.writable || fresh.configurable != p.configurable ||

@@ -2,8 +2,8 @@ package engine
 
 import "github.com/dop251/goja"
 
-// JSON reads and writes JSON in one runtime: plain data in the engine's own tables, all else by the engine's own functions. It
-// belongs to the goroutine that uses the runtime.
+// JSON reads and writes JSON in one runtime: plain data in the engine's own tables, all else by the
+// engine's own functions. It belongs to the goroutine that uses the runtime.
 type JSON struct {
 	vm               *goja.Runtime
 	stringify, parse goja.Callable // the engine's own
@@ -11,8 +11,8 @@ type JSON struct {
 	syntaxError      goja.Value // the class
 }
 
-// NewJSON makes JSON.parse and JSON.stringify of a new runtime ours. A reviver is rare, and left to the engine once depth and
-// syntax are known to be good; so are a replacer and indentation.
+// NewJSON makes JSON.parse and JSON.stringify of a new runtime ours. A reviver is rare, and left to the
+// engine once depth and syntax are known to be good; so are a replacer and indentation.
 func NewJSON(vm *goja.Runtime) *JSON {
 	object := vm.GlobalObject().Get("JSON").(*goja.Object)
 	j := &JSON{vm: vm, prototypes: prototypesOf(vm), syntaxError: vm.GlobalObject().Get("SyntaxError")}
@@ -55,11 +55,13 @@ func NewJSON(vm *goja.Runtime) *JSON {
 func (j *JSON) replace(object *goja.Object, name string, length int, f func(goja.FunctionCall) goja.Value) {
 	fn := j.vm.ToValue(f).(*goja.Object)
 	_ = fn.DefineDataProperty("name", j.vm.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
-	_ = fn.DefineDataProperty("length", j.vm.ToValue(length), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	_ = fn.DefineDataProperty("length", j.vm.ToValue(length),
+		goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	_ = object.DefineDataProperty(name, fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 }
 
-// Encode gives the JSON text of a value (ECMA-262, 25.5.2) in UTF-8; nil: it has none. Its error is what a script threw.
+// Encode gives the JSON text of a value (ECMA-262, 25.5.2) in UTF-8; nil: it has none. Its error is what a
+// script threw.
 func (j *JSON) Encode(v goja.Value) ([]byte, error) {
 	if text, ok := j.plainJSON(v); ok {
 		return text, nil

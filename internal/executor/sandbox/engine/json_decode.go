@@ -10,8 +10,8 @@ import (
 	"github.com/dop251/goja/unistring"
 )
 
-// maxJSONDepth is how deep JSON may nest. The engine's own parser recurses on the Go stack, which kills the process when it
-// runs out, and it replaces lone surrogates: JSON.parse and request.json() use this one.
+// maxJSONDepth is how deep JSON may nest. The engine's own parser recurses on the Go stack, which kills the
+// process when it runs out, and it replaces lone surrogates: JSON.parse and request.json() use this one.
 const maxJSONDepth = 2000
 
 // jsonParser reads one text. Its methods report whether they could; if not, i is where they could not.

@@ -8,7 +8,8 @@ import (
 	"github.com/dop251/goja"
 )
 
-// maxPlainDepth is how deep plain data may nest. A value that holds itself comes to it, and the engine says so.
+// maxPlainDepth is how deep plain data may nest. A value that holds itself comes to it, and the engine says
+// so.
 const maxPlainDepth = 200
 
 // plainJSON gives the JSON text of plain data; false: it may be something else.

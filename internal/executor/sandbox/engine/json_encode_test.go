@@ -6,8 +6,8 @@ import (
 	"github.com/dop251/goja"
 )
 
-// newRuntime is a runtime in which JSON is ours. It stands in for one of the platform's: its Response and Headers are objects of
-// Go, as those of the web APIs are, and nothing can be added to Object.prototype.
+// newRuntime is a runtime in which JSON is ours. It stands in for one of the platform's: its Response and
+// Headers are objects of Go, as those of the web APIs are, and nothing can be added to Object.prototype.
 func newRuntime() *JSON {
 	j := NewJSON(goja.New())
 	object := func(v goja.Value) func(goja.ConstructorCall) *goja.Object {
@@ -34,7 +34,8 @@ func (dynamic) Has(string) bool             { return false }
 func (dynamic) Delete(string) bool          { return true }
 func (dynamic) Keys() []string              { return nil }
 
-// What is written from the engine's tables is what the engine itself writes, and whatever a script could notice is left to it.
+// What is written from the engine's tables is what the engine itself writes, and whatever a script could
+// notice is left to it.
 func TestPlainJSON(t *testing.T) {
 	for _, c := range []struct {
 		script string

@@ -21,7 +21,8 @@ type property struct {
 	getter, setter                               *goja.Object
 }
 
-// table mirrors the part of goja's baseObject that holds properties. It is empty for kinds of objects that have none.
+// table mirrors the part of goja's baseObject that holds properties. It is empty for kinds of objects that
+// have none.
 type table struct {
 	names  *[]unistring.String
 	values *map[unistring.String]goja.Value
@@ -88,7 +89,8 @@ func (l *engineLayout) find() {
 		}
 	}
 
-	// Array.prototype is made from a template and has, once it is asked for, a property with attributes of its own.
+	// Array.prototype is made from a template and has, once it is asked for, a property with attributes of
+	// its own.
 	arrayProto := vm.GlobalObject().Get("Array").(*goja.Object).Get("prototype").(*goja.Object)
 	method := arrayProto.Get("map")
 	t := l.tableOf(arrayProto)
@@ -100,12 +102,14 @@ func (l *engineLayout) find() {
 	l.findNativeFunctions(arrayProto)
 
 	l.ok = len(l.nativeFunc) > 0 &&
-		mirrors(l.valueProperty.Elem(), reflect.TypeFor[property](), "value", "writable", "configurable", "enumerable", "accessor") &&
+		mirrors(l.valueProperty.Elem(), reflect.TypeFor[property](),
+			"value", "writable", "configurable", "enumerable", "accessor") &&
 		(*property)(reflect.ValueOf(prop).UnsafePointer()).value == method &&
 		mirrorsMaps(l.impl(arrayProto).Type())
 }
 
-// findNativeFunctions learns the kinds of native functions from a method, and from a constructor made from a template.
+// findNativeFunctions learns the kinds of native functions from a method, and from a constructor made from
+// a template.
 func (l *engineLayout) findNativeFunctions(arrayProto *goja.Object) {
 	l.nativeFunc = map[reflect.Type]uintptr{}
 	for _, name := range []string{"map", "constructor"} {
@@ -198,7 +202,8 @@ func (l *engineLayout) tableOf(o *goja.Object) table {
 	return t
 }
 
-// property copies what a table holds: goja keeps a plain value, or a pointer that assignments change in place.
+// property copies what a table holds: goja keeps a plain value, or a pointer that assignments change in
+// place.
 func (l *engineLayout) property(v goja.Value) property {
 	if v != nil && reflect.TypeOf(v) == l.valueProperty {
 		return *(*property)(reflect.ValueOf(v).UnsafePointer())
@@ -226,10 +231,12 @@ func (l *engineLayout) newCell(p property) goja.Value {
 
 // isCell reports whether what a table has is the cell at this address.
 func isCell(v goja.Value, at *words) bool {
-	return (*[2]unsafe.Pointer)(unsafe.Pointer(&v))[1] == unsafe.Pointer(at) // an interface is its type and this pointer
+	// An interface is its type and the pointer to what it holds.
+	return (*[2]unsafe.Pointer)(unsafe.Pointer(&v))[1] == unsafe.Pointer(at)
 }
 
-// code is where the Go function of a native function begins; false: o is none. Method values of one method share their code.
+// code is where the Go function of a native function begins; false: o is none. Method values of one method
+// share their code.
 func (l *engineLayout) code(o *goja.Object) (uintptr, reflect.Type, bool) {
 	v := l.impl(o)
 	offset, native := l.nativeFunc[v.Type()]
@@ -248,8 +255,8 @@ func (l *engineLayout) isNative(o *goja.Object) bool {
 	return native
 }
 
-// eachIntrinsic calls f for every intrinsic that the engine has made so far, until f is false, which it reports. slot counts the
-// engine's list.
+// eachIntrinsic calls f for every intrinsic that the engine has made so far, until f is false, which it
+// reports. slot counts the engine's list.
 func (l *engineLayout) eachIntrinsic(vm *goja.Runtime, f func(slot int, o *goja.Object) bool) bool {
 	base := unsafe.Pointer(vm)
 	for slot, offset := range l.globals {
@@ -260,7 +267,8 @@ func (l *engineLayout) eachIntrinsic(vm *goja.Runtime, f func(slot int, o *goja.
 	return true
 }
 
-// eachSymbol calls f for the properties whose names are symbols, in order, until f is false, which it reports.
+// eachSymbol calls f for the properties whose names are symbols, in order, until f is false, which it
+// reports.
 func eachSymbol(m *orderedMap, f func(*goja.Symbol, goja.Value) bool) bool {
 	if m == nil {
 		return true

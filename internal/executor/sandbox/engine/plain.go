@@ -9,10 +9,11 @@ import (
 	"github.com/dop251/goja/unistring"
 )
 
-// JSON of plain data - objects and arrays as literals and JSON.parse make them, strings, numbers - is written and made in the
-// engine's own tables, property by property, where the engine would look up each by way of JavaScript's rules. Whatever may be
-// anything else is left to the engine: a getter, a toJSON, a class, a hole, a name that is a number and belongs in front.
-// Nothing of a script runs before that is known.
+// JSON of plain data - objects and arrays as literals and JSON.parse make them, strings, numbers - is
+// written and made in the engine's own tables, property by property, where the engine would look up each by
+// way of JavaScript's rules. Whatever may be anything else is left to the engine: a getter, a toJSON, a
+// class, a hole, a name that is a number and belongs in front. Nothing of a script runs before that is
+// known.
 
 // plainObject mirrors the part of goja's baseObject that matters here.
 type plainObject struct {
@@ -68,7 +69,8 @@ func (l *plainLayout) find() {
 	l.ok = l.ok && l.reads(vm)
 }
 
-// findObjects finds the implementations of an object and an array, and reports whether their fields are those that are known here.
+// findObjects finds the implementations of an object and an array, and reports whether their fields are
+// those that are known here.
 func (l *plainLayout) findObjects(vm *goja.Runtime) bool {
 	object, array := vm.NewObject(), vm.NewArray(1, 2)
 	l.object = wordsOf(object).kind
@@ -157,7 +159,8 @@ func (l *plainLayout) list(o, prototype *goja.Object) ([]goja.Value, bool) {
 	items := *(*[]goja.Value)(unsafe.Add(w.impl, l.items))
 	length := *(*uint32)(unsafe.Add(w.impl, l.length))
 	b := (*plainObject)(w.impl)
-	return items, b.prototype == prototype && len(b.propNames) == 1 && len(items) == int(length) // the one name is length
+	onlyLength := len(b.propNames) == 1
+	return items, b.prototype == prototype && onlyLength && len(items) == int(length)
 }
 
 // prototypes are those of plain data, as the runtime made them.

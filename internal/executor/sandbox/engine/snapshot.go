@@ -7,10 +7,11 @@ import (
 	"github.com/dop251/goja/unistring"
 )
 
-// A runtime serves another run only if no intrinsic was changed. The engine makes its built-ins lazily: most runs touch a
-// few of them, and looking at all through JavaScript would both cost more than a small run and make every one of them
-// (6 ms and 750 KB a runtime, measured; this way it is 2 us and a few KB). So a Snapshot reads the engine's own tables: what
-// exists is compared with what was recorded, and what came into being since must be what the engine's template makes.
+// A runtime serves another run only if no intrinsic was changed. The engine makes its built-ins lazily:
+// most runs touch a few of them, and looking at all through JavaScript would both cost more than a small
+// run and make every one of them (6 ms and 750 KB a runtime, measured; this way it is 2 us and a few KB).
+// So a Snapshot reads the engine's own tables: what exists is compared with what was recorded, and what
+// came into being since must be what the engine's template makes.
 
 // Snapshot is what the intrinsics of one runtime were. It belongs to the goroutine that uses the runtime.
 type Snapshot struct {
@@ -19,8 +20,8 @@ type Snapshot struct {
 	others []*intrinsic // globalThis and the objects that Take was given
 }
 
-// Take records the intrinsics of a runtime, its global object and own, the objects that the platform has added to it. It is nil
-// when the engine's memory is not Known: a nil Snapshot is never intact.
+// Take records the intrinsics of a runtime, its global object and own, the objects that the platform has
+// added to it. It is nil when the engine's memory is not Known: a nil Snapshot is never intact.
 func Take(vm *goja.Runtime, own []*goja.Object) *Snapshot {
 	l := layout()
 	if !l.ok {
@@ -50,7 +51,8 @@ func Take(vm *goja.Runtime, own []*goja.Object) *Snapshot {
 
 func (s *Snapshot) record(o *goja.Object) *intrinsic { return record(o, o == s.vm.GlobalObject()) }
 
-// pack lays the records side by side, in the order in which they are compared: seldom are they in the processor's cache.
+// pack lays the records side by side, in the order in which they are compared: seldom are they in the
+// processor's cache.
 func (s *Snapshot) pack() {
 	var all []**intrinsic
 	cells := 0
@@ -74,15 +76,16 @@ func (s *Snapshot) pack() {
 	}
 }
 
-// Intact reports whether every intrinsic still is what it was: nothing added, removed, replaced or re-parented. What the engine
-// has made since must be what it makes, and is recorded too. No code of a script runs meanwhile; a pending interrupt is lost.
+// Intact reports whether every intrinsic still is what it was: nothing added, removed, replaced or
+// re-parented. What the engine has made since must be what it makes, and is recorded too. No code of a
+// script runs meanwhile; a pending interrupt is lost.
 func (s *Snapshot) Intact() (ok bool) {
 	if s == nil {
 		return false
 	}
 
-	// A factory of a lazily made property is the engine's own code, but nothing of a script may run here: armed before
-	// the look, the interrupt ends it at the first instruction.
+	// A factory of a lazily made property is the engine's own code, but nothing of a script may run here:
+	// armed before the look, the interrupt ends it at the first instruction.
 	s.vm.Interrupt("intact")
 	defer func() {
 		if recover() != nil {
@@ -119,8 +122,9 @@ func (s *Snapshot) intact(slot int, o *goja.Object) bool {
 	return in.unchanged(s.vm)
 }
 
-// plausible accepts an object that the engine made whole during the run, not from a template: what the run made of it cannot be
-// told. It must consist of native functions under their own names and of constants; from then on it is compared exactly.
+// plausible accepts an object that the engine made whole during the run, not from a template: what the run
+// made of it cannot be told. It must consist of native functions under their own names and of constants;
+// from then on it is compared exactly.
 func (s *Snapshot) plausible(slot int, o *goja.Object) bool {
 	in := s.record(o)
 	if !in.isNative() {
@@ -138,7 +142,8 @@ func (s *Snapshot) plausible(slot int, o *goja.Object) bool {
 	return true
 }
 
-// unlistedPrototype is the prototype of a constructor when the engine's list does not hold it: of typed arrays and errors.
+// unlistedPrototype is the prototype of a constructor when the engine's list does not hold it: of typed
+// arrays and errors.
 func (s *Snapshot) unlistedPrototype(in *intrinsic) *goja.Object {
 	proto, ok := in.props["prototype"].value.(*goja.Object)
 	if !ok || proto == nil {

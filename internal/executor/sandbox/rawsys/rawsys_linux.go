@@ -1,9 +1,9 @@
-// Package rawsys makes the system calls of a sandbox that the Go runtime must not hear of. Of any other call the runtime tells
-// its monitor (sysmon, runtime/proc.go), a thread that then looks around every 20 us for a while: in a child that has little to
-// do, that would cost more than a short run.
+// Package rawsys makes the system calls of a sandbox that the Go runtime must not hear of. Of any other
+// call the runtime tells its monitor (sysmon, runtime/proc.go), a thread that then looks around every 20 us
+// for a while: in a child that has little to do, that would cost more than a short run.
 //
-// None of these calls may block: the runtime would not know that the thread is gone. It is, beside the package engine, the only
-// one of the sandbox that uses unsafe, to give the kernel the address of a buffer.
+// None of these calls may block: the runtime would not know that the thread is gone. It is, beside the
+// package engine, the only one of the sandbox that uses unsafe, to give the kernel the address of a buffer.
 package rawsys
 
 import (
@@ -21,7 +21,8 @@ func Write(fd uintptr, p []byte) (n int, err unix.Errno) { return transfer(unix.
 
 func transfer(call, fd uintptr, p []byte) (int, unix.Errno) {
 	for {
-		n, _, errno := unix.RawSyscall(call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		n, _, errno := unix.RawSyscall(call, fd,
+			uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 		if errno != unix.EINTR {
 			return int(n), errno
 		}
@@ -31,7 +32,8 @@ func transfer(call, fd uintptr, p []byte) (int, unix.Errno) {
 // ThreadTime is the CPU time of the calling thread; 0: there is no such clock.
 func ThreadTime() time.Duration {
 	var t unix.Timespec
-	_, _, errno := unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_THREAD_CPUTIME_ID, uintptr(unsafe.Pointer(&t)), 0)
+	_, _, errno := unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_THREAD_CPUTIME_ID,
+		uintptr(unsafe.Pointer(&t)), 0)
 	if errno != 0 {
 		return 0
 	}

@@ -13,7 +13,8 @@ func (r *Realm) BytesOf(v goja.Value) ([]byte, bool) {
 	return bytes.Clone(all), ok
 }
 
-// MemoryOf gives the bytes of an ArrayBuffer or a view of one, the script's own: what is written there the script sees.
+// MemoryOf gives the bytes of an ArrayBuffer or a view of one, the script's own: what is written there the
+// script sees.
 func (r *Realm) MemoryOf(v goja.Value) ([]byte, bool) {
 	o, ok := v.(*goja.Object)
 	if !ok {
@@ -25,7 +26,8 @@ func (r *Realm) MemoryOf(v goja.Value) ([]byte, bool) {
 		return NotNil(buffer.Bytes()), ok
 	}
 
-	isTyped := exported != nil && exported.Kind() == reflect.Slice && exported.Elem().Kind() != reflect.Interface
+	isTyped := exported != nil && exported.Kind() == reflect.Slice &&
+		exported.Elem().Kind() != reflect.Interface
 	if !isTyped && o.Prototype() != r.dataViewProto {
 		return nil, false
 	}
@@ -63,7 +65,8 @@ func NotNil(b []byte) []byte {
 
 // Uint8Array makes a Uint8Array of a copy.
 func (r *Realm) Uint8Array(raw []byte) goja.Value {
-	o, err := r.VM.New(r.VM.GlobalObject().Get("Uint8Array"), r.VM.ToValue(r.VM.NewArrayBuffer(bytes.Clone(raw))))
+	buffer := r.VM.NewArrayBuffer(bytes.Clone(raw))
+	o, err := r.VM.New(r.VM.GlobalObject().Get("Uint8Array"), r.VM.ToValue(buffer))
 	if err != nil {
 		panic(err)
 	}

@@ -33,11 +33,12 @@ func (r *Realm) Getter(o *goja.Object, name string, f func(this goja.Value) goja
 
 // SetGlobal defines a property of the global object that is not enumerable.
 func (r *Realm) SetGlobal(name string, v any) {
-	_ = r.VM.GlobalObject().DefineDataProperty(name, r.VM.ToValue(v), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	_ = r.VM.GlobalObject().DefineDataProperty(name, r.VM.ToValue(v),
+		goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 }
 
-// NewClass makes a constructor under a global name. construct returns the Go state that instances carry. A state that does not
-// embed Own must have no exported fields or methods: a script would see them.
+// NewClass makes a constructor under a global name. construct returns the Go state that instances carry. A
+// state that does not embed Own must have no exported fields or methods: a script would see them.
 func (r *Realm) NewClass(name string, construct func(goja.ConstructorCall) any) Class {
 	ctor := r.VM.ToValue(func(c goja.ConstructorCall) *goja.Object {
 		return r.wrap(construct(c), c.This.Prototype())
@@ -45,7 +46,8 @@ func (r *Realm) NewClass(name string, construct func(goja.ConstructorCall) any) 
 	_ = ctor.DefineDataProperty("name", r.VM.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 
 	proto := ctor.Get("prototype").(*goja.Object)
-	_ = proto.DefineDataPropertySymbol(goja.SymToStringTag, r.VM.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	_ = proto.DefineDataPropertySymbol(goja.SymToStringTag, r.VM.ToValue(name),
+		goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 
 	r.SetGlobal(name, ctor)
 	r.Watch(ctor, proto)
@@ -54,7 +56,9 @@ func (r *Realm) NewClass(name string, construct func(goja.ConstructorCall) any) 
 
 // AbstractClass makes a class under a global name that scripts cannot construct.
 func (r *Realm) AbstractClass(name string) Class {
-	return r.NewClass(name, func(goja.ConstructorCall) any { panic(r.VM.NewTypeError("Illegal constructor")) })
+	return r.NewClass(name, func(goja.ConstructorCall) any {
+		panic(r.VM.NewTypeError("Illegal constructor"))
+	})
 }
 
 // Singleton is the only instance of an abstract class, frozen.
@@ -96,7 +100,8 @@ func (r *Realm) Strings(list []string) goja.Value {
 	return r.VM.NewArray(out...)
 }
 
-// State gives the Go state behind an instance, without running any code of the script; nil: v is no such instance.
+// State gives the Go state behind an instance, without running any code of the script; nil: v is no such
+// instance.
 func State[T any](v goja.Value) *T {
 	if o, ok := v.(*goja.Object); ok && o.ExportType() == reflect.TypeFor[*T]() {
 		if s, ok := o.Export().(*T); ok {
@@ -121,8 +126,8 @@ func Given(v goja.Value) bool { return v != nil && !goja.IsUndefined(v) }
 // IsNothing reports a value that is missing, undefined or null.
 func IsNothing(v goja.Value) bool { return v == nil || goja.IsUndefined(v) || goja.IsNull(v) }
 
-// Own holds the properties that a script puts on an object of ours, as routers do with a Request. States that embed it are
-// such objects; of the engine's interface nothing but these properties can be reached.
+// Own holds the properties that a script puts on an object of ours, as routers do with a Request. States
+// that embed it are such objects; of the engine's interface nothing but these properties can be reached.
 type Own struct {
 	names  []string
 	values map[string]goja.Value

@@ -33,6 +33,7 @@ func (r *Realm) NewError(name, message string) goja.Value {
 	if ctor == nil {
 		ctor = r.errors["KvError"]
 	}
+
 	o, err := ctor(nil, r.VM.ToValue(message))
 	if err != nil {
 		return r.VM.ToValue(message)
@@ -43,12 +44,14 @@ func (r *Realm) NewError(name, message string) goja.Value {
 // ErrorAt is an Error of a name the SDK knows whose stack is that of the host call which failed.
 func (r *Realm) ErrorAt(name, message string, site []goja.StackFrame) goja.Value {
 	v := r.NewError(name, message)
+
 	if o, ok := v.(*goja.Object); ok {
 		stack := name + ": " + message
 		if f := frames(site); f != "" {
 			stack += "\n" + f
 		}
-		_ = o.DefineDataProperty("stack", r.VM.ToValue(stack), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+		_ = o.DefineDataProperty("stack", r.VM.ToValue(stack),
+			goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	}
 	return v
 }
@@ -63,11 +66,20 @@ func (r *Realm) ScriptError(err error) *cloud.ScriptError {
 	var interrupted *goja.InterruptedError
 	var overflow *goja.StackOverflowError
 	var exc *goja.Exception
+
 	switch {
 	case errors.As(err, &interrupted):
-		return &cloud.ScriptError{Name: "TimeoutError", Message: "the run was interrupted", Stack: frames(interrupted.Stack())}
+		return &cloud.ScriptError{
+			Name:    "TimeoutError",
+			Message: "the run was interrupted",
+			Stack:   frames(interrupted.Stack()),
+		}
 	case errors.As(err, &overflow):
-		return &cloud.ScriptError{Name: "RangeError", Message: "Maximum call stack size exceeded", Stack: frames(overflow.Stack())}
+		return &cloud.ScriptError{
+			Name:    "RangeError",
+			Message: "Maximum call stack size exceeded",
+			Stack:   frames(overflow.Stack()),
+		}
 	case errors.As(err, &exc):
 		return r.Describe(exc.Value(), exc.Stack())
 	default:
@@ -78,35 +90,16 @@ func (r *Realm) ScriptError(err error) *cloud.ScriptError {
 // MaxErrorText bounds each field of an error that is recorded.
 const MaxErrorText = 8 << 10
 
-// Describe reads an Error's fields. The getters of a hostile object run under the run's own clock.
+// Describe reads an Error's fields; of what is no Error, which a script can throw too, it gives the JSON or the text.
+// The getters of a hostile object run under the run's own clock.
 func (r *Realm) Describe(v goja.Value, stack []goja.StackFrame) *cloud.ScriptError {
 	e := &cloud.ScriptError{Name: "Error", Stack: frames(stack)}
 	exc := r.VM.Try(func() {
-		o, ok := v.(*goja.Object)
-		if !ok {
-			e.Message = Clip("uncaught " + v.String())
+		if o, ok := v.(*goja.Object); ok && o.ClassName() == "Error" {
+			describeError(e, o)
 			return
 		}
-		if o.ClassName() != "Error" {
-			if _, isFunc := goja.AssertFunction(o); !isFunc {
-				if s, err := r.JSON.EncodeByEngine(o); err == nil && !goja.IsUndefined(s) {
-					e.Message = Clip("uncaught " + s.String())
-					return
-				}
-			}
-			e.Message = Clip("uncaught " + o.String())
-			return
-		}
-		if n := o.Get("name"); n != nil && !goja.IsUndefined(n) {
-			e.Name = Clip(n.String())
-		}
-		if m := o.Get("message"); m != nil && !goja.IsUndefined(m) {
-			e.Message = Clip(m.String())
-		}
-		if s := o.Get("stack"); s != nil && !goja.IsUndefined(s) {
-			text := s.String()
-			e.Stack = Clip(cleanStack(text[:min(len(text), 8*MaxErrorText)]))
-		}
+		e.Message = Clip("uncaught " + r.thrownText(v))
 	})
 	if exc != nil {
 		e.Message = "an error that cannot be described: reading it threw again"
@@ -114,11 +107,39 @@ func (r *Realm) Describe(v goja.Value, stack []goja.StackFrame) *cloud.ScriptErr
 	return e
 }
 
+func describeError(e *cloud.ScriptError, o *goja.Object) {
+	if name := o.Get("name"); Given(name) {
+		e.Name = Clip(name.String())
+	}
+	if message := o.Get("message"); Given(message) {
+		e.Message = Clip(message.String())
+	}
+	if stack := o.Get("stack"); Given(stack) {
+		text := stack.String()
+		e.Stack = Clip(cleanStack(text[:min(len(text), 8*MaxErrorText)]))
+	}
+}
+
+// thrownText is a value that was thrown and is no Error.
+func (r *Realm) thrownText(v goja.Value) string {
+	o, ok := v.(*goja.Object)
+	if !ok {
+		return v.String()
+	}
+	if _, isFunc := goja.AssertFunction(o); !isFunc {
+		if text, err := r.JSON.EncodeByEngine(o); err == nil && !goja.IsUndefined(text) {
+			return text.String()
+		}
+	}
+	return o.String()
+}
+
 // Clip shortens a text to MaxErrorText bytes, at the boundary of a character, and makes it valid UTF-8.
 func Clip(s string) string {
 	if len(s) <= MaxErrorText {
 		return strings.ToValidUTF8(s, "\uFFFD")
 	}
+
 	cut := MaxErrorText
 	for cut > 0 && !utf8.RuneStart(s[cut]) {
 		cut--
@@ -126,14 +147,16 @@ func Clip(s string) string {
 	return strings.ToValidUTF8(s[:cut], "\uFFFD") + "..."
 }
 
-// frames lists script frames as V8 does. Columns that come out of a source map count from 0; ours count from 1.
+// frames lists script frames as V8 does. Columns that come out of a source map count from 0; ours count
+// from 1.
 func frames(stack []goja.StackFrame) string {
 	var b strings.Builder
 	for _, f := range stack {
 		pos := f.Position()
 		if pos.Filename == "" || strings.HasPrefix(pos.Filename, "picloud:") {
-			continue
+			continue // native code, or a library of ours
 		}
+
 		if name := f.FuncName(); name != "" && name != "<anonymous>" {
 			fmt.Fprintf(&b, "    at %s (%s:%d:%d)\n", name, pos.Filename, pos.Line, pos.Column+1)
 		} else {
@@ -162,6 +185,7 @@ func cleanStack(s string) string {
 			out = append(out, l)
 			continue
 		}
+
 		if strings.Contains(t, BaseLibrary) || strings.Contains(t, "(native)") {
 			continue
 		}

@@ -6,7 +6,8 @@ import (
 	"github.com/dop251/goja"
 )
 
-// RunLibrary runs a program of our own that is a function of what only Go can give, and defines the classes it returns.
+// RunLibrary runs a program of our own that is a function of what only Go can give, and defines the classes
+// it returns.
 func (r *Realm) RunLibrary(p *goja.Program, host *goja.Object) *goja.Object {
 	v, err := r.VM.RunProgram(p)
 	if err != nil {

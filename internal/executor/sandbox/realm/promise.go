@@ -26,7 +26,9 @@ func (r *Realm) Resolve(v goja.Value) (goja.Value, error) { return r.resolve(r.p
 
 // Then chains native code to a promise with the intrinsic Promise.prototype.then.
 func (r *Realm) Then(p goja.Value, f func(goja.Value) goja.Value) goja.Value {
-	return r.MustCallOn(r.promiseThen, p, r.VM.ToValue(func(c goja.FunctionCall) goja.Value { return f(c.Argument(0)) }))
+	return r.MustCallOn(r.promiseThen, p, r.VM.ToValue(func(c goja.FunctionCall) goja.Value {
+		return f(c.Argument(0))
+	}))
 }
 
 // Catch chains native code to the rejection of a promise.

@@ -1,6 +1,7 @@
-// Package realm is one JavaScript runtime with what native code needs to add classes, functions and errors to it: how a Go
-// state hides behind an object, how promises are made and chained, how an error is described to the script's author. It knows
-// no web API, no run and nothing of the platform's services; those are built on it (webapi, sdk).
+// Package realm is one JavaScript runtime with what native code needs to add classes, functions and errors
+// to it: how a Go state hides behind an object, how promises are made and chained, how an error is
+// described to the script's author. It knows no web API, no run and nothing of the platform's services;
+// those are built on it (webapi, sdk).
 //
 // A Realm, like the runtime in it, belongs to one goroutine at a time.
 package realm
@@ -50,10 +51,12 @@ func New(maxCallStack int) *Realm {
 // Watch adds objects of ours to those that Intact compares. It has no effect after Record.
 func (r *Realm) Watch(objects ...*goja.Object) { r.watched = append(r.watched, objects...) }
 
-// Record takes down the intrinsics and the watched objects as module evaluation left them: a polyfill is part of the program.
+// Record takes down the intrinsics and the watched objects as module evaluation left them: a polyfill is
+// part of the program.
 func (r *Realm) Record() { r.recorded = engine.Take(r.VM, r.watched) }
 
-// LoadedLate says that a library was loaded. After Record nobody can tell what the run made of it, so the runtime serves no other.
+// LoadedLate says that a library was loaded. After Record nobody can tell what the run made of it, so the
+// runtime serves no other.
 func (r *Realm) LoadedLate() { r.late = r.late || r.recorded != nil }
 
 // Intact reports whether the runtime may serve another run: everything that Record took down is what it was.

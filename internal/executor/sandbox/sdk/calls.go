@@ -10,11 +10,13 @@ import (
 	"picloud/internal/executor/wire"
 )
 
-// Run is what the SDK keeps for one run. The run loop makes it with NewRun; it belongs to the goroutine of the run.
+// Run is what the SDK keeps for one run. The run loop makes it with NewRun; it belongs to the goroutine of
+// the run.
 type Run struct {
 	Web webapi.Run
 	Msg *wire.RunMsg // that started the run
-	// Waits are the promises that the script gave to waitUntil, and those that the run loop waits for beside them.
+	// Waits are the promises that the script gave to waitUntil, and those that the run loop waits for
+	// beside them.
 	Waits []*goja.Promise
 
 	host     *Host
@@ -72,8 +74,11 @@ func (r *Run) call(op cloud.HostOp, args cloud.HostArgs, convert func(*wire.Repl
 	return vm.ToValue(promise)
 }
 
-// Reply settles the call that an answer is for; one that was given up needs none. Its error is a malformed answer, or what the
-// engine refuses.
+// nothing is what a call resolves to whose answer says no more than that it came.
+func nothing(*wire.ReplyMsg) goja.Value { return goja.Undefined() }
+
+// Reply settles the call that an answer is for; one that was given up needs none. Its error is a malformed
+// answer, or what the engine refuses.
 func (r *Run) Reply(body []byte) error {
 	m, err := wire.DecodeReply(body)
 	if err != nil {

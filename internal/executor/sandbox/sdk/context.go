@@ -51,7 +51,8 @@ func (h *Host) params(c *contextState) goja.Value {
 	c.params = h.VM.NewObject()
 	if request := c.run.Msg.Request; request != nil {
 		for _, p := range request.Params {
-			_ = c.params.DefineDataProperty(p.Name, h.VM.ToValue(p.Value), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
+			_ = c.params.DefineDataProperty(p.Name, h.VM.ToValue(p.Value),
+				goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
 		}
 	}
 	return c.params

@@ -76,7 +76,7 @@ func (m *deadLettersModule) resolve(c goja.FunctionCall) goja.Value {
 	if v := c.Argument(1); !goja.IsUndefined(v) {
 		args.Value = m.text(v, "a reason")
 	}
-	return m.h.current().call(cloud.OpLetterResolve, args, func(*wire.ReplyMsg) goja.Value { return goja.Undefined() })
+	return m.h.current().call(cloud.OpLetterResolve, args, nothing)
 }
 
 // text is a string that a script gave for what; anything else throws a TypeError.

@@ -16,7 +16,8 @@ func newEnvModule(h *Host, env *cloud.Env) *envModule {
 	o := h.VM.NewObject()
 	if env != nil {
 		for _, name := range slices.Sorted(maps.Keys(env.Values)) {
-			_ = o.DefineDataProperty(name, h.VM.ToValue(env.Values[name]), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_TRUE)
+			value := h.VM.ToValue(env.Values[name])
+			_ = o.DefineDataProperty(name, value, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_TRUE)
 		}
 	}
 	h.Freeze(o)

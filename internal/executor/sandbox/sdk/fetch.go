@@ -41,7 +41,8 @@ func (r *Run) fetch(request *webapi.Request, body []byte) goja.Value {
 	signal := request.Signal()
 	remote := &remoteBody{h: h, signal: signal}
 
-	promise := r.call(cloud.OpFetch, cloud.HostArgs{Request: out, Value: request.Redirect()}, func(m *wire.ReplyMsg) goja.Value {
+	args := cloud.HostArgs{Request: out, Value: request.Redirect()}
+	promise := r.call(cloud.OpFetch, args, func(m *wire.ReplyMsg) goja.Value {
 		if m.Reply.Response == nil {
 			h.Throw("FetchError", "no response")
 		}

@@ -1,9 +1,10 @@
-// Package sdk is what a script reaches the platform by: the module "picloud", the global fetch, and the context that handlers
-// get. What they do is done by the parent process: a call here checks its arguments, sends a host call and returns the promise
-// of its answer. There is no database and no network in this package.
+// Package sdk is what a script reaches the platform by: the module "picloud", the global fetch, and the
+// context that handlers get. What they do is done by the parent process: a call here checks its arguments,
+// sends a host call and returns the promise of its answer. There is no database and no network in this
+// package.
 //
-// A module is a file with the same four names: its type, its constructor, the name under which a script finds it, and its
-// exports. Host lists them.
+// A module is a file with the same four names: its type, its constructor, the name under which a script
+// finds it, and its exports. Host lists them.
 package sdk
 
 import (
@@ -31,7 +32,11 @@ type module interface {
 	exports() goja.Value
 }
 
-// New makes the SDK of a runtime whose web APIs are there. env, which may be nil, has the variables and secrets that scripts see.
+// errorNames are the classes of what the SDK throws.
+var errorNames = [...]string{"KvError", "KvConflictError", "LimitError", "FetchError", "DeadLetterError"}
+
+// New makes the SDK of a runtime whose web APIs are there. env, which may be nil, has the variables and
+// secrets that scripts see.
 func New(web *webapi.Global, env *cloud.Env) *Host {
 	h := &Host{Realm: web.Realm, web: web}
 	h.picloud = h.VM.NewObject()
@@ -46,7 +51,7 @@ func New(web *webapi.Global, env *cloud.Env) *Host {
 	} {
 		_ = h.picloud.Set(m.name(), m.exports())
 	}
-	for _, name := range []string{"KvError", "KvConflictError", "LimitError", "FetchError", "DeadLetterError"} {
+	for _, name := range errorNames {
 		_ = h.picloud.Set(name, h.ErrorClass(name))
 	}
 

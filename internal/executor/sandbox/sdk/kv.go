@@ -40,7 +40,8 @@ func (m *kvModule) exports() goja.Value {
 	return o
 }
 
-// newCollectionProto makes the prototype of collections. Every method returns a promise, also for errors in its arguments.
+// newCollectionProto makes the prototype of collections. Every method returns a promise, also for errors in
+// its arguments.
 func (m *kvModule) newCollectionProto() *goja.Object {
 	proto := m.h.VM.NewObject()
 	for _, method := range []struct {
@@ -91,19 +92,26 @@ func (m *kvModule) getWithMetadata(collection string, c goja.FunctionCall) goja.
 }
 
 func (m *kvModule) has(collection string, c goja.FunctionCall) goja.Value {
-	return m.h.current().call(cloud.OpKVHas, cloud.HostArgs{Collection: collection, Key: m.key(c)}, m.found)
+	args := cloud.HostArgs{Collection: collection, Key: m.key(c)}
+	return m.h.current().call(cloud.OpKVHas, args, m.found)
 }
 
 func (m *kvModule) set(collection string, c goja.FunctionCall) goja.Value {
-	args := cloud.HostArgs{Collection: collection, Key: m.key(c), Value: m.h.encode(c.Argument(1)), IfVersion: -1}
+	args := cloud.HostArgs{
+		Collection: collection,
+		Key:        m.key(c),
+		Value:      m.h.encode(c.Argument(1)),
+		IfVersion:  -1, // whatever is there
+	}
 	if o, ok := c.Argument(2).(*goja.Object); ok {
 		m.setOptions(o, &args)
 	}
-	return m.h.current().call(cloud.OpKVSet, args, func(*wire.ReplyMsg) goja.Value { return goja.Undefined() })
+	return m.h.current().call(cloud.OpKVSet, args, nothing)
 }
 
 func (m *kvModule) delete(collection string, c goja.FunctionCall) goja.Value {
-	return m.h.current().call(cloud.OpKVDelete, cloud.HostArgs{Collection: collection, Key: m.key(c)}, m.found)
+	args := cloud.HostArgs{Collection: collection, Key: m.key(c)}
+	return m.h.current().call(cloud.OpKVDelete, args, m.found)
 }
 
 func (m *kvModule) increment(collection string, c goja.FunctionCall) goja.Value {
@@ -140,8 +148,8 @@ func (m *kvModule) list(collection string, c goja.FunctionCall) goja.Value {
 
 var errNestedUpdate = errors.New("update cannot be called inside the function given to update")
 
-// update asks for the value, which also makes the run wait for its turn at the key, calls the script's function with it, and sends
-// the result.
+// update asks for the value, which also makes the run wait for its turn at the key, calls the script's
+// function with it, and sends the result.
 func (m *kvModule) update(collection string, c goja.FunctionCall) goja.Value {
 	key := m.key(c)
 	fn, ok := goja.AssertFunction(c.Argument(1))

@@ -14,7 +14,8 @@ func (g *Global) addBase64() {
 		raw := make([]byte, 0, len(s))
 		for _, r := range s {
 			if r > 0xff {
-				panic(g.DOMException("InvalidCharacterError", "btoa: the string has a character outside of Latin1"))
+				panic(g.DOMException("InvalidCharacterError",
+					"btoa: the string has a character outside of Latin1"))
 			}
 			raw = append(raw, byte(r))
 		}
@@ -33,7 +34,8 @@ func (g *Global) addBase64() {
 	})
 }
 
-// decodeBase64 is the forgiving-base64 decode of the Infra standard: spaces are skipped, padding is not needed.
+// decodeBase64 is the forgiving-base64 decode of the Infra standard: spaces are skipped, padding is not
+// needed.
 func decodeBase64(s string) ([]byte, error) {
 	s = strings.Map(func(r rune) rune {
 		if r == ' ' || r == '\t' || r == '\n' || r == '\f' || r == '\r' {

@@ -21,7 +21,8 @@ type bodyState struct {
 
 // RemoteBody is a body whose bytes are not in this process yet: the parent reads it.
 type RemoteBody interface {
-	// Read is a promise of what convert makes of the next piece, or, with all, of all that is left; more: there is more to read.
+	// Read is a promise of what convert makes of the next piece, or, with all, of all that is left; more:
+	// there is more to read.
 	Read(all bool, convert func(raw []byte, more bool) goja.Value) goja.Value
 	// Cancel says that nobody reads the rest.
 	Cancel()
@@ -51,7 +52,8 @@ func (g *Global) setBody(b *bodyState, v goja.Value) (contentType string) {
 	return "text/plain;charset=UTF-8"
 }
 
-// setWebBody takes a stream, a Blob or a form; of scripts that have loaded none of these classes it cannot be one.
+// setWebBody takes a stream, a Blob or a form; of scripts that have loaded none of these classes it cannot
+// be one.
 func (g *Global) setWebBody(b *bodyState, v goja.Value) (contentType string, ok bool) {
 	if _, isObject := v.(*goja.Object); !isObject || g.streams == nil {
 		return "", false
@@ -131,6 +133,9 @@ func (g *Global) streamOf(b *bodyState) {
 // bodyOf finds the body, and the headers that go with it, of a Request or a Response.
 type bodyOf func(this goja.Value) (*bodyState, *headersState)
 
+// bodyReader makes a value of all bytes of a body.
+type bodyReader func(raw []byte, contentType string) goja.Value
+
 // addBody puts the Body mixin on a prototype.
 func (g *Global) addBody(proto *goja.Object, of bodyOf) {
 	g.addReader(proto, of, "text", func(raw []byte, _ string) goja.Value { return g.textOf(raw) })
@@ -152,7 +157,10 @@ func (g *Global) addBody(proto *goja.Object, of bodyOf) {
 
 	g.Getter(proto, "bodyUsed", func(this goja.Value) goja.Value {
 		b, _ := of(this)
-		return g.VM.ToValue(b.used || b.stream != nil && g.MustCall(g.loadStreams().disturbed, b.stream).ToBoolean())
+		if b.used || b.stream == nil {
+			return g.VM.ToValue(b.used)
+		}
+		return g.VM.ToValue(g.MustCall(g.loadStreams().disturbed, b.stream).ToBoolean())
 	})
 	g.Getter(proto, "body", func(this goja.Value) goja.Value {
 		b, _ := of(this)
@@ -169,7 +177,7 @@ func (g *Global) addBody(proto *goja.Object, of bodyOf) {
 }
 
 // addReader puts a method on a prototype that is a promise of what convert makes of all bytes of the body.
-func (g *Global) addReader(proto *goja.Object, of bodyOf, name string, convert func(raw []byte, contentType string) goja.Value) {
+func (g *Global) addReader(proto *goja.Object, of bodyOf, name string, convert bodyReader) {
 	g.Define(proto, name, func(c goja.FunctionCall) goja.Value {
 		return g.Settled(func() goja.Value {
 			b, h := of(c.This)

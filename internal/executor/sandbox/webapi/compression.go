@@ -15,8 +15,8 @@ import (
 // maxDecompressed is the most bytes that one DecompressionStream gives; what is far smaller may be a trap.
 const maxDecompressed = 64 << 20
 
-// addCompression gives web.js what CompressionStream and DecompressionStream (Compression standard) are made of: functions
-// that make, for a format, a function of a chunk and whether it is the last.
+// addCompression gives web.js what CompressionStream and DecompressionStream (Compression standard) are
+// made of: functions that make, for a format, a function of a chunk and whether it is the last.
 func (g *Global) addCompression(host *goja.Object) {
 	add := func(name string, make func(format string) func(chunk []byte, last bool) ([]byte, error)) {
 		g.Define(host, name, func(c goja.FunctionCall) goja.Value {
@@ -60,7 +60,8 @@ func compressor(format string) func(chunk []byte, last bool) ([]byte, error) {
 	}
 }
 
-var errDecompressed = fmt.Errorf("the compressed data has more than %d bytes when it is decompressed", maxDecompressed)
+var errDecompressed = fmt.Errorf("the compressed data has more than %d bytes when it is decompressed",
+	maxDecompressed)
 
 // decompressor keeps its input until the last chunk: the readers of the standard library pull.
 func decompressor(format string) func(chunk []byte, last bool) ([]byte, error) {

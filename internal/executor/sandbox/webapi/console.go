@@ -14,7 +14,13 @@ import (
 
 // consoleLevels maps console methods to the levels of log lines.
 var consoleLevels = map[string]string{
-	"debug": "debug", "log": "info", "info": "info", "warn": "warn", "error": "error", "trace": "debug", "dir": "info",
+	"debug": "debug",
+	"trace": "debug",
+	"log":   "info",
+	"info":  "info",
+	"dir":   "info",
+	"warn":  "warn",
+	"error": "error",
 }
 
 // maxGroups bounds the indentation of log lines.
@@ -49,7 +55,9 @@ func (g *Global) addConsole() {
 		{"group", g.consoleGroup},
 		{"groupCollapsed", g.consoleGroup},
 		{"groupEnd", func(r *Run, _ goja.FunctionCall) { r.console.depth = max(r.console.depth-1, 0) }},
-		{"table", func(r *Run, c goja.FunctionCall) { r.Log("info", g.line(c.Arguments[:min(1, len(c.Arguments))])) }},
+		{"table", func(r *Run, c goja.FunctionCall) {
+			r.Log("info", g.line(c.Arguments[:min(1, len(c.Arguments))]))
+		}},
 	} {
 		g.Define(console, method.name, func(c goja.FunctionCall) goja.Value {
 			if g.run != nil { // nobody reads what a module logs between runs

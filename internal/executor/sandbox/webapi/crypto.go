@@ -34,7 +34,8 @@ func (g *Global) addCrypto() {
 		return c.Argument(0)
 	})
 
-	// subtle is made when it is asked for, before the module if its code names it: a runtime without it starts sooner.
+	// subtle is made when it is asked for, before the module if its code names it: a runtime without it
+	// starts sooner.
 	g.Getter(class.Proto, "subtle", func(goja.Value) goja.Value { return g.loadSubtle() })
 	g.SetGlobal("crypto", g.Singleton(class))
 }

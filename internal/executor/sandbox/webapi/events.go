@@ -13,7 +13,9 @@ import (
 //go:embed events.js
 var eventsSource string
 
-var eventsProgram = sync.OnceValue(func() *goja.Program { return goja.MustCompile("picloud:events", eventsSource, true) })
+var eventsProgram = sync.OnceValue(func() *goja.Program {
+	return goja.MustCompile("picloud:events", eventsSource, true)
+})
 
 // events is what Go calls of events.js.
 type events struct{ abort, newSignal, aborted, reason, on, unhandled goja.Callable }
@@ -67,8 +69,8 @@ func (g *Global) eventsHost() *goja.Object {
 	return host
 }
 
-// Unhandled tells the script's listeners of a rejection that nobody handled. It reports whether one of them prevented that it is
-// logged, or failed.
+// Unhandled tells the script's listeners of a rejection that nobody handled. It reports whether one of them
+// prevented that it is logged, or failed.
 func (g *Global) Unhandled(p *goja.Promise) bool {
 	if g.events == nil {
 		return false
@@ -77,7 +79,8 @@ func (g *Global) Unhandled(p *goja.Promise) bool {
 	return err != nil || prevented.ToBoolean()
 }
 
-// IsAborted, AbortReason and OnAbort read a signal by what events.js gave, whatever a script made of its properties.
+// IsAborted, AbortReason and OnAbort read a signal by what events.js gave, whatever a script made of its
+// properties.
 func (g *Global) IsAborted(signal goja.Value) bool {
 	return !realm.IsNothing(signal) && g.MustCall(g.loadEvents().aborted, signal).ToBoolean()
 }

@@ -17,8 +17,8 @@ import (
 // maxParts bounds the fields of a form.
 const maxParts = 1000
 
-// formData parses a body by its content type (Fetch standard, 5.3; RFC 7578). The fields go to streams.js as lists of name, value,
-// file name and content type.
+// formData parses a body by its content type (Fetch standard, 5.3; RFC 7578). The fields go to streams.js
+// as lists of name, value, file name and content type.
 func (g *Global) formData(raw []byte, contentType string) goja.Value {
 	media, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
@@ -36,8 +36,8 @@ func (g *Global) formData(raw []byte, contentType string) goja.Value {
 			panic(g.VM.NewTypeError("the body is no multipart/form-data: %s", err))
 		}
 	default:
-		panic(g.VM.NewTypeError("formData needs the content type multipart/form-data or application/x-www-form-urlencoded; it is %q",
-			realm.Clip(contentType)))
+		panic(g.VM.NewTypeError("formData needs the content type multipart/form-data or "+
+			"application/x-www-form-urlencoded; it is %q", realm.Clip(contentType)))
 	}
 	return g.MustCall(g.loadStreams().form, g.VM.NewArray(fields...))
 }

@@ -27,7 +27,7 @@ func encodeFormText(b *strings.Builder, s string) {
 	const hexDigits = "0123456789ABCDEF"
 	for _, c := range engine.UTF8(s) {
 		switch {
-		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("*-._", c) >= 0:
+		case isAlphanumeric(c) || strings.IndexByte("*-._", c) >= 0:
 			b.WriteByte(c)
 		case c == ' ':
 			b.WriteByte('+')

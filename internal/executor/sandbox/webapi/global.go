@@ -1,6 +1,7 @@
-// Package webapi is the global scope of a script: what the web platform's standards define for a worker, as far as PiCloud has
-// it, and what the engine lacks of ECMAScript. It knows the run that uses it only as a Run: limits, timers, log lines and the
-// request. It does not know host calls or the "picloud" module, which are package sdk's, nor when a run begins or ends.
+// Package webapi is the global scope of a script: what the web platform's standards define for a worker, as
+// far as PiCloud has it, and what the engine lacks of ECMAScript. It knows the run that uses it only as a
+// Run: limits, timers, log lines and the request. It does not know host calls or the "picloud" module,
+// which are package sdk's, nor when a run begins or ends.
 package webapi
 
 import (
@@ -39,7 +40,8 @@ type Global struct {
 	formatting int
 }
 
-// New defines the web APIs in a realm. Libraries that needs does not name are loaded when something asks for them.
+// New defines the web APIs in a realm. Libraries that needs does not name are loaded when something asks
+// for them.
 func New(r *realm.Realm, needs Needs) *Global {
 	g := &Global{Realm: r}
 	g.headers = g.newHeadersClass()

@@ -10,7 +10,8 @@ import (
 	"picloud/internal/executor/sandbox/realm"
 )
 
-// headersState is a header list (Fetch standard, 2.2.2): names keep their case on the wire and compare without it.
+// headersState is a header list (Fetch standard, 2.2.2): names keep their case on the wire and compare
+// without it.
 type headersState struct {
 	list []cloud.Header
 }
@@ -52,8 +53,8 @@ func (h *headersState) set(name, value string) {
 			continue
 		}
 
-		rest := h.list[k+1:]
-		h.list = append(h.list[:k:k], cloud.Header{Name: f.Name, Value: value}) // a copy: rest is not overwritten
+		rest := h.list[k+1:] // which is not overwritten, as the list is copied
+		h.list = append(h.list[:k:k], cloud.Header{Name: f.Name, Value: value})
 		for _, other := range rest {
 			if !strings.EqualFold(other.Name, name) {
 				h.list = append(h.list, other)
@@ -100,12 +101,15 @@ func validHeaderName(s string) bool {
 	}
 	for k := range len(s) {
 		c := s[k]
-		isAlphanumeric := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
-		if !isAlphanumeric && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+		if !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
 			return false
 		}
 	}
 	return true
+}
+
+func isAlphanumeric(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 func validHeaderValue(s string) bool { return !strings.ContainsAny(s, "\x00\r\n") }

@@ -18,7 +18,9 @@ import (
 //go:embed intl.js
 var intlSource string
 
-var intlProgram = sync.OnceValue(func() *goja.Program { return goja.MustCompile("picloud:intl", intlSource, true) })
+var intlProgram = sync.OnceValue(func() *goja.Program {
+	return goja.MustCompile("picloud:intl", intlSource, true)
+})
 
 // loadIntl runs intl.js. What it gives is checked between runs like every other class.
 func (g *Global) loadIntl() {
@@ -46,7 +48,8 @@ func (g *Global) intlZone(c goja.FunctionCall) goja.Value {
 	return g.VM.ToValue(name)
 }
 
-// intlOffset is the short name and the offset from UTC, in seconds, of a time zone at a time in Unix milliseconds.
+// intlOffset is the short name and the offset from UTC, in seconds, of a time zone at a time in Unix
+// milliseconds.
 func (g *Global) intlOffset(c goja.FunctionCall) goja.Value {
 	_, loc := cloud.Zone(c.Argument(0).String())
 	if loc == nil {
@@ -60,7 +63,8 @@ func (g *Global) intlOffset(c goja.FunctionCall) goja.Value {
 	return o
 }
 
-// intlCollator is a function that compares two texts: (locale, sensitivity, numeric), as Intl.Collator has them.
+// intlCollator is a function that compares two texts: (locale, sensitivity, numeric), as Intl.Collator has
+// them.
 func (g *Global) intlCollator(c goja.FunctionCall) goja.Value {
 	var opts []collate.Option
 	prepare := func(s string) string { return s }

@@ -14,7 +14,8 @@ var missingProgram = sync.OnceValue(func() *goja.Program {
 	return goja.MustCompile("picloud:repairs", missingSource, true)
 })
 
-// loadMissingECMAScript adds what the engine lacks of ECMAScript and what it does otherwise than the standard.
+// loadMissingECMAScript adds what the engine lacks of ECMAScript and what it does otherwise than the
+// standard.
 func (g *Global) loadMissingECMAScript() {
 	host := g.VM.NewObject()
 	g.Define(host, "expand", func(c goja.FunctionCall) goja.Value {

@@ -7,8 +7,8 @@ import (
 	"picloud/internal/executor/sandbox/realm"
 )
 
-// Lists of names and values, which Headers and URLSearchParams are: how one is read from an argument, and how a script iterates
-// over it.
+// Lists of names and values, which Headers and URLSearchParams are: how one is read from an argument, and
+// how a script iterates over it.
 
 func isIterable(o *goja.Object) bool { return realm.Given(o.GetSymbol(goja.SymIterator)) }
 
@@ -39,13 +39,12 @@ func (g *Global) addPairs(proto *goja.Object, list func(goja.Value) []cloud.Head
 			panic(g.VM.NewTypeError("forEach needs a function"))
 		}
 		for _, pair := range list(c.This) {
-			if _, err := f(c.Argument(1), g.VM.ToValue(pair.Value), g.VM.ToValue(pair.Name), c.This); err != nil {
-				panic(err)
-			}
+			g.MustCallOn(f, c.Argument(1), g.VM.ToValue(pair.Value), g.VM.ToValue(pair.Name), c.This)
 		}
 		return goja.Undefined()
 	})
-	_ = proto.DefineDataPropertySymbol(goja.SymIterator, proto.Get("entries"), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	_ = proto.DefineDataPropertySymbol(goja.SymIterator, proto.Get("entries"),
+		goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 }
 
 // iterate makes an iterator over what pick takes of each item.

@@ -13,7 +13,8 @@ import (
 	"github.com/dop251/goja/parser"
 )
 
-// LowerRegExps turns the literals with property escapes inside of classes, which the bundler leaves alone, into calls of RegExp.
+// LowerRegExps turns the literals with property escapes inside of classes, which the bundler leaves alone,
+// into calls of RegExp.
 func LowerRegExps(name, code string) string {
 	if !escapeInClass.MatchString(code) {
 		return code
@@ -38,7 +39,8 @@ func LowerRegExps(name, code string) string {
 		at := int(l.Idx) - 1
 		pattern, _ := json.Marshal(l.Pattern)
 		flags, _ := json.Marshal(l.Flags)
-		code = code[:at] + "new RegExp(" + string(pattern) + ", " + string(flags) + ")" + code[at+len(l.Literal):]
+		call := "new RegExp(" + string(pattern) + ", " + string(flags) + ")"
+		code = code[:at] + call + code[at+len(l.Literal):]
 	}
 	return code
 }

@@ -8,17 +8,18 @@ import (
 	"unicode"
 )
 
-// The engine's regular expressions have neither Unicode property escapes nor the flag v, and take \p for p without a word.
-// Literals of that kind are lowered to calls of the RegExp that missing_ecmascript.js defines, which has properties written out as
-// ranges.
+// The engine's regular expressions have neither Unicode property escapes nor the flag v, and take \p for p
+// without a word. Literals of that kind are lowered to calls of the RegExp that missing_ecmascript.js
+// defines, which has properties written out as ranges.
 
 var (
 	errNoEnd = errors.New("invalid regular expression: a property escape has no end")
-	errSets  = errors.New("invalid regular expression: sets in classes (flag v: nested classes, --, && and \\q) are not " +
-		"supported here; write the class out")
+	errSets  = errors.New("invalid regular expression: sets in classes (flag v: nested classes, --, && " +
+		"and \\q) are not supported here; write the class out")
 )
 
-// expandProperties writes \p{...} and \P{...} of a pattern out (ECMA-262, 22.2.2.9). sets: the pattern has the flag v.
+// expandProperties writes \p{...} and \P{...} of a pattern out (ECMA-262, 22.2.2.9). sets: the pattern has
+// the flag v.
 func expandProperties(source string, sets bool) (string, error) {
 	e := expander{source: source, sets: sets}
 	for e.at < len(source) {

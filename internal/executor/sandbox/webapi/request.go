@@ -34,9 +34,13 @@ func (g *Global) newRequestClass() realm.Class {
 		}
 		return r.headersObj
 	})
-	g.Getter(class.Proto, "redirect", func(v goja.Value) goja.Value { return g.VM.ToValue(this(v).redirectMode()) })
+	g.Getter(class.Proto, "redirect", func(v goja.Value) goja.Value {
+		return g.VM.ToValue(this(v).redirectMode())
+	})
 	g.Getter(class.Proto, "signal", func(v goja.Value) goja.Value { return g.signalOf(this(v)) })
-	g.Define(class.Proto, "clone", func(c goja.FunctionCall) goja.Value { return g.cloneRequest(this(c.This)) })
+	g.Define(class.Proto, "clone", func(c goja.FunctionCall) goja.Value {
+		return g.cloneRequest(this(c.This))
+	})
 	g.addBody(class.Proto, func(v goja.Value) (*bodyState, *headersState) {
 		r := this(v)
 		return &r.body, r.headers
@@ -88,8 +92,8 @@ func (g *Global) constructRequest(c goja.ConstructorCall) any {
 	return r
 }
 
-// copyRequest takes over what another request has, also its body. A stream that was made of bytes for a script stays there: the
-// bytes are taken.
+// copyRequest takes over what another request has, also its body. A stream that was made of bytes for a
+// script stays there: the bytes are taken.
 func (g *Global) copyRequest(r, other *Request) {
 	if other.body.used {
 		panic(g.VM.NewTypeError("the request's body has already been read"))
@@ -113,7 +117,8 @@ func (g *Global) requestURL(text string) string {
 		panic(g.VM.NewTypeError("%q is not a valid URL", realm.Clip(text)))
 	}
 	if u.Username() != "" || u.Password() != "" {
-		panic(g.VM.NewTypeError("the URL of a Request must not carry a username or password: send an Authorization header"))
+		panic(g.VM.NewTypeError("the URL of a Request must not carry a username or password: " +
+			"send an Authorization header"))
 	}
 	return u.Href(false)
 }

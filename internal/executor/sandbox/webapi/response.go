@@ -43,7 +43,9 @@ func (g *Global) newResponseClass() realm.Class {
 
 	this := func(v goja.Value) *Response { return realm.MustState[Response](g.Realm, v, "Response") }
 	g.addResponseAttributes(class.Proto, this)
-	g.Define(class.Proto, "clone", func(c goja.FunctionCall) goja.Value { return g.cloneResponse(this(c.This)) })
+	g.Define(class.Proto, "clone", func(c goja.FunctionCall) goja.Value {
+		return g.cloneResponse(this(c.This))
+	})
 	g.addBody(class.Proto, func(v goja.Value) (*bodyState, *headersState) {
 		r := this(v)
 		return &r.body, r.headers
@@ -106,9 +108,10 @@ func (g *Global) responseJSON(c goja.FunctionCall) goja.Value {
 
 // responseRedirect is Response.redirect(url, status).
 func (g *Global) responseRedirect(c goja.FunctionCall) goja.Value {
-	u, err := parseURL(c.Argument(0).String(), g.baseURL())
+	target := c.Argument(0).String()
+	u, err := parseURL(target, g.baseURL())
 	if err != nil {
-		panic(g.VM.NewTypeError("Response.redirect: %q is not a valid URL", realm.Clip(c.Argument(0).String())))
+		panic(g.VM.NewTypeError("Response.redirect: %q is not a valid URL", realm.Clip(target)))
 	}
 
 	status := 302
@@ -160,7 +163,8 @@ func (g *Global) baseURL() string {
 	return ""
 }
 
-// ResponseOf turns what a handler returned into a response: a Response, text, JSON, or nothing. What is none of them it throws.
+// ResponseOf turns what a handler returned into a response: a Response, text, JSON, or nothing. What is
+// none of them it throws.
 func (g *Global) ResponseOf(v goja.Value) *cloud.Response {
 	if !realm.Given(v) {
 		return &cloud.Response{Status: 204}
@@ -190,5 +194,6 @@ func (g *Global) ResponseOf(v goja.Value) *cloud.Response {
 }
 
 func responseOfType(contentType string, body []byte) *cloud.Response {
-	return &cloud.Response{Status: 200, Body: body, Headers: []cloud.Header{{Name: "content-type", Value: contentType}}}
+	headers := []cloud.Header{{Name: "content-type", Value: contentType}}
+	return &cloud.Response{Status: 200, Headers: headers, Body: body}
 }

@@ -10,8 +10,8 @@ import (
 	"picloud/internal/executor/wire"
 )
 
-// Run is what the web APIs keep for one run. The run loop makes it, and gives it to the runtime's Global before any code of the
-// script runs. The zero value of the fields that are not exported is ready for use.
+// Run is what the web APIs keep for one run. The run loop makes it, and gives it to the runtime's Global
+// before any code of the script runs. The zero value of the fields that are not exported is ready for use.
 type Run struct {
 	ID      uint64 // by which the parent knows the run
 	Parent  *wire.Writer
@@ -60,7 +60,8 @@ func (r *Run) Log(level, message string) {
 		return
 	}
 	if r.logBytes += len(message); r.logBytes > r.MaxLogBytes && len(message) > fullLogLine {
-		message = strings.ToValidUTF8(message[:fullLogLine], "") + " [cut: the run has reached its log limit in bytes]"
+		message = strings.ToValidUTF8(message[:fullLogLine], "") +
+			" [cut: the run has reached its log limit in bytes]"
 	}
 
 	line := cloud.LogLine{At: time.Now(), Level: level, Message: message}
@@ -81,7 +82,8 @@ func (g *Global) watchSignal(r *Run, signal goja.Value) {
 // CallerGone says that nobody waits for the run's response any more. AbortSignal tells the script.
 func (r *Run) CallerGone() { r.aborted = true }
 
-// AbortSignal fires the signal of the run's own Request, if the script has asked for it. Its error is what a listener has thrown.
+// AbortSignal fires the signal of the run's own Request, if the script has asked for it. Its error is what
+// a listener has thrown.
 func (g *Global) AbortSignal(r *Run) error {
 	if r.signal == nil {
 		return nil
@@ -90,5 +92,6 @@ func (g *Global) AbortSignal(r *Run) error {
 	return err
 }
 
-// MayAbort reports whether the script holds a signal that can still fire: the caller's going away may resolve what it waits for.
+// MayAbort reports whether the script holds a signal that can still fire: the caller's going away may
+// resolve what it waits for.
 func (r *Run) MayAbort() bool { return r.signal != nil && !r.aborted }

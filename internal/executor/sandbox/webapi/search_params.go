@@ -113,7 +113,9 @@ func (g *Global) newSearchParamsClass() realm.Class {
 	g.Define(class.Proto, "has", func(c goja.FunctionCall) goja.Value {
 		return g.VM.ToValue(slices.ContainsFunc(this(c.This).list, argumentOf(c).matches))
 	})
-	g.Define(class.Proto, "toString", func(c goja.FunctionCall) goja.Value { return g.VM.ToValue(this(c.This).encode()) })
+	g.Define(class.Proto, "toString", func(c goja.FunctionCall) goja.Value {
+		return g.VM.ToValue(this(c.This).encode())
+	})
 	g.Getter(class.Proto, "size", func(v goja.Value) goja.Value { return g.VM.ToValue(len(this(v).list)) })
 	g.addPairs(class.Proto, func(v goja.Value) []cloud.Header { return this(v).list })
 	return class
@@ -144,7 +146,8 @@ func (g *Global) fillSearchParams(p *searchParamsState, init goja.Value) {
 	}
 }
 
-// addSearchParamsChanges defines the methods that change the parameters, and with them the URL that they belong to.
+// addSearchParamsChanges defines the methods that change the parameters, and with them the URL that they
+// belong to.
 func (g *Global) addSearchParamsChanges(proto *goja.Object, this func(goja.Value) *searchParamsState) {
 	change := func(name string, f func(p *searchParamsState, c goja.FunctionCall)) {
 		g.Define(proto, name, func(c goja.FunctionCall) goja.Value {

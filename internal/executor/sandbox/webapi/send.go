@@ -9,7 +9,8 @@ import (
 
 // What fetch needs of Request and Response. Package sdk makes the call.
 
-// RequestToSend is the Request that fetch was given, or makes one of its arguments. It throws what stands against sending it.
+// RequestToSend is the Request that fetch was given, or makes one of its arguments. It throws what stands
+// against sending it.
 func (g *Global) RequestToSend(input, init goja.Value) *Request {
 	r := realm.State[Request](input)
 	if r == nil || !goja.IsUndefined(init) {
@@ -29,7 +30,8 @@ func (g *Global) RequestToSend(input, init goja.Value) *Request {
 	return r
 }
 
-// TakeBody reads the body of a request that is sent: its bytes, or a promise of them when they come out of a stream.
+// TakeBody reads the body of a request that is sent: its bytes, or a promise of them when they come out of
+// a stream.
 func (g *Global) TakeBody(r *Request) (raw []byte, pending goja.Value) {
 	r.body.used = !r.body.null
 	if r.body.isStreaming() {

@@ -6,14 +6,14 @@ import (
 	"picloud/internal/executor/sandbox/realm"
 )
 
-// What the run loop needs of the Response that a handler returned. Its body may be a stream, of which it wants either all bytes
-// or a piece at a time.
+// What the run loop needs of the Response that a handler returned. Its body may be a stream, of which it
+// wants either all bytes or a piece at a time.
 
 // IsResponse reports whether a value is a Response.
 func IsResponse(v goja.Value) bool { return realm.State[Response](v) != nil }
 
-// PendingBody is a promise of all bytes of a Response whose body is a stream, for SetBody; nil: its bytes are there, or ResponseOf
-// says what is wrong with it.
+// PendingBody is a promise of all bytes of a Response whose body is a stream, for SetBody; nil: its bytes
+// are there, or ResponseOf says what is wrong with it.
 func (g *Global) PendingBody(v goja.Value) goja.Value {
 	r := realm.State[Response](v)
 	if r == nil || !r.body.isStreaming() || g.isUsed(&r.body) {
@@ -35,7 +35,8 @@ type BodyStream struct {
 	far    RemoteBody // a fetched body that is passed on
 }
 
-// TakeStream takes the stream of a Response that is made of one; false: there is none, or ResponseOf says what is wrong with it.
+// TakeStream takes the stream of a Response that is made of one; false: there is none, or ResponseOf says
+// what is wrong with it.
 func (g *Global) TakeStream(v goja.Value) (BodyStream, bool) {
 	r := realm.State[Response](v)
 	if r == nil || !r.body.isStreaming() || g.isUsed(&r.body) || r.status == 0 {
@@ -50,8 +51,8 @@ func (g *Global) TakeStream(v goja.Value) (BodyStream, bool) {
 	return s, true
 }
 
-// NextPiece asks for the next piece and calls give with it when it is there. It returns a promise that is rejected when the stream
-// fails.
+// NextPiece asks for the next piece and calls give with it when it is there. It returns a promise that is
+// rejected when the stream fails.
 func (g *Global) NextPiece(s BodyStream, give func(raw []byte, last bool)) goja.Value {
 	if s.far != nil {
 		return s.far.Read(false, func(raw []byte, more bool) goja.Value {
@@ -66,7 +67,8 @@ func (g *Global) NextPiece(s BodyStream, give func(raw []byte, last bool)) goja.
 	})
 }
 
-// CancelStream says that nobody reads the rest. It returns the promise of what the script does about that, or nil.
+// CancelStream says that nobody reads the rest. It returns the promise of what the script does about that,
+// or nil.
 func (g *Global) CancelStream(s BodyStream) *goja.Promise {
 	if s.far != nil {
 		s.far.Cancel()

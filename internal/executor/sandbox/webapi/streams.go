@@ -15,11 +15,18 @@ import (
 //go:embed streams.js
 var streamsSource string
 
-var streamsProgram = sync.OnceValue(func() *goja.Program { return goja.MustCompile("picloud:web", streamsSource, true) })
+var streamsProgram = sync.OnceValue(func() *goja.Program {
+	return goja.MustCompile("picloud:web", streamsSource, true)
+})
 
 // streams is what Go calls of streams.js.
 type streams struct {
-	fromBytes, fromPull, bodyInit, untouched, disturbed, drain, blob, form, reader, piece, giveUp goja.Callable
+	// of bodies
+	fromBytes, fromPull, bodyInit, untouched, disturbed, drain goja.Callable
+	// of what is made of a body
+	blob, form goja.Callable
+	// of a stream that is read piece by piece
+	reader, piece, giveUp goja.Callable
 }
 
 // loadStreams runs streams.js, once in a runtime.
@@ -56,7 +63,8 @@ func (g *Global) streamsHost() *goja.Object {
 	g.addCompression(host)
 	g.Define(host, "tooLarge", func(c goja.FunctionCall) goja.Value {
 		limit := c.Argument(0).ToInteger()
-		return g.NewError("LimitError", fmt.Sprintf("the body has more than the %d bytes that are allowed", limit))
+		message := fmt.Sprintf("the body has more than the %d bytes that are allowed", limit)
+		return g.NewError("LimitError", message)
 	})
 	g.Define(host, "random", func(goja.FunctionCall) goja.Value {
 		var b [12]byte

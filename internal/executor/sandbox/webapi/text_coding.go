@@ -44,8 +44,9 @@ func (g *Global) toDecode(v goja.Value) []byte {
 	return raw
 }
 
-// utf8DecodePart decodes what is left of the last part and this one, and keeps the bytes of a character whose end has not
-// come, unless this part is the last (Encoding standard, 7.2): (rest, part, fatal, ignoreBOM, more).
+// utf8DecodePart decodes what is left of the last part and this one, and keeps the bytes of a character
+// whose end has not come, unless this part is the last (Encoding standard, 7.2): (rest, part, fatal,
+// ignoreBOM, more).
 func (g *Global) utf8DecodePart(c goja.FunctionCall) goja.Value {
 	raw, _ := g.BytesOf(c.Argument(0))
 	if part := c.Argument(1); !goja.IsUndefined(part) {
@@ -94,8 +95,8 @@ func incomplete(raw []byte) int {
 	return 0
 }
 
-// decodeUTF8 replaces what is no UTF-8 as the Encoding standard does (7.1): one U+FFFD for each longest beginning of a
-// character that does not go on, where Go would put one for the whole run.
+// decodeUTF8 replaces what is no UTF-8 as the Encoding standard does (7.1): one U+FFFD for each longest
+// beginning of a character that does not go on, where Go would put one for the whole run.
 func decodeUTF8(raw []byte) string {
 	if utf8.Valid(raw) {
 		return string(raw)

@@ -96,7 +96,8 @@ func (g *Global) addTimerFunction(name string, repeat bool) {
 	}))
 }
 
-// startTimer calls f in the run that calls, when the milliseconds of after are over. name is the function that a script called.
+// startTimer calls f in the run that calls, when the milliseconds of after are over. name is the function
+// that a script called.
 func (g *Global) startTimer(name string, f, after goja.Value) *Timer {
 	timers := &g.InRun().Timers
 	call, ok := goja.AssertFunction(f)

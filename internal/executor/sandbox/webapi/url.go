@@ -54,7 +54,9 @@ func (g *Global) addURL() {
 		return s.obj
 	})
 	for _, name := range []string{"toString", "toJSON"} {
-		g.Define(class.Proto, name, func(c goja.FunctionCall) goja.Value { return g.VM.ToValue(href(this(c.This).u)) })
+		g.Define(class.Proto, name, func(c goja.FunctionCall) goja.Value {
+			return g.VM.ToValue(href(this(c.This).u))
+		})
 	}
 	g.Define(class.Ctor, "canParse", func(c goja.FunctionCall) goja.Value {
 		_, err := parseURL(c.Argument(0).String(), baseOf(c.Argument(1)))
@@ -88,7 +90,9 @@ func (g *Global) addURLAttributes(proto *goja.Object, this func(goja.Value) *url
 		{"search", (*whatwg.Url).Search, (*whatwg.Url).SetSearch},
 		{"hash", (*whatwg.Url).Hash, (*whatwg.Url).SetHash},
 	} {
-		get := g.VM.ToValue(func(c goja.FunctionCall) goja.Value { return g.VM.ToValue(a.get(this(c.This).u)) })
+		get := g.VM.ToValue(func(c goja.FunctionCall) goja.Value {
+			return g.VM.ToValue(a.get(this(c.This).u))
+		})
 		var set goja.Value
 		if a.set != nil {
 			set = g.VM.ToValue(func(c goja.FunctionCall) goja.Value {

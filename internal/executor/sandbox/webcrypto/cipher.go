@@ -1,11 +1,11 @@
 package webcrypto
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"crypto/rsa"
-	"slices"
 
 	"github.com/dop251/goja"
 
@@ -63,7 +63,7 @@ func (s *subtleCrypto) decrypt(c goja.FunctionCall) goja.Value {
 // encryptCBC pads as PKCS #7 does.
 func (s *subtleCrypto) encryptCBC(a algorithm, key, data []byte) []byte {
 	pad := aes.BlockSize - len(data)%aes.BlockSize
-	data = append(data, slices.Repeat([]byte{byte(pad)}, pad)...)
+	data = append(data, bytes.Repeat([]byte{byte(pad)}, pad)...)
 	block, iv := s.cbc(a, key)
 	cipher.NewCBCEncrypter(block, iv).CryptBlocks(data, data)
 	return data
@@ -77,7 +77,7 @@ func (s *subtleCrypto) decryptCBC(a algorithm, key, data []byte) []byte {
 
 	cipher.NewCBCDecrypter(block, iv).CryptBlocks(data, data)
 	pad := int(data[len(data)-1])
-	if pad < 1 || pad > aes.BlockSize || !slices.Equal(data[len(data)-pad:], slices.Repeat([]byte{byte(pad)}, pad)) {
+	if pad < 1 || pad > aes.BlockSize || !bytes.HasSuffix(data, bytes.Repeat([]byte{byte(pad)}, pad)) {
 		s.fail("OperationError", "the operation failed")
 	}
 	return data[:len(data)-pad]

@@ -40,7 +40,9 @@ func (s *subtleCrypto) usable(v goja.Value, a algorithm, use string) *cryptoKey 
 }
 
 // allUsages are the key usages of the standard.
-var allUsages = []string{"encrypt", "decrypt", "sign", "verify", "deriveKey", "deriveBits", "wrapKey", "unwrapKey"}
+var allUsages = []string{
+	"encrypt", "decrypt", "sign", "verify", "deriveKey", "deriveBits", "wrapKey", "unwrapKey",
+}
 
 // usages reads a list of key usages, each once.
 func (s *subtleCrypto) usages(v goja.Value) []string {

@@ -43,7 +43,8 @@ func (s *subtleCrypto) generateRSA(a algorithm) *rsa.PrivateKey {
 	bits := a.get("modulusLength").ToInteger()
 	exponent := new(big.Int).SetBytes(s.bytes(a.get("publicExponent"), "publicExponent"))
 	if exponent.Int64() != 65537 || bits < 2048 || bits > maxRSABits {
-		s.fail("OperationError", "an RSA key has a modulusLength from 2048 to %d and the publicExponent 65537", maxRSABits)
+		s.fail("OperationError",
+			"an RSA key has a modulusLength from 2048 to %d and the publicExponent 65537", maxRSABits)
 	}
 
 	key, err := rsa.GenerateKey(rand.Reader, int(bits))

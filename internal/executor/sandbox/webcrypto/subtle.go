@@ -1,6 +1,6 @@
-// Package webcrypto is crypto.subtle of the Web Cryptography API, over the cryptography of Go's standard library. Every method
-// returns a promise; errors are DOMExceptions of the standard's names. It has no keys of its own and no storage: a key lives in
-// the object that a script holds.
+// Package webcrypto is crypto.subtle of the Web Cryptography API, over the cryptography of Go's standard
+// library. Every method returns a promise; errors are DOMExceptions of the standard's names. It has no keys
+// of its own and no storage: a key lives in the object that a script holds.
 package webcrypto
 
 import (
@@ -28,15 +28,19 @@ type subtleCrypto struct {
 	key realm.Class
 }
 
-// New makes crypto.subtle of a realm: digests, HMAC, AES-GCM, AES-CBC, ECDSA, Ed25519, RSA, PBKDF2 and HKDF. It defines the
-// global classes CryptoKey and SubtleCrypto.
+// New makes crypto.subtle of a realm: digests, HMAC, AES-GCM, AES-CBC, ECDSA, Ed25519, RSA, PBKDF2 and
+// HKDF. It defines the global classes CryptoKey and SubtleCrypto.
 func New(r *realm.Realm) *goja.Object {
 	s := &subtleCrypto{r: r, key: r.AbstractClass("CryptoKey")}
-	this := func(v goja.Value) *cryptoKey { return realm.MustState[cryptoKey](r, v, "CryptoKey") }
-	r.Getter(s.key.Proto, "type", func(v goja.Value) goja.Value { return r.VM.ToValue(this(v).kind) })
-	r.Getter(s.key.Proto, "extractable", func(v goja.Value) goja.Value { return r.VM.ToValue(this(v).extractable) })
-	r.Getter(s.key.Proto, "usages", func(v goja.Value) goja.Value { return r.Strings(this(v).usages) })
-	r.Getter(s.key.Proto, "algorithm", func(v goja.Value) goja.Value { return s.algorithmOf(this(v)) })
+	attribute := func(name string, of func(*cryptoKey) goja.Value) {
+		r.Getter(s.key.Proto, name, func(v goja.Value) goja.Value {
+			return of(realm.MustState[cryptoKey](r, v, "CryptoKey"))
+		})
+	}
+	attribute("type", func(k *cryptoKey) goja.Value { return r.VM.ToValue(k.kind) })
+	attribute("extractable", func(k *cryptoKey) goja.Value { return r.VM.ToValue(k.extractable) })
+	attribute("usages", func(k *cryptoKey) goja.Value { return r.Strings(k.usages) })
+	attribute("algorithm", s.algorithmOf)
 
 	class := r.AbstractClass("SubtleCrypto")
 	for name, f := range map[string]func(goja.FunctionCall) goja.Value{
@@ -89,11 +93,12 @@ type algorithm struct {
 
 // algorithmNames are the names in the standard's spelling.
 var algorithmNames = []string{
-	"SHA-1", "SHA-256", "SHA-384", "SHA-512", "HMAC", "AES-GCM", "AES-CBC", "ECDSA", "Ed25519", "RSASSA-PKCS1-v1_5", "RSA-PSS",
-	"RSA-OAEP", "PBKDF2", "HKDF",
+	"SHA-1", "SHA-256", "SHA-384", "SHA-512", "HMAC", "AES-GCM", "AES-CBC", "ECDSA", "Ed25519",
+	"RSASSA-PKCS1-v1_5", "RSA-PSS", "RSA-OAEP", "PBKDF2", "HKDF",
 }
 
-// canonical spells a name as the standard does, which compares them without case; an unknown one stays as it is.
+// canonical spells a name as the standard does, which compares them without case; an unknown one stays as
+// it is.
 func canonical(name string) string {
 	for _, n := range algorithmNames {
 		if strings.EqualFold(n, name) {
