@@ -33,6 +33,7 @@ func (s *server) compile(id uint64, body []byte) {
 	} else {
 		out = bundle(&msg)
 	}
+
 	s.answer(wire.Compiled, id, out)
 }
 
@@ -105,6 +106,7 @@ func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 			code = string(f.Contents)
 		}
 	}
+
 	code = strings.TrimRight(webapi.LowerRegExps(entry, code), "\n") +
 		"\n//# sourceMappingURL=data:application/json;base64," +
 		base64.StdEncoding.EncodeToString([]byte(cleanSources(sourceMap)))
@@ -112,6 +114,7 @@ func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 	if _, err := goja.Compile(entry, code, false); err != nil {
 		return wire.CompiledMsg{Error: engineError(err, entry)}
 	}
+
 	slices.Sort(b.imports)
 	return wire.CompiledMsg{Code: code, Imports: b.imports}
 }
@@ -148,6 +151,7 @@ func (b *bundler) resolve(a api.OnResolveArgs) (api.OnResolveResult, error) {
 		return refuse("cannot import %q: a script imports \"picloud\" and modules of its app as \"./name\"; "+
 			"bundle packages into the script before you upload it", a.Path)
 	}
+
 	name = strings.TrimSuffix(strings.TrimSuffix(name, ".js"), ".ts")
 	module, ok := b.msg.Modules[name]
 	if !ok {
@@ -160,15 +164,18 @@ func (b *bundler) resolve(a api.OnResolveArgs) (api.OnResolveResult, error) {
 	if depth > maxImportDepth {
 		return refuse("imports are more than %d deep", maxImportDepth)
 	}
+
 	if old, seen := b.depth[file]; !seen || depth < old {
 		b.depth[file] = depth
 	}
+
 	if !slices.Contains(b.imports, name) {
 		if len(b.imports) >= maxModules {
 			return refuse("a script can import %d modules, directly and through others", maxModules)
 		}
 		b.imports = append(b.imports, name)
 	}
+
 	return api.OnResolveResult{Path: file, Namespace: virtualFS}, nil
 }
 
@@ -191,6 +198,7 @@ func compileError(m api.Message) *wire.CompileError {
 		e.Message = "Top-level await is not supported: " +
 			"do the work inside a handler, or in a function that handlers await"
 	}
+
 	return e
 }
 
@@ -209,6 +217,7 @@ func engineError(err error, file string) *wire.CompileError {
 			e.Line, e.Column = line, col
 		}
 	}
+
 	return e
 }
 
@@ -231,5 +240,6 @@ func cleanSources(m string) string {
 	if err != nil {
 		return m
 	}
+
 	return string(out)
 }

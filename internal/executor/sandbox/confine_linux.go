@@ -46,6 +46,7 @@ func confine(limits wire.InitMsg) error {
 	if err != nil {
 		return err
 	}
+
 	tuneCollector(limits.MemoryBytes)
 
 	// NOFILE 0: what is open stays open, nothing can be opened any more, neither file nor socket.
@@ -67,6 +68,7 @@ func confine(limits wire.InitMsg) error {
 			return fmt.Errorf("set limit %d to %d: %w", l.what, l.value, err)
 		}
 	}
+
 	return nil
 }
 
@@ -81,6 +83,7 @@ func becomeUser(uid, gid int) error {
 	if err := syscall.Setuid(uid); err != nil {
 		return fmt.Errorf("become user %d: %w", uid, err)
 	}
+
 	return nil
 }
 
@@ -96,5 +99,6 @@ func virtualSize() (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read address space: %w", err)
 	}
+
 	return pages * uint64(os.Getpagesize()), nil
 }

@@ -60,10 +60,12 @@ func (r *run) settle(v goja.Value) (goja.Value, error) {
 			return nil, err
 		}
 	}
+
 	if promise.State() == goja.PromiseStateRejected {
 		r.iso.realm.Handled(promise)
 		return nil, engine.Thrown(r.iso.realm.VM, promise.Result()) // its stack is the Error's own
 	}
+
 	return promise.Result(), nil
 }
 
@@ -101,6 +103,7 @@ func (r *run) step() error {
 			return err
 		}
 	}
+
 	if len(queue) > 0 {
 		return nil
 	}
@@ -113,6 +116,7 @@ func (r *run) step() error {
 		r.wait(nil)
 		return nil
 	}
+
 	if wait := time.Until(timer.Due); wait > 0 {
 		clock := time.NewTimer(wait)
 		defer clock.Stop()
@@ -120,6 +124,7 @@ func (r *run) step() error {
 			return nil
 		}
 	}
+
 	return r.Web.Timers.Fire(timer)
 }
 
@@ -156,6 +161,7 @@ func (r *run) handle(e event) error {
 	case evInterrupt:
 		return &interruptedError{}
 	}
+
 	return nil
 }
 
@@ -166,12 +172,15 @@ func (r *run) pendingWork() string {
 	if fetches > 0 {
 		parts = append(parts, plural(fetches, "fetch", "fetches"))
 	}
+
 	if n := r.Calling() - fetches; n > 0 {
 		parts = append(parts, plural(n, "host call", "host calls"))
 	}
+
 	if n := r.Web.Timers.Len(); n > 0 {
 		parts = append(parts, plural(n, "timer", "timers"))
 	}
+
 	if r.out.isIdle() {
 		parts = append(parts, "the caller to read on")
 	}
@@ -179,6 +188,7 @@ func (r *run) pendingWork() string {
 	if len(parts) == 0 {
 		return "a promise that nothing resolves"
 	}
+
 	return strings.Join(parts, " and ")
 }
 

@@ -21,9 +21,11 @@ func (r *run) invoke(handler goja.Callable) (done *wire.DoneMsg, ok bool) {
 	if err == nil {
 		v, err = r.settle(v)
 	}
+
 	if err == nil && r.Msg.Request == nil {
 		err = r.settleAll()
 	}
+
 	if err != nil {
 		return r.failure(iso.realm.ScriptError(err)), false
 	}
@@ -31,6 +33,7 @@ func (r *run) invoke(handler goja.Callable) (done *wire.DoneMsg, ok bool) {
 	if r.Msg.Request == nil {
 		return &wire.DoneMsg{Status: cloud.Succeeded}, true
 	}
+
 	return r.respond(v)
 }
 
@@ -67,6 +70,7 @@ func (r *run) respond(v goja.Value) (*wire.DoneMsg, bool) {
 	if n := len(res.Body); n > r.Msg.MaxBody {
 		return r.overLimit("the response body has", n, r.Msg.MaxBody), false
 	}
+
 	return &wire.DoneMsg{Status: cloud.Succeeded, Response: res, Streaming: r.out != nil}, true
 }
 
@@ -90,6 +94,7 @@ func (r *run) drainResponse(v goja.Value) error {
 	if err != nil {
 		return err
 	}
+
 	r.iso.web.SetBody(v, raw)
 	return nil
 }
@@ -107,5 +112,6 @@ func (r *run) afterResponse() (*wire.DoneMsg, bool) {
 	if err != nil {
 		return r.failure(r.iso.realm.ScriptError(err)), false
 	}
+
 	return &wire.DoneMsg{Status: cloud.Succeeded}, true
 }

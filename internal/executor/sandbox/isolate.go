@@ -59,6 +59,7 @@ func (i *isolate) evaluate(prg *goja.Program) error {
 	if err != nil {
 		return err
 	}
+
 	bundle, ok := goja.AssertFunction(v)
 	if !ok {
 		return errors.New("bundle is not a function")
@@ -79,6 +80,7 @@ func (i *isolate) evaluate(prg *goja.Program) error {
 	if exc := vm.Try(func() { i.findHandlers(module) }); exc != nil { // a getter of the script may throw
 		return exc
 	}
+
 	i.realm.Record()
 	return nil
 }
@@ -93,6 +95,7 @@ func (i *isolate) findHandlers(module *goja.Object) {
 	if !ok {
 		return
 	}
+
 	self, _ := exports.Get("default").(*goja.Object)
 	if self == nil {
 		return
@@ -103,6 +106,7 @@ func (i *isolate) findHandlers(module *goja.Object) {
 		i.handlers["fetch"] = fn
 		return
 	}
+
 	for _, name := range handlerNames {
 		if fn, ok := goja.AssertFunction(self.Get(name)); ok {
 			i.handlers[name] = fn

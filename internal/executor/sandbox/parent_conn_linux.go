@@ -40,6 +40,7 @@ func (t *transfer) done(n int, errno unix.Errno) bool {
 	default:
 		t.n, t.err = 0, errno
 	}
+
 	return true
 }
 
@@ -57,6 +58,7 @@ func quiet(conn net.Conn) net.Conn {
 	q := &quietConn{Conn: conn, raw: raw}
 	q.read = func(fd uintptr) bool { return q.in.done(rawsys.Read(fd, q.in.p)) }
 	q.write = func(fd uintptr) bool { return q.out.done(rawsys.Write(fd, q.out.p)) }
+
 	return q
 }
 
@@ -72,6 +74,7 @@ func (q *quietConn) Read(p []byte) (int, error) {
 	if n == 0 && err == nil && len(p) > 0 {
 		err = io.EOF
 	}
+
 	return n, err
 }
 

@@ -62,6 +62,7 @@ func (p *program) isolate(r *run, env *cloud.Env) (*isolate, *cloud.ScriptError)
 	if err := iso.evaluate(prg); err != nil {
 		return nil, iso.realm.ScriptError(err)
 	}
+
 	return iso, nil
 }
 
@@ -94,6 +95,7 @@ func (k *keptRuntimes) pop(p *program, at int) *isolate {
 	if len(p.idle) == 0 {
 		delete(k.all, p)
 	}
+
 	return iso
 }
 
@@ -120,5 +122,6 @@ func (p *program) putIfIntact(iso *isolate) {
 			oldest = other
 		}
 	}
+
 	k.pop(oldest, 0)
 }

@@ -42,6 +42,7 @@ func (r *run) writeBody() error {
 			return err
 		}
 	}
+
 	return r.out.err
 }
 
@@ -63,6 +64,7 @@ func (r *run) writePiece() error {
 	if exc != nil {
 		return exc
 	}
+
 	return nil
 }
 
@@ -90,6 +92,7 @@ func (r *run) giveUpBody() {
 	if r.out.over {
 		return
 	}
+
 	r.out.over = true
 	if p := r.iso.web.CancelStream(r.out.stream); p != nil {
 		r.Waits = append(r.Waits, p)

@@ -116,6 +116,7 @@ func (r *run) execute() {
 		r.end(wire.Done, failed("Error", "unknown build"), false)
 		return
 	}
+
 	if iso := r.prog.take(r.env); iso != nil {
 		r.attach(iso)
 	} else if _, serr := r.prog.isolate(r, r.env); serr != nil {
@@ -129,6 +130,7 @@ func (r *run) execute() {
 		r.end(wire.Done, failed("no-handler", message), true)
 		return
 	}
+
 	done, ok := r.invoke(handler)
 	succeeded := ok && done.Status == cloud.Succeeded
 	done.Pending = succeeded && r.Msg.Request != nil && (done.Streaming || r.waiting())
@@ -159,6 +161,7 @@ func (r *run) failure(e *cloud.ScriptError) *wire.DoneMsg {
 	case e.Name == "LimitError":
 		m.Status = cloud.OutOfMemory
 	}
+
 	return m
 }
 
@@ -169,6 +172,7 @@ func (r *run) end(kind wire.Kind, m *wire.DoneMsg, reuse bool) {
 	if iso != nil {
 		r.reportRejections()
 	}
+
 	reuse = reuse && iso != nil && !r.Web.Timers.Left() && r.Calling() == 0 && !r.interrupted.Load()
 
 	// What the run wrote may yet be refused: the script's own state would then know of something that never
@@ -180,6 +184,7 @@ func (r *run) end(kind wire.Kind, m *wire.DoneMsg, reuse bool) {
 	if reuse {
 		iso.enter(nil)
 	}
+
 	r.s.finish(r, hold)
 	r.send(kind, m)
 	if reuse && !hold {

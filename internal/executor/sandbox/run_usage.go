@@ -98,5 +98,6 @@ func (m *memoryFile) peak(look bool) int64 {
 	if fields := bytes.Fields(rest); ok && len(fields) > 0 {
 		m.kib, _ = strconv.ParseInt(string(fields[0]), 10, 64)
 	}
+
 	return m.kib
 }

@@ -35,11 +35,13 @@ func Main() error {
 	if err != nil {
 		return err
 	}
+
 	r := wire.NewReader(conn, maxFrame)
 	kind, _, body, err := r.Next()
 	if err != nil || kind != wire.Init {
 		return fmt.Errorf("sandbox: no limits from the parent: %w", err)
 	}
+
 	var limits wire.InitMsg
 	if err := json.Unmarshal(body, &limits); err != nil {
 		return fmt.Errorf("sandbox: read limits: %w", err)
@@ -55,6 +57,7 @@ func Main() error {
 	if err := s.w.Send(wire.Ready, 0, nil); err != nil {
 		return err
 	}
+
 	return s.serve(r)
 }
 
@@ -69,6 +72,7 @@ func connect() (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: open connection to the parent: %w", err)
 	}
+
 	_ = f.Close()
 	return quiet(conn), nil
 }

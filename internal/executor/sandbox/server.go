@@ -87,6 +87,7 @@ func (s *server) frame(kind wire.Kind, id uint64, body []byte) error {
 	default:
 		return wire.ErrProtocol
 	}
+
 	return nil
 }
 
@@ -211,6 +212,7 @@ func (s *server) inspect(id uint64, body []byte) {
 		}
 		sort.Strings(out.Handlers)
 	}
+
 	s.answer(wire.Inspected, id, out)
 }
 

@@ -70,6 +70,7 @@ func (s *server) setThreads() {
 	if s.threads.two {
 		n = 2
 	}
+
 	s.mu.Unlock()
 
 	runtime.GOMAXPROCS(n)

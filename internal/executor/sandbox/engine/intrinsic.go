@@ -71,6 +71,7 @@ func record(o *goja.Object, open bool) *intrinsic {
 	for name, v := range *in.table.values {
 		in.add(name, v)
 	}
+
 	eachSymbol(*in.table.syms, func(name *goja.Symbol, v goja.Value) bool {
 		in.syms = append(in.syms, symbolOf(name, v))
 		return true
@@ -92,6 +93,7 @@ func (in *intrinsic) add(name unistring.String, v goja.Value) {
 		(*in.table.values)[name] = v
 		at = l.cellOf(v)
 	}
+
 	in.cells = append(in.cells, cell{at, *at})
 }
 
@@ -107,6 +109,7 @@ func (in *intrinsic) unchanged(vm *goja.Runtime) bool {
 	if !in.sameNames() {
 		return false
 	}
+
 	for k := range in.cells {
 		if !in.cells[k].unchanged() {
 			return false
@@ -118,6 +121,7 @@ func (in *intrinsic) unchanged(vm *goja.Runtime) bool {
 	if len(values) != len(in.cells) && !in.newProperties(vm, values) {
 		return false
 	}
+
 	return in.sameSymbols(vm)
 }
 
@@ -129,6 +133,7 @@ func (in *intrinsic) sameNames() bool {
 	if len(in.names) == 0 && len(names) > 0 && !in.listedByTemplate(names) {
 		return false
 	}
+
 	count := len(in.names)
 	if count == 0 {
 		return true
@@ -143,6 +148,7 @@ func (in *intrinsic) sameNames() bool {
 	if in.last != nil && names[0] == in.names[0] && names[count-1] == in.names[count-1] {
 		return isCell((*in.table.values)[in.names[count-1]], in.last)
 	}
+
 	return slices.Equal(names[:count], in.names) && in.sameLast()
 }
 
@@ -154,6 +160,7 @@ func (in *intrinsic) listedByTemplate(names []unistring.String) bool {
 		!slices.Equal(names[:len(tmpl.names)], tmpl.names) {
 		return false
 	}
+
 	in.names = tmpl.names
 	in.last = nil
 	return true
@@ -173,6 +180,7 @@ func (in *intrinsic) sameLast() bool {
 	if !slices.ContainsFunc(in.names, beginsWithDigit) {
 		in.last = l.cellOf(v)
 	}
+
 	return made && sameProperty(l.property(v), p)
 }
 
@@ -195,6 +203,7 @@ func (in *intrinsic) newProperties(vm *goja.Runtime, values map[unistring.String
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -223,10 +232,13 @@ func (in *intrinsic) sameSymbols(vm *goja.Runtime) bool {
 		if !isBuiltin || !madeBy(vm, tmpl.symProps[name], layout().property(v)) {
 			return in.open
 		}
+
 		in.syms = append(in.syms, symbolOf(name, v))
 		count++
+
 		return true
 	})
+
 	return ok && count == len(in.syms)
 }
 
@@ -264,6 +276,7 @@ func sameNative(a, b goja.Value) bool {
 	if same(a, b) {
 		return true
 	}
+
 	x, ok1 := a.(*goja.Object)
 	y, ok2 := b.(*goja.Object)
 	if !ok1 || !ok2 {
@@ -273,6 +286,7 @@ func sameNative(a, b goja.Value) bool {
 	l := layout()
 	codeX, kindX, nativeX := l.code(x)
 	codeY, kindY, nativeY := l.code(y)
+
 	return nativeX && nativeY && kindX == kindY && codeX == codeY
 }
 

@@ -30,6 +30,7 @@ func NewJSON(vm *goja.Runtime) *JSON {
 		if err != nil {
 			panic(err)
 		}
+
 		return text
 	})
 	j.replace(object, "parse", 2, func(c goja.FunctionCall) goja.Value {
@@ -46,8 +47,10 @@ func NewJSON(vm *goja.Runtime) *JSON {
 		if err != nil {
 			panic(err)
 		}
+
 		return v
 	})
+
 	return j
 }
 
@@ -71,6 +74,7 @@ func (j *JSON) Encode(v goja.Value) ([]byte, error) {
 	if err != nil || goja.IsUndefined(text) {
 		return nil, err
 	}
+
 	return UTF8(text.String()), nil
 }
 
@@ -90,6 +94,7 @@ func (j *JSON) Decode(text string) (goja.Value, error) {
 	if ok {
 		return v, nil
 	}
+
 	return nil, Thrown(j.vm, j.SyntaxError(p.message()))
 }
 

@@ -86,6 +86,7 @@ func (p *jsonParser) nested(opening byte) (v goja.Value, ok bool) {
 	} else {
 		v, ok = p.array()
 	}
+
 	p.depth--
 	return v, ok
 }
@@ -179,6 +180,7 @@ func (p *jsonParser) name() (string, bool) {
 	if !ok {
 		return "", false
 	}
+
 	if escaped != nil {
 		name = escaped.String()
 	}
@@ -199,6 +201,7 @@ func (p *jsonParser) put(made *plainObject, name string, v goja.Value) {
 	if _, again := made.values[key]; !again {
 		made.propNames = append(made.propNames, key)
 	}
+
 	made.values[key] = v
 }
 
@@ -218,6 +221,7 @@ func (p *jsonParser) number() (goja.Value, bool) {
 			return nil, false
 		}
 	}
+
 	if p.next('e') || p.next('E') {
 		integer = false
 		if !p.next('+') {
@@ -233,6 +237,7 @@ func (p *jsonParser) number() (goja.Value, bool) {
 		v, _ := strconv.ParseInt(text, 10, 64)
 		return p.vm.ToValue(v), true
 	}
+
 	f, _ := strconv.ParseFloat(text, 64) // out of range is infinity, as in ECMAScript
 	return p.vm.ToValue(f), true
 }
@@ -264,6 +269,7 @@ func (p *jsonParser) string() (plain string, escaped goja.Value, ok bool) {
 		}
 		p.i++
 	}
+
 	return "", nil, false
 }
 
@@ -289,6 +295,7 @@ func (p *jsonParser) escaped(start int) (goja.Value, bool) {
 			p.i += size
 		}
 	}
+
 	return nil, false
 }
 
@@ -312,10 +319,12 @@ func (p *jsonParser) escape() (unit uint16, ok bool) {
 		p.i = len(p.s)
 		return 0, false
 	}
+
 	n, err := strconv.ParseUint(p.s[p.i+2:p.i+6], 16, 16)
 	if err != nil {
 		return 0, false
 	}
+
 	p.i += 6
 	return uint16(n), true
 }

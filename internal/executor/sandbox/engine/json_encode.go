@@ -57,6 +57,7 @@ func (w *jsonWriter) value(v goja.Value, depth int) bool {
 	default:
 		return false
 	}
+
 	return true
 }
 
@@ -91,6 +92,7 @@ func (w *jsonWriter) object(b *plainObject, depth int) bool {
 			return false
 		}
 	}
+
 	w.out = append(w.out, '}')
 	return true
 }
@@ -115,6 +117,7 @@ func (w *jsonWriter) array(o *goja.Object, depth int) bool {
 			return false
 		}
 	}
+
 	w.out = append(w.out, ']')
 	return true
 }
@@ -162,5 +165,6 @@ func (w *jsonWriter) quote(s string) bool {
 
 	out = append(out, s[start:]...)
 	w.out = append(out, '"')
+
 	return true
 }

@@ -97,6 +97,7 @@ func (l *engineLayout) find() {
 	if len(l.globals) < minGlobals || t.names == nil || t.tmpl == nil || t.tmpl.props["map"] == nil {
 		return
 	}
+
 	prop := (*t.values)["map"]
 	l.valueProperty = reflect.TypeOf(prop)
 	l.findNativeFunctions(arrayProto)
@@ -139,6 +140,7 @@ func mirrorsMaps(object reflect.Type) bool {
 	if !ok1 || !ok2 {
 		return false
 	}
+
 	entry, ok := syms.Type.Elem().FieldByName("iterFirst")
 	return ok &&
 		mirrors(syms.Type.Elem(), reflect.TypeFor[orderedMap](), "iterFirst") &&
@@ -179,6 +181,7 @@ func (l *engineLayout) fields(kind reflect.Type) *tableFields {
 			f = &tableFields{names.Index, values.Index, syms.Index, tmpl.Index}
 		}
 	}
+
 	l.kinds.Store(kind, f)
 	return f
 }
@@ -199,6 +202,7 @@ func (l *engineLayout) tableOf(o *goja.Object) table {
 	if f.tmpl != nil {
 		t.tmpl = (*objectTemplate)(v.FieldByIndex(f.tmpl).UnsafePointer())
 	}
+
 	return t
 }
 
@@ -273,10 +277,12 @@ func eachSymbol(m *orderedMap, f func(*goja.Symbol, goja.Value) bool) bool {
 	if m == nil {
 		return true
 	}
+
 	for e := m.iterFirst; e != nil; e = e.iterNext {
 		if s, ok := e.key.(*goja.Symbol); ok && !f(s, e.value) {
 			return false
 		}
 	}
+
 	return true
 }

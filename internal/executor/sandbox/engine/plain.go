@@ -92,8 +92,10 @@ func (l *plainLayout) findObjects(vm *goja.Runtime) bool {
 	if !ok1 || !ok2 || list.Field(0).Type != base || l.object == l.array {
 		return false
 	}
+
 	l.items = items.Offset
 	l.length = length.Offset
+
 	return items.Type == reflect.TypeFor[[]goja.Value]() && length.Type == reflect.TypeFor[uint32]()
 }
 
@@ -118,6 +120,7 @@ func (l *plainLayout) findKinds(vm *goja.Runtime) bool {
 		*s.kind = kindOf(s.sample)
 		kinds[*s.kind] = true
 	}
+
 	return len(kinds) == len(samples)
 }
 
@@ -127,6 +130,7 @@ func (l *plainLayout) reads(vm *goja.Runtime) bool {
 	if err != nil {
 		return false
 	}
+
 	made := v.(*goja.Object)
 	b := l.plainObject(made)
 	if b == nil || b.val != made || b.class != "Object" || b.prototype != made.Prototype() ||
@@ -138,6 +142,7 @@ func (l *plainLayout) reads(vm *goja.Runtime) bool {
 	if !ok {
 		return false
 	}
+
 	items, ok := l.list(list, list.Prototype())
 	return ok && len(items) == 2 && kindOf(items[0]) == l.boolean && kindOf(items[1]) == l.null
 }
@@ -156,6 +161,7 @@ func (l *plainLayout) list(o, prototype *goja.Object) ([]goja.Value, bool) {
 	if w.kind != l.array {
 		return nil, false
 	}
+
 	items := *(*[]goja.Value)(unsafe.Add(w.impl, l.items))
 	length := *(*uint32)(unsafe.Add(w.impl, l.length))
 	b := (*plainObject)(w.impl)

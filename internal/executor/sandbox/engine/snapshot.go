@@ -41,10 +41,12 @@ func Take(vm *goja.Runtime, own []*goja.Object) *Snapshot {
 			s.others = append(s.others, s.record(proto))
 		}
 	}
+
 	s.others = append(s.others, s.record(vm.GlobalObject()))
 	for _, o := range own {
 		s.others = append(s.others, s.record(o))
 	}
+
 	s.pack()
 	return s
 }
@@ -99,6 +101,7 @@ func (s *Snapshot) Intact() (ok bool) {
 			return false
 		}
 	}
+
 	return layout().eachIntrinsic(s.vm, s.intact)
 }
 
@@ -118,6 +121,7 @@ func (s *Snapshot) intact(slot int, o *goja.Object) bool {
 	if makeProto := in.table.tmpl.protoFactory; makeProto != nil && makeProto(s.vm) != in.proto {
 		return false
 	}
+
 	s.slots[slot] = in
 	return in.unchanged(s.vm)
 }
@@ -130,6 +134,7 @@ func (s *Snapshot) plausible(slot int, o *goja.Object) bool {
 	if !in.isNative() {
 		return false
 	}
+
 	s.slots[slot] = in
 
 	if proto := s.unlistedPrototype(in); proto != nil {
@@ -139,6 +144,7 @@ func (s *Snapshot) plausible(slot int, o *goja.Object) bool {
 		}
 		s.others = append(s.others, p)
 	}
+
 	return true
 }
 
@@ -153,6 +159,7 @@ func (s *Snapshot) unlistedPrototype(in *intrinsic) *goja.Object {
 	if listed {
 		return nil
 	}
+
 	return proto
 }
 
@@ -170,6 +177,7 @@ func (in *intrinsic) isNative() bool {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -189,5 +197,6 @@ func (l *engineLayout) isNativeProperty(name unistring.String, p property) bool 
 	if name == "keys" && own.String() == "values" { // Set.prototype.keys is values (ECMA-262, 24.2.4.8)
 		return true
 	}
+
 	return own != nil && own.String() == name.String()
 }

@@ -20,6 +20,7 @@ func (r *Realm) MemoryOf(v goja.Value) ([]byte, bool) {
 	if !ok {
 		return nil, false
 	}
+
 	exported := o.ExportType()
 	if exported == reflect.TypeFor[goja.ArrayBuffer]() {
 		buffer, ok := o.Export().(goja.ArrayBuffer)
@@ -31,6 +32,7 @@ func (r *Realm) MemoryOf(v goja.Value) ([]byte, bool) {
 	if !isTyped && o.Prototype() != r.dataViewProto {
 		return nil, false
 	}
+
 	return viewed(o)
 }
 
@@ -40,6 +42,7 @@ func viewed(view *goja.Object) ([]byte, bool) {
 	if !ok {
 		return nil, false
 	}
+
 	buffer, ok := object.Export().(goja.ArrayBuffer)
 	if !ok {
 		return nil, false
@@ -52,6 +55,7 @@ func viewed(view *goja.Object) ([]byte, bool) {
 	if offset < 0 || length < 0 || offset > int64(len(all)) || length > int64(len(all))-offset {
 		return nil, false
 	}
+
 	return NotNil(all[offset : offset+length]), true
 }
 

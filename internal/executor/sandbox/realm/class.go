@@ -51,6 +51,7 @@ func (r *Realm) NewClass(name string, construct func(goja.ConstructorCall) any) 
 
 	r.SetGlobal(name, ctor)
 	r.Watch(ctor, proto)
+
 	return Class{Ctor: ctor, Proto: proto}
 }
 
@@ -80,6 +81,7 @@ func (r *Realm) wrap(state any, proto *goja.Object) *goja.Object {
 	} else {
 		o = r.VM.ToValue(state).(*goja.Object)
 	}
+
 	_ = o.SetPrototype(proto)
 	return o
 }
@@ -144,6 +146,7 @@ func (p *Own) Set(name string, v goja.Value) bool {
 	if _, ok := p.values[name]; !ok {
 		p.names = append(p.names, name)
 	}
+
 	p.values[name] = v
 	return true
 }

@@ -38,6 +38,7 @@ func (r *Realm) NewError(name, message string) goja.Value {
 	if err != nil {
 		return r.VM.ToValue(message)
 	}
+
 	return o
 }
 
@@ -53,6 +54,7 @@ func (r *Realm) ErrorAt(name, message string, site []goja.StackFrame) goja.Value
 		_ = o.DefineDataProperty("stack", r.VM.ToValue(stack),
 			goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	}
+
 	return v
 }
 
@@ -104,6 +106,7 @@ func (r *Realm) Describe(v goja.Value, stack []goja.StackFrame) *cloud.ScriptErr
 	if exc != nil {
 		e.Message = "an error that cannot be described: reading it threw again"
 	}
+
 	return e
 }
 
@@ -126,11 +129,13 @@ func (r *Realm) thrownText(v goja.Value) string {
 	if !ok {
 		return v.String()
 	}
+
 	if _, isFunc := goja.AssertFunction(o); !isFunc {
 		if text, err := r.JSON.EncodeByEngine(o); err == nil && !goja.IsUndefined(text) {
 			return text.String()
 		}
 	}
+
 	return o.String()
 }
 
@@ -144,6 +149,7 @@ func Clip(s string) string {
 	for cut > 0 && !utf8.RuneStart(s[cut]) {
 		cut--
 	}
+
 	return strings.ToValidUTF8(s[:cut], "\uFFFD") + "..."
 }
 
@@ -166,6 +172,7 @@ func frames(stack []goja.StackFrame) string {
 			break
 		}
 	}
+
 	return strings.TrimRight(b.String(), "\n")
 }
 
@@ -195,5 +202,6 @@ func cleanStack(s string) string {
 			return ":" + strconv.Itoa(column+1)
 		}))
 	}
+
 	return strings.TrimRight(strings.Join(out, "\n"), "\n")
 }

@@ -13,6 +13,7 @@ func (r *Realm) RunLibrary(p *goja.Program, host *goja.Object) *goja.Object {
 	if err != nil {
 		panic(fmt.Sprintf("library: %v", err)) // our own code
 	}
+
 	fn, _ := goja.AssertFunction(v)
 	o := r.MustCall(fn, host).(*goja.Object) // panics when interrupted, or out of stack
 
@@ -22,6 +23,7 @@ func (r *Realm) RunLibrary(p *goja.Program, host *goja.Object) *goja.Object {
 		r.SetGlobal(name, ctor)
 		r.WatchClass(ctor)
 	}
+
 	return o
 }
 

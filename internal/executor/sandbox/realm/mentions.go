@@ -30,6 +30,7 @@ func (m Mentions) In(code string) bool {
 			return true
 		}
 	}
+
 	return false
 }
 

@@ -18,6 +18,7 @@ func (r *Realm) Settled(f func() goja.Value) goja.Value {
 	} else {
 		_ = resolve(v)
 	}
+
 	return r.VM.ToValue(p)
 }
 

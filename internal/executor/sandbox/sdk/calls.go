@@ -45,6 +45,7 @@ func NewRun(id uint64, msg *wire.RunMsg, parent *wire.Writer) Run {
 		r.Web.MaxLogLines = msg.MaxLogLines
 		r.Web.MaxLogBytes = msg.MaxLogBytes
 	}
+
 	return r
 }
 
@@ -71,6 +72,7 @@ func (r *Run) call(op cloud.HostOp, args cloud.HostArgs, convert func(*wire.Repl
 
 	m := wire.CallMsg{N: r.lastCall, Op: op, Args: args}
 	_ = r.Web.Parent.Send(wire.Call, r.Web.ID, m.Encode)
+
 	return vm.ToValue(promise)
 }
 
@@ -84,19 +86,23 @@ func (r *Run) Reply(body []byte) error {
 	if err != nil {
 		return err
 	}
+
 	c, ok := r.calls[m.N]
 	if !ok {
 		return nil
 	}
+
 	delete(r.calls, m.N)
 
 	if m.Error != nil {
 		return c.reject(r.host.ErrorAt(m.Error.Name, m.Error.Message, c.site))
 	}
+
 	var v goja.Value
 	if exc := r.host.VM.Try(func() { v = c.convert(m) }); exc != nil {
 		return c.reject(exc.Value())
 	}
+
 	return c.resolve(v)
 }
 

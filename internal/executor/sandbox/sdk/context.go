@@ -39,6 +39,7 @@ func (h *Host) newContextProto() *goja.Object {
 	get("idempotencyKey", func(c *contextState) goja.Value { return h.VM.ToValue(c.run.Msg.IdempotencyKey) })
 	get("principal", h.principal)
 	h.Define(proto, "waitUntil", h.waitUntil)
+
 	return proto
 }
 
@@ -55,6 +56,7 @@ func (h *Host) params(c *contextState) goja.Value {
 				goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
 		}
 	}
+
 	return c.params
 }
 
@@ -71,6 +73,7 @@ func (h *Host) principal(c *contextState) goja.Value {
 		_ = o.Set("kind", string(p.Kind))
 		c.principal = o
 	}
+
 	return c.principal
 }
 
@@ -88,6 +91,7 @@ func (h *Host) waitUntil(c goja.FunctionCall) goja.Value {
 	promise, _ := p.Export().(*goja.Promise)
 	h.Handled(promise)
 	run.Waits = append(run.Waits, promise)
+
 	return goja.Undefined()
 }
 

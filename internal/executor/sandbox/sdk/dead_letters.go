@@ -66,6 +66,7 @@ func (m *deadLettersModule) replay(c goja.FunctionCall) goja.Value {
 			args.Flag = true
 		}
 	}
+
 	return m.h.current().call(cloud.OpLetterReplay, args, func(reply *wire.ReplyMsg) goja.Value {
 		return m.h.VM.ToValue(reply.Reply.Value)
 	})

@@ -20,6 +20,7 @@ func newEnvModule(h *Host, env *cloud.Env) *envModule {
 			_ = o.DefineDataProperty(name, value, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_TRUE)
 		}
 	}
+
 	h.Freeze(o)
 	return &envModule{o}
 }

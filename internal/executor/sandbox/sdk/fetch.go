@@ -25,6 +25,7 @@ func (m *fetchModule) exports() goja.Value {
 			if pending == nil {
 				return run.fetch(request, body)
 			}
+
 			return h.Then(pending, func(v goja.Value) goja.Value {
 				raw, _ := h.BytesOf(v)
 				return run.fetch(request, raw)
@@ -46,6 +47,7 @@ func (r *Run) fetch(request *webapi.Request, body []byte) goja.Value {
 		if m.Reply.Response == nil {
 			h.Throw("FetchError", "no response")
 		}
+
 		fetched := webapi.Fetched{
 			Response:   m.Reply.Response,
 			URL:        m.Reply.Value,
@@ -54,6 +56,7 @@ func (r *Run) fetch(request *webapi.Request, body []byte) goja.Value {
 		if m.Reply.Partial {
 			fetched.Remote = remote
 		}
+
 		return h.web.NewResponse(fetched)
 	})
 
@@ -62,6 +65,7 @@ func (r *Run) fetch(request *webapi.Request, body []byte) goja.Value {
 		remote.Cancel()
 		r.giveUp(remote.fetch, h.web.AbortReason(signal))
 	})
+
 	return promise
 }
 
@@ -87,6 +91,7 @@ func (b *remoteBody) Read(all bool, convert func(raw []byte, more bool) goja.Val
 
 	read := run.lastCall
 	h.web.OnAbort(b.signal, func() { run.giveUp(read, h.web.AbortReason(b.signal)) })
+
 	return promise
 }
 

@@ -51,6 +51,7 @@ func New(web *webapi.Global, env *cloud.Env) *Host {
 	} {
 		_ = h.picloud.Set(m.name(), m.exports())
 	}
+
 	for _, name := range errorNames {
 		_ = h.picloud.Set(name, h.ErrorClass(name))
 	}
@@ -59,6 +60,7 @@ func New(web *webapi.Global, env *cloud.Env) *Host {
 	h.SetGlobal(fetch.name(), fetch.exports())
 
 	h.Watch(h.contextProto, h.picloud)
+
 	return h
 }
 
@@ -80,6 +82,7 @@ func (h *Host) Enter(r *Run) {
 		h.web.Enter(nil)
 		return
 	}
+
 	r.host = h
 	h.web.Enter(&r.Web)
 }

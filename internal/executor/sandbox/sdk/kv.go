@@ -64,6 +64,7 @@ func (m *kvModule) newCollectionProto() *goja.Object {
 			})
 		})
 	}
+
 	return proto
 }
 
@@ -83,6 +84,7 @@ func (m *kvModule) getWithMetadata(collection string, c goja.FunctionCall) goja.
 		if !reply.Reply.Found {
 			return goja.Null()
 		}
+
 		o := m.h.VM.NewObject()
 		_ = o.Set("value", m.h.decode(reply.Reply.Value))
 		_ = o.Set("version", reply.Reply.Version)
@@ -106,6 +108,7 @@ func (m *kvModule) set(collection string, c goja.FunctionCall) goja.Value {
 	if o, ok := c.Argument(2).(*goja.Object); ok {
 		m.setOptions(o, &args)
 	}
+
 	return m.h.current().call(cloud.OpKVSet, args, nothing)
 }
 
@@ -119,6 +122,7 @@ func (m *kvModule) increment(collection string, c goja.FunctionCall) goja.Value 
 	if a := c.Argument(1); !goja.IsUndefined(a) {
 		by = m.h.number(a, "increment needs a finite number")
 	}
+
 	args := cloud.HostArgs{Collection: collection, Key: m.key(c), Number: by}
 	return m.h.current().call(cloud.OpKVIncrement, args, func(reply *wire.ReplyMsg) goja.Value {
 		return m.h.VM.ToValue(reply.Reply.Number)
@@ -156,6 +160,7 @@ func (m *kvModule) update(collection string, c goja.FunctionCall) goja.Value {
 	if !ok {
 		panic(m.h.VM.NewTypeError("update needs a function"))
 	}
+
 	run := m.h.current()
 	if run.updating > 0 {
 		panic(m.h.VM.NewTypeError(errNestedUpdate.Error()))
@@ -174,6 +179,7 @@ func (m *kvModule) update(collection string, c goja.FunctionCall) goja.Value {
 		if err != nil {
 			panic(err)
 		}
+
 		return m.h.Then(result, func(v goja.Value) goja.Value { return m.endUpdate(run, collection, key, v) })
 	})
 }
@@ -189,6 +195,7 @@ func (m *kvModule) endUpdate(run *Run, collection, key string, v goja.Value) goj
 	default:
 		args.Value = m.h.encode(v)
 	}
+
 	return run.call(cloud.OpKVUpdateEnd, args, func(*wire.ReplyMsg) goja.Value { return v })
 }
 

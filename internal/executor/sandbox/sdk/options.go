@@ -28,6 +28,7 @@ func (h *Host) number(v goja.Value, message string) float64 {
 	if !ok || math.IsNaN(f) || math.IsInf(f, 0) {
 		panic(h.VM.NewTypeError(message))
 	}
+
 	return f
 }
 
@@ -47,6 +48,7 @@ func (h *Host) limit(opts *goja.Object) float64 {
 	if n < 1 || n > maxItems || n != math.Trunc(n) {
 		h.Throw("RangeError", "limit must be from 1 to 1000")
 	}
+
 	return n
 }
 

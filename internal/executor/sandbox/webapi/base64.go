@@ -19,6 +19,7 @@ func (g *Global) addBase64() {
 			}
 			raw = append(raw, byte(r))
 		}
+
 		return g.VM.ToValue(base64.StdEncoding.EncodeToString(raw))
 	})
 	g.SetGlobal("atob", func(c goja.FunctionCall) goja.Value {
@@ -26,10 +27,12 @@ func (g *Global) addBase64() {
 		if err != nil {
 			panic(g.DOMException("InvalidCharacterError", "atob: the string is not valid base64"))
 		}
+
 		runes := make([]rune, len(raw))
 		for k, b := range raw {
 			runes[k] = rune(b)
 		}
+
 		return g.VM.ToValue(string(runes))
 	})
 }

@@ -67,6 +67,7 @@ func (g *Global) setWebBody(b *bodyState, v goja.Value) (contentType string, ok 
 		b.stream = s
 		return "", true
 	}
+
 	b.bytes, _ = g.BytesOf(init.Get("bytes"))
 	return init.Get("type").String(), true
 }
@@ -97,6 +98,7 @@ func (g *Global) cloneBody(b *bodyState, what string) bodyState {
 	branches := g.MustCallOn(tee, b.stream).(*goja.Object)
 	b.stream = branches.Get("0")
 	twin.stream = branches.Get("1")
+
 	return twin
 }
 
@@ -167,11 +169,13 @@ func (g *Global) addBody(proto *goja.Object, of bodyOf) {
 		if b.null {
 			return goja.Null()
 		}
+
 		g.streamOf(b)
 		if b.stream == nil {
 			b.stream = g.MustCall(g.loadStreams().fromBytes, g.Uint8Array(b.bytes))
 			b.whole = true
 		}
+
 		return b.stream
 	})
 }
@@ -190,6 +194,7 @@ func (g *Global) addReader(proto *goja.Object, of bodyOf, name string, convert b
 			if !b.isStreaming() {
 				return convert(b.bytes, contentType)
 			}
+
 			return g.Then(g.drainBody(b), func(v goja.Value) goja.Value {
 				raw, _ := g.BytesOf(v)
 				return convert(raw, contentType)

@@ -30,6 +30,7 @@ func (g *Global) addCompression(host *goja.Object) {
 				case err != nil:
 					panic(g.VM.NewTypeError("%s", err))
 				}
+
 				return g.Uint8Array(out)
 			})
 		})
@@ -76,6 +77,7 @@ func decompressor(format string) func(chunk []byte, last bool) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the compressed data is not %s", format)
 		}
+
 		out, err := io.ReadAll(io.LimitReader(r, maxDecompressed+1))
 		switch {
 		case err != nil:
@@ -85,6 +87,7 @@ func decompressor(format string) func(chunk []byte, last bool) ([]byte, error) {
 		case in.Len() > 0:
 			return nil, errors.New("there is data after the end of the compressed data")
 		}
+
 		return out, nil
 	}
 }

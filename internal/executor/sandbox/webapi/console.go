@@ -39,6 +39,7 @@ func (g *Global) addConsole() {
 	for method, level := range consoleLevels {
 		g.Define(console, method, g.Logger(level))
 	}
+
 	for _, method := range []struct {
 		name string
 		call func(r *Run, c goja.FunctionCall)
@@ -152,6 +153,7 @@ func (g *Global) line(args []goja.Value) string {
 			break
 		}
 	}
+
 	return b.String()
 }
 
@@ -175,6 +177,7 @@ func (g *Global) specifiers(b *strings.Builder, format string, args []goja.Value
 			taken++
 		}
 	}
+
 	return taken
 }
 
@@ -195,10 +198,12 @@ func (g *Global) specifier(b *strings.Builder, specifier byte, a goja.Value) {
 		b.WriteString("NaN")
 		return
 	}
+
 	n := a.ToFloat()
 	if specifier == 'i' {
 		n = math.Trunc(n)
 	}
+
 	b.WriteString(g.VM.ToValue(n).String())
 }
 
@@ -226,6 +231,7 @@ func (g *Global) format(v goja.Value) string {
 	if err != nil || text == nil {
 		return "[" + o.ClassName() + "]"
 	}
+
 	return string(text)
 }
 
@@ -244,6 +250,7 @@ func (g *Global) elements(o *goja.Object) (string, bool) {
 	case t == reflect.TypeFor[[]any]() && o.ClassName() == "Object":
 		name = "Set"
 	}
+
 	if raw, ok := g.MemoryOf(o); ok {
 		return fmt.Sprintf("[%d bytes: %x]", len(raw), raw[:min(len(raw), maxElements)]), true
 	}
@@ -264,6 +271,7 @@ func (g *Global) elements(o *goja.Object) (string, bool) {
 			if count++; count > maxElements {
 				return true // counted, not shown
 			}
+
 			if count > 1 {
 				b.WriteString(", ")
 			}
@@ -272,11 +280,13 @@ func (g *Global) elements(o *goja.Object) (string, bool) {
 			} else {
 				b.WriteString(g.format(v))
 			}
+
 			return b.Len() < realm.MaxErrorText
 		})
 	})
 	if exc != nil {
 		return "[" + name + "]", true
 	}
+
 	return fmt.Sprintf("%s(%d) {%s}", name, count, b.String()), true
 }

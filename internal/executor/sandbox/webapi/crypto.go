@@ -30,6 +30,7 @@ func (g *Global) addCrypto() {
 		if len(raw) > maxRandom {
 			panic(g.DOMException("QuotaExceededError", "getRandomValues fills at most 65536 bytes"))
 		}
+
 		_, _ = rand.Read(raw)
 		return c.Argument(0)
 	})

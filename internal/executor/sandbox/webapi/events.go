@@ -38,6 +38,7 @@ func (g *Global) loadEvents() *events {
 	})
 	g.events = e
 	g.LoadedLate()
+
 	return e
 }
 
@@ -66,6 +67,7 @@ func (g *Global) eventsHost() *goja.Object {
 	for _, name := range []string{"DOMException", "structuredClone"} {
 		_ = host.Set(name, g.VM.GlobalObject().Get(name))
 	}
+
 	return host
 }
 

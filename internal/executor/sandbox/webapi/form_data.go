@@ -39,6 +39,7 @@ func (g *Global) formData(raw []byte, contentType string) goja.Value {
 		panic(g.VM.NewTypeError("formData needs the content type multipart/form-data or "+
 			"application/x-www-form-urlencoded; it is %q", realm.Clip(contentType)))
 	}
+
 	return g.MustCall(g.loadStreams().form, g.VM.NewArray(fields...))
 }
 
@@ -86,6 +87,7 @@ func (g *Global) formField(part *multipart.Part) (goja.Value, error) {
 	if name, ok := disposition["filename"]; ok {
 		filename = g.VM.ToValue(formEscapes.Replace(name))
 	}
+
 	name := formEscapes.Replace(disposition["name"])
 	return g.VM.NewArray(name, g.Uint8Array(body), filename, part.Header.Get("Content-Type")), nil
 }

@@ -20,6 +20,7 @@ func encodeForm(list []cloud.Header) string {
 		b.WriteByte('=')
 		encodeFormText(&b, f.Value)
 	}
+
 	return b.String()
 }
 
@@ -49,6 +50,7 @@ func parseForm(s string) []cloud.Header {
 		name, value, _ := strings.Cut(part, "=")
 		out = append(out, cloud.Header{Name: decodeFormText(name), Value: decodeFormText(value)})
 	}
+
 	return out
 }
 
@@ -65,6 +67,7 @@ func decodeFormText(s string) string {
 			b.WriteByte(s[k])
 		}
 	}
+
 	return strings.ToValidUTF8(b.String(), "\uFFFD")
 }
 

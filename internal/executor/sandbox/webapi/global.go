@@ -57,21 +57,27 @@ func New(r *realm.Realm, needs Needs) *Global {
 	if needs.MissingECMAScript {
 		g.loadMissingECMAScript()
 	}
+
 	if needs.Events {
 		g.loadEvents()
 	}
+
 	if needs.Streams {
 		g.loadStreams()
 	}
+
 	if needs.Intl {
 		g.loadIntl()
 	}
+
 	if needs.Subtle {
 		g.loadSubtle()
 	}
+
 	if needs.URLPattern {
 		g.loadURLPattern()
 	}
+
 	return g
 }
 

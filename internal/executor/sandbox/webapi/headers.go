@@ -29,6 +29,7 @@ func (h *headersState) get(name string) (string, bool) {
 			found = true
 		}
 	}
+
 	return out, found
 }
 
@@ -43,6 +44,7 @@ func (h *headersState) remove(name string) {
 			kept = append(kept, f)
 		}
 	}
+
 	h.list = kept
 }
 
@@ -62,6 +64,7 @@ func (h *headersState) set(name, value string) {
 		}
 		return
 	}
+
 	h.append(name, value)
 }
 
@@ -99,12 +102,14 @@ func validHeaderName(s string) bool {
 	if s == "" {
 		return false
 	}
+
 	for k := range len(s) {
 		c := s[k]
 		if !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -150,6 +155,7 @@ func (g *Global) fillHeaders(h *headersState, init goja.Value) {
 		})
 		return
 	}
+
 	for _, name := range o.Keys() {
 		h.append(g.headerName(g.VM.ToValue(name)), g.headerValue(o.Get(name)))
 	}
@@ -195,5 +201,6 @@ func (g *Global) newHeadersClass() realm.Class {
 		return g.VM.NewArray(out...)
 	})
 	g.addPairs(class.Proto, func(v goja.Value) []cloud.Header { return this(v).sorted() })
+
 	return class
 }

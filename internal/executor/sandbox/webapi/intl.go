@@ -76,6 +76,7 @@ func (g *Global) intlCollator(c goja.FunctionCall) goja.Value {
 	case "case":
 		prepare = withoutAccents // the library cannot ignore accents alone
 	}
+
 	if c.Argument(2).ToBoolean() {
 		opts = append(opts, collate.Numeric)
 	}

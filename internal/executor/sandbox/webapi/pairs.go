@@ -38,6 +38,7 @@ func (g *Global) addPairs(proto *goja.Object, list func(goja.Value) []cloud.Head
 		if !ok {
 			panic(g.VM.NewTypeError("forEach needs a function"))
 		}
+
 		for _, pair := range list(c.This) {
 			g.MustCallOn(f, c.Argument(1), g.VM.ToValue(pair.Value), g.VM.ToValue(pair.Name), c.This)
 		}

@@ -19,6 +19,7 @@ func LowerRegExps(name, code string) string {
 	if !escapeInClass.MatchString(code) {
 		return code
 	}
+
 	tree, err := goja.Parse(name, code, parser.WithDisableSourceMaps)
 	if err != nil {
 		return code // the compiler says what is wrong
@@ -42,6 +43,7 @@ func LowerRegExps(name, code string) string {
 		call := "new RegExp(" + string(pattern) + ", " + string(flags) + ")"
 		code = code[:at] + call + code[at+len(l.Literal):]
 	}
+
 	return code
 }
 

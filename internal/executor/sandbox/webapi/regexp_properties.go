@@ -33,6 +33,7 @@ func expandProperties(source string, sets bool) (string, error) {
 			return "", err
 		}
 	}
+
 	return e.out.String(), nil
 }
 
@@ -65,6 +66,7 @@ func (e *expander) property(negated bool) error {
 	if length < 0 {
 		return errNoEnd
 	}
+
 	class, err := ranges(e.source[e.at+3:e.at+length], negated)
 	if err != nil {
 		return err
@@ -75,6 +77,7 @@ func (e *expander) property(negated bool) error {
 	} else {
 		e.out.WriteString("[" + class + "]")
 	}
+
 	e.at += length + 1
 	return nil
 }
@@ -95,6 +98,7 @@ func (e *expander) character() error {
 
 	e.out.WriteByte(c)
 	e.at++
+
 	return nil
 }
 
@@ -110,6 +114,7 @@ func ranges(property string, negated bool) (string, error) {
 	if s, ok := written.Load(key{property, negated}); ok {
 		return s.(string), nil
 	}
+
 	add, drop, err := tablesOf(property)
 	if err != nil {
 		return "", err

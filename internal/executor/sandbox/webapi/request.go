@@ -45,6 +45,7 @@ func (g *Global) newRequestClass() realm.Class {
 		r := this(v)
 		return &r.body, r.headers
 	})
+
 	return class
 }
 
@@ -60,6 +61,7 @@ func (g *Global) signalOf(r *Request) goja.Value {
 			g.watchSignal(g.run, signal)
 		}
 	}
+
 	return r.signal
 }
 
@@ -89,6 +91,7 @@ func (g *Global) constructRequest(c goja.ConstructorCall) any {
 	if init, ok := c.Argument(1).(*goja.Object); ok {
 		g.initRequest(r, init)
 	}
+
 	return r
 }
 
@@ -120,6 +123,7 @@ func (g *Global) requestURL(text string) string {
 		panic(g.VM.NewTypeError("the URL of a Request must not carry a username or password: " +
 			"send an Authorization header"))
 	}
+
 	return u.Href(false)
 }
 
@@ -128,10 +132,12 @@ func (g *Global) initRequest(r *Request, init *goja.Object) {
 	if m := init.Get("method"); realm.Given(m) {
 		r.method = g.method(m.String())
 	}
+
 	if h := init.Get("headers"); realm.Given(h) {
 		r.headers.list = nil
 		g.fillHeaders(r.headers, h)
 	}
+
 	if m := init.Get("redirect"); realm.Given(m) {
 		r.redirect = m.String()
 		switch r.redirect {
@@ -140,9 +146,11 @@ func (g *Global) initRequest(r *Request, init *goja.Object) {
 			panic(g.VM.NewTypeError("redirect is follow, manual or error; it is %q", realm.Clip(r.redirect)))
 		}
 	}
+
 	if s := init.Get("signal"); !realm.IsNothing(s) {
 		r.signal = s
 	}
+
 	if b := init.Get("body"); !realm.IsNothing(b) {
 		if r.method == "GET" || r.method == "HEAD" {
 			panic(g.VM.NewTypeError("a %s request cannot have a body", r.method))
@@ -174,6 +182,7 @@ func (g *Global) method(m string) string {
 	case "CONNECT", "TRACE", "TRACK":
 		panic(g.VM.NewTypeError("the method %s is forbidden", upper))
 	}
+
 	return m
 }
 

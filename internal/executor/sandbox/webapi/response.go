@@ -33,6 +33,7 @@ func (g *Global) newResponseClass() realm.Class {
 		if !r.body.null {
 			g.refuseNullBodyStatus(r)
 		}
+
 		return r
 	})
 	g.Define(class.Ctor, "json", g.responseJSON)
@@ -50,6 +51,7 @@ func (g *Global) newResponseClass() realm.Class {
 		r := this(v)
 		return &r.body, r.headers
 	})
+
 	return class
 }
 
@@ -103,6 +105,7 @@ func (g *Global) responseJSON(c goja.FunctionCall) goja.Value {
 	g.initResponse(r, c.Argument(1))
 	g.refuseNullBodyStatus(r)
 	r.headers.setDefaultType("application/json")
+
 	return g.Instance(g.response, r)
 }
 
@@ -118,6 +121,7 @@ func (g *Global) responseRedirect(c goja.FunctionCall) goja.Value {
 	if s := c.Argument(1); !goja.IsUndefined(s) {
 		status = int(s.ToInteger())
 	}
+
 	switch status {
 	case 301, 302, 303, 307, 308:
 	default:
@@ -137,15 +141,18 @@ func (g *Global) initResponse(r *Response, v goja.Value) {
 	if !ok {
 		return
 	}
+
 	if s := init.Get("status"); realm.Given(s) {
 		r.status = int(s.ToInteger())
 		if r.status < 200 || r.status > 599 {
 			g.Throw("RangeError", "the status of a Response must be from 200 to 599")
 		}
 	}
+
 	if s := init.Get("statusText"); realm.Given(s) {
 		r.statusText = s.String()
 	}
+
 	g.fillHeaders(r.headers, init.Get("headers"))
 }
 
@@ -182,6 +189,7 @@ func (g *Global) ResponseOf(v goja.Value) *cloud.Response {
 	if s, ok := v.(goja.String); ok {
 		return responseOfType("text/plain;charset=UTF-8", engine.UTF8(s.String()))
 	}
+
 	text, err := g.JSON.Encode(v)
 	if err != nil {
 		panic(err)
@@ -190,6 +198,7 @@ func (g *Global) ResponseOf(v goja.Value) *cloud.Response {
 		panic(g.VM.NewTypeError("the handler returned a value that has no JSON form; " +
 			"return a Response, a JSON value, a string or undefined"))
 	}
+
 	return responseOfType("application/json", text)
 }
 

@@ -59,6 +59,7 @@ func (r *Run) Log(level, message string) {
 	if r.logLines++; r.logLines > r.MaxLogLines {
 		return
 	}
+
 	if r.logBytes += len(message); r.logBytes > r.MaxLogBytes && len(message) > fullLogLine {
 		message = strings.ToValidUTF8(message[:fullLogLine], "") +
 			" [cut: the run has reached its log limit in bytes]"

@@ -38,6 +38,7 @@ func (p *searchParamsState) remove(a argument) {
 			kept = append(kept, f)
 		}
 	}
+
 	p.list = kept
 }
 
@@ -118,6 +119,7 @@ func (g *Global) newSearchParamsClass() realm.Class {
 	})
 	g.Getter(class.Proto, "size", func(v goja.Value) goja.Value { return g.VM.ToValue(len(this(v).list)) })
 	g.addPairs(class.Proto, func(v goja.Value) []cloud.Header { return this(v).list })
+
 	return class
 }
 
@@ -141,6 +143,7 @@ func (g *Global) fillSearchParams(p *searchParamsState, init goja.Value) {
 		})
 		return
 	}
+
 	for _, name := range o.Keys() {
 		p.append(name, o.Get(name).String())
 	}

@@ -27,6 +27,7 @@ func (g *Global) RequestToSend(input, init goja.Value) *Request {
 	if g.IsAborted(r.signal) {
 		panic(g.AbortReason(r.signal))
 	}
+
 	return r
 }
 

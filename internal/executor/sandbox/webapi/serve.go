@@ -47,6 +47,7 @@ func (g *Global) TakeStream(v goja.Value) (BodyStream, bool) {
 	if s.far == nil {
 		s.reader = g.MustCall(g.loadStreams().reader, r.body.stream)
 	}
+
 	r.body = bodyState{}
 	return s, true
 }
@@ -60,6 +61,7 @@ func (g *Global) NextPiece(s BodyStream, give func(raw []byte, last bool)) goja.
 			return goja.Undefined()
 		})
 	}
+
 	return g.Then(g.MustCall(g.loadStreams().piece, s.reader), func(v goja.Value) goja.Value {
 		raw, ok := g.BytesOf(v)
 		give(raw, !ok)

@@ -52,6 +52,7 @@ func (g *Global) loadStreams() *streams {
 	})
 	g.streams = s
 	g.LoadedLate()
+
 	return s
 }
 
@@ -71,6 +72,7 @@ func (g *Global) streamsHost() *goja.Object {
 		_, _ = rand.Read(b[:])
 		return g.VM.ToValue(hex.EncodeToString(b[:]))
 	})
+
 	return host
 }
 

@@ -30,9 +30,11 @@ func (g *Global) utf8Decode(c goja.FunctionCall) goja.Value {
 	if fatal && !utf8.Valid(raw) {
 		panic(g.VM.NewTypeError("the encoded data was not valid utf-8"))
 	}
+
 	if !keepBOM {
 		raw = bytes.TrimPrefix(raw, utf8BOM)
 	}
+
 	return g.VM.ToValue(decodeUTF8(raw))
 }
 
@@ -52,6 +54,7 @@ func (g *Global) utf8DecodePart(c goja.FunctionCall) goja.Value {
 	if part := c.Argument(1); !goja.IsUndefined(part) {
 		raw = append(raw, g.toDecode(part)...)
 	}
+
 	fatal := c.Argument(2).ToBoolean()
 	keepBOM := c.Argument(3).ToBoolean()
 	more := c.Argument(4).ToBoolean()
@@ -63,10 +66,12 @@ func (g *Global) utf8DecodePart(c goja.FunctionCall) goja.Value {
 			kept = len(raw) // it may become a byte order mark
 		}
 	}
+
 	text, tail := raw[:len(raw)-kept], raw[len(raw)-kept:]
 	if fatal && !utf8.Valid(text) {
 		panic(g.VM.NewTypeError("the encoded data was not valid utf-8"))
 	}
+
 	if !keepBOM {
 		text = bytes.TrimPrefix(text, utf8BOM)
 	}
@@ -77,6 +82,7 @@ func (g *Global) utf8DecodePart(c goja.FunctionCall) goja.Value {
 	if kept > 0 {
 		_ = out.Set("rest", g.Uint8Array(tail))
 	}
+
 	return out
 }
 
@@ -92,6 +98,7 @@ func incomplete(raw []byte) int {
 		}
 		return 0
 	}
+
 	return 0
 }
 
@@ -101,6 +108,7 @@ func decodeUTF8(raw []byte) string {
 	if utf8.Valid(raw) {
 		return string(raw)
 	}
+
 	var b strings.Builder
 	for len(raw) > 0 {
 		r, n := utf8.DecodeRune(raw)
@@ -110,6 +118,7 @@ func decodeUTF8(raw []byte) string {
 		b.WriteRune(r)
 		raw = raw[n:]
 	}
+
 	return b.String()
 }
 
@@ -142,6 +151,7 @@ func brokenLen(raw []byte) int {
 		low, high = 0x80, 0xbf
 		n++
 	}
+
 	return n
 }
 
@@ -153,6 +163,7 @@ func (g *Global) decoder(c goja.FunctionCall) goja.Value {
 	if err == nil {
 		name, err = htmlindex.Name(enc)
 	}
+
 	if err != nil || name == "replacement" {
 		g.Throw("RangeError", fmt.Sprintf("the encoding label %q is not known", realm.Clip(label)))
 	}
@@ -165,12 +176,15 @@ func (g *Global) decoder(c goja.FunctionCall) goja.Value {
 		if v := c.Argument(0); !goja.IsUndefined(v) {
 			part = g.toDecode(v)
 		}
+
 		text := d.decode(part, c.Argument(2).ToBoolean())
 		if fatal := c.Argument(1).ToBoolean(); fatal && bytes.ContainsRune(text, utf8.RuneError) {
 			panic(g.VM.NewTypeError("the encoded data was not valid %s", name))
 		}
+
 		return g.VM.ToValue(string(text))
 	})
+
 	return o
 }
 
@@ -199,5 +213,6 @@ func (d *partDecoder) decode(part []byte, more bool) []byte {
 		d.rest = nil
 		d.decoder.Reset()
 	}
+
 	return text
 }

@@ -104,10 +104,12 @@ func (g *Global) startTimer(name string, f, after goja.Value) *Timer {
 	if !ok {
 		panic(g.VM.NewTypeError("%s needs a function", name))
 	}
+
 	delay := after.ToFloat()
 	if math.IsNaN(delay) || delay < 0 {
 		delay = 0
 	}
+
 	if len(timers.pending) >= maxTimers {
 		g.Throw("LimitError", fmt.Sprintf("a run can have %d timers", maxTimers))
 	}
@@ -115,9 +117,11 @@ func (g *Global) startTimer(name string, f, after goja.Value) *Timer {
 	if timers.pending == nil {
 		timers.pending = map[int]*Timer{}
 	}
+
 	timers.last++
 	due := time.Now().Add(time.Duration(min(delay, maxDelay) * float64(time.Millisecond)))
 	timer := &Timer{id: timers.last, Due: due, call: call}
 	timers.pending[timer.id] = timer
+
 	return timer
 }

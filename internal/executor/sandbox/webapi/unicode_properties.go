@@ -102,6 +102,7 @@ func tablesOf(property string) (add, drop []*unicode.RangeTable, err error) {
 			return []*unicode.RangeTable{t}, nil, nil
 		}
 	}
+
 	return nil, nil, fmt.Errorf("invalid regular expression: the property \\p{%s} is not known here; "+
 		"write the characters out", realm.Clip(property))
 }

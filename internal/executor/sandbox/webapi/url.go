@@ -58,6 +58,7 @@ func (g *Global) addURL() {
 			return g.VM.ToValue(href(this(c.This).u))
 		})
 	}
+
 	g.Define(class.Ctor, "canParse", func(c goja.FunctionCall) goja.Value {
 		_, err := parseURL(c.Argument(0).String(), baseOf(c.Argument(1)))
 		return g.VM.ToValue(err == nil)

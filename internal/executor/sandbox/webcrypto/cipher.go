@@ -31,6 +31,7 @@ func (s *subtleCrypto) encrypt(c goja.FunctionCall) goja.Value {
 		s.check(err)
 		return s.buffer(out)
 	}
+
 	s.fail("InvalidAccessError", "the key cannot encrypt")
 	return nil
 }
@@ -56,6 +57,7 @@ func (s *subtleCrypto) decrypt(c goja.FunctionCall) goja.Value {
 		s.check(err)
 		return s.buffer(realm.NotNil(out))
 	}
+
 	s.fail("InvalidAccessError", "the key cannot decrypt")
 	return nil
 }
@@ -80,6 +82,7 @@ func (s *subtleCrypto) decryptCBC(a algorithm, key, data []byte) []byte {
 	if pad < 1 || pad > aes.BlockSize || !bytes.HasSuffix(data, bytes.Repeat([]byte{byte(pad)}, pad)) {
 		s.fail("OperationError", "the operation failed")
 	}
+
 	return data[:len(data)-pad]
 }
 
@@ -88,6 +91,7 @@ func (s *subtleCrypto) cbc(a algorithm, key []byte) (cipher.Block, []byte) {
 	if len(iv) != aes.BlockSize {
 		s.fail("OperationError", "the iv of AES-CBC has 16 bytes")
 	}
+
 	block, err := aes.NewCipher(key)
 	s.check(err)
 	return block, iv
@@ -101,6 +105,7 @@ func (s *subtleCrypto) gcm(a algorithm, key []byte) (aead cipher.AEAD, iv, extra
 	if t := a.get("tagLength"); !goja.IsUndefined(t) && t.ToInteger() != 128 {
 		s.fail("NotSupportedError", "only a tagLength of 128 is supported")
 	}
+
 	if d := a.get("additionalData"); !goja.IsUndefined(d) {
 		extra = s.bytes(d, "additionalData")
 	}
@@ -109,6 +114,7 @@ func (s *subtleCrypto) gcm(a algorithm, key []byte) (aead cipher.AEAD, iv, extra
 	s.check(err)
 	aead, err = cipher.NewGCMWithNonceSize(block, len(iv))
 	s.check(err)
+
 	return aead, iv, extra
 }
 

@@ -34,6 +34,7 @@ func (s *subtleCrypto) derive(a algorithm, k *cryptoKey, n int) []byte {
 	if n > maxDerived {
 		s.fail("OperationError", "at most %d bytes can be derived at once", maxDerived)
 	}
+
 	secret, _ := k.material.([]byte)
 	newHash, _ := s.newHash(s.hashOf(a))
 	salt := s.bytes(a.get("salt"), "salt")
@@ -43,12 +44,15 @@ func (s *subtleCrypto) derive(a algorithm, k *cryptoKey, n int) []byte {
 		s.check(err)
 		return out
 	}
+
 	rounds := a.get("iterations").ToInteger()
 	if rounds < 1 || rounds > maxPBKDF2 {
 		s.fail("NotSupportedError", "iterations must be from 1 to %d", maxPBKDF2)
 	}
+
 	out, err := pbkdf2.Key(newHash, string(secret), salt, int(rounds), n)
 	s.check(err)
+
 	return out
 }
 
@@ -71,6 +75,7 @@ func (s *subtleCrypto) secretLength(a algorithm) int {
 	default:
 		s.fail("NotSupportedError", "keys for %s cannot be made so", realm.Clip(a.name))
 	}
+
 	s.fail("OperationError", "the length of the key is not one of %s", a.name)
 	return 0
 }

@@ -25,6 +25,7 @@ func (s *subtleCrypto) member(o *goja.Object, name string) []byte {
 	if err != nil {
 		s.fail("DataError", "the member %s of the JWK is not base64url", name)
 	}
+
 	return raw
 }
 
@@ -53,6 +54,7 @@ func (s *subtleCrypto) fromJWK(o *goja.Object, a algorithm, extractable bool, us
 	default:
 		s.fail("DataError", "the JWK is not a key for %s", realm.Clip(a.name))
 	}
+
 	return s.asymmetric(a, material, extractable, usages)
 }
 
@@ -68,6 +70,7 @@ func (s *subtleCrypto) ed25519FromJWK(o *goja.Object) any {
 	if len(seed) != ed25519.SeedSize {
 		s.fail("DataError", "a private key of Ed25519 has 32 bytes")
 	}
+
 	return ed25519.NewKeyFromSeed(seed)
 }
 
@@ -79,6 +82,7 @@ func (s *subtleCrypto) ecFromJWK(o *goja.Object) any {
 	if len(x) != size || len(y) != size {
 		s.fail("DataError", "the point of the JWK has the wrong length")
 	}
+
 	pub, err := ecdsa.ParseUncompressedPublicKey(curve, slices.Concat([]byte{4}, x, y)) // 4: uncompressed
 	if err != nil {
 		s.fail("DataError", "the key is no point of the curve")
@@ -87,10 +91,12 @@ func (s *subtleCrypto) ecFromJWK(o *goja.Object) any {
 	if !realm.Given(o.Get("d")) {
 		return pub
 	}
+
 	key, err := ecdsa.ParseRawPrivateKey(curve, s.member(o, "d"))
 	if err != nil || !key.PublicKey.Equal(pub) {
 		s.fail("DataError", "the private key does not belong to the point")
 	}
+
 	return key
 }
 
@@ -100,6 +106,7 @@ func (s *subtleCrypto) rsaFromJWK(o *goja.Object) any {
 	if n.BitLen() < 1024 || n.BitLen() > maxRSABits || !e.IsInt64() || e.Int64() < 3 || e.Int64() > 1<<31-1 {
 		s.fail("DataError", "an RSA key has from 1024 to %d bits", maxRSABits)
 	}
+
 	pub := rsa.PublicKey{N: n, E: int(e.Int64())}
 	if !realm.Given(o.Get("d")) {
 		return &pub
@@ -113,6 +120,7 @@ func (s *subtleCrypto) rsaFromJWK(o *goja.Object) any {
 	if key.Validate() != nil {
 		s.fail("DataError", "the numbers of the RSA key do not belong together")
 	}
+
 	key.Precompute()
 	return key
 }
@@ -155,8 +163,10 @@ func (s *subtleCrypto) toJWK(k *cryptoKey) goja.Value {
 	if alg := jwkAlgorithm(k); alg != "" {
 		o.text("alg", alg)
 	}
+
 	_ = o.Set("ext", true)
 	_ = o.Set("key_ops", s.r.Strings(k.usages))
+
 	return o.Object
 }
 

@@ -52,6 +52,7 @@ func (s *subtleCrypto) usages(v goja.Value) []string {
 		if !slices.Contains(allUsages, use) {
 			panic(s.r.VM.NewTypeError("%q is no key usage", realm.Clip(use)))
 		}
+
 		if !slices.Contains(out, use) {
 			out = append(out, use)
 		}
@@ -123,12 +124,14 @@ func (s *subtleCrypto) asymmetric(a algorithm, material any, extractable bool, u
 		k.kind = "private"
 		fits = a.isRSA() && key.N.BitLen() <= maxRSABits
 	}
+
 	if !fits {
 		s.fail("DataError", "the key is not one for %s", realm.Clip(a.name))
 	}
 	if k.curve != "" && k.curve != a.get("namedCurve").String() {
 		s.fail("DataError", "the key is on the curve %s", k.curve)
 	}
+
 	if a.isRSA() {
 		k.hash = s.hashOf(a)
 	}
@@ -138,10 +141,12 @@ func (s *subtleCrypto) asymmetric(a algorithm, material any, extractable bool, u
 	if k.kind == "private" {
 		allowed = forPrivate
 	}
+
 	s.checkUsages(usages, []string{allowed})
 	if k.kind == "private" && len(usages) == 0 {
 		s.fail("SyntaxError", "a private key needs usages")
 	}
+
 	return k
 }
 
@@ -162,6 +167,7 @@ func (s *subtleCrypto) curve(name string) elliptic.Curve {
 	case "P-521":
 		return elliptic.P521()
 	}
+
 	s.fail("NotSupportedError", "the curve %s is not supported", realm.Clip(name))
 	return nil
 }
@@ -175,6 +181,7 @@ func (s *subtleCrypto) algorithmOf(k *cryptoKey) goja.Value {
 		_ = h.Set("name", k.hash)
 		_ = o.Set("hash", h)
 	}
+
 	if k.curve != "" {
 		_ = o.Set("namedCurve", k.curve)
 	}
@@ -189,6 +196,7 @@ func (s *subtleCrypto) algorithmOf(k *cryptoKey) goja.Value {
 	case *rsa.PrivateKey:
 		s.describeRSA(o, &key.PublicKey)
 	}
+
 	return o
 }
 

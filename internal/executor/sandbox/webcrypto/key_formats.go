@@ -46,6 +46,7 @@ func (s *subtleCrypto) importKey(c goja.FunctionCall) goja.Value {
 		}
 		return s.wrap(s.asymmetric(a, key, extractable, usages))
 	}
+
 	s.fail("NotSupportedError", "the format %s is not supported", realm.Clip(format))
 	return nil
 }
@@ -65,6 +66,7 @@ func (s *subtleCrypto) fromRaw(a algorithm, raw []byte) any {
 		}
 		return ed25519.PublicKey(raw)
 	}
+
 	return nil
 }
 
@@ -89,10 +91,12 @@ func (s *subtleCrypto) exportKey(c goja.FunctionCall) goja.Value {
 	case format == "pkcs8" && k.kind == "private":
 		raw, err = x509.MarshalPKCS8PrivateKey(k.material)
 	}
+
 	s.check(err)
 	if raw == nil {
 		s.fail("NotSupportedError", "a %s key of %s has no form %s", k.kind, k.name, realm.Clip(format))
 	}
+
 	return s.buffer(raw)
 }
 
@@ -106,5 +110,6 @@ func toRaw(k *cryptoKey) ([]byte, error) {
 	case ed25519.PublicKey:
 		return slices.Clone(key), nil
 	}
+
 	return nil, nil
 }

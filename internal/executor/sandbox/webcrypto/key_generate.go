@@ -36,6 +36,7 @@ func (s *subtleCrypto) generateKey(c goja.FunctionCall) goja.Value {
 	default:
 		return s.wrap(s.generateSecret(a, extractable, usages))
 	}
+
 	return s.pair(a, k, private, public, usages)
 }
 
@@ -85,5 +86,6 @@ func (s *subtleCrypto) pair(a algorithm, both cryptoKey, private, public any, us
 	out := s.r.VM.NewObject()
 	_ = out.Set("publicKey", s.wrap(&publicKey))
 	_ = out.Set("privateKey", s.wrap(&privateKey))
+
 	return out
 }

@@ -28,6 +28,7 @@ func (s *subtleCrypto) sign(c goja.FunctionCall) goja.Value {
 	case *rsa.PrivateKey:
 		return s.buffer(s.signRSA(a, k.hash, key, data))
 	}
+
 	s.fail("InvalidAccessError", "the key cannot sign")
 	return nil
 }
@@ -57,6 +58,7 @@ func (s *subtleCrypto) signRSA(a algorithm, hashName string, key *rsa.PrivateKey
 	} else {
 		out, err = rsa.SignPKCS1v15(rand.Reader, key, id, sum)
 	}
+
 	s.check(err)
 	return out
 }
@@ -92,6 +94,7 @@ func (s *subtleCrypto) verify(c goja.FunctionCall) goja.Value {
 	default:
 		s.fail("InvalidAccessError", "the key cannot verify")
 	}
+
 	return s.r.VM.ToValue(ok)
 }
 

@@ -59,6 +59,7 @@ func New(r *realm.Realm) *goja.Object {
 			return r.Settled(func() goja.Value { return f(c) })
 		})
 	}
+
 	return r.Singleton(class)
 }
 
@@ -118,6 +119,7 @@ func (s *subtleCrypto) algorithm(v goja.Value) algorithm {
 	if !realm.Given(name) {
 		panic(s.r.VM.NewTypeError("an algorithm needs a name"))
 	}
+
 	return algorithm{canonical(name.String()), params}
 }
 
@@ -140,6 +142,7 @@ func (s *subtleCrypto) hashOf(a algorithm) string {
 	if goja.IsUndefined(h) {
 		panic(s.r.VM.NewTypeError("the algorithm %s needs a hash", a.name))
 	}
+
 	name := s.algorithm(h).name
 	s.newHash(name) // throws if there is none
 	return name
@@ -156,6 +159,7 @@ func (s *subtleCrypto) newHash(name string) (func() hash.Hash, crypto.Hash) {
 	case "SHA-512":
 		return sha512.New, crypto.SHA512
 	}
+
 	s.fail("NotSupportedError", "the hash %s is not supported", realm.Clip(name))
 	return nil, 0
 }
