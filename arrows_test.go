@@ -27,7 +27,6 @@ var arrows = map[string][]string{
 		"internal/cron", "internal/history", "internal/outbox", "internal/retention"},
 	"internal/executor":         {"internal/cloud", "internal/executor/wire", "internal/timerwheel"},
 	"internal/executor/wire":    {"internal/cloud"},
-	"internal/executor/sandbox": {"internal/cloud", "internal/executor/wire"},
 	"internal/services/kv":      {"internal/cloud", "db"},
 	"internal/services/fetch":   {"internal/cloud"},
 	"internal/services/secrets": {"internal/cloud"},
@@ -36,7 +35,28 @@ var arrows = map[string][]string{
 	"internal/testkit/wire":     {},
 	"handlers": {"internal/cloud", "db", "internal/auth", "internal/timerwheel", "internal/manager", "internal/orchestrator",
 		"internal/catalog", "internal/history", "internal/services/kv", "views", "static"},
+
+	// The sandbox, from the run loop down to the JavaScript engine's memory.
+	"internal/executor/sandbox": {
+		"internal/cloud", "internal/executor/wire", "internal/executor/sandbox/sdk", "internal/executor/sandbox/webapi",
+		"internal/executor/sandbox/realm", "internal/executor/sandbox/engine", "internal/executor/sandbox/rawsys",
+	},
+	"internal/executor/sandbox/sdk": {
+		"internal/cloud", "internal/executor/wire", "internal/executor/sandbox/webapi", "internal/executor/sandbox/realm",
+		"internal/executor/sandbox/engine",
+	},
+	"internal/executor/sandbox/webapi": {
+		"internal/cloud", "internal/executor/wire", "internal/executor/sandbox/webcrypto", "internal/executor/sandbox/realm",
+		"internal/executor/sandbox/engine",
+	},
+	"internal/executor/sandbox/webcrypto": {"internal/executor/sandbox/realm"},
+	"internal/executor/sandbox/realm":     {"internal/cloud", "internal/executor/sandbox/engine"},
+	"internal/executor/sandbox/engine":    {},
+	"internal/executor/sandbox/rawsys":    {},
 }
+
+// mayUseUnsafe are the packages that read the JavaScript engine's memory, and that give buffers to the kernel.
+var mayUseUnsafe = []string{"internal/executor/sandbox/engine", "internal/executor/sandbox/rawsys"}
 
 // The stations meet only in cmd.
 func TestArrows(t *testing.T) {
@@ -66,6 +86,9 @@ func TestArrows(t *testing.T) {
 		}
 		seen++
 		for _, imp := range p.Imports {
+			if imp == "unsafe" && !contains(mayUseUnsafe, name) {
+				t.Errorf("%s must not use unsafe", name)
+			}
 			ours, ok := strings.CutPrefix(imp, "picloud/")
 			if ok && !contains(allowed, ours) {
 				t.Errorf("%s must not import %s", name, ours)

@@ -31,9 +31,9 @@ const (
 	// length, is read in pieces of at most this size.
 	wholeBody = 64 << 10
 
-	dialTimeout = 10 * time.Second
-	tlsTimeout  = 10 * time.Second
-	idleTimeout = 30 * time.Second
+	dialTimeout     = 10 * time.Second
+	tlsTimeout      = 10 * time.Second
+	idleConnTimeout = 30 * time.Second
 )
 
 // Config is what a Fetcher needs.
@@ -71,7 +71,7 @@ func New(cfg Config) *Fetcher {
 			ForceAttemptHTTP2:      true,
 			MaxIdleConns:           256,
 			MaxIdleConnsPerHost:    64,
-			IdleConnTimeout:        idleTimeout,
+			IdleConnTimeout:        idleConnTimeout,
 			TLSHandshakeTimeout:    tlsTimeout,
 			MaxResponseHeaderBytes: maxHeader,
 		},
