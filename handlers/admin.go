@@ -280,16 +280,17 @@ func (v *visit) to(rest string) error {
 // may reports whether the visitor has a capability, for what is shown.
 func (v *visit) may(need auth.Capability) bool { return v.p.May(need, v.app.role, v.app.id()) == nil }
 
-// next is the address of the following page of a list: this one, with another cursor.
-func (v *visit) next(cursor *string) string {
-	if cursor == nil {
+// next is the address of the following page of a list: this one, with another cursor,
+// "" after the last page.
+func (v *visit) next(cursor string) string {
+	if cursor == "" {
 		return ""
 	}
 	q, err := url.ParseQuery(string(v.Context().URI().QueryString()))
 	if err != nil {
 		q = url.Values{}
 	}
-	q.Set("cursor", *cursor)
+	q.Set("cursor", cursor)
 	return v.Path() + "?" + q.Encode()
 }
 
@@ -311,8 +312,6 @@ func (v *visit) audited(action, target string, detail any) error {
 
 // pageSize is the items of a page of the dashboard.
 const pageSize = 50
-
-func (v *visit) pageQuery() *PageQuery { return &PageQuery{Limit: pageSize, Cursor: v.Query("cursor")} }
 
 // scriptNames are the names of the app's endpoint scripts, for forms; of very many only the first.
 func (v *visit) scriptNames() ([]string, error) {

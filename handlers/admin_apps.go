@@ -47,8 +47,8 @@ func (s *Server) visibleApps(v *visit) ([]manager.App, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	page := paged(s, list, apps, pageSize, func(a *manager.App) manager.App { return *a }, func(a *manager.App) string { return a.Slug })
-	return page.Body.Items, v.next(page.Body.NextCursor), nil
+	apps, next := cut(s, list, apps, pageSize, func(a *manager.App) string { return a.Slug })
+	return apps, v.next(next), nil
 }
 
 // seesAppsOf is the user whose apps the visitor sees, 0 for all.

@@ -13,16 +13,28 @@ import (
 	"picloud/views"
 )
 
-func letterRow(d *deadLetterItem) views.DeadLetterRow {
-	r := views.DeadLetterRow{ID: d.ID, Script: d.Script, Source: d.Source, Reason: d.Reason, Attempts: d.Attempts, CreatedAt: d.CreatedAt}
-	var e errorItem
-	if json.Unmarshal(d.Error, &e) == nil && e.Name+e.Message != "" {
-		r.Error = e.Name + ": " + e.Message
+func letterRow(d *orchestrator.DeadLetter) views.DeadLetterRow {
+	row := views.DeadLetterRow{
+		ID:        cloud.ID(d.ID).String(),
+		Script:    d.Script,
+		Source:    d.Source,
+		Reason:    d.Reason,
+		Attempts:  int(d.Attempts),
+		CreatedAt: d.CreatedAt,
+	}
+	if e := letterError(d); e.Name+e.Message != "" {
+		row.Error = e.Name + ": " + e.Message
 	}
 	if d.Resolution != nil {
-		r.Resolution = *d.Resolution
+		row.Resolution = *d.Resolution
 	}
-	return r
+	return row
+}
+
+// letterError is the error of a dead letter's last attempt, empty if it was never run.
+func letterError(d *orchestrator.DeadLetter) (e cloud.ScriptError) {
+	_ = json.Unmarshal(orchestrator.ErrorOf(d), &e) // JSON of another shape leaves it empty
+	return e
 }
 
 // letterGroups bounds the groups of the page.
@@ -36,30 +48,47 @@ func (s *Server) showDeadLetters(v *visit) error {
 	if n := v.Query("replayed"); n != "" {
 		frame.Notice = strconv.Itoa(v.QueryInt("replayed")) + " replayed. Those that fail again come back as new dead letters."
 	}
-	in := &listDeadLetters{PageQuery: *v.pageQuery(), State: v.Query("state", "unresolved"), Script: v.Query("script"), Source: v.Query("source"),
-		Trigger: v.Query("trigger"), Error: v.Query("error")}
-	list, err := s.listDeadLetters(v.UserContext(), v.app, in)
+	query := letterQuery{
+		State:   v.Query("state", "unresolved"),
+		Script:  v.Query("script"),
+		Source:  v.Query("source"),
+		Trigger: v.Query("trigger"),
+		Group:   v.Query("error"),
+	}
+	filter, err := query.filter()
 	if err != nil {
 		return err
 	}
-	vm := views.DeadLettersPage{Page: frame, MayReplay: v.may(auth.WriteDeadLetter), Next: v.next(list.Body.NextCursor),
-		Filter: views.LetterFilter{State: in.State, Script: in.Script, Source: in.Source, Trigger: in.Trigger, Group: in.Error}}
-	for k := range list.Body.Items {
-		vm.Rows = append(vm.Rows, letterRow(&list.Body.Items[k]))
+	list := query.list(v.app)
+	before, err := s.openIDCursor(list, v.Query("cursor"))
+	if err != nil {
+		return err
+	}
+
+	letters, err := s.cfg.Orchestrator.DeadLetters(v.UserContext(), v.app.id(), filter, before, pageSize+1)
+	if err != nil {
+		return err
+	}
+	letters, next := cut(s, list, letters, pageSize, letterKey)
+	vm := views.DeadLettersPage{
+		Page:      frame,
+		MayReplay: v.may(auth.WriteDeadLetter),
+		Next:      v.next(next),
+		Filter:    views.LetterFilter(query),
+	}
+	for k := range letters {
+		vm.Rows = append(vm.Rows, letterRow(&letters[k]))
 	}
 	if vm.Scripts, err = v.scriptNames(); err != nil {
 		return err
 	}
-	f, err := letterFilter(in.State, in.Script, in.Source, in.Trigger, in.Error)
-	if err != nil {
-		return err
-	}
+
 	if vm.Filtered() {
-		if vm.Matching, err = s.cfg.Orchestrator.CountMatching(v.UserContext(), v.app.id(), f); err != nil {
+		if vm.Matching, err = s.cfg.Orchestrator.CountMatching(v.UserContext(), v.app.id(), filter); err != nil {
 			return err
 		}
 	}
-	if in.State == "unresolved" && in.Cursor == "" {
+	if query.State == "unresolved" && before.IsZero() {
 		groups, err := s.cfg.Orchestrator.GroupDeadLetters(v.UserContext(), v.app.id(), letterGroups)
 		if err != nil {
 			return err
@@ -70,6 +99,9 @@ func (s *Server) showDeadLetters(v *visit) error {
 	}
 	return v.render(http.StatusOK, views.DeadLetters(vm))
 }
+
+// letterKey is where a dead letter stands in lists.
+func letterKey(d *orchestrator.DeadLetter) string { return cloud.ID(d.ID).String() }
 
 func (s *Server) showDeadLetterPage(v *visit) error { return s.letterPage(v, http.StatusOK, "", "") }
 
@@ -94,7 +126,7 @@ func (s *Server) letterPage(v *visit, status int, payload, problem string) error
 	if err != nil {
 		return err
 	}
-	vm.Tree = tree(lineage, vm.ID)
+	vm.Tree = tree(lineage, id)
 	if event := lineage.Event(d.OutboxID); event != nil {
 		for _, a := range event.Attempts {
 			row := views.ExecutionRow{ID: a.ID.String(), Script: a.Row.Script, Source: a.Row.Source, Subject: a.Row.Request, Status: a.Row.Status,
@@ -110,26 +142,44 @@ func (s *Server) letterPage(v *visit, status int, payload, problem string) error
 
 // letterView is a dead letter with its own payload, or with one as it was typed.
 func letterView(d *orchestrator.DeadLetter, payload string) views.DeadLetterPage {
-	it := showDeadLetter(d)
-	vm := views.DeadLetterPage{DeadLetterRow: letterRow(&it), Payload: payload, RootID: it.RootID, First: it.FirstAttemptAt, Last: it.LastAttemptAt,
-		ResolvedAt: it.ResolvedAt, Depth: it.Depth, Op: d.Op, Principal: d.OriginPrincipal}
+	vm := views.DeadLetterPage{
+		DeadLetterRow: letterRow(d),
+		Payload:       payload,
+		RootID:        cloud.ID(d.RootID).String(),
+		First:         d.FirstAttemptAt,
+		Last:          d.LastAttemptAt,
+		ResolvedAt:    d.ResolvedAt,
+		ResolvedBy:    orEmpty(d.ResolvedBy),
+		ResolveReason: orEmpty(d.ResolveReason),
+		Depth:         int(d.Depth),
+		Op:            d.Op,
+		Principal:     d.OriginPrincipal,
+		Stack:         letterError(d).Stack,
+		Trigger:       idText(d.TriggerID),
+		Execution:     idText(d.LastExecutionID),
+		ReplayOf:      idText(d.ReplayOf),
+		ReplayedAs:    idText(d.ReplayedAs),
+	}
 	if payload == "" {
-		vm.Payload = indented(it.Payload)
-	}
-	var e errorItem
-	if json.Unmarshal(it.Error, &e) == nil {
-		vm.Stack = e.Stack
-	}
-	for _, p := range []struct {
-		to   *string
-		from *string
-	}{{&vm.Trigger, it.TriggerID}, {&vm.Execution, it.LastExecutionID}, {&vm.ResolvedBy, it.ResolvedBy}, {&vm.ResolveReason, it.ResolveReason},
-		{&vm.ReplayOf, idPtr(d.ReplayOf)}, {&vm.ReplayedAs, idPtr(d.ReplayedAs)}} {
-		if p.from != nil {
-			*p.to = *p.from
-		}
+		vm.Payload = indented(json.RawMessage(d.Payload))
 	}
 	return vm
+}
+
+// idText shows an id that may be missing.
+func idText(id *[16]byte) string {
+	if id == nil {
+		return ""
+	}
+	return cloud.ID(*id).String()
+}
+
+// orEmpty shows a text that may be missing.
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 // indented lays JSON out for a person.
@@ -207,16 +257,25 @@ const replayStep = 250
 // the steps but what the form carries, so a broken one is simply begun again.
 func (s *Server) replayAll(v *visit) error {
 	f := v.form
-	r := views.Replaying{Filter: views.LetterFilter{Script: f.Get("script"), Source: f.Get("source"), Trigger: f.Get("trigger"), Group: f.Get("error")}}
-	filter, err := letterFilter("unresolved", r.Filter.Script, r.Filter.Source, r.Filter.Trigger, r.Filter.Group)
+	query := letterQuery{
+		State:   "unresolved",
+		Script:  f.Get("script"),
+		Source:  f.Get("source"),
+		Trigger: f.Get("trigger"),
+		Group:   f.Get("error"),
+	}
+	filter, err := query.filter()
 	if err != nil {
 		return err
 	}
-	list := listName(v.app, "bulk-replay", r.Filter.Script, r.Filter.Source, r.Filter.Trigger, r.Filter.Group)
+	list := listName(v.app, "bulk-replay", query.Script, query.Source, query.Trigger, query.Group)
 	before, err := s.openIDCursor(list, f.Get("cursor"))
 	if err != nil {
 		return err
 	}
+
+	r := views.Replaying{Filter: views.LetterFilter(query)}
+	r.Filter.State = "" // the form of the next step carries what narrows the list, and all of them are unresolved
 	for _, n := range []struct {
 		name string
 		to   *int64

@@ -13,20 +13,26 @@ import (
 	"picloud/views"
 )
 
-func executionRow(e *executionItem) views.ExecutionRow {
-	r := views.ExecutionRow{ID: e.ID, Script: e.Script, Source: e.Source, Status: e.Status, Attempt: e.Attempt, StartedAt: e.StartedAt,
-		Duration: time.Duration(e.DurationMS * float64(time.Millisecond))}
-	if e.Request != nil {
-		r.Subject = *e.Request
+func executionRow(e *db.Execution) views.ExecutionRow {
+	row := views.ExecutionRow{
+		ID:         cloud.ID(e.ID).String(),
+		Script:     e.Script,
+		Source:     e.Source,
+		Subject:    e.Request,
+		Status:     e.Status,
+		HTTPStatus: int(e.HttpStatus),
+		Attempt:    int(e.Attempt),
+		StartedAt:  e.StartedAt,
+		Duration:   micros(e.DurationUs),
 	}
-	if e.HTTPStatus != nil {
-		r.HTTPStatus = *e.HTTPStatus
+	if e.ErrorName != "" || e.ErrorMessage != "" {
+		row.Error = e.ErrorName + ": " + e.ErrorMessage
 	}
-	if e.Error != nil {
-		r.Error = e.Error.Name + ": " + e.Error.Message
-	}
-	return r
+	return row
 }
+
+// executionKey is where an execution stands in lists.
+func executionKey(e *db.Execution) string { return cloud.ID(e.ID).String() }
 
 // formTime is how an input of type datetime-local writes a moment; here it is UTC.
 const formTime = "2006-01-02T15:04"
@@ -36,12 +42,18 @@ func (s *Server) showExecutions(v *visit) error {
 	if err != nil {
 		return err
 	}
-	in := &listExecutions{PageQuery: *v.pageQuery(), Script: v.Query("script"), Status: v.Query("status"), Source: v.Query("source"),
-		Trigger: v.Query("trigger"), Root: v.Query("root"), Search: v.Query("q")}
+	query := executionQuery{
+		Script:  v.Query("script"),
+		Status:  v.Query("status"),
+		Source:  v.Query("source"),
+		Trigger: v.Query("trigger"),
+		Root:    v.Query("root"),
+		Search:  v.Query("q"),
+	}
 	for _, t := range []struct {
 		text string
 		to   *time.Time
-	}{{v.Query("from"), &in.From}, {v.Query("to"), &in.To}} {
+	}{{v.Query("from"), &query.From}, {v.Query("to"), &query.To}} {
 		if t.text == "" {
 			continue
 		}
@@ -49,21 +61,49 @@ func (s *Server) showExecutions(v *visit) error {
 			return cloud.Errorf(cloud.CodeInvalid, "from and to must be moments such as 2026-01-31T12:30")
 		}
 	}
-	if id, ok := cloud.ParseID(strings.TrimSpace(in.Search)); ok {
+
+	// Whoever searches for an id wants that execution, not those that name it.
+	if id, ok := cloud.ParseID(strings.TrimSpace(query.Search)); ok {
 		return v.to("/executions/" + id.String())
 	}
-	list, err := s.listExecutions(v.UserContext(), v.app, in)
+
+	filter, err := query.filter()
 	if err != nil {
 		return err
 	}
-	vm := views.ExecutionsPage{Page: frame, Next: v.next(list.Body.NextCursor), First: in.Cursor == "",
-		Filter: views.ExecutionFilter{Script: in.Script, Status: in.Status, Source: in.Source, Trigger: in.Trigger, Search: in.Search,
-			From: v.Query("from"), To: v.Query("to")}}
-	if list.Body.NextCursor != nil && len(list.Body.Items) < in.Limit {
+	list := query.list(v.app)
+	before, err := s.openIDCursor(list, v.Query("cursor"))
+	if err != nil {
+		return err
+	}
+	executions, searched, err := s.cfg.Orchestrator.Executions(v.UserContext(), v.app.id(), filter, before, pageSize+1)
+	if err != nil {
+		return err
+	}
+
+	executions, next := cut(s, list, executions, pageSize, executionKey)
+	if next == "" && !searched.IsZero() {
+		next = s.cursor(list, searched.String())
+	}
+	vm := views.ExecutionsPage{
+		Page:  frame,
+		Next:  v.next(next),
+		First: before.IsZero(),
+		Filter: views.ExecutionFilter{
+			Script:  query.Script,
+			Status:  query.Status,
+			Source:  query.Source,
+			Trigger: query.Trigger,
+			Search:  query.Search,
+			From:    v.Query("from"),
+			To:      v.Query("to"),
+		},
+	}
+	if next != "" && len(executions) < pageSize {
 		vm.Searched = orchestrator.SearchDepth
 	}
-	for k := range list.Body.Items {
-		vm.Rows = append(vm.Rows, executionRow(&list.Body.Items[k]))
+	for k := range executions {
+		vm.Rows = append(vm.Rows, executionRow(&executions[k]))
 	}
 	if vm.Scripts, err = v.scriptNames(); err != nil {
 		return err
@@ -84,23 +124,24 @@ func (s *Server) showExecutionPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	it := showExecution(v.app)(e)
-	vm := views.ExecutionPage{Page: frame, ExecutionRow: executionRow(&it), Version: it.Version, Node: it.Node, Stack: e.ErrorStack, CPU: time.Duration(it.CPUMS * float64(time.Millisecond)), MemoryMiB: it.MemoryMiB, RootID: it.RootID,
-		Depth: it.Depth, Principal: e.Principal, After: e.AfterStatus}
-	for _, p := range []struct {
-		to   *string
-		from *string
-	}{{&vm.Parent, it.ParentID}, {&vm.Outbox, it.OutboxID}, {&vm.Trigger, it.TriggerID}} {
-		if p.from != nil {
-			*p.to = *p.from
-		}
+	vm := views.ExecutionPage{
+		Page:         frame,
+		ExecutionRow: executionRow(e),
+		Version:      int(e.Version),
+		Node:         e.Node,
+		Stack:        e.ErrorStack,
+		CPU:          micros(e.CpuUs),
+		MemoryMiB:    memoryMiB(e.MemoryKib),
+		RootID:       cloud.ID(e.RootID).String(),
+		Parent:       idText(e.ParentID),
+		Outbox:       idText(e.OutboxID),
+		Trigger:      idText(e.TriggerID),
+		Depth:        int(e.Depth),
+		Principal:    e.Principal,
+		After:        e.AfterStatus,
+		Logs:         recordedLogs(e.Logs),
 	}
-	var logs []logItem
-	if json.Unmarshal(it.Logs, &logs) == nil {
-		for _, l := range logs {
-			vm.Logs = append(vm.Logs, views.LogRow{At: l.At, Level: l.Level, Message: l.Message})
-		}
-	}
+
 	abandoned, err := s.cfg.Orchestrator.AbandonedOf(v.UserContext(), v.app.id(), id)
 	if err != nil {
 		return err
@@ -112,9 +153,16 @@ func (s *Server) showExecutionPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	vm.Tree, vm.TreeTruncated = tree(lineage, vm.ID), lineage.Truncated
+	vm.Tree, vm.TreeTruncated = tree(lineage, id), lineage.Truncated
 	vm.Steps = timeline(lineage, e, vm.Logs)
 	return v.render(http.StatusOK, views.Execution(vm))
+}
+
+// recordedLogs reads the lines of a record, which has none or a JSON list.
+func recordedLogs(text string) []views.LogRow {
+	var lines []cloud.LogLine
+	_ = json.Unmarshal([]byte(text), &lines) // a record without lines is empty
+	return logRows(lines)
 }
 
 // timeline is the life of the event that an execution is an attempt of, or just the execution.
@@ -168,7 +216,7 @@ func onNode(node string) string {
 }
 
 // tree draws a lineage; the execution or dead letter that the page is about is marked.
-func tree(l *orchestrator.Lineage, current string) []views.TreeNode {
+func tree(l *orchestrator.Lineage, current cloud.ID) []views.TreeNode {
 	var out []views.TreeNode
 	for _, r := range l.Top {
 		out = append(out, runNode(r, current))
@@ -176,11 +224,17 @@ func tree(l *orchestrator.Lineage, current string) []views.TreeNode {
 	return append(out, eventNodes(l.Events, current)...)
 }
 
-func runNode(r *orchestrator.LineageRun, current string) views.TreeNode {
+func runNode(r *orchestrator.LineageRun, current cloud.ID) views.TreeNode {
 	n := views.TreeNode{Text: "a run that was not recorded", Detail: r.ID.String()}
 	if r.Row != nil {
-		id := r.ID.String()
-		n = views.TreeNode{Text: r.Row.Script, Detail: runDetail(r.Row), Status: r.Row.Status, Href: "/executions/" + id, At: &r.Row.StartedAt, Current: id == current}
+		n = views.TreeNode{
+			Text:    r.Row.Script,
+			Detail:  runDetail(r.Row),
+			Status:  r.Row.Status,
+			Href:    "/executions/" + r.ID.String(),
+			At:      &r.Row.StartedAt,
+			Current: r.ID == current,
+		}
 	}
 	n.Children = eventNodes(r.Events, current)
 	return n
@@ -197,7 +251,7 @@ func runDetail(r *db.ExecutionsOfRootRow) string {
 	return strings.TrimPrefix(out, ", ")
 }
 
-func eventNodes(events []*orchestrator.LineageEvent, current string) []views.TreeNode {
+func eventNodes(events []*orchestrator.LineageEvent, current cloud.ID) []views.TreeNode {
 	var out []views.TreeNode
 	for _, e := range events {
 		n := views.TreeNode{Text: eventText(e), Detail: "for " + e.Script}
@@ -212,8 +266,15 @@ func eventNodes(events []*orchestrator.LineageEvent, current string) []views.Tre
 			n.Children = append(n.Children, views.TreeNode{Text: "in the queue", Status: status, Href: "/queue", At: &w.WakeAt})
 		}
 		if d := e.Letter; d != nil {
-			id := cloud.ID(d.ID).String()
-			letter := views.TreeNode{Text: "dead letter", Status: "failed", Detail: d.Reason, Href: "/dead-letters/" + id, At: &d.CreatedAt, Current: id == current}
+			id := cloud.ID(d.ID)
+			letter := views.TreeNode{
+				Text:    "dead letter",
+				Status:  "failed",
+				Detail:  d.Reason,
+				Href:    "/dead-letters/" + id.String(),
+				At:      &d.CreatedAt,
+				Current: id == current,
+			}
 			if d.Resolution != nil {
 				letter.Status = *d.Resolution
 			}
@@ -269,14 +330,28 @@ func (s *Server) showAbandoned(v *visit) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.listAbandoned(v.UserContext(), v.app, &listScripts{PageQuery: *v.pageQuery()})
+	list := listName(v.app, "abandoned")
+	before, err := s.openIDCursor(list, v.Query("cursor"))
 	if err != nil {
 		return err
 	}
-	vm := views.AbandonedPage{Page: frame, Next: v.next(list.Body.NextCursor)}
-	for _, a := range list.Body.Items {
-		vm.Rows = append(vm.Rows, views.AbandonedRow{ID: a.ID, Script: a.Script, Execution: a.ExecutionID, Status: a.StatusCode, Summary: a.Summary,
-			Reason: a.Reason, CreatedAt: a.CreatedAt})
+
+	rows, err := s.cfg.Orchestrator.Abandoned(v.UserContext(), v.app.id(), before, pageSize+1)
+	if err != nil {
+		return err
+	}
+	rows, next := cut(s, list, rows, pageSize, func(a *db.AbandonedExecution) string { return cloud.ID(a.ID).String() })
+	vm := views.AbandonedPage{Page: frame, Next: v.next(next)}
+	for _, a := range rows {
+		vm.Rows = append(vm.Rows, views.AbandonedRow{
+			ID:        cloud.ID(a.ID).String(),
+			Script:    a.Script,
+			Execution: cloud.ID(a.ExecutionID).String(),
+			Status:    int(a.StatusCode),
+			Summary:   a.Summary,
+			Reason:    a.Reason,
+			CreatedAt: a.CreatedAt,
+		})
 	}
 	return v.render(http.StatusOK, views.Abandoned(vm))
 }

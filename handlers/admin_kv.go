@@ -2,11 +2,13 @@ package handlers
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
+	"picloud/db"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/orchestrator"
@@ -19,13 +21,20 @@ func (s *Server) showCollections(v *visit) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.listCollections(v.UserContext(), v.app, &listScripts{PageQuery: *v.pageQuery()})
+	list := listName(v.app, "collections")
+	after, err := s.openCursor(list, v.Query("cursor"))
 	if err != nil {
 		return err
 	}
-	vm := views.KVPage{Page: frame, Next: v.next(list.Body.NextCursor), MayEdit: v.may(auth.WriteKV)}
-	for _, c := range list.Body.Items {
-		vm.Rows = append(vm.Rows, views.KVRow{Collection: c.Collection, Keys: c.Keys})
+
+	collections, err := s.cfg.KV.Collections(v.UserContext(), v.app.id(), after, pageSize+1)
+	if err != nil {
+		return err
+	}
+	collections, next := cut(s, list, collections, pageSize, func(c *kv.Collection) string { return c.Name })
+	vm := views.KVPage{Page: frame, Next: v.next(next), MayEdit: v.may(auth.WriteKV)}
+	for _, c := range collections {
+		vm.Rows = append(vm.Rows, views.KVRow{Collection: c.Name, Keys: c.Keys})
 	}
 	return v.render(http.StatusOK, views.KV(vm))
 }
@@ -42,16 +51,32 @@ func (s *Server) showEntries(v *visit) error {
 	if v.Query("done") == "deleted" {
 		frame.Notice = "The entry is gone."
 	}
-	in := &listEntries{PageQuery: *v.pageQuery(), Prefix: v.Query("prefix")}
-	in.Collection = v.Params("collection")
-	list, err := s.listEntries(v.UserContext(), v.app, in)
+	prefix := v.Query("prefix")
+	if err := checkEntries(collection, prefix); err != nil {
+		return err
+	}
+
+	items, next, err := s.cfg.KV.List(v.UserContext(), v.app.id(), collection, prefix, v.Query("cursor"), pageSize)
 	if err != nil {
 		return err
 	}
-	vm := views.KVPage{Page: frame, Collection: collection, Prefix: in.Prefix, Next: v.next(list.Body.NextCursor), MayEdit: v.may(auth.WriteKV)}
-	for _, e := range list.Body.Items {
-		vm.Rows = append(vm.Rows, views.KVRow{Collection: e.Collection, Key: e.Key, Value: cloud.Shorten(string(e.Value)), Version: e.Version,
-			ExpiresAt: e.ExpiresAt, UpdatedAt: e.UpdatedAt})
+	vm := views.KVPage{
+		Page:       frame,
+		Collection: collection,
+		Prefix:     prefix,
+		Next:       v.next(next),
+		MayEdit:    v.may(auth.WriteKV),
+	}
+	for k := range items {
+		it := &items[k]
+		vm.Rows = append(vm.Rows, views.KVRow{
+			Collection: collection,
+			Key:        it.Key,
+			Value:      cloud.Shorten(it.Value),
+			Version:    it.Version,
+			ExpiresAt:  it.Expires,
+			UpdatedAt:  it.UpdatedAt,
+		})
 	}
 	return v.render(http.StatusOK, views.KV(vm))
 }
@@ -100,15 +125,21 @@ func (s *Server) entryPage(v *visit, status int, problem string) error {
 	}
 	vm := views.EntryPage{Page: frame, Collection: collection, Key: key, Value: "{}", MayEdit: v.may(auth.WriteKV),
 		Triggers: s.cfg.Orchestrator.MatchingKV(v.app.id(), collection)}
-	e, err := s.entry(v.UserContext(), v.app, collection, key)
+
+	// An entry that does not exist yet is an empty form for those who may write it.
+	item, err := s.cfg.KV.Get(v.UserContext(), v.app.id(), collection, key)
 	switch {
 	case err == nil:
-		vm.Value, vm.Version, vm.ExpiresAt, vm.UpdatedAt = indented(e.Body.Value), e.Body.Version, e.Body.ExpiresAt, e.Body.UpdatedAt
-	case cloud.CodeOf(err) != cloud.CodeNotFound:
+		vm.Value = indented(json.RawMessage(item.Value))
+		vm.Version = item.Version
+		vm.ExpiresAt = item.Expires
+		vm.UpdatedAt = item.UpdatedAt
+	case !errors.Is(err, db.ErrNotFound):
 		return err
 	case !vm.MayEdit:
-		return err
+		return errNoEntry
 	}
+
 	if v.form != nil && v.form.Has("value") { // as it was typed, against the version that was read
 		vm.Value, vm.TTL = v.form.Get("value"), v.form.Get("ttl_seconds")
 		vm.Version, _ = strconv.ParseInt(v.form.Get("version"), 10, 64)

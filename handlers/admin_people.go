@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 
+	"picloud/db"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/manager"
@@ -39,8 +40,11 @@ func (s *Server) usersPage(v *visit, status int, problem string) error {
 	if err != nil {
 		return err
 	}
-	list := paged(s, "users", rows, pageSize, func(u *manager.User) views.UserRow { return s.userRow(v, u) }, func(u *manager.User) string { return u.Username })
-	vm := views.UsersPage{Page: frame, Rows: list.Body.Items, Next: v.next(list.Body.NextCursor), Owner: v.p.Role == auth.RoleOwner}
+	users, next := cut(s, "users", rows, pageSize, func(u *manager.User) string { return u.Username })
+	vm := views.UsersPage{Page: frame, Next: v.next(next), Owner: v.p.Role == auth.RoleOwner}
+	for k := range users {
+		vm.Rows = append(vm.Rows, s.userRow(v, &users[k]))
+	}
 	if f := v.form; f != nil {
 		vm.Username, vm.Role, vm.Email = f.Get("username"), f.Get("role"), f.Get("email")
 	}
@@ -141,11 +145,11 @@ func (s *Server) membersPage(v *visit, status int, problem string) error {
 	if err != nil {
 		return err
 	}
-	vm := views.MembersPage{Page: frame, MayEdit: v.may(auth.AdminApp)}
-	members := paged(s, list, rows, pageSize, func(m *manager.Member) views.MemberRow {
-		return views.MemberRow{Username: m.Username, Role: m.Role, Active: m.Active}
-	}, func(m *manager.Member) string { return m.Username })
-	vm.Rows, vm.Next = members.Body.Items, v.next(members.Body.NextCursor)
+	members, next := cut(s, list, rows, pageSize, func(m *manager.Member) string { return m.Username })
+	vm := views.MembersPage{Page: frame, Next: v.next(next), MayEdit: v.may(auth.AdminApp)}
+	for _, m := range members {
+		vm.Rows = append(vm.Rows, views.MemberRow{Username: m.Username, Role: m.Role, Active: m.Active})
+	}
 	if f := v.form; f != nil {
 		vm.Username, vm.Role = f.Get("username"), f.Get("role")
 	}
@@ -188,21 +192,30 @@ func (s *Server) auditPage(v *visit, app cloud.AppID, list string) error {
 	if err != nil {
 		return err
 	}
-	in := &AuditQuery{PageQuery: *v.pageQuery(), Actor: v.Query("actor"), Action: v.Query("action")}
-	rows, err := s.audit(v.UserContext(), app, list, in)
+	filter := manager.AuditFilter{App: app, Actor: v.Query("actor"), Action: v.Query("action")}
+	list += "\x00" + filter.Actor + "\x00" + filter.Action
+	before, err := s.openIDCursor(list, v.Query("cursor"))
 	if err != nil {
 		return err
 	}
-	vm := views.AuditPage{Page: frame, Actor: in.Actor, Action: in.Action, Next: v.next(rows.Body.NextCursor)}
-	for _, a := range rows.Body.Items {
-		r := views.AuditRow{At: a.At, Actor: a.Actor, Action: a.Action, Target: a.Target}
-		if a.App != nil {
-			r.App = *a.App
-		}
-		if d := string(a.Detail); d != "{}" && d != "null" {
-			r.Detail = d
-		}
-		vm.Rows = append(vm.Rows, r)
+
+	rows, err := s.cfg.Manager.Audit(v.UserContext(), filter, before, pageSize+1)
+	if err != nil {
+		return err
+	}
+	rows, next := cut(s, list, rows, pageSize, func(a *db.Audit) string { return cloud.ID(a.ID).String() })
+	vm := views.AuditPage{Page: frame, Actor: filter.Actor, Action: filter.Action, Next: v.next(next)}
+	for k := range rows {
+		vm.Rows = append(vm.Rows, auditRow(&rows[k]))
 	}
 	return v.render(http.StatusOK, views.Audit(vm))
+}
+
+// auditRow shows an entry of the audit trail, without a detail that says nothing.
+func auditRow(a *db.Audit) views.AuditRow {
+	row := views.AuditRow{At: a.At, Actor: a.Actor, App: orEmpty(a.App), Action: a.Action, Target: a.Target}
+	if a.Detail != "{}" && a.Detail != "null" {
+		row.Detail = a.Detail
+	}
+	return row
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"net/http"
@@ -92,28 +93,34 @@ func (s *Server) changePassword(v *visit) error {
 func (s *Server) createOwnKey(v *visit) error {
 	f := v.form
 	form := views.KeyForm{Name: f.Get("name"), App: f.Get("app"), Days: f.Get("days"), Scopes: f["scopes"]}
-	out, err := s.makeOwnKey(v.UserContext(), v.p, form)
+	key, err := s.makeOwnKey(v.UserContext(), v.p, form)
 	if message, ok := refused(err); ok || cloud.CodeOf(err) == cloud.CodeNotFound && err != nil {
-		return s.profilePage(v, http.StatusUnprocessableEntity, &views.ProfilePage{Form: form}, or(message, "there is no such app"))
+		return s.profilePage(v, http.StatusUnprocessableEntity, &views.ProfilePage{Form: form}, cmp.Or(message, "there is no such app"))
 	}
 	if err != nil {
 		return err
 	}
-	return s.profilePage(v, http.StatusOK, &views.ProfilePage{NewKey: out.Body.Key, NewKeyName: form.Name}, "")
+	return s.profilePage(v, http.StatusOK, &views.ProfilePage{NewKey: key, NewKeyName: form.Name}, "")
 }
 
-func (s *Server) makeOwnKey(ctx context.Context, p *auth.Principal, form views.KeyForm) (*keyOutput, error) {
-	in := &createKey{}
-	in.Body.Name, in.Body.Scopes, in.Body.App = form.Name, form.Scopes, form.App
+// makeOwnKey makes a key of the form and gives its text.
+func (s *Server) makeOwnKey(ctx context.Context, p *auth.Principal, form views.KeyForm) (string, error) {
+	key := manager.NewKey{Name: form.Name, Scopes: form.Scopes}
 	if form.Days != "" {
 		days, err := strconv.ParseInt(form.Days, 10, 16)
 		if err != nil || days < 1 {
-			return nil, cloud.Errorf(cloud.CodeInvalid, "a key expires after a number of days, at least one, or never")
+			return "", cloud.Errorf(cloud.CodeInvalid, "a key expires after a number of days, at least one, or never")
 		}
 		at := time.Now().Add(time.Duration(days) * day)
-		in.Body.ExpiresAt = &at
+		key.ExpiresAt = &at
 	}
-	return s.createKey(ctx, p, in)
+
+	var err error
+	if key.App, err = s.keyApp(ctx, p, form.App); err != nil {
+		return "", err
+	}
+	_, text, err := s.cfg.Manager.CreateKey(ctx, p, key)
+	return text, err
 }
 
 func (s *Server) revokeOwnKey(v *visit) error {

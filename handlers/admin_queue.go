@@ -1,9 +1,11 @@
 package handlers
 
 import (
+	"encoding/json"
 	"net/http"
 	"time"
 
+	"picloud/db"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/views"
@@ -30,21 +32,57 @@ func (s *Server) showQueue(v *visit) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.listOutbox(v.UserContext(), v.app, &listScripts{PageQuery: *v.pageQuery()})
+	list := listName(v.app, "outbox")
+	after, err := s.openIDCursor(list, v.Query("cursor"))
 	if err != nil {
 		return err
 	}
-	vm := views.QueuePage{Page: frame, Waiting: c.Waiting, Running: c.Running, MayOperate: v.may(auth.OperateQueue), Next: v.next(list.Body.NextCursor)}
-	for _, r := range list.Body.Items {
-		payload := indented(r.Payload)
-		if len(payload) > payloadShown {
-			payload = cloud.ValidPrefix(payload, payloadShown) + "\n..."
-		}
-		vm.Rows = append(vm.Rows, views.QueueRow{ID: r.ID, Script: r.Script, Source: r.Source, State: r.State, Reason: r.Reason, Attempt: r.Attempt,
-			LastError: r.LastError, Payload: payload, MaxAttempts: r.MaxAttempts, Depth: r.Depth, DueAt: r.DueAt, CreatedAt: r.CreatedAt,
-			Waiting: r.State == "waiting", Parked: time.Until(r.DueAt) > parkedFor})
+
+	rows, err := s.cfg.Orchestrator.Outbox(v.UserContext(), v.app.id(), after, pageSize+1)
+	if err != nil {
+		return err
+	}
+	rows, next := cut(s, list, rows, pageSize, func(r *db.ListOutboxRow) string { return cloud.ID(r.ID).String() })
+	vm := views.QueuePage{
+		Page:       frame,
+		Waiting:    c.Waiting,
+		Running:    c.Running,
+		MayOperate: v.may(auth.OperateQueue),
+		Next:       v.next(next),
+	}
+	now := time.Now()
+	for k := range rows {
+		row := queueRow(&rows[k])
+		row.Reason = s.cfg.Orchestrator.WhyWaiting(&rows[k], now)
+		row.Parked = row.DueAt.Sub(now) > parkedFor
+		vm.Rows = append(vm.Rows, row)
 	}
 	return v.render(http.StatusOK, views.Queue(vm))
+}
+
+// queueRow shows a row of the outbox, without what depends on the moment.
+func queueRow(r *db.ListOutboxRow) views.QueueRow {
+	row := views.QueueRow{
+		ID:          cloud.ID(r.ID).String(),
+		Script:      r.Script,
+		Source:      r.Source,
+		State:       "running",
+		Attempt:     int(r.AttemptCount),
+		LastError:   r.LastError,
+		Payload:     indented(json.RawMessage(r.Payload)),
+		MaxAttempts: int(r.MaxAttempts),
+		Depth:       int(r.Depth),
+		DueAt:       r.WakeAt,
+		CreatedAt:   r.CreatedAt,
+	}
+	if r.ClaimedBy == nil {
+		row.State = "waiting"
+		row.Waiting = true
+	}
+	if len(row.Payload) > payloadShown {
+		row.Payload = cloud.ValidPrefix(row.Payload, payloadShown) + "\n..."
+	}
+	return row
 }
 
 func (s *Server) runRowNow(v *visit) error {

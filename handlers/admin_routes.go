@@ -1,17 +1,27 @@
 package handlers
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
 
+	"picloud/db"
 	"picloud/internal/auth"
+	"picloud/internal/cloud"
 	"picloud/internal/manager"
 	"picloud/views"
 )
 
-func routeRow(r routeItem) views.RouteRow {
-	return views.RouteRow{ID: r.ID, Script: r.Script, Method: r.Method, Host: r.Host, Path: r.Path, Dispatch: r.Dispatch}
+func routeRow(r *manager.Route) views.RouteRow {
+	return views.RouteRow{
+		ID:       cloud.ID(r.ID).String(),
+		Script:   r.Script,
+		Method:   r.Method,
+		Host:     r.Host,
+		Path:     r.Path,
+		Dispatch: r.Dispatch,
+	}
 }
 
 // typedRoute is a route as a form has it.
@@ -38,13 +48,26 @@ func (s *Server) routesPage(v *visit, status int, form views.RouteRow, problem s
 	if v.Query("done") == "deleted" {
 		frame.Notice = "The route is gone."
 	}
-	list, err := s.listRoutes(v.UserContext(), v.app, &listScripts{PageQuery: *v.pageQuery()})
+	list := listName(v.app, "routes")
+	after, err := s.openIDCursor(list, v.Query("cursor"))
 	if err != nil {
 		return err
 	}
-	vm := views.RoutesPage{Page: frame, Next: v.next(list.Body.NextCursor), MayEdit: v.may(auth.WriteRoutes), Form: form, Match: s.routeMatch(v)}
-	for _, r := range list.Body.Items {
-		vm.Rows = append(vm.Rows, routeRow(r))
+
+	rows, err := s.cfg.Manager.Routes(v.UserContext(), v.app.app, after, pageSize+1)
+	if err != nil {
+		return err
+	}
+	rows, next := cut(s, list, rows, pageSize, func(r *db.ListRoutesRow) string { return cloud.ID(r.ID).String() })
+	vm := views.RoutesPage{
+		Page:    frame,
+		Next:    v.next(next),
+		MayEdit: v.may(auth.WriteRoutes),
+		Form:    form,
+		Match:   s.routeMatch(v),
+	}
+	for k := range rows {
+		vm.Rows = append(vm.Rows, routeRow((*manager.Route)(&rows[k])))
 	}
 	if vm.Scripts, err = v.scriptNames(); err != nil {
 		return err
@@ -62,30 +85,36 @@ func (s *Server) routeMatch(v *visit) views.RouteMatch {
 		return m
 	}
 	m.Asked = true
-	in := &matchRoute{}
-	in.Body.Method, in.Body.URL = or(m.Method, "GET"), m.URL
-	out, err := s.matchRoute(v.UserContext(), v.app, in)
-	if err != nil {
+	if err := s.findRoute(v, &m); err != nil {
 		m.Problem = s.problemOf(err).Detail
-		return m
 	}
-	if out.Body.Matched {
-		r := routeRow(*out.Body.Route)
-		r.Script = *out.Body.Script
-		m.Route = &r
-	}
-	for name, value := range out.Body.Params {
-		m.Params = append(m.Params, [2]string{name, value})
-	}
-	slices.SortFunc(m.Params, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
 	return m
 }
 
-func or(a, b string) string {
-	if a != "" {
-		return a
+// findRoute looks for the route of a question.
+func (s *Server) findRoute(v *visit, m *views.RouteMatch) error {
+	question, err := askRoute(cmp.Or(m.Method, "GET"), m.URL)
+	if err != nil {
+		return err
 	}
-	return b
+	target, route, err := s.cfg.Orchestrator.MatchRoute(question.Method, question.Host, question.Path)
+	if matched, err := answeredIn(v.app, target, err); err != nil || !matched {
+		return err
+	}
+
+	m.Route = &views.RouteRow{
+		ID:       route.ID.String(),
+		Script:   target.Script.Name,
+		Method:   route.Method,
+		Host:     route.Host,
+		Path:     route.Path,
+		Dispatch: route.Dispatch,
+	}
+	for _, p := range target.Params {
+		m.Params = append(m.Params, [2]string{p.Name, p.Value})
+	}
+	slices.SortFunc(m.Params, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+	return nil
 }
 
 func (s *Server) matchFragment(v *visit) error {
@@ -113,7 +142,7 @@ func (s *Server) showRoutePage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return s.routePage(v, http.StatusOK, routeRow(showRoute(r)), "")
+	return s.routePage(v, http.StatusOK, routeRow(r), "")
 }
 
 func (s *Server) routePage(v *visit, status int, row views.RouteRow, problem string) error {

@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/aymanbagabas/go-udiff"
 
+	"picloud/db"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/manager"
@@ -26,15 +28,35 @@ func (s *Server) showScripts(v *visit) error {
 	if v.Query("done") == "deleted" {
 		frame.Notice = "The script is gone."
 	}
-	list, err := s.listScripts(v.UserContext(), v.app, &listScripts{PageQuery: *v.pageQuery()})
+	list := listName(v.app, "scripts")
+	after, err := s.openCursor(list, v.Query("cursor"))
 	if err != nil {
 		return err
 	}
-	vm := views.ScriptsPage{Page: frame, MayEdit: v.may(auth.WriteScripts), Next: v.next(list.Body.NextCursor),
-		Curl: "curl -X PUT " + s.origin(v) + "/api/v1/apps/" + v.app.app.Slug + "/scripts/hello -H \"Authorization: Bearer $KEY\" -H \"Content-Type: text/javascript\" --data-binary @hello.js"}
-	for _, r := range list.Body.Items {
-		vm.Scripts = append(vm.Scripts, views.ScriptRow{Name: r.Name, Kind: r.Kind, Access: r.Access, Language: r.Language, Version: r.Version,
-			UpdatedAt: r.UpdatedAt, Warning: r.Warning})
+
+	rows, err := s.cfg.Manager.Scripts(v.UserContext(), v.app.app, after, pageSize+1)
+	if err != nil {
+		return err
+	}
+	rows, next := cut(s, list, rows, pageSize, func(r *db.ListScriptsRow) string { return r.Name })
+	vm := views.ScriptsPage{
+		Page:    frame,
+		MayEdit: v.may(auth.WriteScripts),
+		Next:    v.next(next),
+		Curl: "curl -X PUT " + s.origin(v) + "/api/v1/apps/" + v.app.app.Slug + "/scripts/hello" +
+			" -H \"Authorization: Bearer $KEY\" -H \"Content-Type: text/javascript\" --data-binary @hello.js",
+	}
+	for k := range rows {
+		r := &rows[k]
+		vm.Scripts = append(vm.Scripts, views.ScriptRow{
+			Name:      r.Name,
+			Kind:      r.Kind,
+			Access:    r.Access,
+			Language:  r.Language,
+			Version:   int(r.Version),
+			UpdatedAt: r.UpdatedAt,
+			Warning:   r.HandlersError,
+		})
 	}
 	return v.render(http.StatusOK, views.Scripts(vm))
 }
@@ -161,36 +183,43 @@ func (s *Server) editor(v *visit, status int, vm *views.ScriptPage) error {
 	return v.render(status, views.Script(*vm))
 }
 
-func (s *Server) aroundScript(v *visit, vm *views.ScriptPage, r *manager.Script) error {
-	versions, err := s.cfg.Manager.Versions(v.UserContext(), v.app.app, r, 1<<30, aroundShown)
+// aroundScript adds what belongs to a script: its versions, routes, triggers, test events and latest executions.
+func (s *Server) aroundScript(v *visit, vm *views.ScriptPage, script *manager.Script) error {
+	ctx, app := v.UserContext(), v.app.app
+	versions, err := s.cfg.Manager.Versions(ctx, app, script, 1<<30, aroundShown)
 	if err != nil {
 		return err
 	}
-	for _, x := range versions {
-		vm.Versions = append(vm.Versions, views.VersionRow{Version: int(x.Version), CreatedBy: x.CreatedBy, CreatedAt: x.CreatedAt, Current: x.Version == r.Version})
+	for k := range versions {
+		vm.Versions = append(vm.Versions, versionRow(&versions[k], script))
 	}
-	routes, err := s.cfg.Manager.Routes(v.UserContext(), v.app.app, cloud.ID{}, manager.MaxTriggers)
+
+	routes, err := s.cfg.Manager.Routes(ctx, app, cloud.ID{}, manager.MaxTriggers)
 	if err != nil {
 		return err
 	}
 	for k := range routes {
-		if routes[k].ScriptID == r.ID {
-			vm.Routes = append(vm.Routes, routeRow(showRoute((*manager.Route)(&routes[k]))))
+		if routes[k].ScriptID == script.ID {
+			vm.Routes = append(vm.Routes, routeRow((*manager.Route)(&routes[k])))
 		}
 	}
-	triggers, err := s.cfg.Manager.Triggers(v.UserContext(), v.app.app, cloud.ID{}, manager.MaxTriggers)
+
+	triggers, err := s.cfg.Manager.Triggers(ctx, app, cloud.ID{}, manager.MaxTriggers)
 	if err != nil {
 		return err
 	}
 	for k := range triggers {
-		if triggers[k].ScriptID == r.ID {
-			t := showTrigger((*manager.Trigger)(&triggers[k]))
-			vm.Triggers = append(vm.Triggers, triggerRow(&t))
-			vm.Test.Templates = append(vm.Test.Templates, eventTemplate(&t))
+		if triggers[k].ScriptID == script.ID {
+			t := (*manager.Trigger)(&triggers[k])
+			vm.Triggers = append(vm.Triggers, triggerRow(t))
+			vm.Test.Templates = append(vm.Test.Templates, eventTemplate(t))
 		}
 	}
+
+	// The form of a test starts with an event that a trigger of the script would raise.
 	if vm.Test.Method == "" {
-		vm.Test.Method, vm.Test.DryRun = "GET", true
+		vm.Test.Method = "GET"
+		vm.Test.DryRun = true
 	}
 	if vm.Test.Event == "" {
 		vm.Test.Event = sampleKV("", nil)
@@ -198,14 +227,26 @@ func (s *Server) aroundScript(v *visit, vm *views.ScriptPage, r *manager.Script)
 			vm.Test.Event = vm.Test.Templates[0].JSON
 		}
 	}
-	list, err := s.listExecutions(v.UserContext(), v.app, &listExecutions{PageQuery: PageQuery{Limit: aroundShown}, Script: r.Name})
+
+	filter := orchestrator.ExecutionFilter{Script: script.Name}
+	executions, _, err := s.cfg.Orchestrator.Executions(ctx, v.app.id(), filter, cloud.ID{}, aroundShown)
 	if err != nil {
 		return err
 	}
-	for k := range list.Body.Items {
-		vm.Executions = append(vm.Executions, executionRow(&list.Body.Items[k]))
+	for k := range executions {
+		vm.Executions = append(vm.Executions, executionRow(&executions[k]))
 	}
 	return nil
+}
+
+func versionRow(version *db.ListVersionsRow, script *manager.Script) views.VersionRow {
+	return views.VersionRow{
+		Version:   int(version.Version),
+		CreatedBy: version.CreatedBy,
+		CreatedAt: version.CreatedAt,
+		Size:      int(version.Size),
+		Current:   version.Version == script.Version,
+	}
 }
 
 // deployScript deploys what the form holds. A refusal is the editor again, with the text as it was typed.
@@ -331,16 +372,29 @@ func (s *Server) showVersions(v *visit) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.listVersions(ctx, v.app, &listVersions{ScriptPath: ScriptPath{Name: name}, PageQuery: *v.pageQuery()})
+	list := listName(v.app, "versions", name)
+	before, err := s.openNumberCursor(list, v.Query("cursor"), newestVersion)
 	if err != nil {
 		return err
 	}
-	vm := views.VersionsPage{Page: frame, Name: name, MayEdit: v.may(auth.WriteScripts), To: v.QueryInt("to", int(script.Version)), Next: v.next(list.Body.NextCursor)}
-	vm.From = v.QueryInt("from", max(1, vm.To-1))
-	for _, x := range list.Body.Items {
-		vm.Versions = append(vm.Versions, views.VersionRow{Version: x.Version, CreatedBy: x.CreatedBy, CreatedAt: x.CreatedAt, Size: x.Size,
-			Current: x.Version == int(script.Version)})
+	versions, err := s.cfg.Manager.Versions(ctx, v.app.app, script, before, pageSize+1)
+	if err != nil {
+		return err
 	}
+	versions, next := cut(s, list, versions, pageSize, versionKey)
+
+	vm := views.VersionsPage{
+		Page:    frame,
+		Name:    name,
+		MayEdit: v.may(auth.WriteScripts),
+		To:      v.QueryInt("to", int(script.Version)),
+		Next:    v.next(next),
+	}
+	vm.From = v.QueryInt("from", max(1, vm.To-1))
+	for k := range versions {
+		vm.Versions = append(vm.Versions, versionRow(&versions[k], script))
+	}
+
 	from, err := s.cfg.Manager.Version(ctx, v.app.app, script, vm.From)
 	if err != nil {
 		return err
@@ -354,6 +408,12 @@ func (s *Server) showVersions(v *visit) error {
 	}
 	return v.render(http.StatusOK, views.Versions(vm))
 }
+
+// newestVersion is where a list of versions starts: above every version that there can be.
+const newestVersion = math.MaxInt32
+
+// versionKey is where a version stands in lists.
+func versionKey(v *db.ListVersionsRow) string { return strconv.Itoa(int(v.Version)) }
 
 // maxDiffLines bounds what is compared: the effort grows with the product of the differences.
 const maxDiffLines = 5000
@@ -446,14 +506,10 @@ func (s *Server) runTest(v *visit, test *views.TestRun) (*views.TestResult, erro
 // testInvocation reads the form of a test run.
 func (s *Server) testInvocation(v *visit, test *views.TestRun) (*orchestrator.Invocation, error) {
 	in := &orchestrator.Invocation{Script: v.Params("name"), DryRun: test.DryRun, Principal: v.p.Cloud()}
-	b := &invokeBody{Handler: test.Handler}
 	if test.Handler != "fetch" {
-		b.Event = json.RawMessage(test.Event)
-		return in, invocation(v.app, b, in)
+		return in, testEvent(in, test.Handler, json.RawMessage(test.Event))
 	}
-	if err := invocation(v.app, b, in); err != nil {
-		return nil, err
-	}
+	testRequest(in, v.app)
 	r := in.Request
 	r.Method, r.Body = strings.ToUpper(strings.TrimSpace(test.Method)), []byte(test.Body)
 	if r.Method == "" {

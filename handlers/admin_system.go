@@ -49,9 +49,21 @@ func (s *Server) showSystem(v *visit) error {
 		return err
 	}
 	for k := range nodes {
-		it := s.showNode(&nodes[k])
-		vm.Nodes = append(vm.Nodes, views.NodeRow{Name: it.Name, Version: it.Version, Free: it.Free, Started: it.StartedAt, Seen: it.SeenAt, Self: it.Self,
-			Quiet: time.Since(it.SeenAt) > quietAfter})
+		n := &nodes[k]
+		row := views.NodeRow{
+			Name:    n.Name,
+			Version: n.Version,
+			Free:    int(n.Free),
+			Started: n.StartedAt,
+			Seen:    n.SeenAt,
+			Self:    n.Name == s.cfg.Node,
+		}
+		if row.Self { // it knows better than what it last wrote
+			row.Free = st.FreeForOthers
+			row.Seen = time.Now()
+		}
+		row.Quiet = time.Since(row.Seen) > quietAfter
+		vm.Nodes = append(vm.Nodes, row)
 	}
 	return v.render(http.StatusOK, views.System(vm))
 }

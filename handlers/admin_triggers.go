@@ -1,12 +1,14 @@
 package handlers
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"picloud/db"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/manager"
@@ -15,46 +17,58 @@ import (
 	"picloud/views"
 )
 
-func triggerRow(t *triggerItem) views.TriggerRow {
-	return views.TriggerRow{ID: t.ID, Kind: t.Kind, Script: t.Script, What: whatFires(t), Registrant: t.RegisteredBy, Retry: retryInWords(t),
-		Enabled: t.Enabled}
+func triggerRow(t *manager.Trigger) views.TriggerRow {
+	return views.TriggerRow{
+		ID:         cloud.ID(t.ID).String(),
+		Kind:       t.Kind,
+		Script:     t.Script,
+		What:       whatFires(t),
+		Registrant: t.RegisteredName,
+		Retry:      retryInWords(t),
+		Enabled:    t.Enabled,
+	}
 }
 
-func retryInWords(t *triggerItem) string {
-	return views.InWords(int(t.Retry.MaxAttempts), totalDelay(t.Retry))
+func retryInWords(t *manager.Trigger) string {
+	return views.InWords(int(t.MaxAttempts), totalDelay(t))
 }
 
 // whatFires puts a trigger's condition into words.
-func whatFires(t *triggerItem) string {
-	if t.Kind == cloud.SourceDeadLetter {
+func whatFires(t *manager.Trigger) string {
+	switch t.Kind {
+	case cloud.SourceDeadLetter:
 		out := "an event became a dead letter"
-		if t.FailedScript != nil {
-			out += " in " + *t.FailedScript
+		if t.FailedScript != "" {
+			out += " in " + t.FailedScript
 		}
-		if t.Source != nil {
-			out += ", from " + *t.Source
+		if t.SourceFilter != nil {
+			out += ", from " + *t.SourceFilter
 		}
 		return out
+	case cloud.SourceCron:
+		return t.Schedule + " in " + t.Timezone
+	default:
+		ops := "changes"
+		if len(t.Ops) > 0 {
+			ops = strings.Join(t.Ops, " or ")
+		}
+		if t.Collection == "*" {
+			return ops + " in any collection"
+		}
+		return ops + " in " + t.Collection
 	}
-	if t.Kind == cloud.SourceCron {
-		return *t.Schedule + " in " + *t.Timezone
-	}
-	ops := "changes"
-	if len(*t.Ops) > 0 {
-		ops = strings.Join(*t.Ops, " or ")
-	}
-	if *t.Collection == "*" {
-		return ops + " in any collection"
-	}
-	return ops + " in " + *t.Collection
 }
 
 // totalDelay is how long all retries take together, without jitter.
-func totalDelay(r retryItem) time.Duration {
-	policy := cloud.Retry{Backoff: r.Backoff, Base: time.Duration(r.BaseMS) * time.Millisecond, Max: time.Duration(r.MaxMS) * time.Millisecond}
+func totalDelay(t *manager.Trigger) time.Duration {
+	policy := cloud.Retry{
+		Backoff: t.Backoff,
+		Base:    time.Duration(t.BaseMs) * time.Millisecond,
+		Max:     time.Duration(t.MaxMs) * time.Millisecond,
+	}
 	var total time.Duration
-	for n := 1; n < int(r.MaxAttempts); n++ {
-		total += policy.Delay(n, 0.5)
+	for n := 1; n < int(t.MaxAttempts); n++ {
+		total += policy.Delay(n, 0.5) // the middle of the jitter
 	}
 	return total
 }
@@ -94,10 +108,10 @@ func pretty(v any) string {
 }
 
 // eventTemplate is an event that a trigger would raise.
-func eventTemplate(t *triggerItem) views.EventTemplate {
+func eventTemplate(t *manager.Trigger) views.EventTemplate {
 	e := views.EventTemplate{Name: whatFires(t), Handler: "kv"}
 	if t.Kind == cloud.SourceKV {
-		e.JSON = sampleKV(*t.Collection, *t.Ops)
+		e.JSON = sampleKV(t.Collection, t.Ops)
 		return e
 	}
 	if t.Kind == cloud.SourceCron {
@@ -106,14 +120,11 @@ func eventTemplate(t *triggerItem) views.EventTemplate {
 			Cron          string `json:"cron"`
 			ScheduledTime int64  `json:"scheduledTime"`
 			Timezone      string `json:"timezone"`
-		}{*t.Schedule, time.Now().Truncate(time.Minute).UnixMilli(), *t.Timezone})
+		}{t.Schedule, time.Now().Truncate(time.Minute).UnixMilli(), t.Timezone})
 		return e
 	}
 	e.Handler = "deadLetter"
-	script := "orders"
-	if t.FailedScript != nil {
-		script = *t.FailedScript
-	}
+	script := cmp.Or(t.FailedScript, "orders")
 	e.JSON = pretty(struct {
 		ID       string            `json:"id"`
 		Original json.RawMessage   `json:"original"`
@@ -121,7 +132,7 @@ func eventTemplate(t *triggerItem) views.EventTemplate {
 		Error    map[string]string `json:"error"`
 		Trigger  *string           `json:"trigger"`
 		Script   string            `json:"script"`
-	}{"00000000-0000-7000-8000-000000000000", json.RawMessage(sampleKV("", nil)), 5, map[string]string{"name": "Error", "message": "test", "stack": ""}, t.Trigger, script})
+	}{"00000000-0000-7000-8000-000000000000", json.RawMessage(sampleKV("", nil)), 5, map[string]string{"name": "Error", "message": "test", "stack": ""}, idPtr(t.TriggerFilter), script})
 	return e
 }
 
@@ -133,23 +144,30 @@ func (s *Server) showTriggers(v *visit) error {
 	if v.Query("done") == "deleted" {
 		frame.Notice = "The trigger is gone."
 	}
-	list, err := s.listTriggers(v.UserContext(), v.app, &listScripts{PageQuery: *v.pageQuery()})
+	list := listName(v.app, "triggers")
+	after, err := s.openIDCursor(list, v.Query("cursor"))
 	if err != nil {
 		return err
 	}
-	vm := views.TriggersPage{Page: frame, MayEdit: v.may(auth.WriteTriggers), Next: v.next(list.Body.NextCursor)}
-	if vm.Overdue, err = v.overdue(); err != nil {
+
+	rows, err := s.cfg.Manager.Triggers(v.UserContext(), v.app.app, after, pageSize+1)
+	if err != nil {
 		return err
 	}
-	for k := range list.Body.Items {
-		vm.Rows = append(vm.Rows, triggerRow(&list.Body.Items[k]))
+	rows, next := cut(s, list, rows, pageSize, func(r *db.ListTriggersRow) string { return cloud.ID(r.ID).String() })
+	vm := views.TriggersPage{Page: frame, MayEdit: v.may(auth.WriteTriggers), Next: v.next(next)}
+	for k := range rows {
+		vm.Rows = append(vm.Rows, triggerRow((*manager.Trigger)(&rows[k])))
+	}
+	if vm.Overdue, err = v.overdue(); err != nil {
+		return err
 	}
 	return v.render(http.StatusOK, views.Triggers(vm))
 }
 
 func (s *Server) newTrigger(v *visit) error {
 	d := cloud.DefaultRetry()
-	form := views.TriggerForm{Kind: or(v.Query("kind"), cloud.SourceKV), Script: v.Query("script"), MaxAttempts: strconv.Itoa(d.MaxAttempts), Backoff: d.Backoff,
+	form := views.TriggerForm{Kind: cmp.Or(v.Query("kind"), cloud.SourceKV), Script: v.Query("script"), MaxAttempts: strconv.Itoa(d.MaxAttempts), Backoff: d.Backoff,
 		BaseMS: strconv.FormatInt(d.Base.Milliseconds(), 10), MaxMS: strconv.FormatInt(d.Max.Milliseconds(), 10),
 		Jitter: strconv.FormatFloat(d.Jitter, 'f', -1, 64)}
 	return s.triggerPage(v, http.StatusOK, form, "")
@@ -193,34 +211,49 @@ func (s *Server) triggerPage(v *visit, status int, form views.TriggerForm, probl
 	return v.render(status, views.Trigger(vm))
 }
 
+// upcomingShown is how many slots to come the page of a schedule shows.
+const upcomingShown = 10
+
 // addSlots shows what became of a schedule's slots, and the next ones.
-func (s *Server) addSlots(v *visit, t *triggerItem, vm *views.TriggerPage) error {
-	in := &listSlots{PageQuery: *v.pageQuery()}
-	in.ID = t.ID
-	list, err := s.listSlots(v.UserContext(), v.app, in)
+func (s *Server) addSlots(v *visit, t *manager.Trigger, vm *views.TriggerPage) error {
+	id := cloud.ID(t.ID)
+	list := listName(v.app, "slots", id.String())
+	before, err := s.openTimeCursor(list, v.Query("cursor"), endOfTime)
 	if err != nil {
 		return err
 	}
-	_, loc := cloud.Zone(*t.Timezone)
+	slots, err := s.cfg.Orchestrator.Slots(v.UserContext(), v.app.id(), id, before, pageSize+1)
+	if err != nil {
+		return err
+	}
+	slots, next := cut(s, list, slots, pageSize, slotKey)
+	upcoming, overdue, err := s.cfg.Orchestrator.Upcoming(v.UserContext(), v.app.id(), id, upcomingShown)
+	if err != nil {
+		return err
+	}
+
+	_, loc := cloud.Zone(t.Timezone)
 	if loc == nil {
 		loc = time.UTC
 	}
 	local := func(at time.Time) string { return at.In(loc).Format("Mon 2 Jan 2006 15:04:05 -07:00") }
-	for _, at := range list.Body.Upcoming {
+	for _, at := range upcoming {
 		vm.Upcoming = append(vm.Upcoming, views.Slot{At: at, Local: local(at)})
 	}
-	for _, it := range list.Body.Items {
-		row := views.Slot{At: it.Slot, Local: local(it.Slot), State: it.State, Reason: it.Reason,
-			Drift: time.Duration(it.DriftMS) * time.Millisecond}
-		if it.ExecutionID != nil {
-			row.Execution = *it.ExecutionID
-		}
-		vm.Slots = append(vm.Slots, row)
+	for _, slot := range slots {
+		vm.Slots = append(vm.Slots, views.Slot{
+			At:        slot.Slot,
+			Local:     local(slot.Slot),
+			State:     slot.State,
+			Reason:    slot.Reason,
+			Drift:     slot.DecidedAt.Sub(slot.Slot).Truncate(time.Millisecond),
+			Execution: idText(slot.ExecutionID),
+		})
 	}
-	if by := time.Duration(list.Body.OverdueMS) * time.Millisecond; by > orchestrator.LateAfter {
-		vm.Overdue = []views.Overdue{{Trigger: t.ID, Script: t.Script, Schedule: *t.Schedule, By: by}}
+	if overdue.Truncate(time.Millisecond) > orchestrator.LateAfter {
+		vm.Overdue = []views.Overdue{{Trigger: id.String(), Script: t.Script, Schedule: t.Schedule, By: overdue.Truncate(time.Millisecond)}}
 	}
-	vm.NextSlots = v.next(list.Body.NextCursor)
+	vm.NextSlots = v.next(next)
 	return nil
 }
 
@@ -235,38 +268,48 @@ func (v *visit) overdue() ([]views.Overdue, error) {
 }
 
 // trigger is the one that the address names.
-func (s *Server) trigger(v *visit) (*triggerItem, error) {
+func (s *Server) trigger(v *visit) (*manager.Trigger, error) {
 	id, err := idParam(v.Params("id"), "trigger")
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.cfg.Manager.Trigger(v.UserContext(), v.app.app, id)
-	if err != nil {
-		return nil, err
-	}
-	it := showTrigger(t)
-	return &it, nil
+	return s.cfg.Manager.Trigger(v.UserContext(), v.app.app, id)
 }
 
-func triggerForm(t *triggerItem) views.TriggerForm {
-	f := views.TriggerForm{ID: t.ID, Kind: t.Kind, Script: t.Script, Enabled: t.Enabled, MaxAttempts: strconv.Itoa(int(t.Retry.MaxAttempts)),
-		Backoff: t.Retry.Backoff, BaseMS: strconv.Itoa(int(t.Retry.BaseMS)), MaxMS: strconv.Itoa(int(t.Retry.MaxMS)),
-		Jitter: strconv.FormatFloat(t.Retry.Jitter, 'f', -1, 64)}
-	for _, p := range []struct {
-		to   *string
-		from *string
-	}{{&f.Schedule, t.Schedule}, {&f.Timezone, t.Timezone}, {&f.CatchUp, t.CatchUp}, {&f.Overlap, t.Overlap}, {&f.Collection, t.Collection}, {&f.Source, t.Source}, {&f.Trigger, t.Trigger}, {&f.FailedScript, t.FailedScript}} {
-		if p.from != nil {
-			*p.to = *p.from
-		}
+// triggerForm is the form of a trigger; it has the fields of its kind alone.
+func triggerForm(t *manager.Trigger) views.TriggerForm {
+	f := views.TriggerForm{
+		ID:          cloud.ID(t.ID).String(),
+		Kind:        t.Kind,
+		Script:      t.Script,
+		Enabled:     t.Enabled,
+		MaxAttempts: strconv.Itoa(int(t.MaxAttempts)),
+		Backoff:     t.Backoff,
+		BaseMS:      strconv.Itoa(int(t.BaseMs)),
+		MaxMS:       strconv.Itoa(int(t.MaxMs)),
+		Jitter:      strconv.FormatFloat(t.Jitter, 'f', -1, 64),
 	}
-	if t.Ops != nil {
-		f.Ops = *t.Ops
+	switch t.Kind {
+	case cloud.SourceKV:
+		f.Collection = t.Collection
+		f.Ops = t.Ops
+	case cloud.SourceCron:
+		f.Schedule = t.Schedule
+		f.Timezone = t.Timezone
+		f.CatchUp = t.CatchUp
+		f.Overlap = t.Overlap
+		f.CronJitter = strconv.Itoa(int(t.JitterMs))
+	default:
+		f.Source = orEmpty(t.SourceFilter)
+		f.Trigger = idText(t.TriggerFilter)
+		f.FailedScript = t.FailedScript
 	}
-	if t.JitterMS != nil {
-		f.CronJitter = strconv.Itoa(int(*t.JitterMS))
-	}
-	return f.About(t.RegisteredBy, retryInWords(t), whatFires(t), t.CreatedAt)
+	return about(f, t)
+}
+
+// about adds to a form what a trigger's page says of it in words.
+func about(f views.TriggerForm, t *manager.Trigger) views.TriggerForm {
+	return f.About(t.RegisteredName, retryInWords(t), whatFires(t), t.CreatedAt)
 }
 
 func (s *Server) showTriggerPage(v *visit) error {
@@ -348,22 +391,17 @@ func (s *Server) updateTriggerPage(v *visit) error {
 	form.Kind = t.Kind
 	change, err := triggerChange(&form)
 	if err == nil {
-		_, err = s.cfg.Manager.UpdateTrigger(v.UserContext(), actor(v.p), v.app.app, mustID(t.ID), change)
+		_, err = s.cfg.Manager.UpdateTrigger(v.UserContext(), actor(v.p), v.app.app, t.ID, change)
 	}
 	if message, ok := refused(err); ok {
-		form.ID, form.Enabled = t.ID, t.Enabled
-		return s.triggerPage(v, http.StatusUnprocessableEntity, form.About(t.RegisteredBy, retryInWords(t), whatFires(t), t.CreatedAt), message)
+		form.ID = cloud.ID(t.ID).String()
+		form.Enabled = t.Enabled
+		return s.triggerPage(v, http.StatusUnprocessableEntity, about(form, t), message)
 	}
 	if err != nil {
 		return err
 	}
-	return v.to("/triggers/" + t.ID + "?done=saved")
-}
-
-// mustID is the id of something that was read by it.
-func mustID(text string) cloud.ID {
-	id, _ := cloud.ParseID(text)
-	return id
+	return v.to("/triggers/" + cloud.ID(t.ID).String() + "?done=saved")
 }
 
 func (s *Server) enableTrigger(v *visit) error {
@@ -387,7 +425,7 @@ func (s *Server) fireTriggerPage(v *visit) error {
 	var execution cloud.ID
 	event, err := kv.Normalize(v.form.Get("event"))
 	if err == nil {
-		_, execution, err = s.cfg.Orchestrator.Fire(v.UserContext(), v.app.id(), mustID(t.ID), event, v.p.Cloud())
+		_, execution, err = s.cfg.Orchestrator.Fire(v.UserContext(), v.app.id(), t.ID, event, v.p.Cloud())
 	}
 	if message, ok := refused(err); ok {
 		return s.triggerPage(v, http.StatusUnprocessableEntity, triggerForm(t), message)
@@ -395,10 +433,10 @@ func (s *Server) fireTriggerPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := v.audited("trigger.fire", t.ID, nil); err != nil {
+	if err := v.audited("trigger.fire", cloud.ID(t.ID).String(), nil); err != nil {
 		return err
 	}
-	return v.to("/triggers/" + t.ID + "?fired=" + execution.String())
+	return v.to("/triggers/" + cloud.ID(t.ID).String() + "?fired=" + execution.String())
 }
 
 func (s *Server) deleteTriggerPage(v *visit) error {
@@ -407,7 +445,7 @@ func (s *Server) deleteTriggerPage(v *visit) error {
 		return err
 	}
 	if err = v.confirmed(t.Script); err == nil {
-		err = s.cfg.Manager.DeleteTrigger(v.UserContext(), actor(v.p), v.app.app, mustID(t.ID), v.form.Get("force") == "true")
+		err = s.cfg.Manager.DeleteTrigger(v.UserContext(), actor(v.p), v.app.app, t.ID, v.form.Get("force") == "true")
 	}
 	if message, ok := refused(err); ok {
 		return s.triggerPage(v, http.StatusUnprocessableEntity, triggerForm(t), message)

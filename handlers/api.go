@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -205,6 +206,19 @@ func (s *Server) inApp(ctx context.Context, p *auth.Principal, slug string, need
 	return &appCaller{Principal: p, app: app, role: role}, nil
 }
 
+// keyApp is the app that a new API key shall be bound to, nil without a slug. Whoever sees an app may have a key for it: the
+// key can do no more than its user.
+func (s *Server) keyApp(ctx context.Context, p *auth.Principal, slug string) (*manager.App, error) {
+	if slug == "" {
+		return nil, nil
+	}
+	c, err := s.inApp(ctx, p, slug, auth.Capability{Role: auth.AppViewer, Scopes: auth.Scopes})
+	if err != nil {
+		return nil, err
+	}
+	return c.app, nil
+}
+
 func operation(id, method, path, summary, tag string) huma.Operation {
 	o := huma.Operation{OperationID: id, Method: method, Path: "/api/v1" + path, Summary: summary, Tags: []string{tag}, MaxBodyBytes: maxAPIBody,
 		BodyReadTimeout: -1}
@@ -278,19 +292,52 @@ func (s *Server) openIDCursor(list, cursor string) (cloud.ID, error) {
 	return id, nil
 }
 
-// paged makes a page of one item more than was asked for: that one tells that there is a next page.
+// paged makes a list's answer of its rows, of which there is one more than limit if there is another page.
 func paged[R, T any](s *Server, list string, rows []R, limit int, show func(*R) T, key func(*R) string) *page[T] {
+	rows, next := cut(s, list, rows, limit, key)
 	out := &page[T]{}
-	out.Body.Items = []T{}
+	out.Body.Items = make([]T, len(rows))
 	for k := range rows {
-		if k == limit {
-			c := s.cursor(list, key(&rows[k-1]))
-			out.Body.NextCursor = &c
-			break
-		}
-		out.Body.Items = append(out.Body.Items, show(&rows[k]))
+		out.Body.Items[k] = show(&rows[k])
 	}
+	out.Body.NextCursor = nonEmpty(next)
 	return out
+}
+
+// cut gives the rows of one page and the cursor of the next one, "" on the last. rows has one more than limit if there is
+// another page.
+func cut[R any](s *Server, list string, rows []R, limit int, key func(*R) string) (page []R, next string) {
+	if len(rows) <= limit {
+		return rows, ""
+	}
+	rows = rows[:limit]
+	return rows, s.cursor(list, key(&rows[limit-1]))
+}
+
+// openTimeCursor gives the moment that a cursor holds, start without a cursor.
+func (s *Server) openTimeCursor(list, cursor string, start time.Time) (time.Time, error) {
+	text, err := s.openCursor(list, cursor)
+	if err != nil || text == "" {
+		return start, err
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return start, errCursor
+	}
+	return at, nil
+}
+
+// openNumberCursor gives the number that a cursor holds, start without a cursor.
+func (s *Server) openNumberCursor(list, cursor string, start int32) (int32, error) {
+	text, err := s.openCursor(list, cursor)
+	if err != nil || text == "" {
+		return start, err
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		return start, errCursor
+	}
+	return int32(n), nil
 }
 
 // listName binds a cursor to a list: its name, the app, and whatever filters it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"time"
 
 	"picloud/internal/auth"
@@ -157,28 +156,13 @@ func (s *Server) deadLettersAPI() {
 	})
 }
 
-// letterFilter reads a filter as it came.
-func letterFilter(state, script, source, trigger, group string) (orchestrator.LetterFilter, error) {
-	f := orchestrator.LetterFilter{State: state, Script: script, Source: source, ErrorGroup: group}
-	if !slices.Contains([]string{"unresolved", "resolved", "all"}, state) {
-		return f, cloud.Errorf(cloud.CodeInvalid, "state must be unresolved, resolved or all")
-	}
-	if trigger != "" {
-		id, ok := cloud.ParseID(trigger)
-		if !ok {
-			return f, cloud.Errorf(cloud.CodeInvalid, "trigger must be an id")
-		}
-		f.Trigger = id
-	}
-	return f, nil
-}
-
 func (s *Server) listDeadLetters(ctx context.Context, c *appCaller, in *listDeadLetters) (*page[deadLetterItem], error) {
-	f, err := letterFilter(in.State, in.Script, in.Source, in.Trigger, in.Error)
+	q := letterQuery{in.State, in.Script, in.Source, in.Trigger, in.Error}
+	f, err := q.filter()
 	if err != nil {
 		return nil, err
 	}
-	list := listName(c, "dead-letters", in.State, in.Script, in.Source, in.Trigger, in.Error)
+	list := q.list(c)
 	before, err := s.openIDCursor(list, in.Cursor)
 	if err != nil {
 		return nil, err
@@ -233,8 +217,9 @@ func (s *Server) bulkReplay(ctx context.Context, c *appCaller, in *bulkReplay) (
 		}
 	} else {
 		b := in.Body.Filter
+		q := letterQuery{"unresolved", b.Script, b.Source, b.Trigger, b.Error}
 		var err error
-		if f, err = letterFilter("unresolved", b.Script, b.Source, b.Trigger, b.Error); err != nil {
+		if f, err = q.filter(); err != nil {
 			return nil, err
 		}
 	}

@@ -3,14 +3,12 @@ package handlers
 import (
 	"context"
 	"encoding/json"
-	"math"
 	"net/http"
 	"time"
 
 	"picloud/db"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
-	"picloud/internal/orchestrator"
 )
 
 type executionItem struct {
@@ -75,7 +73,7 @@ func showExecution(c *appCaller) func(*db.Execution) executionItem {
 			TriggerID: idPtr(e.TriggerID), OutboxID: idPtr(e.OutboxID), Status: e.Status, Attempt: int(e.Attempt), Depth: int(e.Depth),
 			RootID: cloud.ID(e.RootID).String(), ParentID: idPtr(e.ParentID), Principal: nonEmpty(e.Principal), Request: nonEmpty(e.Request),
 			Node: e.Node, StartedAt: utc(e.StartedAt), DurationMS: float64(e.DurationUs) / 1000,
-			CPUMS: float64(e.CpuUs) / 1000, MemoryMiB: math.Round(float64(e.MemoryKib)/102.4) / 10, After: nonEmpty(e.AfterStatus),
+			CPUMS: float64(e.CpuUs) / 1000, MemoryMiB: memoryMiB(e.MemoryKib), After: nonEmpty(e.AfterStatus),
 			Logs: json.RawMessage("[]")}
 		if e.Logs != "" {
 			it.Logs = json.RawMessage(e.Logs)
@@ -111,22 +109,13 @@ func (s *Server) executionsAPI() {
 }
 
 func (s *Server) listExecutions(ctx context.Context, c *appCaller, in *listExecutions) (*page[executionItem], error) {
-	f := orchestrator.ExecutionFilter{Script: in.Script, Status: in.Status, Source: in.Source, From: in.From, To: in.To, Search: in.Search}
-	for _, p := range []struct {
-		text string
-		to   *cloud.ID
-		name string
-	}{{in.Trigger, &f.Trigger, "trigger"}, {in.Root, &f.Root, "root"}} {
-		if p.text == "" {
-			continue
-		}
-		id, ok := cloud.ParseID(p.text)
-		if !ok {
-			return nil, cloud.Errorf(cloud.CodeInvalid, "%s must be an id", p.name)
-		}
-		*p.to = id
+	q := executionQuery{Script: in.Script, Status: in.Status, Source: in.Source, Trigger: in.Trigger, Root: in.Root,
+		From: in.From, To: in.To, Search: in.Search}
+	f, err := q.filter()
+	if err != nil {
+		return nil, err
 	}
-	list := listName(c, "executions", in.Script, in.Status, in.Source, in.Trigger, in.Root, in.From.String(), in.To.String(), in.Search)
+	list := q.list(c)
 	before, err := s.openIDCursor(list, in.Cursor)
 	if err != nil {
 		return nil, err

@@ -94,8 +94,6 @@ func (s *Server) kvAPI() {
 		})
 }
 
-var errNoEntry = cloud.Errorf(cloud.CodeNotFound, "no such entry")
-
 func (p *EntryPath) decode() (collection, key string, err error) {
 	if collection, err = unescape(p.Collection); err != nil {
 		return "", "", err
@@ -144,13 +142,8 @@ func (s *Server) listEntries(ctx context.Context, c *appCaller, in *listEntries)
 	if err != nil {
 		return nil, err
 	}
-	if err := kv.CheckCollection(collection); err != nil {
+	if err := checkEntries(collection, in.Prefix); err != nil {
 		return nil, err
-	}
-	if in.Prefix != "" {
-		if err := kv.CheckKey(in.Prefix + "x"); err != nil {
-			return nil, cloud.Errorf(cloud.CodeInvalid, "the prefix is not the beginning of a key")
-		}
 	}
 	items, cursor, err := s.cfg.KV.List(ctx, c.id(), collection, in.Prefix, in.Cursor, in.Limit)
 	if err != nil {

@@ -3,8 +3,6 @@ package handlers
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strings"
 
 	"picloud/db"
 	"picloud/internal/auth"
@@ -122,21 +120,15 @@ func (s *Server) listRoutes(ctx context.Context, c *appCaller, in *listScripts) 
 
 // matchRoute tells which route of this app would answer. A route of another app that answers first is no match.
 func (s *Server) matchRoute(_ context.Context, c *appCaller, in *matchRoute) (*matchOutput, error) {
-	u, err := url.Parse(in.Body.URL)
-	if err != nil || !strings.HasPrefix(u.EscapedPath(), "/") {
-		return nil, cloud.Errorf(cloud.CodeInvalid, "url must be absolute, or a path that starts with /")
+	question, err := askRoute(in.Body.Method, in.Body.URL)
+	if err != nil {
+		return nil, err
 	}
-	host := strings.ToLower(u.Hostname())
 	out := &matchOutput{}
 	out.Body.Params = map[string]string{}
-	t, r, err := s.cfg.Orchestrator.MatchRoute(strings.ToUpper(in.Body.Method), host, u.EscapedPath())
-	switch code := cloud.CodeOf(err); {
-	case err != nil && (code == cloud.CodeNotFound || code == cloud.CodeMethod):
-		return out, nil
-	case err != nil:
-		return nil, err
-	case t.AppID() != c.id():
-		return out, nil
+	t, r, err := s.cfg.Orchestrator.MatchRoute(question.Method, question.Host, question.Path)
+	if matched, err := answeredIn(c, t, err); err != nil || !matched {
+		return out, err
 	}
 	out.Body.Matched, out.Body.Script = true, &t.Script.Name
 	out.Body.Route = &routeItem{r.ID.String(), r.Name, r.Method, r.Host, r.Path, r.Dispatch}

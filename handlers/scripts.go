@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"mime"
 	"net/http"
 	"strconv"
@@ -14,7 +15,6 @@ import (
 	"picloud/internal/cloud"
 	"picloud/internal/manager"
 	"picloud/internal/orchestrator"
-	"picloud/internal/services/kv"
 )
 
 type limitsItem struct {
@@ -259,17 +259,9 @@ func (s *Server) listVersions(ctx context.Context, c *appCaller, in *listVersion
 		return nil, err
 	}
 	list := listName(c, "versions", in.Name)
-	cursor, err := s.openCursor(list, in.Cursor)
+	before, err := s.openNumberCursor(list, in.Cursor, math.MaxInt32)
 	if err != nil {
 		return nil, err
-	}
-	before := int32(1<<31 - 1)
-	if cursor != "" {
-		n, err := strconv.ParseInt(cursor, 10, 32)
-		if err != nil {
-			return nil, errCursor
-		}
-		before = int32(n)
 	}
 	rows, err := s.cfg.Manager.Versions(ctx, c.app, script, before, in.Limit+1)
 	if err != nil {
@@ -339,7 +331,7 @@ func (s *Server) invoke(ctx context.Context, c *appCaller, in *invokeScript) (*i
 		}
 	}
 	inv := &orchestrator.Invocation{Script: in.Name, DryRun: b.DryRun, Principal: c.Cloud()}
-	if err := invocation(c, &b, inv); err != nil {
+	if err := b.fill(c, inv); err != nil {
 		return nil, err
 	}
 	r, err := s.cfg.Orchestrator.Invoke(ctx, c.id(), inv)
@@ -363,54 +355,34 @@ func (s *Server) invoke(ctx context.Context, c *appCaller, in *invokeScript) (*i
 	return out, nil
 }
 
-func invocation(c *appCaller, b *invokeBody, inv *orchestrator.Invocation) error {
-	if b.Event == nil {
-		if b.Handler != "" && b.Handler != "fetch" {
-			return cloud.Errorf(cloud.CodeInvalid, "the handler %s needs an event", cloud.Shorten(b.Handler))
+// fill makes the test run that a body describes.
+func (b *invokeBody) fill(c *appCaller, inv *orchestrator.Invocation) error {
+	if b.Event != nil {
+		if b.Request != nil {
+			return cloud.Errorf(cloud.CodeInvalid, "give a request or an event, not both")
 		}
-		inv.Handler = "fetch"
-		inv.Request = &cloud.Request{Method: "GET", URL: "http://localhost/f/" + c.app.Slug + "/" + inv.Script}
-		if r := b.Request; r != nil {
-			if r.Method != "" {
-				inv.Request.Method = strings.ToUpper(r.Method)
-			}
-			if r.URL != "" {
-				inv.Request.URL = r.URL
-			}
-			inv.Request.URL += r.Path
-			inv.Request.Body = []byte(r.Body)
-			for k, v := range r.Headers {
-				inv.Request.Headers = append(inv.Request.Headers, cloud.Header{Name: k, Value: v})
-			}
-		}
+		return testEvent(inv, b.Handler, b.Event)
+	}
+
+	if b.Handler != "" && b.Handler != "fetch" {
+		return cloud.Errorf(cloud.CodeInvalid, "the handler %s needs an event", cloud.Shorten(b.Handler))
+	}
+	testRequest(inv, c)
+	if b.Request == nil {
 		return nil
 	}
-	if b.Request != nil {
-		return cloud.Errorf(cloud.CodeInvalid, "give a request or an event, not both")
+	if b.Request.Method != "" {
+		inv.Request.Method = strings.ToUpper(b.Request.Method)
 	}
-	event, err := kv.Normalize(string(b.Event))
-	if err != nil {
-		return err
+	if b.Request.URL != "" {
+		inv.Request.URL = b.Request.URL
 	}
-	inv.Event, inv.Handler = event, b.Handler
-	if inv.Handler == "" {
-		inv.Handler = handlerFor(b.Event)
+	inv.Request.URL += b.Request.Path
+	inv.Request.Body = []byte(b.Request.Body)
+	for name, value := range b.Request.Headers {
+		inv.Request.Headers = append(inv.Request.Headers, cloud.Header{Name: name, Value: value})
 	}
 	return nil
-}
-
-// handlerFor guesses an event's handler by its members.
-func handlerFor(event json.RawMessage) string {
-	var probe map[string]json.RawMessage
-	_ = json.Unmarshal(event, &probe)
-	switch {
-	case probe["scheduledTime"] != nil || probe["cron"] != nil:
-		return "scheduled"
-	case probe["original"] != nil:
-		return "deadLetter"
-	default:
-		return "kv"
-	}
 }
 
 func showLogs(lines []cloud.LogLine) []logItem {

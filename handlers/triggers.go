@@ -232,21 +232,15 @@ func (s *Server) listSlots(ctx context.Context, c *appCaller, in *listSlots) (*s
 		return nil, err
 	}
 	list := listName(c, "slots", in.ID)
-	before := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-	text, err := s.openCursor(list, in.Cursor)
+	before, err := s.openTimeCursor(list, in.Cursor, endOfTime)
 	if err != nil {
 		return nil, err
-	}
-	if text != "" {
-		if before, err = time.Parse(time.RFC3339Nano, text); err != nil {
-			return nil, errCursor
-		}
 	}
 	rows, err := s.cfg.Orchestrator.Slots(ctx, c.id(), id, before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	p := paged(s, list, rows, in.Limit, showSlot, func(r *orchestrator.Slot) string { return r.Slot.UTC().Format(time.RFC3339Nano) })
+	p := paged(s, list, rows, in.Limit, showSlot, slotKey)
 	out := &slotsOutput{}
 	out.Body.Items, out.Body.NextCursor = p.Body.Items, p.Body.NextCursor
 	upcoming, overdue, err := s.cfg.Orchestrator.Upcoming(ctx, c.id(), id, upcomingSlots)

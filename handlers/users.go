@@ -237,12 +237,9 @@ func (s *Server) keysAPI() {
 
 func (s *Server) createKey(ctx context.Context, p *auth.Principal, in *createKey) (*keyOutput, error) {
 	k := manager.NewKey{Name: in.Body.Name, Scopes: in.Body.Scopes, ExpiresAt: in.Body.ExpiresAt}
-	if in.Body.App != "" {
-		c, err := s.inApp(ctx, p, in.Body.App, auth.Capability{Role: auth.AppViewer, Scopes: auth.Scopes})
-		if err != nil {
-			return nil, err
-		}
-		k.App = c.app
+	var err error
+	if k.App, err = s.keyApp(ctx, p, in.Body.App); err != nil {
+		return nil, err
 	}
 	id, key, err := s.cfg.Manager.CreateKey(ctx, p, k)
 	if err != nil {
