@@ -1,0 +1,310 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"picloud/handlers/edge"
+	"picloud/internal/auth"
+	"picloud/internal/cloud"
+	"picloud/internal/orchestrator"
+	"picloud/internal/services/kv"
+	"picloud/views"
+)
+
+func letterRow(d *orchestrator.DeadLetter) views.DeadLetterRow {
+	row := views.DeadLetterRow{
+		ID:        cloud.ID(d.ID).String(),
+		Script:    d.Script,
+		Source:    d.Source,
+		Reason:    d.Reason,
+		Attempts:  int(d.Attempts),
+		CreatedAt: d.CreatedAt,
+	}
+	if e := letterError(d); e.Name+e.Message != "" {
+		row.Error = e.Name + ": " + e.Message
+	}
+	if d.Resolution != nil {
+		row.Resolution = *d.Resolution
+	}
+	return row
+}
+
+// letterError is the error of a dead letter's last attempt, empty if it was never run.
+func letterError(d *orchestrator.DeadLetter) (e cloud.ScriptError) {
+	_ = json.Unmarshal(orchestrator.ErrorOf(d), &e) // JSON of another shape leaves it empty
+	return e
+}
+
+// letterGroups bounds the groups of the page.
+const letterGroups = 20
+
+func (s *Server) showDeadLetters(v *visit) error {
+	frame, err := v.frame("Dead letters", "dead-letters")
+	if err != nil {
+		return err
+	}
+	if n := v.Query("replayed"); n != "" {
+		frame.Notice = strconv.Itoa(v.QueryInt("replayed")) + " replayed. Those that fail again come back as new dead letters."
+	}
+	query := edge.LetterQuery{
+		State:   v.Query("state", "unresolved"),
+		Script:  v.Query("script"),
+		Source:  v.Query("source"),
+		Trigger: v.Query("trigger"),
+		Group:   v.Query("error"),
+	}
+	filter, err := query.Filter()
+	if err != nil {
+		return err
+	}
+	list := query.List(v.app)
+	before, err := s.OpenIDCursor(list, v.Query("cursor"))
+	if err != nil {
+		return err
+	}
+
+	letters, err := s.Orchestrator.DeadLetters(v.UserContext(), v.app.ID(), filter, before, pageSize+1)
+	if err != nil {
+		return err
+	}
+	letters, next := edge.Cut(s.Edge, list, letters, pageSize, letterKey)
+	vm := views.DeadLettersPage{
+		Page:      frame,
+		MayReplay: v.may(auth.WriteDeadLetter),
+		Next:      v.next(next),
+		Filter:    views.LetterFilter(query),
+	}
+	for k := range letters {
+		vm.Rows = append(vm.Rows, letterRow(&letters[k]))
+	}
+	if vm.Scripts, err = v.scriptNames(); err != nil {
+		return err
+	}
+
+	if vm.Filtered() {
+		if vm.Matching, err = s.Orchestrator.CountMatching(v.UserContext(), v.app.ID(), filter); err != nil {
+			return err
+		}
+	}
+	if query.State == "unresolved" && before.IsZero() {
+		groups, err := s.Orchestrator.GroupDeadLetters(v.UserContext(), v.app.ID(), letterGroups)
+		if err != nil {
+			return err
+		}
+		for _, g := range groups {
+			vm.Groups = append(vm.Groups, views.LetterGroup{Script: g.Script, Error: g.ErrorGroup, Count: g.N, Latest: cloud.ID(g.Latest).Time()})
+		}
+	}
+	return v.render(http.StatusOK, views.DeadLetters(vm))
+}
+
+// letterKey is where a dead letter stands in lists.
+func letterKey(d *orchestrator.DeadLetter) string { return cloud.ID(d.ID).String() }
+
+func (s *Server) showDeadLetterPage(v *visit) error { return s.letterPage(v, http.StatusOK, "", "") }
+
+func (s *Server) letterPage(v *visit, status int, payload, problem string) error {
+	ctx, o := v.UserContext(), s.Orchestrator
+	id, err := edge.IDParam(v.Params("id"), "dead letter")
+	if err != nil {
+		return err
+	}
+	d, err := o.DeadLetter(ctx, v.app.ID(), id)
+	if err != nil {
+		return err
+	}
+	frame, err := v.frame("Dead letter of "+d.Script, "dead-letters")
+	if err != nil {
+		return err
+	}
+	frame.Error = problem
+	vm := letterView(d, payload)
+	vm.Page, vm.MayReplay = frame, v.may(auth.WriteDeadLetter)
+	lineage, err := o.Lineage(ctx, v.app.ID(), d.RootID)
+	if err != nil {
+		return err
+	}
+	vm.Tree = tree(lineage, id)
+	if event := lineage.Event(d.OutboxID); event != nil {
+		for _, a := range event.Attempts {
+			row := views.ExecutionRow{ID: a.ID.String(), Script: a.Row.Script, Source: a.Row.Source, Subject: a.Row.Request, Status: a.Row.Status,
+				Attempt: int(a.Row.Attempt), StartedAt: a.Row.StartedAt, Duration: micros(a.Row.DurationUs)}
+			if a.Row.ErrorMessage != "" {
+				row.Error = a.Row.ErrorName + ": " + a.Row.ErrorMessage
+			}
+			vm.Steps = append(vm.Steps, row)
+		}
+	}
+	return v.render(status, views.DeadLetter(vm))
+}
+
+// letterView is a dead letter with its own payload, or with one as it was typed.
+func letterView(d *orchestrator.DeadLetter, payload string) views.DeadLetterPage {
+	vm := views.DeadLetterPage{
+		DeadLetterRow: letterRow(d),
+		Payload:       payload,
+		RootID:        cloud.ID(d.RootID).String(),
+		First:         d.FirstAttemptAt,
+		Last:          d.LastAttemptAt,
+		ResolvedAt:    d.ResolvedAt,
+		ResolvedBy:    orEmpty(d.ResolvedBy),
+		ResolveReason: orEmpty(d.ResolveReason),
+		Depth:         int(d.Depth),
+		Op:            d.Op,
+		Principal:     d.OriginPrincipal,
+		Stack:         letterError(d).Stack,
+		Trigger:       idText(d.TriggerID),
+		Execution:     idText(d.LastExecutionID),
+		ReplayOf:      idText(d.ReplayOf),
+		ReplayedAs:    idText(d.ReplayedAs),
+	}
+	if payload == "" {
+		vm.Payload = indented(json.RawMessage(d.Payload))
+	}
+	return vm
+}
+
+// idText shows an id that may be missing.
+func idText(id *[16]byte) string {
+	if id == nil {
+		return ""
+	}
+	return cloud.ID(*id).String()
+}
+
+// orEmpty shows a text that may be missing.
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// indented lays JSON out for a person.
+func indented(raw json.RawMessage) string {
+	var b bytes.Buffer
+	if json.Indent(&b, raw, "", "  ") != nil {
+		return string(raw)
+	}
+	return b.String()
+}
+
+// replayOne replays with the payload of the form; one that is no JSON is shown again as it was typed.
+func (s *Server) replayOne(v *visit) error {
+	id, err := edge.IDParam(v.Params("id"), "dead letter")
+	if err != nil {
+		return err
+	}
+	typed := v.form.Get("payload")
+	payload, err := kv.Normalize(typed)
+	if err == nil {
+		_, err = s.Orchestrator.Replay(v.UserContext(), v.app.ID(), id, payload, v.p.Username)
+	}
+	if message, ok := refused(err); ok {
+		return s.letterPage(v, http.StatusUnprocessableEntity, typed, message)
+	}
+	if err != nil {
+		return err
+	}
+	if err := v.audited("dead-letter.replay", id.String(), nil); err != nil {
+		return err
+	}
+	return v.to("/dead-letters/" + id.String())
+}
+
+func (s *Server) resolveOne(v *visit) error {
+	id, err := edge.IDParam(v.Params("id"), "dead letter")
+	if err != nil {
+		return err
+	}
+	reason := cloud.ValidPrefix(v.form.Get("reason"), 1000)
+	_, err = s.Orchestrator.Resolve(v.UserContext(), v.app.ID(), id, reason, v.p.Username)
+	if message, ok := refused(err); ok {
+		return s.letterPage(v, http.StatusUnprocessableEntity, "", message)
+	}
+	if err != nil {
+		return err
+	}
+	if err := v.audited("dead-letter.resolve", id.String(), map[string]string{"reason": reason}); err != nil {
+		return err
+	}
+	return v.to("/dead-letters/" + id.String())
+}
+
+func (s *Server) replaySelected(v *visit) error {
+	ids := []cloud.ID{}
+	for _, text := range v.form["id"] {
+		if id, ok := cloud.ParseID(text); ok && len(ids) < orchestrator.MaxBulk {
+			ids = append(ids, id)
+		}
+	}
+	r, err := s.Orchestrator.ReplayMany(v.UserContext(), v.app.ID(), ids, orchestrator.LetterFilter{}, cloud.ID{}, orchestrator.MaxBulk, v.p.Username)
+	if err != nil {
+		return err
+	}
+	if err := v.audited("dead-letter.replay-many", "", map[string]int{"replayed": r.Replayed}); err != nil {
+		return err
+	}
+	return v.to("/dead-letters?replayed=" + strconv.Itoa(r.Replayed))
+}
+
+// replayStep is how many dead letters a step of a bulk replay takes, so that its progress is seen.
+const replayStep = 250
+
+// replayAll does one step of a bulk replay and shows how far it is; the page sends for the next. Nothing is kept between
+// the steps but what the form carries, so a broken one is simply begun again.
+func (s *Server) replayAll(v *visit) error {
+	f := v.form
+	query := edge.LetterQuery{
+		State:   "unresolved",
+		Script:  f.Get("script"),
+		Source:  f.Get("source"),
+		Trigger: f.Get("trigger"),
+		Group:   f.Get("error"),
+	}
+	filter, err := query.Filter()
+	if err != nil {
+		return err
+	}
+	list := edge.ListName(v.app, "bulk-replay", query.Script, query.Source, query.Trigger, query.Group)
+	before, err := s.OpenIDCursor(list, f.Get("cursor"))
+	if err != nil {
+		return err
+	}
+
+	r := views.Replaying{Filter: views.LetterFilter(query)}
+	r.Filter.State = "" // the form of the next step carries what narrows the list, and all of them are unresolved
+	for _, n := range []struct {
+		name string
+		to   *int64
+	}{{"total", &r.Total}, {"done", &r.Done}, {"replayed", &r.Replayed}} {
+		*n.to, _ = strconv.ParseInt(f.Get(n.name), 10, 64)
+	}
+	if before.IsZero() {
+		if r.Total, err = s.Orchestrator.CountMatching(v.UserContext(), v.app.ID(), filter); err != nil {
+			return err
+		}
+	}
+	step, err := s.Orchestrator.ReplayMany(v.UserContext(), v.app.ID(), nil, filter, before, replayStep, v.p.Username)
+	if err != nil {
+		return err
+	}
+	if err := v.audited("dead-letter.replay-many", "", map[string]any{"replayed": step.Replayed, "script": r.Filter.Script, "source": r.Filter.Source, "trigger": r.Filter.Trigger, "error": r.Filter.Group}); err != nil {
+		return err
+	}
+	r.Done, r.Replayed = r.Done+int64(step.Matched), r.Replayed+int64(step.Replayed)
+	if !step.Last.IsZero() {
+		r.Cursor = s.Cursor(list, step.Last.String())
+	}
+	frame, err := v.frame("Replay", "dead-letters")
+	if err != nil {
+		return err
+	}
+	if v.wantsFragment() {
+		return v.render(http.StatusOK, views.ReplayProgress(frame, r))
+	}
+	return v.render(http.StatusOK, views.ReplayAll(views.ReplayingPage{Page: frame, Replaying: r}))
+}

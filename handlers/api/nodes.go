@@ -1,0 +1,82 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"picloud/handlers/edge"
+	"picloud/internal/auth"
+	"picloud/internal/orchestrator"
+)
+
+type nodeItem struct {
+	Name      string    `json:"name"`
+	Version   string    `json:"version"`
+	Free      int       `json:"free" doc:"permits that were free when it last said so"`
+	StartedAt time.Time `json:"started_at"`
+	SeenAt    time.Time `json:"seen_at" doc:"a node speaks every five seconds, one that is alone every five minutes"`
+	Self      bool      `json:"self" doc:"the node that answers"`
+}
+
+type nodesOutput struct {
+	Body struct {
+		Items      []nodeItem `json:"items"`
+		NextCursor *string    `json:"next_cursor"`
+	}
+}
+
+func (s *Server) nodesAPI() {
+	op(s, operation("list-nodes", http.MethodGet, "/nodes", "The nodes of this installation", "system"),
+		func(ctx context.Context, p *auth.Principal, _ *struct{}) (*nodesOutput, error) {
+			if err := edge.InstanceAdmin(p, "instance:admin"); err != nil {
+				return nil, err
+			}
+			rows, err := s.Orchestrator.Nodes(ctx)
+			if err != nil {
+				return nil, err
+			}
+			out := &nodesOutput{}
+			out.Body.Items = make([]nodeItem, len(rows))
+			for k := range rows {
+				out.Body.Items[k] = s.showNode(&rows[k])
+			}
+			return out, nil
+		})
+}
+
+type findingItem struct {
+	Check string `json:"check"`
+	State string `json:"state" enum:"ok,warn,bad"`
+	Text  string `json:"text"`
+}
+
+type doctorOutput struct {
+	Body struct {
+		Items []findingItem `json:"items"`
+	}
+}
+
+func (s *Server) doctorAPI() {
+	op(s, operation("doctor", http.MethodGet, "/doctor", "What checks of the installation say", "system"),
+		func(ctx context.Context, p *auth.Principal, _ *struct{}) (*doctorOutput, error) {
+			if err := edge.InstanceAdmin(p, "instance:admin"); err != nil {
+				return nil, err
+			}
+			report, err := s.Orchestrator.Examine(ctx)
+			out := &doctorOutput{}
+			out.Body.Items = make([]findingItem, len(report.Findings))
+			for k, f := range report.Findings {
+				out.Body.Items[k] = findingItem(f)
+			}
+			return out, err
+		})
+}
+
+func (s *Server) showNode(n *orchestrator.Node) nodeItem {
+	it := nodeItem{n.Name, n.Version, int(n.Free), utc(n.StartedAt), utc(n.SeenAt), n.Name == s.Node}
+	if it.Self {
+		it.Free, it.SeenAt = s.Orchestrator.Stats().FreeForOthers, time.Now().UTC()
+	}
+	return it
+}

@@ -1,0 +1,13 @@
+package edge
+
+import (
+	"time"
+
+	"picloud/internal/orchestrator"
+)
+
+// EndOfTime is where a list of slots starts, newest first: after every slot that there can be.
+var EndOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// SlotKey is where a slot stands in lists.
+func SlotKey(s *orchestrator.Slot) string { return s.Slot.UTC().Format(time.RFC3339Nano) }
