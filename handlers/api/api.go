@@ -1,6 +1,6 @@
-// Package api is the JSON API: one huma operation per thing that can be done, a file for each noun. It checks what a caller
-// sends, asks the manager, the orchestrator or the KV store, and shows what they answer. It decides nothing about apps, scripts
-// or events itself, and knows no page.
+// Package api is the JSON API: one huma operation per thing that can be done, a file for each noun. It checks
+// what a caller sends, asks the manager, the orchestrator or the KV store, and shows what they answer. It
+// decides nothing about apps, scripts or events itself, and knows no page.
 package api
 
 import (
@@ -73,6 +73,7 @@ func New(app *fiber.App, cfg Config) *Server {
 	} {
 		register()
 	}
+
 	app.Use("/api", func(*fiber.Ctx) error { return cloud.Errorf(cloud.CodeNotFound, "no such API address") })
 	return s
 }
@@ -87,6 +88,7 @@ func description(version string) huma.Config {
 	cfg.DocsPath = ""
 	cfg.SchemasPath = "/api/v1/schemas"
 	cfg.CreateHooks = nil // no $schema members in answers
+
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"bearer": {
 			Type:        "http",
@@ -131,6 +133,7 @@ func (s *Server) authenticate(c *fiber.Ctx) error {
 		return cloud.Errorf(cloud.CodeUnauthorized,
 			"log in at /api/v1/auth/login, or use an API key: Authorization: Bearer <token or key>")
 	}
+
 	p, err := s.Auth.Authenticate(ctx, token)
 	if err != nil {
 		return err

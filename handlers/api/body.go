@@ -14,12 +14,14 @@ import (
 	"picloud/internal/cloud"
 )
 
-// rawBody documents a JSON body that the handler decodes itself, because JSON values in it must be kept as they came. more are
-// other media types that it takes as text.
+// rawBody documents a JSON body that the handler decodes itself, because JSON values in it must be kept as
+// they came. more are other media types that it takes as text.
 func rawBody[T any](s *Server, o huma.Operation, more ...string) huma.Operation {
 	body := reflect.TypeFor[T]()
 	schema := s.api.OpenAPI().Components.Schemas.Schema(body, true, body.Name())
-	o.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
+	o.RequestBody = &huma.RequestBody{
+		Content: map[string]*huma.MediaType{"application/json": {Schema: schema}},
+	}
 	for _, media := range more {
 		o.RequestBody.Content[media] = &huma.MediaType{Schema: &huma.Schema{Type: "string"}}
 	}
@@ -39,6 +41,7 @@ func decodeBody(raw []byte, into any) error {
 	if err != nil {
 		return decodeError(err)
 	}
+
 	if _, err = d.Token(); !errors.Is(err, io.EOF) {
 		return cloud.Errorf(cloud.CodeMalformed, "something follows the JSON body")
 	}
@@ -50,6 +53,7 @@ func decodeError(err error) error {
 	var syntax *json.SyntaxError
 	var typ *json.UnmarshalTypeError
 	field, unknown := strings.CutPrefix(err.Error(), "json: unknown field ")
+
 	switch {
 	case errors.As(err, &syntax) && strings.Contains(syntax.Error(), "max depth"):
 		return cloud.Errorf(cloud.CodeInvalid, "the JSON nests too deeply")

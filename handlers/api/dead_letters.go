@@ -13,6 +13,7 @@ import (
 	"picloud/internal/services/kv"
 )
 
+// deadLetterItem is a dead letter: the event, why it was given up, and what became of it.
 type deadLetterItem struct {
 	ID              string          `json:"id"`
 	Source          string          `json:"source"`
@@ -41,12 +42,30 @@ type deadLetterItem struct {
 type deadLetterOutput struct{ Body deadLetterItem }
 
 func showDeadLetter(d *orchestrator.DeadLetter) deadLetterItem {
-	return deadLetterItem{ID: cloud.ID(d.ID).String(), Source: d.Source, Op: d.Op, TriggerID: idPtr(d.TriggerID), Script: d.Script,
-		Payload: json.RawMessage(d.Payload), Reason: d.Reason, Attempts: int(d.Attempts), Error: orchestrator.ErrorOf(d), Depth: int(d.Depth),
-		RootID: cloud.ID(d.RootID).String(), LastExecutionID: idPtr(d.LastExecutionID), FirstAttemptAt: utcPtr(d.FirstAttemptAt),
-		LastAttemptAt: utcPtr(d.LastAttemptAt), CreatedAt: utc(d.CreatedAt), Resolution: d.Resolution, ResolvedAt: utcPtr(d.ResolvedAt),
-		ResolvedBy: d.ResolvedBy, ResolveReason: d.ResolveReason, ReplayedAs: idPtr(d.ReplayedAs), ReplayOf: idPtr(d.ReplayOf),
-		ErrorGroup: d.ErrorGroup}
+	return deadLetterItem{
+		ID:              cloud.ID(d.ID).String(),
+		Source:          d.Source,
+		Op:              d.Op,
+		TriggerID:       idPtr(d.TriggerID),
+		Script:          d.Script,
+		Payload:         json.RawMessage(d.Payload),
+		Reason:          d.Reason,
+		Attempts:        int(d.Attempts),
+		Error:           orchestrator.ErrorOf(d),
+		Depth:           int(d.Depth),
+		RootID:          cloud.ID(d.RootID).String(),
+		LastExecutionID: idPtr(d.LastExecutionID),
+		FirstAttemptAt:  utcPtr(d.FirstAttemptAt),
+		LastAttemptAt:   utcPtr(d.LastAttemptAt),
+		CreatedAt:       utc(d.CreatedAt),
+		Resolution:      d.Resolution,
+		ResolvedAt:      utcPtr(d.ResolvedAt),
+		ResolvedBy:      d.ResolvedBy,
+		ResolveReason:   d.ResolveReason,
+		ReplayedAs:      idPtr(d.ReplayedAs),
+		ReplayOf:        idPtr(d.ReplayOf),
+		ErrorGroup:      d.ErrorGroup,
+	}
 }
 
 type listDeadLetters struct {
@@ -59,6 +78,7 @@ type listDeadLetters struct {
 	Error   string `query:"error" doc:"an error_group"`
 }
 
+// DeadLetterPath is the input of an operation on one dead letter.
 type DeadLetterPath struct {
 	AppPath
 	ID string `path:"id"`
@@ -94,6 +114,7 @@ type bulkFilter struct {
 	Error   string `json:"error,omitempty" doc:"an error_group"`
 }
 
+// bulkReplay names dead letters, or filters the unresolved ones; cursor goes on where a call ended.
 type bulkReplay struct {
 	AppPath
 	Body struct {
@@ -119,126 +140,187 @@ type countOutput struct {
 
 func (s *Server) deadLettersAPI() {
 	const path = "/apps/{app}/dead-letters"
-	appOp(s, operation("list-dead-letters", http.MethodGet, path, "Dead letters, newest first", "dead letters"), auth.ReadDeadLetters, s.listDeadLetters)
-	appOp(s, operation("count-dead-letters", http.MethodGet, path+"/count", "How many are unresolved", "dead letters"), auth.ReadDeadLetters,
-		func(ctx context.Context, c *edge.AppCaller, _ *AppPath) (*countOutput, error) {
-			n, err := s.Orchestrator.CountDeadLetters(ctx, c.ID())
-			out := &countOutput{}
-			out.Body.Unresolved = n
-			return out, err
-		})
-	bulk := status(operation("replay-dead-letters", http.MethodPost, path+"/replay", "Replay by ids or filter, 1000 a call", "dead letters"), http.StatusOK)
+	appOp(s,
+		operation("list-dead-letters", http.MethodGet, path, "Dead letters, newest first", "dead letters"),
+		auth.ReadDeadLetters, s.listDeadLetters)
+	appOp(s,
+		operation("count-dead-letters", http.MethodGet, path+"/count",
+			"How many are unresolved", "dead letters"),
+		auth.ReadDeadLetters, s.countDeadLetters)
+
+	bulk := status(operation("replay-dead-letters", http.MethodPost, path+"/replay",
+		"Replay by ids or filter, 1000 a call", "dead letters"), http.StatusOK)
 	appOp(s, bulk, auth.WriteDeadLetter, s.bulkReplay)
-	appOp(s, operation("show-dead-letter", http.MethodGet, path+"/{id}", "A dead letter", "dead letters"), auth.ReadDeadLetters,
-		func(ctx context.Context, c *edge.AppCaller, in *DeadLetterPath) (*deadLetterOutput, error) {
-			id, err := edge.IDParam(in.ID, "dead letter")
-			if err != nil {
-				return nil, err
-			}
-			d, err := s.Orchestrator.DeadLetter(ctx, c.ID(), id)
-			if err != nil {
-				return nil, err
-			}
-			return &deadLetterOutput{showDeadLetter(d)}, nil
-		})
-	replay := rawBody[replayBody](s, status(operation("replay-dead-letter", http.MethodPost, path+"/{id}/replay", "Replay, with an edited payload if given", "dead letters"), http.StatusOK))
+
+	appOp(s, operation("show-dead-letter", http.MethodGet, path+"/{id}", "A dead letter", "dead letters"),
+		auth.ReadDeadLetters, s.showDeadLetter)
+
+	replay := rawBody[replayBody](s, status(operation("replay-dead-letter", http.MethodPost,
+		path+"/{id}/replay", "Replay, with an edited payload if given", "dead letters"), http.StatusOK))
 	appOp(s, replay, auth.WriteDeadLetter, s.replayDeadLetter)
-	resolve := status(operation("resolve-dead-letter", http.MethodPost, path+"/{id}/resolve", "Mark as ignored", "dead letters"), http.StatusOK)
-	appOp(s, resolve, auth.WriteDeadLetter, func(ctx context.Context, c *edge.AppCaller, in *resolveDeadLetter) (*deadLetterOutput, error) {
-		id, err := edge.IDParam(in.ID, "dead letter")
-		if err != nil {
-			return nil, err
-		}
-		d, err := s.Orchestrator.Resolve(ctx, c.ID(), id, in.Body.Reason, c.Username)
-		if err != nil {
-			return nil, err
-		}
-		return &deadLetterOutput{showDeadLetter(d)}, s.Manager.Record(ctx, edge.Actor(c.Principal), c.App, "dead-letter.resolve", id.String(), in.Body)
-	})
+
+	resolve := status(operation("resolve-dead-letter", http.MethodPost, path+"/{id}/resolve",
+		"Mark as ignored", "dead letters"), http.StatusOK)
+	appOp(s, resolve, auth.WriteDeadLetter, s.resolveDeadLetter)
 }
 
-func (s *Server) listDeadLetters(ctx context.Context, c *edge.AppCaller, in *listDeadLetters) (*page[deadLetterItem], error) {
-	q := edge.LetterQuery{State: in.State, Script: in.Script, Source: in.Source, Trigger: in.Trigger, Group: in.Error}
+func (s *Server) countDeadLetters(ctx context.Context, c *edge.AppCaller, _ *AppPath) (*countOutput, error) {
+	n, err := s.Orchestrator.CountDeadLetters(ctx, c.ID())
+	out := &countOutput{}
+	out.Body.Unresolved = n
+	return out, err
+}
+
+func (s *Server) showDeadLetter(
+	ctx context.Context, c *edge.AppCaller, in *DeadLetterPath,
+) (*deadLetterOutput, error) {
+	id, err := edge.IDParam(in.ID, "dead letter")
+	if err != nil {
+		return nil, err
+	}
+
+	d, err := s.Orchestrator.DeadLetter(ctx, c.ID(), id)
+	if err != nil {
+		return nil, err
+	}
+	return &deadLetterOutput{showDeadLetter(d)}, nil
+}
+
+func (s *Server) resolveDeadLetter(
+	ctx context.Context, c *edge.AppCaller, in *resolveDeadLetter,
+) (*deadLetterOutput, error) {
+	id, err := edge.IDParam(in.ID, "dead letter")
+	if err != nil {
+		return nil, err
+	}
+
+	d, err := s.Orchestrator.Resolve(ctx, c.ID(), id, in.Body.Reason, c.Username)
+	if err != nil {
+		return nil, err
+	}
+	return &deadLetterOutput{showDeadLetter(d)}, s.Manager.Record(ctx, edge.Actor(c.Principal), c.App,
+		"dead-letter.resolve", id.String(), in.Body)
+}
+
+func (s *Server) listDeadLetters(
+	ctx context.Context, c *edge.AppCaller, in *listDeadLetters,
+) (*page[deadLetterItem], error) {
+	q := edge.LetterQuery{
+		State:   in.State,
+		Script:  in.Script,
+		Source:  in.Source,
+		Trigger: in.Trigger,
+		Group:   in.Error,
+	}
 	f, err := q.Filter()
 	if err != nil {
 		return nil, err
 	}
+
 	list := q.List(c)
 	before, err := s.OpenIDCursor(list, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, err := s.Orchestrator.DeadLetters(ctx, c.ID(), f, before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	rows, next := edge.Cut(s.Edge, list, rows, in.Limit, func(d *orchestrator.DeadLetter) string { return cloud.ID(d.ID).String() })
+
+	rows, next := edge.Cut(s.Edge, list, rows, in.Limit,
+		func(d *orchestrator.DeadLetter) string { return cloud.ID(d.ID).String() })
 	return pageOf(rows, next, showDeadLetter), nil
 }
 
-func (s *Server) replayDeadLetter(ctx context.Context, c *edge.AppCaller, in *replayDeadLetter) (*replayOutput, error) {
+// replayDeadLetter makes a new row of the outbox, with an edited payload if the body has one.
+func (s *Server) replayDeadLetter(
+	ctx context.Context, c *edge.AppCaller, in *replayDeadLetter,
+) (*replayOutput, error) {
 	id, err := edge.IDParam(in.ID, "dead letter")
 	if err != nil {
 		return nil, err
 	}
+
 	var b replayBody
 	if len(in.RawBody) > 0 {
 		if err := decodeBody(in.RawBody, &b); err != nil {
 			return nil, err
 		}
 	}
-	payload := ""
+
+	payload := "" // as it is
 	if b.Payload != nil {
 		if payload, err = kv.Normalize(string(b.Payload)); err != nil {
 			return nil, err
 		}
 	}
+
 	row, err := s.Orchestrator.Replay(ctx, c.ID(), id, payload, c.Username)
 	if err != nil {
 		return nil, err
 	}
+
 	out := &replayOutput{}
-	out.Body.OutboxID, out.Body.Resolution = row.String(), "replayed"
-	return out, s.Manager.Record(ctx, edge.Actor(c.Principal), c.App, "dead-letter.replay", id.String(), map[string]bool{"edited": payload != ""})
+	out.Body.OutboxID = row.String()
+	out.Body.Resolution = "replayed"
+	return out, s.Manager.Record(ctx, edge.Actor(c.Principal), c.App, "dead-letter.replay", id.String(),
+		map[string]bool{"edited": payload != ""})
 }
 
-func (s *Server) bulkReplay(ctx context.Context, c *edge.AppCaller, in *bulkReplay) (*bulkOutput, error) {
+// selection is what is replayed: the ids, or nil and a filter.
+func (in *bulkReplay) selection() ([]cloud.ID, orchestrator.LetterFilter, error) {
+	var none orchestrator.LetterFilter
 	if (in.Body.IDs == nil) == (in.Body.Filter == nil) {
-		return nil, cloud.Errorf(cloud.CodeInvalid, "give ids or a filter")
+		return nil, none, cloud.Errorf(cloud.CodeInvalid, "give ids or a filter")
 	}
-	var ids []cloud.ID
-	var f orchestrator.LetterFilter
-	if in.Body.IDs != nil {
-		ids = []cloud.ID{}
-		for _, v := range *in.Body.IDs {
-			id, ok := cloud.ParseID(v)
-			if !ok {
-				return nil, cloud.Errorf(cloud.CodeInvalid, "%q is no id", cloud.Shorten(v))
-			}
-			ids = append(ids, id)
+	if f := in.Body.Filter; f != nil {
+		query := edge.LetterQuery{
+			State:   "unresolved",
+			Script:  f.Script,
+			Source:  f.Source,
+			Trigger: f.Trigger,
+			Group:   f.Error,
 		}
-	} else {
-		b := in.Body.Filter
-		q := edge.LetterQuery{State: "unresolved", Script: b.Script, Source: b.Source, Trigger: b.Trigger, Group: b.Error}
-		var err error
-		if f, err = q.Filter(); err != nil {
-			return nil, err
+		filter, err := query.Filter()
+		return nil, filter, err
+	}
+
+	ids := []cloud.ID{} // an empty list selects nothing, nil everything
+	for _, v := range *in.Body.IDs {
+		id, ok := cloud.ParseID(v)
+		if !ok {
+			return nil, none, cloud.Errorf(cloud.CodeInvalid, "%q is no id", cloud.Shorten(v))
 		}
+		ids = append(ids, id)
+	}
+	return ids, none, nil
+}
+
+// bulkReplay replays at most MaxBulk dead letters; the answer's cursor goes on with the rest.
+func (s *Server) bulkReplay(ctx context.Context, c *edge.AppCaller, in *bulkReplay) (*bulkOutput, error) {
+	ids, f, err := in.selection()
+	if err != nil {
+		return nil, err
 	}
 	list := edge.ListName(c, "bulk-replay", f.Script, f.Source, f.Trigger.String(), f.ErrorGroup)
 	before, err := s.OpenIDCursor(list, in.Body.Cursor)
 	if err != nil {
 		return nil, err
 	}
+
 	r, err := s.Orchestrator.ReplayMany(ctx, c.ID(), ids, f, before, orchestrator.MaxBulk, c.Username)
 	if err != nil {
 		return nil, err
 	}
+
 	out := &bulkOutput{}
-	out.Body.Matched, out.Body.Replayed = r.Matched, r.Replayed
+	out.Body.Matched = r.Matched
+	out.Body.Replayed = r.Replayed
 	if !r.Last.IsZero() {
 		next := s.Cursor(list, r.Last.String())
 		out.Body.NextCursor = &next
 	}
-	return out, s.Manager.Record(ctx, edge.Actor(c.Principal), c.App, "dead-letter.replay-many", "", map[string]int{"replayed": r.Replayed})
+	return out, s.Manager.Record(ctx, edge.Actor(c.Principal), c.App, "dead-letter.replay-many", "",
+		map[string]int{"replayed": r.Replayed})
 }

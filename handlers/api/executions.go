@@ -13,6 +13,7 @@ import (
 	"picloud/internal/cloud"
 )
 
+// executionItem is a recorded run.
 type executionItem struct {
 	ID         string          `json:"id"`
 	App        string          `json:"app"`
@@ -59,6 +60,7 @@ type executionPath struct {
 	ID string `path:"id"`
 }
 
+// abandonedItem is the answer of a run whose caller had hung up.
 type abandonedItem struct {
 	ID          string    `json:"id"`
 	Script      string    `json:"script"`
@@ -69,14 +71,33 @@ type abandonedItem struct {
 	CreatedAt   time.Time `json:"created_at"`
 }
 
+// showExecution shows the executions of an app.
 func showExecution(c *edge.AppCaller) func(*db.Execution) executionItem {
 	return func(e *db.Execution) executionItem {
-		it := executionItem{ID: cloud.ID(e.ID).String(), App: c.App.Slug, Script: e.Script, Version: int(e.Version), Source: e.Source,
-			TriggerID: idPtr(e.TriggerID), OutboxID: idPtr(e.OutboxID), Status: e.Status, Attempt: int(e.Attempt), Depth: int(e.Depth),
-			RootID: cloud.ID(e.RootID).String(), ParentID: idPtr(e.ParentID), Principal: nonEmpty(e.Principal), Request: nonEmpty(e.Request),
-			Node: e.Node, StartedAt: utc(e.StartedAt), DurationMS: float64(e.DurationUs) / 1000,
-			CPUMS: float64(e.CpuUs) / 1000, MemoryMiB: edge.MemoryMiB(e.MemoryKib), After: nonEmpty(e.AfterStatus),
-			Logs: json.RawMessage("[]")}
+		it := executionItem{
+			ID:         cloud.ID(e.ID).String(),
+			App:        c.App.Slug,
+			Script:     e.Script,
+			Version:    int(e.Version),
+			Source:     e.Source,
+			TriggerID:  idPtr(e.TriggerID),
+			OutboxID:   idPtr(e.OutboxID),
+			Status:     e.Status,
+			Attempt:    int(e.Attempt),
+			Depth:      int(e.Depth),
+			RootID:     cloud.ID(e.RootID).String(),
+			ParentID:   idPtr(e.ParentID),
+			Principal:  nonEmpty(e.Principal),
+			Request:    nonEmpty(e.Request),
+			Node:       e.Node,
+			StartedAt:  utc(e.StartedAt),
+			DurationMS: float64(e.DurationUs) / 1000,
+			CPUMS:      float64(e.CpuUs) / 1000,
+			MemoryMiB:  edge.MemoryMiB(e.MemoryKib),
+			After:      nonEmpty(e.AfterStatus),
+			Logs:       json.RawMessage("[]"),
+		}
+
 		if e.Logs != "" {
 			it.Logs = json.RawMessage(e.Logs)
 		}
@@ -92,61 +113,97 @@ func showExecution(c *edge.AppCaller) func(*db.Execution) executionItem {
 }
 
 func (s *Server) executionsAPI() {
-	appOp(s, operation("list-executions", http.MethodGet, "/apps/{app}/executions", "Recorded executions, newest first", "executions"), auth.ReadExecutions,
-		s.listExecutions)
-	appOp(s, operation("show-execution", http.MethodGet, "/apps/{app}/executions/{id}", "An execution", "executions"), auth.ReadExecutions,
-		func(ctx context.Context, c *edge.AppCaller, in *executionPath) (*executionOutput, error) {
-			id, err := edge.IDParam(in.ID, "execution")
-			if err != nil {
-				return nil, err
-			}
-			e, err := s.Orchestrator.Execution(ctx, c.ID(), id)
-			if err != nil {
-				return nil, err
-			}
-			return &executionOutput{showExecution(c)(e)}, nil
-		})
-	appOp(s, operation("list-abandoned-executions", http.MethodGet, "/apps/{app}/abandoned-executions", "Results that nobody waited for", "executions"),
+	appOp(s,
+		operation("list-executions", http.MethodGet, "/apps/{app}/executions",
+			"Recorded executions, newest first", "executions"),
+		auth.ReadExecutions, s.listExecutions)
+	appOp(s,
+		operation("show-execution", http.MethodGet, "/apps/{app}/executions/{id}",
+			"An execution", "executions"),
+		auth.ReadExecutions, s.showExecution)
+	appOp(s,
+		operation("list-abandoned-executions", http.MethodGet, "/apps/{app}/abandoned-executions",
+			"Results that nobody waited for", "executions"),
 		auth.ReadExecutions, s.listAbandoned)
 }
 
-func (s *Server) listExecutions(ctx context.Context, c *edge.AppCaller, in *listExecutions) (*page[executionItem], error) {
-	q := edge.ExecutionQuery{Script: in.Script, Status: in.Status, Source: in.Source, Trigger: in.Trigger, Root: in.Root,
-		From: in.From, To: in.To, Search: in.Search}
+func (s *Server) showExecution(
+	ctx context.Context, c *edge.AppCaller, in *executionPath,
+) (*executionOutput, error) {
+	id, err := edge.IDParam(in.ID, "execution")
+	if err != nil {
+		return nil, err
+	}
+
+	e, err := s.Orchestrator.Execution(ctx, c.ID(), id)
+	if err != nil {
+		return nil, err
+	}
+	return &executionOutput{showExecution(c)(e)}, nil
+}
+
+func (s *Server) listExecutions(
+	ctx context.Context, c *edge.AppCaller, in *listExecutions,
+) (*page[executionItem], error) {
+	q := edge.ExecutionQuery{
+		Script:  in.Script,
+		Status:  in.Status,
+		Source:  in.Source,
+		Trigger: in.Trigger,
+		Root:    in.Root,
+		From:    in.From,
+		To:      in.To,
+		Search:  in.Search,
+	}
 	f, err := q.Filter()
 	if err != nil {
 		return nil, err
 	}
+
 	list := q.List(c)
 	before, err := s.OpenIDCursor(list, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, searched, err := s.Orchestrator.Executions(ctx, c.ID(), f, before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	rows, next := edge.Cut(s.Edge, list, rows, in.Limit, func(e *db.Execution) string { return cloud.ID(e.ID).String() })
-	out := pageOf(rows, next, showExecution(c))
-	if out.Body.NextCursor == nil && !searched.IsZero() {
-		next := s.Cursor(list, searched.String())
-		out.Body.NextCursor = &next
+
+	rows, next := edge.Cut(s.Edge, list, rows, in.Limit,
+		func(e *db.Execution) string { return cloud.ID(e.ID).String() })
+	if next == "" && !searched.IsZero() { // a search that ended early goes on from there
+		next = s.Cursor(list, searched.String())
 	}
-	return out, nil
+	return pageOf(rows, next, showExecution(c)), nil
 }
 
-func (s *Server) listAbandoned(ctx context.Context, c *edge.AppCaller, in *listInput) (*page[abandonedItem], error) {
+func (s *Server) listAbandoned(
+	ctx context.Context, c *edge.AppCaller, in *listInput,
+) (*page[abandonedItem], error) {
 	list := edge.ListName(c, "abandoned")
 	before, err := s.OpenIDCursor(list, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, err := s.Orchestrator.Abandoned(ctx, c.ID(), before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	rows, next := edge.Cut(s.Edge, list, rows, in.Limit, func(a *db.AbandonedExecution) string { return cloud.ID(a.ID).String() })
+
+	rows, next := edge.Cut(s.Edge, list, rows, in.Limit,
+		func(a *db.AbandonedExecution) string { return cloud.ID(a.ID).String() })
 	return pageOf(rows, next, func(a *db.AbandonedExecution) abandonedItem {
-		return abandonedItem{cloud.ID(a.ID).String(), a.Script, cloud.ID(a.ExecutionID).String(), int(a.StatusCode), a.Summary, a.Reason, utc(a.CreatedAt)}
+		return abandonedItem{
+			ID:          cloud.ID(a.ID).String(),
+			Script:      a.Script,
+			ExecutionID: cloud.ID(a.ExecutionID).String(),
+			StatusCode:  int(a.StatusCode),
+			Summary:     a.Summary,
+			Reason:      a.Reason,
+			CreatedAt:   utc(a.CreatedAt),
+		}
 	}), nil
 }

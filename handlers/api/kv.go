@@ -15,6 +15,7 @@ import (
 	"picloud/internal/services/kv"
 )
 
+// collectionItem is a collection, which is there as long as it has keys.
 type collectionItem struct {
 	Collection string `json:"collection"`
 	Keys       int64  `json:"keys" doc:"counted up to 10001"`
@@ -34,6 +35,7 @@ type entryOutput struct {
 	Body   entryItem
 }
 
+// CollectionPath is the input of an operation on a collection.
 type CollectionPath struct {
 	AppPath
 	Collection string `path:"collection"`
@@ -45,6 +47,7 @@ type listEntries struct {
 	Prefix string `query:"prefix"`
 }
 
+// EntryPath is the input of an operation on one entry.
 type EntryPath struct {
 	CollectionPath
 	Key string `path:"key"`
@@ -64,37 +67,51 @@ type putEntry struct {
 
 func (s *Server) kvAPI() {
 	const path = "/apps/{app}/kv"
-	appOp(s, operation("list-collections", http.MethodGet, path, "Collections", "kv"), auth.ReadKV, s.listCollections)
-	appOp(s, operation("list-entries", http.MethodGet, path+"/{collection}", "Entries in byte order of their keys", "kv"), auth.ReadKV, s.listEntries)
-	appOp(s, operation("show-entry", http.MethodGet, path+"/{collection}/{key}", "An entry", "kv"), auth.ReadKV,
-		func(ctx context.Context, c *edge.AppCaller, in *EntryPath) (*entryOutput, error) {
-			collection, key, err := in.decode()
-			if err != nil {
-				return nil, err
-			}
-			return s.entry(ctx, c, collection, key)
-		})
-	put := rawBody[entryBody](s, operation("put-entry", http.MethodPut, path+"/{collection}/{key}", "Write an entry; events fire as for any write", "kv"))
+	appOp(s, operation("list-collections", http.MethodGet, path, "Collections", "kv"),
+		auth.ReadKV, s.listCollections)
+	appOp(s,
+		operation("list-entries", http.MethodGet, path+"/{collection}",
+			"Entries in byte order of their keys", "kv"),
+		auth.ReadKV, s.listEntries)
+	appOp(s, operation("show-entry", http.MethodGet, path+"/{collection}/{key}", "An entry", "kv"),
+		auth.ReadKV, s.showEntry)
+
+	put := rawBody[entryBody](s, operation("put-entry", http.MethodPut, path+"/{collection}/{key}",
+		"Write an entry; events fire as for any write", "kv"))
 	appOp(s, put, auth.WriteKV, s.putEntry)
-	appOp(s, operation("delete-entry", http.MethodDelete, path+"/{collection}/{key}", "Delete an entry; events fire as for any write", "kv"), auth.WriteKV,
-		func(ctx context.Context, c *edge.AppCaller, in *EntryPath) (*none, error) {
-			collection, key, err := in.decode()
-			if err != nil {
-				return nil, err
-			}
-			found := false
-			err = s.Orchestrator.WriteKV(ctx, c.ID(), c.Cloud(), func(h orchestrator.Session) error {
-				r, err := h.Call(ctx, cloud.OpKVDelete, cloud.HostArgs{Collection: collection, Key: key})
-				found = r.Found
-				return err
-			})
-			if err == nil && !found {
-				return nil, edge.ErrNoEntry
-			}
-			return nil, err
-		})
+	appOp(s,
+		operation("delete-entry", http.MethodDelete, path+"/{collection}/{key}",
+			"Delete an entry; events fire as for any write", "kv"),
+		auth.WriteKV, s.deleteEntry)
 }
 
+func (s *Server) showEntry(ctx context.Context, c *edge.AppCaller, in *EntryPath) (*entryOutput, error) {
+	collection, key, err := in.decode()
+	if err != nil {
+		return nil, err
+	}
+	return s.entry(ctx, c, collection, key)
+}
+
+func (s *Server) deleteEntry(ctx context.Context, c *edge.AppCaller, in *EntryPath) (*none, error) {
+	collection, key, err := in.decode()
+	if err != nil {
+		return nil, err
+	}
+
+	found := false
+	err = s.Orchestrator.WriteKV(ctx, c.ID(), c.Cloud(), func(h orchestrator.Session) error {
+		r, err := h.Call(ctx, cloud.OpKVDelete, cloud.HostArgs{Collection: collection, Key: key})
+		found = r.Found
+		return err
+	})
+	if err == nil && !found {
+		return nil, edge.ErrNoEntry
+	}
+	return nil, err
+}
+
+// decode undoes the percent-encoding of the path and checks what it names.
 func (p *EntryPath) decode() (collection, key string, err error) {
 	if collection, err = edge.Unescape(p.Collection); err != nil {
 		return "", "", err
@@ -108,6 +125,7 @@ func (p *EntryPath) decode() (collection, key string, err error) {
 	return collection, key, kv.CheckKey(key)
 }
 
+// entry reads an entry.
 func (s *Server) entry(ctx context.Context, c *edge.AppCaller, collection, key string) (*entryOutput, error) {
 	it, err := s.KV.Get(ctx, c.ID(), collection, key)
 	if errors.Is(err, db.ErrNotFound) {
@@ -120,50 +138,63 @@ func (s *Server) entry(ctx context.Context, c *edge.AppCaller, collection, key s
 }
 
 func showEntry(collection string, it *kv.Item) entryItem {
-	return entryItem{Collection: collection, Key: it.Key, Value: json.RawMessage(it.Value), Version: it.Version, ExpiresAt: utcPtr(it.Expires),
-		UpdatedAt: utc(it.UpdatedAt)}
+	return entryItem{
+		Collection: collection,
+		Key:        it.Key,
+		Value:      json.RawMessage(it.Value),
+		Version:    it.Version,
+		ExpiresAt:  utcPtr(it.Expires),
+		UpdatedAt:  utc(it.UpdatedAt),
+	}
 }
 
-func (s *Server) listCollections(ctx context.Context, c *edge.AppCaller, in *listInput) (*page[collectionItem], error) {
+func (s *Server) listCollections(
+	ctx context.Context, c *edge.AppCaller, in *listInput,
+) (*page[collectionItem], error) {
 	list := edge.ListName(c, "collections")
 	after, err := s.OpenCursor(list, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, err := s.KV.Collections(ctx, c.ID(), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, next := edge.Cut(s.Edge, list, rows, in.Limit, func(r *kv.Collection) string { return r.Name })
-	return pageOf(rows, next, func(r *kv.Collection) collectionItem { return collectionItem{r.Name, r.Keys} }), nil
+	return pageOf(rows, next, func(r *kv.Collection) collectionItem {
+		return collectionItem{r.Name, r.Keys}
+	}), nil
 }
 
-func (s *Server) listEntries(ctx context.Context, c *edge.AppCaller, in *listEntries) (*page[entryItem], error) {
+func (s *Server) listEntries(
+	ctx context.Context, c *edge.AppCaller, in *listEntries,
+) (*page[entryItem], error) {
 	collection, err := edge.Unescape(in.Collection)
 	if err != nil {
 		return nil, err
 	}
+
 	if err := edge.CheckEntries(collection, in.Prefix); err != nil {
 		return nil, err
 	}
-	items, cursor, err := s.KV.List(ctx, c.ID(), collection, in.Prefix, in.Cursor, in.Limit)
+
+	items, next, err := s.KV.List(ctx, c.ID(), collection, in.Prefix, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	out := &page[entryItem]{}
-	out.Body.Items = make([]entryItem, len(items))
-	for k := range items {
-		out.Body.Items[k] = showEntry(collection, &items[k])
-	}
-	out.Body.NextCursor = nonEmpty(cursor)
-	return out, nil
+
+	return pageOf(items, next, func(it *kv.Item) entryItem { return showEntry(collection, it) }), nil
 }
 
+// putEntry writes with the commit of runs, so that events fire as for any write.
 func (s *Server) putEntry(ctx context.Context, c *edge.AppCaller, in *putEntry) (*entryOutput, error) {
 	collection, key, err := in.decode()
 	if err != nil {
 		return nil, err
 	}
+
 	var b entryBody
 	if err := decodeBody(in.RawBody, &b); err != nil {
 		return nil, err
@@ -171,10 +202,12 @@ func (s *Server) putEntry(ctx context.Context, c *edge.AppCaller, in *putEntry) 
 	if b.Value == nil {
 		return nil, cloud.Errorf(cloud.CodeInvalid, "the field value is missing")
 	}
-	args := cloud.HostArgs{Collection: collection, Key: key, IfVersion: -1}
+
+	args := cloud.HostArgs{Collection: collection, Key: key, IfVersion: -1} // whatever the version is
 	if args.Value, err = kv.Normalize(string(b.Value)); err != nil {
 		return nil, err
 	}
+
 	if b.TTLSeconds != nil {
 		if args.TTLMillis = int64(*b.TTLSeconds * 1000); args.TTLMillis < 1000 {
 			return nil, cloud.Errorf(cloud.CodeInvalid, "ttl_seconds must be from 1 to ten years")
@@ -185,6 +218,7 @@ func (s *Server) putEntry(ctx context.Context, c *edge.AppCaller, in *putEntry) 
 			return nil, cloud.Errorf(cloud.CodeInvalid, "if_version must be 0 or a version")
 		}
 	}
+
 	err = s.Orchestrator.WriteKV(ctx, c.ID(), c.Cloud(), func(h orchestrator.Session) error {
 		_, err := h.Call(ctx, cloud.OpKVSet, args)
 		return err

@@ -10,6 +10,7 @@ import (
 	"picloud/internal/orchestrator"
 )
 
+// nodeItem is a node of the installation.
 type nodeItem struct {
 	Name      string    `json:"name"`
 	Version   string    `json:"version"`
@@ -28,23 +29,28 @@ type nodesOutput struct {
 
 func (s *Server) nodesAPI() {
 	op(s, operation("list-nodes", http.MethodGet, "/nodes", "The nodes of this installation", "system"),
-		func(ctx context.Context, p *auth.Principal, _ *struct{}) (*nodesOutput, error) {
-			if err := edge.InstanceAdmin(p, "instance:admin"); err != nil {
-				return nil, err
-			}
-			rows, err := s.Orchestrator.Nodes(ctx)
-			if err != nil {
-				return nil, err
-			}
-			out := &nodesOutput{}
-			out.Body.Items = make([]nodeItem, len(rows))
-			for k := range rows {
-				out.Body.Items[k] = s.showNode(&rows[k])
-			}
-			return out, nil
-		})
+		s.listNodes)
 }
 
+func (s *Server) listNodes(ctx context.Context, p *auth.Principal, _ *struct{}) (*nodesOutput, error) {
+	if err := edge.InstanceAdmin(p, "instance:admin"); err != nil {
+		return nil, err
+	}
+
+	rows, err := s.Orchestrator.Nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	out := &nodesOutput{}
+	out.Body.Items = make([]nodeItem, len(rows))
+	for k := range rows {
+		out.Body.Items[k] = s.showNode(&rows[k])
+	}
+	return out, nil
+}
+
+// findingItem is what one check of the doctor says.
 type findingItem struct {
 	Check string `json:"check"`
 	State string `json:"state" enum:"ok,warn,bad"`
@@ -59,24 +65,36 @@ type doctorOutput struct {
 
 func (s *Server) doctorAPI() {
 	op(s, operation("doctor", http.MethodGet, "/doctor", "What checks of the installation say", "system"),
-		func(ctx context.Context, p *auth.Principal, _ *struct{}) (*doctorOutput, error) {
-			if err := edge.InstanceAdmin(p, "instance:admin"); err != nil {
-				return nil, err
-			}
-			report, err := s.Orchestrator.Examine(ctx)
-			out := &doctorOutput{}
-			out.Body.Items = make([]findingItem, len(report.Findings))
-			for k, f := range report.Findings {
-				out.Body.Items[k] = findingItem(f)
-			}
-			return out, err
-		})
+		s.doctor)
 }
 
+func (s *Server) doctor(ctx context.Context, p *auth.Principal, _ *struct{}) (*doctorOutput, error) {
+	if err := edge.InstanceAdmin(p, "instance:admin"); err != nil {
+		return nil, err
+	}
+
+	report, err := s.Orchestrator.Examine(ctx)
+	out := &doctorOutput{}
+	out.Body.Items = make([]findingItem, len(report.Findings))
+	for k, f := range report.Findings {
+		out.Body.Items[k] = findingItem(f)
+	}
+	return out, err
+}
+
+// showNode shows a node as it last wrote itself down; the one that answers knows better.
 func (s *Server) showNode(n *orchestrator.Node) nodeItem {
-	it := nodeItem{n.Name, n.Version, int(n.Free), utc(n.StartedAt), utc(n.SeenAt), n.Name == s.Node}
+	it := nodeItem{
+		Name:      n.Name,
+		Version:   n.Version,
+		Free:      int(n.Free),
+		StartedAt: utc(n.StartedAt),
+		SeenAt:    utc(n.SeenAt),
+		Self:      n.Name == s.Node,
+	}
 	if it.Self {
-		it.Free, it.SeenAt = s.Orchestrator.Stats().FreeForOthers, time.Now().UTC()
+		it.Free = s.Orchestrator.Stats().FreeForOthers
+		it.SeenAt = time.Now().UTC()
 	}
 	return it
 }

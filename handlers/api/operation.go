@@ -24,6 +24,7 @@ func operation(id, method, path, summary, tag string) huma.Operation {
 		MaxBodyBytes:    maxBody,
 		BodyReadTimeout: -1, // the body is in memory
 	}
+
 	switch method {
 	case http.MethodPost:
 		o.DefaultStatus = http.StatusCreated
@@ -60,8 +61,14 @@ type sluggy[T any] interface {
 	slug() string
 }
 
+// handler answers an operation outside of apps, appHandler one in an app.
+type (
+	handler[I, O any]    func(context.Context, *auth.Principal, *I) (*O, error)
+	appHandler[I, O any] func(context.Context, *edge.AppCaller, *I) (*O, error)
+)
+
 // op registers an operation outside of apps.
-func op[I, O any](s *Server, o huma.Operation, h func(context.Context, *auth.Principal, *I) (*O, error)) {
+func op[I, O any](s *Server, o huma.Operation, h handler[I, O]) {
 	huma.Register(s.api, o, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, callerOf(ctx), in)
 		if err != nil {
@@ -70,16 +77,18 @@ func op[I, O any](s *Server, o huma.Operation, h func(context.Context, *auth.Pri
 		return out, nil
 	})
 
-	if o.RequestBody != nil { // rawBody: the handler says what is missing, and the description knows better than "bytes"
+	// After rawBody the handler says what is missing, and the description knows better than "bytes".
+	if o.RequestBody != nil {
 		o.RequestBody.Required = false
 		delete(o.RequestBody.Content, "application/octet-stream")
 	}
 }
 
-// appOp registers an operation in an app that needs a capability. An app that is none of the caller's business, and one
-// that does not exist, are the same 404.
+// appOp registers an operation in an app that needs a capability. An app that is none of the caller's
+// business, and one that does not exist, are the same 404.
 func appOp[I any, P sluggy[I], O any](
-	s *Server, o huma.Operation, need auth.Capability, h func(context.Context, *edge.AppCaller, *I) (*O, error),
+	s *Server, o huma.Operation, need auth.Capability, h func(context.Context, *edge.AppCaller, *I) (*O,
+		error),
 ) {
 	op(s, o, func(ctx context.Context, p *auth.Principal, in *I) (*O, error) {
 		c, err := s.InApp(ctx, p, P(in).slug(), need)
@@ -90,7 +99,8 @@ func appOp[I any, P sluggy[I], O any](
 	})
 }
 
-// useProblems makes huma's own refusals the same problem documents as ours. huma keeps this in a package variable.
+// useProblems makes huma's own refusals the same problem documents as ours. huma keeps this in a package
+// variable.
 var useProblems = sync.OnceFunc(func() { huma.NewError = refusal })
 
 // refusal is the problem of a request that huma refuses before an operation sees it.
@@ -118,6 +128,7 @@ func refusal(status int, message string, errs ...error) huma.StatusError {
 			p.Detail += ": " + detail.Message + " (" + detail.Location + ")"
 		}
 	}
+
 	if len(details) > 0 {
 		p.Details = map[string]any{"errors": details}
 	}

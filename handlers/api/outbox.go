@@ -12,6 +12,7 @@ import (
 	"picloud/internal/cloud"
 )
 
+// outboxItem is a row of the outbox.
 type outboxItem struct {
 	ID          string          `json:"id"`
 	Source      string          `json:"source"`
@@ -40,6 +41,7 @@ type removedOutput struct {
 	}
 }
 
+// conservationOutput is the ledger: what was enqueued is waiting, running or ended in one of four ways.
 type conservationOutput struct {
 	Body struct {
 		Enqueued     int64 `json:"enqueued"`
@@ -55,65 +57,113 @@ type conservationOutput struct {
 
 func (s *Server) outboxAPI() {
 	const path = "/apps/{app}/outbox"
-	appOp(s, operation("list-outbox", http.MethodGet, path, "What waits and what runs, oldest first", "events"), auth.ReadExecutions, s.listOutbox)
-	appOp(s, status(operation("run-outbox-row-now", http.MethodPost, path+"/{id}/run-now", "Make a waiting row due", "events"), http.StatusNoContent),
-		auth.OperateQueue, func(ctx context.Context, c *edge.AppCaller, in *outboxPath) (*none, error) {
-			id, err := edge.IDParam(in.ID, "row in the outbox")
-			if err != nil {
-				return nil, err
-			}
-			if err := s.Orchestrator.RunNow(ctx, c.ID(), id); err != nil {
-				return nil, err
-			}
-			return nil, s.Manager.Record(ctx, edge.Actor(c.Principal), c.App, "outbox.run-now", id.String(), nil)
-		})
-	appOp(s, status(operation("remove-outbox-row", http.MethodDelete, path+"/{id}", "Make a waiting row a dead letter", "events"), http.StatusOK),
-		auth.OperateQueue, func(ctx context.Context, c *edge.AppCaller, in *outboxPath) (*removedOutput, error) {
-			id, err := edge.IDParam(in.ID, "row in the outbox")
-			if err != nil {
-				return nil, err
-			}
-			letter, err := s.Orchestrator.RemoveRow(ctx, c.ID(), id, c.Username)
-			if err != nil {
-				return nil, err
-			}
-			out := &removedOutput{}
-			out.Body.DeadLetterID = letter.String()
-			return out, s.Manager.Record(ctx, edge.Actor(c.Principal), c.App, "outbox.remove", id.String(), nil)
-		})
-	appOp(s, operation("conservation", http.MethodGet, "/apps/{app}/conservation", "The ledger against the queue", "events"), auth.ReadExecutions,
-		func(ctx context.Context, c *edge.AppCaller, _ *AppPath) (*conservationOutput, error) {
-			v, err := s.Orchestrator.Conservation(ctx, c.ID())
-			if err != nil {
-				return nil, err
-			}
-			out := &conservationOutput{}
-			out.Body.Enqueued, out.Body.Waiting, out.Body.Running, out.Body.Done = v.Enqueued, v.Waiting, v.Running, v.Done
-			out.Body.DeadLettered, out.Body.Skipped, out.Body.Discarded, out.Body.Balanced = v.DeadLettered, v.Skipped, v.Discarded, v.Balanced
-			return out, nil
-		})
+	appOp(s,
+		operation("list-outbox", http.MethodGet, path, "What waits and what runs, oldest first", "events"),
+		auth.ReadExecutions, s.listOutbox)
+	appOp(s,
+		status(operation("run-outbox-row-now", http.MethodPost, path+"/{id}/run-now",
+			"Make a waiting row due", "events"), http.StatusNoContent),
+		auth.OperateQueue, s.runOutboxRowNow)
+	appOp(s,
+		status(operation("remove-outbox-row", http.MethodDelete, path+"/{id}",
+			"Make a waiting row a dead letter", "events"), http.StatusOK),
+		auth.OperateQueue, s.removeOutboxRow)
+	appOp(s,
+		operation("conservation", http.MethodGet, "/apps/{app}/conservation",
+			"The ledger against the queue", "events"),
+		auth.ReadExecutions, s.conservation)
 }
 
-func (s *Server) listOutbox(ctx context.Context, c *edge.AppCaller, in *listInput) (*page[outboxItem], error) {
+func (s *Server) runOutboxRowNow(ctx context.Context, c *edge.AppCaller, in *outboxPath) (*none, error) {
+	id, err := edge.IDParam(in.ID, "row in the outbox")
+	if err != nil {
+		return nil, err
+	}
+
+	if err := s.Orchestrator.RunNow(ctx, c.ID(), id); err != nil {
+		return nil, err
+	}
+	return nil, s.Manager.Record(ctx, edge.Actor(c.Principal), c.App, "outbox.run-now",
+		id.String(), nil)
+}
+
+func (s *Server) removeOutboxRow(
+	ctx context.Context, c *edge.AppCaller, in *outboxPath,
+) (*removedOutput, error) {
+	id, err := edge.IDParam(in.ID, "row in the outbox")
+	if err != nil {
+		return nil, err
+	}
+
+	letter, err := s.Orchestrator.RemoveRow(ctx, c.ID(), id, c.Username)
+	if err != nil {
+		return nil, err
+	}
+
+	out := &removedOutput{}
+	out.Body.DeadLetterID = letter.String()
+	return out, s.Manager.Record(ctx, edge.Actor(c.Principal), c.App, "outbox.remove", id.String(),
+		nil)
+}
+
+func (s *Server) conservation(
+	ctx context.Context, c *edge.AppCaller, _ *AppPath,
+) (*conservationOutput, error) {
+	v, err := s.Orchestrator.Conservation(ctx, c.ID())
+	if err != nil {
+		return nil, err
+	}
+
+	out := &conservationOutput{}
+	out.Body.Enqueued = v.Enqueued
+	out.Body.Waiting = v.Waiting
+	out.Body.Running = v.Running
+	out.Body.Done = v.Done
+	out.Body.DeadLettered = v.DeadLettered
+	out.Body.Skipped = v.Skipped
+	out.Body.Discarded = v.Discarded
+	out.Body.Balanced = v.Balanced
+	return out, nil
+}
+
+func (s *Server) listOutbox(
+	ctx context.Context, c *edge.AppCaller, in *listInput,
+) (*page[outboxItem], error) {
 	list := edge.ListName(c, "outbox")
 	after, err := s.OpenIDCursor(list, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, err := s.Orchestrator.Outbox(ctx, c.ID(), after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
+
 	now := time.Now()
-	rows, next := edge.Cut(s.Edge, list, rows, in.Limit, func(r *db.ListOutboxRow) string { return cloud.ID(r.ID).String() })
+	rows, next := edge.Cut(s.Edge, list, rows, in.Limit,
+		func(r *db.ListOutboxRow) string { return cloud.ID(r.ID).String() })
 	return pageOf(rows, next, func(r *db.ListOutboxRow) outboxItem {
 		state := "waiting"
 		if r.ClaimedBy != nil {
 			state = "running"
 		}
-		return outboxItem{ID: cloud.ID(r.ID).String(), Source: r.Source, Script: r.Script, TriggerID: idPtr(r.TriggerID), State: state,
-			Reason: s.Orchestrator.WhyWaiting(r, now), Attempt: int(r.AttemptCount), MaxAttempts: int(r.MaxAttempts), DueAt: utc(r.WakeAt),
-			Depth: int(r.Depth), RootID: cloud.ID(r.RootID).String(), LastError: r.LastError, CreatedAt: utc(r.CreatedAt),
-			Payload: json.RawMessage(r.Payload)}
+
+		return outboxItem{
+			ID:          cloud.ID(r.ID).String(),
+			Source:      r.Source,
+			Script:      r.Script,
+			TriggerID:   idPtr(r.TriggerID),
+			State:       state,
+			Reason:      s.Orchestrator.WhyWaiting(r, now),
+			Attempt:     int(r.AttemptCount),
+			MaxAttempts: int(r.MaxAttempts),
+			DueAt:       utc(r.WakeAt),
+			Depth:       int(r.Depth),
+			RootID:      cloud.ID(r.RootID).String(),
+			LastError:   r.LastError,
+			CreatedAt:   utc(r.CreatedAt),
+			Payload:     json.RawMessage(r.Payload),
+		}
 	}), nil
 }

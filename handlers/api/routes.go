@@ -22,6 +22,7 @@ type routeItem struct {
 
 type routeOutput struct{ Body routeItem }
 
+// routeBody is a new route or a change of one, with the fields that are given.
 type routeBody struct {
 	Script   *string `json:"script,omitempty"`
 	Method   *string `json:"method,omitempty" doc:"a method or ANY (default)"`
@@ -35,6 +36,7 @@ type createRoute struct {
 	Body routeBody
 }
 
+// RoutePath is the input of an operation on one route.
 type RoutePath struct {
 	AppPath
 	ID string `path:"id"`
@@ -63,46 +65,69 @@ type matchOutput struct {
 }
 
 func (b *routeBody) change() manager.RouteChange {
-	return manager.RouteChange{Script: b.Script, Method: b.Method, Host: b.Host, Path: b.Path, Dispatch: b.Dispatch}
+	return manager.RouteChange{
+		Script:   b.Script,
+		Method:   b.Method,
+		Host:     b.Host,
+		Path:     b.Path,
+		Dispatch: b.Dispatch,
+	}
 }
 
 func showRoute(r *manager.Route) routeItem {
-	return routeItem{cloud.ID(r.ID).String(), r.Script, r.Method, r.Host, r.Path, r.Dispatch}
+	return routeItem{
+		ID:       cloud.ID(r.ID).String(),
+		Script:   r.Script,
+		Method:   r.Method,
+		Host:     r.Host,
+		Path:     r.Path,
+		Dispatch: r.Dispatch,
+	}
 }
 
 func (s *Server) routesAPI() {
 	const path = "/apps/{app}/routes"
-	appOp(s, operation("list-routes", http.MethodGet, path, "Routes", "routes"), auth.ReadRoutes, s.listRoutes)
-	appOp(s, operation("create-route", http.MethodPost, path, "Give a script a path of its own", "routes"), auth.WriteRoutes,
-		func(ctx context.Context, c *edge.AppCaller, in *createRoute) (*routeOutput, error) {
-			r, err := s.Manager.CreateRoute(ctx, edge.Actor(c.Principal), c.App, in.Body.change())
-			if err != nil {
-				return nil, err
-			}
-			return &routeOutput{showRoute(r)}, nil
-		})
-	appOp(s, operation("update-route", http.MethodPatch, path+"/{id}", "Change a route", "routes"), auth.WriteRoutes,
-		func(ctx context.Context, c *edge.AppCaller, in *patchRoute) (*routeOutput, error) {
-			id, err := edge.IDParam(in.ID, "route")
-			if err != nil {
-				return nil, err
-			}
-			r, err := s.Manager.UpdateRoute(ctx, edge.Actor(c.Principal), c.App, id, in.Body.change())
-			if err != nil {
-				return nil, err
-			}
-			return &routeOutput{showRoute(r)}, nil
-		})
-	appOp(s, operation("delete-route", http.MethodDelete, path+"/{id}", "Delete a route", "routes"), auth.WriteRoutes,
-		func(ctx context.Context, c *edge.AppCaller, in *RoutePath) (*none, error) {
-			id, err := edge.IDParam(in.ID, "route")
-			if err != nil {
-				return nil, err
-			}
-			return nil, s.Manager.DeleteRoute(ctx, edge.Actor(c.Principal), c.App, id)
-		})
-	appOp(s, status(operation("match-route", http.MethodPost, path+"/match", "Which route answers a request", "routes"), http.StatusOK), auth.ReadRoutes,
-		s.matchRoute)
+	appOp(s, operation("list-routes", http.MethodGet, path, "Routes", "routes"),
+		auth.ReadRoutes, s.listRoutes)
+	appOp(s, operation("create-route", http.MethodPost, path, "Give a script a path of its own", "routes"),
+		auth.WriteRoutes, s.createRoute)
+	appOp(s, operation("update-route", http.MethodPatch, path+"/{id}", "Change a route", "routes"),
+		auth.WriteRoutes, s.updateRoute)
+	appOp(s, operation("delete-route", http.MethodDelete, path+"/{id}", "Delete a route", "routes"),
+		auth.WriteRoutes, s.deleteRoute)
+	appOp(s,
+		status(operation("match-route", http.MethodPost, path+"/match",
+			"Which route answers a request", "routes"), http.StatusOK),
+		auth.ReadRoutes, s.matchRoute)
+}
+
+func (s *Server) createRoute(ctx context.Context, c *edge.AppCaller, in *createRoute) (*routeOutput, error) {
+	r, err := s.Manager.CreateRoute(ctx, edge.Actor(c.Principal), c.App, in.Body.change())
+	if err != nil {
+		return nil, err
+	}
+	return &routeOutput{showRoute(r)}, nil
+}
+
+func (s *Server) updateRoute(ctx context.Context, c *edge.AppCaller, in *patchRoute) (*routeOutput, error) {
+	id, err := edge.IDParam(in.ID, "route")
+	if err != nil {
+		return nil, err
+	}
+
+	r, err := s.Manager.UpdateRoute(ctx, edge.Actor(c.Principal), c.App, id, in.Body.change())
+	if err != nil {
+		return nil, err
+	}
+	return &routeOutput{showRoute(r)}, nil
+}
+
+func (s *Server) deleteRoute(ctx context.Context, c *edge.AppCaller, in *RoutePath) (*none, error) {
+	id, err := edge.IDParam(in.ID, "route")
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.Manager.DeleteRoute(ctx, edge.Actor(c.Principal), c.App, id)
 }
 
 func (s *Server) listRoutes(ctx context.Context, c *edge.AppCaller, in *listInput) (*page[routeItem], error) {
@@ -111,28 +136,44 @@ func (s *Server) listRoutes(ctx context.Context, c *edge.AppCaller, in *listInpu
 	if err != nil {
 		return nil, err
 	}
+
 	rows, err := s.Manager.Routes(ctx, c.App, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	rows, next := edge.Cut(s.Edge, list, rows, in.Limit, func(r *db.ListRoutesRow) string { return cloud.ID(r.ID).String() })
-	return pageOf(rows, next, func(r *db.ListRoutesRow) routeItem { return showRoute((*manager.Route)(r)) }), nil
+
+	rows, next := edge.Cut(s.Edge, list, rows, in.Limit,
+		func(r *db.ListRoutesRow) string { return cloud.ID(r.ID).String() })
+	return pageOf(rows, next, func(r *db.ListRoutesRow) routeItem {
+		return showRoute((*manager.Route)(r))
+	}), nil
 }
 
-// matchRoute tells which route of this app would answer. A route of another app that answers first is no match.
+// matchRoute says which route of this app would answer. A route of another app that answers first is no
+// match.
 func (s *Server) matchRoute(_ context.Context, c *edge.AppCaller, in *matchRoute) (*matchOutput, error) {
 	question, err := edge.AskRoute(in.Body.Method, in.Body.URL)
 	if err != nil {
 		return nil, err
 	}
+
 	out := &matchOutput{}
 	out.Body.Params = map[string]string{}
 	t, r, err := s.Orchestrator.MatchRoute(question.Method, question.Host, question.Path)
 	if matched, err := edge.AnsweredIn(c, t, err); err != nil || !matched {
 		return out, err
 	}
-	out.Body.Matched, out.Body.Script = true, &t.Script.Name
-	out.Body.Route = &routeItem{r.ID.String(), r.Name, r.Method, r.Host, r.Path, r.Dispatch}
+
+	out.Body.Matched = true
+	out.Body.Script = &t.Script.Name
+	out.Body.Route = &routeItem{
+		ID:       r.ID.String(),
+		Script:   r.Name,
+		Method:   r.Method,
+		Host:     r.Host,
+		Path:     r.Path,
+		Dispatch: r.Dispatch,
+	}
 	for _, p := range t.Params {
 		out.Body.Params[p.Name] = p.Value
 	}

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"math"
 	"mime"
 	"net/http"
@@ -12,18 +11,18 @@ import (
 
 	"picloud/db"
 	"picloud/handlers/edge"
-	"picloud/handlers/tail"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/manager"
-	"picloud/internal/orchestrator"
 )
 
+// limitsItem is what a script may use of time and memory; nil is the installation's limit.
 type limitsItem struct {
 	TimeoutMS *int32 `json:"timeout_ms,omitempty"`
 	MemoryMiB *int32 `json:"memory_mib,omitempty"`
 }
 
+// scriptItem is a script with its current version; the source is shown where one script is.
 type scriptItem struct {
 	Name      string     `json:"name"`
 	Kind      string     `json:"kind" enum:"endpoint,module"`
@@ -45,6 +44,7 @@ type scriptOutput struct {
 	Body scriptItem
 }
 
+// ScriptPath is the input of an operation on one script.
 type ScriptPath struct {
 	AppPath
 	Name string `path:"name"`
@@ -66,6 +66,7 @@ type putScript struct {
 	RawBody     []byte
 }
 
+// deployedOutput says what a deployment made.
 type deployedOutput struct {
 	Status int
 	ETag   string `header:"ETag"`
@@ -114,41 +115,78 @@ type deleteScript struct {
 
 func (s *Server) scriptsAPI() {
 	const path = "/apps/{app}/scripts"
-	appOp(s, operation("list-scripts", http.MethodGet, path, "Scripts by name", "scripts"), auth.ReadScripts, s.listScripts)
-	appOp(s, operation("show-script", http.MethodGet, path+"/{name}", "A script with its current source", "scripts"), auth.ReadScripts, s.showScript)
-	put := rawBody[scriptBody](s, operation("put-script", http.MethodPut, path+"/{name}", "Deploy a script", "scripts"),
+	appOp(s, operation("list-scripts", http.MethodGet, path, "Scripts by name", "scripts"),
+		auth.ReadScripts, s.listScripts)
+	appOp(s,
+		operation("show-script", http.MethodGet, path+"/{name}",
+			"A script with its current source", "scripts"),
+		auth.ReadScripts, s.showScript)
+	put := rawBody[scriptBody](s, operation("put-script", http.MethodPut, path+"/{name}",
+		"Deploy a script", "scripts"),
 		"text/javascript", "application/typescript")
 	appOp(s, put, auth.WriteScripts, s.putScript)
-	appOp(s, operation("delete-script", http.MethodDelete, path+"/{name}", "Delete a script with its routes and triggers", "scripts"), auth.DeleteScripts,
-		func(ctx context.Context, c *edge.AppCaller, in *deleteScript) (*none, error) {
-			return nil, s.Manager.DeleteScript(ctx, edge.Actor(c.Principal), c.App, in.Name, in.Force)
-		})
-	appOp(s, operation("list-versions", http.MethodGet, path+"/{name}/versions", "Versions, newest first", "scripts"), auth.ReadScripts, s.listVersions)
-	appOp(s, operation("show-version", http.MethodGet, path+"/{name}/versions/{version}", "A version with its source", "scripts"), auth.ReadScripts,
-		func(ctx context.Context, c *edge.AppCaller, in *showVersion) (*versionOutput, error) {
-			script, err := s.Manager.Script(ctx, c.App, in.Name)
-			if err != nil {
-				return nil, err
-			}
-			v, err := s.Manager.Version(ctx, c.App, script, in.Version)
-			if err != nil {
-				return nil, err
-			}
-			return &versionOutput{Body: versionItem{Version: int(v.Version), Language: v.Language, Imports: v.Imports, Handlers: v.Handlers,
-				Size: len(v.Source), CreatedBy: v.CreatedBy, CreatedAt: utc(v.CreatedAt), Source: &v.Source}}, nil
-		})
-	appOp(s, status(operation("rollback-script", http.MethodPost, path+"/{name}/rollback", "Make an older version current", "scripts"), http.StatusOK),
-		auth.WriteScripts, func(ctx context.Context, c *edge.AppCaller, in *rollback) (*deployedOutput, error) {
-			d, err := s.Manager.Rollback(ctx, edge.Actor(c.Principal), c.App, in.Name, in.Body.Version)
-			if err != nil {
-				return nil, err
-			}
-			return deployed(c, d, ""), nil
-		})
-	invoke := rawBody[invokeBody](s, status(operation("invoke-script", http.MethodPost, path+"/{name}/invoke", "Run a script once", "scripts"), http.StatusOK))
+	appOp(s,
+		operation("delete-script", http.MethodDelete, path+"/{name}",
+			"Delete a script with its routes and triggers", "scripts"),
+		auth.DeleteScripts, s.deleteScript)
+	appOp(s,
+		operation("list-versions", http.MethodGet, path+"/{name}/versions",
+			"Versions, newest first", "scripts"),
+		auth.ReadScripts, s.listVersions)
+	appOp(s,
+		operation("show-version", http.MethodGet, path+"/{name}/versions/{version}",
+			"A version with its source", "scripts"),
+		auth.ReadScripts, s.showVersion)
+	appOp(s,
+		status(operation("rollback-script", http.MethodPost, path+"/{name}/rollback",
+			"Make an older version current", "scripts"), http.StatusOK),
+		auth.WriteScripts, s.rollbackScript)
+
+	invoke := rawBody[invokeBody](s, status(operation("invoke-script", http.MethodPost,
+		path+"/{name}/invoke", "Run a script once", "scripts"), http.StatusOK))
 	appOp(s, invoke, auth.TestScripts, s.invoke)
 }
 
+func (s *Server) deleteScript(ctx context.Context, c *edge.AppCaller, in *deleteScript) (*none, error) {
+	return nil, s.Manager.DeleteScript(ctx, edge.Actor(c.Principal), c.App, in.Name, in.Force)
+}
+
+func (s *Server) showVersion(
+	ctx context.Context, c *edge.AppCaller, in *showVersion,
+) (*versionOutput, error) {
+	script, err := s.Manager.Script(ctx, c.App, in.Name)
+	if err != nil {
+		return nil, err
+	}
+
+	v, err := s.Manager.Version(ctx, c.App, script, in.Version)
+	if err != nil {
+		return nil, err
+	}
+
+	return &versionOutput{Body: versionItem{
+		Version:   int(v.Version),
+		Language:  v.Language,
+		Imports:   v.Imports,
+		Handlers:  v.Handlers,
+		Size:      len(v.Source),
+		CreatedBy: v.CreatedBy,
+		CreatedAt: utc(v.CreatedAt),
+		Source:    &v.Source,
+	}}, nil
+}
+
+func (s *Server) rollbackScript(
+	ctx context.Context, c *edge.AppCaller, in *rollback,
+) (*deployedOutput, error) {
+	d, err := s.Manager.Rollback(ctx, edge.Actor(c.Principal), c.App, in.Name, in.Body.Version)
+	if err != nil {
+		return nil, err
+	}
+	return deployed(c, d, ""), nil
+}
+
+// endpointOf is where a script answers; a module answers nowhere.
 func endpointOf(c *edge.AppCaller, name, kind string) string {
 	if kind == cloud.KindModule {
 		return ""
@@ -156,6 +194,7 @@ func endpointOf(c *edge.AppCaller, name, kind string) string {
 	return "/f/" + c.App.Slug + "/" + name
 }
 
+// etag is a version as If-Match has it.
 func etag(version int32) string { return `"` + strconv.Itoa(int(version)) + `"` }
 
 func (s *Server) showScript(ctx context.Context, c *edge.AppCaller, in *ScriptPath) (*scriptOutput, error) {
@@ -163,26 +202,54 @@ func (s *Server) showScript(ctx context.Context, c *edge.AppCaller, in *ScriptPa
 	if err != nil {
 		return nil, err
 	}
-	return &scriptOutput{ETag: etag(r.Version), Body: scriptItem{Name: r.Name, Kind: r.Kind, Access: r.Access, Language: r.Language, Version: int(r.Version),
-		Limits: limitsItem{r.TimeoutMs, r.MemoryMib}, Handlers: r.Handlers, Imports: r.Imports, Endpoint: endpointOf(c, r.Name, r.Kind),
-		Warning: r.HandlersError, Source: &r.Source, CreatedAt: utc(r.CreatedAt), UpdatedAt: utc(r.UpdatedAt)}}, nil
+
+	return &scriptOutput{ETag: etag(r.Version), Body: scriptItem{
+		Name:      r.Name,
+		Kind:      r.Kind,
+		Access:    r.Access,
+		Language:  r.Language,
+		Version:   int(r.Version),
+		Limits:    limitsItem{r.TimeoutMs, r.MemoryMib},
+		Handlers:  r.Handlers,
+		Imports:   r.Imports,
+		Endpoint:  endpointOf(c, r.Name, r.Kind),
+		Warning:   r.HandlersError,
+		Source:    &r.Source,
+		CreatedAt: utc(r.CreatedAt),
+		UpdatedAt: utc(r.UpdatedAt),
+	}}, nil
 }
 
-func (s *Server) listScripts(ctx context.Context, c *edge.AppCaller, in *listInput) (*page[scriptItem], error) {
+func (s *Server) listScripts(
+	ctx context.Context, c *edge.AppCaller, in *listInput,
+) (*page[scriptItem], error) {
 	list := edge.ListName(c, "scripts")
 	after, err := s.OpenCursor(list, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, err := s.Manager.Scripts(ctx, c.App, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
 	rows, next := edge.Cut(s.Edge, list, rows, in.Limit, func(r *db.ListScriptsRow) string { return r.Name })
+
 	return pageOf(rows, next, func(r *db.ListScriptsRow) scriptItem {
-		return scriptItem{Name: r.Name, Kind: r.Kind, Access: r.Access, Language: r.Language, Version: int(r.Version),
-			Limits: limitsItem{r.TimeoutMs, r.MemoryMib}, Handlers: r.Handlers, Imports: r.Imports, Endpoint: endpointOf(c, r.Name, r.Kind),
-			Warning: r.HandlersError, CreatedAt: utc(r.CreatedAt), UpdatedAt: utc(r.UpdatedAt)}
+		return scriptItem{
+			Name:      r.Name,
+			Kind:      r.Kind,
+			Access:    r.Access,
+			Language:  r.Language,
+			Version:   int(r.Version),
+			Limits:    limitsItem{r.TimeoutMs, r.MemoryMib},
+			Handlers:  r.Handlers,
+			Imports:   r.Imports,
+			Endpoint:  endpointOf(c, r.Name, r.Kind),
+			Warning:   r.HandlersError,
+			CreatedAt: utc(r.CreatedAt),
+			UpdatedAt: utc(r.UpdatedAt),
+		}
 	}), nil
 }
 
@@ -192,17 +259,22 @@ func (s *Server) putScript(ctx context.Context, c *edge.AppCaller, in *putScript
 	if err != nil {
 		return nil, err
 	}
+
 	if m := strings.TrimSpace(in.IfMatch); m != "" && m != "*" {
 		v, err := strconv.Atoi(strings.Trim(m, `"`))
 		if err != nil || v < 1 {
-			return nil, cloud.Errorf(cloud.CodePrecondition, "If-Match must be a version in quotes, such as \"3\"")
+			return nil, cloud.Errorf(cloud.CodePrecondition,
+				"If-Match must be a version in quotes, such as \"3\"")
 		}
 		change.IfMatch = v
 	}
+
 	d, err := s.Manager.PutScript(ctx, edge.Actor(c.Principal), c.App, in.Name, *change)
 	if err != nil {
 		return nil, err
 	}
+
+	// A script that kept its kind may be a module, which has no endpoint.
 	kind := cloud.KindEndpoint
 	if change.Kind != nil {
 		kind = *change.Kind
@@ -217,26 +289,32 @@ func deployed(c *edge.AppCaller, d *manager.Deployed, kind string) *deployedOutp
 	if d.Created {
 		out.Status = http.StatusCreated
 	}
-	out.Body.Name, out.Body.Version, out.Body.Warning = d.Name, d.Version, d.Warning
+	out.Body.Name = d.Name
+	out.Body.Version = d.Version
+	out.Body.Warning = d.Warning
 	out.Body.Endpoint = endpointOf(c, d.Name, kind)
 	return out
 }
 
+// scriptChange reads what is deployed: JSON, or the source alone, whose media type is its language.
 func scriptChange(in *putScript) (*manager.ScriptChange, error) {
 	media, _, err := mime.ParseMediaType(in.ContentType)
 	if err != nil && in.ContentType != "" {
 		media = ""
 	}
-	js, ts := "javascript", "typescript"
+
+	javascript, typescript := "javascript", "typescript"
 	switch media {
 	case "text/javascript", "application/javascript":
-		return &manager.ScriptChange{Source: string(in.RawBody), Language: &js}, nil
+		return &manager.ScriptChange{Source: string(in.RawBody), Language: &javascript}, nil
 	case "application/typescript", "text/typescript":
-		return &manager.ScriptChange{Source: string(in.RawBody), Language: &ts}, nil
+		return &manager.ScriptChange{Source: string(in.RawBody), Language: &typescript}, nil
 	case "application/json", "":
 	default:
-		return nil, cloud.Errorf(cloud.CodeInvalid, "send the source as text/javascript or application/typescript, or JSON with the field source")
+		return nil, cloud.Errorf(cloud.CodeInvalid,
+			"send the source as text/javascript or application/typescript, or JSON with the field source")
 	}
+
 	var b scriptBody
 	if err := decodeBody(in.RawBody, &b); err != nil {
 		return nil, err
@@ -244,130 +322,45 @@ func scriptChange(in *putScript) (*manager.ScriptChange, error) {
 	if b.Source == "" {
 		return nil, cloud.Errorf(cloud.CodeInvalid, "the field source is missing or empty")
 	}
-	ch := &manager.ScriptChange{Source: b.Source, Language: b.Language, Kind: b.Kind, Access: b.Access}
+
+	change := &manager.ScriptChange{Source: b.Source, Language: b.Language, Kind: b.Kind, Access: b.Access}
 	if b.Limits != nil {
-		ch.TimeoutMS, ch.MemoryMiB = b.Limits.TimeoutMS, b.Limits.MemoryMiB
+		change.TimeoutMS = b.Limits.TimeoutMS
+		change.MemoryMiB = b.Limits.MemoryMiB
 	}
-	return ch, nil
+	return change, nil
 }
 
-func (s *Server) listVersions(ctx context.Context, c *edge.AppCaller, in *listVersions) (*page[versionItem], error) {
+func (s *Server) listVersions(
+	ctx context.Context, c *edge.AppCaller, in *listVersions,
+) (*page[versionItem], error) {
 	script, err := s.Manager.Script(ctx, c.App, in.Name)
 	if err != nil {
 		return nil, err
 	}
+
 	list := edge.ListName(c, "versions", in.Name)
 	before, err := s.OpenNumberCursor(list, in.Cursor, math.MaxInt32)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, err := s.Manager.Versions(ctx, c.App, script, before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	rows, next := edge.Cut(s.Edge, list, rows, in.Limit, func(r *db.ListVersionsRow) string { return strconv.Itoa(int(r.Version)) })
+
+	rows, next := edge.Cut(s.Edge, list, rows, in.Limit,
+		func(r *db.ListVersionsRow) string { return strconv.Itoa(int(r.Version)) })
 	return pageOf(rows, next, func(r *db.ListVersionsRow) versionItem {
-		return versionItem{Version: int(r.Version), Language: r.Language, Imports: r.Imports, Handlers: r.Handlers, Size: int(r.Size),
-			CreatedBy: r.CreatedBy, CreatedAt: utc(r.CreatedAt)}
+		return versionItem{
+			Version:   int(r.Version),
+			Language:  r.Language,
+			Imports:   r.Imports,
+			Handlers:  r.Handlers,
+			Size:      int(r.Size),
+			CreatedBy: r.CreatedBy,
+			CreatedAt: utc(r.CreatedAt),
+		}
 	}), nil
-}
-
-// invokeBody is a test run: of fetch with a request, or of an event handler.
-type invokeBody struct {
-	Request *struct {
-		Method  string            `json:"method,omitempty"`
-		URL     string            `json:"url,omitempty"`
-		Path    string            `json:"path,omitempty"`
-		Headers map[string]string `json:"headers,omitempty"`
-		Body    string            `json:"body,omitempty"`
-	} `json:"request,omitempty"`
-	// Handler names the event handler; without it the event decides: kv, scheduled or deadLetter.
-	Handler string          `json:"handler,omitempty" enum:"fetch,kv,scheduled,deadLetter"`
-	Event   json.RawMessage `json:"event,omitempty"`
-	DryRun  bool            `json:"dry_run,omitempty"`
-}
-
-type invokeScript struct {
-	ScriptPath
-	RawBody []byte
-}
-
-type responseItem struct {
-	Status  int         `json:"status"`
-	Headers [][2]string `json:"headers"`
-	Body    string      `json:"body"`
-}
-
-type invokeOutput struct {
-	Body struct {
-		ExecutionID string            `json:"execution_id"`
-		Status      string            `json:"status"`
-		Response    *responseItem     `json:"response"`
-		Error       *tail.ErrorItem   `json:"error"`
-		Logs        []tail.LogItem    `json:"logs"`
-		Events      []json.RawMessage `json:"events" doc:"writes of a dry run, with the triggers they would fire"`
-		DurationMS  float64           `json:"duration_ms"`
-	}
-}
-
-func (s *Server) invoke(ctx context.Context, c *edge.AppCaller, in *invokeScript) (*invokeOutput, error) {
-	var b invokeBody
-	if len(in.RawBody) > 0 {
-		if err := decodeBody(in.RawBody, &b); err != nil {
-			return nil, err
-		}
-	}
-	inv := &orchestrator.Invocation{Script: in.Name, DryRun: b.DryRun, Principal: c.Cloud()}
-	if err := b.fill(c, inv); err != nil {
-		return nil, err
-	}
-	r, err := s.Orchestrator.Invoke(ctx, c.ID(), inv)
-	if err != nil {
-		return nil, err
-	}
-	out := &invokeOutput{}
-	o := &out.Body
-	o.ExecutionID, o.Status, o.Logs = r.Execution.String(), string(r.Status), tail.ShowLogs(r.Logs)
-	o.DurationMS = millis(r.Duration)
-	if r.Response != nil {
-		o.Response = &responseItem{Status: r.Response.Status, Headers: [][2]string{}, Body: string(r.Response.Body)}
-		for _, h := range r.Response.Headers {
-			o.Response.Headers = append(o.Response.Headers, [2]string{h.Name, h.Value})
-		}
-	}
-	if r.Status != cloud.Succeeded {
-		o.Error = &tail.ErrorItem{Name: r.Error.Name, Message: r.Error.Message, Stack: r.Error.Stack}
-	}
-	o.Events = s.Orchestrator.EventsOf(c.ID(), r.Writes)
-	return out, nil
-}
-
-// fill makes the test run that a body describes.
-func (b *invokeBody) fill(c *edge.AppCaller, inv *orchestrator.Invocation) error {
-	if b.Event != nil {
-		if b.Request != nil {
-			return cloud.Errorf(cloud.CodeInvalid, "give a request or an event, not both")
-		}
-		return edge.InvokeHandler(inv, b.Handler, b.Event)
-	}
-
-	if b.Handler != "" && b.Handler != "fetch" {
-		return cloud.Errorf(cloud.CodeInvalid, "the handler %s needs an event", cloud.Shorten(b.Handler))
-	}
-	edge.InvokeFetch(inv, c)
-	if b.Request == nil {
-		return nil
-	}
-	if b.Request.Method != "" {
-		inv.Request.Method = strings.ToUpper(b.Request.Method)
-	}
-	if b.Request.URL != "" {
-		inv.Request.URL = b.Request.URL
-	}
-	inv.Request.URL += b.Request.Path
-	inv.Request.Body = []byte(b.Request.Body)
-	for name, value := range b.Request.Headers {
-		inv.Request.Headers = append(inv.Request.Headers, cloud.Header{Name: name, Value: value})
-	}
-	return nil
 }

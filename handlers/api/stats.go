@@ -12,6 +12,7 @@ import (
 	"picloud/internal/orchestrator"
 )
 
+// statsItem is one step of the statistics.
 type statsItem struct {
 	At       time.Time        `json:"at" doc:"begin of the step"`
 	Runs     int64            `json:"runs"`
@@ -39,7 +40,8 @@ type statsOutput struct {
 }
 
 func (s *Server) statsAPI() {
-	appOp(s, operation("stats", http.MethodGet, "/apps/{app}/stats", "Runs over time", "executions"), auth.ReadExecutions, s.stats)
+	appOp(s, operation("stats", http.MethodGet, "/apps/{app}/stats", "Runs over time", "executions"),
+		auth.ReadExecutions, s.stats)
 }
 
 // day is what statistics and charts are about unless something else is asked for.
@@ -51,12 +53,14 @@ func (s *Server) stats(ctx context.Context, c *edge.AppCaller, in *statsInput) (
 	if q.Step, err = parseStep(in.Step); err != nil {
 		return nil, err
 	}
+
 	if q.Until.IsZero() {
 		q.Until = time.Now()
 	}
 	if q.From.IsZero() {
 		q.From = q.Until.Add(-day)
 	}
+
 	if in.Script != "" {
 		script, err := s.Manager.Script(ctx, c.App, in.Script)
 		if err != nil {
@@ -64,18 +68,23 @@ func (s *Server) stats(ctx context.Context, c *edge.AppCaller, in *statsInput) (
 		}
 		q.Script = script.ID
 	}
+
 	points, err := s.Orchestrator.RunStats(ctx, c.ID(), q)
 	if err != nil {
 		return nil, err
 	}
+
 	out := &statsOutput{}
-	out.Body.StepSeconds, out.Body.Items, out.Body.From = int(q.Step.Seconds()), make([]statsItem, len(points)), points[0].At
+	out.Body.StepSeconds = int(q.Step.Seconds())
+	out.Body.Items = make([]statsItem, len(points))
+	out.Body.From = points[0].At // a step begins at a whole minute, from perhaps not
 	for k := range points {
 		p := &points[k]
 		it := statsItem{At: p.At, Runs: p.Runs, Errors: p.Errors, Outcomes: map[string]int64{}}
 		for outcome, n := range p.Outcomes {
 			it.Outcomes[string(outcome)] = n
 		}
+
 		if p.Runs > 0 {
 			it.P50MS = quantile(p.P50)
 			it.P95MS = quantile(p.P95)
@@ -97,9 +106,11 @@ func parseStep(text string) (time.Duration, error) {
 	if n, err := strconv.ParseInt(text, 10, 32); err == nil {
 		return time.Duration(n) * time.Second, nil
 	}
+
 	d, err := time.ParseDuration(text)
 	if err != nil {
-		return 0, cloud.Errorf(cloud.CodeInvalid, "step must be a duration such as 5m or 1h, or a number of seconds")
+		return 0, cloud.Errorf(cloud.CodeInvalid,
+			"step must be a duration such as 5m or 1h, or a number of seconds")
 	}
 	return d, nil
 }

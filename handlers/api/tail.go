@@ -21,10 +21,12 @@ func (s *Server) tailAPI() {
 		return s.Tail.Follow(c, token)
 	})
 
-	o := operation("tail", http.MethodGet, "/apps/{app}/tail", "Follow runs and log lines as they happen", "executions")
-	o.Description = "Server-sent events of all nodes: `log` with a line as it comes, `run` with a run that ended, " +
-		"`dropped` with the number of events that a slow reader missed. With `status`, runs that ended so, with their " +
-		"lines. A comment every 15 seconds keeps the connection."
+	o := operation("tail", http.MethodGet, "/apps/{app}/tail", "Follow runs and log lines as they happen",
+		"executions")
+	o.Description = "Server-sent events of all nodes: `log` with a line as it comes, `run` with a run that " +
+		"ended, `dropped` with the number of events that a slow reader missed. With `status`, runs that " +
+		"ended so, with their lines. A comment every 15 seconds keeps the connection."
+
 	text := &huma.Schema{Type: "string"}
 	o.Parameters = []*huma.Param{
 		{Name: "app", In: "path", Required: true, Schema: text},

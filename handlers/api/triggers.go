@@ -23,6 +23,7 @@ type retryItem struct {
 	Jitter      float64 `json:"jitter"`
 }
 
+// triggerItem is a trigger, with the fields of its kind alone.
 type triggerItem struct {
 	ID           string    `json:"id"`
 	Kind         string    `json:"kind" enum:"kv,cron,dead_letter"`
@@ -53,6 +54,7 @@ type retryBody struct {
 	Jitter      *float64 `json:"jitter,omitempty"`
 }
 
+// triggerBody is a new trigger or a change of one, with the fields that are given.
 type triggerBody struct {
 	Kind         *string    `json:"kind,omitempty" doc:"kv, cron or dead_letter"`
 	Script       *string    `json:"script,omitempty"`
@@ -71,29 +73,64 @@ type triggerBody struct {
 }
 
 func (b *triggerBody) change() manager.TriggerChange {
-	c := manager.TriggerChange{Kind: b.Kind, Script: b.Script, Enabled: b.Enabled, Collection: b.Collection, Ops: b.Ops, Source: b.Source,
-		Trigger: b.Trigger, FailedScript: b.FailedScript, Schedule: b.Schedule, Timezone: b.Timezone, CatchUp: b.CatchUp, Overlap: b.Overlap,
-		JitterMS: b.JitterMS}
+	c := manager.TriggerChange{
+		Kind:         b.Kind,
+		Script:       b.Script,
+		Enabled:      b.Enabled,
+		Collection:   b.Collection,
+		Ops:          b.Ops,
+		Source:       b.Source,
+		Trigger:      b.Trigger,
+		FailedScript: b.FailedScript,
+		Schedule:     b.Schedule,
+		Timezone:     b.Timezone,
+		CatchUp:      b.CatchUp,
+		Overlap:      b.Overlap,
+		JitterMS:     b.JitterMS,
+	}
+
 	if r := b.Retry; r != nil {
-		c.Retry = &manager.RetryChange{MaxAttempts: r.MaxAttempts, Backoff: r.Backoff, BaseMS: r.BaseMS, MaxMS: r.MaxMS, Jitter: r.Jitter}
+		c.Retry = &manager.RetryChange{
+			MaxAttempts: r.MaxAttempts,
+			Backoff:     r.Backoff,
+			BaseMS:      r.BaseMS,
+			MaxMS:       r.MaxMS,
+			Jitter:      r.Jitter,
+		}
 	}
 	return c
 }
 
 func showTrigger(t *manager.Trigger) triggerItem {
-	it := triggerItem{ID: cloud.ID(t.ID).String(), Kind: t.Kind, Script: t.Script, Enabled: t.Enabled, RegisteredBy: t.RegisteredName,
-		Retry: retryItem{t.MaxAttempts, t.Backoff, t.BaseMs, t.MaxMs, t.Jitter}, CreatedAt: utc(t.CreatedAt)}
+	it := triggerItem{
+		ID:           cloud.ID(t.ID).String(),
+		Kind:         t.Kind,
+		Script:       t.Script,
+		Enabled:      t.Enabled,
+		RegisteredBy: t.RegisteredName,
+		Retry:        retryItem{t.MaxAttempts, t.Backoff, t.BaseMs, t.MaxMs, t.Jitter},
+		CreatedAt:    utc(t.CreatedAt),
+	}
+
 	switch t.Kind {
 	case cloud.SourceKV:
-		it.Collection, it.Ops = &t.Collection, &t.Ops
+		it.Collection = &t.Collection
+		it.Ops = &t.Ops
 	case cloud.SourceCron:
-		it.Schedule, it.Timezone, it.CatchUp, it.Overlap, it.JitterMS = &t.Schedule, &t.Timezone, &t.CatchUp, &t.Overlap, &t.JitterMs
+		it.Schedule = &t.Schedule
+		it.Timezone = &t.Timezone
+		it.CatchUp = &t.CatchUp
+		it.Overlap = &t.Overlap
+		it.JitterMS = &t.JitterMs
 	default:
-		it.Source, it.Trigger, it.FailedScript = t.SourceFilter, idPtr(t.TriggerFilter), nonEmpty(t.FailedScript)
+		it.Source = t.SourceFilter
+		it.Trigger = idPtr(t.TriggerFilter)
+		it.FailedScript = nonEmpty(t.FailedScript)
 	}
 	return it
 }
 
+// slotItem is a slot of a schedule that was decided.
 type slotItem struct {
 	Slot        time.Time `json:"slot"`
 	State       string    `json:"state" enum:"fired,late,missed,skipped"`
@@ -104,8 +141,14 @@ type slotItem struct {
 }
 
 func showSlot(s *orchestrator.Slot) slotItem {
-	return slotItem{Slot: utc(s.Slot), State: s.State, Reason: s.Reason, DecidedAt: utc(s.DecidedAt), DriftMS: s.DecidedAt.Sub(s.Slot).Milliseconds(),
-		ExecutionID: idPtr(s.ExecutionID)}
+	return slotItem{
+		Slot:        utc(s.Slot),
+		State:       s.State,
+		Reason:      s.Reason,
+		DecidedAt:   utc(s.DecidedAt),
+		DriftMS:     s.DecidedAt.Sub(s.Slot).Milliseconds(),
+		ExecutionID: idPtr(s.ExecutionID),
+	}
 }
 
 type listSlots struct {
@@ -127,6 +170,7 @@ type createTrigger struct {
 	Body triggerBody
 }
 
+// TriggerPath is the input of an operation on one trigger.
 type TriggerPath struct {
 	AppPath
 	ID string `path:"id"`
@@ -160,68 +204,96 @@ type fireOutput struct {
 
 func (s *Server) triggersAPI() {
 	const path = "/apps/{app}/triggers"
-	appOp(s, operation("list-triggers", http.MethodGet, path, "Triggers", "triggers"), auth.ReadTriggers, s.listTriggers)
-	appOp(s, operation("create-trigger", http.MethodPost, path, "Bind a script to events", "triggers"), auth.WriteTriggers,
-		func(ctx context.Context, c *edge.AppCaller, in *createTrigger) (*triggerOutput, error) {
-			t, err := s.Manager.CreateTrigger(ctx, edge.Actor(c.Principal), c.App, in.Body.change())
-			if err != nil {
-				return nil, err
-			}
-			return &triggerOutput{showTrigger(t)}, nil
-		})
-	appOp(s, operation("show-trigger", http.MethodGet, path+"/{id}", "A trigger", "triggers"), auth.ReadTriggers,
-		func(ctx context.Context, c *edge.AppCaller, in *TriggerPath) (*triggerOutput, error) {
-			id, err := edge.IDParam(in.ID, "trigger")
-			if err != nil {
-				return nil, err
-			}
-			t, err := s.Manager.Trigger(ctx, c.App, id)
-			if err != nil {
-				return nil, err
-			}
-			return &triggerOutput{showTrigger(t)}, nil
-		})
-	appOp(s, operation("update-trigger", http.MethodPatch, path+"/{id}", "Change a trigger", "triggers"), auth.WriteTriggers,
-		func(ctx context.Context, c *edge.AppCaller, in *patchTrigger) (*triggerOutput, error) {
-			id, err := edge.IDParam(in.ID, "trigger")
-			if err != nil {
-				return nil, err
-			}
-			t, err := s.Manager.UpdateTrigger(ctx, edge.Actor(c.Principal), c.App, id, in.Body.change())
-			if err != nil {
-				return nil, err
-			}
-			return &triggerOutput{showTrigger(t)}, nil
-		})
-	appOp(s, operation("delete-trigger", http.MethodDelete, path+"/{id}", "Delete a trigger", "triggers"), auth.WriteTriggers,
-		func(ctx context.Context, c *edge.AppCaller, in *deleteTrigger) (*none, error) {
-			id, err := edge.IDParam(in.ID, "trigger")
-			if err != nil {
-				return nil, err
-			}
-			return nil, s.Manager.DeleteTrigger(ctx, edge.Actor(c.Principal), c.App, id, in.Force)
-		})
-	appOp(s, operation("list-slots", http.MethodGet, path+"/{id}/slots", "What became of a schedule's slots, newest first, and the next ones", "triggers"),
+	appOp(s, operation("list-triggers", http.MethodGet, path, "Triggers", "triggers"),
+		auth.ReadTriggers, s.listTriggers)
+	appOp(s, operation("create-trigger", http.MethodPost, path, "Bind a script to events", "triggers"),
+		auth.WriteTriggers, s.createTrigger)
+	appOp(s, operation("show-trigger", http.MethodGet, path+"/{id}", "A trigger", "triggers"),
+		auth.ReadTriggers, s.showTrigger)
+	appOp(s, operation("update-trigger", http.MethodPatch, path+"/{id}", "Change a trigger", "triggers"),
+		auth.WriteTriggers, s.updateTrigger)
+	appOp(s, operation("delete-trigger", http.MethodDelete, path+"/{id}", "Delete a trigger", "triggers"),
+		auth.WriteTriggers, s.deleteTrigger)
+	appOp(s,
+		operation("list-slots", http.MethodGet, path+"/{id}/slots",
+			"What became of a schedule's slots, newest first, and the next ones", "triggers"),
 		auth.ReadTriggers, s.listSlots)
-	fire := rawBody[fireBody](s, status(operation("fire-trigger", http.MethodPost, path+"/{id}/fire", "Fire a test event", "triggers"), http.StatusAccepted))
+
+	fire := rawBody[fireBody](s, status(operation("fire-trigger", http.MethodPost, path+"/{id}/fire",
+		"Fire a test event", "triggers"), http.StatusAccepted))
 	appOp(s, fire, auth.FireTriggers, s.fireTrigger)
 }
 
-func (s *Server) listTriggers(ctx context.Context, c *edge.AppCaller, in *listInput) (*page[triggerItem], error) {
+func (s *Server) createTrigger(
+	ctx context.Context, c *edge.AppCaller, in *createTrigger,
+) (*triggerOutput, error) {
+	t, err := s.Manager.CreateTrigger(ctx, edge.Actor(c.Principal), c.App, in.Body.change())
+	if err != nil {
+		return nil, err
+	}
+	return &triggerOutput{showTrigger(t)}, nil
+}
+
+func (s *Server) showTrigger(
+	ctx context.Context, c *edge.AppCaller, in *TriggerPath,
+) (*triggerOutput, error) {
+	id, err := edge.IDParam(in.ID, "trigger")
+	if err != nil {
+		return nil, err
+	}
+
+	t, err := s.Manager.Trigger(ctx, c.App, id)
+	if err != nil {
+		return nil, err
+	}
+	return &triggerOutput{showTrigger(t)}, nil
+}
+
+func (s *Server) updateTrigger(
+	ctx context.Context, c *edge.AppCaller, in *patchTrigger,
+) (*triggerOutput, error) {
+	id, err := edge.IDParam(in.ID, "trigger")
+	if err != nil {
+		return nil, err
+	}
+
+	t, err := s.Manager.UpdateTrigger(ctx, edge.Actor(c.Principal), c.App, id, in.Body.change())
+	if err != nil {
+		return nil, err
+	}
+	return &triggerOutput{showTrigger(t)}, nil
+}
+
+func (s *Server) deleteTrigger(ctx context.Context, c *edge.AppCaller, in *deleteTrigger) (*none, error) {
+	id, err := edge.IDParam(in.ID, "trigger")
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.Manager.DeleteTrigger(ctx, edge.Actor(c.Principal), c.App, id, in.Force)
+}
+
+func (s *Server) listTriggers(
+	ctx context.Context, c *edge.AppCaller, in *listInput,
+) (*page[triggerItem], error) {
 	list := edge.ListName(c, "triggers")
 	after, err := s.OpenIDCursor(list, in.Cursor)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, err := s.Manager.Triggers(ctx, c.App, after, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
-	rows, next := edge.Cut(s.Edge, list, rows, in.Limit, func(r *db.ListTriggersRow) string { return cloud.ID(r.ID).String() })
-	return pageOf(rows, next, func(r *db.ListTriggersRow) triggerItem { return showTrigger((*manager.Trigger)(r)) }), nil
+
+	rows, next := edge.Cut(s.Edge, list, rows, in.Limit,
+		func(r *db.ListTriggersRow) string { return cloud.ID(r.ID).String() })
+	return pageOf(rows, next, func(r *db.ListTriggersRow) triggerItem {
+		return showTrigger((*manager.Trigger)(r))
+	}), nil
 }
 
-// upcomingSlots is how many slots to come are told.
+// upcomingSlots is how many slots to come are listed.
 const upcomingSlots = 10
 
 func (s *Server) listSlots(ctx context.Context, c *edge.AppCaller, in *listSlots) (*slotsOutput, error) {
@@ -229,24 +301,31 @@ func (s *Server) listSlots(ctx context.Context, c *edge.AppCaller, in *listSlots
 	if err != nil {
 		return nil, err
 	}
+
 	if _, err := s.Manager.Trigger(ctx, c.App, id); err != nil {
 		return nil, err
 	}
+
 	list := edge.ListName(c, "slots", in.ID)
 	before, err := s.OpenTimeCursor(list, in.Cursor, edge.EndOfTime)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, err := s.Orchestrator.Slots(ctx, c.ID(), id, before, in.Limit+1)
 	if err != nil {
 		return nil, err
 	}
+
 	rows, next := edge.Cut(s.Edge, list, rows, in.Limit, edge.SlotKey)
 	p := pageOf(rows, next, showSlot)
 	out := &slotsOutput{}
-	out.Body.Items, out.Body.NextCursor = p.Body.Items, p.Body.NextCursor
+	out.Body.Items = p.Body.Items
+	out.Body.NextCursor = p.Body.NextCursor
+
 	upcoming, overdue, err := s.Orchestrator.Upcoming(ctx, c.ID(), id, upcomingSlots)
-	out.Body.Upcoming, out.Body.OverdueMS = append([]time.Time{}, upcoming...), overdue.Milliseconds()
+	out.Body.Upcoming = append([]time.Time{}, upcoming...)
+	out.Body.OverdueMS = overdue.Milliseconds()
 	return out, err
 }
 
@@ -255,6 +334,7 @@ func (s *Server) fireTrigger(ctx context.Context, c *edge.AppCaller, in *fireTri
 	if err != nil {
 		return nil, err
 	}
+
 	var b fireBody
 	if err := decodeBody(in.RawBody, &b); err != nil {
 		return nil, err
@@ -262,18 +342,24 @@ func (s *Server) fireTrigger(ctx context.Context, c *edge.AppCaller, in *fireTri
 	if b.Event == nil {
 		return nil, cloud.Errorf(cloud.CodeInvalid, "the field event is missing")
 	}
+
 	event, err := kv.Normalize(string(b.Event))
 	if err != nil {
 		return nil, err
 	}
+
 	row, execution, err := s.Orchestrator.Fire(ctx, c.ID(), id, event, c.Cloud())
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Manager.Record(ctx, edge.Actor(c.Principal), c.App, "trigger.fire", id.String(), nil); err != nil {
+
+	err = s.Manager.Record(ctx, edge.Actor(c.Principal), c.App, "trigger.fire", id.String(), nil)
+	if err != nil {
 		return nil, err
 	}
+
 	out := &fireOutput{}
-	out.Body.ID, out.Body.ExecutionID = row.String(), execution.String()
+	out.Body.ID = row.String()
+	out.Body.ExecutionID = execution.String()
 	return out, nil
 }
