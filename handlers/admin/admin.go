@@ -1,6 +1,7 @@
-// Package admin is the dashboard: server-rendered pages, a file for each noun. A page asks the manager, the orchestrator or the
-// KV store and fills a view; a form does something and leads to a page, or is shown again with what was typed and what is wrong
-// with it. Everything works without JavaScript; with it, pieces of pages are exchanged (htmx). It knows no JSON of the API.
+// Package admin is the dashboard: server-rendered pages, a file for each noun. A page asks the manager, the
+// orchestrator or the KV store and fills a view; a form does something and leads to a page, or is shown again
+// with what was typed and what is wrong with it. Everything works without JavaScript; with it, pieces of
+// pages are exchanged (htmx). It knows no JSON of the API.
 package admin
 
 import (
@@ -32,7 +33,8 @@ type Config struct {
 	PublicURL string
 	// AdminHost, if set, is the dashboard's only host: scripts are reached by another.
 	AdminHost string
-	// ScriptTimeout and ScriptMemory (MiB) are the limits of scripts that have none of their own, as the editor shows them.
+	// ScriptTimeout and ScriptMemory (MiB) are the limits of scripts that have none of their own, as the
+	// editor shows them.
 	ScriptTimeout time.Duration
 	ScriptMemory  int
 	// Sandbox gives the counters of the sandbox processes.
@@ -79,6 +81,7 @@ func (s *Server) instancePages(a fiber.Router) {
 			return h(v)
 		}
 	}
+
 	post("/logout", s.logout)
 	get("", s.showApps)
 	post("/apps", admin("apps:admin", s.createApp))
@@ -88,6 +91,7 @@ func (s *Server) instancePages(a fiber.Router) {
 	post("/profile/password", s.changePassword)
 	post("/profile/keys", s.createOwnKey)
 	post("/profile/keys/:id/revoke", s.revokeOwnKey)
+
 	post("/profile/sessions/end", s.endOwnSessions)
 	post("/profile/sessions/:id/end", s.endOwnSession)
 	get("/users", admin("users:admin", s.showUsers))
@@ -112,6 +116,7 @@ func (s *Server) appPages(a fiber.Router) {
 		}))
 	}
 	in("GET", "", auth.ReadExecutions, s.showOverview)
+
 	in("GET", "/settings", auth.ReadApp, s.showSettings)
 	in("POST", "/settings", auth.AdminApp, s.updateAppPage)
 	in("POST", "/delete", auth.AdminApp, s.deleteAppPage)
@@ -121,6 +126,7 @@ func (s *Server) appPages(a fiber.Router) {
 	in("POST", "/scripts/:name", auth.WriteScripts, s.deployScript)
 	in("POST", "/scripts/:name/run", auth.TestScripts, s.testScript)
 	in("GET", "/scripts/:name/versions", auth.ReadScripts, s.showVersions)
+
 	in("POST", "/scripts/:name/rollback", auth.WriteScripts, s.rollbackScript)
 	in("POST", "/scripts/:name/delete", auth.DeleteScripts, s.deleteScriptPage)
 	in("GET", "/routes", auth.ReadRoutes, s.showRoutes)
@@ -130,6 +136,7 @@ func (s *Server) appPages(a fiber.Router) {
 	in("POST", "/routes/:id", auth.WriteRoutes, s.updateRoutePage)
 	in("POST", "/routes/:id/delete", auth.WriteRoutes, s.deleteRoutePage)
 	in("GET", "/triggers", auth.ReadTriggers, s.showTriggers)
+
 	in("GET", "/triggers/new", auth.WriteTriggers, s.newTrigger)
 	in("POST", "/triggers", auth.WriteTriggers, s.createTriggerPage)
 	in("GET", "/triggers/:id", auth.ReadTriggers, s.showTriggerPage)
@@ -139,14 +146,17 @@ func (s *Server) appPages(a fiber.Router) {
 	in("POST", "/triggers/:id/delete", auth.WriteTriggers, s.deleteTriggerPage)
 	in("GET", "/executions", auth.ReadExecutions, s.showExecutions)
 	in("GET", "/executions/:id", auth.ReadExecutions, s.showExecutionPage)
+
 	in("GET", "/tail", auth.ReadExecutions, s.showTail)
-	in("GET", "/tail/events", auth.ReadExecutions, func(v *visit) error { return s.Tail.Follow(v.Ctx, v.token) })
+	in("GET", "/tail/events", auth.ReadExecutions,
+		func(v *visit) error { return s.Tail.Follow(v.Ctx, v.token) })
 	in("GET", "/queue", auth.ReadExecutions, s.showQueue)
 	in("POST", "/queue/:id/run-now", auth.OperateQueue, s.runRowNow)
 	in("POST", "/queue/:id/remove", auth.OperateQueue, s.removeRowPage)
 	in("GET", "/dead-letters", auth.ReadDeadLetters, s.showDeadLetters)
 	in("POST", "/dead-letters/replay", auth.WriteDeadLetter, s.replaySelected)
 	in("POST", "/dead-letters/replay-all", auth.WriteDeadLetter, s.replayAll)
+
 	in("GET", "/dead-letters/:id", auth.ReadDeadLetters, s.showDeadLetterPage)
 	in("POST", "/dead-letters/:id/replay", auth.WriteDeadLetter, s.replayOne)
 	in("POST", "/dead-letters/:id/resolve", auth.WriteDeadLetter, s.resolveOne)
@@ -156,6 +166,7 @@ func (s *Server) appPages(a fiber.Router) {
 	in("GET", "/kv/:collection", auth.ReadKV, s.showEntries)
 	in("GET", "/kv/:collection/entry", auth.ReadKV, s.showEntryPage)
 	in("POST", "/kv/:collection/entry", auth.WriteKV, s.saveEntry)
+
 	in("POST", "/kv/:collection/delete", auth.WriteKV, s.deleteEntry)
 	in("GET", "/variables", auth.ReadVariables, s.showVariables)
 	in("POST", "/variables", auth.WriteVariables, s.setVariablePage)

@@ -17,19 +17,23 @@ import (
 
 func (s *Server) showApps(v *visit) error { return s.appsPage(v, http.StatusOK, "") }
 
+// appsPage lists the apps that the visitor may see, with how they do.
 func (s *Server) appsPage(v *visit, status int, problem string) error {
 	frame, err := v.frame("Apps", "apps")
 	if err != nil {
 		return err
 	}
 	frame.Error = problem
+
 	apps, next, err := s.visibleApps(v)
 	if err != nil {
 		return err
 	}
+
 	vm := views.AppsPage{Page: frame, MayCreate: v.p.IsAdmin(), Next: next}
 	if v.form != nil {
-		vm.Slug, vm.Name = v.form.Get("slug"), v.form.Get("name")
+		vm.Slug = v.form.Get("slug")
+		vm.Name = v.form.Get("name")
 	}
 	if vm.Apps, err = s.health(v.UserContext(), apps); err != nil {
 		return err
@@ -44,6 +48,7 @@ func (s *Server) visibleApps(v *visit) ([]manager.App, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
+
 	apps, err := s.Manager.Apps(v.UserContext(), v.seesAppsOf(), after, pageSize+1)
 	if err != nil {
 		return nil, "", err
@@ -60,12 +65,13 @@ func (v *visit) seesAppsOf() int64 {
 	return v.p.UserID
 }
 
-// health looks at several apps at once.
+// health sums up several apps with one question each.
 func (s *Server) health(ctx context.Context, apps []manager.App) ([]views.AppRow, error) {
 	ids := make([]cloud.AppID, len(apps))
 	for k := range apps {
 		ids[k] = cloud.AppID(apps[k].ID)
 	}
+
 	runs, err := s.Orchestrator.CountRuns(ctx, ids)
 	if err != nil {
 		return nil, err
@@ -78,17 +84,29 @@ func (s *Server) health(ctx context.Context, apps []manager.App) ([]views.AppRow
 	if err != nil {
 		return nil, err
 	}
+
 	rows := make([]views.AppRow, len(apps))
 	for k, id := range ids {
-		a, c := &apps[k], ledgers[id]
-		rows[k] = views.AppRow{Slug: a.Slug, Name: a.Name, Description: a.Description, Runs: runs[id].Runs, Errors: runs[id].Errors, Waiting: c.Waiting,
-			Running: c.Running, Balanced: c.Balanced, Unresolved: letters[id]}
+		app := &apps[k]
+		ledger := ledgers[id]
+		rows[k] = views.AppRow{
+			Slug:        app.Slug,
+			Name:        app.Name,
+			Description: app.Description,
+			Runs:        runs[id].Runs,
+			Errors:      runs[id].Errors,
+			Waiting:     ledger.Waiting,
+			Running:     ledger.Running,
+			Balanced:    ledger.Balanced,
+			Unresolved:  letters[id],
+		}
 	}
 	return rows, nil
 }
 
 func (s *Server) createApp(v *visit) error {
-	app, err := s.Manager.CreateApp(v.UserContext(), edge.Actor(v.p), v.form.Get("slug"), v.form.Get("name"), "")
+	app, err := s.Manager.CreateApp(v.UserContext(), edge.Actor(v.p), v.form.Get("slug"),
+		v.form.Get("name"), "")
 	if message, ok := refused(err); ok {
 		return s.appsPage(v, http.StatusUnprocessableEntity, message)
 	}
@@ -101,42 +119,47 @@ func (s *Server) createApp(v *visit) error {
 // failuresSeen is how many failures the overview looks at.
 const failuresSeen = 1000
 
+// showOverview is the first page of an app: the ledger, the schedules that are late, and the runs of the last
+// day.
 func (s *Server) showOverview(v *visit) error {
+	ctx := v.UserContext()
 	frame, err := v.frame("Overview", "overview")
 	if err != nil {
 		return err
 	}
-	ctx, o := v.UserContext(), s.Orchestrator
-	if hold := o.Hold(); hold != "" {
-		frame.Error = "On hold: no event and no schedule runs. This installation was " + hold + "; \"picloud release\" lets it work."
+	if hold := s.Orchestrator.Hold(); hold != "" {
+		frame.Error = "On hold: no event and no schedule runs. This installation was " +
+			hold + "; \"picloud release\" lets it work."
 	}
-	c, err := o.Conservation(ctx, v.app.ID())
+
+	ledger, err := s.Orchestrator.Conservation(ctx, v.app.ID())
 	if err != nil {
 		return err
 	}
-	vm := views.OverviewPage{Page: frame, Name: v.app.App.Name, Description: v.app.App.Description, Enqueued: c.Enqueued, Waiting: c.Waiting,
-		Running: c.Running, Done: c.Done, DeadLettered: c.DeadLettered, Skipped: c.Skipped, Discarded: c.Discarded, Balanced: c.Balanced}
-	if vm.Oldest, err = o.OldestWaiting(ctx, v.app.ID()); err != nil {
+	vm := views.OverviewPage{
+		Page:         frame,
+		Name:         v.app.App.Name,
+		Description:  v.app.App.Description,
+		Enqueued:     ledger.Enqueued,
+		Waiting:      ledger.Waiting,
+		Running:      ledger.Running,
+		Done:         ledger.Done,
+		DeadLettered: ledger.DeadLettered,
+		Skipped:      ledger.Skipped,
+		Discarded:    ledger.Discarded,
+		Balanced:     ledger.Balanced,
+	}
+	if vm.Oldest, err = s.Orchestrator.OldestWaiting(ctx, v.app.ID()); err != nil {
 		return err
 	}
 	if vm.Overdue, err = v.overdue(); err != nil {
 		return err
 	}
-	now := time.Now()
-	stats, err := o.RunStats(ctx, v.app.ID(), orchestrator.StatsQuery{From: now.Add(-day + time.Hour), Until: now, Step: time.Hour})
-	if err != nil {
+	if err := s.addRuns(v, &vm); err != nil {
 		return err
 	}
-	for _, p := range stats {
-		vm.Runs, vm.Errors = vm.Runs+p.Runs, vm.Errors+p.Errors
-		vm.Points = append(vm.Points, views.Point{At: p.At, Runs: p.Runs, Errors: p.Errors, P50: p.P50, P95: p.P95})
-	}
-	vm.P50, vm.P95 = orchestrator.Quantiles(stats)
-	failed, err := o.Failures(ctx, v.app.ID(), now.Add(-day), failuresSeen+1)
-	if err != nil {
-		return err
-	}
-	vm.Failures, vm.Capped = groupFailures(failed[:min(len(failed), failuresSeen)]), len(failed) > failuresSeen
+
+	// An app without runs may be one without scripts: then the page says how to make one.
 	if vm.Runs == 0 {
 		names, err := v.scriptNames()
 		if err != nil {
@@ -147,32 +170,72 @@ func (s *Server) showOverview(v *visit) error {
 	return v.render(http.StatusOK, views.Overview(vm))
 }
 
+// addRuns shows the runs of the last day: how many an hour, how long they took, and what failed.
+func (s *Server) addRuns(v *visit, vm *views.OverviewPage) error {
+	ctx := v.UserContext()
+	now := time.Now()
+	hours := orchestrator.StatsQuery{From: now.Add(-day + time.Hour), Until: now, Step: time.Hour}
+	stats, err := s.Orchestrator.RunStats(ctx, v.app.ID(), hours)
+	if err != nil {
+		return err
+	}
+	for _, p := range stats {
+		vm.Runs += p.Runs
+		vm.Errors += p.Errors
+		vm.Points = append(vm.Points, views.Point{
+			At:     p.At,
+			Runs:   p.Runs,
+			Errors: p.Errors,
+			P50:    p.P50,
+			P95:    p.P95,
+		})
+	}
+	vm.P50, vm.P95 = orchestrator.Quantiles(stats)
+
+	failed, err := s.Orchestrator.Failures(ctx, v.app.ID(), now.Add(-day), failuresSeen+1)
+	if err != nil {
+		return err
+	}
+	vm.Failures = groupFailures(failed[:min(len(failed), failuresSeen)])
+	vm.Capped = len(failed) > failuresSeen
+	return nil
+}
+
 // groupsShown bounds the groups of the overview.
 const groupsShown = 10
 
-// groupFailures counts what failed alike, the most frequent first. The list is newest first, so the first of a group is
-// its latest.
+// groupFailures counts what failed alike, the most frequent first. The list is newest first, so the first of
+// a group is its latest.
 func groupFailures(list []orchestrator.Failure) []views.FailureGroup {
 	type key struct{ script, status, group string }
-	at := map[key]int{}
+	at := map[key]int{} // in groups
 	var groups []views.FailureGroup
 	for k := range list {
-		f := &list[k]
-		g := key{f.Script, f.Status, cloud.ErrorGroup(f.ErrorName, f.ErrorMessage)}
-		n, ok := at[g]
+		failure := &list[k]
+		group := cloud.ErrorGroup(failure.ErrorName, failure.ErrorMessage)
+		alike := key{failure.Script, failure.Status, group}
+		n, ok := at[alike]
 		if !ok {
 			n = len(groups)
-			at[g] = n
-			groups = append(groups, views.FailureGroup{Script: f.Script, Status: f.Status, Error: g.group, Latest: cloud.ID(f.ID).String(), LatestAt: f.StartedAt})
+			at[alike] = n
+			groups = append(groups, views.FailureGroup{
+				Script:   failure.Script,
+				Status:   failure.Status,
+				Error:    group,
+				Latest:   cloud.ID(failure.ID).String(),
+				LatestAt: failure.StartedAt,
+			})
 		}
 		groups[n].Count++
 	}
+
 	slices.SortStableFunc(groups, func(a, b views.FailureGroup) int { return b.Count - a.Count })
 	return groups[:min(len(groups), groupsShown)]
 }
 
 func (s *Server) showSettings(v *visit) error { return s.settingsPage(v, http.StatusOK, "") }
 
+// settingsPage is what an app is called and where it answers; after a refusal with what was typed.
 func (s *Server) settingsPage(v *visit, status int, problem string) error {
 	frame, err := v.frame("Settings", "settings")
 	if err != nil {
@@ -182,26 +245,40 @@ func (s *Server) settingsPage(v *visit, status int, problem string) error {
 	if v.Query("done") == "saved" {
 		frame.Notice = "Saved."
 	}
-	a := v.app.App
-	hosts, err := s.Manager.Hosts(v.UserContext(), a)
+
+	app := v.app.App
+	hosts, err := s.Manager.Hosts(v.UserContext(), app)
 	if err != nil {
 		return err
 	}
-	vm := views.SettingsPage{Page: frame, Name: a.Name, Description: a.Description, Hosts: strings.Join(hosts, "\n"), MayEdit: v.may(auth.AdminApp),
-		MayHosts: v.p.IsAdmin(), CreatedAt: a.CreatedAt}
+
+	vm := views.SettingsPage{
+		Page:        frame,
+		Name:        app.Name,
+		Description: app.Description,
+		Hosts:       strings.Join(hosts, "\n"),
+		MayEdit:     v.may(auth.AdminApp),
+		MayHosts:    v.p.IsAdmin(),
+		CreatedAt:   app.CreatedAt,
+	}
+
 	if v.form != nil && v.form.Has("name") {
-		vm.Name, vm.Description, vm.Hosts = v.form.Get("name"), v.form.Get("description"), v.form.Get("hosts")
+		vm.Name = v.form.Get("name")
+		vm.Description = v.form.Get("description")
+		vm.Hosts = v.form.Get("hosts")
 	}
 	return v.render(status, views.Settings(vm))
 }
 
 func (s *Server) updateAppPage(v *visit) error {
-	name, description := v.form.Get("name"), v.form.Get("description")
+	name := v.form.Get("name")
+	description := v.form.Get("description")
 	change := manager.AppChange{Name: &name, Description: &description}
-	if v.p.IsAdmin() {
+	if v.p.IsAdmin() { // others see the hosts and cannot change them
 		hosts := strings.Fields(v.form.Get("hosts"))
 		change.Hosts = &hosts
 	}
+
 	_, err := s.Manager.UpdateApp(v.UserContext(), edge.Actor(v.p), v.app.App, change)
 	if message, ok := refused(err); ok {
 		return s.settingsPage(v, http.StatusUnprocessableEntity, message)

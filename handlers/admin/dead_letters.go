@@ -14,6 +14,7 @@ import (
 	"picloud/views"
 )
 
+// letterRow shows a dead letter in a list.
 func letterRow(d *orchestrator.DeadLetter) views.DeadLetterRow {
 	row := views.DeadLetterRow{
 		ID:        cloud.ID(d.ID).String(),
@@ -23,6 +24,7 @@ func letterRow(d *orchestrator.DeadLetter) views.DeadLetterRow {
 		Attempts:  int(d.Attempts),
 		CreatedAt: d.CreatedAt,
 	}
+
 	if e := letterError(d); e.Name+e.Message != "" {
 		row.Error = e.Name + ": " + e.Message
 	}
@@ -38,17 +40,21 @@ func letterError(d *orchestrator.DeadLetter) (e cloud.ScriptError) {
 	return e
 }
 
-// letterGroups bounds the groups of the page.
-const letterGroups = 20
+// groupsOfLetters bounds the groups of the page.
+const groupsOfLetters = 20
 
+// showDeadLetters lists dead letters; the unresolved ones are also counted by what their errors have in
+// common.
 func (s *Server) showDeadLetters(v *visit) error {
 	frame, err := v.frame("Dead letters", "dead-letters")
 	if err != nil {
 		return err
 	}
 	if n := v.Query("replayed"); n != "" {
-		frame.Notice = strconv.Itoa(v.QueryInt("replayed")) + " replayed. Those that fail again come back as new dead letters."
+		frame.Notice = strconv.Itoa(v.QueryInt("replayed")) +
+			" replayed. Those that fail again come back as new dead letters."
 	}
+
 	query := edge.LetterQuery{
 		State:   v.Query("state", "unresolved"),
 		Script:  v.Query("script"),
@@ -84,21 +90,37 @@ func (s *Server) showDeadLetters(v *visit) error {
 		return err
 	}
 
+	// How many a bulk replay would take, and the groups, which stand on the first page alone.
 	if vm.Filtered() {
-		if vm.Matching, err = s.Orchestrator.CountMatching(v.UserContext(), v.app.ID(), filter); err != nil {
+		vm.Matching, err = s.Orchestrator.CountMatching(v.UserContext(), v.app.ID(), filter)
+		if err != nil {
 			return err
 		}
 	}
 	if query.State == "unresolved" && before.IsZero() {
-		groups, err := s.Orchestrator.GroupDeadLetters(v.UserContext(), v.app.ID(), letterGroups)
-		if err != nil {
+		if vm.Groups, err = s.letterGroups(v); err != nil {
 			return err
-		}
-		for _, g := range groups {
-			vm.Groups = append(vm.Groups, views.LetterGroup{Script: g.Script, Error: g.ErrorGroup, Count: g.N, Latest: cloud.ID(g.Latest).Time()})
 		}
 	}
 	return v.render(http.StatusOK, views.DeadLetters(vm))
+}
+
+// letterGroups counts the app's unresolved dead letters by what their errors have in common.
+func (s *Server) letterGroups(v *visit) ([]views.LetterGroup, error) {
+	groups, err := s.Orchestrator.GroupDeadLetters(v.UserContext(), v.app.ID(), groupsOfLetters)
+	if err != nil {
+		return nil, err
+	}
+	var out []views.LetterGroup
+	for _, g := range groups {
+		out = append(out, views.LetterGroup{
+			Script: g.Script,
+			Error:  g.ErrorGroup,
+			Count:  g.N,
+			Latest: cloud.ID(g.Latest).Time(),
+		})
+	}
+	return out, nil
 }
 
 // letterKey is where a dead letter stands in lists.
@@ -106,13 +128,15 @@ func letterKey(d *orchestrator.DeadLetter) string { return cloud.ID(d.ID).String
 
 func (s *Server) showDeadLetterPage(v *visit) error { return s.letterPage(v, http.StatusOK, "", "") }
 
+// letterPage shows a dead letter with what led to it; after a refused replay with the payload as it was
+// typed.
 func (s *Server) letterPage(v *visit, status int, payload, problem string) error {
-	ctx, o := v.UserContext(), s.Orchestrator
+	ctx := v.UserContext()
 	id, err := edge.IDParam(v.Params("id"), "dead letter")
 	if err != nil {
 		return err
 	}
-	d, err := o.DeadLetter(ctx, v.app.ID(), id)
+	d, err := s.Orchestrator.DeadLetter(ctx, v.app.ID(), id)
 	if err != nil {
 		return err
 	}
@@ -121,24 +145,40 @@ func (s *Server) letterPage(v *visit, status int, payload, problem string) error
 		return err
 	}
 	frame.Error = problem
+
 	vm := letterView(d, payload)
-	vm.Page, vm.MayReplay = frame, v.may(auth.WriteDeadLetter)
-	lineage, err := o.Lineage(ctx, v.app.ID(), d.RootID)
+	vm.Page = frame
+	vm.MayReplay = v.may(auth.WriteDeadLetter)
+	lineage, err := s.Orchestrator.Lineage(ctx, v.app.ID(), d.RootID)
 	if err != nil {
 		return err
 	}
 	vm.Tree = tree(lineage, id)
 	if event := lineage.Event(d.OutboxID); event != nil {
-		for _, a := range event.Attempts {
-			row := views.ExecutionRow{ID: a.ID.String(), Script: a.Row.Script, Source: a.Row.Source, Subject: a.Row.Request, Status: a.Row.Status,
-				Attempt: int(a.Row.Attempt), StartedAt: a.Row.StartedAt, Duration: micros(a.Row.DurationUs)}
-			if a.Row.ErrorMessage != "" {
-				row.Error = a.Row.ErrorName + ": " + a.Row.ErrorMessage
-			}
-			vm.Steps = append(vm.Steps, row)
+		for _, attempt := range event.Attempts {
+			vm.Steps = append(vm.Steps, attemptRow(attempt))
 		}
 	}
 	return v.render(status, views.DeadLetter(vm))
+}
+
+// attemptRow shows one of the attempts before a dead letter.
+func attemptRow(attempt *orchestrator.LineageRun) views.ExecutionRow {
+	run := attempt.Row
+	row := views.ExecutionRow{
+		ID:        attempt.ID.String(),
+		Script:    run.Script,
+		Source:    run.Source,
+		Subject:   run.Request,
+		Status:    run.Status,
+		Attempt:   int(run.Attempt),
+		StartedAt: run.StartedAt,
+		Duration:  micros(run.DurationUs),
+	}
+	if run.ErrorMessage != "" {
+		row.Error = run.ErrorName + ": " + run.ErrorMessage
+	}
+	return row
 }
 
 // letterView is a dead letter with its own payload, or with one as it was typed.
@@ -161,6 +201,7 @@ func letterView(d *orchestrator.DeadLetter, payload string) views.DeadLetterPage
 		ReplayOf:      idText(d.ReplayOf),
 		ReplayedAs:    idText(d.ReplayedAs),
 	}
+
 	if payload == "" {
 		vm.Payload = indented(json.RawMessage(d.Payload))
 	}
@@ -198,6 +239,7 @@ func (s *Server) replayOne(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	typed := v.form.Get("payload")
 	payload, err := kv.Normalize(typed)
 	if err == nil {
@@ -209,17 +251,20 @@ func (s *Server) replayOne(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	if err := v.audited("dead-letter.replay", id.String(), nil); err != nil {
 		return err
 	}
 	return v.to("/dead-letters/" + id.String())
 }
 
+// resolveOne marks a dead letter as ignored.
 func (s *Server) resolveOne(v *visit) error {
 	id, err := edge.IDParam(v.Params("id"), "dead letter")
 	if err != nil {
 		return err
 	}
+
 	reason := cloud.ValidPrefix(v.form.Get("reason"), 1000)
 	_, err = s.Orchestrator.Resolve(v.UserContext(), v.app.ID(), id, reason, v.p.Username)
 	if message, ok := refused(err); ok {
@@ -228,23 +273,28 @@ func (s *Server) resolveOne(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	if err := v.audited("dead-letter.resolve", id.String(), map[string]string{"reason": reason}); err != nil {
 		return err
 	}
 	return v.to("/dead-letters/" + id.String())
 }
 
+// replaySelected replays those that were ticked.
 func (s *Server) replaySelected(v *visit) error {
-	ids := []cloud.ID{}
+	ids := []cloud.ID{} // none is nothing; nil would be all
 	for _, text := range v.form["id"] {
 		if id, ok := cloud.ParseID(text); ok && len(ids) < orchestrator.MaxBulk {
 			ids = append(ids, id)
 		}
 	}
-	r, err := s.Orchestrator.ReplayMany(v.UserContext(), v.app.ID(), ids, orchestrator.LetterFilter{}, cloud.ID{}, orchestrator.MaxBulk, v.p.Username)
+
+	r, err := s.Orchestrator.ReplayMany(v.UserContext(), v.app.ID(), ids, orchestrator.LetterFilter{},
+		cloud.ID{}, orchestrator.MaxBulk, v.p.Username)
 	if err != nil {
 		return err
 	}
+
 	if err := v.audited("dead-letter.replay-many", "", map[string]int{"replayed": r.Replayed}); err != nil {
 		return err
 	}
@@ -254,57 +304,76 @@ func (s *Server) replaySelected(v *visit) error {
 // replayStep is how many dead letters a step of a bulk replay takes, so that its progress is seen.
 const replayStep = 250
 
-// replayAll does one step of a bulk replay and shows how far it is; the page sends for the next. Nothing is kept between
-// the steps but what the form carries, so a broken one is simply begun again.
+// replayAll does one step of a bulk replay and shows how far it is; the page sends for the next. Nothing is
+// kept between the steps but what the form carries, so a broken one is simply begun again.
 func (s *Server) replayAll(v *visit) error {
-	f := v.form
 	query := edge.LetterQuery{
 		State:   "unresolved",
-		Script:  f.Get("script"),
-		Source:  f.Get("source"),
-		Trigger: f.Get("trigger"),
-		Group:   f.Get("error"),
+		Script:  v.form.Get("script"),
+		Source:  v.form.Get("source"),
+		Trigger: v.form.Get("trigger"),
+		Group:   v.form.Get("error"),
 	}
 	filter, err := query.Filter()
 	if err != nil {
 		return err
 	}
 	list := edge.ListName(v.app, "bulk-replay", query.Script, query.Source, query.Trigger, query.Group)
-	before, err := s.OpenIDCursor(list, f.Get("cursor"))
+	before, err := s.OpenIDCursor(list, v.form.Get("cursor"))
 	if err != nil {
 		return err
 	}
 
-	r := views.Replaying{Filter: views.LetterFilter(query)}
-	r.Filter.State = "" // the form of the next step carries what narrows the list, and all of them are unresolved
-	for _, n := range []struct {
-		name string
-		to   *int64
-	}{{"total", &r.Total}, {"done", &r.Done}, {"replayed", &r.Replayed}} {
-		*n.to, _ = strconv.ParseInt(f.Get(n.name), 10, 64)
-	}
+	progress := v.replaying(query)
 	if before.IsZero() {
-		if r.Total, err = s.Orchestrator.CountMatching(v.UserContext(), v.app.ID(), filter); err != nil {
+		progress.Total, err = s.Orchestrator.CountMatching(v.UserContext(), v.app.ID(), filter)
+		if err != nil {
 			return err
 		}
 	}
-	step, err := s.Orchestrator.ReplayMany(v.UserContext(), v.app.ID(), nil, filter, before, replayStep, v.p.Username)
+	step, err := s.Orchestrator.ReplayMany(v.UserContext(), v.app.ID(), nil, filter, before, replayStep,
+		v.p.Username)
 	if err != nil {
 		return err
 	}
-	if err := v.audited("dead-letter.replay-many", "", map[string]any{"replayed": step.Replayed, "script": r.Filter.Script, "source": r.Filter.Source, "trigger": r.Filter.Trigger, "error": r.Filter.Group}); err != nil {
+	if err := v.audited("dead-letter.replay-many", "", map[string]any{
+		"replayed": step.Replayed,
+		"script":   query.Script,
+		"source":   query.Source,
+		"trigger":  query.Trigger,
+		"error":    query.Group,
+	}); err != nil {
 		return err
 	}
-	r.Done, r.Replayed = r.Done+int64(step.Matched), r.Replayed+int64(step.Replayed)
+
+	progress.Done += int64(step.Matched)
+	progress.Replayed += int64(step.Replayed)
 	if !step.Last.IsZero() {
-		r.Cursor = s.Cursor(list, step.Last.String())
+		progress.Cursor = s.Cursor(list, step.Last.String())
 	}
 	frame, err := v.frame("Replay", "dead-letters")
 	if err != nil {
 		return err
 	}
 	if v.wantsFragment() {
-		return v.render(http.StatusOK, views.ReplayProgress(frame, r))
+		return v.render(http.StatusOK, views.ReplayProgress(frame, progress))
 	}
-	return v.render(http.StatusOK, views.ReplayAll(views.ReplayingPage{Page: frame, Replaying: r}))
+	return v.render(http.StatusOK, views.ReplayAll(views.ReplayingPage{Page: frame, Replaying: progress}))
+}
+
+// replaying is how far the form of a bulk replay says that it is.
+func (v *visit) replaying(query edge.LetterQuery) views.Replaying {
+	query.State = "" // the form carries what narrows the list, and all of them are unresolved
+	progress := views.Replaying{Filter: views.LetterFilter(query)}
+	for _, n := range []struct {
+		name string
+		to   *int64
+	}{
+		{"total", &progress.Total},
+		{"done", &progress.Done},
+		{"replayed", &progress.Replayed},
+	} {
+		*n.to, _ = strconv.ParseInt(v.form.Get(n.name), 10, 64) // 0 if somebody broke it
+	}
+	return progress
 }

@@ -22,6 +22,7 @@ func (s *Server) showCollections(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	list := edge.ListName(v.app, "collections")
 	after, err := s.OpenCursor(list, v.Query("cursor"))
 	if err != nil {
@@ -32,7 +33,9 @@ func (s *Server) showCollections(v *visit) error {
 	if err != nil {
 		return err
 	}
-	collections, next := edge.Cut(s.Edge, list, collections, pageSize, func(c *kv.Collection) string { return c.Name })
+
+	collections, next := edge.Cut(s.Edge, list, collections, pageSize,
+		func(c *kv.Collection) string { return c.Name })
 	vm := views.KVPage{Page: frame, Next: v.next(next), MayEdit: v.may(auth.WriteKV)}
 	for _, c := range collections {
 		vm.Rows = append(vm.Rows, views.KVRow{Collection: c.Name, Keys: c.Keys})
@@ -45,22 +48,27 @@ func (s *Server) showEntries(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	frame, err := v.frame(collection, "kv")
 	if err != nil {
 		return err
 	}
+
 	if v.Query("done") == "deleted" {
 		frame.Notice = "The entry is gone."
 	}
+
 	prefix := v.Query("prefix")
 	if err := edge.CheckEntries(collection, prefix); err != nil {
 		return err
 	}
 
-	items, next, err := s.KV.List(v.UserContext(), v.app.ID(), collection, prefix, v.Query("cursor"), pageSize)
+	items, next, err := s.KV.List(v.UserContext(), v.app.ID(), collection, prefix, v.Query("cursor"),
+		pageSize)
 	if err != nil {
 		return err
 	}
+
 	vm := views.KVPage{
 		Page:       frame,
 		Collection: collection,
@@ -68,6 +76,7 @@ func (s *Server) showEntries(v *visit) error {
 		Next:       v.next(next),
 		MayEdit:    v.may(auth.WriteKV),
 	}
+
 	for k := range items {
 		it := &items[k]
 		vm.Rows = append(vm.Rows, views.KVRow{
@@ -79,12 +88,14 @@ func (s *Server) showEntries(v *visit) error {
 			UpdatedAt:  it.UpdatedAt,
 		})
 	}
+
 	return v.render(http.StatusOK, views.KV(vm))
 }
 
 // newEntry leads to the page of an entry, which may not exist yet.
 func (s *Server) newEntry(v *visit) error {
-	collection, key := v.Query("collection"), v.Query("key")
+	collection := v.Query("collection")
+	key := v.Query("key")
 	if err := kv.CheckCollection(collection); err != nil {
 		return err
 	}
@@ -100,6 +111,7 @@ func (v *visit) entryName() (collection, key string, err error) {
 	if collection, err = edge.Unescape(v.Params("collection")); err != nil {
 		return "", "", err
 	}
+
 	if key = v.Query("key"); v.form != nil {
 		key = v.form.Get("key")
 	}
@@ -111,11 +123,13 @@ func (v *visit) entryName() (collection, key string, err error) {
 
 func (s *Server) showEntryPage(v *visit) error { return s.entryPage(v, http.StatusOK, "") }
 
+// entryPage is the form of an entry; after a refusal with what was typed.
 func (s *Server) entryPage(v *visit, status int, problem string) error {
 	collection, key, err := v.entryName()
 	if err != nil {
 		return err
 	}
+
 	frame, err := v.frame(key, "kv")
 	if err != nil {
 		return err
@@ -124,8 +138,15 @@ func (s *Server) entryPage(v *visit, status int, problem string) error {
 	if v.Query("done") == "saved" {
 		frame.Notice = "Saved."
 	}
-	vm := views.EntryPage{Page: frame, Collection: collection, Key: key, Value: "{}", MayEdit: v.may(auth.WriteKV),
-		Triggers: s.Orchestrator.MatchingKV(v.app.ID(), collection)}
+
+	vm := views.EntryPage{
+		Page:       frame,
+		Collection: collection,
+		Key:        key,
+		Value:      "{}",
+		MayEdit:    v.may(auth.WriteKV),
+		Triggers:   s.Orchestrator.MatchingKV(v.app.ID(), collection),
+	}
 
 	// An entry that does not exist yet is an empty form for those who may write it.
 	item, err := s.KV.Get(v.UserContext(), v.app.ID(), collection, key)
@@ -142,7 +163,8 @@ func (s *Server) entryPage(v *visit, status int, problem string) error {
 	}
 
 	if v.form != nil && v.form.Has("value") { // as it was typed, against the version that was read
-		vm.Value, vm.TTL = v.form.Get("value"), v.form.Get("ttl_seconds")
+		vm.Value = v.form.Get("value")
+		vm.TTL = v.form.Get("ttl_seconds")
 		vm.Version, _ = strconv.ParseInt(v.form.Get("version"), 10, 64)
 	}
 	return v.render(status, views.Entry(vm))
@@ -154,13 +176,16 @@ func (s *Server) saveEntry(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	args, err := entryArgs(v, collection, key)
 	if err == nil {
-		err = s.Orchestrator.WriteKV(v.UserContext(), v.app.ID(), v.p.Cloud(), func(h orchestrator.Session) error {
-			_, err := h.Call(v.UserContext(), cloud.OpKVSet, args)
-			return err
-		})
+		err = s.Orchestrator.WriteKV(v.UserContext(), v.app.ID(), v.p.Cloud(),
+			func(h orchestrator.Session) error {
+				_, err := h.Call(v.UserContext(), cloud.OpKVSet, args)
+				return err
+			})
 	}
+
 	if message, ok := refused(err); ok {
 		if cloud.CodeOf(err) == cloud.CodePrecondition {
 			message = "Somebody changed the entry meanwhile. Copy your text, reload, and merge the two."
@@ -173,16 +198,18 @@ func (s *Server) saveEntry(v *visit) error {
 	return v.to(entryPath(collection, key) + "&done=saved")
 }
 
+// entryArgs reads the form of an entry.
 func entryArgs(v *visit, collection, key string) (cloud.HostArgs, error) {
 	args := cloud.HostArgs{Collection: collection, Key: key}
 	var err error
-	if args.IfVersion, err = strconv.ParseInt(v.form.Get("version"), 10, 64); err != nil || args.IfVersion < 0 {
+	args.IfVersion, err = strconv.ParseInt(v.form.Get("version"), 10, 64)
+	if err != nil || args.IfVersion < 0 {
 		return args, cloud.Errorf(cloud.CodeInvalid, "version must be a number")
 	}
-	value := json.RawMessage(v.form.Get("value"))
-	if args.Value, err = kv.Normalize(string(value)); err != nil {
+	if args.Value, err = kv.Normalize(v.form.Get("value")); err != nil {
 		return args, err
 	}
+
 	if ttl := strings.TrimSpace(v.form.Get("ttl_seconds")); ttl != "" {
 		seconds, err := strconv.ParseInt(ttl, 10, 32)
 		if err != nil || seconds < 1 {
@@ -199,23 +226,30 @@ func (s *Server) deleteEntry(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	version, err := strconv.ParseInt(v.form.Get("version"), 10, 64)
 	if err != nil {
 		return cloud.Errorf(cloud.CodeInvalid, "version must be a number")
 	}
-	err = s.Orchestrator.WriteKV(v.UserContext(), v.app.ID(), v.p.Cloud(), func(h orchestrator.Session) error {
-		now, err := h.Call(v.UserContext(), cloud.OpKVGet, cloud.HostArgs{Collection: collection, Key: key})
-		switch {
-		case err != nil:
+
+	err = s.Orchestrator.WriteKV(v.UserContext(), v.app.ID(), v.p.Cloud(),
+		func(h orchestrator.Session) error {
+			now, err := h.Call(v.UserContext(), cloud.OpKVGet,
+				cloud.HostArgs{Collection: collection, Key: key})
+			switch {
+			case err != nil:
+				return err
+			case !now.Found:
+				return edge.ErrNoEntry
+			case now.Version != version:
+				return cloud.Errorf(cloud.CodePrecondition,
+					"somebody changed the entry meanwhile: look at it again")
+			}
+
+			_, err = h.Call(v.UserContext(), cloud.OpKVDelete,
+				cloud.HostArgs{Collection: collection, Key: key})
 			return err
-		case !now.Found:
-			return edge.ErrNoEntry
-		case now.Version != version:
-			return cloud.Errorf(cloud.CodePrecondition, "somebody changed the entry meanwhile: look at it again")
-		}
-		_, err = h.Call(v.UserContext(), cloud.OpKVDelete, cloud.HostArgs{Collection: collection, Key: key})
-		return err
-	})
+		})
 	if message, ok := refused(err); ok {
 		return s.entryPage(v, http.StatusUnprocessableEntity, message)
 	}

@@ -22,6 +22,7 @@ func (s *Server) showProfile(v *visit) error {
 // profileRows bounds keys and sessions on the page.
 const profileRows = 200
 
+// profilePage completes the visitor's own page with sessions and keys.
 func (s *Server) profilePage(v *visit, status int, vm *views.ProfilePage, problem string) error {
 	ctx := v.UserContext()
 	frame, err := v.frame("Profile", "profile")
@@ -35,35 +36,56 @@ func (s *Server) profilePage(v *visit, status int, vm *views.ProfilePage, proble
 	case "revoked":
 		frame.Notice = "The key is revoked."
 	}
-	vm.Page, vm.Role, vm.AllScopes = frame, v.p.Role, auth.Scopes
+
+	vm.Page = frame
+	vm.Role = v.p.Role
+	vm.AllScopes = auth.Scopes
+
 	sessions, err := s.Manager.Sessions(ctx, v.p.UserID, cloud.ID{}, profileRows)
 	if err != nil {
 		return err
 	}
 	for _, r := range sessions {
-		vm.Sessions = append(vm.Sessions, views.SessionRow{ID: cloud.ID(r.ID).String(), Agent: r.UserAgent, CreatedAt: r.CreatedAt, LastSeen: r.LastSeenAt,
-			Current: cloud.ID(r.ID) == v.p.Session})
+		vm.Sessions = append(vm.Sessions, views.SessionRow{
+			ID:        cloud.ID(r.ID).String(),
+			Agent:     r.UserAgent,
+			CreatedAt: r.CreatedAt,
+			LastSeen:  r.LastSeenAt,
+			Current:   cloud.ID(r.ID) == v.p.Session,
+		})
 	}
+
 	keys, err := s.Manager.Keys(ctx, v.p.UserID, cloud.ID{}, profileRows)
 	if err != nil {
 		return err
 	}
 	for _, k := range keys {
-		vm.Keys = append(vm.Keys, views.KeyRow{ID: cloud.ID(k.ID).String(), Name: k.Name, App: k.App, Scopes: k.Scopes, ExpiresAt: k.ExpiresAt, CreatedAt: k.CreatedAt})
+		vm.Keys = append(vm.Keys, views.KeyRow{
+			ID:        cloud.ID(k.ID).String(),
+			Name:      k.Name,
+			App:       k.App,
+			Scopes:    k.Scopes,
+			ExpiresAt: k.ExpiresAt,
+			CreatedAt: k.CreatedAt,
+		})
 	}
 	return v.render(status, views.Profile(*vm))
 }
 
 // changePassword asks for the present one, throttled like a login, and begins a new session: the others end.
 func (s *Server) changePassword(v *visit) error {
-	ctx, now := v.UserContext(), time.Now()
+	ctx := v.UserContext()
+	now := time.Now()
 	client := s.Client(v.Ctx).String()
 	refuse := func(message string) error {
 		return s.profilePage(v, http.StatusUnprocessableEntity, &views.ProfilePage{}, message)
 	}
+
 	if wait := s.Throttle.Wait(client, v.p.Username, now); wait > 0 {
-		return refuse("Too many wrong passwords. Wait " + strconv.Itoa(int(math.Ceil(wait.Seconds()))) + " seconds.")
+		return refuse("Too many wrong passwords. Wait " + strconv.Itoa(int(math.Ceil(wait.Seconds()))) +
+			" seconds.")
 	}
+
 	ok, err := s.Manager.CheckPassword(ctx, v.p.Username, v.form.Get("current"))
 	if err != nil {
 		return err
@@ -72,6 +94,7 @@ func (s *Server) changePassword(v *visit) error {
 		s.Throttle.Failed(client, v.p.Username, now)
 		return refuse("The present password is wrong.")
 	}
+
 	password := v.form.Get("password")
 	_, err = s.Manager.UpdateUser(ctx, edge.Actor(v.p), v.p.Username, manager.UserChange{Password: &password})
 	if message, ok := refused(err); ok {
@@ -80,10 +103,13 @@ func (s *Server) changePassword(v *visit) error {
 	if err != nil {
 		return err
 	}
+
+	// The change ended every session, this one as well.
 	token, expires, err := s.Manager.Login(ctx, v.p.Username, password, v.Get("User-Agent"))
 	if err != nil {
 		return err
 	}
+
 	if err := s.SetSession(v.Ctx, token, expires); err != nil {
 		return err
 	}
@@ -94,9 +120,11 @@ func (s *Server) changePassword(v *visit) error {
 func (s *Server) createOwnKey(v *visit) error {
 	f := v.form
 	form := views.KeyForm{Name: f.Get("name"), App: f.Get("app"), Days: f.Get("days"), Scopes: f["scopes"]}
+
 	key, err := s.makeOwnKey(v.UserContext(), v.p, form)
 	if message, ok := refused(err); ok || cloud.CodeOf(err) == cloud.CodeNotFound && err != nil {
-		return s.profilePage(v, http.StatusUnprocessableEntity, &views.ProfilePage{Form: form}, cmp.Or(message, "there is no such app"))
+		return s.profilePage(v, http.StatusUnprocessableEntity, &views.ProfilePage{Form: form},
+			cmp.Or(message, "there is no such app"))
 	}
 	if err != nil {
 		return err
@@ -110,7 +138,8 @@ func (s *Server) makeOwnKey(ctx context.Context, p *auth.Principal, form views.K
 	if form.Days != "" {
 		days, err := strconv.ParseInt(form.Days, 10, 16)
 		if err != nil || days < 1 {
-			return "", cloud.Errorf(cloud.CodeInvalid, "a key expires after a number of days, at least one, or never")
+			return "", cloud.Errorf(cloud.CodeInvalid,
+				"a key expires after a number of days, at least one, or never")
 		}
 		at := time.Now().Add(time.Duration(days) * day)
 		key.ExpiresAt = &at
@@ -129,6 +158,7 @@ func (s *Server) revokeOwnKey(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	if err := s.Manager.DeleteKey(v.UserContext(), v.p, id); err != nil {
 		return err
 	}
@@ -140,6 +170,7 @@ func (s *Server) endOwnSession(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	if err := s.Manager.EndSession(v.UserContext(), v.p.UserID, id); err != nil {
 		return err
 	}

@@ -23,16 +23,19 @@ func (s *Server) showQueue(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	switch v.Query("done") {
 	case "now":
 		frame.Notice = "It is due now."
 	case "removed":
 		frame.Notice = "Taken out: it is a dead letter now."
 	}
+
 	c, err := s.Orchestrator.Conservation(v.UserContext(), v.app.ID())
 	if err != nil {
 		return err
 	}
+
 	list := edge.ListName(v.app, "outbox")
 	after, err := s.OpenIDCursor(list, v.Query("cursor"))
 	if err != nil {
@@ -43,7 +46,9 @@ func (s *Server) showQueue(v *visit) error {
 	if err != nil {
 		return err
 	}
-	rows, next := edge.Cut(s.Edge, list, rows, pageSize, func(r *db.ListOutboxRow) string { return cloud.ID(r.ID).String() })
+
+	rows, next := edge.Cut(s.Edge, list, rows, pageSize,
+		func(r *db.ListOutboxRow) string { return cloud.ID(r.ID).String() })
 	vm := views.QueuePage{
 		Page:       frame,
 		Waiting:    c.Waiting,
@@ -51,6 +56,7 @@ func (s *Server) showQueue(v *visit) error {
 		MayOperate: v.may(auth.OperateQueue),
 		Next:       v.next(next),
 	}
+
 	now := time.Now()
 	for k := range rows {
 		row := queueRow(&rows[k])
@@ -76,6 +82,7 @@ func queueRow(r *db.ListOutboxRow) views.QueueRow {
 		DueAt:       r.WakeAt,
 		CreatedAt:   r.CreatedAt,
 	}
+
 	if r.ClaimedBy == nil {
 		row.State = "waiting"
 		row.Waiting = true
@@ -91,9 +98,11 @@ func (s *Server) runRowNow(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	if err := s.Orchestrator.RunNow(v.UserContext(), v.app.ID(), id); err != nil {
 		return err
 	}
+
 	if err := v.audited("outbox.run-now", id.String(), nil); err != nil {
 		return err
 	}
@@ -105,9 +114,11 @@ func (s *Server) removeRowPage(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	if _, err := s.Orchestrator.RemoveRow(v.UserContext(), v.app.ID(), id, v.p.Username); err != nil {
 		return err
 	}
+
 	if err := v.audited("outbox.remove", id.String(), nil); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"picloud/views"
 )
 
+// routeRow shows a route in a list.
 func routeRow(r *manager.Route) views.RouteRow {
 	return views.RouteRow{
 		ID:       cloud.ID(r.ID).String(),
@@ -28,18 +29,32 @@ func routeRow(r *manager.Route) views.RouteRow {
 // typedRoute is a route as a form has it.
 func (v *visit) typedRoute() views.RouteRow {
 	f := v.form
-	return views.RouteRow{Script: f.Get("script"), Method: f.Get("method"), Host: f.Get("host"), Path: f.Get("path"), Dispatch: f.Get("dispatch")}
+	return views.RouteRow{
+		Script:   f.Get("script"),
+		Method:   f.Get("method"),
+		Host:     f.Get("host"),
+		Path:     f.Get("path"),
+		Dispatch: f.Get("dispatch"),
+	}
 }
 
+// routeChange reads the form of a route.
 func routeChange(r *views.RouteRow) manager.RouteChange {
 	method := strings.ToUpper(strings.TrimSpace(r.Method))
-	return manager.RouteChange{Script: &r.Script, Method: &method, Host: &r.Host, Path: &r.Path, Dispatch: &r.Dispatch}
+	return manager.RouteChange{
+		Script:   &r.Script,
+		Method:   &method,
+		Host:     &r.Host,
+		Path:     &r.Path,
+		Dispatch: &r.Dispatch,
+	}
 }
 
 func (s *Server) showRoutes(v *visit) error {
 	return s.routesPage(v, http.StatusOK, views.RouteRow{Script: v.Query("script")}, "")
 }
 
+// routesPage lists the routes beside the form of a new one; after a refusal with what was typed.
 func (s *Server) routesPage(v *visit, status int, form views.RouteRow, problem string) error {
 	frame, err := v.frame("Routes", "routes")
 	if err != nil {
@@ -49,6 +64,7 @@ func (s *Server) routesPage(v *visit, status int, form views.RouteRow, problem s
 	if v.Query("done") == "deleted" {
 		frame.Notice = "The route is gone."
 	}
+
 	list := edge.ListName(v.app, "routes")
 	after, err := s.OpenIDCursor(list, v.Query("cursor"))
 	if err != nil {
@@ -59,7 +75,9 @@ func (s *Server) routesPage(v *visit, status int, form views.RouteRow, problem s
 	if err != nil {
 		return err
 	}
-	rows, next := edge.Cut(s.Edge, list, rows, pageSize, func(r *db.ListRoutesRow) string { return cloud.ID(r.ID).String() })
+
+	rows, next := edge.Cut(s.Edge, list, rows, pageSize,
+		func(r *db.ListRoutesRow) string { return cloud.ID(r.ID).String() })
 	vm := views.RoutesPage{
 		Page:    frame,
 		Next:    v.next(next),
@@ -67,12 +85,14 @@ func (s *Server) routesPage(v *visit, status int, form views.RouteRow, problem s
 		Form:    form,
 		Match:   s.routeMatch(v),
 	}
+
 	for k := range rows {
 		vm.Rows = append(vm.Rows, routeRow((*manager.Route)(&rows[k])))
 	}
 	if vm.Scripts, err = v.scriptNames(); err != nil {
 		return err
 	}
+
 	if vm.Hosts, err = s.Manager.Hosts(v.UserContext(), v.app.App); err != nil {
 		return err
 	}
@@ -85,6 +105,7 @@ func (s *Server) routeMatch(v *visit) views.RouteMatch {
 	if m.URL == "" {
 		return m
 	}
+
 	m.Asked = true
 	if err := s.findRoute(v, &m); err != nil {
 		m.Problem = s.ProblemOf(err).Detail
@@ -98,6 +119,7 @@ func (s *Server) findRoute(v *visit, m *views.RouteMatch) error {
 	if err != nil {
 		return err
 	}
+
 	target, route, err := s.Orchestrator.MatchRoute(question.Method, question.Host, question.Path)
 	if matched, err := edge.AnsweredIn(v.app, target, err); err != nil || !matched {
 		return err
@@ -111,6 +133,7 @@ func (s *Server) findRoute(v *visit, m *views.RouteMatch) error {
 		Path:     route.Path,
 		Dispatch: route.Dispatch,
 	}
+
 	for _, p := range target.Params {
 		m.Params = append(m.Params, [2]string{p.Name, p.Value})
 	}
@@ -139,6 +162,7 @@ func (s *Server) showRoutePage(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	r, err := s.Manager.Route(v.UserContext(), v.app.App, id)
 	if err != nil {
 		return err
@@ -146,6 +170,7 @@ func (s *Server) showRoutePage(v *visit) error {
 	return s.routePage(v, http.StatusOK, routeRow(r), "")
 }
 
+// routePage is the form of a route that exists.
 func (s *Server) routePage(v *visit, status int, row views.RouteRow, problem string) error {
 	frame, err := v.frame("Route", "routes")
 	if err != nil {
@@ -155,10 +180,12 @@ func (s *Server) routePage(v *visit, status int, row views.RouteRow, problem str
 	if v.Query("done") == "saved" {
 		frame.Notice = "Saved."
 	}
+
 	vm := views.RoutePage{Page: frame, Route: row, MayEdit: v.may(auth.WriteRoutes)}
 	if vm.Scripts, err = v.scriptNames(); err != nil {
 		return err
 	}
+
 	if vm.Hosts, err = s.Manager.Hosts(v.UserContext(), v.app.App); err != nil {
 		return err
 	}
@@ -170,6 +197,7 @@ func (s *Server) updateRoutePage(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	form := v.typedRoute()
 	form.ID = id.String()
 	_, err = s.Manager.UpdateRoute(v.UserContext(), edge.Actor(v.p), v.app.App, id, routeChange(&form))
@@ -187,6 +215,7 @@ func (s *Server) deleteRoutePage(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	if err := s.Manager.DeleteRoute(v.UserContext(), edge.Actor(v.p), v.app.App, id); err != nil {
 		return err
 	}

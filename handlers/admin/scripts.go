@@ -1,16 +1,11 @@
 package admin
 
 import (
-	"encoding/json"
 	"errors"
-	"math"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/aymanbagabas/go-udiff"
 
 	"picloud/db"
 	"picloud/handlers/edge"
@@ -26,9 +21,11 @@ func (s *Server) showScripts(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	if v.Query("done") == "deleted" {
 		frame.Notice = "The script is gone."
 	}
+
 	list := edge.ListName(v.app, "scripts")
 	after, err := s.OpenCursor(list, v.Query("cursor"))
 	if err != nil {
@@ -39,6 +36,7 @@ func (s *Server) showScripts(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	rows, next := edge.Cut(s.Edge, list, rows, pageSize, func(r *db.ListScriptsRow) string { return r.Name })
 	vm := views.ScriptsPage{
 		Page:    frame,
@@ -47,6 +45,7 @@ func (s *Server) showScripts(v *visit) error {
 		Curl: "curl -X PUT " + s.origin(v) + "/api/v1/apps/" + v.app.App.Slug + "/scripts/hello" +
 			" -H \"Authorization: Bearer $KEY\" -H \"Content-Type: text/javascript\" --data-binary @hello.js",
 	}
+
 	for k := range rows {
 		r := &rows[k]
 		vm.Scripts = append(vm.Scripts, views.ScriptRow{
@@ -59,6 +58,7 @@ func (s *Server) showScripts(v *visit) error {
 			Warning:   r.HandlersError,
 		})
 	}
+
 	return v.render(http.StatusOK, views.Scripts(vm))
 }
 
@@ -67,6 +67,7 @@ func (s *Server) origin(v *visit) string {
 	if s.PublicURL != "" {
 		return strings.TrimSuffix(s.PublicURL, "/")
 	}
+
 	scheme := "http"
 	if s.Secure(v.Ctx) {
 		scheme = "https"
@@ -74,20 +75,24 @@ func (s *Server) origin(v *visit) string {
 	return scheme + "://" + string(v.Context().Host())
 }
 
-// scriptOrigin is where scripts are reached from outside: with a host for the dashboard alone, a host of the app.
+// scriptOrigin is where scripts are reached from outside: with a host for the dashboard alone, a host of the
+// app.
 func (s *Server) scriptOrigin(v *visit) (string, error) {
 	origin := s.origin(v)
 	u, err := url.Parse(origin)
 	if err != nil {
 		return "", cloud.Errorf(cloud.CodeInternal, "the public URL cannot be read").Because(err)
 	}
+
 	if s.AdminHost == "" || u.Hostname() != s.AdminHost {
 		return origin, nil
 	}
+
 	hosts, err := s.Manager.Hosts(v.UserContext(), v.app.App)
 	if err != nil {
 		return "", err
 	}
+
 	for _, h := range hosts {
 		if !strings.HasPrefix(h, "*") {
 			return u.Scheme + "://" + h, nil
@@ -107,6 +112,7 @@ export default {
 };
 `
 
+// newScript is the editor with a template, or the page of the script that has the name already.
 func (s *Server) newScript(v *visit) error {
 	name := v.Query("name")
 	_, err := s.Manager.Script(v.UserContext(), v.app.App, name)
@@ -116,10 +122,18 @@ func (s *Server) newScript(v *visit) error {
 	case cloud.CodeOf(err) != cloud.CodeNotFound:
 		return err
 	}
+
 	if err := manager.CheckScriptName(name); err != nil {
 		return err
 	}
-	return s.editor(v, http.StatusOK, &views.ScriptPage{Name: name, Source: template, Language: "javascript", Kind: cloud.KindEndpoint, Access: cloud.AccessPublic})
+
+	return s.editor(v, http.StatusOK, &views.ScriptPage{
+		Name:     name,
+		Source:   template,
+		Language: "javascript",
+		Kind:     cloud.KindEndpoint,
+		Access:   cloud.AccessPublic,
+	})
 }
 
 func (s *Server) showEditor(v *visit) error {
@@ -127,6 +141,7 @@ func (s *Server) showEditor(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	if v.Query("deployed") != "" {
 		vm.Deploy.Notice = "Version " + strconv.Itoa(vm.Version) + " answers now."
 	}
@@ -139,9 +154,20 @@ func (s *Server) scriptPage(v *visit) (*views.ScriptPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	vm := &views.ScriptPage{Name: r.Name, Source: r.Source, Language: r.Language, Kind: r.Kind, Access: r.Access, Version: int(r.Version),
-		Handlers: r.Handlers, Imports: r.Imports}
-	vm.Deploy.Warning, vm.Deploy.Version = r.HandlersError, vm.Version
+
+	vm := &views.ScriptPage{
+		Name:     r.Name,
+		Source:   r.Source,
+		Language: r.Language,
+		Kind:     r.Kind,
+		Access:   r.Access,
+		Version:  int(r.Version),
+		Handlers: r.Handlers,
+		Imports:  r.Imports,
+	}
+
+	vm.Deploy.Warning = r.HandlersError
+	vm.Deploy.Version = vm.Version
 	if r.TimeoutMs != nil {
 		vm.TimeoutMS = strconv.Itoa(int(*r.TimeoutMs))
 	}
@@ -154,14 +180,20 @@ func (s *Server) scriptPage(v *visit) (*views.ScriptPage, error) {
 // aroundShown bounds the lists beside the editor.
 const aroundShown = 5
 
-// editor completes a script's page with its frame and what belongs to the script.
+// editor completes a script's page with its frame and, unless it is a new script, with what belongs to it.
 func (s *Server) editor(v *visit, status int, vm *views.ScriptPage) error {
 	frame, err := v.frame(vm.Name, "scripts")
 	if err != nil {
 		return err
 	}
 	frame.Editor = true
-	vm.Page, vm.MayEdit, vm.MayDelete, vm.MayTriggers = frame, v.may(auth.WriteScripts), v.may(auth.DeleteScripts), v.may(auth.WriteTriggers)
+	vm.Page = frame
+	vm.MayEdit = v.may(auth.WriteScripts)
+	vm.MayDelete = v.may(auth.DeleteScripts)
+	vm.MayTriggers = v.may(auth.WriteTriggers)
+	vm.DefaultTimeout = strconv.FormatInt(s.ScriptTimeout.Milliseconds(), 10)
+	vm.DefaultMemory = strconv.Itoa(s.ScriptMemory)
+
 	origin, err := s.scriptOrigin(v)
 	if err != nil {
 		return err
@@ -170,27 +202,30 @@ func (s *Server) editor(v *visit, status int, vm *views.ScriptPage) error {
 	if vm.Access != cloud.AccessPublic {
 		vm.Curl += ` -H "Authorization: Bearer $KEY"`
 	}
-	vm.DefaultTimeout, vm.DefaultMemory = strconv.FormatInt(s.ScriptTimeout.Milliseconds(), 10), strconv.Itoa(s.ScriptMemory)
-	r, err := s.Manager.Script(v.UserContext(), v.app.App, vm.Name)
+
+	script, err := s.Manager.Script(v.UserContext(), v.app.App, vm.Name)
 	if cloud.CodeOf(err) == cloud.CodeNotFound && err != nil {
 		return v.render(status, views.Script(*vm))
 	}
 	if err != nil {
 		return err
 	}
-	if err := s.aroundScript(v, vm, r); err != nil {
+	if err := s.aroundScript(v, vm, script); err != nil {
 		return err
 	}
 	return v.render(status, views.Script(*vm))
 }
 
-// aroundScript adds what belongs to a script: its versions, routes, triggers, test events and latest executions.
+// aroundScript adds what belongs to a script: its versions, routes, triggers, test events and latest
+// executions.
 func (s *Server) aroundScript(v *visit, vm *views.ScriptPage, script *manager.Script) error {
-	ctx, app := v.UserContext(), v.app.App
+	ctx := v.UserContext()
+	app := v.app.App
 	versions, err := s.Manager.Versions(ctx, app, script, 1<<30, aroundShown)
 	if err != nil {
 		return err
 	}
+
 	for k := range versions {
 		vm.Versions = append(vm.Versions, versionRow(&versions[k], script))
 	}
@@ -199,6 +234,7 @@ func (s *Server) aroundScript(v *visit, vm *views.ScriptPage, script *manager.Sc
 	if err != nil {
 		return err
 	}
+
 	for k := range routes {
 		if routes[k].ScriptID == script.ID {
 			vm.Routes = append(vm.Routes, routeRow((*manager.Route)(&routes[k])))
@@ -209,6 +245,7 @@ func (s *Server) aroundScript(v *visit, vm *views.ScriptPage, script *manager.Sc
 	if err != nil {
 		return err
 	}
+
 	for k := range triggers {
 		if triggers[k].ScriptID == script.ID {
 			t := (*manager.Trigger)(&triggers[k])
@@ -234,62 +271,94 @@ func (s *Server) aroundScript(v *visit, vm *views.ScriptPage, script *manager.Sc
 	if err != nil {
 		return err
 	}
+
 	for k := range executions {
 		vm.Executions = append(vm.Executions, executionRow(&executions[k]))
 	}
 	return nil
 }
 
-func versionRow(version *db.ListVersionsRow, script *manager.Script) views.VersionRow {
-	return views.VersionRow{
-		Version:   int(version.Version),
-		CreatedBy: version.CreatedBy,
-		CreatedAt: version.CreatedAt,
-		Size:      int(version.Size),
-		Current:   version.Version == script.Version,
-	}
-}
-
 // deployScript deploys what the form holds. A refusal is the editor again, with the text as it was typed.
 func (s *Server) deployScript(v *visit) error {
-	f := v.form
-	name, language, kind, access := v.Params("name"), f.Get("language"), f.Get("kind"), f.Get("access")
-	version, _ := strconv.Atoi(f.Get("version"))
-	change := manager.ScriptChange{Source: normalizeLines(f.Get("source")), Language: &language, Kind: &kind, Access: &access, IfMatch: version, MustBeNew: version == 0}
-	limits := []error{formNumber(f.Get("timeout_ms"), "timeout", &change.TimeoutMS), formNumber(f.Get("memory_mib"), "memory", &change.MemoryMiB)}
-	change.ClearLimits = true
-	err := errors.Join(limits...)
-	var out *manager.Deployed
+	name := v.Params("name")
+	typed := v.typedScript(name)
+	change, err := scriptChange(typed)
+	var deployed *manager.Deployed
 	if err == nil {
-		out, err = s.Manager.PutScript(v.UserContext(), edge.Actor(v.p), v.app.App, name, change)
+		deployed, err = s.Manager.PutScript(v.UserContext(), edge.Actor(v.p), v.app.App, name, change)
 	}
 	if message, ok := refused(err); ok {
-		d := views.Deploy{Error: message, Version: version}
+		typed.Deploy = views.Deploy{Error: message, Version: typed.Version}
 		if cloud.CodeOf(err) == cloud.CodePrecondition {
-			d.Error = "Somebody deployed another version meanwhile. Copy your text, reload, and merge the two."
+			typed.Deploy.Error = "Somebody deployed another version meanwhile. " +
+				"Copy your text, reload, and merge the two."
 		}
-		d.Line, d.Column = placeOf(err, name)
+		typed.Deploy.Line, typed.Deploy.Column = placeOf(err, name)
 		if v.wantsFragment() {
-			return v.render(http.StatusOK, views.DeployResult(d))
+			return v.render(http.StatusOK, views.DeployResult(typed.Deploy))
 		}
-		return s.editor(v, http.StatusUnprocessableEntity, &views.ScriptPage{Name: name, Source: change.Source, Language: language, Kind: kind,
-			Access: access, Version: version, TimeoutMS: f.Get("timeout_ms"), MemoryMiB: f.Get("memory_mib"), Deploy: d})
+		return s.editor(v, http.StatusUnprocessableEntity, typed)
 	}
 	if err != nil {
 		return err
 	}
-	if v.wantsFragment() && !out.Created {
-		d := views.Deploy{Version: out.Version, Warning: out.Warning, Notice: "Version " + strconv.Itoa(out.Version) + " answers now."}
-		if !out.Changed {
-			d.Notice = "Saved. The source is that of version " + strconv.Itoa(out.Version) + ", which answers as before."
-		}
-		return v.render(http.StatusOK, views.DeployResult(d))
-	}
-	if v.wantsFragment() { // the address changes, and the page has more to show
+
+	switch {
+	case !v.wantsFragment():
+		return v.to("/scripts/" + name + "?deployed=1")
+	case deployed.Created: // the address changes, and the page has more to show
 		v.Set("HX-Redirect", "/admin/apps/"+v.app.App.Slug+"/scripts/"+name+"?deployed=1")
 		return v.SendStatus(http.StatusNoContent)
+	default:
+		return v.render(http.StatusOK, views.DeployResult(deployResult(deployed)))
 	}
-	return v.to("/scripts/" + name + "?deployed=1")
+}
+
+// typedScript is a script as the editor has it. Version is the one that was edited, 0 for a new script.
+func (v *visit) typedScript(name string) *views.ScriptPage {
+	version, _ := strconv.Atoi(v.form.Get("version"))
+	return &views.ScriptPage{
+		Name:      name,
+		Source:    normalizeLines(v.form.Get("source")),
+		Language:  v.form.Get("language"),
+		Kind:      v.form.Get("kind"),
+		Access:    v.form.Get("access"),
+		Version:   version,
+		TimeoutMS: v.form.Get("timeout_ms"),
+		MemoryMiB: v.form.Get("memory_mib"),
+	}
+}
+
+// scriptChange reads the editor's form. Empty limits are those of the installation.
+func scriptChange(typed *views.ScriptPage) (manager.ScriptChange, error) {
+	change := manager.ScriptChange{
+		Source:      typed.Source,
+		Language:    &typed.Language,
+		Kind:        &typed.Kind,
+		Access:      &typed.Access,
+		IfMatch:     typed.Version,
+		MustBeNew:   typed.Version == 0,
+		ClearLimits: true,
+	}
+	err := errors.Join(
+		formNumber(typed.TimeoutMS, "timeout", &change.TimeoutMS),
+		formNumber(typed.MemoryMiB, "memory", &change.MemoryMiB),
+	)
+	return change, err
+}
+
+// deployResult says what a deployment of a script that was there made.
+func deployResult(deployed *manager.Deployed) views.Deploy {
+	version := strconv.Itoa(deployed.Version)
+	result := views.Deploy{
+		Version: deployed.Version,
+		Warning: deployed.Warning,
+		Notice:  "Version " + version + " answers now.",
+	}
+	if !deployed.Changed {
+		result.Notice = "Saved. The source is that of version " + version + ", which answers as before."
+	}
+	return result
 }
 
 // formNumber reads an optional whole number of a form.
@@ -297,10 +366,12 @@ func formNumber(text, what string, to **int32) error {
 	if text == "" {
 		return nil
 	}
+
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil {
 		return cloud.Errorf(cloud.CodeInvalid, "%s must be a whole number", what)
 	}
+
 	small := int32(n)
 	*to = &small
 	return nil
@@ -308,19 +379,19 @@ func formNumber(text, what string, to **int32) error {
 
 // placeOf gives the line and column that a compile error names in a script's own source, 0 for none.
 func placeOf(err error, script string) (line, column int) {
-	var ce *cloud.Error
-	if !errors.As(err, &ce) {
+	var known *cloud.Error
+	if !errors.As(err, &known) {
 		return 0, 0
 	}
-	file, _ := ce.Details["file"].(string)
+	file, _ := known.Details["file"].(string)
 	if name, _, _ := strings.Cut(file, "."); name == script || file == "" {
-		line, _ = ce.Details["line"].(int)
-		column, _ = ce.Details["column"].(int)
+		line, _ = known.Details["line"].(int)
+		column, _ = known.Details["column"].(int)
 	}
 	return line, column
 }
 
-// normalizeLines undoes the line ends that HTML forms are sent with.
+// normalizeLines undoes the line ends that HTML forms are sent with (CR LF). A lone CR is the text's own.
 func normalizeLines(s string) string {
 	out := make([]byte, 0, len(s))
 	for k := range len(s) {
@@ -336,18 +407,23 @@ func (s *Server) rollbackScript(v *visit) error {
 	if err != nil {
 		return cloud.Errorf(cloud.CodeInvalid, "version must be a number")
 	}
-	if _, err := s.Manager.Rollback(v.UserContext(), edge.Actor(v.p), v.app.App, v.Params("name"), version); err != nil {
+
+	name := v.Params("name")
+	_, err = s.Manager.Rollback(v.UserContext(), edge.Actor(v.p), v.app.App, name, version)
+	if err != nil {
 		return err
 	}
-	return v.to("/scripts/" + v.Params("name") + "?deployed=1")
+	return v.to("/scripts/" + name + "?deployed=1")
 }
 
 func (s *Server) deleteScriptPage(v *visit) error {
 	name := v.Params("name")
 	err := v.confirmed(name)
 	if err == nil {
-		err = s.Manager.DeleteScript(v.UserContext(), edge.Actor(v.p), v.app.App, name, v.form.Get("force") == "true")
+		err = s.Manager.DeleteScript(v.UserContext(), edge.Actor(v.p), v.app.App, name,
+			v.form.Get("force") == "true")
 	}
+
 	if message, ok := refused(err); ok {
 		vm, err := s.scriptPage(v)
 		if err != nil {
@@ -360,202 +436,4 @@ func (s *Server) deleteScriptPage(v *visit) error {
 		return err
 	}
 	return v.to("/scripts?done=deleted")
-}
-
-// showVersions lists versions and compares two of them, if nothing else is asked the current one with that before it.
-func (s *Server) showVersions(v *visit) error {
-	ctx, name := v.UserContext(), v.Params("name")
-	frame, err := v.frame(name+" versions", "scripts")
-	if err != nil {
-		return err
-	}
-	script, err := s.Manager.Script(ctx, v.app.App, name)
-	if err != nil {
-		return err
-	}
-	list := edge.ListName(v.app, "versions", name)
-	before, err := s.OpenNumberCursor(list, v.Query("cursor"), newestVersion)
-	if err != nil {
-		return err
-	}
-	versions, err := s.Manager.Versions(ctx, v.app.App, script, before, pageSize+1)
-	if err != nil {
-		return err
-	}
-	versions, next := edge.Cut(s.Edge, list, versions, pageSize, versionKey)
-
-	vm := views.VersionsPage{
-		Page:    frame,
-		Name:    name,
-		MayEdit: v.may(auth.WriteScripts),
-		To:      v.QueryInt("to", int(script.Version)),
-		Next:    v.next(next),
-	}
-	vm.From = v.QueryInt("from", max(1, vm.To-1))
-	for k := range versions {
-		vm.Versions = append(vm.Versions, versionRow(&versions[k], script))
-	}
-
-	from, err := s.Manager.Version(ctx, v.app.App, script, vm.From)
-	if err != nil {
-		return err
-	}
-	to, err := s.Manager.Version(ctx, v.app.App, script, vm.To)
-	if err != nil {
-		return err
-	}
-	if vm.Diff, err = compare(from.Source, to.Source); err != nil {
-		return err
-	}
-	return v.render(http.StatusOK, views.Versions(vm))
-}
-
-// newestVersion is where a list of versions starts: above every version that there can be.
-const newestVersion = math.MaxInt32
-
-// versionKey is where a version stands in lists.
-func versionKey(v *db.ListVersionsRow) string { return strconv.Itoa(int(v.Version)) }
-
-// maxDiffLines bounds what is compared: the effort grows with the product of the differences.
-const maxDiffLines = 5000
-
-// compare gives the lines in which two texts differ, with three around them.
-func compare(from, to string) ([]views.DiffLine, error) {
-	if strings.Count(from, "\n")+strings.Count(to, "\n") > 2*maxDiffLines {
-		return []views.DiffLine{{Op: '@', Text: "the sources are too long to be compared here"}}, nil
-	}
-	d, err := udiff.ToUnifiedDiff("a", "b", from, udiff.Lines(from, to), udiff.DefaultContextLines)
-	if err != nil {
-		return nil, err
-	}
-	var out []views.DiffLine
-	for k, h := range d.Hunks {
-		if k > 0 {
-			out = append(out, views.DiffLine{Op: '@', Text: "..."})
-		}
-		was, is := h.FromLine, h.ToLine
-		for _, l := range h.Lines {
-			line := views.DiffLine{Op: ' ', Old: was, New: is, Text: strings.TrimSuffix(l.Content, "\n")}
-			switch l.Kind {
-			case udiff.Delete:
-				line.Op, line.New = '-', 0
-				was++
-			case udiff.Insert:
-				line.Op, line.Old = '+', 0
-				is++
-			default:
-				was++
-				is++
-			}
-			out = append(out, line)
-		}
-	}
-	return out, nil
-}
-
-// testScript runs the deployed version once, with the request or event of the form.
-func (s *Server) testScript(v *visit) error {
-	f := v.form
-	test := views.TestRun{Method: f.Get("method"), Path: f.Get("path"), Headers: f.Get("headers"), Body: normalizeLines(f.Get("body")),
-		Event: f.Get("event"), Handler: f.Get("handler"), DryRun: f.Get("dry_run") == "true"}
-	result, err := s.runTest(v, &test)
-	if message, ok := refused(err); ok {
-		test.Problem = message
-	} else if err != nil {
-		return err
-	}
-	test.Result = result
-	if v.wantsFragment() {
-		return v.render(http.StatusOK, views.TestOutput(v.app.App.Slug, test))
-	}
-	vm, err := s.scriptPage(v)
-	if err != nil {
-		return err
-	}
-	vm.Test = test
-	return s.editor(v, http.StatusOK, vm)
-}
-
-func (s *Server) runTest(v *visit, test *views.TestRun) (*views.TestResult, error) {
-	in, err := s.testInvocation(v, test)
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.Orchestrator.Invoke(v.UserContext(), v.app.ID(), in)
-	if err != nil {
-		return nil, err
-	}
-	out := &views.TestResult{Execution: r.Execution.String(), Status: string(r.Status), Duration: r.Duration, DryRun: test.DryRun}
-	if p := r.Response; p != nil {
-		out.HTTPStatus, out.Body = p.Status, shownBody(p.Body)
-		for _, h := range p.Headers {
-			out.Headers = append(out.Headers, [2]string{h.Name, h.Value})
-		}
-	}
-	if r.Status != cloud.Succeeded {
-		out.Error, out.Stack = r.Error.Name+": "+r.Error.Message, r.Error.Stack
-	}
-	out.Logs = logRows(r.Logs)
-	if test.DryRun {
-		for _, e := range s.Orchestrator.EventsOf(v.app.ID(), r.Writes) {
-			out.Events = append(out.Events, indented(e))
-		}
-	}
-	return out, nil
-}
-
-// testInvocation reads the form of a test run.
-func (s *Server) testInvocation(v *visit, test *views.TestRun) (*orchestrator.Invocation, error) {
-	in := &orchestrator.Invocation{Script: v.Params("name"), DryRun: test.DryRun, Principal: v.p.Cloud()}
-	if test.Handler != "fetch" {
-		return in, edge.InvokeHandler(in, test.Handler, json.RawMessage(test.Event))
-	}
-	edge.InvokeFetch(in, v.app)
-	r := in.Request
-	r.Method, r.Body = strings.ToUpper(strings.TrimSpace(test.Method)), []byte(test.Body)
-	if r.Method == "" {
-		r.Method = http.MethodGet
-	}
-	origin, err := s.scriptOrigin(v)
-	if err != nil {
-		return nil, err
-	}
-	r.URL = origin + "/f/" + v.app.App.Slug + "/" + in.Script + test.Path
-	if strings.Contains(test.Path, "://") {
-		r.URL = test.Path
-	}
-	for line := range strings.Lines(test.Headers) {
-		line = strings.TrimSpace(line)
-		if line == "" {
-			continue
-		}
-		name, value, ok := strings.Cut(line, ":")
-		value = strings.TrimSpace(value)
-		if !ok || !edge.ValidHeader(name, value) {
-			return nil, cloud.Errorf(cloud.CodeInvalid, "the header line %q must be a name, a colon and a value", cloud.Shorten(line))
-		}
-		r.Headers = append(r.Headers, cloud.Header{Name: strings.ToLower(name), Value: value})
-	}
-	return in, nil
-}
-
-// bodyShown bounds the body that a page shows.
-const bodyShown = 64 << 10
-
-func shownBody(body []byte) string {
-	if !utf8.Valid(body) {
-		return "(" + strconv.Itoa(len(body)) + " bytes that are not text)"
-	}
-	if len(body) > bodyShown {
-		return string(body[:bodyShown]) + "\n... (" + strconv.Itoa(len(body)) + " bytes in all)"
-	}
-	return string(body)
-}
-
-func logRows(lines []cloud.LogLine) []views.LogRow {
-	var out []views.LogRow
-	for _, l := range lines {
-		out = append(out, views.LogRow{At: l.At, Level: l.Level, Message: l.Message})
-	}
-	return out
 }

@@ -8,35 +8,46 @@ import (
 	"picloud/views"
 )
 
-// quietAfter is when a node that has not spoken is called silent: one that is alone speaks every five minutes.
+// quietAfter is how long ago a node last wrote itself down when it is called silent: a node that is alone
+// does so every five minutes.
 const quietAfter = 6 * time.Minute
 
+// showSystem shows the installation: database, sandbox processes, the gate, commits, what the doctor finds,
+// and the nodes.
 func (s *Server) showSystem(v *visit) error {
-	ctx, o := v.UserContext(), s.Orchestrator
+	ctx := v.UserContext()
 	frame, err := v.frame("System", "system")
 	if err != nil {
 		return err
 	}
-	sys, err := o.System(ctx)
+	vm := views.SystemPage{
+		Page:    frame,
+		Version: s.Version,
+		Go:      runtime.Version(),
+		Node:    s.Node,
+		Started: s.started,
+	}
+	s.addFigures(&vm)
+
+	system, err := s.Orchestrator.System(ctx)
 	if err != nil {
 		return err
 	}
-	n, err := s.Manager.CountDefinitions(ctx)
-	if err != nil {
-		return err
-	}
-	var mem runtime.MemStats
-	runtime.ReadMemStats(&mem)
-	st, sandbox := o.Stats(), s.Sandbox()
-	vm := views.SystemPage{Page: frame, Version: s.Version, Go: runtime.Version(), Node: s.Node, Started: s.started, Memory: int64(mem.Sys),
-		Database: sys.Database.Version, DatabaseSize: sys.Database.Size, Connections: sys.Database.Connections, MaxConnections: sys.Database.MaxConnections,
-		Apps: n.Apps, Scripts: n.Scripts, PermitsFree: st.PermitsFree, PermitsAll: st.PermitsAll, AtGate: st.WaitingAtGate, RunningRows: st.RunningRows,
-		Children: sandbox.Children, ChildrenStarted: sandbox.Started, ChildrenDied: sandbox.Died, Commits: st.Commits, Groups: st.CommitGroups,
-		Conflicts: st.Conflicts, RecordsDropped: st.RecordsDropped}
-	for _, l := range sys.Leases {
+	vm.Database = system.Database.Version
+	vm.DatabaseSize = system.Database.Size
+	vm.Connections = system.Database.Connections
+	vm.MaxConnections = system.Database.MaxConnections
+	for _, l := range system.Leases {
 		vm.Leases = append(vm.Leases, views.LeaseRow{Node: l.Node, N: l.N, Ended: l.Ended, Ends: l.Ends})
 	}
-	report, err := o.Examine(ctx)
+	definitions, err := s.Manager.CountDefinitions(ctx)
+	if err != nil {
+		return err
+	}
+	vm.Apps = definitions.Apps
+	vm.Scripts = definitions.Scripts
+
+	report, err := s.Orchestrator.Examine(ctx)
 	if err != nil {
 		return err
 	}
@@ -44,10 +55,42 @@ func (s *Server) showSystem(v *visit) error {
 	for _, f := range report.Findings {
 		vm.Findings = append(vm.Findings, views.Finding(f))
 	}
-	nodes, err := o.Nodes(ctx)
-	if err != nil {
+	if vm.Nodes, err = s.nodeRows(v); err != nil {
 		return err
 	}
+	return v.render(http.StatusOK, views.System(vm))
+}
+
+// addFigures shows what this process counts.
+func (s *Server) addFigures(vm *views.SystemPage) {
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	vm.Memory = int64(memory.Sys)
+
+	stats := s.Orchestrator.Stats()
+	vm.PermitsFree = stats.PermitsFree
+	vm.PermitsAll = stats.PermitsAll
+	vm.AtGate = stats.WaitingAtGate
+	vm.RunningRows = stats.RunningRows
+	vm.Commits = stats.Commits
+	vm.Groups = stats.CommitGroups
+	vm.Conflicts = stats.Conflicts
+	vm.RecordsDropped = stats.RecordsDropped
+
+	sandbox := s.Sandbox()
+	vm.Children = sandbox.Children
+	vm.ChildrenStarted = sandbox.Started
+	vm.ChildrenDied = sandbox.Died
+}
+
+// nodeRows shows the nodes as they last wrote themselves down; the one that answers knows better.
+func (s *Server) nodeRows(v *visit) ([]views.NodeRow, error) {
+	nodes, err := s.Orchestrator.Nodes(v.UserContext())
+	if err != nil {
+		return nil, err
+	}
+
+	var rows []views.NodeRow
 	for k := range nodes {
 		n := &nodes[k]
 		row := views.NodeRow{
@@ -58,12 +101,12 @@ func (s *Server) showSystem(v *visit) error {
 			Seen:    n.SeenAt,
 			Self:    n.Name == s.Node,
 		}
-		if row.Self { // it knows better than what it last wrote
-			row.Free = st.FreeForOthers
+		if row.Self {
+			row.Free = s.Orchestrator.Stats().FreeForOthers
 			row.Seen = time.Now()
 		}
 		row.Quiet = time.Since(row.Seen) > quietAfter
-		vm.Nodes = append(vm.Nodes, row)
+		rows = append(rows, row)
 	}
-	return v.render(http.StatusOK, views.System(vm))
+	return rows, nil
 }

@@ -18,6 +18,7 @@ import (
 	"picloud/views"
 )
 
+// triggerRow shows a trigger in a list.
 func triggerRow(t *manager.Trigger) views.TriggerRow {
 	return views.TriggerRow{
 		ID:         cloud.ID(t.ID).String(),
@@ -30,6 +31,7 @@ func triggerRow(t *manager.Trigger) views.TriggerRow {
 	}
 }
 
+// retryInWords says how often and for how long a trigger's event is tried.
 func retryInWords(t *manager.Trigger) string {
 	return views.InWords(int(t.MaxAttempts), totalDelay(t))
 }
@@ -46,6 +48,7 @@ func whatFires(t *manager.Trigger) string {
 			out += ", from " + *t.SourceFilter
 		}
 		return out
+
 	case cloud.SourceCron:
 		return t.Schedule + " in " + t.Timezone
 	default:
@@ -67,6 +70,7 @@ func totalDelay(t *manager.Trigger) time.Duration {
 		Base:    time.Duration(t.BaseMs) * time.Millisecond,
 		Max:     time.Duration(t.MaxMs) * time.Millisecond,
 	}
+
 	var total time.Duration
 	for n := 1; n < int(t.MaxAttempts); n++ {
 		total += policy.Delay(n, 0.5) // the middle of the jitter
@@ -84,6 +88,7 @@ func sampleKV(collection string, ops []string) string {
 	if name == "" {
 		name = "orders"
 	}
+
 	e := struct {
 		Op         string         `json:"op"`
 		Collection string         `json:"collection"`
@@ -100,6 +105,7 @@ func sampleKV(collection string, ops []string) string {
 	return pretty(e)
 }
 
+// pretty is JSON for a person to edit.
 func pretty(v any) string {
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
@@ -115,6 +121,7 @@ func eventTemplate(t *manager.Trigger) views.EventTemplate {
 		e.JSON = sampleKV(t.Collection, t.Ops)
 		return e
 	}
+
 	if t.Kind == cloud.SourceCron {
 		e.Handler = "scheduled"
 		e.JSON = pretty(struct {
@@ -124,12 +131,14 @@ func eventTemplate(t *manager.Trigger) views.EventTemplate {
 		}{t.Schedule, time.Now().Truncate(time.Minute).UnixMilli(), t.Timezone})
 		return e
 	}
+
 	e.Handler = "deadLetter"
 	script := cmp.Or(t.FailedScript, "orders")
 	var filter *string // null in the event of a row that no trigger made
 	if id := idText(t.TriggerFilter); id != "" {
 		filter = &id
 	}
+
 	e.JSON = pretty(struct {
 		ID       string            `json:"id"`
 		Original json.RawMessage   `json:"original"`
@@ -137,7 +146,14 @@ func eventTemplate(t *manager.Trigger) views.EventTemplate {
 		Error    map[string]string `json:"error"`
 		Trigger  *string           `json:"trigger"`
 		Script   string            `json:"script"`
-	}{"00000000-0000-7000-8000-000000000000", json.RawMessage(sampleKV("", nil)), 5, map[string]string{"name": "Error", "message": "test", "stack": ""}, filter, script})
+	}{
+		ID:       "00000000-0000-7000-8000-000000000000",
+		Original: json.RawMessage(sampleKV("", nil)),
+		Attempts: 5,
+		Error:    map[string]string{"name": "Error", "message": "test", "stack": ""},
+		Trigger:  filter,
+		Script:   script,
+	})
 	return e
 }
 
@@ -146,9 +162,11 @@ func (s *Server) showTriggers(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	if v.Query("done") == "deleted" {
 		frame.Notice = "The trigger is gone."
 	}
+
 	list := edge.ListName(v.app, "triggers")
 	after, err := s.OpenIDCursor(list, v.Query("cursor"))
 	if err != nil {
@@ -159,11 +177,14 @@ func (s *Server) showTriggers(v *visit) error {
 	if err != nil {
 		return err
 	}
-	rows, next := edge.Cut(s.Edge, list, rows, pageSize, func(r *db.ListTriggersRow) string { return cloud.ID(r.ID).String() })
+
+	rows, next := edge.Cut(s.Edge, list, rows, pageSize,
+		func(r *db.ListTriggersRow) string { return cloud.ID(r.ID).String() })
 	vm := views.TriggersPage{Page: frame, MayEdit: v.may(auth.WriteTriggers), Next: v.next(next)}
 	for k := range rows {
 		vm.Rows = append(vm.Rows, triggerRow((*manager.Trigger)(&rows[k])))
 	}
+
 	if vm.Overdue, err = v.overdue(); err != nil {
 		return err
 	}
@@ -172,9 +193,15 @@ func (s *Server) showTriggers(v *visit) error {
 
 func (s *Server) newTrigger(v *visit) error {
 	d := cloud.DefaultRetry()
-	form := views.TriggerForm{Kind: cmp.Or(v.Query("kind"), cloud.SourceKV), Script: v.Query("script"), MaxAttempts: strconv.Itoa(d.MaxAttempts), Backoff: d.Backoff,
-		BaseMS: strconv.FormatInt(d.Base.Milliseconds(), 10), MaxMS: strconv.FormatInt(d.Max.Milliseconds(), 10),
-		Jitter: strconv.FormatFloat(d.Jitter, 'f', -1, 64)}
+	form := views.TriggerForm{
+		Kind:        cmp.Or(v.Query("kind"), cloud.SourceKV),
+		Script:      v.Query("script"),
+		MaxAttempts: strconv.Itoa(d.MaxAttempts),
+		Backoff:     d.Backoff,
+		BaseMS:      strconv.FormatInt(d.Base.Milliseconds(), 10),
+		MaxMS:       strconv.FormatInt(d.Max.Milliseconds(), 10),
+		Jitter:      strconv.FormatFloat(d.Jitter, 'f', -1, 64),
+	}
 	return s.triggerPage(v, http.StatusOK, form, "")
 }
 
@@ -191,18 +218,27 @@ func (s *Server) triggerPage(v *visit, status int, form views.TriggerForm, probl
 	case "created":
 		frame.Notice = "Created: it fires from now on."
 	}
-	vm := views.TriggerPage{Page: frame, Form: form, MayEdit: v.may(auth.WriteTriggers), MayFire: v.may(auth.FireTriggers) && form.Enabled}
+
+	vm := views.TriggerPage{
+		Page:    frame,
+		Form:    form,
+		MayEdit: v.may(auth.WriteTriggers),
+		MayFire: v.may(auth.FireTriggers) && form.Enabled,
+	}
+
 	if id, ok := cloud.ParseID(v.Query("fired")); ok {
 		vm.Fired = id.String()
 	}
 	if vm.Scripts, err = v.scriptNames(); err != nil {
 		return err
 	}
+
 	if form.ID != "" {
 		t, err := s.trigger(v)
 		if err != nil {
 			return err
 		}
+
 		vm.Event = eventTemplate(t).JSON
 		if t.Kind == cloud.SourceCron {
 			if err := s.addSlots(v, t, &vm); err != nil {
@@ -213,6 +249,7 @@ func (s *Server) triggerPage(v *visit, status int, form views.TriggerForm, probl
 			vm.Event = v.form.Get("event")
 		}
 	}
+
 	return v.render(status, views.Trigger(vm))
 }
 
@@ -227,16 +264,19 @@ func (s *Server) addSlots(v *visit, t *manager.Trigger, vm *views.TriggerPage) e
 	if err != nil {
 		return err
 	}
+
 	slots, err := s.Orchestrator.Slots(v.UserContext(), v.app.ID(), id, before, pageSize+1)
 	if err != nil {
 		return err
 	}
+
 	slots, next := edge.Cut(s.Edge, list, slots, pageSize, edge.SlotKey)
 	upcoming, overdue, err := s.Orchestrator.Upcoming(v.UserContext(), v.app.ID(), id, upcomingShown)
 	if err != nil {
 		return err
 	}
 
+	// Schedules are read in their own zone; one whose zone is gone is read in UTC.
 	_, loc := cloud.Zone(t.Timezone)
 	if loc == nil {
 		loc = time.UTC
@@ -245,6 +285,7 @@ func (s *Server) addSlots(v *visit, t *manager.Trigger, vm *views.TriggerPage) e
 	for _, at := range upcoming {
 		vm.Upcoming = append(vm.Upcoming, views.Slot{At: at, Local: local(at)})
 	}
+
 	for _, slot := range slots {
 		vm.Slots = append(vm.Slots, views.Slot{
 			At:        slot.Slot,
@@ -255,8 +296,14 @@ func (s *Server) addSlots(v *visit, t *manager.Trigger, vm *views.TriggerPage) e
 			Execution: idText(slot.ExecutionID),
 		})
 	}
+
 	if overdue.Truncate(time.Millisecond) > orchestrator.LateAfter {
-		vm.Overdue = []views.Overdue{{Trigger: id.String(), Script: t.Script, Schedule: t.Schedule, By: overdue.Truncate(time.Millisecond)}}
+		vm.Overdue = []views.Overdue{{
+			Trigger:  id.String(),
+			Script:   t.Script,
+			Schedule: t.Schedule,
+			By:       overdue.Truncate(time.Millisecond),
+		}}
 	}
 	vm.NextSlots = v.next(next)
 	return nil
@@ -294,6 +341,7 @@ func triggerForm(t *manager.Trigger) views.TriggerForm {
 		MaxMS:       strconv.Itoa(int(t.MaxMs)),
 		Jitter:      strconv.FormatFloat(t.Jitter, 'f', -1, 64),
 	}
+
 	switch t.Kind {
 	case cloud.SourceKV:
 		f.Collection = t.Collection
@@ -328,10 +376,25 @@ func (s *Server) showTriggerPage(v *visit) error {
 // typedTrigger is a trigger as its form has it.
 func (v *visit) typedTrigger() views.TriggerForm {
 	f := v.form
-	return views.TriggerForm{Kind: f.Get("kind"), Script: f.Get("script"), Collection: f.Get("collection"), Ops: f["ops"], Source: f.Get("source"),
-		Trigger: f.Get("trigger"), FailedScript: f.Get("failed_script"), Schedule: f.Get("schedule"), Timezone: f.Get("timezone"), CatchUp: f.Get("catch_up"),
-		Overlap: f.Get("overlap"), CronJitter: f.Get("jitter_ms"), MaxAttempts: f.Get("max_attempts"), Backoff: f.Get("backoff"),
-		BaseMS: f.Get("base_ms"), MaxMS: f.Get("max_ms"), Jitter: f.Get("jitter")}
+	return views.TriggerForm{
+		Kind:         f.Get("kind"),
+		Script:       f.Get("script"),
+		Collection:   f.Get("collection"),
+		Ops:          f["ops"],
+		Source:       f.Get("source"),
+		Trigger:      f.Get("trigger"),
+		FailedScript: f.Get("failed_script"),
+		Schedule:     f.Get("schedule"),
+		Timezone:     f.Get("timezone"),
+		CatchUp:      f.Get("catch_up"),
+		Overlap:      f.Get("overlap"),
+		CronJitter:   f.Get("jitter_ms"),
+		MaxAttempts:  f.Get("max_attempts"),
+		Backoff:      f.Get("backoff"),
+		BaseMS:       f.Get("base_ms"),
+		MaxMS:        f.Get("max_ms"),
+		Jitter:       f.Get("jitter"),
+	}
 }
 
 // triggerChange reads a form; only the fields of the kind count.
@@ -339,28 +402,43 @@ func triggerChange(f *views.TriggerForm) (manager.TriggerChange, error) {
 	c := manager.TriggerChange{Kind: &f.Kind, Script: &f.Script, Retry: &manager.RetryChange{}}
 	switch f.Kind {
 	case cloud.SourceDeadLetter:
-		c.Source, c.Trigger, c.FailedScript = &f.Source, &f.Trigger, &f.FailedScript
+		c.Source = &f.Source
+		c.Trigger = &f.Trigger
+		c.FailedScript = &f.FailedScript
+
 	case cloud.SourceCron:
-		c.Schedule, c.Timezone, c.CatchUp, c.Overlap = &f.Schedule, &f.Timezone, &f.CatchUp, &f.Overlap
+		c.Schedule = &f.Schedule
+		c.Timezone = &f.Timezone
+		c.CatchUp = &f.CatchUp
+		c.Overlap = &f.Overlap
 		if err := formNumber(f.CronJitter, "spread", &c.JitterMS); err != nil {
 			return c, err
 		}
+
 	default:
 		ops := append([]string{}, f.Ops...)
-		c.Collection, c.Ops = &f.Collection, &ops
+		c.Collection = &f.Collection
+		c.Ops = &ops
 	}
+
 	r := c.Retry
 	if f.Backoff != "" {
 		r.Backoff = &f.Backoff
 	}
+
 	for _, n := range []struct {
 		text, what string
 		to         **int32
-	}{{f.MaxAttempts, "attempts", &r.MaxAttempts}, {f.BaseMS, "first pause", &r.BaseMS}, {f.MaxMS, "longest pause", &r.MaxMS}} {
+	}{
+		{f.MaxAttempts, "attempts", &r.MaxAttempts},
+		{f.BaseMS, "first pause", &r.BaseMS},
+		{f.MaxMS, "longest pause", &r.MaxMS},
+	} {
 		if err := formNumber(n.text, n.what, n.to); err != nil {
 			return c, err
 		}
 	}
+
 	if f.Jitter != "" {
 		j, err := strconv.ParseFloat(f.Jitter, 64)
 		if err != nil {
@@ -378,6 +456,7 @@ func (s *Server) createTriggerPage(v *visit) error {
 	if err == nil {
 		t, err = s.Manager.CreateTrigger(v.UserContext(), edge.Actor(v.p), v.app.App, change)
 	}
+
 	if message, ok := refused(err); ok {
 		return s.triggerPage(v, http.StatusUnprocessableEntity, form, message)
 	}
@@ -392,12 +471,14 @@ func (s *Server) updateTriggerPage(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	form := v.typedTrigger()
 	form.Kind = t.Kind
 	change, err := triggerChange(&form)
 	if err == nil {
 		_, err = s.Manager.UpdateTrigger(v.UserContext(), edge.Actor(v.p), v.app.App, t.ID, change)
 	}
+
 	if message, ok := refused(err); ok {
 		form.ID = cloud.ID(t.ID).String()
 		form.Enabled = t.Enabled
@@ -414,8 +495,11 @@ func (s *Server) enableTrigger(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	enabled := v.form.Get("enabled") == "true"
-	if _, err := s.Manager.UpdateTrigger(v.UserContext(), edge.Actor(v.p), v.app.App, id, manager.TriggerChange{Enabled: &enabled}); err != nil {
+	change := manager.TriggerChange{Enabled: &enabled}
+	_, err = s.Manager.UpdateTrigger(v.UserContext(), edge.Actor(v.p), v.app.App, id, change)
+	if err != nil {
 		return err
 	}
 	return v.to("/triggers")
@@ -427,6 +511,7 @@ func (s *Server) fireTriggerPage(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	var execution cloud.ID
 	event, err := kv.Normalize(v.form.Get("event"))
 	if err == nil {
@@ -438,6 +523,7 @@ func (s *Server) fireTriggerPage(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	if err := v.audited("trigger.fire", cloud.ID(t.ID).String(), nil); err != nil {
 		return err
 	}
@@ -449,8 +535,10 @@ func (s *Server) deleteTriggerPage(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	if err = v.confirmed(t.Script); err == nil {
-		err = s.Manager.DeleteTrigger(v.UserContext(), edge.Actor(v.p), v.app.App, t.ID, v.form.Get("force") == "true")
+		err = s.Manager.DeleteTrigger(v.UserContext(), edge.Actor(v.p), v.app.App, t.ID,
+			v.form.Get("force") == "true")
 	}
 	if message, ok := refused(err); ok {
 		return s.triggerPage(v, http.StatusUnprocessableEntity, triggerForm(t), message)

@@ -48,6 +48,7 @@ func (s *Server) page(h func(*visit) error) fiber.Handler {
 		if err != nil && cloud.CodeOf(err) != cloud.CodeUnauthorized {
 			return err
 		}
+
 		if p == nil {
 			return toLogin(c)
 		}
@@ -83,11 +84,12 @@ func pageHeaders(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// pagePolicy lets a page load what it names itself, by its nonce: a script of an app that answers on this host is never
-// run or used as a style, whatever finds its way into a page.
+// pagePolicy lets a page load what it names itself, by its nonce: a script of an app that answers on this
+// host is never run or used as a style, whatever finds its way into a page.
 func pagePolicy(nonce string) string {
 	return "default-src 'none'; script-src 'nonce-" + nonce + "'; style-src 'nonce-" + nonce + "'; " +
-		"img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+		"img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; " +
+		"base-uri 'none'"
 }
 
 // toLogin sends a visitor without session away; a piece of a page or a stream cannot show the login page.
@@ -96,6 +98,7 @@ func toLogin(c *fiber.Ctx) error {
 		c.Set("HX-Redirect", "/admin/login")
 		return c.SendStatus(http.StatusNoContent)
 	}
+
 	if c.Get("Accept") == "text/event-stream" {
 		return cloud.Errorf(cloud.CodeUnauthorized, "the session has ended: log in again")
 	}
@@ -140,6 +143,7 @@ func refused(err error) (message string, ok bool) {
 	if err == nil || status >= http.StatusInternalServerError || status == http.StatusNotFound {
 		return "", false
 	}
+
 	var known *cloud.Error
 	if errors.As(err, &known) {
 		return known.Message, true
@@ -155,11 +159,13 @@ func (v *visit) to(rest string) error {
 // may reports whether the visitor has a capability, for what is shown.
 func (v *visit) may(need auth.Capability) bool { return v.p.May(need, v.app.Role, v.app.ID()) == nil }
 
-// next is the address of the following page of a list (this one, with another cursor), "" after the last page.
+// next is the address of the following page of a list (this one, with another cursor), "" after the last
+// page.
 func (v *visit) next(cursor string) string {
 	if cursor == "" {
 		return ""
 	}
+
 	q, err := url.ParseQuery(string(v.Context().URI().QueryString()))
 	if err != nil {
 		q = url.Values{}
