@@ -39,6 +39,7 @@ var loadAssets = sync.OnceValue(func() map[string]*asset {
 	}
 
 	all := map[string]*asset{}
+
 	for _, entry := range entries {
 		body, err := fs.ReadFile(static.FS, entry.Name())
 		if err != nil {
@@ -52,6 +53,7 @@ var loadAssets = sync.OnceValue(func() map[string]*asset {
 			hash:        hex.EncodeToString(sum[:6]),
 		}
 	}
+
 	return all
 })
 
@@ -63,7 +65,8 @@ func compress(body []byte) []byte {
 	return out.Bytes()
 }
 
-// assets are the addresses of the files, each with a hash of its content, so that browsers may keep them for ever.
+// assets are the addresses of the files, each with a hash of its content, so that browsers may keep them for
+// ever.
 func assets() views.Assets {
 	at := func(name string) string { return "/static/" + name + "?v=" + loadAssets()[name].hash }
 	return views.Assets{

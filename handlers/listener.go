@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// retryListener retries Accept after temporary errors: a client that is gone before it is accepted (ECONNABORTED), a system
-// that is short of files or memory (EMFILE, ENOBUFS, ...). Each of them would stop the server.
+// retryListener retries Accept after temporary errors: a client that is gone before it is accepted
+// (ECONNABORTED), a system that is short of files or memory (EMFILE, ENOBUFS, ...). Each of them would stop
+// the server.
 type retryListener struct {
 	net.Listener
 	log *slog.Logger

@@ -21,10 +21,12 @@ func (s *Server) metrics(c *fiber.Ctx) error {
 	if !ok {
 		return cloud.Errorf(cloud.CodeUnauthorized, "metrics need a key with the scope instance:admin")
 	}
+
 	p, err := s.cfg.Auth.Authenticate(c.UserContext(), token)
 	if err != nil {
 		return err
 	}
+
 	if err := edge.InstanceAdmin(p, "instance:admin"); err != nil {
 		return err
 	}

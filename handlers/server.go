@@ -1,6 +1,7 @@
-// Package handlers speaks HTTP: it wires the JSON API, the dashboard and the scripts' requests, each a package of its own,
-// to one server with its limits, and answers for static files, health and metrics itself. Nothing of Fiber goes below these
-// packages: what a request carries is copied here, since Fiber uses its buffers again once a handler has returned.
+// Package handlers speaks HTTP: it wires the JSON API, the dashboard and the scripts' requests, each a
+// package of its own, to one server with its limits, and answers for static files, health and metrics itself.
+// Nothing of Fiber goes below these packages: what a request carries is copied here, since Fiber uses its
+// buffers again once a handler has returned.
 package handlers
 
 import (
@@ -52,7 +53,8 @@ type Config struct {
 	PublicURL string
 	// MaxBody bounds the body of a script's request, in bytes.
 	MaxBody int
-	// ScriptTimeout and ScriptMemory (MiB) are the limits of scripts that have none of their own, as the editor shows them.
+	// ScriptTimeout and ScriptMemory (MiB) are the limits of scripts that have none of their own, as the
+	// editor shows them.
 	ScriptTimeout time.Duration
 	ScriptMemory  int
 	// AdminHost, if set, is the only host of /admin and /api; scripts answer on every other.
@@ -86,6 +88,7 @@ type Server struct {
 // New builds the server; Serve starts it.
 func New(cfg Config) *Server {
 	s := &Server{cfg: cfg, edge: newEdge(cfg)}
+
 	s.app = fiber.New(fiber.Config{
 		DisableStartupMessage: true,
 		Immutable:             true,
@@ -99,6 +102,7 @@ func New(cfg Config) *Server {
 		ErrorHandler:          s.edge.HandleError,
 		RequestMethods:        methods,
 	})
+
 	setUp(s.app.Server())
 	s.route()
 	return s
@@ -149,6 +153,7 @@ func (s *Server) route() {
 	s.app.Get("/readyz", s.readyz)
 	s.app.Get("/version", s.version)
 	s.app.Get("/metrics", s.metrics)
+
 	admin.New(admin.Config{
 		Edge:          s.edge,
 		Tail:          live,
@@ -164,6 +169,7 @@ func (s *Server) route() {
 		Sandbox:       s.cfg.Sandbox,
 		Assets:        assets(),
 	}).Register(s.app)
+
 	s.app.Get("/static/:file", s.edge.AdminHostOnly, staticFile)
 	s.api = api.New(s.app, api.Config{
 		Edge:         s.edge,
@@ -175,6 +181,7 @@ func (s *Server) route() {
 		Version:      s.cfg.Version,
 		Node:         s.cfg.Node,
 	})
+
 	s.app.Use(ingress.New(ingress.Config{
 		Edge:         s.edge,
 		Auth:         s.cfg.Auth,
@@ -188,14 +195,17 @@ var methods = append(slices.Clone(fiber.DefaultMethods), "PROPFIND", "REPORT", "
 
 // badRequest answers what fasthttp could not read as a request.
 func badRequest(ctx *fasthttp.RequestCtx, err error) {
-	status, detail := fasthttp.StatusBadRequest, "the request could not be read"
+	status := fasthttp.StatusBadRequest
+	detail := "the request could not be read"
 	var small *fasthttp.ErrSmallBuffer
 	var netErr net.Error
 	switch {
 	case errors.As(err, &small):
-		status, detail = fasthttp.StatusRequestHeaderFieldsTooLarge, "the headers are over 32 KiB"
+		status = fasthttp.StatusRequestHeaderFieldsTooLarge
+		detail = "the headers are over 32 KiB"
 	case errors.As(err, &netErr) && netErr.Timeout():
-		status, detail = fasthttp.StatusRequestTimeout, "the request did not arrive in time"
+		status = fasthttp.StatusRequestTimeout
+		detail = "the request did not arrive in time"
 	}
 
 	malformed(ctx, status, detail)
@@ -224,7 +234,8 @@ func (s *Server) API() *huma.OpenAPI { return s.api.OpenAPI() }
 // Routes lists what the server answers, for tests that look at every route.
 func (s *Server) Routes() []fiber.Route { return s.app.GetRoutes(true) }
 
-// recoverPanic turns a programmer's mistake into the answer of an internal error: one request fails, not the node.
+// recoverPanic turns a programmer's mistake into the answer of an internal error: one request fails, not the
+// node.
 func (s *Server) recoverPanic(c *fiber.Ctx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

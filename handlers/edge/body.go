@@ -9,8 +9,8 @@ import (
 	"picloud/internal/cloud"
 )
 
-// ReadBody reads at most limit bytes. A longer body is dropped, up to four times the limit, so that the client sees the 413
-// instead of a broken connection.
+// ReadBody reads at most limit bytes. A longer body is dropped, up to four times the limit, so that the
+// client sees the 413 instead of a broken connection.
 func ReadBody(c *fiber.Ctx, limit int) ([]byte, error) {
 	stream := c.Request().BodyStream()
 	if stream == nil {
@@ -23,6 +23,7 @@ func ReadBody(c *fiber.Ctx, limit int) ([]byte, error) {
 	if declared > 0 && declared <= limit {
 		body.Grow(declared)
 	}
+
 	if declared <= limit { // or unknown
 		if _, err := io.Copy(&body, io.LimitReader(stream, int64(limit)+1)); err != nil {
 			c.Context().SetConnectionClose()

@@ -32,10 +32,12 @@ func (e *Edge) OpenCursor(list, cursor string) (string, error) {
 	if cursor == "" {
 		return "", nil
 	}
+
 	raw, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil || len(raw) < macBytes {
 		return "", errCursor
 	}
+
 	if !hmac.Equal(raw[:macBytes], e.cursorMAC(list, raw[macBytes:])) {
 		return "", errCursor
 	}
@@ -55,6 +57,7 @@ func (e *Edge) OpenIDCursor(list, cursor string) (cloud.ID, error) {
 	if err != nil || text == "" {
 		return cloud.ID{}, err
 	}
+
 	id, ok := cloud.ParseID(text)
 	if !ok {
 		return id, errCursor
@@ -68,6 +71,7 @@ func (e *Edge) OpenTimeCursor(list, cursor string, start time.Time) (time.Time, 
 	if err != nil || text == "" {
 		return start, err
 	}
+
 	at, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
 		return start, errCursor
@@ -81,6 +85,7 @@ func (e *Edge) OpenNumberCursor(list, cursor string, start int32) (int32, error)
 	if err != nil || text == "" {
 		return start, err
 	}
+
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil {
 		return start, errCursor
@@ -88,8 +93,8 @@ func (e *Edge) OpenNumberCursor(list, cursor string, start int32) (int32, error)
 	return int32(n), nil
 }
 
-// Cut gives the rows of one page and the cursor of the next one, "" on the last. rows has one more than limit if there is
-// another page; key is where a row stands in the list.
+// Cut gives the rows of one page and the cursor of the next one, "" on the last. rows has one more than limit
+// if there is another page; key is where a row stands in the list.
 func Cut[R any](e *Edge, list string, rows []R, limit int, key func(*R) string) (page []R, next string) {
 	if len(rows) <= limit {
 		return rows, ""

@@ -22,6 +22,7 @@ func (q *LetterQuery) Filter() (orchestrator.LetterFilter, error) {
 	if !slices.Contains([]string{"unresolved", "resolved", "all"}, q.State) {
 		return f, cloud.Errorf(cloud.CodeInvalid, "state must be unresolved, resolved or all")
 	}
+
 	if q.Trigger != "" {
 		id, ok := cloud.ParseID(q.Trigger)
 		if !ok {

@@ -1,7 +1,7 @@
-// Package edge is what every request shares, whether the JSON API, the dashboard or a script answers it: which host it is for,
-// whose address it comes from, who calls and in which app, how its body is read, and how an error is answered. It also holds
-// the few decisions that API and dashboard take alike, each in a file of its noun. It registers no address and renders no page
-// but that of an error.
+// Package edge is what every request shares, whether the JSON API, the dashboard or a script answers it:
+// which host it is for, whose address it comes from, who calls and in which app, how its body is read, and
+// how an error is answered. It also holds the few decisions that API and dashboard take alike, each in a file
+// of its noun. It registers no address and renders no page but that of an error.
 package edge
 
 import (
@@ -32,7 +32,8 @@ type Config struct {
 
 // Edge answers what every request asks. It is safe for concurrent use.
 type Edge struct {
-	// Throttle counts wrong passwords, wherever they are given: at the API, the login page and the change of a password.
+	// Throttle counts wrong passwords, wherever they are given: at the API, the login page and the change of
+	// a password.
 	Throttle *auth.Throttle
 
 	cfg Config

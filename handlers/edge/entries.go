@@ -13,9 +13,11 @@ func CheckEntries(collection, prefix string) error {
 	if err := kv.CheckCollection(collection); err != nil {
 		return err
 	}
+
 	if prefix == "" {
 		return nil
 	}
+
 	// A prefix need not be a key itself: "." begins many, and is none.
 	if err := kv.CheckKey(prefix + "x"); err != nil {
 		return cloud.Errorf(cloud.CodeInvalid, "the prefix is not the beginning of a key")

@@ -26,6 +26,7 @@ func (q *ExecutionQuery) Filter() (orchestrator.ExecutionFilter, error) {
 		To:     q.To,
 		Search: q.Search,
 	}
+
 	for _, p := range []struct {
 		text string
 		to   *cloud.ID
@@ -40,6 +41,7 @@ func (q *ExecutionQuery) Filter() (orchestrator.ExecutionFilter, error) {
 		}
 		*p.to = id
 	}
+
 	return f, nil
 }
 

@@ -20,6 +20,7 @@ func ReadForm(c *fiber.Ctx) (url.Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
 		return nil, cloud.Errorf(cloud.CodeMalformed, "the form cannot be read")
@@ -27,11 +28,12 @@ func ReadForm(c *fiber.Ctx) (url.Values, error) {
 	return form, nil
 }
 
-// CheckForm refuses a form that is not from a page of this session: the browser says that it comes from elsewhere, or its
-// token is another session's.
+// CheckForm refuses a form that is not from a page of this session: the browser says that it comes from
+// elsewhere, or its token is another session's.
 func (e *Edge) CheckForm(c *fiber.Ctx, form url.Values, session string) error {
 	if !SameOrigin(c) || !hmac.Equal([]byte(form.Get("csrf")), []byte(e.CSRF(session))) {
-		return cloud.Errorf(cloud.CodeForbidden, "this form is from another page or session: go back, reload and try again")
+		return cloud.Errorf(cloud.CodeForbidden,
+			"this form is from another page or session: go back, reload and try again")
 	}
 	return nil
 }

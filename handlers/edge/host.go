@@ -77,8 +77,8 @@ func peer(c *fiber.Ctx) netip.Addr {
 	return address.AddrPort().Addr().Unmap()
 }
 
-// Client is the caller's address: the last one in X-Forwarded-For that is no trusted proxy. What stands before it was
-// written by somebody who may lie.
+// Client is the caller's address: the last one in X-Forwarded-For that is no trusted proxy. What stands
+// before it was written by somebody who may lie.
 func (e *Edge) Client(c *fiber.Ctx) netip.Addr {
 	client := peer(c)
 	if !e.FromTrustedProxy(c) {

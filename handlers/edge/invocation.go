@@ -8,7 +8,8 @@ import (
 	"picloud/internal/services/kv"
 )
 
-// InvokeFetch makes a test run one of fetch, with a plain GET of the script's endpoint until the caller says more.
+// InvokeFetch makes a test run one of fetch, with a plain GET of the script's endpoint until the caller says
+// more.
 func InvokeFetch(run *orchestrator.Invocation, c *AppCaller) {
 	run.Handler = "fetch"
 	run.Request = &cloud.Request{Method: "GET", URL: "http://localhost/f/" + c.App.Slug + "/" + run.Script}
@@ -20,6 +21,7 @@ func InvokeHandler(run *orchestrator.Invocation, handler string, event json.RawM
 	if err != nil {
 		return err
 	}
+
 	run.Event = normal
 	run.Handler = handler
 	if run.Handler == "" {

@@ -16,7 +16,8 @@ func Unescape(v string) (string, error) {
 	return s, nil
 }
 
-// IDParam reads an id of a path. A text that is no id names nothing: the answer is that there is no such thing.
+// IDParam reads an id of a path. A text that is no id names nothing: the answer is that there is no such
+// thing.
 func IDParam(v, what string) (cloud.ID, error) {
 	id, ok := cloud.ParseID(v)
 	if !ok {

@@ -37,6 +37,7 @@ func (p *Problem) MarshalJSON() ([]byte, error) {
 	if m == nil {
 		m = map[string]any{}
 	}
+
 	m["type"] = "urn:picloud:problem:" + p.Code
 	m["title"] = StatusText(p.Status)
 	m["status"] = p.Status
@@ -66,7 +67,8 @@ func EncodeProblem(p *Problem) []byte {
 	return b
 }
 
-// ProblemOf turns any error into what the caller may see. Internal ones are logged under an id that the caller is given.
+// ProblemOf turns any error into what the caller may see. Internal ones are logged under an id that the
+// caller is given.
 func (e *Edge) ProblemOf(err error) *Problem {
 	var known *cloud.Error
 	var routing *fiber.Error
@@ -88,7 +90,11 @@ func (e *Edge) ProblemOf(err error) *Problem {
 
 	case errors.As(err, &routing):
 		text := StatusText(routing.Code)
-		return &Problem{Status: routing.Code, Detail: text, Code: strings.ToLower(strings.ReplaceAll(text, " ", "-"))}
+		return &Problem{
+			Status: routing.Code,
+			Detail: text,
+			Code:   strings.ToLower(strings.ReplaceAll(text, " ", "-")),
+		}
 
 	default:
 		id := e.cfg.IDs.New().String()
@@ -106,7 +112,8 @@ func (e *Edge) HandleError(c *fiber.Ctx, err error) error {
 	return SendProblem(c, e.ProblemOf(err))
 }
 
-// SendProblem answers with a problem: a notice for a piece of a dashboard page, a page for a browser, else the document.
+// SendProblem answers with a problem: a notice for a piece of a dashboard page, a page for a browser, else
+// the document.
 func SendProblem(c *fiber.Ctx, p *Problem) error {
 	switch p.Status {
 	case http.StatusServiceUnavailable:
@@ -120,6 +127,7 @@ func SendProblem(c *fiber.Ctx, p *Problem) error {
 			c.Set("Allow", strings.Join(allow, ", "))
 		}
 	}
+
 	c.Status(p.Status)
 	c.Set("X-Content-Type-Options", "nosniff")
 	c.Set("Cache-Control", "no-store")
@@ -137,7 +145,13 @@ func SendProblem(c *fiber.Ctx, p *Problem) error {
 
 // sendErrorPage shows a problem to a browser. The page loads nothing and runs nothing.
 func sendErrorPage(c *fiber.Ctx, p *Problem) error {
-	page := views.ErrorPage{Status: p.Status, Title: StatusText(p.Status), Detail: p.Detail, Execution: p.Execution}
+	page := views.ErrorPage{
+		Status:    p.Status,
+		Title:     StatusText(p.Status),
+		Detail:    p.Detail,
+		Execution: p.Execution,
+	}
+
 	if strings.HasPrefix(c.Path(), "/admin") {
 		page.Home = "/admin"
 	}
@@ -157,6 +171,7 @@ func sendNotice(c *fiber.Ctx, p *Problem) error {
 	if err := views.Notice(p.Detail).Render(c.UserContext(), &b); err != nil {
 		return err
 	}
+
 	c.Set("HX-Retarget", "#content")
 	c.Set("HX-Reswap", "afterbegin show:window:top")
 	c.Set("Content-Type", "text/html; charset=utf-8")

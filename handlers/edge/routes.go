@@ -18,8 +18,10 @@ type RouteQuestion struct {
 func AskRoute(method, rawURL string) (RouteQuestion, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil || !strings.HasPrefix(u.EscapedPath(), "/") {
-		return RouteQuestion{}, cloud.Errorf(cloud.CodeInvalid, "url must be absolute, or a path that starts with /")
+		return RouteQuestion{}, cloud.Errorf(cloud.CodeInvalid,
+			"url must be absolute, or a path that starts with /")
 	}
+
 	return RouteQuestion{
 		Method: strings.ToUpper(method),
 		Host:   strings.ToLower(u.Hostname()),
@@ -27,8 +29,8 @@ func AskRoute(method, rawURL string) (RouteQuestion, error) {
 	}, nil
 }
 
-// AnsweredIn reports whether what was found is a route of the caller's app. A route of another app that answers first is no
-// match: the caller learns nothing about it.
+// AnsweredIn reports whether what was found is a route of the caller's app. A route of another app that
+// answers first is no match: the caller learns nothing about it.
 func AnsweredIn(c *AppCaller, found *orchestrator.Target, err error) (bool, error) {
 	code := cloud.CodeOf(err)
 	switch {

@@ -23,8 +23,8 @@ var ownCookies = []string{secureCookie, plainCookie}
 // IsOwnCookie reports a name of PiCloud's session cookie; scripts neither see nor set it.
 func IsOwnCookie(name string) bool { return slices.Contains(ownCookies, name) }
 
-// sessionStore is a gorilla store whose rows are the sessions table: the cookie holds a random token, the row its SHA-256.
-// Rows are made by Login and ended by Logout; the store reads and writes the cookie.
+// sessionStore is a gorilla store whose rows are the sessions table: the cookie holds a random token, the row
+// its SHA-256. Rows are made by Login and ended by Logout; the store reads and writes the cookie.
 type sessionStore struct{}
 
 var _ sessions.Store = sessionStore{}
@@ -81,6 +81,7 @@ func (e *Edge) SetSession(c *fiber.Ctx, token string, expires time.Time) error {
 	if err != nil {
 		return err
 	}
+
 	session.ID = token
 	session.Options.MaxAge = int(time.Until(expires).Seconds())
 	if token == "" {
@@ -91,18 +92,21 @@ func (e *Edge) SetSession(c *fiber.Ctx, token string, expires time.Time) error {
 	if err := session.Save(nil, b); err != nil {
 		return err
 	}
+
 	for _, v := range b.header["Set-Cookie"] {
 		c.Context().Response.Header.Add("Set-Cookie", v)
 	}
 	return nil
 }
 
-// BrowserPrincipal is who the cookie stands for and the session's token, nil for nobody. An API key in the cookie is nobody.
+// BrowserPrincipal is who the cookie stands for and the session's token, nil for nobody. An API key in the
+// cookie is nobody.
 func (e *Edge) BrowserPrincipal(c *fiber.Ctx) (p *auth.Principal, token string, err error) {
 	session, err := e.browserSession(c)
 	if err != nil || session.IsNew {
 		return nil, "", err
 	}
+
 	p, err = e.cfg.Auth.Authenticate(c.UserContext(), session.ID)
 	if err != nil || p.Key {
 		return nil, "", err

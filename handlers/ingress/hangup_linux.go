@@ -14,9 +14,9 @@ import (
 // hangupAfter is how old a request is before its socket is watched.
 const hangupAfter = 10 * time.Millisecond
 
-// hangupWatch notices that the peer of a connection closes its side while a request is served. fasthttp does not look at the
-// connection meanwhile, so the socket is asked: the poller wakes a read that never takes a byte, and a poll without waiting
-// tells a hang-up from a pipelined request.
+// hangupWatch notices that the peer of a connection closes its side while a request is served. fasthttp does
+// not look at the connection meanwhile, so the socket is asked: the poller wakes a read that never takes a
+// byte, and a poll without waiting tells a hang-up from a pipelined request.
 type hangupWatch struct {
 	conn  net.Conn
 	raw   syscall.RawConn // nil if the connection has no socket
@@ -31,11 +31,12 @@ type hangupWatch struct {
 	overC chan struct{}
 }
 
-// hangups begins to watch the sockets of requests that are still served after hangupAfter, which most are not.
+// hangups begins to watch the sockets of requests that are still served after hangupAfter, which most are
+// not.
 var hangups = timerwheel.New(hangupAfter, (*hangupWatch).begin)
 
-// newHangupWatch makes the watch of one request; it watches from Watch or now on. stop must be called before the handler
-// returns.
+// newHangupWatch makes the watch of one request; it watches from Watch or now on. stop must be called before
+// the handler returns.
 func newHangupWatch(conn net.Conn) *hangupWatch {
 	w := &hangupWatch{conn: conn, goneC: make(chan struct{})}
 	if sc, ok := conn.(syscall.Conn); ok {
@@ -46,7 +47,8 @@ func newHangupWatch(conn net.Conn) *hangupWatch {
 	return w
 }
 
-// Watch returns a channel that is closed after a hang-up. The socket is watched once the request is hangupAfter old.
+// Watch returns a channel that is closed after a hang-up. The socket is watched once the request is
+// hangupAfter old.
 func (w *hangupWatch) Watch() (gone <-chan struct{}) {
 	hangups.Add(&w.entry, w)
 	return w.goneC
@@ -71,7 +73,8 @@ func (w *hangupWatch) begin() {
 	go w.watch()
 }
 
-// watch waits in the poller until the socket can be read, and looks whether that is a hang-up; stop wakes it by a deadline.
+// watch waits in the poller until the socket can be read, and looks whether that is a hang-up; stop wakes it
+// by a deadline.
 func (w *hangupWatch) watch() {
 	defer close(w.overC)
 	gone := false

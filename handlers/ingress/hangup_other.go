@@ -4,7 +4,8 @@ package ingress
 
 import "net"
 
-// hangupWatch sees nothing on systems without POLLRDHUP: a caller that hung up is noticed when its answer is written.
+// hangupWatch sees nothing on systems without POLLRDHUP: a caller that hung up is noticed when its answer is
+// written.
 type hangupWatch struct{}
 
 func newHangupWatch(net.Conn) *hangupWatch { return &hangupWatch{} }

@@ -1,6 +1,6 @@
-// Package ingress answers the requests of scripts: /f/{app}/{script}, and routes. It decides who may call, hands a copy of the
-// request to the orchestrator, and writes what the script answers, at once or piece by piece, as long as the caller is there.
-// It does not know how a run is made.
+// Package ingress answers the requests of scripts: /f/{app}/{script}, and routes. It decides who may call,
+// hands a copy of the request to the orchestrator, and writes what the script answers, at once or piece by
+// piece, as long as the caller is there. It does not know how a run is made.
 package ingress
 
 import (
@@ -16,8 +16,8 @@ import (
 	"picloud/internal/orchestrator"
 )
 
-// IdleTimeout is how long a connection may rest between two requests. The server sets it, and the watch for a hang-up sets it
-// again when it is done with the connection's read deadline.
+// IdleTimeout is how long a connection may rest between two requests. The server sets it, and the watch for a
+// hang-up sets it again when it is done with the connection's read deadline.
 const IdleTimeout = 75 * time.Second
 
 // Config is what the ingress needs.
@@ -42,14 +42,17 @@ func (s *Server) Serve(c *fiber.Ctx) error {
 	target, err := s.match(c, path)
 	if err != nil {
 		if path == "/" && edge.WantsHTML(c) && s.ServesAdmin(c) && cloud.CodeOf(err) == cloud.CodeNotFound {
-			return c.Redirect("/admin", http.StatusSeeOther) // a person who opens the address looks for the dashboard
+			// A person who opens the address in a browser looks for the dashboard.
+			return c.Redirect("/admin", http.StatusSeeOther)
 		}
 		return err
 	}
+
 	principal, err := s.admit(c, target)
 	if err != nil {
 		return err
 	}
+
 	body, err := edge.ReadBody(c, s.MaxBody)
 	if err != nil {
 		return err
@@ -64,6 +67,7 @@ func (s *Server) Serve(c *fiber.Ctx) error {
 		Principal: principal.Cloud(),
 		Stream:    ctx.Request.Header.IsHTTP11() && !ctx.IsHead(), // a body of unknown length is chunked
 	}
+
 	if key := ctx.Request.Header.Peek("Idempotency-Key"); key != nil {
 		call.IdempotencyKey = string(key)
 		if !orchestrator.ValidIdempotencyKey(call.IdempotencyKey) {
@@ -87,6 +91,7 @@ func (s *Server) match(c *fiber.Ctx, path string) (*orchestrator.Target, error) 
 	if !s.ServesScripts(c) {
 		return nil, cloud.Errorf(cloud.CodeNotFound, "nothing answers at this address")
 	}
+
 	if rest, ok := strings.CutPrefix(path, "/f/"); ok {
 		app, rest, _ := strings.Cut(rest, "/")
 		script, _, _ := strings.Cut(rest, "/")
@@ -100,7 +105,8 @@ func (s *Server) match(c *fiber.Ctx, path string) (*orchestrator.Target, error) 
 	return target, err
 }
 
-// admit decides who may call a script: nil for anybody. Only a Bearer token counts; the dashboard's cookie never does.
+// admit decides who may call a script: nil for anybody. Only a Bearer token counts; the dashboard's cookie
+// never does.
 func (s *Server) admit(c *fiber.Ctx, target *orchestrator.Target) (*auth.Principal, error) {
 	access := target.Script.Access
 	header := string(c.Context().Request.Header.Peek("Authorization"))
@@ -117,9 +123,12 @@ func (s *Server) admit(c *fiber.Ctx, target *orchestrator.Target) (*auth.Princip
 	if err != nil || access == cloud.AccessPublic {
 		return p, err
 	}
+
 	if access == cloud.AccessKey && !p.Key {
-		return nil, cloud.Errorf(cloud.CodeForbidden, "this endpoint takes API keys with the scope scripts:run")
+		return nil, cloud.Errorf(cloud.CodeForbidden,
+			"this endpoint takes API keys with the scope scripts:run")
 	}
+
 	if err := s.mayRun(c, p, target); err != nil {
 		if cloud.CodeOf(err) == cloud.CodeNotFound {
 			return nil, cloud.Errorf(cloud.CodeForbidden, "this credential is not for this app")
@@ -137,7 +146,8 @@ func (s *Server) mayRun(c *fiber.Ctx, p *auth.Principal, target *orchestrator.Ta
 	return p.May(auth.RunScripts, role, target.AppID())
 }
 
-// wishes honours Prefer and X-PiCloud-Dispatch for callers whose credential may run the script; others are served sync.
+// wishes honours Prefer and X-PiCloud-Dispatch for callers whose credential may run the script; others are
+// served sync.
 func (s *Server) wishes(c *fiber.Ctx, call *orchestrator.HTTPCall, p *auth.Principal) error {
 	async := strings.Contains(strings.ToLower(c.Get("Prefer")), "respond-async")
 	outbox := strings.EqualFold(c.Get("X-PiCloud-Dispatch"), "outbox")

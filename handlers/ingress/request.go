@@ -11,10 +11,12 @@ import (
 	"picloud/internal/cloud"
 )
 
-// droppedFromRequest never reach a script: they belong to one connection (RFC 9110, 7.6.1), or were rebuilt here.
+// droppedFromRequest never reach a script: they belong to one connection (RFC 9110, 7.6.1), or were rebuilt
+// here.
 var droppedFromRequest = []string{
-	"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
-	"transfer-encoding", "upgrade", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "x-real-ip",
+	"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
+	"trailer", "transfer-encoding", "upgrade",
+	"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "x-real-ip",
 }
 
 // request copies what the caller sent, without PiCloud's own credentials.
@@ -22,10 +24,12 @@ func (s *Server) request(c *fiber.Ctx, path string, body []byte) *cloud.Request 
 	ctx := c.Context()
 	r := &cloud.Request{Method: c.Method(), Body: body}
 
-	scheme, host := "http", ctx.Host()
+	scheme := "http"
+	host := ctx.Host()
 	if ctx.IsTLS() {
 		scheme = "https"
 	}
+
 	if s.FromTrustedProxy(c) {
 		if forwarded := c.Get("X-Forwarded-Proto"); forwarded == "https" || forwarded == "http" {
 			scheme = forwarded
@@ -34,14 +38,18 @@ func (s *Server) request(c *fiber.Ctx, path string, body []byte) *cloud.Request 
 			host = forwarded
 		}
 	}
+
 	r.URL = scheme + "://" + string(host) + path
 	if query := ctx.URI().QueryString(); len(query) > 0 {
 		r.URL += "?" + string(query)
 	}
 
 	r.Headers = make([]cloud.Header, 0, ctx.Request.Header.Len()+1)
+
 	for k, v := range ctx.Request.Header.All() {
-		name, value := string(k), string(v)
+		name := string(k)
+		value := string(v)
+
 		switch lower := strings.ToLower(name); {
 		case slices.Contains(droppedFromRequest, lower):
 			continue
@@ -54,6 +62,7 @@ func (s *Server) request(c *fiber.Ctx, path string, body []byte) *cloud.Request 
 		}
 		r.Headers = append(r.Headers, cloud.Header{Name: name, Value: value})
 	}
+
 	r.Headers = append(r.Headers, cloud.Header{Name: "X-Forwarded-For", Value: s.Client(c).String()})
 	return r
 }

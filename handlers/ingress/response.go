@@ -25,6 +25,7 @@ func (s *Server) send(c *fiber.Ctx, call *orchestrator.HTTPCall, reply *orchestr
 	if reply.Failure != nil {
 		return edge.SendProblem(c, failureOf(call, reply))
 	}
+
 	if reply.Replayed {
 		c.Set("Idempotent-Replayed", "true")
 	}
@@ -37,9 +38,11 @@ func (s *Server) send(c *fiber.Ctx, call *orchestrator.HTTPCall, reply *orchestr
 			Detail: "the script answered with an invalid status",
 		})
 	}
+
 	res := c.Response()
 	res.SetStatusCode(status)
 	s.copyHeaders(res, reply.Response.Headers)
+
 	switch {
 	case reply.Response.Stream != nil:
 		res.ImmediateHeaderFlush = true
@@ -50,8 +53,8 @@ func (s *Server) send(c *fiber.Ctx, call *orchestrator.HTTPCall, reply *orchestr
 	return nil
 }
 
-// failureOf tells a caller what happened. What a script threw is for those who may see the script: anybody else learns only
-// that it failed.
+// failureOf tells a caller what happened. What a script threw is for those who may see the script: anybody
+// else learns only that it failed.
 func failureOf(call *orchestrator.HTTPCall, reply *orchestrator.HTTPReply) *edge.Problem {
 	p := &edge.Problem{
 		Status:  reply.Status,
@@ -62,6 +65,7 @@ func failureOf(call *orchestrator.HTTPCall, reply *orchestrator.HTTPReply) *edge
 	if !reply.Execution.IsZero() {
 		p.Execution = reply.Execution.String()
 	}
+
 	if cloud.Status(reply.Failure.Code) == cloud.Failed && call.Principal.IsZero() {
 		p.Detail = "the script failed; its error is recorded with the execution"
 	}
@@ -70,8 +74,9 @@ func failureOf(call *orchestrator.HTTPCall, reply *orchestrator.HTTPReply) *edge
 
 // droppedFromResponse never leave: they belong to a connection, or are computed.
 var droppedFromResponse = []string{
-	"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
-	"transfer-encoding", "upgrade", "content-length", "x-execution-id", "idempotent-replayed",
+	"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
+	"trailer", "transfer-encoding", "upgrade",
+	"content-length", "x-execution-id", "idempotent-replayed",
 }
 
 // droppedOnAdminHost would act on the dashboard's origin.
@@ -85,6 +90,7 @@ const sandboxPolicy = "sandbox allow-scripts allow-forms allow-popups"
 // copyHeaders writes a script's headers, but for those that are not a script's to set.
 func (s *Server) copyHeaders(res *fasthttp.Response, headers []cloud.Header) {
 	shared := s.SharesHost()
+
 	for _, h := range headers {
 		name := strings.ToLower(h.Name)
 		if !edge.ValidHeader(name, h.Value) || slices.Contains(droppedFromResponse, name) {
@@ -93,6 +99,7 @@ func (s *Server) copyHeaders(res *fasthttp.Response, headers []cloud.Header) {
 		if shared && slices.Contains(droppedOnAdminHost, name) {
 			continue
 		}
+
 		if name == "set-cookie" {
 			cookie, _, _ := strings.Cut(h.Value, "=")
 			if edge.IsOwnCookie(strings.TrimSpace(cookie)) {

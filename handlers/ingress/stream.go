@@ -10,9 +10,9 @@ import (
 // pieceTimeout bounds the write of one piece to a caller who does not read.
 const pieceTimeout = 30 * time.Second
 
-// bodyReader reads the body that a script is still writing. The server flushes after every Read; an error ends the connection,
-// so that the caller sees that the body is cut off. A caller that hangs up, or does not take a piece within pieceTimeout, ends
-// the stream. All of it is called by the connection's goroutine.
+// bodyReader reads the body that a script is still writing. The server flushes after every Read; an error
+// ends the connection, so that the caller sees that the body is cut off. A caller that hangs up, or does not
+// take a piece within pieceTimeout, ends the stream. All of it is called by the connection's goroutine.
 type bodyReader struct {
 	stream cloud.ResponseStream
 	conn   net.Conn

@@ -1,5 +1,6 @@
-// Package tail streams an app's runs and log lines as server-sent events, to followers of the API and of the dashboard alike.
-// It is given the follower's token, whoever found that; it does not record runs and does not know pages.
+// Package tail streams an app's runs and log lines as server-sent events, to followers of the API and of the
+// dashboard alike. It is given the follower's token, whoever found that; it does not record runs and does not
+// know pages.
 package tail
 
 import (
@@ -18,7 +19,8 @@ import (
 )
 
 const (
-	// beatEvery is how often an idle stream shows that it is alive, and its follower's rights are checked again.
+	// beatEvery is how often an idle stream shows that it is alive, and its follower's rights are checked
+	// again.
 	beatEvery = 15 * time.Second
 	// writeTimeout is how long a follower may take to read an event.
 	writeTimeout = 30 * time.Second
@@ -78,8 +80,8 @@ type Stream struct {
 	Orchestrator *orchestrator.Orchestrator
 }
 
-// Follow streams the runs of the path's app to whoever the token stands for, as long as they may see them. The query may ask
-// for one script or one status.
+// Follow streams the runs of the path's app to whoever the token stands for, as long as they may see them.
+// The query may ask for one script or one status.
 func (s Stream) Follow(c *fiber.Ctx, token string) error {
 	ctx := context.WithoutCancel(c.UserContext()) // the stream outlives this handler
 	slug := c.Params("app")
@@ -95,6 +97,7 @@ func (s Stream) Follow(c *fiber.Ctx, token string) error {
 	if err != nil {
 		return err
 	}
+
 	tail, err := s.Orchestrator.Tail(caller.ID())
 	if err != nil {
 		return err
@@ -104,6 +107,7 @@ func (s Stream) Follow(c *fiber.Ctx, token string) error {
 	c.Set("Cache-Control", "no-store")
 	c.Set("X-Accel-Buffering", "no")
 	w := &writer{conn: c.Context().Conn(), script: c.Query("script"), status: c.Query("status")}
+
 	c.Context().SetBodyStreamWriter(func(body *bufio.Writer) {
 		defer tail.Close()
 		w.body = body
@@ -143,6 +147,7 @@ func (w *writer) follow(tail *orchestrator.Tail, stillMay func() bool) {
 			if !w.sendDropped(tail) {
 				return
 			}
+
 		case e := <-tail.EventsCh:
 			if !w.sendDropped(tail) {
 				return
@@ -154,14 +159,15 @@ func (w *writer) follow(tail *orchestrator.Tail, stillMay func() bool) {
 	}
 }
 
-// sendDropped writes how many events the follower missed since the last time, unless none. It reports whether the follower
-// still reads.
+// sendDropped writes how many events the follower missed since the last time, unless none. It reports whether
+// the follower still reads.
 func (w *writer) sendDropped(tail *orchestrator.Tail) bool {
 	n := tail.Dropped()
 	return n == 0 || w.send(encodeEvent("dropped", map[string]int64{"dropped": n}))
 }
 
-// wants filters. A run's status is not known while it logs, so a follower who asks for a status gets the lines with the run.
+// wants filters. A run's status is not known while it logs, so a follower who asks for a status gets the
+// lines with the run.
 func (w *writer) wants(e *orchestrator.TailEvent) bool {
 	switch {
 	case w.script != "" && w.script != e.Script:
@@ -197,6 +203,7 @@ func (w *writer) encode(e *orchestrator.TailEvent) string {
 		DurationMS:  float64(e.Duration.Microseconds()) / 1000,
 		Logs:        []LogItem{},
 	}
+
 	if w.status != "" {
 		it.Logs = ShowLogs(e.Logs)
 	}
@@ -206,7 +213,8 @@ func (w *writer) encode(e *orchestrator.TailEvent) string {
 	return encodeEvent("run", it)
 }
 
-// encodeEvent writes an event of a stream (HTML Living Standard, 9.2.5). JSON is one line: it escapes line ends.
+// encodeEvent writes an event of a stream (HTML Living Standard, 9.2.5). JSON is one line: it escapes line
+// ends.
 func encodeEvent(kind string, v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
