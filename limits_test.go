@@ -56,7 +56,7 @@ var limitSections = []struct {
 		{"MaxResponseHeader", "Headers of a response", "bytes"},
 		{"headerTimeout", "Time for receiving the headers of a request", ""},
 		{"bodyTimeout", "Time for receiving its body", ""},
-		{"idleTimeout", "Time that a connection may be idle between requests", ""},
+		{"IdleTimeout", "Time that a connection may be idle between requests", ""},
 		{"pieceTimeout", "Time that a client may take for each piece of a streamed answer", ""},
 		{"MaxWait", "Time that a request may wait for a permit", ""},
 		{"MaxAsyncBody", "Body of an asynchronous call", "bytes"},
