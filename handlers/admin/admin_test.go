@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"picloud/internal/history"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +15,7 @@ import (
 
 	"picloud/handlers/edge"
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 	"picloud/internal/manager"
 	"picloud/views"
 )
@@ -455,14 +455,15 @@ func TestShownBody(t *testing.T) {
 // A record without lines, and one that cannot be read, is a page without lines.
 func TestRecordedLogs(t *testing.T) {
 	t.Parallel()
-	got := recordedLogs(`[{"at":"2026-01-02T03:04:05Z","level":"info","message":"hello"}]`)
+	record := &history.Execution{LogText: `[{"at":"2026-01-02T03:04:05Z","level":"info","message":"hello"}]`}
+	got := logRows(record.Lines())
 	want := []views.LogRow{{At: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Level: "info", Message: "hello"}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%+v", got)
 	}
 
 	for _, text := range []string{"", "[]", "{"} {
-		if got := recordedLogs(text); len(got) != 0 {
+		if got := (&history.Execution{LogText: text}).Lines(); len(got) != 0 {
 			t.Errorf("%q: %+v", text, got)
 		}
 	}

@@ -3,7 +3,6 @@ package admin
 import (
 	"context"
 	"net/http"
-	"picloud/internal/history"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"picloud/handlers/edge"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 	"picloud/internal/manager"
 	"picloud/views"
 )

@@ -4,41 +4,29 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"picloud/internal/history"
 	"strconv"
 
 	"picloud/handlers/edge"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 	"picloud/internal/orchestrator"
 	"picloud/internal/services/kv"
 	"picloud/views"
 )
 
 // letterRow shows a dead letter in a list.
-func letterRow(d *history.DeadLetter) views.DeadLetterRow {
-	row := views.DeadLetterRow{
-		ID:        cloud.ID(d.ID).String(),
-		Script:    d.Script,
-		Source:    d.Source,
-		Reason:    d.Reason,
-		Attempts:  int(d.Attempts),
-		CreatedAt: d.CreatedAt,
+func letterRow(d *cloud.DeadLetter) views.DeadLetterRow {
+	return views.DeadLetterRow{
+		ID:         d.ID.String(),
+		Script:     d.Name,
+		Source:     d.Source,
+		Reason:     d.Reason,
+		Attempts:   d.Attempts,
+		CreatedAt:  d.Created,
+		Error:      d.Error.String(),
+		Resolution: d.Resolution,
 	}
-
-	if e := letterError(d); e.Name+e.Message != "" {
-		row.Error = e.Name + ": " + e.Message
-	}
-	if d.Resolution != nil {
-		row.Resolution = *d.Resolution
-	}
-	return row
-}
-
-// letterError is the error of a dead letter's last attempt, empty if it was never run.
-func letterError(d *history.DeadLetter) (e cloud.ScriptError) {
-	_ = json.Unmarshal(history.ErrorOf(d), &e) // JSON of another shape leaves it empty
-	return e
 }
 
 // groupsOfLetters bounds the groups of the page.
@@ -125,7 +113,7 @@ func (s *Server) letterGroups(v *visit) ([]views.LetterGroup, error) {
 }
 
 // letterKey is where a dead letter stands in lists.
-func letterKey(d *history.DeadLetter) string { return cloud.ID(d.ID).String() }
+func letterKey(d *cloud.DeadLetter) string { return d.ID.String() }
 
 func (s *Server) showDeadLetterPage(v *visit) error { return s.letterPage(v, http.StatusOK, "", "") }
 
@@ -141,7 +129,7 @@ func (s *Server) letterPage(v *visit, status int, payload, problem string) error
 	if err != nil {
 		return err
 	}
-	frame, err := v.frame("Dead letter of "+d.Script, "dead-letters")
+	frame, err := v.frame("Dead letter of "+d.Name, "dead-letters")
 	if err != nil {
 		return err
 	}
@@ -150,12 +138,12 @@ func (s *Server) letterPage(v *visit, status int, payload, problem string) error
 	vm := letterView(d, payload)
 	vm.Page = frame
 	vm.MayReplay = v.may(auth.WriteDeadLetter)
-	lineage, err := s.Orchestrator.History.Lineage(ctx, v.app.ID(), d.RootID)
+	lineage, err := s.Orchestrator.History.Lineage(ctx, v.app.ID(), d.Root)
 	if err != nil {
 		return err
 	}
 	vm.Tree = tree(lineage, id)
-	if event := lineage.Event(d.OutboxID); event != nil {
+	if event := lineage.Event(d.Outbox); event != nil {
 		for _, attempt := range event.Attempts {
 			vm.Steps = append(vm.Steps, attemptRow(attempt))
 		}
@@ -183,24 +171,24 @@ func attemptRow(attempt *history.LineageRun) views.ExecutionRow {
 }
 
 // letterView is a dead letter with its own payload, or with one as it was typed.
-func letterView(d *history.DeadLetter, payload string) views.DeadLetterPage {
+func letterView(d *cloud.DeadLetter, payload string) views.DeadLetterPage {
 	vm := views.DeadLetterPage{
 		DeadLetterRow: letterRow(d),
 		Payload:       payload,
-		RootID:        cloud.ID(d.RootID).String(),
-		First:         d.FirstAttemptAt,
-		Last:          d.LastAttemptAt,
+		RootID:        d.Root.String(),
+		First:         d.FirstAttempt,
+		Last:          d.LastAttempt,
 		ResolvedAt:    d.ResolvedAt,
-		ResolvedBy:    orEmpty(d.ResolvedBy),
-		ResolveReason: orEmpty(d.ResolveReason),
-		Depth:         int(d.Depth),
+		ResolvedBy:    d.ResolvedBy,
+		ResolveReason: d.ResolveReason,
+		Depth:         d.Depth,
 		Op:            d.Op,
-		Principal:     d.OriginPrincipal,
-		Stack:         letterError(d).Stack,
-		Trigger:       idText(d.TriggerID),
-		Execution:     idText(d.LastExecutionID),
-		ReplayOf:      idText(d.ReplayOf),
-		ReplayedAs:    idText(d.ReplayedAs),
+		Principal:     d.Origin,
+		Stack:         d.Error.Stack,
+		Trigger:       d.Trigger.String(),
+		Execution:     d.LastExecution.String(),
+		ReplayOf:      d.ReplayOf.String(),
+		ReplayedAs:    d.ReplayedAs.String(),
 	}
 
 	if payload == "" {

@@ -1,9 +1,7 @@
 package admin
 
 import (
-	"encoding/json"
 	"net/http"
-	"picloud/internal/history"
 	"strconv"
 	"strings"
 	"time"
@@ -11,31 +9,28 @@ import (
 	"picloud/db"
 	"picloud/handlers/edge"
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 	"picloud/views"
 )
 
 // executionRow shows an execution in a list.
-func executionRow(e *db.Execution) views.ExecutionRow {
-	row := views.ExecutionRow{
-		ID:         cloud.ID(e.ID).String(),
-		Script:     e.Script,
+func executionRow(e *history.Execution) views.ExecutionRow {
+	return views.ExecutionRow{
+		ID:         e.ID.String(),
+		Script:     e.Name,
 		Source:     e.Source,
 		Subject:    e.Request,
-		Status:     e.Status,
-		HTTPStatus: int(e.HttpStatus),
-		Attempt:    int(e.Attempt),
-		StartedAt:  e.StartedAt,
-		Duration:   micros(e.DurationUs),
+		Status:     string(e.Status),
+		HTTPStatus: e.HTTPStatus,
+		Attempt:    e.Attempt,
+		StartedAt:  e.Started,
+		Duration:   e.Duration,
+		Error:      e.Error.String(),
 	}
-
-	if e.ErrorName != "" || e.ErrorMessage != "" {
-		row.Error = e.ErrorName + ": " + e.ErrorMessage
-	}
-	return row
 }
 
 // executionKey is where an execution stands in lists.
-func executionKey(e *db.Execution) string { return cloud.ID(e.ID).String() }
+func executionKey(e *history.Execution) string { return e.ID.String() }
 
 // formTime is how an input of type datetime-local writes a moment; here it is UTC.
 const formTime = "2006-01-02T15:04"
@@ -148,7 +143,7 @@ func (s *Server) showExecutionPage(v *visit) error {
 		return err
 	}
 
-	frame, err := v.frame("Execution of "+e.Script, "executions")
+	frame, err := v.frame("Execution of "+e.Name, "executions")
 	if err != nil {
 		return err
 	}
@@ -156,19 +151,19 @@ func (s *Server) showExecutionPage(v *visit) error {
 	vm := views.ExecutionPage{
 		Page:         frame,
 		ExecutionRow: executionRow(e),
-		Version:      int(e.Version),
+		Version:      e.Version,
 		Node:         e.Node,
-		Stack:        e.ErrorStack,
-		CPU:          micros(e.CpuUs),
-		MemoryMiB:    edge.MemoryMiB(e.MemoryKib),
-		RootID:       cloud.ID(e.RootID).String(),
-		Parent:       idText(e.ParentID),
-		Outbox:       idText(e.OutboxID),
-		Trigger:      idText(e.TriggerID),
-		Depth:        int(e.Depth),
+		Stack:        e.Error.Stack,
+		CPU:          e.Usage.CPU,
+		MemoryMiB:    edge.MemoryMiB(e.Usage.MemoryKiB),
+		RootID:       e.Root.String(),
+		Parent:       e.Parent.String(),
+		Outbox:       e.Outbox.String(),
+		Trigger:      e.Trigger.String(),
+		Depth:        e.Depth,
 		Principal:    e.Principal,
-		After:        e.AfterStatus,
-		Logs:         recordedLogs(e.Logs),
+		After:        string(e.After),
+		Logs:         logRows(e.Lines()),
 	}
 
 	abandoned, err := s.Orchestrator.History.AbandonedOf(v.UserContext(), v.app.ID(), id)
@@ -179,7 +174,7 @@ func (s *Server) showExecutionPage(v *visit) error {
 		vm.Abandoned = append(vm.Abandoned, a.Reason+": "+strconv.Itoa(int(a.StatusCode))+" "+a.Summary)
 	}
 
-	lineage, err := s.Orchestrator.History.Lineage(v.UserContext(), v.app.ID(), e.RootID)
+	lineage, err := s.Orchestrator.History.Lineage(v.UserContext(), v.app.ID(), e.Root)
 	if err != nil {
 		return err
 	}
@@ -187,13 +182,6 @@ func (s *Server) showExecutionPage(v *visit) error {
 	vm.TreeTruncated = lineage.Truncated
 	vm.Steps = timeline(lineage, e, vm.Logs)
 	return v.render(http.StatusOK, views.Execution(vm))
-}
-
-// recordedLogs reads the lines of a record, which has none or a JSON list.
-func recordedLogs(text string) []views.LogRow {
-	var lines []cloud.LogLine
-	_ = json.Unmarshal([]byte(text), &lines) // a record without lines is empty
-	return logRows(lines)
 }
 
 // findExecution leads from an id to its page, in whichever app it is.

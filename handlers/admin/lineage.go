@@ -1,48 +1,47 @@
 package admin
 
 import (
-	"picloud/internal/history"
 	"strconv"
 	"strings"
 	"time"
 
 	"picloud/db"
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 	"picloud/views"
 )
 
 // timeline is the life of the event that an execution is an attempt of, or just the execution.
-func timeline(l *history.Lineage, e *db.Execution, logs []views.LogRow) []views.Step {
+func timeline(l *history.Lineage, e *history.Execution, logs []views.LogRow) []views.Step {
 	this := views.Step{
-		At:      e.StartedAt,
-		Status:  e.Status,
-		Text:    "attempt " + strconv.Itoa(int(e.Attempt)) + ", took " + took(e.DurationUs) + onNode(e.Node),
+		At:      e.Started,
+		Status:  string(e.Status),
+		Text:    "attempt " + strconv.Itoa(e.Attempt) + ", took " + took(e.Duration) + onNode(e.Node),
 		Current: true,
 		Logs:    logs,
 	}
-	if e.OutboxID == nil {
-		this.Text = "took " + took(e.DurationUs) + onNode(e.Node)
+	if e.Outbox.IsZero() {
+		this.Text = "took " + took(e.Duration) + onNode(e.Node)
 		return []views.Step{this}
 	}
 
-	outbox := cloud.ID(*e.OutboxID)
-	steps := []views.Step{{At: outbox.Time(), Text: "enqueued"}}
-	event := l.Event(outbox)
+	steps := []views.Step{{At: e.Outbox.Time(), Text: "enqueued"}}
+	event := l.Event(e.Outbox)
 	if event == nil {
 		return append(steps, this)
 	}
 
-	ended := outbox.Time() // of what came before
+	ended := e.Outbox.Time() // of what came before
 	for _, a := range event.Attempts {
 		run := a.Row
 		step := this
-		if a.ID != cloud.ID(e.ID) {
+		if a.ID != e.ID {
 			step = views.Step{
 				At:     run.StartedAt,
 				Status: run.Status,
 				Href:   "/executions/" + a.ID.String(),
 				Text: "attempt " + strconv.Itoa(int(run.Attempt)) +
-					", took " + took(run.DurationUs) + onNode(run.Node),
+					", took " + took(micros(run.DurationUs)) + onNode(run.Node),
 			}
 		}
 		if wait := run.StartedAt.Sub(ended); wait > 0 {
@@ -77,7 +76,7 @@ func timeline(l *history.Lineage, e *db.Execution, logs []views.LogRow) []views.
 
 func micros(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
 
-func took(us int64) string { return micros(us).Round(100 * time.Microsecond).String() }
+func took(d time.Duration) string { return d.Round(100 * time.Microsecond).String() }
 
 func onNode(node string) string {
 	if node == "" {

@@ -3,13 +3,13 @@ package admin
 import (
 	"encoding/json"
 	"net/http"
-	"picloud/internal/history"
 	"time"
 
 	"picloud/db"
 	"picloud/handlers/edge"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 	"picloud/views"
 )
 

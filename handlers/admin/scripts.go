@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"picloud/internal/history"
 	"strconv"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"picloud/handlers/edge"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 	"picloud/internal/manager"
 	"picloud/views"
 )

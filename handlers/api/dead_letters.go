@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"picloud/internal/history"
 	"time"
 
 	"picloud/handlers/edge"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 	"picloud/internal/orchestrator"
 	"picloud/internal/services/kv"
 )
@@ -42,29 +42,29 @@ type deadLetterItem struct {
 
 type deadLetterOutput struct{ Body deadLetterItem }
 
-func showDeadLetter(d *history.DeadLetter) deadLetterItem {
+func showDeadLetter(d *cloud.DeadLetter) deadLetterItem {
 	return deadLetterItem{
-		ID:              cloud.ID(d.ID).String(),
+		ID:              d.ID.String(),
 		Source:          d.Source,
 		Op:              d.Op,
-		TriggerID:       idPtr(d.TriggerID),
-		Script:          d.Script,
+		TriggerID:       nonEmpty(d.Trigger.String()),
+		Script:          d.Name,
 		Payload:         json.RawMessage(d.Payload),
 		Reason:          d.Reason,
-		Attempts:        int(d.Attempts),
-		Error:           history.ErrorOf(d),
-		Depth:           int(d.Depth),
-		RootID:          cloud.ID(d.RootID).String(),
-		LastExecutionID: idPtr(d.LastExecutionID),
-		FirstAttemptAt:  utcPtr(d.FirstAttemptAt),
-		LastAttemptAt:   utcPtr(d.LastAttemptAt),
-		CreatedAt:       utc(d.CreatedAt),
-		Resolution:      d.Resolution,
+		Attempts:        d.Attempts,
+		Error:           cloud.AppendJSON(nil, d.Error),
+		Depth:           d.Depth,
+		RootID:          d.Root.String(),
+		LastExecutionID: nonEmpty(d.LastExecution.String()),
+		FirstAttemptAt:  utcPtr(d.FirstAttempt),
+		LastAttemptAt:   utcPtr(d.LastAttempt),
+		CreatedAt:       utc(d.Created),
+		Resolution:      nonEmpty(d.Resolution),
 		ResolvedAt:      utcPtr(d.ResolvedAt),
-		ResolvedBy:      d.ResolvedBy,
-		ResolveReason:   d.ResolveReason,
-		ReplayedAs:      idPtr(d.ReplayedAs),
-		ReplayOf:        idPtr(d.ReplayOf),
+		ResolvedBy:      nonEmpty(d.ResolvedBy),
+		ResolveReason:   nonEmpty(d.ResolveReason),
+		ReplayedAs:      nonEmpty(d.ReplayedAs.String()),
+		ReplayOf:        nonEmpty(d.ReplayOf.String()),
 		ErrorGroup:      d.ErrorGroup,
 	}
 }
@@ -229,7 +229,7 @@ func (s *Server) listDeadLetters(
 	}
 
 	rows, next := edge.Cut(s.Edge, list, rows, in.Limit,
-		func(d *history.DeadLetter) string { return cloud.ID(d.ID).String() })
+		func(d *cloud.DeadLetter) string { return d.ID.String() })
 	return pageOf(rows, next, showDeadLetter), nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"picloud/handlers/tail"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 )
 
 // executionItem is a recorded run.
@@ -72,41 +73,40 @@ type abandonedItem struct {
 }
 
 // showExecution shows the executions of an app.
-func showExecution(c *edge.AppCaller) func(*db.Execution) executionItem {
-	return func(e *db.Execution) executionItem {
+func showExecution(c *edge.AppCaller) func(*history.Execution) executionItem {
+	return func(e *history.Execution) executionItem {
 		it := executionItem{
-			ID:         cloud.ID(e.ID).String(),
+			ID:         e.ID.String(),
 			App:        c.App.Slug,
-			Script:     e.Script,
-			Version:    int(e.Version),
+			Script:     e.Name,
+			Version:    e.Version,
 			Source:     e.Source,
-			TriggerID:  idPtr(e.TriggerID),
-			OutboxID:   idPtr(e.OutboxID),
-			Status:     e.Status,
-			Attempt:    int(e.Attempt),
-			Depth:      int(e.Depth),
-			RootID:     cloud.ID(e.RootID).String(),
-			ParentID:   idPtr(e.ParentID),
+			TriggerID:  nonEmpty(e.Trigger.String()),
+			OutboxID:   nonEmpty(e.Outbox.String()),
+			Status:     string(e.Status),
+			Attempt:    e.Attempt,
+			Depth:      e.Depth,
+			RootID:     e.Root.String(),
+			ParentID:   nonEmpty(e.Parent.String()),
 			Principal:  nonEmpty(e.Principal),
 			Request:    nonEmpty(e.Request),
 			Node:       e.Node,
-			StartedAt:  utc(e.StartedAt),
-			DurationMS: float64(e.DurationUs) / 1000,
-			CPUMS:      float64(e.CpuUs) / 1000,
-			MemoryMiB:  edge.MemoryMiB(e.MemoryKib),
-			After:      nonEmpty(e.AfterStatus),
+			StartedAt:  utc(e.Started),
+			DurationMS: millis(e.Duration),
+			CPUMS:      millis(e.Usage.CPU),
+			MemoryMiB:  edge.MemoryMiB(e.Usage.MemoryKiB),
+			After:      nonEmpty(string(e.After)),
 			Logs:       json.RawMessage("[]"),
 		}
 
-		if e.Logs != "" {
-			it.Logs = json.RawMessage(e.Logs)
+		if e.LogText != "" {
+			it.Logs = json.RawMessage(e.LogText)
 		}
-		if e.HttpStatus != 0 {
-			n := int(e.HttpStatus)
-			it.HTTPStatus = &n
+		if e.HTTPStatus != 0 {
+			it.HTTPStatus = &e.HTTPStatus
 		}
-		if e.ErrorName != "" || e.ErrorMessage != "" {
-			it.Error = &tail.ErrorItem{Name: e.ErrorName, Message: e.ErrorMessage, Stack: e.ErrorStack}
+		if e.Error.Name != "" || e.Error.Message != "" {
+			it.Error = &tail.ErrorItem{Name: e.Error.Name, Message: e.Error.Message, Stack: e.Error.Stack}
 		}
 		return it
 	}
@@ -172,7 +172,7 @@ func (s *Server) listExecutions(
 	}
 
 	rows, next := edge.Cut(s.Edge, list, rows, in.Limit,
-		func(e *db.Execution) string { return cloud.ID(e.ID).String() })
+		func(e *history.Execution) string { return e.ID.String() })
 	if next == "" && !searched.IsZero() { // a search that ended early goes on from there
 		next = s.Cursor(list, searched.String())
 	}

@@ -3,11 +3,11 @@ package api
 import (
 	"context"
 	"net/http"
-	"picloud/internal/history"
 	"time"
 
 	"picloud/handlers/edge"
 	"picloud/internal/auth"
+	"picloud/internal/history"
 )
 
 // nodeItem is a node of the installation.

@@ -3,13 +3,13 @@ package api
 import (
 	"context"
 	"net/http"
-	"picloud/internal/history"
 	"strconv"
 	"time"
 
 	"picloud/handlers/edge"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 )
 
 // statsItem is one step of the statistics.

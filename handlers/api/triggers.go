@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"picloud/internal/history"
 	"time"
 
 	"picloud/db"
 	"picloud/handlers/edge"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 	"picloud/internal/manager"
 	"picloud/internal/services/kv"
 )

@@ -1,10 +1,10 @@
 package edge
 
 import (
-	"picloud/internal/history"
 	"slices"
 
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 )
 
 // LetterQuery selects dead letters, with its values as a caller gave them.

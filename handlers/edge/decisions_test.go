@@ -2,12 +2,12 @@ package edge
 
 import (
 	"encoding/json"
-	"picloud/internal/history"
 	"strings"
 	"testing"
 
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 	"picloud/internal/orchestrator"
 )
 

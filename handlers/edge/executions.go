@@ -2,10 +2,10 @@ package edge
 
 import (
 	"math"
-	"picloud/internal/history"
 	"time"
 
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 )
 
 // ExecutionQuery selects executions, with its values as a caller gave them. Empty values select nothing.

@@ -2,9 +2,9 @@ package edge
 
 import (
 	"net/url"
-	"picloud/internal/catalog"
 	"strings"
 
+	"picloud/internal/catalog"
 	"picloud/internal/cloud"
 )
 

@@ -1,8 +1,9 @@
 package edge
 
 import (
-	"picloud/internal/history"
 	"time"
+
+	"picloud/internal/history"
 )
 
 // EndOfTime is where a list of slots starts, newest first: after every slot that there can be.

@@ -5,7 +5,6 @@ package ingress
 
 import (
 	"net/http"
-	"picloud/internal/catalog"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 
 	"picloud/handlers/edge"
 	"picloud/internal/auth"
+	"picloud/internal/catalog"
 	"picloud/internal/cloud"
 	"picloud/internal/orchestrator"
 )

@@ -4,13 +4,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"picloud/internal/catalog"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
 	"go.uber.org/goleak"
 
 	"picloud/handlers/edge"
+	"picloud/internal/catalog"
 	"picloud/internal/cloud"
 	"picloud/internal/orchestrator"
 )

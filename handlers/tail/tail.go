@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"net"
-	"picloud/internal/history"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -16,6 +15,7 @@ import (
 	"picloud/handlers/edge"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 	"picloud/internal/orchestrator"
 )
 

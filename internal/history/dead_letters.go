@@ -8,9 +8,6 @@ import (
 	"picloud/internal/cloud"
 )
 
-// DeadLetter is a dead letter as it is stored.
-type DeadLetter = db.DeadLetter
-
 // LetterFilter selects dead letters. Zero fields select everything; State is unresolved (default), resolved
 // or all.
 type LetterFilter struct {
@@ -33,13 +30,13 @@ func (f LetterFilter) storable() LetterFilter {
 // DeadLetters lists dead letters, newest first, older than the id before.
 func (r *Reader) DeadLetters(
 	ctx context.Context, app cloud.AppID, f LetterFilter, before cloud.ID, limit int,
-) ([]DeadLetter, error) {
+) ([]cloud.DeadLetter, error) {
 	if f.State == "" {
 		f.State = "unresolved"
 	}
 	f = f.storable()
 
-	list, err := r.db.Queries().ListDeadLetters(ctx, db.ListDeadLettersParams{
+	rows, err := r.db.Queries().ListDeadLetters(ctx, db.ListDeadLettersParams{
 		AppID:      int64(app),
 		Before:     before,
 		State:      f.State,
@@ -49,6 +46,11 @@ func (r *Reader) DeadLetters(
 		ErrorGroup: f.ErrorGroup,
 		Max:        int32(limit),
 	})
+
+	list := make([]cloud.DeadLetter, len(rows))
+	for k := range rows {
+		list[k] = deadLetterOf(&rows[k])
+	}
 	return list, explain("list dead letters", err)
 }
 
@@ -91,31 +93,100 @@ func (r *Reader) CountDeadLettersOf(ctx context.Context, apps []cloud.AppID) (ma
 }
 
 // DeadLetter finds one. Without it the error is CodeNotFound.
-func (r *Reader) DeadLetter(ctx context.Context, app cloud.AppID, id cloud.ID) (*DeadLetter, error) {
-	letter, err := r.db.Queries().DeadLetterByID(ctx, int64(app), id)
-	if isNotFound(err) {
+func (r *Reader) DeadLetter(ctx context.Context, app cloud.AppID, id cloud.ID) (*cloud.DeadLetter, error) {
+	row, err := r.db.Queries().DeadLetterByID(ctx, int64(app), id)
+	switch {
+	case isNotFound(err):
 		return nil, cloud.Errorf(cloud.CodeNotFound, "no such dead letter")
+	case err != nil:
+		return nil, explain("read dead letter", err)
 	}
-	return &letter, explain("read dead letter", err)
+
+	letter := deadLetterOf(&row)
+	return &letter, nil
 }
 
-// IsUnresolved reports whether somebody has yet to deal with a dead letter. One whose handler failed still
-// counts.
-func IsUnresolved(letter *DeadLetter) bool {
-	return cloud.IsUnresolved(letter.Resolution)
+// deadLetterOf reads a dead letter as it is stored.
+func deadLetterOf(row *db.DeadLetter) cloud.DeadLetter {
+	return cloud.DeadLetter{
+		App:            cloud.AppID(row.AppID),
+		ID:             row.ID,
+		Outbox:         row.OutboxID,
+		Source:         row.Source,
+		Op:             row.Op,
+		Trigger:        orZero(row.TriggerID),
+		Script:         row.ScriptID,
+		Name:           row.Script,
+		Payload:        row.Payload,
+		Reason:         row.Reason,
+		Error:          letterError(row.Error),
+		Attempts:       int(row.Attempts),
+		ErrorGroup:     row.ErrorGroup,
+		Depth:          int(row.Depth),
+		Root:           row.RootID,
+		Parent:         orZero(row.ParentID),
+		LastExecution:  orZero(row.LastExecutionID),
+		Origin:         row.OriginPrincipal,
+		RunAs:          row.RunAs,
+		IdempotencyKey: row.IdempotencyKey,
+		FirstAttempt:   row.FirstAttemptAt,
+		LastAttempt:    row.LastAttemptAt,
+		Created:        row.CreatedAt,
+		Resolution:     orZero(row.Resolution),
+		ResolvedAt:     row.ResolvedAt,
+		ResolvedBy:     orZero(row.ResolvedBy),
+		ResolveReason:  orZero(row.ResolveReason),
+		ReplayedAs:     orZero(row.ReplayedAs),
+		ReplayOf:       orZero(row.ReplayOf),
+	}
 }
 
-// ErrorOf is a dead letter's error as JSON: name, message and stack. Letters that no run made have only a
-// reason.
-func ErrorOf(letter *DeadLetter) json.RawMessage {
-	if text := json.RawMessage(letter.Error); json.Valid(text) {
-		return text
+// letterError reads the error of a dead letter: JSON, or the plain reason of a letter that no run made.
+func letterError(text string) cloud.ScriptError {
+	var e cloud.ScriptError
+	if json.Unmarshal([]byte(text), &e) != nil {
+		return cloud.ScriptError{Name: "Error", Message: text}
 	}
+	return e
+}
 
-	text, err := json.Marshal(cloud.ScriptError{Name: "Error", Message: letter.Error})
-	if err != nil {
-		return json.RawMessage("null")
+// orZero is the value of a column that may be null.
+func orZero[T any](v *T) T {
+	if v == nil {
+		var zero T
+		return zero
 	}
+	return *v
+}
 
-	return text
+// DeadLettersForScript lists unresolved letters for a script, newest first, without their payloads. script ""
+// is any. Of each only what a list shows is read.
+func (r *Reader) DeadLettersForScript(
+	ctx context.Context, app cloud.AppID, script string, before cloud.ID, limit int,
+) ([]cloud.DeadLetter, error) {
+	rows, err := r.db.Queries().ListLetterHeads(ctx, db.ListLetterHeadsParams{
+		AppID:  int64(app),
+		Script: db.Storable(script),
+		Before: before,
+		Max:    int32(limit),
+	})
+
+	list := make([]cloud.DeadLetter, len(rows))
+	for k := range rows {
+		row := &rows[k]
+		list[k] = cloud.DeadLetter{
+			App:        app,
+			ID:         row.ID,
+			Source:     row.Source,
+			Op:         row.Op,
+			Trigger:    orZero(row.TriggerID),
+			Name:       row.Script,
+			Reason:     row.Reason,
+			Error:      letterError(row.Error),
+			Attempts:   int(row.Attempts),
+			Created:    row.CreatedAt,
+			Resolution: orZero(row.Resolution),
+		}
+	}
+	return list, explain("list dead letters", err)
 }

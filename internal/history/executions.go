@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"picloud/db"
@@ -28,6 +29,64 @@ func (r *Reader) AbandonedOf(ctx context.Context, app cloud.AppID, execution clo
 	return list, explain("list abandoned executions", err)
 }
 
+// Execution is a recorded execution. Its log is kept as it is stored, since most readers of a list do not show
+// it.
+type Execution struct {
+	cloud.Execution
+	Node string // that ran it
+	// LogText is the log, a JSON array of cloud.LogLine; "" for an empty one.
+	LogText string
+}
+
+// Lines parses the log.
+func (e *Execution) Lines() []cloud.LogLine {
+	var lines []cloud.LogLine
+	_ = json.Unmarshal([]byte(e.LogText), &lines) // our own text, or none
+	return lines
+}
+
+// executionOf reads an execution as it is stored.
+func executionOf(row *db.Execution) Execution {
+	return Execution{
+		Node:    row.Node,
+		LogText: row.Logs,
+		Execution: cloud.Execution{
+			App:        cloud.AppID(row.AppID),
+			ID:         row.ID,
+			Script:     row.ScriptID,
+			Name:       row.Script,
+			Version:    int(row.Version),
+			Source:     row.Source,
+			Trigger:    orZero(row.TriggerID),
+			Outbox:     orZero(row.OutboxID),
+			Status:     cloud.Status(row.Status),
+			Attempt:    int(row.Attempt),
+			Depth:      int(row.Depth),
+			Root:       row.RootID,
+			Parent:     orZero(row.ParentID),
+			Principal:  row.Principal,
+			Request:    row.Request,
+			Started:    row.StartedAt,
+			Duration:   time.Duration(row.DurationUs) * time.Microsecond,
+			HTTPStatus: int(row.HttpStatus),
+			Error:      cloud.ScriptError{Name: row.ErrorName, Message: row.ErrorMessage, Stack: row.ErrorStack},
+			After:      cloud.Status(row.AfterStatus),
+			Usage: cloud.Usage{
+				CPU:       time.Duration(row.CpuUs) * time.Microsecond,
+				MemoryKiB: row.MemoryKib,
+			},
+		},
+	}
+}
+
+func executionsOf(rows []db.Execution) []Execution {
+	list := make([]Execution, len(rows))
+	for k := range rows {
+		list[k] = executionOf(&rows[k])
+	}
+	return list
+}
+
 // ExecutionFilter selects executions; zero fields select everything.
 type ExecutionFilter struct {
 	Script, Status, Source string
@@ -51,7 +110,7 @@ const SearchDepth = 2000
 // enough says with which execution: there it goes on.
 func (r *Reader) Executions(
 	ctx context.Context, app cloud.AppID, f ExecutionFilter, before cloud.ID, limit int,
-) (list []db.Execution, searched cloud.ID, err error) {
+) (list []Execution, searched cloud.ID, err error) {
 	arg := db.ListExecutionsParams{
 		AppID:  int64(app),
 		Before: cloud.LastID,
@@ -80,8 +139,8 @@ func (r *Reader) Executions(
 	}
 
 	if !f.needsSearch() {
-		list, err = r.db.Queries().ListExecutions(ctx, arg)
-		return list, searched, explain("list executions", err)
+		rows, err := r.db.Queries().ListExecutions(ctx, arg)
+		return executionsOf(rows), searched, explain("list executions", err)
 	}
 
 	return r.searchExecutions(ctx, arg, f)
@@ -89,10 +148,10 @@ func (r *Reader) Executions(
 
 // searchExecutions looks at the newest SearchDepth executions that the indexed part of a filter finds.
 func (r *Reader) searchExecutions(ctx context.Context, arg db.ListExecutionsParams, f ExecutionFilter) (
-	list []db.Execution, searched cloud.ID, err error,
+	list []Execution, searched cloud.ID, err error,
 ) {
 	q := r.db.Queries()
-	list, err = q.SearchExecutions(ctx, db.SearchExecutionsParams{
+	rows, err := q.SearchExecutions(ctx, db.SearchExecutionsParams{
 		AppID:     arg.AppID,
 		Before:    arg.Before,
 		Since:     arg.Since,
@@ -106,6 +165,7 @@ func (r *Reader) searchExecutions(ctx context.Context, arg db.ListExecutionsPara
 		Search:    db.Storable(f.Search),
 		Max:       arg.Max,
 	})
+	list = executionsOf(rows)
 	if err != nil || len(list) >= int(arg.Max) {
 		return list, searched, explain("search executions", err)
 	}
@@ -149,11 +209,12 @@ func (r *Reader) AppOf(ctx context.Context, execution cloud.ID, among []cloud.Ap
 
 // Execution finds one. An accepted call that has not run yet is waiting or running; what was not kept is
 // CodeNotRecorded.
-func (r *Reader) Execution(ctx context.Context, app cloud.AppID, id cloud.ID) (*db.Execution, error) {
+func (r *Reader) Execution(ctx context.Context, app cloud.AppID, id cloud.ID) (*Execution, error) {
 	q := r.db.Queries()
 	e, err := q.ExecutionByID(ctx, int64(app), id)
 	if err == nil {
-		return &e, nil
+		found := executionOf(&e)
+		return &found, nil
 	}
 	if !isNotFound(err) {
 		return nil, explain("read execution", err)
@@ -170,31 +231,32 @@ func (r *Reader) Execution(ctx context.Context, app cloud.AppID, id cloud.ID) (*
 
 	// It may have ended between the two reads.
 	if e, err := q.ExecutionByID(ctx, int64(app), id); err == nil {
-		return &e, nil
+		found := executionOf(&e)
+		return &found, nil
 	}
 
 	return nil, cloud.Errorf(cloud.CodeNotRecorded, "no execution with this id was recorded")
 }
 
 // accepted is the execution of a row that has not ended.
-func accepted(app cloud.AppID, id cloud.ID, row *db.OutboxByExecutionRow) *db.Execution {
+func accepted(app cloud.AppID, id cloud.ID, row *db.OutboxByExecutionRow) *Execution {
 	status := cloud.Waiting
 	if row.ClaimedBy != nil {
 		status = cloud.Running
 	}
 
-	return &db.Execution{
-		AppID:     int64(app),
-		ID:        id,
-		ScriptID:  row.ScriptID,
-		Script:    row.Script,
-		Source:    cloud.SourceHTTP,
-		OutboxID:  &row.ID,
-		Status:    string(status),
-		Attempt:   1,
-		Depth:     row.Depth,
-		RootID:    row.RootID,
-		ParentID:  row.ParentID,
-		StartedAt: row.CreatedAt,
-	}
+	return &Execution{Execution: cloud.Execution{
+		App:     app,
+		ID:      id,
+		Script:  row.ScriptID,
+		Name:    row.Script,
+		Source:  cloud.SourceHTTP,
+		Outbox:  row.ID,
+		Status:  status,
+		Attempt: 1,
+		Depth:   int(row.Depth),
+		Root:    row.RootID,
+		Parent:  orZero(row.ParentID),
+		Started: row.CreatedAt,
+	}}
 }

@@ -11,7 +11,6 @@ import (
 	"picloud/db"
 	"picloud/internal/cloud"
 	"picloud/internal/commit"
-	"picloud/internal/history"
 )
 
 // What one run may do with dead letters.
@@ -98,7 +97,7 @@ func (c *deadLetterCalls) call(
 	defer c.mu.Unlock()
 
 	if resolution := c.resolved[letter.ID]; resolution != "" {
-		letter.Resolution = &resolution
+		letter.Resolution = resolution
 	}
 
 	switch op {
@@ -114,7 +113,7 @@ func (c *deadLetterCalls) call(
 }
 
 // find reads a letter of the run's app; nil: there is none.
-func (c *deadLetterCalls) find(ctx context.Context, text string) (*history.DeadLetter, error) {
+func (c *deadLetterCalls) find(ctx context.Context, text string) (*cloud.DeadLetter, error) {
 	id, ok := cloud.ParseID(text)
 	if !ok {
 		return nil, nil
@@ -143,7 +142,7 @@ func (c *deadLetterCalls) add(l commit.ResolveLetter, resolution string) error {
 
 // replay differs from an operator's in its depth: a script that replays what fails again must not go on for
 // ever.
-func (c *deadLetterCalls) replay(letter *history.DeadLetter, args cloud.HostArgs) (cloud.HostReply, error) {
+func (c *deadLetterCalls) replay(letter *cloud.DeadLetter, args cloud.HostArgs) (cloud.HostReply, error) {
 	if args.Flag { // a payload is given
 		if !utf8.ValidString(args.Value) {
 			return cloud.HostReply{}, deadLetterError("the payload is not JSON")
@@ -176,7 +175,7 @@ func (c *deadLetterCalls) replay(letter *history.DeadLetter, args cloud.HostArgs
 	return cloud.HostReply{Value: row.ID.String()}, nil
 }
 
-func (c *deadLetterCalls) resolve(letter *history.DeadLetter, reason string) (cloud.HostReply, error) {
+func (c *deadLetterCalls) resolve(letter *cloud.DeadLetter, reason string) (cloud.HostReply, error) {
 	if err := unresolved(letter); err != nil {
 		return cloud.HostReply{}, deadLetterError("%s", safeError(err).Message)
 	}
@@ -194,85 +193,73 @@ func (c *deadLetterCalls) list(ctx context.Context, args cloud.HostArgs) (cloud.
 		return cloud.HostReply{}, deadLetterError("cursor must be one that list gave")
 	}
 	limit := min(max(int(args.Number), 1), maxLetterList)
-	rows, err := c.replayer.db.Queries().ListLetterHeads(ctx, db.ListLetterHeadsParams{
-		AppID:  int64(c.task.app.ID),
-		Script: db.Storable(args.Collection),
-		Before: before,
-		Max:    int32(limit + 1),
-	})
+	letters, err := c.replayer.reader.DeadLettersForScript(ctx, c.task.app.ID, args.Collection, before, limit+1)
 	if err != nil {
-		return cloud.HostReply{}, explain("list dead letters", err)
+		return cloud.HostReply{}, err
 	}
 
 	cursor := "null"
-	if len(rows) > limit {
-		rows = rows[:limit]
-		cursor = `"` + cloud.ID(rows[limit-1].ID).String() + `"`
+	if len(letters) > limit {
+		letters = letters[:limit]
+		cursor = `"` + letters[limit-1].ID.String() + `"`
 	}
-	return cloud.HostReply{JSON: `{"items":[` + c.items(rows) + `],"cursor":` + cursor + `}`}, nil
+	return cloud.HostReply{JSON: `{"items":[` + c.items(letters) + `],"cursor":` + cursor + `}`}, nil
 }
 
 // items are letters as JSON, separated by commas.
-func (c *deadLetterCalls) items(rows []db.ListLetterHeadsRow) string {
+func (c *deadLetterCalls) items(letters []cloud.DeadLetter) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
 	var b []byte
-	for k := range rows {
-		r := &rows[k]
-		if c.resolved[r.ID] != "" {
+	for k := range letters {
+		if c.resolved[letters[k].ID] != "" {
 			continue
 		}
 		if len(b) > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, letterJSON(&history.DeadLetter{
-			ID:         r.ID,
-			Source:     r.Source,
-			Op:         r.Op,
-			TriggerID:  r.TriggerID,
-			Script:     r.Script,
-			Reason:     r.Reason,
-			Error:      r.Error,
-			Attempts:   r.Attempts,
-			CreatedAt:  r.CreatedAt,
-			Resolution: r.Resolution,
-		}, false)...)
+		b = append(b, letterJSON(&letters[k], false)...)
 	}
 	return string(b)
 }
 
 // letterJSON has the fields of the event that a deadLetter handler gets, and what is known besides.
-func letterJSON(letter *history.DeadLetter, withOriginal bool) string {
+func letterJSON(letter *cloud.DeadLetter, withOriginal bool) string {
 	v := struct {
-		ID         string          `json:"id"`
-		Original   json.RawMessage `json:"original,omitempty"`
-		Attempts   int32           `json:"attempts"`
-		Error      json.RawMessage `json:"error"`
-		Trigger    *string         `json:"trigger"`
-		Script     string          `json:"script"`
-		Source     string          `json:"source"`
-		Op         string          `json:"op"`
-		Reason     string          `json:"reason"`
-		CreatedAt  time.Time       `json:"createdAt"`
-		Resolution *string         `json:"resolution"`
+		ID         string            `json:"id"`
+		Original   json.RawMessage   `json:"original,omitempty"`
+		Attempts   int               `json:"attempts"`
+		Error      cloud.ScriptError `json:"error"`
+		Trigger    *string           `json:"trigger"`
+		Script     string            `json:"script"`
+		Source     string            `json:"source"`
+		Op         string            `json:"op"`
+		Reason     string            `json:"reason"`
+		CreatedAt  time.Time         `json:"createdAt"`
+		Resolution *string           `json:"resolution"`
 	}{
-		ID:         cloud.ID(letter.ID).String(),
+		ID:         letter.ID.String(),
 		Attempts:   letter.Attempts,
-		Error:      history.ErrorOf(letter),
-		Script:     letter.Script,
+		Error:      letter.Error,
+		Trigger:    orNil(letter.Trigger.String()),
+		Script:     letter.Name,
 		Source:     letter.Source,
 		Op:         letter.Op,
 		Reason:     letter.Reason,
-		CreatedAt:  letter.CreatedAt.UTC(),
-		Resolution: letter.Resolution,
-	}
-	if letter.TriggerID != nil {
-		trigger := cloud.ID(*letter.TriggerID).String()
-		v.Trigger = &trigger
+		CreatedAt:  letter.Created.UTC(),
+		Resolution: orNil(letter.Resolution),
 	}
 	if withOriginal {
 		v.Original = json.RawMessage(letter.Payload)
 	}
 	return string(cloud.AppendJSON(nil, v))
+}
+
+// orNil is null in JSON for an empty text.
+func orNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }

@@ -34,9 +34,9 @@ const (
 )
 
 // unresolved refuses a letter that somebody has dealt with.
-func unresolved(letter *history.DeadLetter) error {
-	if !history.IsUnresolved(letter) {
-		return cloud.Errorf(cloud.CodeConflict, "the dead letter is resolved already: %s", *letter.Resolution)
+func unresolved(letter *cloud.DeadLetter) error {
+	if !letter.IsUnresolved() {
+		return cloud.Errorf(cloud.CodeConflict, "the dead letter is resolved already: %s", letter.Resolution)
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func letterError(result commit.Result) error {
 // and root.
 func (r *replayer) row(
 	app *catalog.App,
-	letter *history.DeadLetter,
+	letter *cloud.DeadLetter,
 	by cloud.Principal,
 ) (*outbox.NewRow, error) {
 	if err := r.check(app, letter); err != nil {
@@ -106,44 +106,43 @@ func (r *replayer) row(
 		ID:             r.ids.New(),
 		Source:         letter.Source,
 		Op:             letter.Op,
-		Script:         letter.ScriptID,
+		Trigger:        letter.Trigger,
+		Script:         letter.Script,
 		Payload:        letter.Payload,
-		Origin:         letter.OriginPrincipal,
+		Origin:         letter.Origin,
 		RunAs:          letter.RunAs,
-		Root:           letter.RootID,
-		Depth:          int(letter.Depth),
+		Parent:         letter.Parent,
+		Root:           letter.Root,
+		Depth:          letter.Depth,
 		DeadLetter:     letter.ID,
 		IdempotencyKey: letter.IdempotencyKey,
 		Execution:      r.ids.New(),
 		Retry:          cloud.DefaultRetry(),
 	}
-	switch {
-	case letter.LastExecutionID != nil:
-		row.Parent = *letter.LastExecutionID
-	case letter.ParentID != nil:
-		row.Parent = *letter.ParentID
-	}
-	if letter.TriggerID == nil {
-		return &outbox.NewRow{Row: row}, nil
+	if !letter.LastExecution.IsZero() {
+		row.Parent = letter.LastExecution
 	}
 
-	row.Trigger = *letter.TriggerID
-	if trigger := app.Triggers[row.Trigger]; trigger != nil {
+	trigger := app.Triggers[letter.Trigger]
+	switch {
+	case letter.Trigger.IsZero():
+	case trigger != nil:
 		row.Retry = trigger.Retry
-	} else { // an event of a deleted trigger runs as the operator
+	default: // an event of a deleted trigger runs as the operator
 		row.RunAs = by.String()
 	}
+
 	return &outbox.NewRow{Row: row}, nil
 }
 
 // check refuses a letter that cannot be replayed.
-func (r *replayer) check(app *catalog.App, letter *history.DeadLetter) error {
+func (r *replayer) check(app *catalog.App, letter *cloud.DeadLetter) error {
 	if err := unresolved(letter); err != nil {
 		return err
 	}
-	if app == nil || app.Script(letter.ScriptID) == nil {
+	if app == nil || app.Script(letter.Script) == nil {
 		return cloud.Errorf(cloud.CodeConflict,
-			"the script %q is gone: deploy it under that name again and send the event anew", letter.Script)
+			"the script %q is gone: deploy it under that name again and send the event anew", letter.Name)
 	}
 	if !json.Valid([]byte(letter.Payload)) {
 		return cloud.Errorf(cloud.CodeInvalid, "the payload is not JSON")
@@ -217,10 +216,10 @@ func (o *Operations) selectLetters(
 	ctx context.Context,
 	app cloud.AppID,
 	sel LetterSelection,
-) ([]history.DeadLetter, BulkReplay, error) {
+) ([]cloud.DeadLetter, BulkReplay, error) {
 	var out BulkReplay
 
-	var letters []history.DeadLetter
+	var letters []cloud.DeadLetter
 	for _, id := range sel.IDs {
 		letter, err := o.replayer.reader.DeadLetter(ctx, app, id)
 		switch {
@@ -363,7 +362,7 @@ func (o *Operations) Resolve(
 	id cloud.ID,
 	reason string,
 	by cloud.Principal,
-) (*history.DeadLetter, error) {
+) (*cloud.DeadLetter, error) {
 	letter, err := o.replayer.reader.DeadLetter(ctx, app, id)
 	if err == nil {
 		err = unresolved(letter)
