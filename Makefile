@@ -27,6 +27,7 @@ run: setup build ## Build and run PiCloud; prints the address and the first owne
 
 test: setup-test build ## Run every test, with the race detector, against a real PostgreSQL
 	ROUNDS=$(ROUNDS) go test -race -timeout 20m ./...
+	go -C lab test -race -timeout 20m ./...
 
 race: test ## The same as test
 
@@ -36,8 +37,9 @@ killtest: setup-test build ## Kill the server at random moments, ROUNDS=100 time
 faultlab: ## Break PiCloud in every way it knows, FAULTROUNDS=20 times each, and write docs/faults.md (an hour or two)
 	@scripts/setup faultlab
 	$(MAKE) build
+	go -C lab build -o ../bin/ ./faultlab
 	scripts/previous bin/picloud-previous
-	go run ./cmd/faultlab -previous bin/picloud-previous -rounds $(FAULTROUNDS) -report docs/faults.md
+	bin/faultlab -previous bin/picloud-previous -rounds $(FAULTROUNDS) -report docs/faults.md
 
 fuzz: ## Fuzz each parser and the wire between parent and child for FUZZTIME=5m
 	@for pkg in $$(go list ./internal/...); do for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
@@ -46,13 +48,14 @@ fuzz: ## Fuzz each parser and the wire between parent and child for FUZZTIME=5m
 bench: ## Measure PiCloud on this machine, beside the peers that are installed (half an hour)
 	@scripts/setup bench
 	$(MAKE) build
-	go run ./cmd/bench
+	go -C lab build -o ../bin/ ./bench
+	bin/bench
 
 bench-peers: ## Install the peers: Node, workerd, PocketBase, River, Graphile Worker and pg-boss
 	@scripts/setup test
-	cd cmd/bench/peers && npm ci --no-audit --no-fund
-	cd cmd/bench/peers/pocketbase && go build -o ../../../../bin/peers/pocketbase .
-	cd cmd/bench/peers/river && go build -o ../../../../bin/peers/river .
+	cd lab/bench/peers && npm ci --no-audit --no-fund
+	cd lab/bench/peers/pocketbase && go build -o ../../../../bin/peers/pocketbase .
+	cd lab/bench/peers/river && go build -o ../../../../bin/peers/river .
 
 $(TOOLS)/%: tools/go.mod
 	@mkdir -p $(TOOLS)
@@ -78,4 +81,5 @@ lint: $(TOOLS)/golangci-lint ## Run the linters
 
 verify: generate editor ## Check that the generated code is current and the modules are tidy
 	go mod tidy -diff
+	go -C lab mod tidy -diff
 	git diff --exit-code -- 'db/*.sql.go' db/models.go db/db.go 'views/*_templ.go' static/editor.js internal/executor/sandbox/urlpattern.js

@@ -24,8 +24,8 @@ func (b *bench) self() subject {
 	return subject{name: "PiCloud", addr: b.p.addr(), pid: b.p.cmd.Process.Pid}
 }
 
-// peerFiles is where the peers' programs lie.
-var peerFiles = filepath.Join("cmd", "bench", "peers")
+// peerFiles is where the peers' programs lie, seen from the top of the source tree.
+var peerFiles = filepath.Join("lab", "bench", "peers")
 
 // peers starts those that make bench-peers has installed, and says which are missing.
 func (b *bench) peers() map[string]subject {

@@ -57,11 +57,14 @@ func buildSkewed(o *options) string {
 }
 
 func makeSkewed(dir string) (string, error) {
-	out, err := exec.Command("go", "env", "GOROOT", "GOMOD").Output()
+	root, err := answerOf("go", "env", "GOROOT")
 	if err != nil {
 		return "", err
 	}
-	root, module, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	module, err := answerOf("go", "list", "-m", "-f", "{{.Dir}}", "picloud")
+	if err != nil {
+		return "", err
+	}
 	original := filepath.Join(root, "src", "time", "time.go")
 	source, err := os.ReadFile(original)
 	if err != nil {
@@ -89,12 +92,18 @@ func makeSkewed(dir string) (string, error) {
 	}
 	binary := filepath.Join(dir, "picloud-skewed")
 	cmd := exec.Command("go", "build", "-overlay", filepath.Join(tmp, "overlay.json"), "-o", binary, "./cmd/picloud")
-	cmd.Dir = filepath.Dir(module)
+	cmd.Dir = module
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, text)
 	}
 	return binary, nil
+}
+
+// answerOf is what a command prints, without the line's end.
+func answerOf(name string, args ...string) (string, error) {
+	out, err := exec.Command(name, args...).Output()
+	return strings.TrimSpace(string(out)), err
 }
 
 // skewClocks sets the nodes' clocks minutes apart, a different way each round; the first one's jumps while it runs.
