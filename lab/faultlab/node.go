@@ -63,7 +63,7 @@ func (n *node) ready(ctx context.Context) error {
 		res, err := client.Get(n.url() + "/readyz")
 		if err == nil {
 			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
+			if res.StatusCode == http.StatusOK && n.alive() { // else another process answers at this address
 				return nil
 			}
 		}
