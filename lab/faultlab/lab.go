@@ -44,20 +44,13 @@ type lab struct {
 	load    *load
 }
 
+// newLab makes the installation of a fault, ready for its first round.
 func newLab(ctx context.Context, o *options, f *fault, res *result) (*lab, error) {
-	seed := uint64(o.seed)
-	for _, c := range f.name {
-		seed = seed*31 + uint64(c)
-	}
-	l := &lab{o: o, f: f, res: res, rng: rand.New(rand.NewPCG(seed, 1)),
-		http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
-	var err error
-	if l.dir, err = os.MkdirTemp("", "faultlab-"); err != nil {
+	l, err := emptyLab(o, f, res)
+	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(l.dir, 0o711); err != nil {
-		return nil, err
-	}
+
 	if err := l.start(ctx); err != nil {
 		l.keepLogs()
 		l.close()
@@ -66,17 +59,56 @@ func newLab(ctx context.Context, o *options, f *fault, res *result) (*lab, error
 	return l, nil
 }
 
+// emptyLab is a lab with a directory in which nothing runs yet.
+func emptyLab(o *options, f *fault, res *result) (*lab, error) {
+	seed := uint64(o.seed)
+	for _, c := range f.name {
+		seed = seed*31 + uint64(c)
+	}
+
+	dir, err := os.MkdirTemp("", "faultlab-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, 0o711); err != nil { // PostgreSQL may run as another user
+		return nil, err
+	}
+
+	return &lab{
+		o:    o,
+		f:    f,
+		res:  res,
+		rng:  rand.New(rand.NewPCG(seed, 1)),
+		dir:  dir,
+		http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+	}, nil
+}
+
 func (l *lab) start(ctx context.Context) error {
+	if err := l.startNodes(ctx); err != nil {
+		return err
+	}
+	if l.o.pattern == nil || l.f.patroni { // Patroni makes its clusters itself
+		if err := l.install(ctx); err != nil {
+			return err
+		}
+	}
+	return l.startClock(ctx)
+}
+
+// startNodes starts PostgreSQL and the nodes, and logs in.
+func (l *lab) startNodes(ctx context.Context) error {
 	address, err := l.startDatabase(ctx)
 	if err != nil {
 		return fmt.Errorf("start PostgreSQL: %w", err)
 	}
+
 	for k := range l.f.nodes {
 		if err := l.addNode(ctx, fmt.Sprintf("node%d", k+1), address); err != nil {
 			return err
 		}
 	}
-	return l.install(ctx)
+	return l.login(ctx)
 }
 
 // startDatabase gives the address of PiCloud's database.
@@ -104,10 +136,7 @@ func (l *lab) startDatabase(ctx context.Context) (address string, err error) {
 		settings["max_wal_senders"], settings["wal_level"], settings["hot_standby"] = "5", "replica", "on"
 	}
 	l.pg = newPostgres(home, settings)
-	if err := l.pg.start(ctx); err != nil {
-		return "", err
-	}
-	if err := l.pg.createDatabase(ctx); err != nil {
+	if err := l.makeCluster(ctx); err != nil {
 		return "", err
 	}
 	l.servers = []*postgres{l.pg}
@@ -119,6 +148,21 @@ func (l *lab) startDatabase(ctx context.Context) (address string, err error) {
 		}
 	}
 	return l.pg.url(), nil
+}
+
+// makeCluster starts the primary, on a copy of the pattern's data where there is a pattern.
+func (l *lab) makeCluster(ctx context.Context) error {
+	if l.o.pattern != nil {
+		if err := l.o.pattern.copyTo(ctx, l.pg.dir); err != nil {
+			return err
+		}
+		return l.pg.start(ctx)
+	}
+
+	if err := l.pg.start(ctx); err != nil {
+		return err
+	}
+	return l.pg.createDatabase(ctx)
 }
 
 // attachStandby makes the standby follow the primary, and every commit wait for it.
@@ -198,13 +242,15 @@ var scripts = map[string]string{
 	"big":  `export default () => "x".repeat(8 << 20)`,
 }
 
-// install puts the scripts and triggers in place, and a second app beside the one under load.
-func (l *lab) install(ctx context.Context) error {
+func (l *lab) login(ctx context.Context) error {
 	var login struct{ Token string }
-	if err := l.api(ctx, "POST", "/auth/login", map[string]any{"username": "admin", "password": password}, &login); err != nil {
-		return err
-	}
+	err := l.api(ctx, "POST", "/auth/login", map[string]any{"username": "admin", "password": password}, &login)
 	l.token = login.Token
+	return err
+}
+
+// install puts the scripts and the triggers of events in place, and a second app beside the one under load.
+func (l *lab) install(ctx context.Context) error {
 	if err := l.api(ctx, "POST", "/apps", map[string]any{"slug": "other", "name": "Other"}, nil); err != nil {
 		return err
 	}
@@ -213,25 +259,36 @@ func (l *lab) install(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := l.api(ctx, "PUT", "/apps/other/scripts/hello", map[string]any{"source": `export default () => "hello"`}, nil); err != nil {
+	hello := map[string]any{"source": `export default () => "hello"`}
+	if err := l.api(ctx, "PUT", "/apps/other/scripts/hello", hello, nil); err != nil {
 		return err
 	}
+
 	for _, t := range []map[string]any{
-		{"kind": "kv", "script": "consume", "collection": "event"},
+		{"kind": "kv", "script": "consume", "collection": "event", "retry": retries(20)},
 		{"kind": "kv", "script": "consume", "collection": "poison", "retry": retries(2)},
-		{"kind": "kv", "script": "flood", "collection": "flood"},
-		{"kind": "cron", "script": "tick", "schedule": "* * * * * *", "catch_up": "all"},
+		{"kind": "kv", "script": "flood", "collection": "flood", "retry": retries(20)},
 	} {
-		if t["retry"] == nil {
-			t["retry"] = retries(20)
-		}
-		var made struct{ ID string }
-		if err := l.api(ctx, "POST", "/apps/default/triggers", t, &made); err != nil {
+		if err := l.api(ctx, "POST", "/apps/default/triggers", t, nil); err != nil {
 			return err
 		}
-		l.clock = made.ID // the last one
 	}
 	return nil
+}
+
+// startClock makes the trigger that fires every second. It is no part of the pattern: each second since then would be
+// caught up on first.
+func (l *lab) startClock(ctx context.Context) error {
+	var made struct{ ID string }
+	err := l.api(ctx, "POST", "/apps/default/triggers", map[string]any{
+		"kind":     "cron",
+		"script":   "tick",
+		"schedule": "* * * * * *",
+		"catch_up": "all",
+		"retry":    retries(20),
+	}, &made)
+	l.clock = made.ID
+	return err
 }
 
 func retries(attempts int) map[string]any {

@@ -50,6 +50,7 @@ type options struct {
 	seed             int64
 	rounds           int
 	short            bool
+	pattern          *pattern // nil: each installation is made from nothing
 }
 
 func pick(only string, short bool) []*fault {
@@ -70,47 +71,43 @@ func run(ctx context.Context, o *options, chosen []*fault, parallel int, file st
 	if len(chosen) == 0 {
 		return errors.New("no such fault: see -list")
 	}
-	for _, file := range []*string{&o.binary, &o.previous} {
-		if *file != "" {
-			abs, err := filepath.Abs(*file)
-			if err != nil {
-				return err
-			}
-			*file = abs
+	for _, binary := range []*string{&o.binary, &o.previous} {
+		if *binary == "" {
+			continue
 		}
-	}
-	rep := &report{options: o, started: time.Now(), faults: chosen, results: map[string]*result{}}
-	queue := make(chan *fault, len(chosen))
-	for _, long := range []bool{true, false} { // what takes longest begins first
-		for _, f := range chosen {
-			if f.long == long {
-				queue <- f
-			}
+		abs, err := filepath.Abs(*binary)
+		if err != nil {
+			return err
 		}
+		*binary = abs
 	}
-	close(queue)
-	var mu sync.Mutex
-	var wg sync.WaitGroup
+
+	// Without a warm cache the picloud with another clock takes a minute to build, whoever waits for it.
+	if slices.ContainsFunc(chosen, func(f *fault) bool { return f.name == "clock" }) {
+		go buildSkewed(o)
+	}
+	p, err := makePattern(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer p.remove()
+	o.pattern = p
+
+	rep := &report{options: o, started: time.Now(), faults: chosen, results: map[string]*result{}, file: file}
+	queue := ordered(chosen)
+	var lanes sync.WaitGroup
 	for range parallel {
-		wg.Go(func() {
+		lanes.Go(func() {
 			for f := range queue {
 				if ctx.Err() != nil {
 					return
 				}
-				res := try(ctx, o, f)
-				mu.Lock()
-				rep.results[f.name] = res
-				res.print(os.Stdout)
-				if file != "" {
-					if err := rep.write(file); err != nil {
-						fmt.Fprintln(os.Stderr, "faultlab:", err)
-					}
-				}
-				mu.Unlock()
+				rep.add(try(ctx, o, f))
 			}
 		})
 	}
-	wg.Wait()
+	lanes.Wait()
+
 	if ctx.Err() != nil {
 		return errors.New("stopped")
 	}
@@ -120,6 +117,17 @@ func run(ctx context.Context, o *options, chosen []*fault, parallel int, file st
 		}
 	}
 	return nil
+}
+
+// ordered is a queue of the faults: those that take long come first, and those last that wait for something to be built.
+func ordered(chosen []*fault) <-chan *fault {
+	first := slices.SortedStableFunc(slices.Values(chosen), func(a, b *fault) int { return a.place() - b.place() })
+	queue := make(chan *fault, len(first))
+	for _, f := range first {
+		queue <- f
+	}
+	close(queue)
+	return queue
 }
 
 // try makes an installation and puts a fault through its rounds.

@@ -62,7 +62,25 @@ type report struct {
 	options *options
 	started time.Time
 	faults  []*fault
+	file    string // rewritten after each fault; empty: none is written
+
+	mu      sync.Mutex // guards results and the writing of the file
 	results map[string]*result
+}
+
+// add notes and prints what came of a fault.
+func (rep *report) add(res *result) {
+	rep.mu.Lock()
+	defer rep.mu.Unlock()
+	rep.results[res.fault.name] = res
+	res.print(os.Stdout)
+
+	if rep.file == "" {
+		return
+	}
+	if err := rep.write(rep.file); err != nil {
+		fmt.Fprintln(os.Stderr, "faultlab:", err)
+	}
 }
 
 func (rep *report) write(file string) error {
