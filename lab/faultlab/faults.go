@@ -89,17 +89,6 @@ var faults = []fault{
 		what: "both nodes go to the version before and back, one at a time, under load"},
 }
 
-// place of the fault in the queue: what takes longest begins first.
-func (f *fault) place() int {
-	switch {
-	case f.long:
-		return 0
-	case f.name == "clock": // its picloud is being built
-		return 2
-	}
-	return 1
-}
-
 func killNode(ctx context.Context, r *round) error {
 	n := r.anyNode()
 	n.end(syscall.SIGKILL)

@@ -82,10 +82,6 @@ func run(ctx context.Context, o *options, chosen []*fault, parallel int, file st
 		*binary = abs
 	}
 
-	// Without a warm cache the picloud with another clock takes a minute to build, whoever waits for it.
-	if slices.ContainsFunc(chosen, func(f *fault) bool { return f.name == "clock" }) {
-		go buildSkewed(o)
-	}
 	p, err := makePattern(ctx, o)
 	if err != nil {
 		return err
@@ -119,12 +115,15 @@ func run(ctx context.Context, o *options, chosen []*fault, parallel int, file st
 	return nil
 }
 
-// ordered is a queue of the faults: those that take long come first, and those last that wait for something to be built.
+// ordered is a queue of the faults: what takes longest begins first.
 func ordered(chosen []*fault) <-chan *fault {
-	first := slices.SortedStableFunc(slices.Values(chosen), func(a, b *fault) int { return a.place() - b.place() })
-	queue := make(chan *fault, len(first))
-	for _, f := range first {
-		queue <- f
+	queue := make(chan *fault, len(chosen))
+	for _, long := range []bool{true, false} {
+		for _, f := range chosen {
+			if f.long == long {
+				queue <- f
+			}
+		}
 	}
 	close(queue)
 	return queue
