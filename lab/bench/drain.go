@@ -25,6 +25,7 @@ func (b *bench) drain(ctx context.Context) error {
 		name string
 		run  func() (drained, error)
 	}
+
 	var all []contender
 	for _, c := range []struct{ name, what, src string }{
 		{"noop", "PiCloud, no-op handler", `export default { kv() {} }`},
@@ -40,11 +41,14 @@ func (b *bench) drain(ctx context.Context) error {
 		id, _ := t["id"].(string)
 		all = append(all, contender{c.what, func() (drained, error) { return b.drainOwn(ctx, id, n) }})
 	}
+
 	for _, p := range eventPeers() {
 		all = append(all, contender{p.name, func() (drained, error) { return b.drainPeer(&p, n/p.part) }})
 	}
+
 	all = append(all, contender{"written by hand, commits of 100 with a key each", func() (drained, error) { return b.drainByHand(ctx, n) }})
 	rates, own, pg := map[string][]float64{}, map[string][]float64{}, map[string][]float64{}
+
 	for range b.rounds {
 		for _, c := range all {
 			d, err := c.run()
@@ -61,6 +65,7 @@ func (b *bench) drain(ctx context.Context) error {
 			rates[c.name], own[c.name], pg[c.name] = append(rates[c.name], d.rate), append(own[c.name], d.cpu), append(pg[c.name], d.pg)
 		}
 	}
+
 	base := [2]float64{median(rates[all[0].name]), median(rates[all[1].name])}
 	for _, c := range all {
 		if len(own[c.name]) == 0 {
@@ -70,6 +75,7 @@ func (b *bench) drain(ctx context.Context) error {
 		fmt.Printf("  %-48s %8.0f/s  CPU of 10,000: %.2fs + PostgreSQL %.2fs   PiCloud: no-op x %.2f, with a key x %.2f\n", c.name, r, median(own[c.name]), median(pg[c.name]),
 			base[0]/r, base[1]/r)
 	}
+
 	return nil
 }
 
@@ -85,6 +91,7 @@ func (b *bench) drainOwn(ctx context.Context, trigger string, n int) (drained, e
 	if err := b.untilEmpty(ctx); err != nil {
 		return drained{}, err
 	}
+
 	return b.drainedOf(n, began, b.p.cmd.Process.Pid, c0, g0), nil
 }
 
@@ -105,8 +112,10 @@ func (b *bench) drainByHand(ctx context.Context, n int) (drained, error) {
 			return drained{}, err
 		}
 	}
+
 	c0, g0, began := cpu(os.Getpid()), cpu(b.pg.PID()), time.Now()
 	var g errgroup.Group
+
 	for range 4 {
 		g.Go(func() error {
 			conn, err := pgx.Connect(ctx, b.pg.URL())
@@ -114,6 +123,7 @@ func (b *bench) drainByHand(ctx context.Context, n int) (drained, error) {
 				return err
 			}
 			defer func() { _ = conn.Close(ctx) }()
+
 			for {
 				tag, err := conn.Exec(ctx, `WITH gone AS (DELETE FROM by_hand WHERE id IN (SELECT id FROM by_hand ORDER BY id LIMIT 100 FOR UPDATE SKIP LOCKED) RETURNING id),
 					kv AS (INSERT INTO by_hand_kv SELECT 'k' || id, '1' FROM gone ON CONFLICT (key) DO UPDATE SET value = excluded.value)
@@ -124,6 +134,7 @@ func (b *bench) drainByHand(ctx context.Context, n int) (drained, error) {
 			}
 		})
 	}
+
 	err := g.Wait()
 	return b.drainedOf(n, began, os.Getpid(), c0, g0), err
 }

@@ -45,12 +45,14 @@ func (b *bench) startEventPeer(p *eventPeer, what string, arg ...string) (cmd *e
 			return nil, nil, nil, errMissing
 		}
 	}
+
 	cmd = exec.Command(p.command[0], append(append(append([]string{}, p.command[1:]...), what, p.mode), arg...)...)
 	cmd.Env = append(os.Environ(), "DATABASE_URL="+b.pg.URL())
 	cmd.Stderr = os.Stderr
 	if in, err = cmd.StdinPipe(); err != nil {
 		return nil, nil, nil, err
 	}
+
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, nil, nil, err
@@ -58,12 +60,14 @@ func (b *bench) startEventPeer(p *eventPeer, what string, arg ...string) (cmd *e
 	if err := cmd.Start(); err != nil {
 		return nil, nil, nil, err
 	}
+
 	out = bufio.NewReader(pipe)
 	if line, err := out.ReadString('\n'); err != nil || line != "ready\n" {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		return nil, nil, nil, fmt.Errorf("it said %q instead of ready", line)
 	}
+
 	return cmd, in, out, nil
 }
 
@@ -74,15 +78,18 @@ func (b *bench) drainPeer(p *eventPeer, n int) (drained, error) {
 		return drained{}, err
 	}
 	defer func() { _ = cmd.Wait() }()
+
 	c0, g0, began := cpu(cmd.Process.Pid), cpu(b.pg.PID()), time.Now()
 	if _, err := io.WriteString(in, "go\n"); err != nil {
 		return drained{}, err
 	}
+
 	if line, err := out.ReadString('\n'); err != nil || line != "done\n" {
 		return drained{}, fmt.Errorf("it said %q instead of done", line)
 	}
 	d := b.drainedOf(n, began, cmd.Process.Pid, c0, g0)
 	_ = in.Close()
+
 	return d, nil
 }
 
@@ -92,6 +99,7 @@ func (b *bench) peerLatency(p *eventPeer, rate int) (p50, p99 float64, err error
 	if err != nil {
 		return 0, 0, err
 	}
+
 	_, _ = io.WriteString(in, "go\n")
 	_, err = fmt.Fscan(out, &p50, &p99)
 	_ = in.Close()

@@ -17,10 +17,12 @@ func (b *bench) fairShare(ctx context.Context) error {
 	if err := b.flooder(); err != nil {
 		return err
 	}
+
 	quiet, err := b.setLatency(ctx, 10, 110)
 	if err != nil {
 		return err
 	}
+
 	var trigger string
 	if err := b.db.General.QueryRow(ctx, "SELECT t.id::text FROM triggers t JOIN apps a ON a.id = t.app_id WHERE a.slug = 'flood'").Scan(&trigger); err != nil {
 		return err
@@ -31,14 +33,17 @@ func (b *bench) fairShare(ctx context.Context) error {
 	if err := b.enable("flood", trigger, true); err != nil {
 		return err
 	}
+
 	flooded, err := b.setLatency(ctx, 10, 110)
 	if err != nil {
 		return err
 	}
+
 	var left int
 	if err := b.db.General.QueryRow(ctx, "SELECT count(*) FROM outbox").Scan(&left); err != nil {
 		return err
 	}
+
 	fmt.Printf("  quiet: p50 %s  p99 %s\n", short(quantile(quiet, 0.5)), short(quantile(quiet, 0.99)))
 	fmt.Printf("  beside the flood, of which %d rows were left: p50 %s  p99 %s, %.1f x the quiet p99\n", left, short(quantile(flooded, 0.5)), short(quantile(flooded, 0.99)),
 		quantile(flooded, 0.99)/quantile(quiet, 0.99))
@@ -54,11 +59,13 @@ func (b *bench) heldSnapshot(ctx context.Context) error {
 		return err
 	}
 	defer conn.Release()
+
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
+
 	if _, err := tx.Exec(ctx, "SELECT count(*) FROM outbox"); err != nil {
 		return err
 	}
@@ -66,10 +73,12 @@ func (b *bench) heldSnapshot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	began := time.Now()
 	const windows = 10
 	time.Sleep(b.held)
 	fmt.Printf("  %.0f events/s were sent; from the start of the run that sets the key to the start of the handler, in tenths of the time:\n", stop())
+
 	for k := range windows {
 		from := began.Add(b.held * time.Duration(k) / windows)
 		var n int
@@ -82,5 +91,6 @@ func (b *bench) heldSnapshot(ctx context.Context) error {
 		}
 		fmt.Printf("    %2d: %6d events  p50 %7s  p99 %7s\n", k+1, n, short(p50*1e6), short(p99*1e6))
 	}
+
 	return nil
 }

@@ -16,6 +16,7 @@ var (
 	echoBody = []byte(`{"items":[` + strings.Repeat(`{"id":12345,"name":"some name","ok":true},`, 23) + `{}]}`)
 	sortBody = func() []byte {
 		r := rand.New(rand.NewPCG(1, 2)) // the same list each time
+
 		var list []string
 		for _, n := range r.Perm(1000) {
 			list = append(list, fmt.Sprintf(`{"n":%d,"name":"item %d","ok":true}`, n, n))
@@ -71,12 +72,14 @@ func (b *bench) deployWorks() error {
 	if b.deployed {
 		return nil
 	}
+
 	b.deployed = true
 	for _, w := range works {
 		if err := b.p.deploy(w.script, strings.ReplaceAll(w.source, "UPSTREAM", b.upstream)); err != nil {
 			return err
 		}
 	}
+
 	if _, err := b.p.api("POST", "/apps/default/routes", map[string]any{"script": "params", "path": "/items/:id"}); err != nil {
 		return err
 	}
@@ -91,10 +94,12 @@ func serveStatic(listen string) (addr string, err error) {
 		c.Set("Content-Type", "application/json")
 		return c.SendString(`{"hello":"world"}`)
 	})
+
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return "", err
 	}
+
 	go func() { _ = app.Listener(l) }()
 	return l.Addr().String(), nil
 }
@@ -105,35 +110,43 @@ func (b *bench) requests(context.Context) error {
 	if err := b.deployWorks(); err != nil {
 		return err
 	}
+
 	peers := b.peers()
 	defer func() {
 		for _, p := range peers {
 			p.stop()
 		}
 	}()
+
 	for k := range works {
 		w := &works[k]
 		if b.script != "" && b.script != w.script {
 			continue
 		}
+
 		sides := []side{{b.self(), &w.work, connections}}
 		for _, name := range w.beside {
 			if p, ok := peers[name]; ok {
 				sides = append(sides, side{p, &w.work, connections})
 			}
 		}
+
 		hot, err := b.hotKey()
 		if err != nil {
 			return err
 		}
+
 		got, err := b.interleave(sides...)
 		if err != nil {
 			return err
 		}
+
 		fmt.Printf(" %s\n", w.name)
+
 		for k, s := range sides {
 			got[k].print(s.name, &got[0])
 		}
+
 		if w.script == "hot" {
 			now, err := b.hotKey()
 			if err != nil {
@@ -142,6 +155,7 @@ func (b *bench) requests(context.Context) error {
 			fmt.Printf("  of PiCloud's %d answers each is one increment: %d were counted (those on their way when a round ended were not answered)\n", got[0].answers, now-hot)
 		}
 	}
+
 	return nil
 }
 
@@ -157,14 +171,17 @@ func (b *bench) crowds(ctx context.Context) error {
 	if err := b.deployWorks(); err != nil {
 		return err
 	}
+
 	hello := workNamed("hello")
 	if err := b.restart("PICLOUD_QUEUE=512"); err != nil { // 16 x CPUs run and 8 times as many wait by default: on two CPUs that is 288
 		return err
 	}
+
 	got, err := b.interleave(side{b.self(), hello, connections}, side{b.self(), hello, 512})
 	if err != nil {
 		return err
 	}
+
 	got[0].print("64 connections", nil)
 	got[1].print("512 connections, PICLOUD_QUEUE=512", nil)
 	fmt.Printf("  512 have %.2f of the rate of 64; p99 is %.1f x p50\n", got[1].rate/got[0].rate, got[1].p99/got[1].p50)
@@ -176,11 +193,13 @@ func (b *bench) crowds(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	busy, err := b.interleave(side{b.self(), hello, connections})
 	sent := stop()
 	if err != nil {
 		return err
 	}
+
 	busy[0].print("with 1,000 events/s of another app", nil)
 	fmt.Printf("  p99 is %.2f x the quiet one; %.0f events/s were sent\n", busy[0].p99/got[0].p99, sent)
 	return b.manyScripts(ctx, hello)
@@ -198,6 +217,7 @@ func (b *bench) events1000(ctx context.Context) (stop func() float64, err error)
 		n := 0
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
+
 		for ctx.Err() == nil {
 			if b.flood(n) == nil {
 				n += floodSize
@@ -206,6 +226,7 @@ func (b *bench) events1000(ctx context.Context) (stop func() float64, err error)
 		}
 		doneC <- float64(n) / time.Since(began).Seconds()
 	}()
+
 	return func() float64 { cancel(); return <-doneC }, nil
 }
 
@@ -217,6 +238,7 @@ func (b *bench) flooder() error {
 	if b.flooding {
 		return nil
 	}
+
 	b.flooding = true
 	if _, err := b.p.api("POST", "/apps", map[string]any{"slug": "flood", "name": "flood"}); err != nil {
 		return err
@@ -225,6 +247,7 @@ func (b *bench) flooder() error {
 export default { async fetch(r) { const from = Number(r.url.split("=")[1]); for (let n = 0; n < %d; n++) await c.set("k" + (from + n), n) }, kv() {} }`, floodSize)}); err != nil {
 		return err
 	}
+
 	_, err := b.p.api("POST", "/apps/flood/triggers", map[string]any{"kind": "kv", "script": "flood", "collection": "flood"})
 	return err
 }
@@ -249,18 +272,22 @@ func (b *bench) manyScripts(ctx context.Context, hello *work) error {
 		WHERE v.app_id = 1 AND v.version = h.version`); err != nil {
 		return err
 	}
+
 	before := resident(b.p.cmd.Process.Pid)
 	if err := b.restart(); err != nil { // it knows what came behind its back
 		return err
 	}
+
 	fmt.Printf("  10,000 idle scripts: %.0f MiB resident after a start; before, with children, %.0f\n", resident(b.p.cmd.Process.Pid), before)
 	r := rand.New(rand.NewPCG(3, 4)) // the same calls each time
 	zipf, order := rand.NewZipf(r, 1.1, 1, apps*each-1), r.Perm(apps*each)
 	many := &work{name: "zipf"}
+
 	for range 50_000 {
 		s := order[zipf.Uint64()]
 		many.paths = append(many.paths, fmt.Sprintf("/f/many-%d/s%d", s/each+1, s%each+1))
 	}
+
 	for asked := int64(0); asked < 2*int64(len(many.paths)); { // most have been called before it counts
 		l, err := b.wrk(b.p.addr(), connections, b.seconds, many)
 		if err != nil {
@@ -271,10 +298,12 @@ func (b *bench) manyScripts(ctx context.Context, hello *work) error {
 		}
 		asked += l.answers
 	}
+
 	got, err := b.interleave(side{b.self(), hello, connections}, side{b.self(), many, connections})
 	if err != nil {
 		return err
 	}
+
 	got[0].print("one script", nil)
 	got[1].print("10,000 scripts in 100 apps, Zipf 1.1", nil)
 	fmt.Printf("  the many have %.2f of the rate of one; %.0f MiB resident, children included\n", got[1].rate/got[0].rate, resident(b.p.cmd.Process.Pid))

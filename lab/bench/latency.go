@@ -20,17 +20,21 @@ func (b *bench) latency(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	fmt.Printf("  one durable commit: p50 %s\n", short(commit))
 	if err := b.deploySet(); err != nil {
 		return err
 	}
+
 	for _, rate := range []int{50, 500} {
 		p50s, p99s := map[string][]float64{}, map[string][]float64{}
+
 		for range b.rounds {
 			lat, err := b.setLatency(ctx, rate, rate*latencySeconds)
 			if err != nil {
 				return err
 			}
+
 			p50s["PiCloud"], p99s["PiCloud"] = append(p50s["PiCloud"], quantile(lat, 0.5)), append(p99s["PiCloud"], quantile(lat, 0.99))
 			for _, p := range eventPeers() {
 				if p.writes {
@@ -46,6 +50,7 @@ func (b *bench) latency(ctx context.Context) error {
 				p50s[p.name], p99s[p.name] = append(p50s[p.name], p50), append(p99s[p.name], p99)
 			}
 		}
+
 		for _, name := range slices.Sorted(maps.Keys(p50s)) {
 			fmt.Printf("  %3d a second: %-30s p50 %7s  p99 %7s\n", rate, name, short(median(p50s[name])), short(median(p99s[name])))
 		}
@@ -59,6 +64,7 @@ func (b *bench) commitTime(ctx context.Context) (float64, error) {
 		return 0, err
 	}
 	var took []time.Duration
+
 	for range 1000 {
 		began := time.Now()
 		if _, err := b.db.General.Exec(ctx, "INSERT INTO commits (v) VALUES ('x')"); err != nil {
@@ -66,6 +72,7 @@ func (b *bench) commitTime(ctx context.Context) (float64, error) {
 		}
 		took = append(took, time.Since(began))
 	}
+
 	return quantile(took, 0.5), nil
 }
 
@@ -74,10 +81,12 @@ func (b *bench) deploySet() error {
 	if b.setting {
 		return nil
 	}
+
 	b.setting = true
 	if err := b.p.deploy("set", `import { kv } from "picloud"; const c = kv.collection("latency"); export default { fetch: () => c.set("k", 1), kv() {} }`); err != nil {
 		return err
 	}
+
 	_, err := b.p.api("POST", "/apps/default/triggers", map[string]any{"kind": "kv", "script": "set", "collection": "latency"})
 	return err
 }
@@ -92,11 +101,14 @@ func (b *bench) setLatency(ctx context.Context, rate, n int) ([]time.Duration, e
 		at  time.Time
 		err error
 	}
+
 	doneC := make(chan pair, n)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 512}}
 	defer client.CloseIdleConnections()
+
 	tick := time.NewTicker(time.Second / time.Duration(rate))
 	defer tick.Stop()
+
 	for k := range n {
 		<-tick.C
 		go func() {
@@ -115,6 +127,7 @@ func (b *bench) setLatency(ctx context.Context, rate, n int) ([]time.Duration, e
 			doneC <- pair{id: res.Header.Get("X-Execution-Id"), at: at}
 		}()
 	}
+
 	sent := map[string]time.Time{}
 	for range n {
 		p := <-doneC
@@ -125,17 +138,20 @@ func (b *bench) setLatency(ctx context.Context, rate, n int) ([]time.Duration, e
 			sent[p.id] = p.at
 		}
 	}
+
 	var lat []time.Duration
 	for began := time.Now(); len(lat) < len(sent); time.Sleep(100 * time.Millisecond) {
 		if time.Since(began) > time.Minute {
 			return nil, fmt.Errorf("%d of %d events were run", len(lat), len(sent))
 		}
+
 		lat = lat[:0]
 		rows, err := b.db.General.Query(ctx, `SELECT e.root_id::text, e.started_at FROM executions e JOIN scripts s ON s.app_id = e.app_id AND s.id = e.script_id
 			WHERE e.app_id = 1 AND s.name = 'set' AND e.source = 'kv'`)
 		if err != nil {
 			return nil, err
 		}
+
 		var id string
 		var at time.Time
 		if _, err := pgx.ForEachRow(rows, []any{&id, &at}, func() error {
@@ -147,5 +163,6 @@ func (b *bench) setLatency(ctx context.Context, rate, n int) ([]time.Duration, e
 			return nil, err
 		}
 	}
+
 	return lat, nil
 }

@@ -39,9 +39,11 @@ type load struct {
 func (b *bench) wrk(addr string, conns int, d time.Duration, w *work) (load, error) {
 	b.loads++
 	args := []string{"-t2", "-c" + strconv.Itoa(conns), "-d" + strconv.Itoa(int(d.Seconds())), "--timeout", "30s", "-s", filepath.Join(b.dir, "load.lua")}
+
 	for _, h := range w.headers {
 		args = append(args, "-H", h)
 	}
+
 	args = append(args, "http://"+addr+w.path, "--")
 	switch {
 	case w.distinct: // 12 characters, whichever thread and load sends them
@@ -61,16 +63,19 @@ func (b *bench) wrk(addr string, conns int, d time.Duration, w *work) (load, err
 	default:
 		args = append(args, "same", "GET")
 	}
+
 	out, err := exec.Command("wrk", args...).CombinedOutput()
 	if err != nil {
 		return load{}, fmt.Errorf("wrk: %w: %s", err, out)
 	}
+
 	_, line, _ := strings.Cut(string(out), "RESULT ")
 	var l load
 	var took, p50, p99 int64
 	if _, err := fmt.Sscan(line, &l.answers, &took, &p50, &p99, &l.errors); err != nil {
 		return load{}, fmt.Errorf("wrk said no result: %s", out)
 	}
+
 	l.rate = float64(l.answers) / (time.Duration(took) * time.Microsecond).Seconds()
 	l.p50, l.p99 = time.Duration(p50)*time.Microsecond, time.Duration(p99)*time.Microsecond
 	return l, nil
@@ -100,6 +105,7 @@ type summary struct {
 func (b *bench) interleave(sides ...side) ([]summary, error) {
 	out := make([]summary, len(sides))
 	rates, p50, p99, cpus, pgs := make([][]float64, len(sides)), make([][]float64, len(sides)), make([][]float64, len(sides)), make([][]float64, len(sides)), make([][]float64, len(sides))
+
 	for round := range b.rounds + 1 {
 		for k, s := range sides {
 			own, pg := cpu(s.pid), cpu(b.pg.PID())
@@ -118,6 +124,7 @@ func (b *bench) interleave(sides ...side) ([]summary, error) {
 			cpus[k], pgs[k] = append(cpus[k], float64(cpu(s.pid)-own)/n), append(pgs[k], float64(cpu(b.pg.PID())-pg)/n)
 		}
 	}
+
 	for k := range sides {
 		s := &out[k]
 		s.rate, s.p50, s.p99, s.cpu, s.pg = median(rates[k]), median(p50[k]), median(p99[k]), median(cpus[k]), median(pgs[k])
@@ -131,6 +138,7 @@ func (s *summary) print(name string, own *summary) {
 	if own != nil && own != s {
 		fmt.Printf("   PiCloud: rate x %.2f, p99 x %.2f, CPU x %.2f", own.rate/s.rate, own.p99/s.p99, (own.cpu+own.pg)/(s.cpu+s.pg))
 	}
+
 	if s.errors > 0 {
 		fmt.Printf("   %d ERRORS of %d", s.errors, s.answers)
 	}

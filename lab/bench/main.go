@@ -46,6 +46,7 @@ func main() {
 	} else {
 		err = run(&o)
 	}
+
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -73,11 +74,13 @@ func run(o *options) error {
 	if o.seconds < time.Second || o.seconds%time.Second != 0 {
 		return fmt.Errorf("-for %s: wrk measures whole seconds", o.seconds)
 	}
+
 	dir, err := os.MkdirTemp("", "picloud-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
@@ -86,6 +89,7 @@ func run(o *options) error {
 	if _, err := b.keep("load.lua", loadLua); err != nil {
 		return err
 	}
+
 	if b.upstream, err = serveStatic("127.0.0.1:0"); err != nil {
 		return err
 	}
@@ -94,14 +98,17 @@ func run(o *options) error {
 		return err
 	}
 	defer func() { _ = b.pg.Stop() }()
+
 	if b.p, err = startPicloud(o.binary, b.pg.URL()); err != nil {
 		return err
 	}
 	defer func() { b.p.stop() }()
+
 	if b.db, err = db.Open(ctx, b.pg.URL(), db.MinConnections); err != nil {
 		return err
 	}
 	defer b.db.Close()
+
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -116,6 +123,7 @@ func run(o *options) error {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
+
 	return nil
 }
 

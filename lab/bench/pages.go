@@ -52,12 +52,14 @@ func (b *bench) pages(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	for _, sql := range seedPages {
 		if _, err := conn.Conn().Exec(ctx, sql); err != nil {
 			conn.Release()
 			return fmt.Errorf("seed: %w", err)
 		}
 	}
+
 	var execution, letter, trigger string
 	err = conn.QueryRow(ctx, `SELECT d.last::text, d.id::text, (SELECT id::text FROM triggers LIMIT 1)
 		FROM (SELECT id, (SELECT e.id FROM executions e WHERE e.app_id = 1 AND e.id = dead_letters.id) AS last FROM dead_letters ORDER BY id DESC LIMIT 1) d`).
@@ -69,10 +71,12 @@ func (b *bench) pages(ctx context.Context) error {
 	if err := b.restart(); err != nil { // it knows what was seeded
 		return err
 	}
+
 	c, err := b.p.browser()
 	if err != nil {
 		return err
 	}
+
 	const app = "/apps/default"
 	for _, path := range []string{"", app, app + "/scripts", app + "/scripts/bulk-1", app + "/scripts/bulk-1/versions", app + "/routes", app + "/triggers", app + "/triggers/" + trigger,
 		app + "/executions", app + "/executions?script=bulk-2", app + "/executions?status=failed", app + "/executions?status=timeout", app + "/executions?trigger=" + trigger,
@@ -83,6 +87,7 @@ func (b *bench) pages(ctx context.Context) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -94,18 +99,22 @@ func (b *bench) visit(c *http.Client, path string) error {
 		if err != nil {
 			return err
 		}
+
 		_, err = io.Copy(io.Discard, res.Body)
 		_ = res.Body.Close()
 		if err != nil {
 			return err
 		}
+
 		if res.StatusCode != http.StatusOK {
 			return fmt.Errorf("%s: %d", path, res.StatusCode)
 		}
+
 		if k >= 10 { // caches are warm, as on the second visit of a day
 			took = append(took, time.Since(began))
 		}
 	}
+
 	fmt.Printf("  %-72s p50 %6.1f  p99 %6.1f\n", "/admin"+path, quantile(took, 0.5)/1e6, quantile(took, 0.99)/1e6)
 	return nil
 }
@@ -116,11 +125,13 @@ func (p *picloud) browser() (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	c := &http.Client{Jar: jar}
 	res, err := c.PostForm(p.url+"/admin/login", url.Values{"username": {"admin"}, "password": {password}})
 	if err != nil {
 		return nil, err
 	}
+
 	_ = res.Body.Close()
 	if res.Request.URL.Path == "/admin/login" {
 		return nil, fmt.Errorf("log in: %d", res.StatusCode)

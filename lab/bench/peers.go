@@ -31,6 +31,7 @@ var peerFiles = filepath.Join("lab", "bench", "peers")
 func (b *bench) peers() map[string]subject {
 	workerdBinary := filepath.Join(peerFiles, "node_modules", ".bin", "workerd")
 	out := map[string]subject{}
+
 	for _, p := range []struct {
 		name string
 		cmd  func(addr, port, dir string) *exec.Cmd
@@ -51,6 +52,7 @@ func (b *bench) peers() map[string]subject {
 		}
 		out[p.name] = s
 	}
+
 	return out
 }
 
@@ -63,21 +65,25 @@ func (b *bench) startPeer(name string, command func(addr, port, dir string) *exe
 	if err != nil {
 		return subject{}, err
 	}
+
 	_, port, _ := net.SplitHostPort(addr)
 	dir, err := os.MkdirTemp(b.dir, "peer-")
 	if err != nil {
 		return subject{}, err
 	}
+
 	cmd := command(addr, port, dir)
 	cmd.Env = append(os.Environ(), "HOOKS="+filepath.Join(peerFiles, "pocketbase", "pb_hooks"), "UPSTREAM="+b.upstream, "DATABASE_URL="+b.pg.URL())
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return subject{}, err
 	}
+
 	s := subject{name: name, addr: addr, pid: cmd.Process.Pid, stop: func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 	}}
+
 	for time.Since(began) < 15*time.Second {
 		if res, err := http.Get("http://" + addr + "/f/default/hello"); err == nil {
 			_ = res.Body.Close()
@@ -87,6 +93,7 @@ func (b *bench) startPeer(name string, command func(addr, port, dir string) *exe
 		}
 		time.Sleep(time.Millisecond)
 	}
+
 	s.stop()
 	return subject{}, fmt.Errorf("it did not answer")
 }

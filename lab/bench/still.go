@@ -13,6 +13,7 @@ import (
 func (b *bench) startUp(context.Context) error {
 	heading("Start to the first answer")
 	var own, peer []float64
+
 	for range b.rounds {
 		if err := b.restart(); err != nil {
 			return err
@@ -24,12 +25,15 @@ func (b *bench) startUp(context.Context) error {
 			p.stop()
 		}
 	}
+
 	fmt.Printf("  database there: %s\n", short(median(own)))
 	if len(peer) > 0 {
 		fmt.Printf("  PocketBase, empty: %s\n", short(median(peer)))
 	}
+
 	dir := filepath.Join(b.dir, "whole")
 	var whole []float64
+
 	for k := range b.rounds + 1 {
 		p, err := startPicloud(b.binary, "", "PICLOUD_DATA_DIR="+dir)
 		if err != nil {
@@ -40,6 +44,7 @@ func (b *bench) startUp(context.Context) error {
 			whole = append(whole, float64(p.start))
 		}
 	}
+
 	fmt.Printf("  with a PostgreSQL of its own to start: %s\n", short(median(whole)))
 	return nil
 }
@@ -51,6 +56,7 @@ func (b *bench) idling(context.Context) error {
 	}
 	heading(fmt.Sprintf("Idle for %s", b.options.idle))
 	var first []float64
+
 	for range b.rounds {
 		if err := b.restart(); err != nil { // nothing of the script is in memory, no sandbox is there
 			return err
@@ -62,6 +68,7 @@ func (b *bench) idling(context.Context) error {
 		}
 		first = append(first, float64(time.Since(began)))
 	}
+
 	fmt.Printf("  first call of a script: %s\n", short(median(first)))
 	time.Sleep(45 * time.Second) // sandbox children end, records are written
 	pid := b.p.cmd.Process.Pid
@@ -70,6 +77,7 @@ func (b *bench) idling(context.Context) error {
 	per := func(x time.Duration) float64 { return x.Seconds() * 1000 / b.options.idle.Seconds() }
 	fmt.Printf("  CPU: PiCloud %.2f ms a second, its PostgreSQL %.2f ms a second\n", per(scheduled(pid)-c0), per(scheduled(b.pg.PID())-g0))
 	fmt.Printf("  memory: %.0f MiB resident (proportional)\n", resident(pid))
+
 	return nil
 }
 
@@ -87,5 +95,6 @@ func scheduled(root int) (total time.Duration) {
 		}
 		total += time.Duration(ns)
 	}
+
 	return total
 }

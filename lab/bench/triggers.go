@@ -10,6 +10,7 @@ import (
 func (b *bench) triggers(ctx context.Context) error {
 	heading("One KV set and its triggers, one call after the other with a pause")
 	apps := []string{"none", "one", "thousand"}
+
 	for _, app := range apps {
 		if _, err := b.p.api("POST", "/apps", map[string]any{"slug": app, "name": app}); err != nil {
 			return err
@@ -25,6 +26,7 @@ export default { fetch: async (r) => { await c.set(r.url.slice(-12), 1) }, kv() 
 			return err
 		}
 	}
+
 	if _, err := b.db.General.Exec(ctx, `INSERT INTO triggers (app_id, id, kind, script_id, enabled, collection, max_attempts, backoff, base_ms, max_ms, jitter, registered_by, registered_name)
 		SELECT t.app_id, gen_random_uuid(), kind, script_id, true, 'c' || g, max_attempts, backoff, base_ms, max_ms, jitter, registered_by, registered_name
 		FROM triggers t JOIN apps a ON a.id = t.app_id AND a.slug = 'thousand', generate_series(1, 999) g`); err != nil {
@@ -33,6 +35,7 @@ export default { fetch: async (r) => { await c.set(r.url.slice(-12), 1) }, kv() 
 	if err := b.restart(); err != nil { // it knows what came behind its back
 		return err
 	}
+
 	took := map[string][]time.Duration{}
 	for n := range 200 * b.rounds {
 		for _, app := range apps {
@@ -46,6 +49,7 @@ export default { fetch: async (r) => { await c.set(r.url.slice(-12), 1) }, kv() 
 			time.Sleep(5 * time.Millisecond) // what it triggered is over
 		}
 	}
+
 	none, one, thousand := quantile(took["none"], 0.5), quantile(took["one"], 0.5), quantile(took["thousand"], 0.5)
 	fmt.Printf("  p50: no trigger %s, one %s (%.2f x), 1,000 of which one matches %s (%.2f x one)\n", short(none), short(one), one/none, short(thousand), thousand/one)
 	return b.untilEmpty(ctx)

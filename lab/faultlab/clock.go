@@ -109,6 +109,7 @@ func makeSkewed(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	tmp, err := os.MkdirTemp("", "faultlab-clock-")
 	if err != nil {
 		return "", err
@@ -123,6 +124,7 @@ func makeSkewed(dir string) (string, error) {
 		}
 		replace[filepath.Join(module, "cmd", "picloud", name)] = file
 	}
+
 	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", err
@@ -139,6 +141,7 @@ func makeSkewed(dir string) (string, error) {
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, text)
 	}
+
 	return binary, nil
 }
 
@@ -152,6 +155,7 @@ func answerOf(name string, args ...string) (string, error) {
 func skewClocks(ctx context.Context, r *round) error {
 	var jump time.Duration
 	skews := make([]time.Duration, len(r.nodes))
+
 	for k, n := range r.nodes {
 		n.end(syscall.SIGTERM)
 		n.binary = skewed.binary
@@ -170,6 +174,7 @@ func skewClocks(ctx context.Context, r *round) error {
 
 	r.pause(5000, 7000)
 	skews[0] += jump
+
 	for k, n := range r.nodes {
 		ahead, err := n.clockAhead(ctx)
 		if err != nil {
@@ -179,6 +184,7 @@ func skewClocks(ctx context.Context, r *round) error {
 			return fmt.Errorf("the clock of %s is %s ahead, not %s", n.name, ahead, skews[k])
 		}
 	}
+
 	return nil
 }
 
@@ -188,10 +194,12 @@ func (n *node) clockAhead(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return 0, err
 	}
+
 	_ = res.Body.Close()
 
 	date, err := http.ParseTime(res.Header.Get("Date"))

@@ -103,6 +103,7 @@ func terminateNode(ctx context.Context, r *round) error {
 	if took := time.Since(began); took > 15*time.Second {
 		return fmt.Errorf("%s needed %s to stop", n.name, took)
 	}
+
 	r.pause(0, 500)
 	return n.restarts(ctx)
 }
@@ -119,6 +120,7 @@ func killSandboxes(_ context.Context, r *round) error {
 		}
 		r.pause(20, 150)
 	}
+
 	return nil
 }
 
@@ -153,10 +155,12 @@ func pauseNode(ctx context.Context, r *round) error {
 	n := r.anyNode()
 	n.signal(syscall.SIGSTOP)
 	defer n.signal(syscall.SIGCONT)
+
 	pause := 30 * time.Second
 	if r.o.short {
 		pause = 6 * time.Second
 	}
+
 	wait(ctx, pause)
 	return nil
 }
@@ -192,10 +196,12 @@ func blackholeListen(ctx context.Context, r *round) error {
 	near, far := r.nodes[0], r.nodes[1]
 	far.wire().Block("picloud listener")
 	defer func() { far.wire().CutAll(); far.wire().Release() }()
+
 	word := fmt.Sprintf("round %d", r.number)
 	if _, err := r.apiOf(ctx, near, "PUT", "/apps/other/scripts/news", map[string]any{"source": "export default () => " + fmt.Sprintf("%q", word)}, nil); err != nil {
 		return err
 	}
+
 	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 		if body, err := get(ctx, far.url()+"/f/other/news"); err == nil && body == word {
 			return nil
@@ -220,6 +226,7 @@ func holdLock(ctx context.Context, r *round) error {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
+
 	lock := []string{"LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE", "LOCK TABLE kv IN EXCLUSIVE MODE", "LOCK TABLE executions IN SHARE MODE",
 		"SELECT 1 FROM kv WHERE collection = 'total' FOR UPDATE", "SELECT 1 FROM apps FOR UPDATE"}[r.number%5]
 	if _, err := conn.Exec(ctx, "BEGIN"); err != nil {
@@ -228,6 +235,7 @@ func holdLock(ctx context.Context, r *round) error {
 	if _, err := conn.Exec(ctx, lock); err != nil {
 		return err
 	}
+
 	r.pause(1000, 6000)
 	_, err = conn.Exec(ctx, "ROLLBACK")
 	return err
@@ -240,12 +248,14 @@ func oldSnapshot(ctx context.Context, r *round) error {
 		if err != nil {
 			return err
 		}
+
 		for _, s := range []string{"BEGIN ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM outbox"} {
 			if _, err := conn.Exec(ctx, s); err != nil {
 				return err
 			}
 		}
 	}
+
 	r.pause(8000, 10000)
 	return nil
 }
@@ -256,17 +266,20 @@ func fillDisk(ctx context.Context, r *round) error {
 	if err != nil {
 		return err
 	}
+
 	block := make([]byte, 256<<10)
 	for size := len(block); size >= 1024; { // to the last kilobyte
 		if _, err := f.Write(block[:size]); err != nil {
 			size /= 2
 		}
 	}
+
 	_ = f.Close()
 	r.pause(1000, 4000)
 	if err := os.Remove(filler); err != nil {
 		return err
 	}
+
 	if wait(ctx, time.Second); r.pg.alive() {
 		return nil
 	}
@@ -280,6 +293,7 @@ func duplicates(_ context.Context, r *round) error {
 		r.load.ledger.mu.Lock()
 		r.load.ledger.keys[key] = false
 		r.load.ledger.mu.Unlock()
+
 		for range 6 {
 			wg.Go(func() {
 				for !r.load.payOnce(key) {
@@ -289,6 +303,7 @@ func duplicates(_ context.Context, r *round) error {
 		}
 		r.pause(10, 60)
 	}
+
 	wg.Wait()
 	return nil
 }
@@ -298,6 +313,7 @@ func flood(ctx context.Context, r *round) error {
 	if r.o.short {
 		total = 8_000
 	}
+
 	for from := 0; from < total; from += 1000 {
 		for end := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 			status, body := r.load.send("POST", fmt.Sprintf("/f/default/flood?round=%d&from=%d", r.number, from), "Idempotency-Key", fmt.Sprintf("flood-%d-%d", r.number, from))
@@ -309,6 +325,7 @@ func flood(ctx context.Context, r *round) error {
 			}
 		}
 	}
+
 	r.floods = total
 	return nil
 }
@@ -325,6 +342,7 @@ func roll(ctx context.Context, r *round) error {
 			r.pause(300, 800)
 		}
 	}
+
 	return nil
 }
 

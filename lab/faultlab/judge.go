@@ -46,9 +46,11 @@ func (r *round) judge(ctx context.Context) {
 			return
 		}
 	}
+
 	if !r.settle(ctx) {
 		return
 	}
+
 	settled := time.Now()
 	r.res.settled = max(r.res.settled, settled.Sub(r.mended))
 	conn, err := pgx.Connect(ctx, r.databaseURL())
@@ -57,6 +59,7 @@ func (r *round) judge(ctx context.Context) {
 		return
 	}
 	defer func() { _ = conn.Close(ctx) }()
+
 	if err := r.compare(ctx, conn); err != nil {
 		r.fail("compare: %v", err)
 	}
@@ -82,6 +85,7 @@ func (r *round) settle(ctx context.Context) bool {
 	limit := settleTime + time.Duration(r.floods/perSecond)*time.Second
 	for end := time.Now().Add(limit); ; {
 		quiet, text := true, ""
+
 		for _, app := range []string{"default", "other"} {
 			var c conservation
 			if err := r.api(ctx, "GET", "/apps/"+app+"/conservation", nil, &c); err != nil {
@@ -93,19 +97,24 @@ func (r *round) settle(ctx context.Context) bool {
 				break
 			}
 		}
+
 		if quiet {
 			return true
 		}
+
 		if ctx.Err() != nil {
 			return false
 		}
+
 		if time.Now().After(end) {
 			r.fail("not at rest after %s: %s", limit, text)
+
 			for _, n := range r.nodes { // what each goroutine is at goes to the node's log
 				n.end(syscall.SIGQUIT)
 			}
 			return false
 		}
+
 		time.Sleep(50 * time.Millisecond)
 	}
 }
@@ -130,6 +139,7 @@ func (r *round) compare(ctx context.Context, conn *pgx.Conn) error {
 	}); err != nil {
 		return err
 	}
+
 	letters := map[string]int{}
 	var n int
 	rows, err = conn.Query(ctx, `SELECT d.payload::jsonb ->> 'key', count(*) FROM dead_letters d JOIN apps a ON a.id = d.app_id
@@ -140,6 +150,7 @@ func (r *round) compare(ctx context.Context, conn *pgx.Conn) error {
 	if _, err = pgx.ForEachRow(rows, []any{&key, &n}, func() error { letters[key] = n; return nil }); err != nil {
 		return err
 	}
+
 	r.compareEvents(found, letters)
 	r.compareKeys(found)
 	r.compareOther()
@@ -149,6 +160,7 @@ func (r *round) compare(ctx context.Context, conn *pgx.Conn) error {
 	if err := r.compareFlood(ctx, conn); err != nil {
 		return err
 	}
+
 	return r.compareSlots(ctx, conn)
 }
 
@@ -162,6 +174,7 @@ func (r *round) compareEvents(found counts, letters map[string]int) {
 			r.fail("acknowledged, but lost: %s", id)
 		}
 	}
+
 	for key := range found["event"] {
 		switch value := found["handled"][key]; {
 		case value == "" && letters[key] == 0:
@@ -172,6 +185,7 @@ func (r *round) compareEvents(found counts, letters map[string]int) {
 			r.fail("event %s was handled %q times and has %d dead letters", key, value, letters[key])
 		}
 	}
+
 	for key := range found["poison"] {
 		if n := letters[key]; n == 0 {
 			r.res.lost++
@@ -181,8 +195,10 @@ func (r *round) compareEvents(found counts, letters map[string]int) {
 			r.fail("poison %s has %d dead letters and left %q", key, n, found["handled"][key])
 		}
 	}
+
 	r.res.requests += g.requests
 	r.res.events += len(found["event"]) + len(found["poison"])
+
 	for _, w := range slices.Compact(slices.Sorted(slices.Values(g.wrong))) {
 		r.fail("%s", w)
 	}
@@ -201,6 +217,7 @@ func (r *round) compareKeys(found counts) {
 			r.fail("key %s was done %s times", key, value)
 		}
 	}
+
 	r.res.keys += len(g.keys)
 	r.res.retries += g.retries
 }
@@ -213,6 +230,7 @@ func (r *round) compareOther() {
 	if r.f.unharmed && g.otherWrong > 0 {
 		r.fail("the other app was harmed: %d of %d requests, the last with %s", g.otherWrong, g.otherSent, g.otherWhy)
 	}
+
 	if g.otherSent == 0 {
 		r.fail("the other app was not asked")
 	}
@@ -231,10 +249,12 @@ func (r *round) compareTotals(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
+
 	if total != fmt.Sprint(events) {
 		r.res.lost++
 		r.fail("the counter is %s, but there are %d events: updates were lost", total, events)
 	}
+
 	if twice > 0 {
 		r.res.doubled += int(twice)
 		r.fail("%d events have two executions that succeeded", twice)
@@ -247,15 +267,18 @@ func (r *round) compareFlood(ctx context.Context, conn *pgx.Conn) error {
 	if r.floods == 0 {
 		return nil
 	}
+
 	var raised, once, all int
 	err := conn.QueryRow(ctx, `SELECT count(*) FILTER (WHERE collection = 'flood'), count(*) FILTER (WHERE collection = 'flooded' AND value = '1'),
 		count(*) FILTER (WHERE collection = 'flooded') FROM kv WHERE collection IN ('flood', 'flooded')`).Scan(&raised, &once, &all)
 	if err != nil {
 		return err
 	}
+
 	if raised != r.floods || once != r.floods || all != r.floods {
 		r.fail("of a flood of %d, %d were raised, %d handled, %d of them once", r.floods, raised, all, once)
 	}
+
 	r.res.events += raised
 	_, err = conn.Exec(ctx, `DELETE FROM kv WHERE collection IN ('flood', 'flooded')`)
 	return err
@@ -277,9 +300,11 @@ func (r *round) compareSlots(ctx context.Context, conn *pgx.Conn) error {
 			return nil
 		}
 	}
+
 	if !r.settle(ctx) {
 		return nil
 	}
+
 	var holes, wrong, fired int64
 	err := conn.QueryRow(ctx, `WITH s AS (SELECT s.app_id, s.slot, s.state, lag(s.slot) OVER (ORDER BY s.slot) AS before FROM slots s
 			WHERE s.trigger_id = $1 AND s.decided_at < clock_timestamp() - interval '3 seconds')
@@ -290,9 +315,11 @@ func (r *round) compareSlots(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
+
 	if holes > 0 || wrong > 0 {
 		r.fail("of %d slots of the schedule, %d are missing and %d were not handled once", fired, holes, wrong)
 	}
+
 	r.res.slots = int(fired)
 	return nil
 }

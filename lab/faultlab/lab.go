@@ -56,6 +56,7 @@ func newLab(ctx context.Context, o *options, f *fault, res *result) (*lab, error
 		l.close()
 		return nil, err
 	}
+
 	return l, nil
 }
 
@@ -93,6 +94,7 @@ func (l *lab) start(ctx context.Context) error {
 			return err
 		}
 	}
+
 	return l.startClock(ctx)
 }
 
@@ -108,6 +110,7 @@ func (l *lab) startNodes(ctx context.Context) error {
 			return err
 		}
 	}
+
 	return l.login(ctx)
 }
 
@@ -119,26 +122,32 @@ func (l *lab) startDatabase(ctx context.Context) (address string, err error) {
 		}
 		return l.outside.url(), nil
 	}
+
 	home := filepath.Join(l.dir, "a")
 	if err := os.Mkdir(home, 0o711); err != nil {
 		return "", err
 	}
+
 	if l.f.diskMiB > 0 {
 		if err := syscall.Mount("tmpfs", home, "tmpfs", 0, fmt.Sprintf("size=%dm,mode=0711", l.f.diskMiB)); err != nil {
 			return "", fmt.Errorf("mount a small tmpfs: %w", err)
 		}
 	}
+
 	settings := map[string]string{"idle_in_transaction_session_timeout": "0"}
 	if l.f.diskMiB > 0 {
 		settings["max_wal_size"], settings["min_wal_size"], settings["shared_buffers"] = "64MB", "32MB", "16MB"
 	}
+
 	if l.f.standby {
 		settings["max_wal_senders"], settings["wal_level"], settings["hot_standby"] = "5", "replica", "on"
 	}
+
 	l.pg = newPostgres(home, settings)
 	if err := l.makeCluster(ctx); err != nil {
 		return "", err
 	}
+
 	l.servers = []*postgres{l.pg}
 	if l.f.standby {
 		l.standby = newPostgres(filepath.Join(l.dir, "b"), settings)
@@ -147,6 +156,7 @@ func (l *lab) startDatabase(ctx context.Context) (address string, err error) {
 			return "", err
 		}
 	}
+
 	return l.pg.url(), nil
 }
 
@@ -189,6 +199,7 @@ func (l *lab) addNode(ctx context.Context, name, address string) error {
 	if err != nil {
 		return err
 	}
+
 	n := &node{name: name, binary: l.o.binary}
 	if l.outside == nil {
 		var hosts, ports []string
@@ -202,12 +213,14 @@ func (l *lab) addNode(ctx context.Context, name, address string) error {
 		}
 		u.RawQuery = url.Values{"host": {strings.Join(hosts, ",")}, "port": {strings.Join(ports, ",")}, "target_session_attrs": {"read-write"}}.Encode()
 	}
+
 	if n.addr, err = machine.FreeAddress(); err != nil {
 		return err
 	}
 	if n.log, err = os.Create(filepath.Join(l.dir, name+".log")); err != nil {
 		return err
 	}
+
 	n.env = append([]string{"DATABASE_URL=" + u.String(), "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=",
 		"PICLOUD_ADMIN_PASSWORD=" + password, "PICLOUD_LEASE=" + lease.String(), "PICLOUD_SHUTDOWN_GRACE=10s", "PICLOUD_LOG_FORMAT=json"}, l.f.env...)
 	l.nodes = append(l.nodes, n)
@@ -254,11 +267,13 @@ func (l *lab) install(ctx context.Context) error {
 	if err := l.api(ctx, "POST", "/apps", map[string]any{"slug": "other", "name": "Other"}, nil); err != nil {
 		return err
 	}
+
 	for name, source := range scripts {
 		if err := l.api(ctx, "PUT", "/apps/default/scripts/"+name, map[string]any{"source": source}, nil); err != nil {
 			return err
 		}
 	}
+
 	hello := map[string]any{"source": `export default () => "hello"`}
 	if err := l.api(ctx, "PUT", "/apps/other/scripts/hello", hello, nil); err != nil {
 		return err
@@ -273,6 +288,7 @@ func (l *lab) install(ctx context.Context) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -288,6 +304,7 @@ func (l *lab) startClock(ctx context.Context) error {
 		"retry":    retries(20),
 	}, &made)
 	l.clock = made.ID
+
 	return err
 }
 
@@ -309,6 +326,7 @@ func (l *lab) api(ctx context.Context, method, path string, body, out any) error
 			}
 		}
 	}
+
 	return err
 }
 
@@ -321,26 +339,32 @@ func (l *lab) apiOf(ctx context.Context, n *node, method, path string, body, out
 		}
 		rd = bytes.NewReader(b)
 	}
+
 	req, err := http.NewRequestWithContext(ctx, method, n.url()+"/api/v1"+path, rd)
 	if err != nil {
 		return 0, err
 	}
+
 	req.Header.Set("Content-Type", "application/json")
 	if l.token != "" {
 		req.Header.Set("Authorization", "Bearer "+l.token)
 	}
+
 	res, err := l.http.Do(req)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = res.Body.Close() }()
+
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		return 0, err
 	}
+
 	if res.StatusCode >= 400 {
 		return res.StatusCode, fmt.Errorf("%s %s: %d %s", method, path, res.StatusCode, bytes.TrimSpace(text))
 	}
+
 	if out != nil {
 		return res.StatusCode, json.Unmarshal(text, out)
 	}
@@ -355,6 +379,7 @@ func (l *lab) round(ctx context.Context, number int) {
 	if err := l.f.inject(ctx, r); err != nil && ctx.Err() == nil {
 		l.res.fail(number, "the fault could not be injected or mended: %v", err)
 	}
+
 	r.pause(500, 1000)
 	l.load.stop()
 	if ctx.Err() == nil {
@@ -378,13 +403,16 @@ func (l *lab) keepLogs() {
 	if os.MkdirAll(kept, 0o750) != nil {
 		return
 	}
+
 	logs, _ := filepath.Glob(filepath.Join(l.dir, "*.log"))
 	more, _ := filepath.Glob(filepath.Join(l.dir, "*", "*.log"))
+
 	for _, f := range append(logs, more...) {
 		if b, err := os.ReadFile(f); err == nil {
 			_ = os.WriteFile(filepath.Join(kept, strings.ReplaceAll(strings.TrimPrefix(f, l.dir+"/"), "/", "-")), b, 0o600)
 		}
 	}
+
 	l.res.logs = kept
 }
 
@@ -392,19 +420,23 @@ func (l *lab) close() {
 	for _, n := range l.nodes {
 		n.signal(syscall.SIGCONT)
 		n.end(syscall.SIGKILL)
+
 		for _, w := range n.wires {
 			w.Close()
 		}
 		_ = n.log.Close()
 	}
+
 	if l.outside != nil {
 		l.outside.close()
 	}
+
 	for _, p := range []*postgres{l.standby, l.pg} {
 		if p != nil && p.server != nil && p.alive() {
 			p.end(syscall.SIGQUIT)
 		}
 	}
+
 	l.http.CloseIdleConnections()
 	if l.f.diskMiB > 0 {
 		_ = syscall.Unmount(filepath.Join(l.dir, "a"), syscall.MNT_DETACH)

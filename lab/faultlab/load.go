@@ -48,9 +48,11 @@ func startLoad(l *lab, prefix string) *load {
 	for k := range producers {
 		g.wg.Go(func() { g.produce(k) })
 	}
+
 	for k := range payers {
 		g.wg.Go(func() { g.pay(k) })
 	}
+
 	g.wg.Go(g.askOther)
 	return g
 }
@@ -77,14 +79,17 @@ func (g *load) send(method, path string, headers ...string) (int, string) {
 	if err != nil {
 		return 0, err.Error()
 	}
+
 	for k := 0; k+1 < len(headers); k += 2 {
 		req.Header.Set(headers[k], headers[k+1])
 	}
+
 	res, err := g.client.Do(req)
 	if err != nil {
 		return 0, err.Error()
 	}
 	defer func() { _ = res.Body.Close() }()
+
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
 		return 0, err.Error()
@@ -99,6 +104,7 @@ func (g *load) produce(worker int) {
 		if n%20 == 7 {
 			collection = "poison"
 		}
+
 		g.ledger.mu.Lock()
 		g.ledger.sent[collection+"/"+id] = false
 		g.ledger.requests++
@@ -107,14 +113,17 @@ func (g *load) produce(worker int) {
 		if worker == producers-1 {
 			headers = []string{"Prefer", "respond-async", "Authorization", "Bearer " + g.lab.token}
 		}
+
 		status, body := g.send("POST", "/f/default/produce?c="+collection+"&id="+id, headers...)
 		g.ledger.mu.Lock()
+
 		switch {
 		case status == http.StatusOK || status == http.StatusAccepted:
 			g.ledger.sent[collection+"/"+id] = true
 		case status >= 400 && status < 500:
 			g.ledger.wrong = append(g.ledger.wrong, fmt.Sprintf("a good request was refused with %d: %s", status, body))
 		}
+
 		g.ledger.mu.Unlock()
 	}
 }
@@ -129,6 +138,7 @@ func (g *load) pay(worker int) {
 		if n%10 == 0 {
 			g.wg.Go(func() { g.payOnce(key) })
 		}
+
 		giveUp := time.Time{}
 		for !g.payOnce(key) {
 			if g.stopped() && giveUp.IsZero() {
@@ -149,6 +159,7 @@ func (g *load) payOnce(key string) bool {
 	status, body := g.send("POST", "/f/default/pay", "Idempotency-Key", key)
 	g.ledger.mu.Lock()
 	defer g.ledger.mu.Unlock()
+
 	g.ledger.requests++
 	switch {
 	case status == http.StatusOK:
@@ -158,6 +169,7 @@ func (g *load) payOnce(key string) bool {
 		g.ledger.wrong = append(g.ledger.wrong, fmt.Sprintf("a keyed request was refused with %d: %s", status, body))
 		return true
 	}
+
 	g.ledger.retries++
 	return false
 }

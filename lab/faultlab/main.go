@@ -36,8 +36,10 @@ func main() {
 		}
 		return
 	}
+
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+
 	if err := run(ctx, &options{binary: *binary, previous: *previous, seed: *seed, rounds: *rounds, short: *short}, pick(*only, *short), *parallel, *file); err != nil {
 		fmt.Fprintln(os.Stderr, "faultlab:", err)
 		os.Exit(1)
@@ -61,6 +63,7 @@ func pick(only string, short bool) []*fault {
 			chosen = append(chosen, f)
 		}
 	}
+
 	return chosen
 }
 
@@ -71,6 +74,7 @@ func run(ctx context.Context, o *options, chosen []*fault, parallel int, file st
 	if len(chosen) == 0 {
 		return errors.New("no such fault: see -list")
 	}
+
 	for _, binary := range []*string{&o.binary, &o.previous} {
 		if *binary == "" {
 			continue
@@ -87,11 +91,13 @@ func run(ctx context.Context, o *options, chosen []*fault, parallel int, file st
 		return err
 	}
 	defer p.remove()
+
 	o.pattern = p
 
 	rep := &report{options: o, started: time.Now(), faults: chosen, results: map[string]*result{}, file: file}
 	queue := ordered(chosen)
 	var lanes sync.WaitGroup
+
 	for range parallel {
 		lanes.Go(func() {
 			for f := range queue {
@@ -102,16 +108,19 @@ func run(ctx context.Context, o *options, chosen []*fault, parallel int, file st
 			}
 		})
 	}
+
 	lanes.Wait()
 
 	if ctx.Err() != nil {
 		return errors.New("stopped")
 	}
+
 	for _, res := range rep.results {
 		if len(res.broken) > 0 {
 			return errBroken
 		}
 	}
+
 	return nil
 }
 
@@ -125,6 +134,7 @@ func ordered(chosen []*fault) <-chan *fault {
 			}
 		}
 	}
+
 	close(queue)
 	return queue
 }
@@ -133,26 +143,31 @@ func ordered(chosen []*fault) <-chan *fault {
 func try(ctx context.Context, o *options, f *fault) *result {
 	res := &result{fault: f, began: time.Now()}
 	defer func() { res.took = time.Since(res.began) }()
+
 	if f.needs != nil {
 		if why := f.needs(o); why != "" {
 			res.skipped = why
 			return res
 		}
 	}
+
 	l, err := newLab(ctx, o, f, res)
 	if err != nil {
 		res.fail(0, "the installation did not start: %v", err)
 		return res
 	}
 	defer l.close()
+
 	rounds := o.rounds
 	if o.short {
 		rounds = max(1, f.shortRounds)
 	}
+
 	for n := 1; n <= rounds && ctx.Err() == nil && len(res.broken) == 0; n++ {
 		l.round(ctx, n)
 		res.rounds = n
 	}
+
 	if len(res.broken) > 0 {
 		l.keepLogs()
 	}

@@ -38,6 +38,7 @@ func (n *node) start(ctx context.Context, env ...string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+
 	exited := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(exited) }()
 	n.cmd, n.exited = cmd, exited
@@ -67,9 +68,11 @@ func (n *node) ready(ctx context.Context) error {
 				return nil
 			}
 		}
+
 		if ctx.Err() != nil || time.Now().After(end) {
 			return fmt.Errorf("%s is not ready after 40 s", n.name)
 		}
+
 		select {
 		case <-n.exited:
 			return fmt.Errorf("%s ended", n.name)
@@ -89,7 +92,9 @@ func (n *node) end(sig syscall.Signal) {
 	if n.cmd == nil {
 		return
 	}
+
 	n.signal(sig)
+
 	select {
 	case <-n.exited:
 	case <-time.After(30 * time.Second):

@@ -77,19 +77,23 @@ func startPatroni(ctx context.Context, dir string) (*patroni, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	bin, err := pglocal.Find(0)
 	if err != nil {
 		return nil, err
 	}
+
 	p := &patroni{dir: dir, acc: acc}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+
 	if acc.Name != "" {
 		if err := os.Chown(dir, acc.UID, acc.GID); err != nil {
 			return nil, err
 		}
 	}
+
 	ports := make([]string, 6)
 	for k := range ports {
 		address, err := machine.FreeAddress()
@@ -98,16 +102,19 @@ func startPatroni(ctx context.Context, dir string) (*patroni, error) {
 		}
 		_, ports[k], _ = net.SplitHostPort(address)
 	}
+
 	etcd, peer := "http://127.0.0.1:"+ports[0], "http://127.0.0.1:"+ports[1]
 	log, err := os.Create(filepath.Join(dir, "etcd.log"))
 	if err != nil {
 		return nil, err
 	}
+
 	p.etcd = p.command(log, "etcd", "--name=one", "--data-dir="+filepath.Join(dir, "etcd"), "--listen-client-urls="+etcd, "--advertise-client-urls="+etcd,
 		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=one="+peer)
 	if err := p.etcd.Start(); err != nil {
 		return nil, err
 	}
+
 	for k, name := range []string{"one", "two"} {
 		m := &member{name: name, rest: "127.0.0.1:" + ports[2+k], port: ports[4+k], data: filepath.Join(dir, name), config: filepath.Join(dir, name+".yml")}
 		text := fmt.Sprintf(patroniConfig, name, m.rest, strings.TrimPrefix(etcd, "http://"), m.port, m.data, bin.Dir, filepath.Join(dir, name+".pgpass"), dir)
@@ -122,6 +129,7 @@ func startPatroni(ctx context.Context, dir string) (*patroni, error) {
 			return nil, err
 		}
 	}
+
 	if err := p.healthy(ctx); err != nil {
 		p.close()
 		return nil, err
@@ -130,6 +138,7 @@ func startPatroni(ctx context.Context, dir string) (*patroni, error) {
 		p.close()
 		return nil, err
 	}
+
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) { // until the standby has it as well
 		conn, err := pgx.Connect(ctx, p.url())
 		if err == nil {
@@ -177,6 +186,7 @@ func (m *member) answers(what string) bool {
 func (p *patroni) healthy(ctx context.Context) error {
 	for end := time.Now().Add(90 * time.Second); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(200 * time.Millisecond) {
 		leaders, followers := 0, 0
+
 		for _, m := range p.members {
 			if m.answers("primary") {
 				leaders++
@@ -185,6 +195,7 @@ func (p *patroni) healthy(ctx context.Context) error {
 				followers++
 			}
 		}
+
 		if leaders == 1 && followers == 1 {
 			conn, err := pgx.Connect(ctx, p.database("postgres"))
 			if err == nil {
@@ -192,6 +203,7 @@ func (p *patroni) healthy(ctx context.Context) error {
 			}
 		}
 	}
+
 	return fmt.Errorf("patroni has no leader with a synchronous standby after 90 s")
 }
 
@@ -219,7 +231,9 @@ func failOverPatroni(ctx context.Context, r *round) error {
 		}
 		return p.healthy(ctx)
 	}
+
 	p.kill(m)
+
 	for end := time.Now().Add(60 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		if n := p.leader(); n != m && n.answers("primary") {
 			break
@@ -228,6 +242,7 @@ func failOverPatroni(ctx context.Context, r *round) error {
 			return fmt.Errorf("nobody took over within 60 s")
 		}
 	}
+
 	r.pause(500, 1500)
 	if err := p.start(m); err != nil {
 		return err
@@ -243,6 +258,7 @@ func (p *patroni) kill(m *member) {
 	if err != nil {
 		return
 	}
+
 	first, _, _ := strings.Cut(string(b), "\n")
 	if pid, err := strconv.Atoi(first); err == nil {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
@@ -256,6 +272,7 @@ func (p *patroni) close() {
 		}
 		_ = m.log.Close()
 	}
+
 	_ = p.etcd.Process.Kill()
 	_ = p.etcd.Wait()
 }

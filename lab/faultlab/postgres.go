@@ -33,11 +33,13 @@ func newPostgres(dir string, settings map[string]string) *postgres {
 func (p *postgres) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+
 	s, err := pglocal.Start(ctx, pglocal.Options{Dir: filepath.Join(p.dir, "postgres"), MaxConnections: 150, Settings: p.settings,
 		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
+
 	p.server = s
 	return nil
 }
@@ -84,11 +86,13 @@ func (p *postgres) exec(ctx context.Context, statements ...string) error {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
+
 	for _, s := range statements {
 		if _, err := conn.Exec(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s, err)
 		}
 	}
+
 	return nil
 }
 
@@ -98,6 +102,7 @@ func (p *postgres) follow(ctx context.Context, primary *postgres) error {
 	if err != nil {
 		return err
 	}
+
 	target := filepath.Join(p.dir, "postgres")
 	if err := os.RemoveAll(target); err != nil {
 		return err
@@ -105,16 +110,19 @@ func (p *postgres) follow(ctx context.Context, primary *postgres) error {
 	if err := os.MkdirAll(p.dir, 0o711); err != nil {
 		return err
 	}
+
 	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "pg_basebackup"), "-D", target, "-R", "-X", "stream", "-c", "fast", "-d", primary.server.URL())
 	var out bytes.Buffer
 	cmd.Stderr = &out
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("pg_basebackup: %w: %s", err, out.String())
 	}
+
 	acc, err := pglocal.ServerAccount()
 	if err != nil {
 		return err
 	}
+
 	if acc.Name != "" {
 		err = filepath.WalkDir(target, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil {
@@ -126,6 +134,7 @@ func (p *postgres) follow(ctx context.Context, primary *postgres) error {
 			return err
 		}
 	}
+
 	password, err := os.ReadFile(filepath.Join(primary.dir, ".pg-password"))
 	if err != nil {
 		return err
@@ -133,6 +142,7 @@ func (p *postgres) follow(ctx context.Context, primary *postgres) error {
 	if err := os.WriteFile(filepath.Join(p.dir, ".pg-password"), password, 0o600); err != nil {
 		return err
 	}
+
 	return p.start(ctx)
 }
 

@@ -46,12 +46,14 @@ func (res *result) print(w io.Writer) {
 	case len(res.broken) > 0:
 		verdict = "BROKEN"
 	}
+
 	_, _ = fmt.Fprintf(w, "%-18s %3d rounds in %5.0f s: %d requests, %d events, %d keys (%d asked again), %d slots; lost %d, doubled %d; other app %d of %d failed; "+
 		"at rest after %.1f s: %s\n", res.fault.name, res.rounds, res.took.Seconds(), res.requests, res.events, res.keys, res.retries, res.slots,
 		res.lost, res.doubled, res.otherWrong, res.other, res.settled.Seconds(), verdict)
 	for _, b := range res.broken {
 		_, _ = fmt.Fprintf(w, "    %s\n", b)
 	}
+
 	if res.logs != "" {
 		_, _ = fmt.Fprintf(w, "    logs: %s\n", res.logs)
 	}
@@ -72,12 +74,14 @@ type report struct {
 func (rep *report) add(res *result) {
 	rep.mu.Lock()
 	defer rep.mu.Unlock()
+
 	rep.results[res.fault.name] = res
 	res.print(os.Stdout)
 
 	if rep.file == "" {
 		return
 	}
+
 	if err := rep.write(rep.file); err != nil {
 		fmt.Fprintln(os.Stderr, "faultlab:", err)
 	}
@@ -104,8 +108,10 @@ Begun %s, seed %d, %d CPUs, %s.
 |---|---|---|---|---|---|---|---|---|---|
 `, lease, producers, payers, rep.started.UTC().Format("2006-01-02 15:04 UTC"), rep.options.seed, runtime.NumCPU(), runtime.Version())
 	lost, doubled, requests, events, rounds := 0, 0, 0, 0, 0
+
 	for _, f := range rep.faults {
 		res := rep.results[f.name]
+
 		switch {
 		case res == nil:
 			continue
@@ -113,19 +119,23 @@ Begun %s, seed %d, %d CPUs, %s.
 			_, _ = fmt.Fprintf(&b, "| %s: %s | - | | | | | | | | not tried: %s |\n", f.name, f.what, res.skipped)
 			continue
 		}
+
 		verdict := "kept"
 		if len(res.broken) > 0 {
 			verdict = "**broken**"
 		}
+
 		_, _ = fmt.Fprintf(&b, "| %s: %s | %d | %d | %d | %d, %d | %d | %d | %d, %d | %.1f s | %s |\n", f.name, f.what, res.rounds, res.requests, res.events,
 			res.keys, res.retries, res.lost, res.doubled, res.other, res.otherWrong, res.settled.Seconds(), verdict)
 		lost, doubled, requests, events, rounds = lost+res.lost, doubled+res.doubled, requests+res.requests, events+res.events, rounds+res.rounds
 	}
+
 	_, _ = fmt.Fprintf(&b, "\nTogether: %d rounds, %d requests, %d events: **%d lost, %d doubled**.\n", rounds, requests, events, lost, doubled)
 	for _, f := range rep.faults {
 		if res := rep.results[f.name]; res != nil && len(res.broken) > 0 {
 			_, _ = fmt.Fprintf(&b, "\n## Broken: %s\n\n```\n%s\n```\n", f.name, strings.Join(res.broken, "\n"))
 		}
 	}
+
 	return os.WriteFile(file, b.Bytes(), 0o644)
 }

@@ -37,11 +37,13 @@ func FreeAddress() (string, error) {
 func Sandboxes() map[int]int {
 	out := map[int]int{}
 	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+
 	for _, f := range procs {
 		cmd, err := os.ReadFile(f)
 		if err != nil || !strings.HasSuffix(string(cmd), "\x00sandbox\x00") {
 			continue
 		}
+
 		stat, _ := os.ReadFile(filepath.Join(filepath.Dir(f), "stat"))
 		var pid, parent int
 		var state string
@@ -54,6 +56,7 @@ func Sandboxes() map[int]int {
 			out[pid] = parent
 		}
 	}
+
 	return out
 }
 

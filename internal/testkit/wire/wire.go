@@ -49,10 +49,12 @@ func New(dir, host string) (*Wire, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+
 	var err error
 	if w.l, err = net.Listen("unix", filepath.Join(dir, socket)); err != nil {
 		return nil, err
 	}
+
 	go func() {
 		for {
 			conn, err := w.l.Accept()
@@ -62,6 +64,7 @@ func New(dir, host string) (*Wire, error) {
 			go w.serve(conn)
 		}
 	}()
+
 	return w, nil
 }
 
@@ -78,6 +81,7 @@ func (w *Wire) Release() { w.Block("") }
 func (w *Wire) CutAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	for c := range w.conns {
 		_ = c.Close()
 	}
@@ -110,16 +114,20 @@ type link struct {
 func (w *Wire) serve(client net.Conn) {
 	w.add(client)
 	defer w.remove(client)
+
 	server, err := net.Dial("unix", filepath.Join(*w.host.Load(), socket))
 	if err != nil {
 		return
 	}
+
 	if w.Vanish.Load() && w.gone.Load() {
 		_ = server.Close()
 		return
 	}
+
 	w.add(server)
 	defer w.remove(server)
+
 	k := &link{w: w, client: client, server: server}
 	none := ""
 	k.name.Store(&none)
@@ -138,6 +146,7 @@ func (k *link) upstream() {
 		if err != nil {
 			return
 		}
+
 		if *k.name.Load() == "" {
 			if _, rest, found := bytes.Cut(buf[:n], []byte("application_name\x00")); found {
 				name, _, _ := strings.Cut(string(rest), "\x00")
@@ -149,6 +158,7 @@ func (k *link) upstream() {
 			k.w.CutBefore.Add(1)
 			return
 		}
+
 		k.wait()
 		if _, err := k.server.Write(buf[:n]); err != nil {
 			return
@@ -163,6 +173,7 @@ func (k *link) downstream() {
 		if err != nil {
 			return
 		}
+
 		if k.commits() && bytes.Contains(buf[:n], []byte("COMMIT\x00")) && k.w.Spare.Add(-1) < 0 && rand.Int64N(100) < k.w.After.Load() {
 			k.w.CutAfter.Add(1)
 			k.w.gone.Store(true)
@@ -172,6 +183,7 @@ func (k *link) downstream() {
 		if n >= 6 && buf[n-6] == 'Z' && buf[n-2] == 5 {
 			k.inTransaction.Store(buf[n-1] == 'T')
 		}
+
 		k.wait()
 		if _, err := k.client.Write(buf[:n]); err != nil {
 			return
@@ -184,6 +196,7 @@ func (k *link) wait() {
 	if d := k.w.Delay.Load(); d > 0 {
 		time.Sleep(time.Duration(d/2 + rand.Int64N(d/2+1)))
 	}
+
 	for {
 		hold := *k.w.hold.Load()
 		if hold == "" || hold != "*" && hold != *k.name.Load() {
