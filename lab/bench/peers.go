@@ -40,7 +40,8 @@ func (b *bench) peers() map[string]subject {
 			return exec.Command("node", filepath.Join(peerFiles, "node.mjs"), port, b.upstream)
 		}},
 		{workerd, func(addr, _, _ string) *exec.Cmd {
-			return exec.Command(workerdBinary, "serve", filepath.Join(peerFiles, "workerd.capnp"), "--socket-addr=http="+addr, "--external-addr=upstream="+b.upstream)
+			return exec.Command(workerdBinary, "serve", filepath.Join(peerFiles, "workerd.capnp"),
+				"--socket-addr=http="+addr, "--external-addr=upstream="+b.upstream)
 		}},
 		{pocketBase, pocketBaseCommand},
 		{fiberStatic, func(addr, _, _ string) *exec.Cmd { return exec.Command(os.Args[0], "-static", addr) }},
@@ -73,7 +74,11 @@ func (b *bench) startPeer(name string, command func(addr, port, dir string) *exe
 	}
 
 	cmd := command(addr, port, dir)
-	cmd.Env = append(os.Environ(), "HOOKS="+filepath.Join(peerFiles, "pocketbase", "pb_hooks"), "UPSTREAM="+b.upstream, "DATABASE_URL="+b.pg.URL())
+	cmd.Env = append(os.Environ(),
+		"HOOKS="+filepath.Join(peerFiles, "pocketbase", "pb_hooks"),
+		"UPSTREAM="+b.upstream,
+		"DATABASE_URL="+b.pg.URL(),
+	)
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return subject{}, err

@@ -35,8 +35,13 @@ func startPicloud(binary, database string, env ...string) (*picloud, error) {
 	}
 
 	p := &picloud{url: "http://" + addr, cmd: exec.Command(binary, "serve")}
-	p.cmd.Env = append(os.Environ(), "DATABASE_URL="+database, "PICLOUD_LISTEN="+addr, "PICLOUD_ADMIN_PASSWORD="+password,
-		"PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_FETCH_ALLOW_PRIVATE=true")
+	p.cmd.Env = append(os.Environ(),
+		"DATABASE_URL="+database,
+		"PICLOUD_LISTEN="+addr,
+		"PICLOUD_ADMIN_PASSWORD="+password,
+		"PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=",
+		"PICLOUD_FETCH_ALLOW_PRIVATE=true",
+	)
 	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stderr = os.Stderr
 	began := time.Now()
@@ -136,7 +141,8 @@ func (p *picloud) deploy(name, source string) error {
 	return err
 }
 
-// cpu is the time that a process and all its descendants have used (proc_pid_stat(5)), those that ended included.
+// cpu is the time that a process and all its descendants have used (proc_pid_stat(5)), those that ended
+// included.
 func cpu(root int) time.Duration {
 	type proc struct {
 		parent int

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// startUp measures the time to the first answer, beside PocketBase, and of a PiCloud that starts its own PostgreSQL.
+// startUp measures the time to the first answer, beside PocketBase, and of a PiCloud that starts its own
+// PostgreSQL.
 func (b *bench) startUp(context.Context) error {
 	heading("Start to the first answer")
 	var own, peer []float64
@@ -49,7 +50,8 @@ func (b *bench) startUp(context.Context) error {
 	return nil
 }
 
-// idling measures what an idle PiCloud and its PostgreSQL use once the sandboxes have ended, and the first call after that.
+// idling measures what an idle PiCloud and its PostgreSQL use once the sandboxes have ended, and the first
+// call after that.
 func (b *bench) idling(context.Context) error {
 	if err := b.deployWorks(); err != nil {
 		return err
@@ -72,17 +74,19 @@ func (b *bench) idling(context.Context) error {
 	fmt.Printf("  first call of a script: %s\n", short(median(first)))
 	time.Sleep(45 * time.Second) // sandbox children end, records are written
 	pid := b.p.cmd.Process.Pid
-	c0, g0 := scheduled(pid), scheduled(b.pg.PID())
+	own := scheduled(pid)
+	pg := scheduled(b.pg.PID())
 	time.Sleep(b.options.idle)
 	per := func(x time.Duration) float64 { return x.Seconds() * 1000 / b.options.idle.Seconds() }
-	fmt.Printf("  CPU: PiCloud %.2f ms a second, its PostgreSQL %.2f ms a second\n", per(scheduled(pid)-c0), per(scheduled(b.pg.PID())-g0))
+	fmt.Printf("  CPU: PiCloud %.2f ms a second, its PostgreSQL %.2f ms a second\n",
+		per(scheduled(pid)-own), per(scheduled(b.pg.PID())-pg))
 	fmt.Printf("  memory: %.0f MiB resident (proportional)\n", resident(pid))
 
 	return nil
 }
 
-// scheduled is the time that the threads of a process and its descendants which live now have run, to the nanosecond
-// (Linux, Documentation/scheduler/sched-stats).
+// scheduled is the time that the threads of a process and its descendants which live now have run, to the
+// nanosecond (Linux, Documentation/scheduler/sched-stats).
 func scheduled(root int) (total time.Duration) {
 	files, _ := filepath.Glob("/proc/[0-9]*/task/[0-9]*/schedstat")
 	for _, f := range files {

@@ -30,7 +30,8 @@ func get(ctx context.Context, url string) (string, error) {
 	return string(b), err
 }
 
-// callAtOnce calls each script so many times at once and waits until every call was answered, whatever the answer.
+// callAtOnce calls each script so many times at once and waits until every call was answered, whatever the
+// answer.
 func callAtOnce(times int, names ...string) func(ctx context.Context, r *round) error {
 	return func(ctx context.Context, r *round) error {
 		var wg sync.WaitGroup

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// The clock of one process cannot be set: it is the machine's. So the lab builds a picloud of its own, in which the Go
-// runtime asks the function labClock for the time instead of the kernel's vDSO. That adds some seconds to the wall clock,
-// and others once the process has run for three seconds. Not a line of picloud differs: the build sees these files beside
-// it, and compiles nothing anew but the package main.
+// The clock of one process cannot be set: it is the machine's. So the lab builds a picloud of its own, in
+// which the Go runtime asks the function labClock for the time instead of the kernel's vDSO. That adds some
+// seconds to the wall clock, and others once the process has run for three seconds. Not a line of picloud
+// differs: the build sees these files beside it, and compiles nothing anew but the package main.
 var clockFiles = map[string]string{
 	"faultlab_clock.go": `package main
 
@@ -49,8 +49,8 @@ func init() {
 }
 `,
 
-	// int clock_gettime(clockid_t, struct timespec *) in the C calling convention, as the vDSO has it. Clock 0 is the wall
-	// clock; every other one stays as it is.
+	// int clock_gettime(clockid_t, struct timespec *) in the C calling convention, as the vDSO has it. Clock
+	// 0 is the wall clock; every other one stays as it is.
 	"faultlab_clock_amd64.s": `#include "textflag.h"
 
 TEXT ·labClock(SB), NOSPLIT|NOFRAME, $0
@@ -151,7 +151,8 @@ func answerOf(name string, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// skewClocks sets the nodes' clocks minutes apart, a different way each round; the first one's jumps while it runs.
+// skewClocks sets the nodes' clocks minutes apart, a different way each round; the first one's jumps while it
+// runs.
 func skewClocks(ctx context.Context, r *round) error {
 	var jump time.Duration
 	skews := make([]time.Duration, len(r.nodes))
@@ -188,7 +189,8 @@ func skewClocks(ctx context.Context, r *round) error {
 	return nil
 }
 
-// clockAhead is how far a node's wall clock is ahead of the machine's, to some seconds, by the Date of its answer.
+// clockAhead is how far a node's wall clock is ahead of the machine's, to some seconds, by the Date of its
+// answer.
 func (n *node) clockAhead(ctx context.Context) (time.Duration, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.url()+"/healthz", nil)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 type fault struct {
 	name string
 	what string
-	// nodes of the installation. standby: PostgreSQL has a synchronous one. patroni: two PostgreSQL under Patroni and etcd.
+	// nodes of the installation. standby: PostgreSQL has a synchronous one. patroni: two PostgreSQL under
+	// Patroni and etcd.
 	nodes   int
 	standby bool
 	patroni bool

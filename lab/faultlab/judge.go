@@ -30,8 +30,8 @@ func (r *round) pause(from, to int) {
 
 func (r *round) fail(format string, args ...any) { r.res.fail(r.number, format, args...) }
 
-// settleTime is how long the installation may take to bring everything to its end; a flood gets a second more for every
-// perSecond events.
+// settleTime is how long the installation may take to bring everything to its end; a flood gets a second more
+// for every perSecond events.
 const (
 	settleTime = 90 * time.Second
 	perSecond  = 400
@@ -236,8 +236,8 @@ func (r *round) compareOther() {
 	}
 }
 
-// compareTotals: the counter that every producer increments has as many as there are events, over all rounds, and no event
-// has two executions that succeeded.
+// compareTotals: the counter that every producer increments has as many as there are events, over all rounds,
+// and no event has two executions that succeeded.
 func (r *round) compareTotals(ctx context.Context, conn *pgx.Conn) error {
 	var events, twice int64
 	var total string
@@ -284,8 +284,8 @@ func (r *round) compareFlood(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// compareSlots: every second since the round began is a row that was decided once; what fired was handled once; the clock
-// goes on.
+// compareSlots: every second since the round began is a row that was decided once; what fired was handled
+// once; the clock goes on.
 func (r *round) compareSlots(ctx context.Context, conn *pgx.Conn) error {
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		var behind float64

@@ -292,8 +292,8 @@ func (l *lab) install(ctx context.Context) error {
 	return nil
 }
 
-// startClock makes the trigger that fires every second. It is no part of the pattern: each second since then would be
-// caught up on first.
+// startClock makes the trigger that fires every second. It is no part of the pattern: each second since then
+// would be caught up on first.
 func (l *lab) startClock(ctx context.Context) error {
 	var made struct{ ID string }
 	err := l.api(ctx, "POST", "/apps/default/triggers", map[string]any{

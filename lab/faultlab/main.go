@@ -1,7 +1,8 @@
-// Command faultlab breaks a real PiCloud on purpose and checks what it promises. For each fault it makes an installation of
-// its own - a PostgreSQL, one to three nodes, an app under load and another beside it - and in every round it puts load on,
-// injects the fault, mends it, waits until nothing moves any more and compares what the database holds with a ledger that
-// the load generator kept. Everything stays on this machine's loopback; it ends only what it started.
+// Command faultlab breaks a real PiCloud on purpose and checks what it promises. For each fault it makes an
+// installation of its own - a PostgreSQL, one to three nodes, an app under load and another beside it - and
+// in every round it puts load on, injects the fault, mends it, waits until nothing moves any more and
+// compares what the database holds with a ledger that the load generator kept. Everything stays on this
+// machine's loopback; it ends only what it started.
 package main
 
 import (

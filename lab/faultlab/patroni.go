@@ -21,7 +21,8 @@ import (
 	"picloud/internal/testkit/machine"
 )
 
-// patroni is two PostgreSQL under Patroni, which keeps one of them the leader and the other synchronous, with one etcd.
+// patroni is two PostgreSQL under Patroni, which keeps one of them the leader and the other synchronous, with
+// one etcd.
 type patroni struct {
 	dir     string
 	acc     pglocal.Account

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// pattern is an installation that was stopped in order before its first round. Each fault's installation begins with a
-// copy of its data: to make a cluster and to deploy ten scripts takes longer than many a fault.
+// pattern is an installation that was stopped in order before its first round. Each fault's installation
+// begins with a copy of its data: to make a cluster and to deploy ten scripts takes longer than many a fault.
 type pattern struct{ lab *lab }
 
 // makePattern installs a PiCloud as every fault wants it, and stops it.

@@ -44,8 +44,8 @@ func (p *postgres) start(ctx context.Context) error {
 	return nil
 }
 
-// end sends a signal to the postmaster and waits until it is gone: SIGINT disconnects everybody in order, SIGQUIT is an
-// immediate stop, SIGKILL the end of the machine.
+// end sends a signal to the postmaster and waits until it is gone: SIGINT disconnects everybody in order,
+// SIGQUIT is an immediate stop, SIGKILL the end of the machine.
 func (p *postgres) end(sig syscall.Signal) {
 	s := p.server
 	_ = syscall.Kill(s.PID(), sig)

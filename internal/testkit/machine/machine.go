@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// Ports that FreeAddress gives. The kernel takes the local ports of outgoing connections from the range above, 32768 and up
-// on Linux: a port from there can be in use by the time that a server listens on it.
+// Ports that FreeAddress gives. The kernel takes the local ports of outgoing connections from the range
+// above, 32768 and up on Linux: a port from there can be in use by the time that a server listens on it.
 const (
 	firstPort = 15_000
 	lastPort  = 32_000

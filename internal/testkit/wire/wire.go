@@ -1,5 +1,5 @@
-// Package wire stands between a node and its PostgreSQL and does to their connections what networks do. Tests and the fault
-// lab share it.
+// Package wire stands between a node and its PostgreSQL and does to their connections what networks do. Tests
+// and the fault lab share it.
 package wire
 
 import (
@@ -14,15 +14,17 @@ import (
 	"time"
 )
 
-// socket is the name of PostgreSQL's socket in the directory that a connection string calls its host (port 5432).
+// socket is the name of PostgreSQL's socket in the directory that a connection string calls its host (port
+// 5432).
 const socket = ".s.PGSQL.5432"
 
-// Wire is the way from one node to one server. It cuts connections around COMMIT, delays what passes, and holds it up.
+// Wire is the way from one node to one server. It cuts connections around COMMIT, delays what passes, and
+// holds it up.
 type Wire struct {
 	// Dir holds the socket to connect to: it is the host of a connection string.
 	Dir string
-	// Before and After are per cent of the commits whose connection is cut before COMMIT reaches the server, and before its
-	// answer gets back. Spare is how many answers pass before the first cut.
+	// Before and After are per cent of the commits whose connection is cut before COMMIT reaches the server,
+	// and before its answer gets back. Spare is how many answers pass before the first cut.
 	Before, After, Spare atomic.Int64
 	// Vanish: once an answer was cut off, nobody can connect any more, until it is false again.
 	Vanish atomic.Bool
