@@ -24,7 +24,8 @@ func (b *bench) crowds(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	few, many := &got[0], &got[1]
+	few := &got[0]
+	many := &got[1]
 	few.print("64 connections", nil)
 	many.print("512 connections, PICLOUD_QUEUE=512", nil)
 	fmt.Printf("  512 have %.2f of the rate of 64; p99 is %.1f x p50\n",

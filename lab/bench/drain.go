@@ -52,7 +52,9 @@ func (b *bench) drain(ctx context.Context) error {
 		}
 	}
 
-	noop, writing := median(contenders[0].rates), median(contenders[1].rates)
+	noop := median(contenders[0].rates)
+
+	writing := median(contenders[1].rates)
 	for _, c := range contenders {
 		if c.missing {
 			continue

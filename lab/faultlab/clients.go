@@ -91,7 +91,8 @@ func (r *round) crowd(n int, d time.Duration, say func(k int, c net.Conn, until 
 func hungClients(_ context.Context, r *round) error {
 	return r.crowd(200, 4*time.Second, func(k int, c net.Conn, _ time.Time) {
 		if k%2 == 0 {
-			_, _ = io.WriteString(c, "POST /f/default/produce HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nhalf a bo")
+			_, _ = io.WriteString(c, "POST /f/default/produce HTTP/1.1\r\nHost: x\r\n"+
+				"Content-Length: 1000000\r\n\r\nhalf a bo")
 		} else {
 			_, _ = io.WriteString(c, "GET /f/default/big HTTP/1.1\r\nHost: x\r\n\r\n")
 		}

@@ -99,7 +99,8 @@ var skewed struct {
 func buildSkewed(o *options) string {
 	skewed.once.Do(func() { skewed.binary, skewed.err = makeSkewed(filepath.Dir(o.binary)) })
 	if skewed.err != nil {
-		return fmt.Sprintf("needs Linux on amd64 or arm64, a Go toolchain and PiCloud's source: %v", skewed.err)
+		return fmt.Sprintf("needs Linux on amd64 or arm64, a Go toolchain and PiCloud's source: %v",
+			skewed.err)
 	}
 	return ""
 }
@@ -135,7 +136,8 @@ func makeSkewed(dir string) (string, error) {
 
 	binary := filepath.Join(dir, "picloud-skewed")
 	// With -trimpath the packages below main are those of make build.
-	cmd := exec.Command("go", "build", "-trimpath", "-overlay", filepath.Join(tmp, "overlay.json"), "-o", binary, "./cmd/picloud")
+	cmd := exec.Command("go", "build", "-trimpath", "-overlay", filepath.Join(tmp, "overlay.json"),
+		"-o", binary, "./cmd/picloud")
 	cmd.Dir = module
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := cmd.CombinedOutput(); err != nil {

@@ -21,16 +21,19 @@ import (
 )
 
 func main() {
-	binary := flag.String("binary", "bin/picloud", "picloud to break")
-	previous := flag.String("previous", "", "picloud of an earlier version, for the fault rolling-upgrade")
-	seed := flag.Int64("seed", time.Now().UnixNano()%1_000_000, "where the random choices start")
-	rounds := flag.Int("rounds", 20, "rounds of each fault")
-	parallel := flag.Int("parallel", 2, "installations at once")
+	var o options
+	flag.StringVar(&o.binary, "binary", "bin/picloud", "picloud to break")
+	flag.StringVar(&o.previous, "previous", "",
+		"picloud of an earlier version, for the fault rolling-upgrade")
+	flag.Int64Var(&o.seed, "seed", time.Now().UnixNano()%1_000_000, "where the random choices start")
+	flag.IntVar(&o.rounds, "rounds", 20, "rounds of each fault")
+	flag.BoolVar(&o.short, "short", false, "the selection that make test runs")
+	flag.IntVar(&o.parallel, "parallel", 2, "installations at once")
+	flag.StringVar(&o.file, "report", "", "Markdown file for the report, rewritten after each fault")
 	only := flag.String("only", "", "names of faults, comma-separated")
-	short := flag.Bool("short", false, "the selection that make test runs")
-	file := flag.String("report", "", "Markdown file for the report, rewritten after each fault")
 	list := flag.Bool("list", false, "list the faults")
 	flag.Parse()
+
 	if *list {
 		for _, f := range faults {
 			fmt.Printf("%-22s %s\n", f.name, f.what)
@@ -40,8 +43,7 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-
-	if err := run(ctx, &options{binary: *binary, previous: *previous, seed: *seed, rounds: *rounds, short: *short}, pick(*only, *short), *parallel, *file); err != nil {
+	if err := run(ctx, &o, pick(*only, o.short)); err != nil {
 		fmt.Fprintln(os.Stderr, "faultlab:", err)
 		os.Exit(1)
 	}
@@ -49,29 +51,34 @@ func main() {
 
 // options are the same for every fault.
 type options struct {
-	binary, previous string
-	seed             int64
-	rounds           int
-	short            bool
-	pattern          *pattern // nil: each installation is made from nothing
+	binary   string // picloud to break
+	previous string // picloud of an earlier version; empty: there is none
+	seed     int64  // where the random choices start
+	rounds   int    // of each fault
+	short    bool   // the selection of make test, with fewer rounds and shorter pauses
+	parallel int    // installations at once
+	file     string // of the report; empty: none is written
+
+	// pattern is what each installation begins with; nil: each one is made from nothing.
+	pattern *pattern
 }
 
+// pick chooses the faults that are named, or all of them.
 func pick(only string, short bool) []*fault {
 	var chosen []*fault
 	for k := range faults {
 		f := &faults[k]
-		if only == "" && (!short || f.short) || slices.Contains(strings.Split(only, ","), f.name) {
+		if only == "" && (!short || f.shortRounds > 0) || slices.Contains(strings.Split(only, ","), f.name) {
 			chosen = append(chosen, f)
 		}
 	}
-
 	return chosen
 }
 
 var errBroken = errors.New("a promise was broken")
 
-// run tries the faults, some at once, and writes the report.
-func run(ctx context.Context, o *options, chosen []*fault, parallel int, file string) error {
+// run puts the faults through their rounds, some at once, and writes the report.
+func run(ctx context.Context, o *options, chosen []*fault) error {
 	if len(chosen) == 0 {
 		return errors.New("no such fault: see -list")
 	}
@@ -92,26 +99,24 @@ func run(ctx context.Context, o *options, chosen []*fault, parallel int, file st
 		return err
 	}
 	defer p.remove()
-
 	o.pattern = p
 
-	rep := &report{options: o, started: time.Now(), faults: chosen, results: map[string]*result{}, file: file}
+	rep := &report{options: o, started: time.Now(), faults: chosen, results: map[string]*result{}}
 	queue := ordered(chosen)
 	var lanes sync.WaitGroup
 
-	for range parallel {
+	for range o.parallel {
 		lanes.Go(func() {
 			for f := range queue {
 				if ctx.Err() != nil {
 					return
 				}
-				rep.add(try(ctx, o, f))
+				rep.add(runFault(ctx, o, f))
 			}
 		})
 	}
 
 	lanes.Wait()
-
 	if ctx.Err() != nil {
 		return errors.New("stopped")
 	}
@@ -121,7 +126,6 @@ func run(ctx context.Context, o *options, chosen []*fault, parallel int, file st
 			return errBroken
 		}
 	}
-
 	return nil
 }
 
@@ -140,8 +144,8 @@ func ordered(chosen []*fault) <-chan *fault {
 	return queue
 }
 
-// try makes an installation and puts a fault through its rounds.
-func try(ctx context.Context, o *options, f *fault) *result {
+// runFault makes an installation and puts a fault through its rounds.
+func runFault(ctx context.Context, o *options, f *fault) *result {
 	res := &result{fault: f, began: time.Now()}
 	defer func() { res.took = time.Since(res.began) }()
 

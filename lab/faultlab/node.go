@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 
@@ -33,15 +34,18 @@ func (n *node) url() string { return "http://" + n.addr }
 // start runs it, with more environment if wanted, and waits until it is ready.
 func (n *node) start(ctx context.Context, env ...string) error {
 	cmd := exec.Command(n.binary, "serve")
-	cmd.Env = append(append(append(os.Environ(), n.env...), "PICLOUD_LISTEN="+n.addr, "PICLOUD_NODE_NAME="+n.name), env...)
-	cmd.Stdout, cmd.Stderr = n.log, n.log
+	own := []string{"PICLOUD_LISTEN=" + n.addr, "PICLOUD_NODE_NAME=" + n.name}
+	cmd.Env = slices.Concat(os.Environ(), n.env, own, env)
+	cmd.Stdout = n.log
+	cmd.Stderr = n.log
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 
 	exited := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(exited) }()
-	n.cmd, n.exited = cmd, exited
+	n.cmd = cmd
+	n.exited = exited
 	return n.ready(ctx)
 }
 
@@ -57,7 +61,7 @@ func (n *node) restarts(ctx context.Context, env ...string) error {
 	}
 }
 
-// ready waits for the node's own word that it is.
+// ready waits until the node answers that it is ready.
 func (n *node) ready(ctx context.Context) error {
 	client := &http.Client{Timeout: 2 * time.Second}
 	for end := time.Now().Add(40 * time.Second); ; {

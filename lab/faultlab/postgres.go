@@ -34,8 +34,12 @@ func (p *postgres) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 
-	s, err := pglocal.Start(ctx, pglocal.Options{Dir: filepath.Join(p.dir, "postgres"), MaxConnections: 150, Settings: p.settings,
-		Log: slog.New(slog.DiscardHandler)})
+	s, err := pglocal.Start(ctx, pglocal.Options{
+		Dir:            filepath.Join(p.dir, "postgres"),
+		MaxConnections: 150,
+		Settings:       p.settings,
+		Log:            slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		return err
 	}
@@ -98,11 +102,25 @@ func (p *postgres) exec(ctx context.Context, statements ...string) error {
 
 // follow makes p anew as a standby of another and starts it.
 func (p *postgres) follow(ctx context.Context, primary *postgres) error {
+	if err := p.copyFrom(ctx, primary); err != nil {
+		return err
+	}
+	password, err := os.ReadFile(filepath.Join(primary.dir, ".pg-password"))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, ".pg-password"), password, 0o600); err != nil {
+		return err
+	}
+	return p.start(ctx)
+}
+
+// copyFrom replaces the cluster by a base backup of the primary, which the server's user owns.
+func (p *postgres) copyFrom(ctx context.Context, primary *postgres) error {
 	bin, err := pglocal.Find(0)
 	if err != nil {
 		return err
 	}
-
 	target := filepath.Join(p.dir, "postgres")
 	if err := os.RemoveAll(target); err != nil {
 		return err
@@ -111,7 +129,8 @@ func (p *postgres) follow(ctx context.Context, primary *postgres) error {
 		return err
 	}
 
-	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "pg_basebackup"), "-D", target, "-R", "-X", "stream", "-c", "fast", "-d", primary.server.URL())
+	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "pg_basebackup"),
+		"-D", target, "-R", "-X", "stream", "-c", "fast", "-d", primary.server.URL())
 	var out bytes.Buffer
 	cmd.Stderr = &out
 	if err := cmd.Run(); err != nil {
@@ -119,31 +138,15 @@ func (p *postgres) follow(ctx context.Context, primary *postgres) error {
 	}
 
 	acc, err := pglocal.ServerAccount()
-	if err != nil {
+	if err != nil || acc.Name == "" {
 		return err
 	}
-
-	if acc.Name != "" {
-		err = filepath.WalkDir(target, func(path string, _ fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			return os.Lchown(path, acc.UID, acc.GID)
-		})
+	return filepath.WalkDir(target, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-	}
-
-	password, err := os.ReadFile(filepath.Join(primary.dir, ".pg-password"))
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(p.dir, ".pg-password"), password, 0o600); err != nil {
-		return err
-	}
-
-	return p.start(ctx)
+		return os.Lchown(path, acc.UID, acc.GID)
+	})
 }
 
 // promote ends the standby's following.

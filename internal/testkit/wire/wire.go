@@ -19,28 +19,29 @@ import (
 const socket = ".s.PGSQL.5432"
 
 // Wire is the way from one node to one server. It cuts connections around COMMIT, delays what passes, and
-// holds it up.
+// blocks it. All its methods and fields may be used while connections are open.
 type Wire struct {
-	// Dir holds the socket to connect to: it is the host of a connection string.
+	// Dir is the directory of the socket to connect to: the host of a connection string.
 	Dir string
-	// Before and After are per cent of the commits whose connection is cut before COMMIT reaches the server,
-	// and before its answer gets back. Spare is how many answers pass before the first cut.
+
+	// Before and After are the commits, in per cent, whose connection is cut: before COMMIT reaches the
+	// server, and before its answer gets back. Spare is how many answers pass before the first cut.
 	Before, After, Spare atomic.Int64
-	// Vanish: once an answer was cut off, nobody can connect any more, until it is false again.
-	Vanish atomic.Bool
-	// Delay, in nanoseconds, is for each way and each time something is said: from half of it to all of it.
-	Delay atomic.Int64
-	// CutBefore and CutAfter count.
+	// CutBefore and CutAfter count the connections that were cut.
 	CutBefore, CutAfter atomic.Int64
 
-	host atomic.Pointer[string]
-	// hold stops what connections of an application name say, until it is empty again; "*" is all of them.
-	hold atomic.Pointer[string]
-	gone atomic.Bool
+	// Vanish refuses every new connection once an answer was cut off, until it is false again.
+	Vanish atomic.Bool
+	// Delay, in nanoseconds, holds back each message, each way, for half of it to all of it.
+	Delay atomic.Int64
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool
+	host    atomic.Pointer[string] // directory of the server's socket, for new connections
+	blocked atomic.Pointer[string] // application name whose connections are blocked; "*": all, empty: none
+	gone    atomic.Bool            // an answer was cut off
+
 	l     net.Listener
+	mu    sync.Mutex // guards conns; no other lock is taken under it
+	conns map[net.Conn]bool
 }
 
 // New opens a wire in a directory that is made, to the server whose socket is in the directory host.
@@ -73,10 +74,10 @@ func New(dir, host string) (*Wire, error) {
 // Connect leads new connections to the server whose socket is in the directory host.
 func (w *Wire) Connect(host string) { w.host.Store(&host) }
 
-// Block holds up what connections of an application name say, "*" for all, until Release.
-func (w *Wire) Block(name string) { w.hold.Store(&name) }
+// Block blocks the connections of an application name, "*" for all, until Release. What they send is kept.
+func (w *Wire) Block(name string) { w.blocked.Store(&name) }
 
-// Release lets everything pass again, what was held up as well.
+// Release lets everything pass again, and first what was kept.
 func (w *Wire) Release() { w.Block("") }
 
 // CutAll ends every connection at once.
@@ -105,12 +106,12 @@ func (w *Wire) remove(c net.Conn) {
 	delete(w.conns, c)
 }
 
-// link is one connection. PostgreSQL's protocol says in its first message which application it is.
+// link is one connection.
 type link struct {
 	w              *Wire
 	client, server net.Conn
-	name           atomic.Pointer[string]
-	inTransaction  atomic.Bool
+	name           atomic.Pointer[string] // of the application, from the first message
+	inTransaction  atomic.Bool            // as the server's last answer said
 }
 
 func (w *Wire) serve(client net.Conn) {
@@ -155,7 +156,8 @@ func (k *link) upstream() {
 				k.name.Store(&name)
 			}
 		}
-		// The second thing said in a transaction carries its COMMIT.
+
+		// The second message of a transaction carries its COMMIT.
 		if k.commits() && k.inTransaction.Load() && rand.Int64N(100) < k.w.Before.Load() {
 			k.w.CutBefore.Add(1)
 			return
@@ -176,7 +178,7 @@ func (k *link) downstream() {
 			return
 		}
 
-		if k.commits() && bytes.Contains(buf[:n], []byte("COMMIT\x00")) && k.w.Spare.Add(-1) < 0 && rand.Int64N(100) < k.w.After.Load() {
+		if k.commits() && bytes.Contains(buf[:n], []byte("COMMIT\x00")) && k.cutsAnswer() {
 			k.w.CutAfter.Add(1)
 			k.w.gone.Store(true)
 			return
@@ -193,15 +195,20 @@ func (k *link) downstream() {
 	}
 }
 
-// wait delays and holds up.
+// cutsAnswer says whether this answer of a COMMIT is lost.
+func (k *link) cutsAnswer() bool {
+	return k.w.Spare.Add(-1) < 0 && rand.Int64N(100) < k.w.After.Load()
+}
+
+// wait holds a message back for the wire's delay, and for as long as its connection is blocked.
 func (k *link) wait() {
 	if d := k.w.Delay.Load(); d > 0 {
 		time.Sleep(time.Duration(d/2 + rand.Int64N(d/2+1)))
 	}
 
 	for {
-		hold := *k.w.hold.Load()
-		if hold == "" || hold != "*" && hold != *k.name.Load() {
+		blocked := *k.w.blocked.Load()
+		if blocked == "" || blocked != "*" && blocked != *k.name.Load() {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
