@@ -98,10 +98,10 @@ func (rep *report) add(res *result) {
 const preamble = `# Faults
 
 What became of PiCloud's promises when things broke: the report of ` + "`make faultlab`" + `. For each fault
-the lab starts an installation of its own (PostgreSQL with fsync on, one to three nodes, a lease of %s), and in
-every round puts load on it - %d clients that make events, one in twenty of them poison, %d that repeat keyed
-requests until they are answered, a schedule that fires every second, and a second app beside it -, injects
-the fault, mends it, and waits until nothing moves. Then it compares:
+the lab starts an installation of its own (PostgreSQL with fsync on, one to three nodes, a lease of %s), and
+in every round puts load on it - %d clients that make events, one in twenty of them poison, %d that repeat
+keyed requests until they are answered, a schedule that fires every second, and a second app beside it -,
+injects the fault, mends it, and waits until nothing moves. Then it compares:
 
 - what was acknowledged is in the database; every event was handled once, or is one dead letter;
 - what has an Idempotency-Key was done once; a counter that every request increments has lost no update;
