@@ -82,7 +82,7 @@ editor: setup-test ## Bundle the code editor and URLPattern from web/
 		--log-level=warning --outfile=static/editor.js
 	go run github.com/evanw/esbuild/cmd/esbuild web/urlpattern.js --bundle --minify --target=es2022 --legal-comments=none \
 		--format=iife --global-name=bundle --footer:js='return bundle.default; })()' --log-level=warning \
-		--banner:js='/* urlpattern-polyfill, Copyright 2020 Intel Corporation, MIT License */ (function () {' --outfile=internal/executor/sandbox/urlpattern.js
+		--banner:js='/* urlpattern-polyfill, Copyright 2020 Intel Corporation, MIT License */ (function () {' --outfile=internal/executor/sandbox/webapi/urlpattern.js
 
 screenshots: setup-test build ## Take the README's pictures of the dashboard anew
 	SCREENSHOTS=$(CURDIR)/docs/screenshots go test -run TestScreenshots -count=1 ./cmd/picloud
@@ -97,4 +97,4 @@ vulncheck: ## Look for known vulnerabilities in what PiCloud links (needs the ne
 verify: generate editor ## Check that the generated code is current and the modules are tidy
 	go mod tidy -diff
 	go -C lab mod tidy -diff
-	git diff --exit-code -- 'db/*.sql.go' db/models.go db/db.go 'views/*_templ.go' static/editor.js internal/executor/sandbox/urlpattern.js
+	git diff --exit-code -- 'db/*.sql.go' db/models.go db/db.go 'views/*_templ.go' static/editor.js internal/executor/sandbox/webapi/urlpattern.js

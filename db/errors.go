@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// The errors that the rest of PiCloud tells apart.
+// The errors that the rest of PiCloud distinguishes.
 var (
 	ErrNotFound    = errors.New("no such row")
 	ErrDuplicate   = errors.New("already exists")
@@ -17,7 +18,24 @@ var (
 	ErrUnavailable = errors.New("the database does not answer")
 )
 
-// Translate turns a pgx error into one of this package's, keeping the original in the chain.
+// SQLSTATE codes (PostgreSQL, appendix A), and the two-letter classes of some.
+const (
+	codeUniqueViolation     = "23505"
+	codeForeignKeyViolation = "23503"
+	codeTooManyConnections  = "53300"
+	codeDuplicateDatabase   = "42P04"
+	codeProtocolViolation   = "08P01"
+	codeAdminShutdown       = "57P01"
+	codeCrashShutdown       = "57P02"
+	codeCannotConnectNow    = "57P03"
+	codeReadOnlyTransaction = "25006"
+
+	classConnection   = "08"
+	classIntervention = "57" // of the operator: shutdown, cancel
+)
+
+// Translate turns a pgx error into one of this package's, and keeps the original in the chain. An error
+// that is none of them passes unchanged.
 func Translate(err error) error {
 	var pg *pgconn.PgError
 	switch {
@@ -26,15 +44,7 @@ func Translate(err error) error {
 	case errors.Is(err, pgx.ErrNoRows):
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	case errors.As(err, &pg):
-		switch {
-		case pg.Code == "23505":
-			return fmt.Errorf("%w: %w", ErrDuplicate, err)
-		case pg.Code == "23503":
-			return fmt.Errorf("%w: %w", ErrReference, err)
-		case pg.Code[:2] == "08", pg.Code[:2] == "57", pg.Code == "53300":
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
-		return err
+		return translateCode(err, pg.Code)
 	case errors.Is(err, context.Canceled):
 		return err
 	case IsConnectionError(err):
@@ -44,25 +54,44 @@ func Translate(err error) error {
 	}
 }
 
-// IsConnectionError reports that the statement may or may not have reached the server: it gave no answer.
+func translateCode(err error, code string) error {
+	switch class := code[:2]; {
+	case code == codeUniqueViolation:
+		return fmt.Errorf("%w: %w", ErrDuplicate, err)
+	case code == codeForeignKeyViolation:
+		return fmt.Errorf("%w: %w", ErrReference, err)
+	case class == classConnection, class == classIntervention, code == codeTooManyConnections:
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	default:
+		return err
+	}
+}
+
+// IsConnectionError reports that the server gave no answer: the statement may or may not have taken effect.
 func IsConnectionError(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		// 57P01 admin_shutdown, 57P02 crash_shutdown, 57P03 cannot_connect_now: the session is over. 25006
-		// read_only_sql_transaction: its server is the primary no more.
-		return pg.Code == "57P01" || pg.Code == "57P02" || pg.Code == "57P03" || pg.Code == "25006" || pg.Code[:2] == "08"
+		switch pg.Code {
+		case codeAdminShutdown, codeCrashShutdown, codeCannotConnectNow: // the session is over
+			return true
+		case codeReadOnlyTransaction: // the server is no longer the primary
+			return true
+		default:
+			return pg.Code[:2] == classConnection
+		}
 	}
+
 	// Anything else that is not the caller's own doing comes from the connection.
 	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, pgx.ErrNoRows)
 }
 
-// IsSQLError reports that the server refused a statement and is well.
+// IsSQLError reports that the server refused a statement and goes on serving.
 func IsSQLError(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && !IsConnectionError(err)
 }
 
-// Constraint names the constraint that an error is about, if any.
+// Constraint returns the name of the constraint that an error is about, "" for none.
 func Constraint(err error) string {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -71,21 +100,8 @@ func Constraint(err error) string {
 	return ""
 }
 
-func isDuplicateDatabase(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Code == "42P04"
-}
-
 // HasCode reports whether the error is a server's with one of the SQLSTATE codes.
 func HasCode(err error, codes ...string) bool {
 	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return false
-	}
-	for _, c := range codes {
-		if pg.Code == c {
-			return true
-		}
-	}
-	return false
+	return errors.As(err, &pg) && slices.Contains(codes, pg.Code)
 }

@@ -60,6 +60,16 @@ func (q *Queries) NodeStopped(ctx context.Context, name string) error {
 	return err
 }
 
+const notify = `-- name: Notify :exec
+SELECT pg_notify($1::text, $2::text)
+`
+
+// A transaction of its own: NOTIFY makes the commits that carry it wait for each other.
+func (q *Queries) Notify(ctx context.Context, channel string, payload string) error {
+	_, err := q.db.Exec(ctx, notify, channel, payload)
+	return err
+}
+
 const otherNodesFree = `-- name: OtherNodesFree :one
 SELECT coalesce(sum(free), 0)::bigint AS free FROM nodes WHERE name <> $1 AND seen_at > clock_timestamp() - interval '10 seconds'
 `

@@ -10,8 +10,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Pipeline collects statements and sends them in one round trip. Its Queries serve the statements without a result; those
-// with one have a method here that takes a callback. Callbacks run while Send reads the answers.
+// Pipeline collects statements and sends them in one round trip. Its Queries serve the statements without a
+// result. Those with a result have a method here that takes a callback, which is called for each row while
+// Send reads the answers. A Pipeline is used by one goroutine, and sent once.
 type Pipeline struct {
 	*Queries
 	batch pgx.Batch
@@ -35,9 +36,11 @@ func (p *Pipeline) Begin() { p.batch.Queue("begin") }
 // Commit queues its end.
 func (p *Pipeline) Commit() { p.batch.Queue("commit") }
 
-// queueing is a DBTX whose Exec waits for Send.
+// queueing is a DBTX that queues what it is told to execute. It has no results: the statements with a
+// result that a caller may want are methods of Pipeline.
 type queueing Pipeline
 
+// Exec queues a statement.
 func (q *queueing) Exec(_ context.Context, sql string, args ...interface{}) (pgconn.CommandTag, error) {
 	q.batch.Queue(sql, args...)
 	return pgconn.CommandTag{}, nil
@@ -45,17 +48,20 @@ func (q *queueing) Exec(_ context.Context, sql string, args ...interface{}) (pgc
 
 var errNoResults = errors.New("a pipeline has no results before it is sent")
 
+// Query always fails.
 func (q *queueing) Query(context.Context, string, ...interface{}) (pgx.Rows, error) {
 	return nil, errNoResults
 }
 
+// QueryRow returns a row that fails.
 func (q *queueing) QueryRow(context.Context, string, ...interface{}) pgx.Row { return failedRow{} }
 
 type failedRow struct{}
 
+// Scan always fails.
 func (failedRow) Scan(...any) error { return errNoResults }
 
-// Open queues OpenCommit; the callback hears whether the id is new.
+// Open queues OpenCommit. The callback learns whether the id is new.
 func (p *Pipeline) Open(id UUID, n int64, f func(isNew bool)) {
 	p.batch.Queue(openCommit, id, n).Exec(func(tag pgconn.CommandTag) error {
 		f(tag.RowsAffected() == 1)
@@ -77,68 +83,52 @@ func (p *Pipeline) Now(f func(time.Time)) {
 
 // Revisions queues AppRevisions.
 func (p *Pipeline) Revisions(apps []int64, f func(app, revision int64)) {
-	p.batch.Queue(appRevisions, apps).Query(func(rows pgx.Rows) error {
-		var app, rev int64
-		_, err := pgx.ForEachRow(rows, []any{&app, &rev}, func() error {
-			f(app, rev)
-			return nil
-		})
-		return err
-	})
+	var row AppRevisionsRow
+	columns := []any{&row.ID, &row.Revision}
+	p.forEachRow(columns, func() { f(row.ID, row.Revision) }, appRevisions, apps)
 }
 
 // Current queues CurrentKeys.
 func (p *Pipeline) Current(arg CurrentKeysParams, f func(CurrentKeysRow)) {
-	p.batch.Queue(currentKeys, arg.Positions, arg.Apps, arg.Collections, arg.Keys, arg.Wanted).Query(func(rows pgx.Rows) error {
-		var r CurrentKeysRow
-		_, err := pgx.ForEachRow(rows, []any{&r.I, &r.Version, &r.ExpiresAt, &r.Expired, &r.Value}, func() error {
-			f(r)
-			return nil
-		})
-		return err
-	})
+	var row CurrentKeysRow
+	columns := []any{&row.I, &row.Version, &row.ExpiresAt, &row.Expired, &row.Value}
+	p.forEachRow(columns, func() { f(row) },
+		currentKeys, arg.Positions, arg.Apps, arg.Collections, arg.Keys, arg.Wanted)
 }
 
 // Claimed queues LockClaimed.
 func (p *Pipeline) Claimed(apps []int64, ids, tokens []UUID, f func(id, token UUID)) {
-	p.batch.Queue(lockClaimed, apps, ids, tokens).Query(func(rows pgx.Rows) error {
-		var id, token UUID
-		_, err := pgx.ForEachRow(rows, []any{&id, &token}, func() error {
-			f(id, token)
-			return nil
-		})
-		return err
-	})
+	var id, token UUID
+	p.forEachRow([]any{&id, &token}, func() { f(id, token) }, lockClaimed, apps, ids, tokens)
 }
 
 // Reservations queues LockReservations.
 func (p *Pipeline) Reservations(arg LockReservationsParams, f func(execution UUID)) {
-	p.ids(lockReservations, f, arg.Apps, arg.Scripts, arg.Principals, arg.Keys, arg.Executions)
+	var execution UUID
+	p.forEachRow([]any{&execution}, func() { f(execution) },
+		lockReservations, arg.Apps, arg.Scripts, arg.Principals, arg.Keys, arg.Executions)
 }
 
 // Unresolved queues LockUnresolved.
 func (p *Pipeline) Unresolved(apps []int64, ids []UUID, f func(id UUID)) {
-	p.ids(lockUnresolved, f, apps, ids)
+	var id UUID
+	p.forEachRow([]any{&id}, func() { f(id) }, lockUnresolved, apps, ids)
 }
 
 // Schedules queues LockSchedules.
 func (p *Pipeline) Schedules(apps []int64, triggers []UUID, f func(trigger UUID, next time.Time)) {
-	p.batch.Queue(lockSchedules, apps, triggers).Query(func(rows pgx.Rows) error {
-		var id UUID
-		var next time.Time
-		_, err := pgx.ForEachRow(rows, []any{&id, &next}, func() error {
-			f(id, next)
-			return nil
-		})
-		return err
-	})
+	var row LockSchedulesRow
+	columns := []any{&row.TriggerID, &row.NextSlot}
+	p.forEachRow(columns, func() { f(row.TriggerID, row.NextSlot) }, lockSchedules, apps, triggers)
 }
 
-func (p *Pipeline) ids(sql string, f func(UUID), args ...any) {
+// forEachRow queues a statement. For each row of its result it sets the columns and calls f. The columns
+// are given by the caller, and not found by pgx.RowToStructByPos, because that takes two more allocations a
+// row, and this is the path of every commit.
+func (p *Pipeline) forEachRow(columns []any, f func(), sql string, args ...any) {
 	p.batch.Queue(sql, args...).Query(func(rows pgx.Rows) error {
-		var id UUID
-		_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
-			f(id)
+		_, err := pgx.ForEachRow(rows, columns, func() error {
+			f()
 			return nil
 		})
 		return err

@@ -1,4 +1,4 @@
 package db
 
-// UUID is a uuid column: the sixteen bytes, which pgx maps by itself.
+// UUID is a uuid column: its sixteen bytes. pgx maps such an array by itself.
 type UUID = [16]byte

@@ -8,35 +8,48 @@ import (
 	"time"
 )
 
-// patient is a listener that outlives what passes: a client that is gone before it is accepted, and a system that is short of
-// files or memory. The server itself would end.
-type patient struct {
+// retryListener retries Accept after temporary errors: a client that is gone before it is accepted
+// (ECONNABORTED), a system that is short of files or memory (EMFILE, ENOBUFS, ...). Each of them would stop
+// the server.
+type retryListener struct {
 	net.Listener
 	log *slog.Logger
 }
 
-// Pauses between attempts to accept; what is refused meanwhile waits in the system's queue.
+// Pauses between attempts to accept. New connections wait in the system's queue meanwhile.
 const (
 	firstPause = 5 * time.Millisecond
 	maxPause   = time.Second
 )
 
 // Accept waits for the next connection.
-func (p *patient) Accept() (net.Conn, error) {
+func (l *retryListener) Accept() (net.Conn, error) {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		c, err := p.Listener.Accept()
-		if err == nil || !passes(err) {
-			return c, err
+		conn, err := l.Listener.Accept()
+		if err == nil || !isTemporary(err) {
+			return conn, err
 		}
+
 		if pause == maxPause {
-			p.log.Warn("no connection can be accepted; trying again", "error", err)
+			l.log.Warn("no connection can be accepted; trying again", "error", err)
 		}
 		time.Sleep(pause)
 	}
 }
 
-func passes(err error) bool {
-	for _, e := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EINTR} {
+// temporaryErrors are what Accept returns while the listener itself is sound.
+var temporaryErrors = []syscall.Errno{
+	syscall.EMFILE,
+	syscall.ENFILE,
+	syscall.ENOBUFS,
+	syscall.ENOMEM,
+	syscall.ECONNABORTED,
+	syscall.ECONNRESET,
+	syscall.EINTR,
+}
+
+func isTemporary(err error) bool {
+	for _, e := range temporaryErrors {
 		if errors.Is(err, e) {
 			return true
 		}

@@ -6,26 +6,31 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/common/expfmt"
 
+	"picloud/handlers/edge"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 )
 
 // metrics serves the Prometheus text format to callers with instance:admin.
 func (s *Server) metrics(c *fiber.Ctx) error {
-	if s.cfg.MetricsElsewhere || !s.servesAdmin(c) {
+	if s.cfg.MetricsElsewhere || !s.edge.ServesAdmin(c) {
 		return cloud.Errorf(cloud.CodeNotFound, "nothing answers at this address")
 	}
+
 	token, ok := auth.BearerToken(c.Get("Authorization"))
 	if !ok {
 		return cloud.Errorf(cloud.CodeUnauthorized, "metrics need a key with the scope instance:admin")
 	}
+
 	p, err := s.cfg.Auth.Authenticate(c.UserContext(), token)
 	if err != nil {
 		return err
 	}
-	if err := instanceAdmin(p, "instance:admin"); err != nil {
+
+	if err := edge.InstanceAdmin(p, "instance:admin"); err != nil {
 		return err
 	}
+
 	body, err := s.Metrics()
 	if err != nil {
 		return err
@@ -40,6 +45,7 @@ func (s *Server) Metrics() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var b bytes.Buffer
 	enc := expfmt.NewEncoder(&b, expfmt.NewFormat(expfmt.TypeTextPlain))
 	for _, f := range families {

@@ -23,3 +23,7 @@ DELETE FROM nodes WHERE name = @name;
 -- name: SweepNodes :execrows
 -- Nodes that ended without saying so.
 DELETE FROM nodes WHERE seen_at < clock_timestamp() - interval '1 day';
+
+-- name: Notify :exec
+-- A transaction of its own: NOTIFY makes the commits that carry it wait for each other.
+SELECT pg_notify(@channel::text, @payload::text);

@@ -39,10 +39,10 @@ type Config struct {
 	MetricsListen        string        `env:"PICLOUD_METRICS_LISTEN" help:"An address of its own for /metrics, without credentials."`
 	SecretKey            string        `env:"PICLOUD_SECRET_KEY" help:"Master key: 32 bytes in base64. Without it one is made in the data directory." secret:"true"`
 	FetchAllowPrivate    bool          `env:"PICLOUD_FETCH_ALLOW_PRIVATE" help:"Let scripts fetch loopback and private addresses (development)."`
-	LogFormat            string        `env:"PICLOUD_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
+	LogFormat            string        `env:"PICLOUD_LOG_FORMAT" default:"text" enum:"text,json" help:"Format of the log on standard error."`
 	NodeName             string        `env:"PICLOUD_NODE_NAME" help:"Name of this node, unique in a cluster (default host name and process id)."`
 	UnprivilegedUser     string        `env:"PICLOUD_UNPRIVILEGED_USER" help:"User that sandbox processes become when PiCloud is root (default nobody)."`
-	Executor             string        `env:"PICLOUD_EXECUTOR" help:"Unix socket of picloud executor; own: sandboxes are children of this process (default own for serve, else /run/picloud/executor.sock)."`
+	Executor             string        `env:"PICLOUD_EXECUTOR" help:"Unix socket of picloud executor. With own, this process starts its sandboxes itself (default own for serve, else /run/picloud/executor.sock)."`
 	ExecutionRetention   time.Duration `env:"PICLOUD_EXECUTION_RETENTION" default:"336h" help:"How long executions are kept."`
 	DeadLetterRetention  time.Duration `env:"PICLOUD_DEAD_LETTER_RETENTION" default:"720h" help:"How long resolved dead letters are kept; unresolved ones stay."`
 	AbandonedRetention   time.Duration `env:"PICLOUD_ABANDONED_RETENTION" default:"168h" help:"How long abandoned executions are kept."`

@@ -3,9 +3,8 @@ package main
 import (
 	"context"
 	"net/url"
+	"picloud/internal/history"
 	"testing"
-
-	"picloud/internal/orchestrator"
 )
 
 // What no index finds - a text, a source, a script that is gone - is looked for in steps, and following the cursor finds all
@@ -52,7 +51,7 @@ func TestExecutionSearch(t *testing.T) {
 			t.Errorf("%s: %d on %d pages, want %d on %d", c.query, found, pages, c.found, c.pagesAtMost)
 		}
 	}
-	if orchestrator.SearchDepth >= 5000 {
+	if history.SearchDepth >= 5000 {
 		t.Error("the test needs more rows than one step looks at")
 	}
 	first := w.api("GET", "/apps/default/executions?q=nothing", nil).want(200).json["next_cursor"].(string)

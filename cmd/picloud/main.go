@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"picloud/internal/history"
 	"reflect"
 	"runtime/debug"
 	"syscall"
@@ -19,7 +20,6 @@ import (
 	"github.com/alecthomas/kong"
 
 	"picloud/internal/executor/sandbox"
-	"picloud/internal/orchestrator"
 )
 
 // version is set by the build.
@@ -145,7 +145,7 @@ func (c *DoctorCmd) Run() error {
 }
 
 func examine(ctx context.Context, n *node, w io.Writer) error {
-	report, err := orchestrator.Examine(ctx, n.db, n.secrets.KeyID())
+	report, err := history.Examine(ctx, n.db, n.secrets.KeyID())
 	if err != nil {
 		return fmt.Errorf("examine: %w", err)
 	}
@@ -154,7 +154,7 @@ func examine(ctx context.Context, n *node, w io.Writer) error {
 		if _, err := fmt.Fprintf(w, "%-4s  %-12s  %s\n", f.State, f.Check, f.Text); err != nil {
 			return err
 		}
-		if f.State == orchestrator.FindingBad {
+		if f.State == history.FindingBad {
 			verdict = errNotWell
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"picloud/internal/history"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -68,9 +69,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		listening = 1
 	}
 	gauge(c.listening, listening)
-	counter(c.groups, s.CommitGroups)
-	counter(c.commits, s.Commits)
-	counter(c.conflicts, s.Conflicts)
+	counter(c.groups, s.Commits.Groups)
+	counter(c.commits, s.Commits.Commits)
+	counter(c.conflicts, s.Commits.Conflicts)
 	counter(c.dropped, s.RecordsDropped)
 	gauge(c.children, float64(e.Children))
 	counter(c.started, e.Started)
@@ -81,7 +82,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	ch <- histogram(c.durations, &s.Durations)
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
 	defer cancel()
-	f, err := c.o.QueueFacts(ctx)
+	f, err := c.o.History.QueueFacts(ctx)
 	if err != nil {
 		return // what this node knows by itself is told all the same
 	}
@@ -95,7 +96,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 // scrapeTimeout is how long the database may take to count.
 const scrapeTimeout = 3 * time.Second
 
-func histogram(d *prometheus.Desc, t *orchestrator.Durations) prometheus.Metric {
+func histogram(d *prometheus.Desc, t *history.Durations) prometheus.Metric {
 	cumulative := map[float64]uint64{}
 	n := uint64(0)
 	for k, v := range t.Buckets {

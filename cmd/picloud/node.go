@@ -293,27 +293,37 @@ func (p pool) Run(ctx context.Context, spec *cloud.RunSpec) (orchestrator.Run, e
 	return r, nil
 }
 
-// triggers lets the KV service ask the orchestrator, which is built after it.
-type triggers struct{ n *node }
-
-// MatchingKV counts.
-func (t triggers) MatchingKV(app cloud.AppID, collection string) int {
-	return t.n.orchestrator.MatchingKV(app, collection)
-}
-
 func (n *node) buildOrchestrator() {
 	fetcher := fetch.New(fetch.Config{AllowPrivate: n.cfg.FetchAllowPrivate, MaxBody: n.cfg.MaxBody, Version: version})
-	n.kv = kv.New(kv.Config{DB: n.db, Triggers: triggers{n}, CursorKey: n.derive("kv cursors")})
 	n.auth = auth.NewAuthenticator(n.db)
 	n.orchestrator = orchestrator.New(orchestrator.Config{
-		DB: n.db, IDs: &n.ids, Node: n.cfg.NodeName, Version: version, Idle: !n.cfg.role.scripts, Executor: pool{n.executor},
-		Sessions: func(app cloud.AppID) orchestrator.Session { return n.kv.Open(app) },
-		Fetchers: func() orchestrator.Fetcher { return fetcher.Open() },
-		Opener:   n.secrets, Log: n.log, Permits: n.cfg.Concurrency, Queue: n.cfg.Queue, DefaultTimeout: n.cfg.ScriptTimeout, DefaultMemory: n.cfg.ScriptMemory,
-		MaxDepth: n.cfg.MaxDepth, Lease: n.cfg.Lease, ExecutionRetention: n.cfg.ExecutionRetention, DeadLetterRetention: n.cfg.DeadLetterRetention,
-		AbandonedRetention: n.cfg.AbandonedRetention, AuditRetention: n.cfg.AuditRetention, IdempotencyRetention: n.cfg.IdempotencyRetention,
-		PeopleChanged: n.auth.Flush, Heard: n.auth.Trust, Tracer: n.tracer(),
+		DB:            n.db,
+		IDs:           &n.ids,
+		Node:          n.cfg.NodeName,
+		Version:       version,
+		Log:           n.log,
+		Idle:          !n.cfg.role.scripts,
+		Executor:      pool{n.executor},
+		Sessions:      func(app cloud.AppID) orchestrator.Session { return n.kv.Open(app) },
+		Fetchers:      func() orchestrator.Fetcher { return fetcher.Open() },
+		Decrypter:     n.secrets,
+		Permits:       n.cfg.Concurrency,
+		Queue:         n.cfg.Queue,
+		DefaultLimits: cloud.Limits{Timeout: n.cfg.ScriptTimeout, MemoryMiB: n.cfg.ScriptMemory},
+		MaxDepth:      n.cfg.MaxDepth,
+		Lease:         n.cfg.Lease,
+
+		ExecutionRetention:   n.cfg.ExecutionRetention,
+		DeadLetterRetention:  n.cfg.DeadLetterRetention,
+		AbandonedRetention:   n.cfg.AbandonedRetention,
+		AuditRetention:       n.cfg.AuditRetention,
+		IdempotencyRetention: n.cfg.IdempotencyRetention,
+
+		Tracer:        n.tracer(),
+		PeopleChanged: n.auth.Flush,
+		Healthy:       n.auth.Trust,
 	})
+	n.kv = kv.New(kv.Config{DB: n.db, Triggers: n.orchestrator.Catalog, CursorKey: n.derive("kv cursors")})
 }
 
 func (n *node) buildManager() {
@@ -321,7 +331,7 @@ func (n *node) buildManager() {
 		SessionLifetime: n.cfg.SessionRetention, Changed: func(context.Context, cloud.AppID) {}, PeopleChanged: func() {},
 		Env: func(cloud.AppID) *cloud.Env { return nil }}
 	if n.orchestrator != nil {
-		cfg.Changed, cfg.PeopleChanged, cfg.Env = n.orchestrator.Refresh, n.auth.Flush, n.orchestrator.EnvOf
+		cfg.Changed, cfg.PeopleChanged, cfg.Env = n.orchestrator.Refresh, n.auth.Flush, n.orchestrator.Catalog.EnvOf
 	}
 	n.manager = manager.New(cfg)
 }

@@ -104,7 +104,7 @@ func TestPooler(t *testing.T) {
 	}
 	a.trigger(map[string]any{"kind": "kv", "script": "count", "collection": "made"})
 	clock := a.trigger(map[string]any{"kind": "cron", "script": "count", "schedule": "* * * * * *"})
-	b.eventually("the other node knows the trigger", func() bool { return b.n.orchestrator.MatchingKV(1, "made") == 1 })
+	b.eventually("the other node knows the trigger", func() bool { return b.n.orchestrator.Catalog.MatchingKV(1, "made") == 1 })
 	for how, want := range map[string]int{"sync": 200, "outbox": 200} {
 		var got map[int]int
 		if how == "sync" {

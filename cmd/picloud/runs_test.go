@@ -264,7 +264,7 @@ func TestFailedWritesAreNotFollowed(t *testing.T) {
 	if c["done"] != 60.0 || w.kv("hot", "n") != 60.0 {
 		t.Errorf("ledger %v, counter %v", c, w.kv("hot", "n"))
 	}
-	if s := w.n.orchestrator.Stats(); s.Conflicts > 10 { // a wait that was given up on a slow machine is no fault
-		t.Errorf("%d conflicts on one node, where every run waits for its turn", s.Conflicts)
+	if s := w.n.orchestrator.Stats(); s.Commits.Conflicts > 10 { // a wait that was given up on a slow machine is no fault
+		t.Errorf("%d conflicts on one node, where every run waits for its turn", s.Commits.Conflicts)
 	}
 }

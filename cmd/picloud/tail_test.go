@@ -180,7 +180,7 @@ func TestTailDrops(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": "export default () => 1"}).want(201)
-	tail, err := w.n.orchestrator.Tail(cloud.AppID(app.ID))
+	tail, err := w.n.orchestrator.Tails.Tail(cloud.AppID(app.ID))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func TestTailDrops(t *testing.T) {
 	tail.Close() // twice is once
 	var open []interface{ Close() }
 	for {
-		more, err := w.n.orchestrator.Tail(cloud.AppID(app.ID))
+		more, err := w.n.orchestrator.Tails.Tail(cloud.AppID(app.ID))
 		if err != nil {
 			break
 		}
@@ -207,7 +207,7 @@ func TestTailDrops(t *testing.T) {
 	for _, o := range open {
 		o.Close()
 	}
-	if _, err := w.n.orchestrator.Tail(cloud.AppID(app.ID)); err != nil {
+	if _, err := w.n.orchestrator.Tails.Tail(cloud.AppID(app.ID)); err != nil {
 		t.Errorf("closed tails count: %v", err)
 	}
 }

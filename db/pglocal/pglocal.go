@@ -4,28 +4,19 @@
 package pglocal
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"runtime"
 	"sort"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
-
-// minMajor is the oldest PostgreSQL that the schema works on.
-const minMajor = 15
 
 // startTimeout bounds crash recovery; a large write-ahead log takes its time.
 const startTimeout = 2 * time.Minute
@@ -49,173 +40,6 @@ type Options struct {
 	// Settings are added to the command line, name to value.
 	Settings map[string]string
 	Log      *slog.Logger
-}
-
-// Account is the system user that PostgreSQL runs as. The zero value is the present user.
-type Account struct {
-	Name     string
-	UID, GID int
-	other    bool
-}
-
-// ServerAccount picks the user for the server: PostgreSQL refuses root.
-func ServerAccount() (Account, error) {
-	if os.Geteuid() != 0 {
-		return Account{}, nil
-	}
-	for _, name := range []string{"postgres", "nobody"} {
-		u, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-		uid, err1 := strconv.Atoi(u.Uid)
-		gid, err2 := strconv.Atoi(u.Gid)
-		if err1 == nil && err2 == nil && uid != 0 {
-			return Account{Name: name, UID: uid, GID: gid, other: true}, nil
-		}
-	}
-	return Account{}, errors.New("PostgreSQL refuses to run as root and this system has neither a user \"postgres\" nor \"nobody\": " +
-		"create one, or start PiCloud as an ordinary user")
-}
-
-// Reaches reports whether the account can enter every parent of a directory that does not exist yet, or the directory.
-func (a Account) Reaches(dir string) bool {
-	if !a.other {
-		return true
-	}
-	for p := filepath.Dir(dir); ; p = filepath.Dir(p) {
-		if info, err := os.Stat(p); err == nil {
-			st, ok := info.Sys().(*syscall.Stat_t)
-			if !ok {
-				return true
-			}
-			mode := info.Mode().Perm()
-			switch {
-			case int(st.Uid) == a.UID:
-				if mode&0o100 == 0 {
-					return false
-				}
-			case int(st.Gid) == a.GID:
-				if mode&0o010 == 0 {
-					return false
-				}
-			case mode&0o001 == 0:
-				return false
-			}
-		}
-		if p == filepath.Dir(p) {
-			return true
-		}
-	}
-}
-
-// SysProcAttr makes a child run as the account.
-func (a Account) SysProcAttr() *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C in the terminal is PiCloud's to handle
-	if a.other {
-		attr.Credential = &syscall.Credential{Uid: uint32(a.UID), Gid: uint32(a.GID)}
-	}
-	return attr
-}
-
-// Binaries is a directory with initdb and postgres of one major version.
-type Binaries struct {
-	Dir   string
-	Major int
-}
-
-// Find looks for PostgreSQL in PATH, Debian's and Homebrew's places. want is the major version of existing data, 0 for
-// any; the newest wins.
-func Find(want int) (Binaries, error) {
-	var dirs []string
-	for _, name := range []string{"postgres", "initdb"} {
-		if p, err := exec.LookPath(name); err == nil {
-			if p, err = filepath.EvalSymlinks(p); err == nil {
-				dirs = append(dirs, filepath.Dir(p))
-			}
-		}
-	}
-	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin",
-		"/usr/local/opt/postgresql@*/bin", "/opt/homebrew/bin"} {
-		found, _ := filepath.Glob(pattern)
-		dirs = append(dirs, found...)
-	}
-	if dir := os.Getenv("PICLOUD_TEST_POSTGRES"); dir != "" { // make test-postgres tries one after the other
-		dirs = []string{dir}
-	}
-	var all []Binaries
-	for _, d := range dirs {
-		if _, err := os.Stat(filepath.Join(d, "initdb")); err != nil {
-			continue
-		}
-		if major := majorOf(filepath.Join(d, "postgres")); major >= minMajor {
-			all = append(all, Binaries{Dir: d, Major: major})
-		}
-	}
-	sort.SliceStable(all, func(i, j int) bool { return all[i].Major > all[j].Major })
-	for _, b := range all {
-		if want == 0 || b.Major == want {
-			return b, nil
-		}
-	}
-	if want != 0 && len(all) > 0 {
-		return Binaries{}, fmt.Errorf("the data directory was made by PostgreSQL %d, and this machine has %d: install the package "+
-			"postgresql-%d, or set DATABASE_URL", want, all[0].Major, want)
-	}
-	return Binaries{}, fmt.Errorf("no PostgreSQL %d or later was found: run \"%s\", or set DATABASE_URL", max(minMajor, want), installCommand())
-}
-
-func installCommand() string {
-	if runtime.GOOS == "darwin" {
-		return "brew install postgresql@17"
-	}
-	if _, err := exec.LookPath("dnf"); err == nil {
-		return "sudo dnf install postgresql-server"
-	}
-	return "sudo apt-get install -y postgresql"
-}
-
-func majorOf(postgres string) int {
-	out, err := exec.Command(postgres, "--version").Output()
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(out))
-	if len(fields) < 3 {
-		return 0
-	}
-	end := strings.IndexFunc(fields[2], func(r rune) bool { return r < '0' || r > '9' })
-	if end < 0 {
-		end = len(fields[2])
-	}
-	n, _ := strconv.Atoi(fields[2][:end])
-	return n
-}
-
-// Running is the address of the maintenance database of a server that another process has started on a cluster; empty if
-// there is none.
-func Running(dir string) (string, error) {
-	b, err := os.ReadFile(filepath.Join(dir, "postmaster.pid"))
-	if err != nil {
-		return "", nil //nolint:nilerr // no file, no server
-	}
-	lines := strings.Split(string(b), "\n") // utils/pidfile.h
-	if len(lines) < 8 || strings.TrimSpace(lines[7]) != "ready" {
-		return "", nil
-	}
-	if pid, err := strconv.Atoi(lines[0]); err != nil || !isPostmasterOf(pid, dir) {
-		return "", nil //nolint:nilerr // left behind
-	}
-	password, err := os.ReadFile(filepath.Join(filepath.Dir(dir), ".pg-password"))
-	if err != nil {
-		return "", fmt.Errorf("read database password: %w", err)
-	}
-	return address(strings.TrimSpace(string(password)), lines[4]), nil
-}
-
-func address(password, socketDir string) string {
-	u := url.URL{Scheme: "postgres", User: url.UserPassword("picloud", password), Path: "/postgres", RawQuery: url.Values{"host": {socketDir}}.Encode()}
-	return u.String()
 }
 
 // Start makes the cluster if need be, ends what a crash left, and starts the server.
@@ -257,134 +81,6 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
-}
-
-func clusterVersion(dir string) (int, error) {
-	b, err := os.ReadFile(filepath.Join(dir, "PG_VERSION"))
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("read cluster version: %w", err)
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
-	if err != nil {
-		return 0, fmt.Errorf("read cluster version: %w", err)
-	}
-	return n, nil
-}
-
-// initCluster makes the cluster beside its place and moves it there, so that a crash in between leaves none by halves.
-func initCluster(ctx context.Context, bin Binaries, acc Account, dir string) error {
-	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s is not empty and holds no PostgreSQL cluster: choose another data directory", dir)
-	}
-	half := dir + ".new"
-	if err := os.RemoveAll(half); err != nil {
-		return fmt.Errorf("clear unfinished cluster: %w", err)
-	}
-	if err := os.MkdirAll(half, 0o700); err != nil {
-		return fmt.Errorf("make cluster directory: %w", err)
-	}
-	if acc.other {
-		if err := os.Chown(half, acc.UID, acc.GID); err != nil {
-			return fmt.Errorf("give cluster directory to %s: %w", acc.Name, err)
-		}
-	}
-	// Peer authentication would tie the data to one system user; the password is only read by this one.
-	password := randomHex()
-	file := filepath.Join(filepath.Dir(dir), ".pg-password")
-	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
-		return fmt.Errorf("write database password: %w", err)
-	}
-	handover, err := os.CreateTemp("", "picloud-init-") // initdb reads the password as the server's user
-	if err != nil {
-		return fmt.Errorf("write database password: %w", err)
-	}
-	defer func() { _ = os.Remove(handover.Name()) }()
-	_, _ = handover.WriteString(password + "\n")
-	if acc.other {
-		_ = handover.Chown(acc.UID, acc.GID)
-	}
-	if err := handover.Close(); err != nil {
-		return fmt.Errorf("write database password: %w", err)
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "initdb"), "-D", half, "-U", "picloud", "-E", "UTF8", "--locale=C",
-		"--auth-local=scram-sha-256", "--auth-host=scram-sha-256", "--pwfile="+handover.Name(), "--no-instructions", "--data-checksums")
-	cmd.Dir = "/"
-	cmd.SysProcAttr = acc.SysProcAttr()
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, lastLine(out.String()))
-	}
-	_ = os.Remove(dir) // an empty directory in the way
-	if err := os.Rename(half, dir); err != nil {
-		return fmt.Errorf("move new cluster into place: %w", err)
-	}
-	return nil
-}
-
-func lastLine(s string) string {
-	s = strings.TrimSpace(s)
-	return s[strings.LastIndexByte(s, '\n')+1:]
-}
-
-func randomHex() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:])
-	return hex.EncodeToString(b[:])
-}
-
-// stopLeftover ends the server of a PiCloud that was killed. The caller holds the lock of the data directory, so no
-// living PiCloud owns it.
-func (s *Server) stopLeftover(ctx context.Context) error {
-	file := filepath.Join(s.dir, "postmaster.pid")
-	b, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read postmaster.pid: %w", err)
-	}
-	lines := strings.Split(string(b), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
-	if err != nil || pid <= 1 || !isPostmasterOf(pid, s.dir) {
-		return nil // a pid of before a reboot: PostgreSQL itself sees that nobody is there
-	}
-	if len(lines) > 4 && strings.Contains(lines[4], "picloud-pg-") {
-		defer func() { _ = os.RemoveAll(strings.TrimSpace(lines[4])) }()
-	}
-	s.log.Info("stopping the PostgreSQL that an earlier run left behind", "pid", pid)
-	if err := syscall.Kill(pid, syscall.SIGINT); err != nil && !errors.Is(err, syscall.ESRCH) { // fast shutdown
-		return fmt.Errorf("stop left-over PostgreSQL: %w", err)
-	}
-	deadline := time.Now().Add(30 * time.Second)
-	for syscall.Kill(pid, 0) == nil {
-		if time.Now().After(deadline) {
-			_ = syscall.Kill(pid, syscall.SIGQUIT) // immediate: recovery follows
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(20 * time.Millisecond):
-		}
-		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
-	}
-	return nil
-}
-
-// isPostmasterOf guards against a pid that now belongs to another program.
-func isPostmasterOf(pid int, dir string) bool {
-	cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
-	if err != nil {
-		// No /proc: ask ps for the command line.
-		out, err := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
-		return err == nil && strings.Contains(string(out), dir)
-	}
-	return cwd == dir
 }
 
 // socketDir makes a private directory with a short name: a unix socket's path is limited to about 100 bytes.
@@ -476,6 +172,32 @@ func (s *Server) waitReady(ctx context.Context) error {
 
 // Database is the connection string of a database on a server, given that of its maintenance database.
 func Database(url, name string) string { return strings.Replace(url, "/postgres?", "/"+name+"?", 1) }
+
+func address(password, socketDir string) string {
+	u := url.URL{Scheme: "postgres", User: url.UserPassword("picloud", password), Path: "/postgres", RawQuery: url.Values{"host": {socketDir}}.Encode()}
+	return u.String()
+}
+
+// Running is the address of the maintenance database of a server that another process has started on a cluster; empty if
+// there is none.
+func Running(dir string) (string, error) {
+	b, err := os.ReadFile(filepath.Join(dir, "postmaster.pid"))
+	if err != nil {
+		return "", nil //nolint:nilerr // no file, no server
+	}
+	lines := strings.Split(string(b), "\n") // utils/pidfile.h
+	if len(lines) < 8 || strings.TrimSpace(lines[7]) != "ready" {
+		return "", nil
+	}
+	if pid, err := strconv.Atoi(lines[0]); err != nil || !isPostmasterOf(pid, dir) {
+		return "", nil //nolint:nilerr // left behind
+	}
+	password, err := os.ReadFile(filepath.Join(filepath.Dir(dir), ".pg-password"))
+	if err != nil {
+		return "", fmt.Errorf("read database password: %w", err)
+	}
+	return address(strings.TrimSpace(string(password)), lines[4]), nil
+}
 
 // URL is the connection string of the maintenance database.
 func (s *Server) URL() string { return s.url }

@@ -35,14 +35,15 @@ func TestMay(t *testing.T) {
 }
 
 func TestPasswords(t *testing.T) {
-	h, err := HashPassword("a good password")
+	passwords := NewPasswords(PasswordCost{MemoryKiB: 64, Iterations: 1})
+	h, err := passwords.Hash("a good password")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !CheckPassword("a good password", h) || CheckPassword("another password", h) || CheckPassword("a good password", "") {
+	if !passwords.Check("a good password", h) || passwords.Check("another password", h) || passwords.Check("a good password", "") {
 		t.Error("the password is not checked")
 	}
-	if _, err := HashPassword("short"); err == nil {
+	if _, err := passwords.Hash("short"); err == nil {
 		t.Error("a short password was accepted")
 	}
 }

@@ -3,7 +3,6 @@ package auth
 import (
 	"fmt"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
@@ -11,111 +10,84 @@ import (
 	"picloud/internal/cloud"
 )
 
-// passwordParams follow the OWASP password storage cheat sheet for Argon2id: 19 MiB, two passes, one lane.
-var passwordParams = &argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+// PasswordCost is what one hash costs (Argon2id, RFC 9106).
+type PasswordCost struct {
+	MemoryKiB  uint32
+	Iterations uint32
+}
 
-// hashing bounds how many passwords are hashed at once: each takes 19 MiB.
-var hashing = make(chan struct{}, 2)
+// DefaultPasswordCost follows the OWASP password storage cheat sheet: 19 MiB and two passes, some 50 ms.
+func DefaultPasswordCost() PasswordCost { return PasswordCost{MemoryKiB: 19 << 10, Iterations: 2} }
 
-// dummyHash is compared with when the user is unknown, so that the answer takes as long.
-var dummyHash = sync.OnceValue(func() string {
-	h, _ := argon2id.CreateHash("no password is this", passwordParams)
-	return h
-})
+// Length of a password in bytes.
+const (
+	minPassword = 8
+	maxPassword = 200
+)
 
-// HashPassword checks and hashes a new password: 8 to 200 bytes of UTF-8.
-func HashPassword(password string) (string, error) {
-	if len(password) < 8 || len(password) > 200 || !utf8.ValidString(password) {
-		return "", cloud.Errorf(cloud.CodeInvalid, "a password has 8 to 200 bytes")
+// maxHashing bounds how many passwords are hashed at once, because each takes the memory of its cost.
+const maxHashing = 2
+
+// Passwords hashes and checks passwords. It is safe for concurrent use.
+type Passwords struct {
+	params *argon2id.Params
+	// slots holds one token for each hash under way; its capacity is maxHashing.
+	slots chan struct{}
+	// unknown returns a hash that no password is checked against successfully. It is compared with when the
+	// user does not exist, so that the answer takes as long.
+	unknown func() string
+}
+
+// NewPasswords returns a Passwords whose new hashes have the given cost. A hash carries its own cost, so
+// those made with another one can still be checked.
+func NewPasswords(cost PasswordCost) *Passwords {
+	params := &argon2id.Params{
+		Memory:      cost.MemoryKiB,
+		Iterations:  cost.Iterations,
+		Parallelism: 1,
+		SaltLength:  16,
+		KeyLength:   32,
 	}
-	hashing <- struct{}{}
-	defer func() { <-hashing }()
-	h, err := argon2id.CreateHash(password, passwordParams)
+
+	unknown := sync.OnceValue(func() string {
+		hash, _ := argon2id.CreateHash("no password is this", params)
+		return hash
+	})
+
+	return &Passwords{params: params, slots: make(chan struct{}, maxHashing), unknown: unknown}
+}
+
+// Hash checks and hashes a new password. Errors: invalid unless it is UTF-8 of 8 to 200 bytes.
+func (p *Passwords) Hash(password string) (string, error) {
+	if len(password) < minPassword || len(password) > maxPassword || !utf8.ValidString(password) {
+		return "", cloud.Errorf(cloud.CodeInvalid, "a password has %d to %d bytes", minPassword, maxPassword)
+	}
+
+	p.slots <- struct{}{}
+	defer func() { <-p.slots }()
+	hash, err := argon2id.CreateHash(password, p.params)
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
 	}
-	return h, nil
+
+	return hash, nil
 }
 
-// CheckPassword compares; an empty hash stands for a user that does not exist and takes as long.
-func CheckPassword(password, hash string) bool {
-	unknown := hash == ""
-	if unknown {
-		hash = dummyHash()
+// Check reports whether a password has the hash. An empty hash stands for a user who does not exist: the
+// answer is false and takes as long.
+func (p *Passwords) Check(password, hash string) bool {
+	known := hash != ""
+	if !known {
+		hash = p.unknown()
 	}
-	if len(password) > 200 {
+
+	// No password is that long; hashing a megabyte would only take time.
+	if len(password) > maxPassword {
 		password = ""
 	}
-	hashing <- struct{}{}
-	defer func() { <-hashing }()
+
+	p.slots <- struct{}{}
+	defer func() { <-p.slots }()
 	ok, err := argon2id.ComparePasswordAndHash(password, hash)
-	return ok && err == nil && !unknown
-}
-
-// Throttle slows down guessing. It counts failures by client and user together, so a stranger's guesses never lock out the
-// user, who comes from elsewhere; and by client alone, so one client cannot try many users.
-type Throttle struct {
-	mu      sync.Mutex
-	buckets map[string]*bucket
-}
-
-type bucket struct {
-	tokens float64
-	at     time.Time
-}
-
-// NewThrottle returns an empty Throttle.
-func NewThrottle() *Throttle { return &Throttle{buckets: map[string]*bucket{}} }
-
-// Failures that are free, and how long each takes to be forgiven.
-const (
-	userBurst, userRefill     = 5, 12 * time.Second
-	clientBurst, clientRefill = 30, 2 * time.Second
-)
-
-// Wait reports how long the client must wait before it may try again; 0 means now.
-func (t *Throttle) Wait(client, username string, now time.Time) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return max(t.wait(client+"\x00"+username, userBurst, userRefill, now), t.wait(client, clientBurst, clientRefill, now))
-}
-
-func (t *Throttle) wait(key string, burst float64, refill time.Duration, now time.Time) time.Duration {
-	b := t.buckets[key]
-	if b == nil {
-		return 0
-	}
-	b.tokens = min(burst, b.tokens+now.Sub(b.at).Seconds()/refill.Seconds())
-	b.at = now
-	if b.tokens >= burst {
-		delete(t.buckets, key)
-	}
-	if b.tokens >= 1 {
-		return 0
-	}
-	return time.Duration((1 - b.tokens) * float64(refill))
-}
-
-// Failed counts a failure.
-func (t *Throttle) Failed(client, username string, now time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.buckets) > 100_000 {
-		t.buckets = map[string]*bucket{} // memory before memory of failures
-	}
-	for key, burst := range map[string]float64{client + "\x00" + username: userBurst, client: clientBurst} {
-		b := t.buckets[key]
-		if b == nil {
-			b = &bucket{tokens: burst, at: now}
-			t.buckets[key] = b
-		}
-		b.tokens = max(0, b.tokens-1)
-	}
-}
-
-// Succeeded forgives the failures of that client with that user.
-func (t *Throttle) Succeeded(client, username string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.buckets, client+"\x00"+username)
+	return ok && err == nil && known
 }

@@ -3,9 +3,10 @@ package cloud
 import (
 	"errors"
 	"fmt"
+	"maps"
 )
 
-// Code classifies an error; handlers map it to a status in one place.
+// Code classifies an error. Handlers map it to an HTTP status in one place.
 type Code string
 
 // The codes of errors that a user may see.
@@ -37,7 +38,7 @@ type Error struct {
 	cause   error
 }
 
-// Error gives code, message and cause; it is for logs, never for users.
+// Error returns code, message and cause. It is for logs, never for users.
 func (e *Error) Error() string {
 	if e.cause != nil {
 		return fmt.Sprintf("%s: %s: %v", e.Code, e.Message, e.cause)
@@ -45,7 +46,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s", e.Code, e.Message)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
 // Errorf makes an error whose message is safe to show.
@@ -55,20 +56,18 @@ func Errorf(code Code, format string, args ...any) *Error {
 
 // Because returns a copy that carries a cause for the log.
 func (e *Error) Because(cause error) *Error {
-	c := *e
-	c.cause = cause
-	return &c
+	with := *e
+	with.cause = cause
+	return &with
 }
 
 // With returns a copy that carries one more detail.
 func (e *Error) With(key string, value any) *Error {
-	c := *e
-	c.Details = make(map[string]any, len(e.Details)+1)
-	for k, v := range e.Details {
-		c.Details[k] = v
-	}
-	c.Details[key] = value
-	return &c
+	with := *e
+	with.Details = make(map[string]any, len(e.Details)+1)
+	maps.Copy(with.Details, e.Details)
+	with.Details[key] = value
+	return &with
 }
 
 // CodeOf returns the code of the first Error in the chain; anything else is internal.

@@ -5,49 +5,62 @@ import (
 	"unicode/utf8"
 )
 
-// maxGroup bounds an error group in bytes.
+// maxGroup is the most bytes of an error group.
 const maxGroup = 200
 
-// ErrorGroup is what errors of the same cause have in common: name and first line of the message, with what varies from
-// event to event - numbers, and words that hold a digit, such as ids and hashes - replaced by #. At most 200 bytes.
+// ErrorGroup returns what errors of the same cause have in common: the name and the first line of the
+// message, with what varies from event to event (numbers, and words with a digit, such as ids and hashes)
+// replaced by #. It has at most 200 bytes.
 func ErrorGroup(name, message string) string {
 	line, _, _ := strings.Cut(message, "\n")
 	if name != "" {
 		line = name + ": " + line
 	}
+
+	// A message can have megabytes, and a word of any length becomes one byte.
 	if len(line) > 4*maxGroup {
 		line = line[:4*maxGroup]
 	}
+
 	line = strings.ToValidUTF8(strings.ReplaceAll(line, "\x00", "\uFFFD"), "")
-	var b strings.Builder
-	for len(line) > 0 && b.Len() < maxGroup {
-		n := wordLen(line)
+
+	var group strings.Builder
+	for len(line) > 0 && group.Len() < maxGroup {
+		length := wordLen(line)
 		switch {
-		case n == 0:
-			_, n = utf8.DecodeRuneInString(line)
-			b.WriteString(line[:n])
-		case strings.ContainsAny(line[:n], "0123456789"):
-			b.WriteByte('#')
+		case length == 0: // no word but one other character
+			_, length = utf8.DecodeRuneInString(line)
+			group.WriteString(line[:length])
+		case strings.ContainsAny(line[:length], "0123456789"):
+			group.WriteByte('#')
 		default:
-			b.WriteString(line[:n])
+			group.WriteString(line[:length])
 		}
-		line = line[n:]
+
+		line = line[length:]
 	}
-	out := b.String()
+
+	out := group.String()
 	if len(out) > maxGroup {
 		out = out[:maxGroup]
 	}
+
 	return strings.ToValidUTF8(out, "")
 }
 
-// wordLen is the length of the letters, digits and joining dashes that s begins with.
+// wordLen is the length of the word that s begins with: letters, digits and underscores, and dashes between
+// them.
 func wordLen(s string) int {
 	for k := range len(s) {
-		c := s[k]
-		if c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '-' && k > 0 {
-			continue
+		if !inWord(s[k]) && !(s[k] == '-' && k > 0) {
+			return k
 		}
-		return k
 	}
 	return len(s)
+}
+
+func inWord(b byte) bool {
+	isLetter := b|0x20 >= 'a' && b|0x20 <= 'z'
+	isDigit := b >= '0' && b <= '9'
+	return isLetter || isDigit || b == '_'
 }

@@ -2,7 +2,7 @@ package cloud
 
 import "time"
 
-// Status is how a run ended, or where a row that has not run yet stands.
+// Status is how a run ended, or the state of a row that has not ended yet.
 type Status string
 
 // The closed set of outcomes.
@@ -18,7 +18,7 @@ const (
 	Abandoned   Status = "abandoned"
 	Interrupted Status = "interrupted"
 
-	// Not outcomes: what a row says before it has one.
+	// These two are no outcomes but the states before one.
 	Waiting Status = "waiting"
 	Running Status = "running"
 )
@@ -36,25 +36,27 @@ type Outcome struct {
 	Error  ScriptError
 	// Response is set for HTTP runs that succeeded.
 	Response *Response
-	// Unsafe: the run made a fetch other than GET or HEAD, so nobody may run it again on its behalf.
+	// Unsafe says that the run made a fetch other than GET or HEAD. It must not be retried unasked: the
+	// fetch could take effect twice.
 	Unsafe bool
 	Logs   []LogLine
 	// LogsDropped counts lines over the limit.
 	LogsDropped int
-	// Pending: the response is out, waitUntil work goes on.
+	// Pending says that the response was sent and waitUntil work goes on.
 	Pending bool
-	// Collateral: this run did nothing wrong, the child it shared died of another.
+	// Collateral says that the run did nothing wrong: another run killed the child that the two shared.
 	Collateral bool
 	Usage      Usage
-	// Keys that failed the commit's checks (status conflict).
+	// ConflictKeys failed the commit's checks. They are set for the status conflict.
 	ConflictKeys []KeyRef
 }
 
 // Usage is what a run used.
 type Usage struct {
-	// CPU is the time that its own code was executed, without waiting; 0 when its process was killed.
+	// CPU is the time in which its own code was executed, without waiting. It is 0 if the process was killed.
 	CPU time.Duration
-	// MemoryKiB is the most that its process had resident until the run ended. Other runs of the app may have shared it.
+	// MemoryKiB is the most that its process had resident until the run ended. Other runs of the app may
+	// have shared the process.
 	MemoryKiB int64
 }
 
@@ -88,7 +90,8 @@ type Check struct {
 type Write struct {
 	Key    KeyRef
 	Delete bool
-	Value  string // JSON text
+	// Value is JSON text.
+	Value string
 	// Version is drawn before the commit, so that a run that follows this one knows it.
 	Version int64
 	// TTLMillis > 0 sets the expiry, 0 clears it, -1 keeps what the entry has.

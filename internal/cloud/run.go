@@ -5,11 +5,18 @@ import (
 	"time"
 )
 
-// What is kept of a run's log.
+// What is kept of a run's log: lines, and bytes of all their messages.
 const (
 	MaxLogLines = 1000
 	MaxLogBytes = 256 << 10
 )
+
+// LogLine is one console or log call. At is in the child's clock.
+type LogLine struct {
+	At      time.Time `json:"at"`
+	Level   string    `json:"level"`
+	Message string    `json:"message"`
+}
 
 // RunSpec is one run to be made in a sandbox child.
 type RunSpec struct {
@@ -27,24 +34,25 @@ type RunSpec struct {
 	Principal      Principal
 	IdempotencyKey string
 	Deadline       time.Time
-	// Stream: the caller takes a response's body piece by piece.
+	// Stream says that the caller takes a response's body piece by piece.
 	Stream bool
-	// Aborted is closed when the caller hangs up: the script is told, the run goes on.
+	// Aborted is closed when the caller hangs up. The script's request signal is aborted; the run goes on.
 	Aborted <-chan struct{}
 	// Alone asks for a child that no other run shares.
 	Alone bool
-	// Calls answers the script's host calls; it must not block for ever once ctx is done.
+	// Calls answers the script's host calls. It must return soon after ctx is done.
 	Calls HostCalls
-	// OnLog, if set, is told of every log line as it comes. It must not block: other runs' messages wait behind it.
+	// OnLog, if set, is called with each log line. It must not block, because other runs' messages wait for
+	// it.
 	OnLog func(LogLine)
 }
 
 // HostCalls is the parent's side of a script's host calls.
 type HostCalls interface {
-	// Call performs one call and returns the answer as JSON text or bytes. A *HostError is thrown to the script
-	// under its own name; any other error ends the run as interrupted. n tells the calls of a run apart.
+	// Call performs one call. A *HostError is thrown to the script under its own name; any other error ends
+	// the run as interrupted. n identifies the call within its run.
 	Call(ctx context.Context, n uint64, op HostOp, args HostArgs) (HostReply, error)
-	// Responded says that the calls after this one belong to waitUntil work: the response is out.
+	// Responded is called when the response is sent: the calls after it belong to waitUntil work.
 	Responded()
 }
 
@@ -79,17 +87,27 @@ func (o HostOp) Writes() bool {
 	}
 }
 
-// HostArgs are a call's arguments; which fields count depends on the op.
+// HostArgs are a call's arguments. Which fields count, and for what, depends on the op.
 type HostArgs struct {
-	Collection string  // letter list: the script
-	Key        string  // letter: its id
-	Value      string  // letter replay: the payload, if Flag; resolve: the reason
-	Number     float64 // increment's amount, list's limit, the fetch whose body is read
-	TTLMillis  int64   // 0: none
-	IfVersion  int64   // -1: not given
-	Flag       bool    // get: unchecked; fetch read: all of it
-	Cursor     string
-	Request    *Request // fetch; Value is its redirect mode
+	// Collection is a KV collection, or the script of whose dead letters OpLetterList lists.
+	Collection string
+	// Key is a KV key, or the id of a dead letter.
+	Key string
+	// Value is a KV value, a fetch's redirect mode, the reason of OpLetterResolve, or, with Flag, the
+	// payload of OpLetterReplay.
+	Value string
+	// Number is an increment's amount, a list's limit, or the fetch whose body OpFetchRead reads.
+	Number float64
+	// TTLMillis is a KV entry's time to live, 0 for none.
+	TTLMillis int64
+	// IfVersion is the version that the entry must have, -1 for any.
+	IfVersion int64
+	// Flag makes OpKVGet unchecked, OpFetchRead read everything, and OpLetterReplay use another payload.
+	Flag bool
+	// Cursor is where a list goes on.
+	Cursor string
+	// Request is what OpFetch sends.
+	Request *Request
 }
 
 // HostReply is a call's answer.
@@ -97,12 +115,13 @@ type HostReply struct {
 	Found   bool
 	Value   string
 	Version int64
-	Expires int64 // Unix milliseconds, 0: never
+	// Expires is in Unix milliseconds, 0 for never.
+	Expires int64
 	Number  float64
-	// JSON is the whole answer of list, and a dead letter.
+	// JSON is the whole answer of a list, or a dead letter.
 	JSON     string
 	Response *Response
-	// Partial: bytes of a fetched body are still to be read.
+	// Partial says that bytes of a fetched body are still to be read.
 	Partial bool
 	// Bytes are a piece of a body.
 	Bytes []byte
@@ -111,4 +130,5 @@ type HostReply struct {
 // HostError is thrown inside the script as an Error of that name.
 type HostError struct{ Name, Message string }
 
+// Error returns the name and the message.
 func (e *HostError) Error() string { return e.Name + ": " + e.Message }

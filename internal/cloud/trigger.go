@@ -1,45 +1,66 @@
 package cloud
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
 
-// What becomes of slots that a cron trigger missed, and of one that comes while the run before goes on.
+// Event sources that this version dispatches. Rows of any other source are left alone: a newer version put
+// them there.
 const (
-	CatchUpNone  = "none"
-	CatchUpOne   = "one"
-	CatchUpAll   = "all"
+	SourceHTTP       = "http"
+	SourceKV         = "kv"
+	SourceCron       = "cron"
+	SourceDeadLetter = "dead_letter"
+)
+
+// What a cron trigger does with slots that it missed.
+const (
+	// CatchUpNone fires none of them.
+	CatchUpNone = "none"
+	// CatchUpOne fires the last of them.
+	CatchUpOne = "one"
+	// CatchUpAll fires each of them.
+	CatchUpAll = "all"
+)
+
+// What a cron trigger does when a slot is due and an earlier one still waits or runs.
+const (
 	OverlapAllow = "allow"
 	OverlapSkip  = "skip"
 )
 
 // Trigger binds a script to events.
 type Trigger struct {
-	App     AppID
-	ID      ID
-	Kind    string // kv, cron or dead_letter
+	App AppID
+	ID  ID
+	// Kind is kv, cron or dead_letter: the source of its events.
+	Kind    string
 	Script  ID
 	Enabled bool
 	Retry   Retry
 
-	// kv
-	Collection string // exact, prefix:* or *
+	// Of kv triggers: a pattern as MatchesCollection reads it, and insert, update and delete, or none of
+	// the three for all.
+	Collection string
 	Ops        []string
 
-	// cron
-	Schedule   string
-	Timezone   string
-	CatchUp    string
-	Overlap    string
-	CronJitter time.Duration // the most that a slot fires after its time
+	// Of cron triggers. Schedule is the text of an expression: this package imports the standard library
+	// only, so it has no type for a parsed one.
+	Schedule string
+	Timezone string
+	CatchUp  string
+	Overlap  string
+	// CronJitter is the most that a slot fires after its time.
+	CronJitter time.Duration
 
-	// dead_letter: filters, empty is any
+	// Filters of dead_letter triggers; a zero value matches everything.
 	Source       string
 	Trigger      ID
 	FailedScript ID
 
-	// Registrant is whom its runs act as; Refusal says why they may not.
+	// Registrant is the user as whom its runs act. Refusal says why they may not, empty if they may.
 	Registrant string
 	Refusal    string
 }
@@ -49,15 +70,7 @@ func (t *Trigger) MatchesKV(collection, op string) bool {
 	if !t.Enabled || t.Kind != SourceKV || !MatchesCollection(t.Collection, collection) {
 		return false
 	}
-	if len(t.Ops) == 0 {
-		return true
-	}
-	for _, o := range t.Ops {
-		if o == op {
-			return true
-		}
-	}
-	return false
+	return len(t.Ops) == 0 || slices.Contains(t.Ops, op)
 }
 
 // MatchesCollection applies a pattern: an exact name, "prefix:*" or "*".

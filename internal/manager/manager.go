@@ -1,93 +1,109 @@
-// Package manager is the control plane: the only writer of definitions - apps, scripts, routes, triggers, users, members,
-// keys, sessions - and of the audit trail. Every change is one transaction with its audit row, the new revision of the app
-// and the notification by which other processes hear of it. It runs nothing: compiling is lent to it, and the data plane
-// reads what it wrote.
+// Package manager is the control plane: the only writer of definitions (apps, scripts, routes, triggers,
+// variables, users, members, API keys, sessions) and of the audit trail. Each change is one transaction,
+// which also writes the audit row, raises the app's revision and notifies the other processes.
+//
+// It runs no scripts and knows no HTTP: bundling is done by the Compiler it is given, and the data plane
+// (orchestrator) reads what it wrote.
 package manager
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
 
 	"picloud/db"
+	"picloud/internal/auth"
 	"picloud/internal/cloud"
 )
 
-// Compiler bundles a script in a sandbox.
+// Compiler bundles a script in a sandbox. An error of code invalid means that the script is wrong, any
+// other that the platform failed.
 type Compiler interface {
 	Compile(ctx context.Context, app cloud.AppID, build cloud.ID, src *cloud.Source) (*cloud.Bundle, error)
 }
 
-// Sealer keeps values from who reads the database.
+// Sealer encrypts variables and secrets, so that reading the database does not reveal them.
 type Sealer interface {
+	// Seal encrypts a value. The result is bound to the reference: it opens under the same app, name and
+	// kind only.
 	Seal(v cloud.VariableRef, value string) []byte
+	// Open decrypts what Seal returned. keyID is the id of the key it was sealed with.
 	Open(v cloud.VariableRef, keyID string, sealed []byte) (string, error)
+	// KeyID identifies the master key. It is stored beside each value.
 	KeyID() string
 }
 
-// Config is what a Manager needs.
+// Config is what a Manager needs. All fields but Passwords are required.
 type Config struct {
 	DB       *db.DB
 	Compiler Compiler
 	IDs      *cloud.IDSource
 	Sealer   Sealer
-	// Env gives an app's present variables and secrets, for evaluating a module that is deployed.
+	// Env returns an app's current variables and secrets. A deployed module is evaluated with them to learn
+	// its handlers.
 	Env func(app cloud.AppID) *cloud.Env
-	// Changed is called after the definitions of an app changed, before the caller hears of it, so that this process
-	// answers by the new ones at once. App 0: the list of apps itself.
+	// Changed is called after an app's definitions changed and before the caller gets its answer, so that
+	// this process uses the new definitions at once. App 0 stands for the list of apps itself.
 	Changed func(ctx context.Context, app cloud.AppID)
 	// PeopleChanged is called after users, members, sessions or keys changed.
 	PeopleChanged func()
-	// MaxTimeout and MaxMemoryMiB are the platform's ceilings for a script's limits.
+	// Passwords hashes and checks passwords. Nil means auth.NewPasswords(auth.DefaultPasswordCost()).
+	Passwords *auth.Passwords
+	// MaxTimeout and MaxMemoryMiB are the platform's ceilings for a script's own limits.
 	MaxTimeout   time.Duration
 	MaxMemoryMiB int
-	// SessionLifetime is how long a session lasts at most.
+	// SessionLifetime is the longest that a session lasts, however often it is used.
 	SessionLifetime time.Duration
 }
 
 // Manager changes definitions. It is safe for concurrent use.
 type Manager struct {
-	cfg     Config
+	cfg Config
+	// deploys holds one token for each deploy under way; its capacity is maxDeploys.
 	deploys chan struct{}
 }
 
-// maxDeploys bounds deploys under way: each holds a connection while a child compiles.
+// maxDeploys bounds concurrent deploys. Each holds a database connection while a sandbox process compiles.
 const maxDeploys = 2
 
 // New returns a Manager.
-func New(cfg Config) *Manager { return &Manager{cfg: cfg, deploys: make(chan struct{}, maxDeploys)} }
+func New(cfg Config) *Manager {
+	if cfg.Passwords == nil {
+		cfg.Passwords = auth.NewPasswords(auth.DefaultPasswordCost())
+	}
+	return &Manager{cfg: cfg, deploys: make(chan struct{}, maxDeploys)}
+}
 
-// Actor is who changes something, for the audit trail.
+// Actor is who makes a change: its name goes to the audit trail, its flags decide what it may do.
 type Actor struct {
 	UserID   int64
 	Username string
 	// Admin marks an instance admin.
 	Admin bool
-	// Owner marks an owner.
+	// Owner marks an owner of the installation.
 	Owner bool
 }
-
-// everything is a limit that does not limit, for lists that are bounded otherwise.
-const everything = 1 << 30
 
 // App is an app as the API shows it.
 type App = db.App
 
-// change is one entry of the audit trail.
+// change describes one change for its audit row and its notifications.
 type change struct {
-	actor  Actor
+	actor Actor
+	// app is the app whose definitions change, nil if none does. Its revision is raised.
 	app    *App
 	action string
 	target string
+	// detail is stored as JSON. It is encoded after the change was made, so the change may still fill it in.
 	detail any
-	// people: every process must forget what it knows of users, members, sessions and keys.
+	// people says that users, members, sessions or keys change: every process drops what it cached about
+	// them.
 	people bool
 }
 
-// apply runs f with its audit row, the app's new revision and the notifications in one transaction, then refreshes.
+// apply makes a change in one transaction with its audit row, the app's new revision and the notifications.
+// After the commit it refreshes this process. Errors are translated by explain.
 func (m *Manager) apply(ctx context.Context, c change, f func(q *db.Queries) error) error {
 	err := m.cfg.DB.Tx(ctx, func(q *db.Queries) error {
 		if err := f(q); err != nil {
@@ -96,91 +112,42 @@ func (m *Manager) apply(ctx context.Context, c change, f func(q *db.Queries) err
 		if err := m.audit(ctx, q, c); err != nil {
 			return err
 		}
-		if c.people {
-			if err := q.NotifyPrincipals(ctx); err != nil {
-				return fmt.Errorf("notify: %w", err)
-			}
-		}
-		if c.app == nil {
-			return nil
-		}
-		if err := q.BumpApp(ctx, c.app.ID); err != nil {
-			return fmt.Errorf("raise revision: %w", err)
-		}
-		return q.NotifyDefinitions(ctx, strconv.FormatInt(c.app.ID, 10))
+		return announce(ctx, q, c)
 	})
 	if err != nil {
 		return explain(err)
 	}
+
 	if c.people {
 		m.cfg.PeopleChanged()
 	}
 	if c.app != nil {
 		m.cfg.Changed(ctx, cloud.AppID(c.app.ID))
 	}
+
 	return nil
 }
 
-// applyPeople is apply for changes of people.
+// announce raises the app's revision and queues the notifications, which PostgreSQL sends with the commit.
+func announce(ctx context.Context, q *db.Queries, c change) error {
+	if c.people {
+		if err := q.NotifyPrincipals(ctx); err != nil {
+			return fmt.Errorf("notify: %w", err)
+		}
+	}
+	if c.app == nil {
+		return nil
+	}
+
+	if err := q.BumpApp(ctx, c.app.ID); err != nil {
+		return fmt.Errorf("raise revision: %w", err)
+	}
+
+	return q.NotifyDefinitions(ctx, strconv.FormatInt(c.app.ID, 10))
+}
+
+// applyPeople is apply for changes of users, members, sessions and keys.
 func (m *Manager) applyPeople(ctx context.Context, c change, f func(q *db.Queries) error) error {
 	c.people = true
 	return m.apply(ctx, c, f)
-}
-
-func (m *Manager) audit(ctx context.Context, q *db.Queries, c change) error {
-	detail := []byte("{}")
-	if c.detail != nil {
-		var err error
-		if detail, err = json.Marshal(c.detail); err != nil {
-			return fmt.Errorf("encode audit detail: %w", err)
-		}
-	}
-	arg := db.InsertAuditParams{ID: m.cfg.IDs.New(), Actor: c.actor.Username, Action: c.action, Target: c.target, Detail: string(detail)}
-	if c.app != nil {
-		arg.AppID, arg.App = &c.app.ID, &c.app.Slug
-	}
-	if err := q.InsertAudit(ctx, arg); err != nil {
-		return fmt.Errorf("write audit: %w", err)
-	}
-	return nil
-}
-
-// Record writes an audit row for an operator's action that changes no definition.
-func (m *Manager) Record(ctx context.Context, actor Actor, app *App, action, target string, detail any) error {
-	return explain(m.cfg.DB.Tx(ctx, func(q *db.Queries) error {
-		return m.audit(ctx, q, change{actor: actor, app: app, action: action, target: target, detail: detail})
-	}))
-}
-
-// explain gives database errors that a caller can do something about their code; safe errors pass.
-func explain(err error) error {
-	var ce *cloud.Error
-	switch {
-	case err == nil || errors.As(err, &ce):
-		return err
-	case errors.Is(err, db.ErrDuplicate):
-		return cloud.Errorf(cloud.CodeConflict, "the name is taken").Because(err)
-	case errors.Is(err, db.ErrNotFound):
-		return cloud.Errorf(cloud.CodeNotFound, "no such thing").Because(err)
-	case errors.Is(err, db.ErrReference):
-		return cloud.Errorf(cloud.CodeConflict, "something it refers to was changed meanwhile; try again").Because(err)
-	case errors.Is(err, db.ErrUnavailable):
-		return cloud.Errorf(cloud.CodeUnavailable, "the database does not answer; try again").Because(err)
-	default:
-		return err
-	}
-}
-
-func invalid(format string, args ...any) error {
-	return cloud.Errorf(cloud.CodeInvalid, format, args...)
-}
-
-func notFound(what string) error { return cloud.Errorf(cloud.CodeNotFound, "no such %s", what) }
-
-// found maps a missing row to a 404 that says what is missing.
-func found(err error, what string) error {
-	if errors.Is(db.Translate(err), db.ErrNotFound) {
-		return notFound(what)
-	}
-	return explain(db.Translate(err))
 }

@@ -1,310 +1,11 @@
 package manager
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"errors"
-	"regexp"
-	"slices"
-	"strings"
-	"time"
-	"unicode/utf8"
 
 	"picloud/db"
 	"picloud/internal/cloud"
 )
-
-var scriptName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
-
-// MaxSource is the most bytes of a script's source.
-const MaxSource = 1 << 20
-
-// minMemoryMiB is the least in which the engine and a small script live.
-const minMemoryMiB = 16
-
-// ScriptChange is what a PUT of a script may set; nil keeps what the script has, or takes the default.
-type ScriptChange struct {
-	Source    string
-	Language  *string
-	Kind      *string
-	Access    *string
-	TimeoutMS *int32
-	MemoryMiB *int32
-	// IfMatch, if not 0, is the version that must be current (412 otherwise); MustBeNew: there must be no such script.
-	IfMatch   int
-	MustBeNew bool
-	// ClearLimits: a limit that is nil becomes the platform's default.
-	ClearLimits bool
-}
-
-// Deployed is what a PUT of a script did.
-type Deployed struct {
-	Name    string `json:"name,omitempty"`
-	Version int    `json:"version,omitempty"`
-	Created bool   `json:"created,omitempty"`
-	// Changed says whether a new version was made.
-	Changed bool `json:"changed,omitempty"`
-	// Warning says what will go wrong although the script compiles.
-	Warning string `json:"warning,omitempty"`
-}
-
-// PutScript deploys a script: compiles it, makes a version unless the source is the current one, and rebuilds what imports
-// it. Nothing changes when anything does not compile.
-func (m *Manager) PutScript(ctx context.Context, actor Actor, app *App, name string, c ScriptChange) (*Deployed, error) {
-	if err := m.checkScript(name, &c); err != nil {
-		return nil, err
-	}
-	select {
-	case m.deploys <- struct{}{}:
-		defer func() { <-m.deploys }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	out := &Deployed{Name: name}
-	audit := change{actor: actor, app: app, action: "script.deploy", target: name, detail: out}
-	err := m.apply(ctx, audit, func(q *db.Queries) error {
-		if err := q.LockScriptsOfApp(ctx, int32(app.ID)); err != nil {
-			return err
-		}
-		old, err := q.ScriptByName(ctx, app.ID, name)
-		if err = db.Translate(err); err != nil && !errors.Is(err, db.ErrNotFound) {
-			return err
-		}
-		d := &deploy{m: m, q: q, app: app, actor: actor, c: &c, out: out}
-		if err != nil {
-			return d.create(ctx)
-		}
-		return d.update(ctx, &old)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-// CheckScriptName says what is wrong with a name.
-func CheckScriptName(name string) error {
-	if !scriptName.MatchString(name) {
-		return invalid("the script name %q must match %s", cloud.Shorten(name), scriptName)
-	}
-	return nil
-}
-
-func (m *Manager) checkScript(name string, c *ScriptChange) error {
-	if err := CheckScriptName(name); err != nil {
-		return err
-	}
-	if len(c.Source) > MaxSource {
-		return cloud.Errorf(cloud.CodeTooLarge, "the source has %d bytes; at most %d are allowed: minify the bundle, or move parts of it into module scripts", len(c.Source), MaxSource)
-	}
-	if !utf8.ValidString(c.Source) || strings.ContainsRune(c.Source, 0) {
-		return invalid("the source must be valid UTF-8 without NUL")
-	}
-	oneOf := func(what string, v *string, allowed ...string) error {
-		if v != nil && !slices.Contains(allowed, *v) {
-			return invalid("%s must be one of %s", what, strings.Join(allowed, ", "))
-		}
-		return nil
-	}
-	err := errors.Join(oneOf("language", c.Language, "javascript", "typescript"), oneOf("kind", c.Kind, cloud.KindEndpoint, cloud.KindModule),
-		oneOf("access", c.Access, cloud.AccessPublic, cloud.AccessKey, cloud.AccessPrivate))
-	if err != nil {
-		return firstError(err)
-	}
-	if t := c.TimeoutMS; t != nil && (*t < 10 || time.Duration(*t)*time.Millisecond > m.cfg.MaxTimeout) {
-		return invalid("timeout_ms must be from 10 to %d", m.cfg.MaxTimeout.Milliseconds())
-	}
-	if v := c.MemoryMiB; v != nil && (*v < minMemoryMiB || int(*v) > m.cfg.MaxMemoryMiB) {
-		return invalid("memory_mib must be from %d to %d", minMemoryMiB, m.cfg.MaxMemoryMiB)
-	}
-	return nil
-}
-
-// deploy is one PUT in its transaction.
-type deploy struct {
-	m     *Manager
-	q     *db.Queries
-	app   *App
-	actor Actor
-	c     *ScriptChange
-	out   *Deployed
-}
-
-func or[T any](p *T, fallback T) T {
-	if p != nil {
-		return *p
-	}
-	return fallback
-}
-
-func (d *deploy) create(ctx context.Context) error {
-	if d.c.IfMatch != 0 {
-		return cloud.Errorf(cloud.CodePrecondition, "the script does not exist, so its version is not %d", d.c.IfMatch)
-	}
-	d.out.Created, d.out.Changed, d.out.Version = true, true, 1
-	kind := or(d.c.Kind, cloud.KindEndpoint)
-	id := d.m.cfg.IDs.New()
-	language := or(d.c.Language, "javascript")
-	build, bundle, err := d.compile(ctx, d.out.Name, language, d.c.Source, nil)
-	if err != nil {
-		return err
-	}
-	err = d.q.InsertScript(ctx, db.InsertScriptParams{AppID: d.app.ID, ID: id, Name: d.out.Name, Kind: kind,
-		Access: or(d.c.Access, cloud.AccessPublic), TimeoutMs: d.c.TimeoutMS, MemoryMib: d.c.MemoryMiB})
-	if err != nil {
-		return err
-	}
-	return d.insertVersion(ctx, id, 1, language, build, bundle)
-}
-
-func (d *deploy) update(ctx context.Context, old *db.ScriptByNameRow) error {
-	if d.c.MustBeNew || d.c.IfMatch != 0 && d.c.IfMatch != int(old.Version) {
-		return cloud.Errorf(cloud.CodePrecondition, "the current version is %d, not the one that was read: read it and try again", old.Version)
-	}
-	d.out.Version = int(old.Version)
-	kind, language := or(d.c.Kind, old.Kind), or(d.c.Language, old.Language)
-	if kind != old.Kind {
-		if err := d.mayChangeKind(ctx, old, kind); err != nil {
-			return err
-		}
-	}
-	sum := sha256.Sum256([]byte(d.c.Source))
-	d.out.Changed = !bytes.Equal(sum[:], old.SourceSha256) || language != old.Language
-	if d.out.Changed {
-		last, err := d.q.LastVersion(ctx, d.app.ID, old.ID)
-		if err != nil {
-			return err
-		}
-		d.out.Version = int(last) + 1
-		build, bundle, err := d.compile(ctx, old.Name, language, d.c.Source, nil)
-		if err != nil {
-			return err
-		}
-		if err := d.insertVersion(ctx, cloud.ID(old.ID), last+1, language, build, bundle); err != nil {
-			return err
-		}
-	}
-	timeout, memory := old.TimeoutMs, old.MemoryMib
-	if d.c.TimeoutMS != nil || d.c.ClearLimits {
-		timeout = d.c.TimeoutMS
-	}
-	if d.c.MemoryMiB != nil || d.c.ClearLimits {
-		memory = d.c.MemoryMiB
-	}
-	err := d.q.UpdateScript(ctx, db.UpdateScriptParams{AppID: d.app.ID, ID: old.ID, Kind: kind, Access: or(d.c.Access, old.Access),
-		TimeoutMs: timeout, MemoryMib: memory, Version: int32(d.out.Version)})
-	if err != nil {
-		return err
-	}
-	if d.out.Changed && old.Kind == cloud.KindModule && kind == cloud.KindModule {
-		return d.rebuildImporters(ctx, old.Name, cloud.Module{Language: language, Source: d.c.Source})
-	}
-	return nil
-}
-
-func (d *deploy) mayChangeKind(ctx context.Context, old *db.ScriptByNameRow, kind string) error {
-	if old.Kind == cloud.KindModule {
-		return d.m.notImported(ctx, d.q, d.app, old.Name)
-	}
-	triggers, err := d.q.TriggersOfScript(ctx, d.app.ID, old.ID)
-	if err != nil {
-		return err
-	}
-	routes, err := d.q.ListRoutes(ctx, d.app.ID, db.UUID{}, everything)
-	if err != nil {
-		return err
-	}
-	hasRoute := slices.ContainsFunc(routes, func(r db.ListRoutesRow) bool { return r.ScriptID == old.ID })
-	if len(triggers) > 0 || hasRoute {
-		return cloud.Errorf(cloud.CodeConflict, "the script has triggers or routes: it cannot become a %s while they exist", kind)
-	}
-	return nil
-}
-
-func (d *deploy) insertVersion(ctx context.Context, script cloud.ID, version int32, language string, build cloud.ID, b *cloud.Bundle) error {
-	sum := sha256.Sum256([]byte(d.c.Source))
-	d.out.Warning = b.HandlersError
-	return d.q.InsertVersion(ctx, db.InsertVersionParams{AppID: d.app.ID, ScriptID: script, Version: version, Language: language,
-		Source: d.c.Source, SourceSha256: sum[:], BuildID: build, Code: b.Code, Imports: notNil(b.Imports), Handlers: notNil(b.Handlers),
-		HandlersError: b.HandlersError, CreatedBy: d.actor.Username})
-}
-
-func notNil(s []string) []string {
-	if s == nil {
-		return []string{}
-	}
-	return s
-}
-
-// compile bundles a source with the app's modules, one of which may be replaced by what is being deployed.
-func (d *deploy) compile(ctx context.Context, name, language, source string, replaced map[string]cloud.Module) (cloud.ID, *cloud.Bundle, error) {
-	rows, err := d.q.ModulesOfApp(ctx, d.app.ID)
-	if err != nil {
-		return cloud.ID{}, nil, err
-	}
-	modules := map[string]cloud.Module{}
-	for _, r := range rows {
-		modules[r.Name] = cloud.Module{Language: r.Language, Source: r.Source}
-	}
-	for n, mod := range replaced {
-		modules[n] = mod
-	}
-	if mod, isModule := modules[name]; isModule { // its own cycle imports what is being deployed
-		mod.Language, mod.Source = language, source
-		modules[name] = mod
-	}
-	build := d.m.cfg.IDs.New()
-	b, err := d.m.cfg.Compiler.Compile(ctx, cloud.AppID(d.app.ID), build, &cloud.Source{Name: name, Language: language, Source: source, Modules: modules,
-		Env: d.m.cfg.Env(cloud.AppID(d.app.ID))})
-	return build, b, err
-}
-
-// rebuildImporters gives everything that contains the module a new build of its current version.
-func (d *deploy) rebuildImporters(ctx context.Context, module string, mod cloud.Module) error {
-	importers, err := d.q.ImportersOf(ctx, d.app.ID, module)
-	if err != nil {
-		return err
-	}
-	for _, s := range importers {
-		if s.Name == module {
-			continue
-		}
-		build, b, err := d.compile(ctx, s.Name, s.Language, s.Source, map[string]cloud.Module{module: mod})
-		if err != nil {
-			var ce *cloud.Error
-			if errors.As(err, &ce) && ce.Code == cloud.CodeInvalid {
-				return invalidImporter(s.Name, ce)
-			}
-			return err
-		}
-		err = d.q.RebuildVersion(ctx, db.RebuildVersionParams{AppID: d.app.ID, ScriptID: s.ID, Version: s.Version, BuildID: build,
-			Code: b.Code, Imports: notNil(b.Imports), Handlers: notNil(b.Handlers), HandlersError: b.HandlersError})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func invalidImporter(name string, ce *cloud.Error) error {
-	e := cloud.Errorf(cloud.CodeInvalid, "the script %q imports this module and would no longer build: %s", name, ce.Message)
-	e.Details = ce.Details
-	return e.With("importer", name)
-}
-
-func (m *Manager) notImported(ctx context.Context, q *db.Queries, app *App, name string) error {
-	importers, err := q.ImportersOf(ctx, app.ID, name)
-	if err != nil {
-		return err
-	}
-	for _, s := range importers {
-		if s.Name != name {
-			return cloud.Errorf(cloud.CodeConflict, "the module is imported by %q", s.Name)
-		}
-	}
-	return nil
-}
 
 // Script is a script with its current version.
 type Script = db.ScriptByNameRow
@@ -314,133 +15,106 @@ func (m *Manager) Script(ctx context.Context, app *App, name string) (*Script, e
 	if !scriptName.MatchString(name) {
 		return nil, notFound("script")
 	}
-	s, err := m.cfg.DB.Queries().ScriptByName(ctx, app.ID, name)
+
+	script, err := m.cfg.DB.Queries().ScriptByName(ctx, app.ID, name)
 	if err != nil {
 		return nil, found(err, "script")
 	}
-	return &s, nil
+
+	return &script, nil
 }
 
-// Scripts lists an app's scripts by name.
-func (m *Manager) Scripts(ctx context.Context, app *App, after string, limit int) ([]db.ListScriptsRow, error) {
+// Scripts lists at most limit of an app's scripts by name, those after a name.
+func (m *Manager) Scripts(
+	ctx context.Context, app *App, after string, limit int,
+) ([]db.ListScriptsRow, error) {
 	list, err := m.cfg.DB.Queries().ListScripts(ctx, app.ID, after, int32(limit))
 	return list, explain(db.Translate(err))
 }
 
-// Versions lists a script's versions, newest first, below a number.
-func (m *Manager) Versions(ctx context.Context, app *App, s *Script, before int32, limit int) ([]db.ListVersionsRow, error) {
-	list, err := m.cfg.DB.Queries().ListVersions(ctx, db.ListVersionsParams{AppID: app.ID, ScriptID: s.ID, Before: before, Max: int32(limit)})
+// EndpointNames lists at most limit names of an app's endpoint scripts, in order.
+func (m *Manager) EndpointNames(ctx context.Context, app *App, limit int) ([]string, error) {
+	names, err := m.cfg.DB.Queries().EndpointNames(ctx, app.ID, int32(limit))
+	return names, explain(db.Translate(err))
+}
+
+// Versions lists at most limit of a script's versions, newest first, those below the number before.
+func (m *Manager) Versions(
+	ctx context.Context, app *App, s *Script, before int32, limit int,
+) ([]db.ListVersionsRow, error) {
+	list, err := m.cfg.DB.Queries().ListVersions(ctx, db.ListVersionsParams{
+		AppID:    app.ID,
+		ScriptID: s.ID,
+		Before:   before,
+		Max:      int32(limit),
+	})
 	return list, explain(db.Translate(err))
 }
 
-// Version is one version with its source.
+// Version returns one version with its source.
 func (m *Manager) Version(ctx context.Context, app *App, s *Script, version int) (*db.ScriptVersion, error) {
-	v, err := m.cfg.DB.Queries().VersionOfScript(ctx, app.ID, s.ID, int32(version))
+	row, err := m.cfg.DB.Queries().VersionOfScript(ctx, app.ID, s.ID, int32(version))
 	if err != nil {
 		return nil, found(err, "version")
 	}
-	return &v, nil
+	return &row, nil
 }
 
-// Rollback makes an older version current. It is built anew, with the modules as they are now.
-func (m *Manager) Rollback(ctx context.Context, actor Actor, app *App, name string, version int) (*Deployed, error) {
-	out := &Deployed{Name: name, Version: version}
-	audit := change{actor: actor, app: app, action: "script.rollback", target: name, detail: out}
-	err := m.apply(ctx, audit, func(q *db.Queries) error {
-		if err := q.LockScriptsOfApp(ctx, int32(app.ID)); err != nil {
-			return err
-		}
-		s, err := q.ScriptByName(ctx, app.ID, name)
-		if err != nil {
-			return found(err, "script")
-		}
-		v, err := q.VersionOfScript(ctx, app.ID, s.ID, int32(version))
-		if err != nil {
-			return found(err, "version")
-		}
-		d := &deploy{m: m, q: q, app: app, actor: actor, out: out}
-		build, b, err := d.compile(ctx, s.Name, v.Language, v.Source, nil)
-		if err != nil {
-			return err
-		}
-		err = q.RebuildVersion(ctx, db.RebuildVersionParams{AppID: app.ID, ScriptID: s.ID, Version: v.Version, BuildID: build, Code: b.Code,
-			Imports: notNil(b.Imports), Handlers: notNil(b.Handlers), HandlersError: b.HandlersError})
-		if err != nil {
-			return err
-		}
-		err = q.UpdateScript(ctx, db.UpdateScriptParams{AppID: app.ID, ID: s.ID, Kind: s.Kind, Access: s.Access, TimeoutMs: s.TimeoutMs,
-			MemoryMib: s.MemoryMib, Version: v.Version})
-		if err != nil {
-			return err
-		}
-		if s.Kind == cloud.KindModule {
-			return d.rebuildImporters(ctx, s.Name, cloud.Module{Language: v.Language, Source: v.Source})
-		}
-		return nil
-	})
+// notImported refuses (conflict) when another script imports the module.
+func notImported(ctx context.Context, q *db.Queries, app *App, name string) error {
+	importers, err := q.ImportersOf(ctx, app.ID, name)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return out, nil
+
+	for _, s := range importers {
+		if s.Name != name {
+			return cloud.Errorf(cloud.CodeConflict, "the module is imported by %q", s.Name)
+		}
+	}
+
+	return nil
 }
 
-// DeleteScript removes a script with its routes and triggers. Waiting rows make it a 409, unless forced: then they become
-// dead letters.
+// DeleteScript removes a script with its routes and triggers. Events that wait for it are a conflict; with
+// force they become dead letters. A module that is imported cannot be removed.
 func (m *Manager) DeleteScript(ctx context.Context, actor Actor, app *App, name string, force bool) error {
-	return m.apply(ctx, change{actor: actor, app: app, action: "script.delete", target: name}, func(q *db.Queries) error {
+	audit := change{actor: actor, app: app, action: "script.delete", target: name}
+	return m.apply(ctx, audit, func(q *db.Queries) error {
+		// Against deploys, which could start to import it, and against commits, which could raise events
+		// for it.
 		if err := q.LockScriptsOfApp(ctx, int32(app.ID)); err != nil {
 			return err
 		}
 		if err := q.LockApp(ctx, int32(app.ID)); err != nil {
 			return err
 		}
-		s, err := q.ScriptByName(ctx, app.ID, name)
+
+		script, err := q.ScriptByName(ctx, app.ID, name)
 		if err != nil {
 			return found(err, "script")
 		}
-		if err := m.notImported(ctx, q, app, name); err != nil {
+		if err := notImported(ctx, q, app, name); err != nil {
 			return err
 		}
-		waiting, err := q.WaitingOfScript(ctx, app.ID, s.ID)
+
+		waiting, err := q.WaitingOfScript(ctx, app.ID, script.ID)
 		if err != nil {
 			return err
 		}
-		ids := make([]db.UUID, len(waiting))
-		for k, w := range waiting {
-			ids[k] = w.ID
+
+		rows := make([]db.UUID, len(waiting))
+		for k, row := range waiting {
+			rows[k] = row.ID
 		}
-		if err := m.bury(ctx, q, app, ids, name, "script deleted", force); err != nil {
+
+		err = m.bury(ctx, q, burial{
+			app: app, rows: rows, script: name, reason: "script deleted", force: force,
+		})
+		if err != nil {
 			return err
 		}
-		return q.DeleteScript(ctx, app.ID, s.ID)
+
+		return q.DeleteScript(ctx, app.ID, script.ID)
 	})
-}
-
-// bury turns outbox rows whose trigger or script goes away into dead letters.
-func (m *Manager) bury(ctx context.Context, q *db.Queries, app *App, ids []db.UUID, script, reason string, force bool) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	if !force {
-		return cloud.Errorf(cloud.CodeConflict, "%d events wait for it: let them finish, or use ?force=true to make them dead letters", len(ids))
-	}
-	letters := make([]db.UUID, len(ids))
-	apps := make([]int64, len(ids))
-	for k := range ids {
-		letters[k], apps[k] = m.cfg.IDs.New(), app.ID
-	}
-	n, err := q.InsertDeadLettersOfTrigger(ctx, db.InsertDeadLettersOfTriggerParams{Script: script, Reason: reason, AppID: app.ID, Ids: ids, Letters: letters})
-	if err != nil {
-		return err
-	}
-	if err := q.DeleteOutbox(ctx, apps, ids); err != nil {
-		return err
-	}
-	return q.CountLedger(ctx, db.CountLedgerParams{CommitID: m.cfg.IDs.New(), Apps: []int64{app.ID}, Counters: []string{"dead_lettered"}, Amounts: []int64{n}})
-}
-
-// EndpointNames lists the names of an app's endpoint scripts.
-func (m *Manager) EndpointNames(ctx context.Context, app *App, limit int) ([]string, error) {
-	names, err := m.cfg.DB.Queries().EndpointNames(ctx, app.ID, int32(limit))
-	return names, explain(db.Translate(err))
 }

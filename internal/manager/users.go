@@ -13,48 +13,18 @@ import (
 	"picloud/internal/cloud"
 )
 
-// DefaultApp is the app that a new installation has.
-const DefaultApp = "default"
-
 // User is a person with an account.
 type User = db.User
 
-var usernamePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._@-]{0,62}$`)
+var (
+	usernamePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._@-]{0,62}$`)
+	instanceRoles   = []string{auth.RoleOwner, auth.RoleAdmin, auth.RoleMember}
+)
 
-// FirstStart makes the first owner and the default app of an empty database. It returns the password if it made one up.
-func (m *Manager) FirstStart(ctx context.Context, username, password string) (made string, err error) {
-	n, err := m.cfg.DB.Queries().CountUsers(ctx)
-	if err != nil || n > 0 {
-		return "", db.Translate(err)
-	}
-	if username == "" {
-		username = "admin"
-	}
-	if password == "" {
-		password = auth.NewToken("")[:20]
-		made = password
-	}
-	hash, err := auth.HashPassword(password)
-	if err != nil {
-		return "", err
-	}
-	if !usernamePattern.MatchString(username) {
-		return "", invalid("the username %q must match %s", cloud.Shorten(username), usernamePattern)
-	}
-	err = m.cfg.DB.Tx(ctx, func(q *db.Queries) error {
-		if _, err := q.InsertUser(ctx, db.InsertUserParams{Username: username, PasswordHash: hash, Role: auth.RoleOwner}); err != nil {
-			return err
-		}
-		_, err := q.InsertApp(ctx, DefaultApp, "Default", "")
-		return err
-	})
-	if errors.Is(err, db.ErrDuplicate) {
-		return "", nil // another node was first
-	}
-	return made, err
-}
+// maxEmail is the most bytes of an address (RFC 5321, 4.5.3.1.3, without the angle brackets).
+const maxEmail = 254
 
-// UserChange is what a user can be given; nil keeps, or takes the default.
+// UserChange is what a user can be given; nil keeps what the user has, or takes the default.
 type UserChange struct {
 	Role     *string
 	Active   *bool
@@ -62,224 +32,229 @@ type UserChange struct {
 	Email    *string
 }
 
-func (m *Manager) checkUser(actor Actor, c UserChange) error {
-	if c.Role != nil && !slices.Contains([]string{auth.RoleOwner, auth.RoleAdmin, auth.RoleMember}, *c.Role) {
+func checkUser(actor Actor, c UserChange) error {
+	if c.Role != nil && !slices.Contains(instanceRoles, *c.Role) {
 		return invalid("role must be owner, admin or member")
 	}
 	if c.Role != nil && *c.Role == auth.RoleOwner && !actor.Owner {
 		return cloud.Errorf(cloud.CodeForbidden, "only owners make owners")
 	}
 	if c.Email != nil && *c.Email != "" {
-		if err := checkText("email", *c.Email, 254); err != nil || !strings.Contains(*c.Email, "@") {
+		if err := checkText("email", *c.Email, maxEmail); err != nil || !strings.Contains(*c.Email, "@") {
 			return invalid("email must be an address")
 		}
 	}
+
 	return nil
 }
 
-// CreateUser makes an account.
-func (m *Manager) CreateUser(ctx context.Context, actor Actor, username, password string, c UserChange) (*User, error) {
+// CreateUser makes an account; the role is member if the change gives none. Only owners make owners.
+func (m *Manager) CreateUser(
+	ctx context.Context, actor Actor, username, password string, c UserChange,
+) (*User, error) {
 	if !usernamePattern.MatchString(username) {
 		return nil, invalid("the username %q must match %s", cloud.Shorten(username), usernamePattern)
 	}
-	if err := m.checkUser(actor, c); err != nil {
+	if err := checkUser(actor, c); err != nil {
 		return nil, err
 	}
-	hash, err := auth.HashPassword(password)
+
+	hash, err := m.cfg.Passwords.Hash(password)
 	if err != nil {
 		return nil, err
 	}
-	var u User
-	audit := change{actor: actor, action: "user.create", target: username, detail: map[string]string{"role": or(c.Role, auth.RoleMember)}}
+
+	role := or(c.Role, auth.RoleMember)
+	row := db.InsertUserParams{Username: username, PasswordHash: hash, Role: role, Email: c.Email}
+	audit := change{
+		actor: actor, action: "user.create", target: username, detail: map[string]string{"role": role},
+	}
+
+	var user User
 	err = m.applyPeople(ctx, audit, func(q *db.Queries) error {
-		u, err = q.InsertUser(ctx, db.InsertUserParams{Username: username, PasswordHash: hash, Role: or(c.Role, auth.RoleMember), Email: c.Email})
+		var err error
+		user, err = q.InsertUser(ctx, row)
 		if errors.Is(db.Translate(err), db.ErrDuplicate) {
 			return cloud.Errorf(cloud.CodeConflict, "the username %q is taken", username)
 		}
 		return err
 	})
-	return &u, err
+
+	return &user, err
 }
 
-// UpdateUser changes an account. A new password and a deactivation end the user's sessions.
+// UpdateUser changes an account. A new password and a deactivation end the user's sessions. Only owners
+// change owners, and the last active owner stays one.
 func (m *Manager) UpdateUser(ctx context.Context, actor Actor, username string, c UserChange) (*User, error) {
-	if err := m.checkUser(actor, c); err != nil {
+	if err := checkUser(actor, c); err != nil {
 		return nil, err
 	}
+
+	// Hashing takes long on purpose, so it is done before the transaction.
 	hash := ""
 	if c.Password != nil {
 		var err error
-		if hash, err = auth.HashPassword(*c.Password); err != nil {
+		if hash, err = m.cfg.Passwords.Hash(*c.Password); err != nil {
 			return nil, err
 		}
 	}
-	var u User
+
+	audit := change{
+		actor:  actor,
+		action: "user.update",
+		target: username,
+		detail: map[string]any{"role": c.Role, "active": c.Active, "password": c.Password != nil},
+	}
+
+	var user User
 	var apps []int64
-	detail := map[string]any{"role": c.Role, "active": c.Active, "password": c.Password != nil}
-	err := m.applyPeople(ctx, change{actor: actor, action: "user.update", target: username, detail: detail}, func(q *db.Queries) error {
+	err := m.applyPeople(ctx, audit, func(q *db.Queries) error {
 		owners, err := q.LockOwners(ctx)
 		if err != nil {
 			return err
 		}
-		if u, err = q.UserByName(ctx, username); err != nil {
+		if user, err = q.UserByName(ctx, username); err != nil {
 			return found(err, "user")
 		}
-		if u.Role == auth.RoleOwner && !actor.Owner {
+		if user.Role == auth.RoleOwner && !actor.Owner {
 			return cloud.Errorf(cloud.CodeForbidden, "only owners change owners")
 		}
-		staysOwner := or(c.Role, u.Role) == auth.RoleOwner && or(c.Active, u.Active)
-		if slices.Contains(owners, u.ID) && len(owners) == 1 && !staysOwner {
-			return cloud.Errorf(cloud.CodeConflict, "the last owner must stay: make another owner first")
+
+		staysOwner := or(c.Role, user.Role) == auth.RoleOwner && or(c.Active, user.Active)
+		if isLastOwner(owners, user.ID) && !staysOwner {
+			return errLastOwner
 		}
-		u.Role, u.Active = or(c.Role, u.Role), or(c.Active, u.Active)
+
+		user.Role = or(c.Role, user.Role)
+		user.Active = or(c.Active, user.Active)
 		if c.Email != nil {
-			u.Email = c.Email
+			user.Email = c.Email
 		}
-		if err := q.UpdateUser(ctx, db.UpdateUserParams{ID: u.ID, Role: u.Role, Active: u.Active, Email: u.Email}); err != nil {
+		if err := writeUser(ctx, q, &user, hash); err != nil {
 			return err
 		}
-		if hash != "" {
-			if err := q.SetPassword(ctx, hash, u.ID); err != nil {
-				return err
-			}
-		}
-		if hash != "" || !u.Active {
-			if err := q.DeleteSessionsOfUser(ctx, u.ID); err != nil {
-				return err
-			}
-		}
-		apps, err = m.bumpAppsOf(ctx, q, u.ID)
+
+		apps, err = bumpAppsOf(ctx, q, user.ID)
 		return err
 	})
+
 	m.refresh(ctx, apps)
-	return &u, err
+	return &user, err
 }
 
-// bumpAppsOf raises the revision of the apps in which the user registered triggers.
-func (m *Manager) bumpAppsOf(ctx context.Context, q *db.Queries, user int64) ([]int64, error) {
+// writeUser stores an account, and its password unless hash is empty. It ends the sessions that must not go
+// on.
+func writeUser(ctx context.Context, q *db.Queries, user *User, hash string) error {
+	err := q.UpdateUser(ctx, db.UpdateUserParams{
+		ID:     user.ID,
+		Role:   user.Role,
+		Active: user.Active,
+		Email:  user.Email,
+	})
+	if err != nil {
+		return err
+	}
+	if hash != "" {
+		if err := q.SetPassword(ctx, hash, user.ID); err != nil {
+			return err
+		}
+	}
+	if hash != "" || !user.Active {
+		return q.DeleteSessionsOfUser(ctx, user.ID)
+	}
+
+	return nil
+}
+
+var errLastOwner = cloud.Errorf(cloud.CodeConflict, "the last owner must stay: make another owner first")
+
+// isLastOwner reports whether a user is the only active owner. owners must be locked (LockOwners), or two
+// owners could remove each other.
+func isLastOwner(owners []int64, user int64) bool {
+	return len(owners) == 1 && owners[0] == user
+}
+
+// bumpAppsOf raises the revision of the apps in which the user registered triggers: what these may do
+// depends on the user. It returns their ids.
+func bumpAppsOf(ctx context.Context, q *db.Queries, user int64) ([]int64, error) {
 	apps, err := q.BumpAppsOfUser(ctx, &user)
 	if err != nil {
 		return nil, err
 	}
-	for _, a := range apps {
-		if err := q.NotifyDefinitions(ctx, strconv.FormatInt(a, 10)); err != nil {
+
+	for _, app := range apps {
+		if err := q.NotifyDefinitions(ctx, strconv.FormatInt(app, 10)); err != nil {
 			return nil, err
 		}
 	}
+
 	return apps, nil
 }
 
 func (m *Manager) refresh(ctx context.Context, apps []int64) {
-	for _, a := range apps {
-		m.cfg.Changed(ctx, cloud.AppID(a))
+	for _, app := range apps {
+		m.cfg.Changed(ctx, cloud.AppID(app))
 	}
 }
 
-// DeleteUser removes an account with its sessions and keys. Its triggers stay, disabled and visible.
+// DeleteUser removes an account with its sessions and keys. Triggers that the user registered stay,
+// disabled and visible. The last owner stays.
 func (m *Manager) DeleteUser(ctx context.Context, actor Actor, username string) error {
 	var apps []int64
-	err := m.applyPeople(ctx, change{actor: actor, action: "user.delete", target: username}, func(q *db.Queries) error {
+	audit := change{actor: actor, action: "user.delete", target: username}
+	err := m.applyPeople(ctx, audit, func(q *db.Queries) error {
 		owners, err := q.LockOwners(ctx)
 		if err != nil {
 			return err
 		}
-		u, err := q.UserByName(ctx, username)
+
+		user, err := q.UserByName(ctx, username)
 		if err != nil {
 			return found(err, "user")
 		}
-		if u.Role == auth.RoleOwner && !actor.Owner {
+		if user.Role == auth.RoleOwner && !actor.Owner {
 			return cloud.Errorf(cloud.CodeForbidden, "only owners remove owners")
 		}
-		if slices.Contains(owners, u.ID) && len(owners) == 1 {
-			return cloud.Errorf(cloud.CodeConflict, "the last owner must stay: make another owner first")
+		if isLastOwner(owners, user.ID) {
+			return errLastOwner
 		}
-		if apps, err = m.bumpAppsOf(ctx, q, u.ID); err != nil {
+
+		// Before the triggers lose their registrant, by whom their apps are found.
+		if apps, err = bumpAppsOf(ctx, q, user.ID); err != nil {
 			return err
 		}
-		if err := q.DisableTriggersOfUser(ctx, &u.ID); err != nil {
+		if err := q.DisableTriggersOfUser(ctx, &user.ID); err != nil {
 			return err
 		}
-		return q.DeleteUser(ctx, u.ID)
+
+		return q.DeleteUser(ctx, user.ID)
 	})
+
 	m.refresh(ctx, apps)
 	return err
 }
 
-// Users lists accounts by name.
+// Users lists at most limit accounts by name, those after a name.
 func (m *Manager) Users(ctx context.Context, after string, limit int) ([]User, error) {
 	list, err := m.cfg.DB.Queries().ListUsers(ctx, after, int32(limit))
 	return list, explain(db.Translate(err))
 }
 
-// User finds a user.
+// User finds a user by name.
 func (m *Manager) User(ctx context.Context, username string) (*User, error) {
-	u, err := m.cfg.DB.Queries().UserByName(ctx, storable(username))
+	user, err := m.cfg.DB.Queries().UserByName(ctx, storable(username))
 	if err != nil {
 		return nil, found(err, "user")
 	}
-	return &u, nil
+	return &user, nil
 }
 
-// ResetPassword sets a new random password and makes the account active; for the machine's owner at a shell.
+// ResetPassword sets a random password, which it returns, and makes the account active. It is for whoever
+// has a shell on the machine, so it asks for no permission.
 func (m *Manager) ResetPassword(ctx context.Context, username string) (string, error) {
-	password := auth.NewToken("")[:20]
+	password := randomPassword()
 	active := true
-	_, err := m.UpdateUser(ctx, Actor{Username: "reset-password", Admin: true, Owner: true}, username,
-		UserChange{Password: &password, Active: &active})
+	actor := Actor{Username: "reset-password", Admin: true, Owner: true}
+	_, err := m.UpdateUser(ctx, actor, username, UserChange{Password: &password, Active: &active})
 	return password, err
-}
-
-var appRoles = []string{auth.AppAdmin, auth.AppEditor, auth.AppViewer}
-
-// SetMember gives a user a role in an app; create says whether the user must be new there.
-func (m *Manager) SetMember(ctx context.Context, actor Actor, app *App, username, role string, create bool) error {
-	if !slices.Contains(appRoles, role) {
-		return invalid("role must be one of %s", strings.Join(appRoles, ", "))
-	}
-	audit := change{actor: actor, app: app, action: "member.set", target: username, detail: map[string]string{"role": role}}
-	return m.applyPeople(ctx, audit, func(q *db.Queries) error {
-		u, err := q.UserByName(ctx, username)
-		if err != nil {
-			if err = found(err, "user"); create && cloud.CodeOf(err) == cloud.CodeNotFound {
-				return invalid("there is no user %q", cloud.Shorten(username))
-			}
-			return err
-		}
-		if create {
-			err := q.InsertMember(ctx, app.ID, u.ID, role)
-			if errors.Is(db.Translate(err), db.ErrDuplicate) {
-				return cloud.Errorf(cloud.CodeConflict, "%q is a member already", username)
-			}
-			return err
-		}
-		n, err := q.UpdateMember(ctx, role, app.ID, u.ID)
-		if err == nil && n == 0 {
-			return notFound("member")
-		}
-		return err
-	})
-}
-
-// RemoveMember takes a user out of an app.
-func (m *Manager) RemoveMember(ctx context.Context, actor Actor, app *App, username string) error {
-	return m.applyPeople(ctx, change{actor: actor, app: app, action: "member.remove", target: username}, func(q *db.Queries) error {
-		u, err := q.UserByName(ctx, username)
-		if err != nil {
-			return found(err, "member")
-		}
-		n, err := q.DeleteMember(ctx, app.ID, u.ID)
-		if err == nil && n == 0 {
-			return notFound("member")
-		}
-		return err
-	})
-}
-
-// Member is a member of an app.
-type Member = db.ListMembersRow
-
-// Members lists an app's members by name.
-func (m *Manager) Members(ctx context.Context, app *App, after string, limit int) ([]db.ListMembersRow, error) {
-	list, err := m.cfg.DB.Queries().ListMembers(ctx, app.ID, after, int32(limit))
-	return list, explain(db.Translate(err))
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"sync"
@@ -12,169 +14,251 @@ import (
 
 	"picloud/db"
 	"picloud/internal/cloud"
+	"picloud/internal/commit"
 )
 
-// maxStored bounds the body that is kept for a repeat.
-const maxStored = 1 << 20
-
-// reservationLease bounds how long a key stays taken by a node that is neither heard of nor known to be gone.
+// reservationLease is how long a key stays reserved when its node's state is unknown.
 func reservationLease(s *cloud.Script) time.Duration { return s.Limits.Timeout*6 + 10*time.Second }
 
-// ValidIdempotencyKey: 1 to 255 visible ASCII characters.
-func ValidIdempotencyKey(k string) bool {
-	if k == "" || len(k) > 255 {
+// ValidIdempotencyKey reports whether a key has 1 to 255 visible ASCII characters.
+func ValidIdempotencyKey(key string) bool {
+	if key == "" || len(key) > 255 {
 		return false
 	}
-	return !strings.ContainsFunc(k, func(r rune) bool { return r < 0x21 || r > 0x7e })
+	return !strings.ContainsFunc(key, func(r rune) bool { return r < 0x21 || r > 0x7e })
 }
 
-// reserve takes the call's idempotency key, or gives the answer that the key has already. nil, nil: the call has no key.
-func (o *Orchestrator) reserve(ctx context.Context, c *HTTPCall, execution cloud.ID) (*idempotentAnswer, *HTTPReply) {
+// idempotencyKeys reserves the keys of calls, and frees those whose run did not commit. The answer of one
+// that did is stored by its commit (commit.StoreAnswer).
+type idempotencyKeys struct {
+	node string
+	db   *db.DB
+	log  *slog.Logger
+	// wakeC says that keys are to be freed again.
+	wakeC chan struct{}
+
+	// mu guards unfreed: keys that could not be freed while the database was away. Without them whoever
+	// repeats a request would be told that it is still running, until the reservation ends. It is a leaf.
+	mu      sync.Mutex
+	unfreed []*commit.IdempotencyKey
+}
+
+const (
+	// maxUnfreed bounds the keys that wait to be freed; what is more ends with its reservation.
+	maxUnfreed = 10_000
+	// freeTimeout bounds one statement that frees a key, freePause is the pause after one that failed.
+	freeTimeout = 5 * time.Second
+	freePause   = 300 * time.Millisecond
+)
+
+// reserve takes the call's idempotency key, or gives the answer that the key has already. nil, nil: the call
+// has no key.
+func (k *idempotencyKeys) reserve(
+	ctx context.Context,
+	c *HTTPCall,
+	execution cloud.ID,
+) (*commit.IdempotencyKey, *HTTPReply) {
 	if c.IdempotencyKey == "" {
 		return nil, nil
 	}
 	if !ValidIdempotencyKey(c.IdempotencyKey) {
-		return nil, failure(cloud.ID{}, cloud.Errorf(cloud.CodeInvalid, "Idempotency-Key has 1 to 255 visible ASCII characters"))
+		return nil, failure(
+			cloud.ID{},
+			cloud.Errorf(cloud.CodeInvalid, "Idempotency-Key has 1 to 255 visible ASCII characters"),
+		)
 	}
-	i := &idempotentAnswer{app: c.Target.App.id, script: c.Target.Script.ID, principal: c.Principal.String(), key: c.IdempotencyKey, execution: execution}
-	app := int64(c.Target.App.id)
+
+	key := &commit.IdempotencyKey{
+		App:       c.Target.App.ID,
+		Script:    c.Target.Script.ID,
+		Principal: c.Principal.String(),
+		Key:       c.IdempotencyKey,
+		Execution: execution,
+	}
 	hash := requestHash(c.Request)
-	q := o.cfg.DB.Queries()
+	// A key that is taken may be freed before its answer is read; then it can be had.
 	for range 3 {
-		n, err := q.ReserveIdempotency(ctx, db.ReserveIdempotencyParams{AppID: app, ScriptID: i.script, Principal: i.principal, Key: i.key,
-			RequestHash: hash, ExecutionID: execution, Node: o.cfg.Node, LeaseUs: reservationLease(c.Target.Script).Microseconds()})
+		reserved, err := k.tryReserve(ctx, key, hash, reservationLease(c.Target.Script))
 		if err != nil {
-			if db.IsConnectionError(err) { // it may have been taken all the same
-				o.unfreed.add(o, i)
-			}
-			return nil, failure(cloud.ID{}, errDatabaseAway.Because(fmt.Errorf("reserve key: %w", db.Translate(err))))
+			return nil, failure(cloud.ID{}, cloud.ErrDatabaseAway.Because(err))
 		}
-		if n == 1 {
-			return i, nil
+		if reserved {
+			return key, nil
 		}
-		rec, err := q.IdempotencyRecord(ctx, db.IdempotencyRecordParams{AppID: app, ScriptID: i.script, Principal: i.principal, Key: i.key})
+
+		record, err := k.db.Queries().IdempotencyRecord(ctx, db.IdempotencyRecordParams{
+			AppID: int64(key.App), ScriptID: key.Script, Principal: key.Principal, Key: key.Key,
+		})
 		if isNotFound(err) {
-			continue // freed meanwhile
+			continue
 		}
 		if err != nil {
-			return nil, failure(cloud.ID{}, errDatabaseAway.Because(fmt.Errorf("read key: %w", db.Translate(err))))
+			return nil, failure(
+				cloud.ID{},
+				cloud.ErrDatabaseAway.Because(fmt.Errorf("read key: %w", db.Translate(err))),
+			)
 		}
-		return nil, replayed(&rec, hash)
+		return nil, replayed(&record, hash)
 	}
-	return nil, failure(cloud.ID{}, errDatabaseAway)
+	return nil, failure(cloud.ID{}, cloud.ErrDatabaseAway)
+}
+
+func (k *idempotencyKeys) tryReserve(
+	ctx context.Context,
+	key *commit.IdempotencyKey,
+	hash []byte,
+	lease time.Duration,
+) (bool, error) {
+	n, err := k.db.Queries().ReserveIdempotency(ctx, db.ReserveIdempotencyParams{
+		AppID:       int64(key.App),
+		ScriptID:    key.Script,
+		Principal:   key.Principal,
+		Key:         key.Key,
+		RequestHash: hash,
+		ExecutionID: key.Execution,
+		Node:        k.node,
+		LeaseUs:     lease.Microseconds(),
+	})
+	if err != nil {
+		if db.IsConnectionError(err) { // the key may have been taken all the same
+			k.freeLater(key)
+		}
+		return false, fmt.Errorf("reserve key: %w", db.Translate(err))
+	}
+	return n == 1, nil
 }
 
 // replayed is the answer to a call whose key is taken.
-func replayed(rec *db.Idempotency, hash []byte) *HTTPReply {
-	id := cloud.ID(rec.ExecutionID)
+func replayed(record *db.Idempotency, hash []byte) *HTTPReply {
+	id := cloud.ID(record.ExecutionID)
 	switch {
-	case string(rec.RequestHash) != string(hash):
-		return failure(cloud.ID{}, cloud.Errorf(cloud.CodeInvalid, "this Idempotency-Key was used with another request"))
-	case rec.StatusCode == nil:
-		r := failure(id, cloud.Errorf(cloud.CodeConflict, "a request with this Idempotency-Key is still running"))
+	case string(record.RequestHash) != string(hash):
+		return failure(
+			cloud.ID{},
+			cloud.Errorf(cloud.CodeInvalid, "this Idempotency-Key was used with another request"),
+		)
+	case record.StatusCode == nil:
+		r := failure(
+			id,
+			cloud.Errorf(cloud.CodeConflict, "a request with this Idempotency-Key is still running"),
+		)
 		r.RetryAfter = 1
 		return r
-	case rec.Body == nil:
-		return failure(id, cloud.Errorf(cloud.CodeConflict, "the request with this Idempotency-Key is done, but its answer was over %d bytes and is not kept", maxStored))
+	case record.Body == nil:
+		return failure(id, cloud.Errorf(
+			cloud.CodeConflict,
+			"the request with this Idempotency-Key is done, but its answer was over %d bytes and is not kept",
+			commit.MaxStoredBody,
+		))
 	}
-	res := &cloud.Response{Status: int(*rec.StatusCode), Body: rec.Body}
+
+	response := &cloud.Response{Status: int(*record.StatusCode), Body: record.Body}
 	var headers [][2]string
-	if json.Unmarshal([]byte(rec.Headers), &headers) == nil {
+	if json.Unmarshal([]byte(record.Headers), &headers) == nil {
 		for _, h := range headers {
-			res.Headers = append(res.Headers, cloud.Header{Name: h[0], Value: h[1]})
+			response.Headers = append(response.Headers, cloud.Header{Name: h[0], Value: h[1]})
 		}
 	}
-	return &HTTPReply{Response: res, Status: res.Status, Execution: id, Replayed: true}
+	return &HTTPReply{Response: response, Status: response.Status, Execution: id, Replayed: true}
 }
 
 // requestHash covers what makes two requests the same: method, path, query and body.
 func requestHash(r *cloud.Request) []byte {
-	h := sha256.New()
 	target := r.URL
 	if u, err := url.Parse(r.URL); err == nil {
 		target = u.EscapedPath() + "?" + u.RawQuery
 	}
+	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n", r.Method, target)
 	_, _ = h.Write(r.Body)
 	return h.Sum(nil)
 }
 
-// fill adds what a repeat of the call will be sent.
-func (i *idempotentAnswer) fill(r *cloud.Response) {
-	i.status = r.Status
-	headers := [][2]string{}
-	for _, h := range r.Headers {
-		headers = append(headers, [2]string{clean(h.Name), clean(h.Value)})
-	}
-	i.headers = string(appendJSON(nil, headers))
-	i.body, i.kept = r.Body, len(r.Body) <= maxStored
-	if i.body == nil || !i.kept {
-		i.body = []byte{}
-	}
-}
-
-// freeKey gives a key back whose run did not commit. An answer that was stored meanwhile stays.
-func (o *Orchestrator) freeKey(i *idempotentAnswer) {
-	if i == nil {
+// free gives a key back whose run did not commit; nil is no key. An answer that was stored meanwhile stays.
+func (k *idempotencyKeys) free(key *commit.IdempotencyKey) {
+	if key == nil {
 		return
 	}
-	if err := o.tryFree(i); err != nil {
-		o.cfg.Log.Warn("free idempotency key; trying again", "execution", i.execution.String(), "error", db.Translate(err))
-		o.unfreed.add(o, i)
+	if err := k.tryFree(key); err != nil {
+		k.log.Warn(
+			"free idempotency key; trying again",
+			"execution",
+			key.Execution.String(),
+			"error",
+			db.Translate(err),
+		)
+		k.freeLater(key)
 	}
 }
 
-func (o *Orchestrator) tryFree(i *idempotentAnswer) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(o.ctx), 5*time.Second)
+// tryFree does not end with a request or the node: a key must not stay taken because its caller has gone.
+func (k *idempotencyKeys) tryFree(key *commit.IdempotencyKey) error {
+	ctx, cancel := context.WithTimeout(context.Background(), freeTimeout)
 	defer cancel()
-	return o.cfg.DB.Queries().FreeIdempotency(ctx, db.FreeIdempotencyParams{AppID: int64(i.app), ScriptID: i.script, Principal: i.principal, Key: i.key,
-		ExecutionID: i.execution})
+
+	return k.db.Queries().FreeIdempotency(ctx, db.FreeIdempotencyParams{
+		AppID: int64(
+			key.App,
+		), ScriptID: key.Script, Principal: key.Principal, Key: key.Key, ExecutionID: key.Execution,
+	})
 }
 
-// unfreed are keys that could not be given back while the database was away. Without them whoever repeats a request would be
-// told that it is still running, until the reservation ends.
-type unfreed struct {
-	mu     sync.Mutex
-	keys   []*idempotentAnswer
-	atWork bool
-}
-
-// maxUnfreed bounds them; what is more ends with its reservation.
-const maxUnfreed = 10_000
-
-func (u *unfreed) add(o *Orchestrator, i *idempotentAnswer) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if len(u.keys) >= maxUnfreed || o.ctx.Err() != nil {
-		return
+func (k *idempotencyKeys) freeLater(key *commit.IdempotencyKey) {
+	k.mu.Lock()
+	if len(k.unfreed) < maxUnfreed {
+		k.unfreed = append(k.unfreed, key)
 	}
-	u.keys = append(u.keys, i)
-	if !u.atWork {
-		u.atWork = true
-		o.wg.Go(func() { u.work(o) })
+	k.mu.Unlock()
+
+	select {
+	case k.wakeC <- struct{}{}:
+	default:
 	}
 }
 
-// work tries until every key is free.
-func (u *unfreed) work(o *Orchestrator) {
+// Run frees keys that could not be freed at once, until ctx ends.
+func (k *idempotencyKeys) Run(ctx context.Context) error {
 	for {
-		u.mu.Lock()
-		if len(u.keys) == 0 || o.ctx.Err() != nil {
-			u.atWork = false
-			u.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-k.wakeC:
+		}
+		k.freeAll(ctx)
+	}
+}
+
+// freeAll tries until every key is free.
+func (k *idempotencyKeys) freeAll(ctx context.Context) {
+	for ctx.Err() == nil {
+		k.mu.Lock()
+		if len(k.unfreed) == 0 {
+			k.mu.Unlock()
 			return
 		}
-		i := u.keys[0]
-		u.mu.Unlock()
-		if err := o.tryFree(i); err != nil {
+		key := k.unfreed[0]
+		k.mu.Unlock()
+
+		if err := k.tryFree(key); err != nil {
 			select {
-			case <-o.ctx.Done():
-			case <-time.After(300 * time.Millisecond):
+			case <-ctx.Done():
+			case <-time.After(freePause):
 			}
 			continue
 		}
-		u.mu.Lock()
-		u.keys = u.keys[1:]
-		u.mu.Unlock()
+
+		k.mu.Lock()
+		k.unfreed = k.unfreed[1:]
+		k.mu.Unlock()
 	}
+}
+
+func isNotFound(err error) bool { return errors.Is(db.Translate(err), db.ErrNotFound) }
+
+// explain gives a database error a code; nil stays nil.
+func explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return cloud.ErrDatabaseAway.Because(fmt.Errorf("%s: %w", doing, db.Translate(err)))
 }

@@ -4,43 +4,56 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"log/slog"
+	"net/http"
 	"sync"
 
 	"picloud/db"
+	"picloud/internal/catalog"
 	"picloud/internal/cloud"
+	"picloud/internal/commit"
+	"picloud/internal/outbox"
 )
 
-// inbox holds the clients of this node whose requests went through the outbox. Whoever runs such a row answers here: the
-// same node by a channel, after its commit; another node by a row of the table and a notification.
+// inbox holds the clients of this node whose requests went through the outbox. Whoever runs such a row
+// answers here: the same node by a channel, after its commit; another node by a row of the table and a
+// notification.
 type inbox struct {
-	o   *Orchestrator
-	max int
+	node      string
+	max       int // clients that may wait
+	db        *db.DB
+	ids       *cloud.IDSource
+	log       *slog.Logger
+	catalog   *catalog.Catalog
+	committer *commit.Committer
+	keys      *idempotencyKeys
 
+	// mu guards both maps. It is a leaf.
 	mu      sync.Mutex
 	waiters map[cloud.ID]*inboxWaiter
-	gone    map[cloud.ID]*inboxWaiter // left, their answer is still to come
+	left    map[cloud.ID]*inboxWaiter // their answer is still to come
 }
 
+// inboxWaiter is a client that waits for its answer.
 type inboxWaiter struct {
-	id      cloud.ID
-	target  *Target
-	idem    *idempotentAnswer
+	id     cloud.ID
+	target *catalog.Target
+	// key is the idempotency key that the request reserved, nil for none.
+	key     *commit.IdempotencyKey
 	answerC chan *HTTPReply
-	why     string // it left
-}
-
-func newInbox(o *Orchestrator) *inbox {
-	return &inbox{o: o, max: 4 * o.cfg.Permits, waiters: map[cloud.ID]*inboxWaiter{}, gone: map[cloud.ID]*inboxWaiter{}}
+	// why says why the client left, guarded by the inbox's mutex.
+	why string
 }
 
 // open makes a place for a client; false when too many wait.
-func (b *inbox) open(t *Target, idem *idempotentAnswer) (*inboxWaiter, bool) {
+func (b *inbox) open(t *catalog.Target, key *commit.IdempotencyKey) (*inboxWaiter, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	if len(b.waiters) >= b.max {
 		return nil, false
 	}
-	w := &inboxWaiter{id: b.o.cfg.IDs.New(), target: t, idem: idem, answerC: make(chan *HTTPReply, 1)}
+	w := &inboxWaiter{id: b.ids.New(), target: t, key: key, answerC: make(chan *HTTPReply, 1)}
 	b.waiters[w.id] = w
 	return w, true
 }
@@ -48,6 +61,7 @@ func (b *inbox) open(t *Target, idem *idempotentAnswer) (*inboxWaiter, bool) {
 func (b *inbox) close(w *inboxWaiter) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	delete(b.waiters, w.id)
 }
 
@@ -55,56 +69,148 @@ func (b *inbox) close(w *inboxWaiter) {
 func (b *inbox) leave(w *inboxWaiter, why string) (*HTTPReply, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	select {
-	case a := <-w.answerC:
-		return a, true
+	case reply := <-w.answerC:
+		return reply, true
 	default:
 	}
 	delete(b.waiters, w.id)
 	w.why = why
-	b.gone[w.id] = w
+	b.left[w.id] = w
 	return nil, false
 }
 
-// take finds the waiter of an answer.
+// take finds the waiter of an answer; present says that its client still waits.
 func (b *inbox) take(id cloud.ID) (w *inboxWaiter, present bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	if w := b.waiters[id]; w != nil {
 		delete(b.waiters, id)
 		return w, true
 	}
-	w = b.gone[id]
-	delete(b.gone, id)
+	w = b.left[id]
+	delete(b.left, id)
 	return w, false
 }
 
-// address adds the way of the answer to the commit that ends a row with a client: through the table when another node
-// holds it. The client of this node is answered by deliver, after the commit.
-func (b *inbox) address(x *commit, t *task, fin *finished) {
-	if t.row.replyNode == b.o.cfg.Node {
-		t.answer = func(f *finished) { b.deliver(t.row, f) }
-		return
-	}
-	reply := replyOf(fin)
-	x.inbox = &inboxMessage{id: t.row.replyTo, node: t.row.replyNode, script: t.script.ID, execution: fin.rec.id, status: reply.Status,
-		response: encodeReply(reply)}
-}
-
-// deliver gives an answer to the client of this node, or keeps it as abandoned.
-func (b *inbox) deliver(r *row, f *finished) {
-	w, present := b.take(r.replyTo)
+// deliver gives the outcome of a row to the client of this node that waits for it, or keeps it as abandoned.
+func (b *inbox) deliver(row *outbox.Row, fin *finished) {
+	w, present := b.take(row.ReplyTo)
 	if w == nil {
-		return // the node was restarted since: nobody to tell, the execution is recorded
+		return // the node was restarted since: there is nobody to tell, and the execution is recorded
 	}
-	if f.outcome.Status != cloud.Succeeded {
-		b.o.freeKey(w.idem)
+
+	if !fin.succeeded() {
+		b.keys.free(w.key)
 	}
 	if present {
-		w.answerC <- replyOf(f)
+		w.answerC <- replyOf(fin)
 		return
 	}
-	b.o.abandon(w.target, f, w.why)
+	b.abandon(w.target, fin, w.why)
+}
+
+// fetch takes the answers that other nodes left for this one.
+func (b *inbox) fetch(ctx context.Context) {
+	rows, err := b.db.Queries().TakeInbox(ctx, b.node)
+	if err != nil {
+		b.log.Error("take inbox", "error", db.Translate(err))
+		return
+	}
+
+	for _, r := range rows {
+		reply, err := decodeReply(r.ExecutionID, r.Response)
+		if err != nil {
+			b.log.Error("read inbox message", "execution", cloud.ID(r.ExecutionID).String(), "error", err)
+			continue
+		}
+
+		w, present := b.take(r.ID)
+		if present {
+			if reply.Failure != nil {
+				b.keys.free(w.key)
+			}
+			w.answerC <- reply
+			continue
+		}
+
+		why, name := "node-lost", ""
+		if w != nil {
+			why, name = w.why, w.target.Script.Name
+		}
+		b.keep(cloud.AppID(r.AppID), r.ScriptID, name, reply, why)
+	}
+}
+
+// orphans turns answers that their node never took into abandoned executions.
+func (b *inbox) orphans(ctx context.Context) error {
+	rows, err := b.db.Queries().OrphanedInbox(ctx)
+	if err != nil {
+		return db.Translate(err)
+	}
+
+	for _, r := range rows {
+		if reply, err := decodeReply(r.ExecutionID, r.Response); err == nil {
+			b.keep(cloud.AppID(r.AppID), r.ScriptID, "", reply, "node-lost")
+		}
+	}
+	return nil
+}
+
+// keep keeps another node's answer that nobody waits for.
+func (b *inbox) keep(app cloud.AppID, script cloud.ID, name string, reply *HTTPReply, why string) {
+	if a := b.catalog.App(app); name == "" && a != nil {
+		name = a.ScriptName(script)
+	}
+	abandoned := commit.Abandoned{
+		ID:        b.ids.New(),
+		Script:    script,
+		Name:      name,
+		Execution: reply.Execution,
+		Status:    reply.Status,
+		Reason:    why,
+	}
+	if reply.Response != nil {
+		abandoned.Summary = bodySummary(reply.Response)
+	} else {
+		abandoned.Summary = reply.Failure.Message
+	}
+	b.committer.Do(&commit.Commit{App: app, Parts: []commit.Part{abandoned}})
+}
+
+// abandon keeps an outcome of this node that nobody waited for.
+func (b *inbox) abandon(t *catalog.Target, fin *finished, why string) {
+	parts := []commit.Part{commit.Abandoned{
+		ID:        b.ids.New(),
+		Script:    t.Script.ID,
+		Name:      t.Script.Name,
+		Execution: fin.record.ID,
+		Status:    fin.record.HTTPStatus,
+		Summary:   summaryOf(fin),
+		Reason:    why,
+	}}
+	if !fin.recorded { // an abandoned run is always recorded
+		parts = append(parts, commit.Record{Execution: fin.record})
+	}
+
+	if result := b.committer.Do(&commit.Commit{App: t.App.ID, Parts: parts}); !result.Applied {
+		b.log.Error("keep abandoned execution", "execution", fin.record.ID.String(), "error", result.Err)
+	}
+}
+
+// replyPart leaves the outcome of a row for the client that waits for it at another node.
+func replyPart(row *outbox.Row, script cloud.ID, fin *finished) commit.Reply {
+	reply := replyOf(fin)
+	return commit.Reply{
+		ID:        row.ReplyTo,
+		Node:      row.ReplyNode,
+		Script:    script,
+		Execution: fin.record.ID,
+		Status:    reply.Status,
+		Response:  encodeReply(reply),
+	}
 }
 
 // wireReply is an answer on its way between nodes.
@@ -120,14 +226,15 @@ func encodeReply(r *HTTPReply) string {
 	w := wireReply{Status: r.Status}
 	if r.Response != nil {
 		for _, h := range r.Response.Headers {
-			w.Headers = append(w.Headers, [2]string{clean(h.Name), clean(h.Value)})
+			w.Headers = append(w.Headers, [2]string{db.Storable(h.Name), db.Storable(h.Value)})
 		}
 		w.Body = base64.StdEncoding.EncodeToString(r.Response.Body)
 	}
 	if r.Failure != nil {
-		w.Code, w.Message = string(r.Failure.Code), clean(r.Failure.Message)
+		w.Code = string(r.Failure.Code)
+		w.Message = db.Storable(r.Failure.Message)
 	}
-	return string(appendJSON(nil, w))
+	return string(cloud.AppendJSON(nil, w))
 }
 
 func decodeReply(execution cloud.ID, text string) (*HTTPReply, error) {
@@ -135,77 +242,24 @@ func decodeReply(execution cloud.ID, text string) (*HTTPReply, error) {
 	if err := json.Unmarshal([]byte(text), &w); err != nil {
 		return nil, err
 	}
+
 	r := &HTTPReply{Execution: execution, Status: w.Status}
 	if w.Code != "" {
 		r.Failure = &cloud.Error{Code: cloud.Code(w.Code), Message: w.Message}
-		if w.Status == 503 {
+		if w.Status == http.StatusServiceUnavailable {
 			r.RetryAfter = 1
 		}
 		return r, nil
 	}
+
 	body, err := base64.StdEncoding.DecodeString(w.Body)
 	if err != nil {
 		return nil, err
 	}
+
 	r.Response = &cloud.Response{Status: w.Status, Body: body}
 	for _, h := range w.Headers {
 		r.Response.Headers = append(r.Response.Headers, cloud.Header{Name: h[0], Value: h[1]})
 	}
 	return r, nil
-}
-
-// fetch takes the answers that other nodes left for this one.
-func (b *inbox) fetch(ctx context.Context) {
-	rows, err := b.o.cfg.DB.Queries().TakeInbox(ctx, b.o.cfg.Node)
-	if err != nil {
-		b.o.cfg.Log.Error("take inbox", "error", db.Translate(err))
-		return
-	}
-	for _, r := range rows {
-		reply, err := decodeReply(r.ExecutionID, r.Response)
-		if err != nil {
-			b.o.cfg.Log.Error("read inbox message", "execution", cloud.ID(r.ExecutionID).String(), "error", err)
-			continue
-		}
-		w, present := b.take(r.ID)
-		if present {
-			if reply.Failure != nil {
-				b.o.freeKey(w.idem)
-			}
-			w.answerC <- reply
-			continue
-		}
-		why, name := "node-lost", ""
-		if w != nil {
-			why, name = w.why, w.target.Script.Name
-		}
-		b.keep(cloud.AppID(r.AppID), r.ScriptID, name, reply, why)
-	}
-}
-
-// orphans turns answers that their node never took into abandoned executions.
-func (b *inbox) orphans(ctx context.Context) error {
-	rows, err := b.o.cfg.DB.Queries().OrphanedInbox(ctx)
-	if err != nil {
-		return db.Translate(err)
-	}
-	for _, r := range rows {
-		if reply, err := decodeReply(r.ExecutionID, r.Response); err == nil {
-			b.keep(cloud.AppID(r.AppID), r.ScriptID, "", reply, "node-lost")
-		}
-	}
-	return nil
-}
-
-func (b *inbox) keep(app cloud.AppID, script cloud.ID, name string, reply *HTTPReply, why string) {
-	if a := b.o.definitions.app(app); name == "" && a != nil {
-		name = a.scriptName(script)
-	}
-	g := &abandonedAnswer{app: app, id: b.o.cfg.IDs.New(), script: script, name: name, execution: reply.Execution, status: reply.Status, reason: why}
-	if reply.Response != nil {
-		g.summary = summary(reply.Response)
-	} else {
-		g.summary = reply.Failure.Message
-	}
-	b.o.committer.do(&commit{app: app, gone: g})
 }

@@ -3,141 +3,83 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
-	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"picloud/internal/cloud"
+	"picloud/internal/commit"
+	"picloud/internal/history"
+	"picloud/internal/outbox"
 )
 
 // maxConflicts is how often a run whose checks failed is run again.
 const maxConflicts = 5
 
-// task is a run to be made, whether a request or a row started it. The two flows meet here.
-type task struct {
-	app     *appDefs
-	script  *cloud.Script
-	handler string
-	request *cloud.Request
-	event   string
-
-	execution cloud.ID
-	root      cloud.ID
-	parent    cloud.ID
-	depth     int
-	attempt   int
-	principal cloud.Principal
-	idemKey   string // for ctx.idempotencyKey
-	source    string
-	trigger   cloud.ID
-
-	permit *permit
-	row    *row
-	idem   *idempotentAnswer // reserved key, to be answered by the commit
-	alone  bool
-	// stream: the caller takes the response's body while the script writes it.
-	stream bool
-	// aborted is closed when the caller hangs up, soon after.
-	aborted <-chan struct{}
-	// onStart hears of every sandbox run of the task, so that it can be cancelled.
-	onStart func(Run)
-	// dry: nothing is committed, fetch is refused.
-	dry bool
-	// answer, if somebody waits for it, takes the first outcome, after its commit, once, before perform returns; waitUntil work is
-	// what follows. first is that outcome.
-	answer func(*finished)
-	first  *finished
+// runner makes the runs of this node, whoever wants them: in a sandbox, with their host calls, up to their
+// commit.
+type runner struct {
+	node      string
+	ids       *cloud.IDSource
+	log       *slog.Logger
+	executor  Executor
+	sessions  func(app cloud.AppID) Session
+	fetchers  func() Fetcher
+	committer *commit.Committer
+	recorder  *history.Recorder
+	tails     *history.Tails
+	replayer  *replayer
+	tracer    trace.Tracer // nil: no spans
 }
 
-// finished is a task's first outcome, and its record.
-type finished struct {
-	outcome cloud.Outcome
-	rec     *record
-	// unknown: whether the commit took effect cannot be told.
-	unknown bool
-	// lost: the claim was no longer ours, so nothing of this run counts.
-	lost bool
-	// recorded: its record went with the commit.
-	recorded bool
-	// changes of a dry run.
-	changes cloud.Changes
-	// commitErr is the platform's failure to commit, safe to show.
-	commitErr *cloud.Error
-}
+// perform makes the run and commits it. It runs it again when its checks failed, or when the child that it
+// shared died of another's doing. It returns the first outcome, after its commit. If finish is not nil, the
+// caller must call it: it waits for waitUntil work, after which the permit can be released.
+func (r *runner) perform(ctx context.Context, t *task) (fin *finished, finish func()) {
+	ctx, endSpan := r.startSpan(ctx, t)
+	defer func() { endSpan(fin) }()
 
-// calls answers a run's host calls: KV from its session, fetch from its fetcher.
-type calls struct {
-	Session
-	letters    *letterCalls
-	newFetcher func() Fetcher
-	once       sync.Once // for the fetcher: many runs need none
-	fetcher    Fetcher
-	dry        bool
-}
-
-// Responded splits what the run does after its response from what it did before.
-func (c *calls) Responded() {
-	c.Session.Responded()
-	c.letters.responded()
-}
-
-// Call sends a host call to the service that answers it.
-func (c *calls) Call(ctx context.Context, n uint64, op cloud.HostOp, args cloud.HostArgs) (cloud.HostReply, error) {
-	switch op {
-	case cloud.OpFetch, cloud.OpFetchRead:
-		if c.dry {
-			return cloud.HostReply{}, &cloud.HostError{Name: "FetchError", Message: "fetch is refused in a dry run"}
-		}
-		c.once.Do(func() { c.fetcher = c.newFetcher() })
-		return c.fetcher.Call(ctx, n, op, args)
-	case cloud.OpLetterList, cloud.OpLetterGet, cloud.OpLetterReplay, cloud.OpLetterResolve:
-		return c.letters.call(ctx, op, args)
-	default:
-		return c.Session.Call(ctx, op, args)
-	}
-}
-
-// perform makes the run, commits it, and runs it again when its checks failed or when the child it shared died of another.
-// When it returns the task was answered. What it returns, unless nil, sees waitUntil work to its end and must be called: the
-// caller gives the permit back when that is over.
-func (o *Orchestrator) perform(ctx context.Context, t *task) (rest func()) {
-	ctx = o.traced(ctx, t)
 	started := time.Now()
-	var keys []cloud.KeyRef
-	collateral := false
+	var keys []cloud.KeyRef // that failed a check
+
+	wasCollateral := false
 	for conflicts := 0; ; {
-		a := &try{o: o, t: t, started: started, session: o.cfg.Sessions(t.app.id), letters: letterCalls{o: o, t: t}}
+		e := r.newExecution(t, started)
 		if len(keys) > 0 {
-			time.Sleep(stepAside(conflicts))
-			t.permit.takeBack()
-			a.session.Prepare(ctx, keys)
+			time.Sleep(conflictBackoff(conflicts))
+			t.permit.TakeBack()
+			e.session.Prepare(ctx, keys)
 		}
-		again := a.run(ctx)
-		if a.pending != nil {
-			return a.seeOff
+
+		result, again := e.run(ctx)
+		if e.background != nil {
+			return result, e.finishBackground
 		}
-		a.session.Finished()
+		e.session.Finished()
 		if again == nil {
-			return nil
+			return result, nil
 		}
+
 		switch {
-		case again.collateral && !collateral:
-			collateral = true
+		case again.collateral && !wasCollateral:
+			wasCollateral = true
 			t.alone = true
 		case len(again.keys) > 0 && conflicts < maxConflicts:
 			conflicts++
 			keys = append(keys, again.keys...)
 		default:
-			a.fail(again.fin)
-			return nil
+			return e.fail(result), nil
 		}
 	}
 }
 
-// stepAside is how long a run waits before it is made again. Twice it is made at once: inside a node the keys' turns see to
-// it that it gets through. After that another node works on the same keys, and the longer one of the two stays away, the
-// more of its own runs the other brings to an end meanwhile.
-func stepAside(conflicts int) time.Duration {
+// conflictBackoff is how long a run waits before it is made again. The first two retries are immediate:
+// within a node the per-key queue orders them. Later ones back off exponentially, because another node is
+// writing the same keys: the longer one of the two stays away, the more of its own runs the other brings to
+// an end meanwhile.
+func conflictBackoff(conflicts int) time.Duration {
 	if conflicts <= 2 {
 		return 0
 	}
@@ -145,195 +87,326 @@ func stepAside(conflicts int) time.Duration {
 	return pause/2 + rand.N(pause)                          //nolint:gosec // spreads repeats
 }
 
-// again says why a run may be made once more, and what it ends with if it is not.
-type again struct {
+// retry says why a run can be made again.
+type retry struct {
+	// collateral says that the child died of another run.
 	collateral bool
-	keys       []cloud.KeyRef
-	fin        *finished
+	// keys are those whose check failed; none if the run must not be repeated.
+	keys []cloud.KeyRef
 }
 
-// try is one execution of a task in a sandbox.
-type try struct {
-	o       *Orchestrator
+// execution is a task in a sandbox, once.
+type execution struct {
+	r       *runner
 	t       *task
-	started time.Time
+	started time.Time // of the task's first execution
 	session Session
-	letters letterCalls
+	letters deadLetterCalls
 	sandbox Run
-	pending *finished // answered, with waitUntil work to come
+	// background is the outcome that was given to the caller while waitUntil work goes on; nil when there is
+	// none.
+	background *finished
 }
 
-func (a *try) run(ctx context.Context) *again {
-	t := a.t
-	spec := &cloud.RunSpec{Execution: t.execution, Root: t.root, App: t.app.id, Script: t.script, Handler: t.handler, Request: t.request,
-		Event: t.event, Depth: t.depth, Attempt: t.attempt, Principal: t.principal, IdempotencyKey: t.idemKey, Alone: t.alone,
-		Deadline: time.Now().Add(t.script.Limits.Timeout), Stream: t.stream, Aborted: t.aborted,
-		Calls: &calls{Session: a.session, letters: &a.letters, newFetcher: a.o.cfg.Fetchers, dry: t.dry}}
-	if !t.dry {
-		spec.OnLog = func(l cloud.LogLine) { a.o.tails.publishLine(t, l) }
+func (r *runner) newExecution(t *task, started time.Time) *execution {
+	return &execution{
+		r:       r,
+		t:       t,
+		started: started,
+		session: r.sessions(t.app.ID),
+		letters: deadLetterCalls{replayer: r.replayer, task: t},
 	}
-	run, err := a.o.cfg.Executor.Run(ctx, spec)
+}
+
+// run makes the run in a sandbox and commits it. With a retry, fin is what the task ends with if it is not
+// repeated.
+func (e *execution) run(ctx context.Context) (fin *finished, again *retry) {
+	sandbox, err := e.r.executor.Run(ctx, e.spec())
 	if err != nil {
-		a.o.cfg.Log.Error("start run", "execution", t.execution.String(), "app", t.app.slug, "script", t.script.Name, "error", err)
-		a.fail(a.finish(cloud.Outcome{Status: cloud.Interrupted, Error: cloud.ScriptError{Name: "Interrupted",
-			Message: "the sandbox could not be started; nothing was run"}}))
-		return nil
+		e.r.log.Error(
+			"start run",
+			"execution",
+			e.t.execution.String(),
+			"app",
+			e.t.app.Slug,
+			"script",
+			e.t.script.Name,
+			"error",
+			err,
+		)
+		return e.fail(e.finish(interrupted("the sandbox could not be started; nothing was run"))), nil
 	}
-	a.sandbox = run
-	if t.onStart != nil {
-		t.onStart(run)
+
+	e.sandbox = sandbox
+	if e.t.onStart != nil {
+		e.t.onStart(sandbox)
 	}
-	outcome := run.Outcome()
-	t.app.hide(&outcome)
+	outcome := sandbox.Outcome()
+	e.t.app.MaskOutcome(&outcome)
+
 	if outcome.Collateral && !outcome.Unsafe {
-		return &again{collateral: true, fin: a.finish(outcome)}
+		return e.finish(outcome), &retry{collateral: true}
 	}
-	return a.commit(outcome)
+	return e.commit(outcome)
 }
 
-func (a *try) finish(outcome cloud.Outcome) *finished {
-	t := a.t
-	f := &finished{outcome: outcome}
-	f.rec = &record{app: t.app.id, id: t.execution, script: t.script.ID, name: t.script.Name, version: t.script.Version, source: t.source,
-		trigger: t.trigger, status: outcome.Status, attempt: t.attempt, depth: t.depth, root: t.root, parent: t.parent,
-		principal: t.principal.String(), started: a.started.UTC(), duration: time.Since(a.started), err: outcome.Error,
-		logs: outcome.Logs, dropped: outcome.LogsDropped, usage: outcome.Usage}
+func interrupted(message string) cloud.Outcome {
+	return cloud.Outcome{
+		Status: cloud.Interrupted,
+		Error:  cloud.ScriptError{Name: "Interrupted", Message: message},
+	}
+}
+
+func (e *execution) spec() *cloud.RunSpec {
+	t := e.t
+	spec := &cloud.RunSpec{
+		Execution:      t.execution,
+		Root:           t.root,
+		App:            t.app.ID,
+		Script:         t.script,
+		Handler:        t.handler,
+		Request:        t.request,
+		Event:          t.event,
+		Depth:          t.depth,
+		Attempt:        t.attempt,
+		Principal:      t.principal,
+		IdempotencyKey: t.idempotencyKey,
+		Deadline:       time.Now().Add(t.script.Limits.Timeout),
+		Stream:         t.stream,
+		Aborted:        t.aborted,
+		Alone:          t.alone,
+		Calls: &hostCalls{
+			Session:    e.session,
+			letters:    &e.letters,
+			newFetcher: e.r.fetchers,
+			dry:        t.dry,
+		},
+	}
+	if !t.dry {
+		spec.OnLog = e.tailLine
+	}
+	return spec
+}
+
+// tailLine shows a log line as it comes. A run that is made again because of a conflict logs again.
+func (e *execution) tailLine(line cloud.LogLine) {
+	if !e.r.tails.Wanted() {
+		return
+	}
+	line.Message = e.t.app.MaskText(line.Message)
+	e.r.tails.PublishLine(e.t.app.ID, e.t.execution, e.t.script.Name, line)
+}
+
+// finish makes the record of an outcome.
+func (e *execution) finish(outcome cloud.Outcome) *finished {
+	t := e.t
+	record := &cloud.Execution{
+		App:         t.app.ID,
+		ID:          t.execution,
+		Script:      t.script.ID,
+		Name:        t.script.Name,
+		Version:     t.script.Version,
+		Source:      t.source,
+		Trigger:     t.trigger,
+		Status:      outcome.Status,
+		Attempt:     t.attempt,
+		Depth:       t.depth,
+		Root:        t.root,
+		Parent:      t.parent,
+		Principal:   t.principal.String(),
+		Started:     e.started.UTC(),
+		Duration:    time.Since(e.started),
+		Error:       outcome.Error,
+		Logs:        outcome.Logs,
+		LogsDropped: outcome.LogsDropped,
+		Usage:       outcome.Usage,
+	}
+
 	if t.row != nil {
-		f.rec.outbox = t.row.id
-		if isInterruption(outcome.Status) && t.row.replyTo.IsZero() {
-			f.rec.id = a.o.cfg.IDs.New() // the attempt itself is still to come, under its own id
+		record.Outbox = t.row.ID
+		// The attempt itself is still to come, under its own id.
+		if outbox.IsInterruption(outcome.Status) && t.row.ReplyTo.IsZero() {
+			record.ID = e.r.ids.New()
 		}
 	}
-	if t.request != nil {
-		f.rec.request = t.request.Method + " " + cloud.Shorten(t.request.URL)
-		if outcome.Status == cloud.Succeeded && outcome.Response != nil {
-			f.rec.http = outcome.Response.Status
-		} else {
-			f.rec.http = cloud.HTTPStatus[outcome.Status]
-		}
-	} else {
-		f.rec.request = subjectOf(t.handler, t.event)
+
+	if t.request == nil {
+		record.Request = eventSummary(t.handler, t.event)
+		return &finished{outcome: outcome, record: record}
 	}
-	return f
+	record.Request = t.request.Method + " " + cloud.Shorten(t.request.URL)
+	record.HTTPStatus = cloud.HTTPStatus[outcome.Status]
+	if outcome.Status == cloud.Succeeded && outcome.Response != nil {
+		record.HTTPStatus = outcome.Response.Status
+	}
+	return &finished{outcome: outcome, record: record}
 }
 
-// commit applies what the run did, together with the end of its row. nil: the task is over.
-func (a *try) commit(outcome cloud.Outcome) *again {
-	t := a.t
-	fin := a.finish(outcome)
-	var changes cloud.Changes
-	var letters []letterChange
-	if outcome.Status == cloud.Succeeded {
-		changes, letters = a.session.Changes(), a.letters.changes()
+// commit applies what the run did, together with the end of its row. Without a retry the task is over.
+func (e *execution) commit(outcome cloud.Outcome) (*finished, *retry) {
+	t := e.t
+	fin := e.finish(outcome)
+	var did effects
+	if fin.succeeded() {
+		did = effects{e.session.Changes(), e.letters.changes()}
 	}
+
 	if t.dry {
-		fin.changes = changes
-		a.session.Settled()
-		a.conclude(fin, false)
-		return nil
+		fin.changes = did.changes
+		e.session.Settled()
+		return e.conclude(fin, false), nil
 	}
-	if changes.Empty() && len(letters) == 0 && t.row == nil && (t.idem == nil || outcome.Status != cloud.Succeeded) {
-		a.session.Settled()
-		a.conclude(fin, outcome.Status == cloud.Succeeded)
-		return nil
+	if !e.needsCommit(fin, &did) {
+		e.session.Settled()
+		return e.conclude(fin, fin.succeeded()), nil
 	}
-	x := a.transition(fin, changes, letters)
-	a.o.committer.submit(x)
-	if changes.Empty() {
-		a.session.Settled() // nobody follows writes that are not committed
+
+	x := &commit.Commit{App: t.app.ID, Cause: t.cause(), Parts: e.parts(fin, &did)}
+	e.r.committer.Submit(x)
+	if did.changes.Empty() {
+		e.session.Settled() // nobody follows a run that writes nothing
 	} else {
-		a.session.Submitted()
+		e.session.Submitted()
 	}
+	// While waitUntil work goes on the run computes, and keeps its permit.
 	if !outcome.Pending {
-		defer t.permit.lend(!changes.Empty())()
+		defer t.permit.Lend(!did.changes.Empty())()
 	}
-	res := x.wait()
-	a.session.Settled()
-	if res.applied {
+
+	result := x.Wait()
+	e.session.Settled()
+	if result.Applied {
 		fin.recorded = true
-		a.conclude(fin, true)
+		return e.conclude(fin, true), nil
+	}
+	return e.refused(fin, result)
+}
+
+// effects are what a run, or its waitUntil work, wants to be committed.
+type effects struct {
+	changes cloud.Changes
+	letters []commit.ResolveLetter
+}
+
+func (d *effects) empty() bool { return d.changes.Empty() && len(d.letters) == 0 }
+
+// parts of a commit. A run that wrote nothing is not checked.
+func (d *effects) parts() []commit.Part {
+	if d.empty() {
 		return nil
 	}
-	return a.refused(fin, res)
+
+	parts := []commit.Part{commit.Writes(d.changes)}
+	for k := range d.letters {
+		parts = append(parts, d.letters[k])
+	}
+	return parts
 }
 
-// transition is the commit of a run's outcome.
-func (a *try) transition(fin *finished, changes cloud.Changes, letters []letterChange) *commit {
-	t := a.t
-	x := &commit{app: t.app.id, changes: changes, letters: letters, record: fin.rec, row: t.row,
-		cause: cause{execution: t.execution, root: t.root, depth: t.depth, principal: t.principal.String()}}
-	if changes.Empty() && len(letters) == 0 {
-		x.changes = cloud.Changes{} // a run that wrote nothing is not checked
+// needsCommit reports whether a run leaves anything that must be applied at once. The record alone is no such
+// thing.
+func (e *execution) needsCommit(fin *finished, did *effects) bool {
+	return !did.empty() || e.t.row != nil || e.t.audit != nil || e.t.answerKey != nil && fin.succeeded()
+}
+
+// parts are the consequences of a run's outcome.
+func (e *execution) parts(fin *finished, did *effects) []commit.Part {
+	t := e.t
+	parts := did.parts()
+	if t.row != nil {
+		parts = append(parts, e.rowParts(fin)...)
 	}
-	if t.idem != nil && fin.outcome.Status == cloud.Succeeded {
-		answer := *t.idem
-		answer.fill(fin.outcome.Response)
-		x.idem = &answer
+	if t.answerKey != nil && fin.succeeded() {
+		parts = append(parts, commit.StoreAnswer{Key: *t.answerKey, Response: fin.outcome.Response})
 	}
-	if r := t.row; r != nil {
-		a.o.endRowOf(x, t, fin)
-		if !r.replyTo.IsZero() && r.idempotencyKey != "" && fin.outcome.Status == cloud.Succeeded {
-			x.idem = &idempotentAnswer{app: r.app, script: r.script, principal: r.runAs, key: r.idempotencyKey, execution: r.execution}
-			x.idem.fill(fin.outcome.Response)
+	if t.audit != nil {
+		parts = append(parts, *t.audit)
+	}
+	return append(parts, commit.Record{Execution: fin.record})
+}
+
+// rowParts are the consequences for the row that started the run, and for whoever waits for it.
+func (e *execution) rowParts(fin *finished) []commit.Part {
+	t, row := e.t, e.t.row
+	end := outbox.EndOf(row, &fin.outcome, t.script.Name, rand.Float64()) //nolint:gosec // spreads retries
+	if end.Kind == outbox.EndBury {
+		end.Bury.Letter = e.r.ids.New()
+		end.Bury.Execution = t.execution
+	}
+
+	parts := []commit.Part{commit.RowEnd{Row: row, End: end}}
+	if handled := outbox.HandledBy(row, &fin.outcome, end); handled != nil {
+		parts = append(parts, commit.HandleLetter{HandledLetter: *handled})
+	}
+	if row.ReplyTo.IsZero() {
+		return parts
+	}
+
+	// Somebody waits. A client of this node is answered by a channel, after the commit.
+	if row.ReplyNode != e.r.node {
+		parts = append(parts, replyPart(row, t.script.ID, fin))
+	}
+	if row.IdempotencyKey != "" && fin.succeeded() {
+		key := commit.IdempotencyKey{
+			App:       row.App,
+			Script:    row.Script,
+			Principal: row.RunAs,
+			Key:       row.IdempotencyKey,
+			Execution: row.Execution,
 		}
+		parts = append(parts, commit.StoreAnswer{Key: key, Response: fin.outcome.Response})
 	}
-	return x
-}
-
-// endRowOf adds what becomes of the task's row.
-func (o *Orchestrator) endRowOf(x *commit, t *task, fin *finished) {
-	x.row = t.row
-	x.end = endOf(t.row, &fin.outcome, t.script.Name, jitter())
-	if x.end.kind == endBury {
-		x.end.bury.letter, x.end.bury.execution = o.cfg.IDs.New(), t.execution
-	}
-	x.handled = handledBy(t.row, &fin.outcome, x.end)
-	if !t.row.replyTo.IsZero() {
-		o.inbox.address(x, t, fin)
-	}
+	return parts
 }
 
 // refused decides what follows when the commit did not take effect.
-func (a *try) refused(fin *finished, res commitResult) *again {
-	a.sandbox.Release(false)
+func (e *execution) refused(fin *finished, result commit.Result) (*finished, *retry) {
+	e.sandbox.Release(false)
+	if fin.outcome.Pending { // waitUntil work of a run that did not happen
+		e.sandbox.Cancel()
+		e.sandbox.After()
+	}
+
 	switch {
-	case res.err != nil:
-		a.settleAfter(fin)
-		fin.outcome.Response = nil
-		fin.outcome.Status = cloud.Interrupted
-		fin.unknown = res.unknown
-		fin.commitErr = safeError(res.err)
-		fin.outcome.Error = cloud.ScriptError{Name: "Interrupted", Message: fin.commitErr.Message}
-		fin.rec = a.finish(fin.outcome).rec
-		a.deliver(fin)
-		return nil
-	case res.lost:
-		a.settleAfter(fin)
+	case result.Err != nil:
+		fin.unknown = result.Unknown
+		fin.commitErr = safeError(result.Err)
+		return e.interrupt(fin, fin.commitErr.Message), nil
+	case result.Lost:
 		fin.lost = true
-		fin.outcome.Status, fin.outcome.Response = cloud.Interrupted, nil
-		fin.outcome.Error = cloud.ScriptError{Name: "Interrupted", Message: "another run took over; nothing of this one was kept"}
-		fin.rec = a.finish(fin.outcome).rec
-		a.deliver(fin)
-		return nil
+		return e.interrupt(fin, "another run took over; nothing of this one was kept"), nil
+	default:
+		return e.conflicted(fin, result.Conflicts)
 	}
-	a.settleAfter(fin)
-	conflict := cloud.Outcome{Status: cloud.Conflicted, Logs: fin.outcome.Logs, LogsDropped: fin.outcome.LogsDropped, Unsafe: fin.outcome.Unsafe,
-		Error: cloud.ScriptError{Name: "ConflictError", Message: "what the run had read was changed by another run each time; nothing of it was kept"}}
-	g := &again{keys: res.conflicts, fin: a.finish(conflict)}
-	if conflict.Unsafe {
-		g.fin.outcome.Error.Message = "what the run had read was changed by another run; it made requests that must not be repeated, so it was not run again"
-		g.fin.rec.err = g.fin.outcome.Error
-		g.keys = nil
-	}
-	return g
 }
 
-// settleAfter ends waitUntil work whose run did not commit.
-func (a *try) settleAfter(fin *finished) {
-	if fin.outcome.Pending {
-		a.sandbox.Cancel()
-		a.sandbox.After()
+// interrupt ends a task whose commit did not take effect, and will not be repeated by this node.
+func (e *execution) interrupt(fin *finished, message string) *finished {
+	fin.outcome.Status = cloud.Interrupted
+	fin.outcome.Response = nil
+	fin.outcome.Error = cloud.ScriptError{Name: "Interrupted", Message: message}
+	fin.record = e.finish(fin.outcome).record
+	return e.note(fin)
+}
+
+// conflicted is what a run ends with whose checks failed, unless it is made again.
+func (e *execution) conflicted(fin *finished, keys []cloud.KeyRef) (*finished, *retry) {
+	outcome := cloud.Outcome{
+		Status:      cloud.Conflicted,
+		Logs:        fin.outcome.Logs,
+		LogsDropped: fin.outcome.LogsDropped,
+		Unsafe:      fin.outcome.Unsafe,
+		Error: cloud.ScriptError{
+			Name:    "ConflictError",
+			Message: "what the run had read was changed by another run each time; nothing of it was kept",
+		},
 	}
+	if outcome.Unsafe {
+		outcome.Error.Message = "what the run had read was changed by another run; " +
+			"it made requests that must not be repeated, so it was not run again"
+		keys = nil
+	}
+	return e.finish(outcome), &retry{keys: keys}
 }
 
 func safeError(err error) *cloud.Error {
@@ -344,65 +417,82 @@ func safeError(err error) *cloud.Error {
 	return cloud.Errorf(cloud.CodeInternal, "the run could not be committed").Because(err)
 }
 
-// conclude answers; waitUntil work, if there is any, is left for seeOff.
-func (a *try) conclude(fin *finished, committed bool) {
+// conclude ends a task whose outcome stands. waitUntil work, if there is any, is left for finishBackground.
+func (e *execution) conclude(fin *finished, committed bool) *finished {
 	if fin.outcome.Pending {
-		a.pending = fin
-	} else if a.sandbox != nil {
-		a.sandbox.Release(committed)
+		e.background = fin
+	} else if e.sandbox != nil {
+		e.sandbox.Release(committed)
 	}
-	a.deliver(fin)
-}
-
-// seeOff sees waitUntil work to its end: its writes are a second commit.
-func (a *try) seeOff() {
-	defer a.session.Finished()
-	fin := a.pending
-	after := a.sandbox.After()
-	a.t.app.hide(&after)
-	ok := after.Status == cloud.Succeeded
-	status := after.Status
-	if changes, letters := a.session.After(), a.letters.after(); ok && (!changes.Empty() || len(letters) > 0) && !a.t.dry {
-		x := &commit{app: a.t.app.id, changes: changes, letters: letters,
-			cause: cause{execution: a.t.execution, root: a.t.root, depth: a.t.depth, principal: a.t.principal.String()}}
-		a.o.committer.submit(x)
-		a.session.Submitted()
-		res := x.wait()
-		ok = res.applied
-		switch {
-		case len(res.conflicts) > 0:
-			status = cloud.Conflicted
-			after.Error = cloud.ScriptError{Name: "ConflictError", Message: "what it had read was changed by another run"}
-		case !ok:
-			status = cloud.Interrupted
-			after.Error = cloud.ScriptError{Name: "Interrupted", Message: "the database did not take it"}
-		}
-	}
-	if !ok { // the execution's own error is that of its response
-		after.Logs = append(after.Logs, cloud.LogLine{At: time.Now().UTC(), Level: "error",
-			Message: "after the response: " + describe(&after.Error) + "; nothing written since was kept"})
-	}
-	a.sandbox.Release(ok)
-	a.o.recorder.after(fin.rec, status, &after)
+	return e.note(fin)
 }
 
 // fail ends a task that will not be run again and did not get as far as a commit of its own.
-func (a *try) fail(fin *finished) {
-	if a.t.row != nil {
-		res := a.o.committer.do(a.transition(fin, cloud.Changes{}, nil))
-		fin.recorded = res.applied
-		fin.lost = !res.applied
+func (e *execution) fail(fin *finished) *finished {
+	if e.t.row != nil || e.t.audit != nil {
+		x := &commit.Commit{App: e.t.app.ID, Cause: e.t.cause(), Parts: e.parts(fin, &effects{})}
+		result := e.r.committer.Do(x)
+		fin.recorded = result.Applied
+		fin.lost = !result.Applied
 	}
-	a.deliver(fin)
+	return e.note(fin)
 }
 
-// deliver hands the first outcome on, once for a task.
-func (a *try) deliver(fin *finished) {
-	if !fin.lost && !a.t.dry {
-		a.o.recorder.note(fin)
+// note has the outcome counted and recorded, once for a task. What is lost is another's to record.
+func (e *execution) note(fin *finished) *finished {
+	if !fin.lost && !e.t.dry {
+		fin.entry = e.r.recorder.Note(fin.record, fin.recorded)
 	}
-	a.t.first = fin
-	if a.t.answer != nil {
-		a.t.answer(fin)
+	return fin
+}
+
+// finishBackground sees waitUntil work to its end: its writes are a second commit.
+func (e *execution) finishBackground() {
+	defer e.session.Finished()
+
+	fin := e.background
+	after := e.sandbox.After()
+	e.t.app.MaskOutcome(&after)
+
+	status := after.Status
+	ok := status == cloud.Succeeded
+	did := effects{e.session.After(), e.letters.after()}
+	if e.t.dry { // nothing of it is kept
+		e.sandbox.Release(ok)
+		return
+	}
+	if ok && !did.empty() {
+		status, after.Error = e.commitBackground(&did)
+		ok = status == cloud.Succeeded
+	}
+
+	// The execution's own error is that of its response, so that of its waitUntil work goes into the log.
+	if !ok {
+		message := "after the response: " + after.Error.String() + "; nothing written since was kept"
+		after.Logs = append(after.Logs, cloud.LogLine{At: time.Now().UTC(), Level: "error", Message: message})
+	}
+	e.sandbox.Release(ok)
+	e.r.recorder.After(fin.entry, status, &after)
+}
+
+func (e *execution) commitBackground(did *effects) (cloud.Status, cloud.ScriptError) {
+	x := &commit.Commit{App: e.t.app.ID, Cause: e.t.cause(), Parts: did.parts()}
+	e.r.committer.Submit(x)
+	e.session.Submitted()
+
+	result := x.Wait()
+	switch {
+	case len(result.Conflicts) > 0:
+		return cloud.Conflicted, cloud.ScriptError{
+			Name:    "ConflictError",
+			Message: "what it had read was changed by another run",
+		}
+	case !result.Applied:
+		return cloud.Interrupted, cloud.ScriptError{
+			Name:    "Interrupted",
+			Message: "the database did not take it",
+		}
+	default:
+		return cloud.Succeeded, cloud.ScriptError{}
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"picloud/internal/cloud"
 )
 
-// A run is a span. Its ids are those of executions: everything that one root caused is one trace, named by the root's id, and a
-// span's parent is the execution that caused it. A request that brings a traceparent (W3C Trace Context) goes on with that trace
-// instead.
+// A run is a span. Its ids are those of executions: everything that one root caused is one trace, named by
+// the root's id, and a span's parent is the execution that caused it. A request that brings a traceparent
+// (W3C Trace Context) goes on with that trace instead.
 
 // SpanID is the id of an execution's span.
 func SpanID(execution cloud.ID) (id trace.SpanID) {
@@ -22,7 +22,7 @@ func SpanID(execution cloud.ID) (id trace.SpanID) {
 	return id
 }
 
-// spanKey carries the id that the next span is to have.
+// spanKey carries the task whose ids the next span is to have.
 type spanKey struct{}
 
 // WantedIDs are the ids for a span that is started with this context, if there are any.
@@ -34,42 +34,66 @@ func WantedIDs(ctx context.Context) (trace.TraceID, trace.SpanID, bool) {
 	return trace.TraceID(t.root), SpanID(t.execution), true
 }
 
-// traced makes the span of a task that ends with its first outcome. Without a tracer it costs a comparison.
-func (o *Orchestrator) traced(ctx context.Context, t *task) context.Context {
-	if o.cfg.Tracer == nil || t.dry {
-		return ctx
+// startSpan starts the span of a task. The function it returns ends it with the first outcome, whichever way
+// the run was started and whoever waits for it. Without a tracer it costs a comparison.
+func (r *runner) startSpan(ctx context.Context, t *task) (context.Context, func(*finished)) {
+	if r.tracer == nil || t.dry {
+		return ctx, func(*finished) {}
 	}
-	parent := context.WithValue(ctx, spanKey{}, t)
-	switch {
-	case t.request != nil && carrier(t.request.Headers).Get("traceparent") != "":
-		parent = propagation.TraceContext{}.Extract(parent, carrier(t.request.Headers))
-	case !t.parent.IsZero():
-		parent = trace.ContextWithRemoteSpanContext(parent, trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID(t.root), SpanID: SpanID(t.parent),
-			TraceFlags: trace.FlagsSampled, Remote: true}))
-	}
+
 	kind := trace.SpanKindConsumer
 	if t.request != nil {
 		kind = trace.SpanKindServer
 	}
-	ctx, span := o.cfg.Tracer.Start(parent, t.app.slug+"/"+t.script.Name, trace.WithSpanKind(kind), trace.WithAttributes(
-		attribute.String("faas.name", t.app.slug+"/"+t.script.Name), attribute.Int("faas.version", t.script.Version),
-		attribute.String("faas.invocation_id", t.execution.String()), attribute.String("picloud.source", t.source), attribute.String("picloud.root", t.root.String()),
-		attribute.Int("picloud.attempt", t.attempt), attribute.Int("picloud.depth", t.depth)))
-	answer := t.answer
-	t.answer = func(f *finished) {
-		span.SetAttributes(attribute.String("picloud.outcome", string(f.outcome.Status)))
-		if t.request != nil {
-			span.SetAttributes(attribute.String("http.request.method", t.request.Method), attribute.Int("http.response.status_code", f.rec.http))
-		}
-		if f.outcome.Status != cloud.Succeeded {
-			span.SetStatus(codes.Error, describe(&f.outcome.Error))
-		}
-		span.End()
-		if answer != nil {
-			answer(f)
-		}
+	name := t.app.Slug + "/" + t.script.Name
+	ctx, span := r.tracer.Start(spanParent(ctx, t), name, trace.WithSpanKind(kind), trace.WithAttributes(
+		attribute.String("faas.name", name),
+		attribute.Int("faas.version", t.script.Version),
+		attribute.String("faas.invocation_id", t.execution.String()),
+		attribute.String("picloud.source", t.source),
+		attribute.String("picloud.root", t.root.String()),
+		attribute.Int("picloud.attempt", t.attempt),
+		attribute.Int("picloud.depth", t.depth),
+	))
+	return ctx, func(fin *finished) { endSpan(span, t, fin) }
+}
+
+// spanParent is the context whose span becomes the parent: the caller's, or that of the execution that caused
+// the task.
+func spanParent(ctx context.Context, t *task) context.Context {
+	ctx = context.WithValue(ctx, spanKey{}, t)
+	switch {
+	case t.request != nil && carrier(t.request.Headers).Get("traceparent") != "":
+		return propagation.TraceContext{}.Extract(ctx, carrier(t.request.Headers))
+	case !t.parent.IsZero():
+		return trace.ContextWithRemoteSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{
+			TraceID:    trace.TraceID(t.root),
+			SpanID:     SpanID(t.parent),
+			TraceFlags: trace.FlagsSampled,
+			Remote:     true,
+		}))
+	default:
+		return ctx
 	}
-	return ctx
+}
+
+func endSpan(span trace.Span, t *task, fin *finished) {
+	defer span.End()
+
+	if fin == nil { // the run panicked
+		span.SetStatus(codes.Error, "the run was not finished")
+		return
+	}
+	span.SetAttributes(attribute.String("picloud.outcome", string(fin.outcome.Status)))
+	if t.request != nil {
+		span.SetAttributes(
+			attribute.String("http.request.method", t.request.Method),
+			attribute.Int("http.response.status_code", fin.record.HTTPStatus),
+		)
+	}
+	if !fin.succeeded() {
+		span.SetStatus(codes.Error, fin.outcome.Error.String())
+	}
 }
 
 // carrier reads trace context from a request.

@@ -1,6 +1,7 @@
-// Package timerwheel runs a callback for entries that are still registered after a timeout. All entries of a wheel share one
-// timer, and adding or removing an entry is two list operations, so that a request that ends in time - as nearly all do - costs
-// next to nothing. It is not for deadlines that must be exact: a callback comes between one and two timeouts after its entry.
+// Package timerwheel runs a callback for entries that are still registered after a timeout. All entries of a
+// wheel share one timer, and adding or removing an entry is two list operations, so that a request that ends
+// in time - as nearly all do - costs next to nothing. It is not for deadlines that must be exact: a callback
+// comes between one and two timeouts after its entry.
 package timerwheel
 
 import (
@@ -8,8 +9,8 @@ import (
 	"time"
 )
 
-// Wheel calls back for entries that outlive its timeout. It has two slots: entries of the present period, and those of the
-// one before, which are due at the next tick.
+// Wheel calls back for entries that outlive its timeout. It has two slots: entries of the present period, and
+// those of the one before, which are due at the next tick.
 type Wheel[T any] struct {
 	timeout time.Duration
 	expired func(T)
@@ -27,8 +28,8 @@ type Entry[T any] struct {
 	value      T
 }
 
-// New returns a wheel that calls expired for each entry that is not removed within timeout to 2*timeout. Calls are
-// sequential; expired must not block. An empty wheel has no timer running.
+// New returns a wheel that calls expired for each entry that is not removed within timeout to 2*timeout.
+// Calls are sequential; expired must not block. An empty wheel has no timer running.
 func New[T any](timeout time.Duration, expired func(T)) *Wheel[T] {
 	w := &Wheel[T]{timeout: timeout, expired: expired}
 	w.current.reset()
@@ -78,6 +79,7 @@ func (w *Wheel[T]) Remove(e *Entry[T]) bool {
 // tick calls back for what the previous period left, and makes the current period the previous one.
 func (w *Wheel[T]) tick() {
 	w.mu.Lock()
+
 	var due []T
 	for !w.previous.isEmpty() {
 		due = append(due, w.previous.next.value)

@@ -24,6 +24,7 @@ func TestQueue(t *testing.T) {
 			calls = append(calls, call{who, time.Since(begin)})
 		})
 		members := make([]Entry[*int], 60)
+
 		who := make([]int, len(members))
 		for k := range members { // one each millisecond; every third stays
 			who[k] = k
@@ -38,6 +39,7 @@ func TestQueue(t *testing.T) {
 		if len(calls) != len(members)/3 {
 			t.Fatalf("%d calls, want %d", len(calls), len(members)/3)
 		}
+
 		for n, c := range calls {
 			k := *c.who
 			added := time.Duration(k) * time.Millisecond
@@ -73,6 +75,7 @@ func TestQueueCrowd(t *testing.T) {
 	var called atomic.Int64
 	q := New(100*time.Microsecond, func(calls *atomic.Int64) { calls.Add(1); called.Add(1) })
 	var wg sync.WaitGroup
+
 	var removed, added atomic.Int64
 	for range 8 {
 		wg.Go(func() {
@@ -94,6 +97,7 @@ func TestQueueCrowd(t *testing.T) {
 		})
 	}
 	wg.Wait()
+
 	for end := time.Now().Add(5 * time.Second); called.Load()+removed.Load() < added.Load() && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}

@@ -14,15 +14,17 @@ import (
 	"picloud/internal/executor/wire"
 )
 
-// threadsPerUser bounds the threads that all children of one user may have together (RLIMIT_NPROC counts per user).
+// threadsPerUser bounds the threads that all children of one user may have together (RLIMIT_NPROC counts
+// per user).
 const threadsPerUser = 4096
 
-// heapSlack is what Go's collector needs of address space beside the heap. The heap grows in arenas of 64 MiB: without the
-// slack the last of them would not fit, and a child with plenty of its memory left would die.
+// heapSlack is what Go's collector needs of address space beside the heap. The heap grows in arenas of 64
+// MiB: without the slack the last of them would not fit, and a child with plenty of its memory left would
+// die.
 const heapSlack = 16 << 20
 
-// confine gives up everything that a script could want, before any of an app's code is here. The parent has already set
-// no_new_privs and the parent-death signal.
+// confine gives up everything that a script could want, before any of an app's code is here. The parent has
+// already set no_new_privs and the parent-death signal.
 func confine(limits wire.InitMsg) error {
 	runtime.GOMAXPROCS(1)
 	os.Clearenv()
@@ -31,6 +33,7 @@ func confine(limits wire.InitMsg) error {
 			return err
 		}
 	}
+
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("refuse tracing: %w", err)
 	}
@@ -38,11 +41,14 @@ func confine(limits wire.InitMsg) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("set the parent-death signal: %w", err)
 	}
+
 	size, err := virtualSize()
 	if err != nil {
 		return err
 	}
+
 	tuneCollector(limits.MemoryBytes)
+
 	// NOFILE 0: what is open stays open, nothing can be opened any more, neither file nor socket.
 	for _, l := range []struct {
 		what  int
@@ -62,9 +68,11 @@ func confine(limits wire.InitMsg) error {
 			return fmt.Errorf("set limit %d to %d: %w", l.what, l.value, err)
 		}
 	}
+
 	return nil
 }
 
+// becomeUser gives up the parent's user, for good.
 func becomeUser(uid, gid int) error {
 	if err := syscall.Setgroups(nil); err != nil {
 		return fmt.Errorf("drop groups: %w", err)
@@ -75,6 +83,7 @@ func becomeUser(uid, gid int) error {
 	if err := syscall.Setuid(uid); err != nil {
 		return fmt.Errorf("become user %d: %w", uid, err)
 	}
+
 	return nil
 }
 
@@ -84,10 +93,12 @@ func virtualSize() (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read address space: %w", err)
 	}
+
 	first, _, _ := strings.Cut(string(b), " ")
 	pages, err := strconv.ParseUint(first, 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("read address space: %w", err)
 	}
+
 	return pages * uint64(os.Getpagesize()), nil
 }

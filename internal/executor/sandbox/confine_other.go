@@ -9,7 +9,8 @@ import (
 	"picloud/internal/executor/wire"
 )
 
-// confine does what it can where the system has no limit on address space; the parent samples memory and kills.
+// confine does what it can where the system has no limit on address space; the parent samples memory and
+// kills.
 func confine(limits wire.InitMsg) error {
 	runtime.GOMAXPROCS(1)
 	os.Clearenv()

@@ -10,6 +10,7 @@ import (
 	"github.com/dop251/goja"
 
 	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/wire"
 )
 
@@ -44,7 +45,7 @@ func BenchmarkIntact(b *testing.B) {
 	p := &program{name: "x", code: "(function(exports,require,module){ module.exports = { default: () => 1 } })"}
 	i, _ := p.isolate(nil, nil)
 	for b.Loop() {
-		if !i.intact() {
+		if !i.realm.Intact() {
 			b.Fatal("not intact")
 		}
 	}
@@ -52,8 +53,8 @@ func BenchmarkIntact(b *testing.B) {
 
 // What a run may do without its runtime being thrown away, and what it may not.
 func TestIntact(t *testing.T) {
-	if !layout().ok {
-		t.Fatal("the engine's tables are not laid out as intrinsics.go knows them: adapt it, or every run pays for a new runtime")
+	if !engine.Known() {
+		t.Fatal("the engine's tables are not laid out as package engine knows them: adapt it, or every run pays for a new runtime")
 	}
 	newOne := func() *isolate { // with all that is loaded for code that names it
 		i, err := (&program{name: "x", code: "(function(exports,require,module){ /* Event, Blob, subtle, URLPattern, Intl */ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
@@ -80,10 +81,10 @@ func TestIntact(t *testing.T) {
 	} {
 		i := newOne()
 		for round := range 3 {
-			if _, err := i.vm.RunString("{" + code + "}"); err != nil {
+			if _, err := i.realm.VM.RunString("{" + code + "}"); err != nil {
 				t.Fatalf("%s: %v", code, err)
 			}
-			if !i.intact() {
+			if !i.realm.Intact() {
 				t.Errorf("thrown away without need, round %d: %s", round, code)
 			}
 		}
@@ -105,16 +106,17 @@ func TestIntact(t *testing.T) {
 		"Intl.NumberFormat.prototype.formatToParts = 1", "Intl.Collator = 1", "Intl.DateTimeFormat.supportedLocalesOf = 1", "Intl = {}", "Number.prototype.toLocaleString = 1",
 	} {
 		i := newOne()
-		if _, err := i.vm.RunString(code); err != nil {
+		if _, err := i.realm.VM.RunString(code); err != nil {
 			continue // the engine itself refused
 		}
-		if i.intact() {
+		if i.realm.Intact() {
 			t.Errorf("kept: %s", code)
 		}
 	}
 }
 
-// A name that is gone is missed, whichever it was and whatever came instead of it, though only the ends of the lists are compared.
+// A name that is gone is missed, whichever it was and whatever came instead of it, though only the ends of
+// the lists are compared.
 func TestIntactNames(t *testing.T) {
 	objects := []string{"Array.prototype", "Math", "JSON", "Headers.prototype", "Headers", "Response.prototype", "Response", "URL.prototype", "console", "globalThis", "Map.prototype"}
 	changes := map[string]string{
@@ -132,7 +134,7 @@ func TestIntactNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, jsErr := probe.vm.RunString(`Object.getOwnPropertyNames(` + object + `).filter((n) => Object.getOwnPropertyDescriptor(` + object + `, n).configurable).join()`)
+		v, jsErr := probe.realm.VM.RunString(`Object.getOwnPropertyNames(` + object + `).filter((n) => Object.getOwnPropertyDescriptor(` + object + `, n).configurable).join()`)
 		if jsErr != nil {
 			t.Fatal(jsErr)
 		}
@@ -147,19 +149,19 @@ func TestIntactNames(t *testing.T) {
 					t.Fatal(err)
 				}
 				// Once the object was listed, its ends are known.
-				if _, err := i.vm.RunString(`globalThis.mine = 1; Object.getOwnPropertyNames(` + object + `).forEach((n) => Object.getOwnPropertyDescriptor(` + object + `, n))`); err != nil {
+				if _, err := i.realm.VM.RunString(`globalThis.mine = 1; Object.getOwnPropertyNames(` + object + `).forEach((n) => Object.getOwnPropertyDescriptor(` + object + `, n))`); err != nil {
 					t.Fatal(err)
 				}
 				for range 2 {
-					if !i.intact() {
+					if !i.realm.Intact() {
 						t.Fatalf("%s is not what it was when nothing was changed", object)
 					}
 				}
-				if _, err := i.vm.RunString(`{ const { keys, defineProperty: define, getOwnPropertyDescriptor: describe } = Object, o = ` + object + `, k = "` + names[at] + `"; ` + change + ` }`); err != nil {
+				if _, err := i.realm.VM.RunString(`{ const { keys, defineProperty: define, getOwnPropertyDescriptor: describe } = Object, o = ` + object + `, k = "` + names[at] + `"; ` + change + ` }`); err != nil {
 					t.Fatalf("%s.%s %s: %v", object, names[at], what, err)
 				}
 				count++
-				if i.intact() {
+				if i.realm.Intact() {
 					t.Errorf("%s.%s was %s, and the runtime is kept", object, names[at], what)
 				}
 			}
@@ -186,8 +188,7 @@ func BenchmarkRun(b *testing.B) {
 		b.Run(bench.name, func(b *testing.B) {
 			a, other := net.Pipe()
 			go func() { _, _ = io.Copy(io.Discard, other) }()
-			s := &server{w: wire.NewWriter(a, 0, 1<<30), programs: map[cloud.ID]*program{}, envs: map[cloud.ID]*cloud.Env{}, runs: map[uint64]*run{}, held: map[uint64]*isolate{},
-				kept: &keptRuntimes{all: map[*program]struct{}{}}}
+			s := newServer(wire.NewWriter(a, 0, maxFrame))
 			out := bundle(&wire.CompileMsg{Name: "x", Language: "javascript", Source: bench.source})
 			p := &program{name: "x", code: out.Code, kept: s.kept}
 			msg := &wire.RunMsg{Handler: "fetch", MaxBody: 1 << 20, MaxLogLines: 1, Request: &cloud.Request{Method: "POST", URL: "http://x/f/a/b", Body: bench.body,

@@ -8,22 +8,26 @@ import (
 	"picloud/internal/cloud"
 )
 
-// RunMsg starts a run.
+// RunMsg starts a run of a build whose code and environment the child has been sent before.
 type RunMsg struct {
-	Build          cloud.ID
-	Env            cloud.ID // zero: none
-	Handler        string
-	Request        *cloud.Request
-	Event          string
+	Build   cloud.ID
+	Env     cloud.ID       // zero: none
+	Handler string         // the name in the default export
+	Request *cloud.Request // for fetch
+	Event   string         // JSON text, for every other handler
+
+	// What the handler finds in ctx.
 	Execution      cloud.ID
 	Root           cloud.ID
-	Depth, Attempt int
+	Depth          int
+	Attempt        int // from 1
 	Principal      cloud.Principal
 	IdempotencyKey string
-	MaxLogLines    int
-	MaxLogBytes    int
-	MaxBody        int
-	Stream         bool // a response may be given piece by piece
+
+	MaxLogLines int
+	MaxLogBytes int
+	MaxBody     int  // bytes of the response's body
+	Stream      bool // the response's body may be sent piece by piece
 }
 
 // Encode appends the message.
@@ -36,6 +40,7 @@ func (m *RunMsg) Encode(e *Encoder) {
 		encodeRequest(e, m.Request)
 	}
 	e.String(m.Event)
+
 	e.Bytes(m.Execution[:])
 	e.Bytes(m.Root[:])
 	e.Uint(uint64(m.Depth))
@@ -43,6 +48,7 @@ func (m *RunMsg) Encode(e *Encoder) {
 	e.String(m.Principal.Username)
 	e.String(string(m.Principal.Kind))
 	e.String(m.IdempotencyKey)
+
 	e.Uint(uint64(m.MaxLogLines))
 	e.Uint(uint64(m.MaxLogBytes))
 	e.Uint(uint64(m.MaxBody))
@@ -60,18 +66,23 @@ func DecodeRun(body []byte) (*RunMsg, error) {
 		m.Request = decodeRequest(d)
 	}
 	m.Event = d.String()
+
 	copy(m.Execution[:], d.Bytes())
 	copy(m.Root[:], d.Bytes())
-	m.Depth, m.Attempt = int(d.Uint()), int(d.Uint())
+	m.Depth = int(d.Uint())
+	m.Attempt = int(d.Uint())
 	m.Principal.Username = d.String()
 	m.Principal.Kind = cloud.PrincipalKind(d.String())
 	m.IdempotencyKey = d.String()
-	m.MaxLogLines, m.MaxLogBytes, m.MaxBody = int(d.Uint()), int(d.Uint()), int(d.Uint())
+
+	m.MaxLogLines = int(d.Uint())
+	m.MaxLogBytes = int(d.Uint())
+	m.MaxBody = int(d.Uint())
 	m.Stream = d.Bool()
 	return m, d.Err()
 }
 
-// EncodeEnv writes an environment.
+// EncodeEnv appends an environment, by name.
 func EncodeEnv(e *Encoder, env *cloud.Env) {
 	e.Bytes(env.ID[:])
 	e.Uint(uint64(len(env.Values)))
@@ -86,6 +97,7 @@ func DecodeEnv(body []byte) (*cloud.Env, error) {
 	d := NewDecoder(body)
 	env := &cloud.Env{}
 	copy(env.ID[:], d.Bytes())
+
 	n := d.Count()
 	env.Values = make(map[string]string, n)
 	for range n {
@@ -95,9 +107,9 @@ func DecodeEnv(body []byte) (*cloud.Env, error) {
 	return env, d.Err()
 }
 
-func encodeHeaders(e *Encoder, hs []cloud.Header) {
-	e.Uint(uint64(len(hs)))
-	for _, h := range hs {
+func encodeHeaders(e *Encoder, headers []cloud.Header) {
+	e.Uint(uint64(len(headers)))
+	for _, h := range headers {
 		e.String(h.Name)
 		e.String(h.Value)
 	}
@@ -108,11 +120,12 @@ func decodeHeaders(d *Decoder) []cloud.Header {
 	if n == 0 {
 		return nil
 	}
-	hs := make([]cloud.Header, n)
-	for i := range hs {
-		hs[i] = cloud.Header{Name: d.String(), Value: d.String()}
+
+	headers := make([]cloud.Header, n)
+	for i := range headers {
+		headers[i] = cloud.Header{Name: d.String(), Value: d.String()}
 	}
-	return hs
+	return headers
 }
 
 func encodeRequest(e *Encoder, r *cloud.Request) {
@@ -124,7 +137,13 @@ func encodeRequest(e *Encoder, r *cloud.Request) {
 }
 
 func decodeRequest(d *Decoder) *cloud.Request {
-	return &cloud.Request{Method: d.String(), URL: d.String(), Headers: decodeHeaders(d), Params: decodeHeaders(d), Body: d.Bytes()}
+	return &cloud.Request{
+		Method:  d.String(),
+		URL:     d.String(),
+		Headers: decodeHeaders(d),
+		Params:  decodeHeaders(d),
+		Body:    d.Bytes(),
+	}
 }
 
 func encodeResponse(e *Encoder, r *cloud.Response) {
@@ -134,21 +153,30 @@ func encodeResponse(e *Encoder, r *cloud.Response) {
 }
 
 func decodeResponse(d *Decoder) *cloud.Response {
-	return &cloud.Response{Status: int(d.Uint()), Headers: decodeHeaders(d), Body: d.Bytes()}
+	return &cloud.Response{
+		Status:  int(d.Uint()),
+		Headers: decodeHeaders(d),
+		Body:    d.Bytes(),
+	}
 }
 
-// DoneMsg ends a run, or its first part when Pending.
+// DoneMsg is the outcome of a run (Done), or of its waitUntil work (After).
 type DoneMsg struct {
 	Status   cloud.Status
 	Error    cloud.ScriptError
-	Response *cloud.Response
-	Pending  bool // waitUntil work goes on; an After frame follows
-	Held     bool // the child waits for Release before it uses the runtime again
-	// Streaming: the body is not in the response but comes piece by piece, a Chunk for each Pull. The run is Pending meanwhile.
+	Response *cloud.Response // of a fetch handler that succeeded; never in an After
+	// Pending means that waitUntil work goes on, and that an After frame follows.
+	Pending bool
+	// Held means that the child waits for Release before it uses the runtime again, because the run wrote
+	// something.
+	Held bool
+	// Streaming means that the response has no body yet: it comes piece by piece, a Chunk for each Pull. The
+	// run is Pending meanwhile.
 	Streaming bool
 	Usage     cloud.Usage
-	Unlogged  int // log lines that were not sent: there were too many
-	// Waiting says what the run waited for when its time was over, empty when it was computing.
+	// Unlogged counts the log lines that were not sent because there were too many.
+	Unlogged int
+	// Waiting names what the run waited for when its time was over; empty if it was computing.
 	Waiting string
 }
 
@@ -162,6 +190,7 @@ func (m *DoneMsg) Encode(e *Encoder) {
 	if m.Response != nil {
 		encodeResponse(e, m.Response)
 	}
+
 	e.String(m.Error.Name)
 	e.String(m.Error.Message)
 	e.String(m.Error.Stack)
@@ -171,23 +200,33 @@ func (m *DoneMsg) Encode(e *Encoder) {
 	e.String(m.Waiting)
 }
 
-// Bounds of what a child can claim: a day of CPU, 64 GiB.
+// The most that a child can claim. Larger numbers would overflow sums that are kept of all runs.
 const (
-	maxCPU = 86_400_000_000
-	maxKiB = 64 << 20
+	maxCPUMicros = 24 * 60 * 60 * 1_000_000 // a day
+	maxMemoryKiB = 64 << 20                 // 64 GiB
+	maxUnlogged  = 1 << 40
 )
 
-// DecodeDone reads what Encode wrote.
+// DecodeDone reads what Encode wrote. What the child claims to have used is bounded, and a status that is not
+// for a child to give is ErrProtocol.
 func DecodeDone(body []byte) (*DoneMsg, error) {
 	d := NewDecoder(body)
-	m := &DoneMsg{Status: cloud.Status(d.String()), Pending: d.Bool(), Held: d.Bool(), Streaming: d.Bool()}
+	m := &DoneMsg{
+		Status:    cloud.Status(d.String()),
+		Pending:   d.Bool(),
+		Held:      d.Bool(),
+		Streaming: d.Bool(),
+	}
 	if d.Bool() {
 		m.Response = decodeResponse(d)
 	}
+
 	m.Error = cloud.ScriptError{Name: d.String(), Message: d.String(), Stack: d.String()}
-	m.Usage = cloud.Usage{CPU: time.Duration(min(d.Uint(), maxCPU)) * time.Microsecond, MemoryKiB: int64(min(d.Uint(), maxKiB))}
-	m.Unlogged = int(min(d.Uint(), 1<<40))
+	m.Usage.CPU = time.Duration(min(d.Uint(), maxCPUMicros)) * time.Microsecond
+	m.Usage.MemoryKiB = int64(min(d.Uint(), maxMemoryKiB))
+	m.Unlogged = int(min(d.Uint(), maxUnlogged))
 	m.Waiting = d.String()
+
 	switch m.Status {
 	case cloud.Succeeded, cloud.Failed, cloud.TimedOut, cloud.OutOfMemory:
 		return m, d.Err()
@@ -196,10 +235,10 @@ func DecodeDone(body []byte) (*DoneMsg, error) {
 	}
 }
 
-// ChunkMsg is a piece of a response's body; End says that there is no more.
+// ChunkMsg is a piece of a response's body.
 type ChunkMsg struct {
 	Body []byte
-	End  bool
+	End  bool // it is the last
 }
 
 // Encode appends the message.
@@ -215,22 +254,23 @@ func DecodeChunk(body []byte) (*ChunkMsg, error) {
 	return m, d.Err()
 }
 
-// EncodeCancel names the call that is not wanted any more.
+// EncodeCancel returns a function that appends the number of the call which is not wanted any more.
 func EncodeCancel(n uint64) func(*Encoder) { return func(e *Encoder) { e.Uint(n) } }
 
-// DecodeCancel reads what EncodeCancel wrote.
+// DecodeCancel reads what EncodeCancel's function wrote.
 func DecodeCancel(body []byte) (n uint64, err error) {
 	d := NewDecoder(body)
 	n = d.Uint()
 	return n, d.Err()
 }
 
-// MaxCalls is how many host calls a run can make.
+// MaxCalls is how many host calls a run can make. The child refuses more by a LimitError; a child that sends
+// more is killed.
 const MaxCalls = 10_000
 
-// CallMsg is a host call; N tells the calls of a run apart.
+// CallMsg is a host call of a run.
 type CallMsg struct {
-	N    uint64
+	N    uint64 // the number of the call in its run
 	Op   cloud.HostOp
 	Args cloud.HostArgs
 }
@@ -239,18 +279,19 @@ type CallMsg struct {
 func (m *CallMsg) Encode(e *Encoder) {
 	e.Uint(m.N)
 	e.Uint(uint64(m.Op))
-	a := &m.Args
-	e.String(a.Collection)
-	e.String(a.Key)
-	e.String(a.Value)
-	e.Float(a.Number)
-	e.Int(a.TTLMillis)
-	e.Int(a.IfVersion)
-	e.Bool(a.Flag)
-	e.String(a.Cursor)
-	e.Bool(a.Request != nil)
-	if a.Request != nil {
-		encodeRequest(e, a.Request)
+
+	args := &m.Args
+	e.String(args.Collection)
+	e.String(args.Key)
+	e.String(args.Value)
+	e.Float(args.Number)
+	e.Int(args.TTLMillis)
+	e.Int(args.IfVersion)
+	e.Bool(args.Flag)
+	e.String(args.Cursor)
+	e.Bool(args.Request != nil)
+	if args.Request != nil {
+		encodeRequest(e, args.Request)
 	}
 }
 
@@ -258,8 +299,16 @@ func (m *CallMsg) Encode(e *Encoder) {
 func DecodeCall(body []byte) (*CallMsg, error) {
 	d := NewDecoder(body)
 	m := &CallMsg{N: d.Uint(), Op: cloud.HostOp(d.Uint())}
-	m.Args = cloud.HostArgs{Collection: d.String(), Key: d.String(), Value: d.String(), Number: d.Float(),
-		TTLMillis: d.Int(), IfVersion: d.Int(), Flag: d.Bool(), Cursor: d.String()}
+	m.Args = cloud.HostArgs{
+		Collection: d.String(),
+		Key:        d.String(),
+		Value:      d.String(),
+		Number:     d.Float(),
+		TTLMillis:  d.Int(),
+		IfVersion:  d.Int(),
+		Flag:       d.Bool(),
+		Cursor:     d.String(),
+	}
 	if d.Bool() {
 		m.Args.Request = decodeRequest(d)
 	}
@@ -268,8 +317,8 @@ func DecodeCall(body []byte) (*CallMsg, error) {
 
 // ReplyMsg answers a CallMsg.
 type ReplyMsg struct {
-	N     uint64
-	Error *cloud.HostError
+	N     uint64           // the number of the call
+	Error *cloud.HostError // thrown in the script; the Reply is not sent then
 	Reply cloud.HostReply
 }
 
@@ -282,18 +331,19 @@ func (m *ReplyMsg) Encode(e *Encoder) {
 		e.String(m.Error.Message)
 		return
 	}
-	r := &m.Reply
-	e.Bool(r.Found)
-	e.String(r.Value)
-	e.Int(r.Version)
-	e.Int(r.Expires)
-	e.Float(r.Number)
-	e.String(r.JSON)
-	e.Bool(r.Partial)
-	e.Bytes(r.Bytes)
-	e.Bool(r.Response != nil)
-	if r.Response != nil {
-		encodeResponse(e, r.Response)
+
+	reply := &m.Reply
+	e.Bool(reply.Found)
+	e.String(reply.Value)
+	e.Int(reply.Version)
+	e.Int(reply.Expires)
+	e.Float(reply.Number)
+	e.String(reply.JSON)
+	e.Bool(reply.Partial)
+	e.Bytes(reply.Bytes)
+	e.Bool(reply.Response != nil)
+	if reply.Response != nil {
+		encodeResponse(e, reply.Response)
 	}
 }
 
@@ -305,8 +355,17 @@ func DecodeReply(body []byte) (*ReplyMsg, error) {
 		m.Error = &cloud.HostError{Name: d.String(), Message: d.String()}
 		return m, d.Err()
 	}
-	m.Reply = cloud.HostReply{Found: d.Bool(), Value: d.String(), Version: d.Int(), Expires: d.Int(), Number: d.Float(), JSON: d.String(),
-		Partial: d.Bool(), Bytes: d.Bytes()}
+
+	m.Reply = cloud.HostReply{
+		Found:   d.Bool(),
+		Value:   d.String(),
+		Version: d.Int(),
+		Expires: d.Int(),
+		Number:  d.Float(),
+		JSON:    d.String(),
+		Partial: d.Bool(),
+		Bytes:   d.Bytes(),
+	}
 	if d.Bool() {
 		m.Reply.Response = decodeResponse(d)
 	}
@@ -320,33 +379,36 @@ func EncodeLog(e *Encoder, l *cloud.LogLine) {
 	e.String(l.Message)
 }
 
-// DecodeLog reads a log line.
+// DecodeLog reads what EncodeLog wrote.
 func DecodeLog(body []byte) (cloud.LogLine, error) {
 	d := NewDecoder(body)
 	l := cloud.LogLine{At: time.UnixMicro(d.Int()).UTC(), Level: d.String(), Message: d.String()}
 	return l, d.Err()
 }
 
-// InitMsg is the child's limits.
+// InitMsg is what the child is to be, as JSON.
 type InitMsg struct {
 	MemoryBytes uint64
-	UID, GID    int // 0: stay who you are
+	// UID and GID are the unprivileged user that the child becomes; 0: it stays what it is.
+	UID, GID int
 }
 
-// MemoryTarget is the share of a script's memory, in bytes, at which the child's collector works hard rather than let it die.
+// MemoryTarget returns the part of a memory limit, both in bytes, at which the child's collector works harder
+// and harder rather than let a run die of the limit.
 func MemoryTarget(limit uint64) int64 { return int64(limit) * 3 / 4 }
 
-// CompileMsg asks for a bundle.
+// CompileMsg asks for a bundle, as JSON.
 type CompileMsg = cloud.Source
 
-// CompiledMsg is a bundle, or why there is none.
+// CompiledMsg is a bundle, or why there is none, as JSON.
 type CompiledMsg struct {
 	Code    string        `json:"code"`
 	Imports []string      `json:"imports"`
 	Error   *CompileError `json:"error"`
 }
 
-// CompileError is a syntax or import error in the author's own terms. Line and column count from 1; 0 when unknown.
+// CompileError is a syntax or import error, with its place in the author's source. Line and column count from
+// 1; 0 when unknown.
 type CompileError struct {
 	Message string `json:"message"`
 	File    string `json:"file"`
@@ -354,7 +416,8 @@ type CompileError struct {
 	Column  int    `json:"column"`
 }
 
-// InspectedMsg names the handlers of a default export.
+// InspectedMsg names the handlers of a build's default export, or has the error that its evaluation threw. It
+// is JSON.
 type InspectedMsg struct {
 	Handlers []string           `json:"handlers"`
 	Error    *cloud.ScriptError `json:"error"`

@@ -1,5 +1,7 @@
-// Package fetch makes the HTTP requests of scripts, from the parent process: a sandbox child has no network. It decides on
-// the resolved address at the moment of dialling, for every connection anew, so that neither DNS nor a redirect leads inside.
+// Package fetch makes the HTTP requests of scripts from the parent process, since a sandbox child has no
+// network. It decides on the resolved address at the moment of dialling, for every connection anew, so that
+// neither DNS nor a redirect leads to a private address. It keeps no state between runs, and knows nothing of
+// the script but its requests.
 package fetch
 
 import (
@@ -17,57 +19,76 @@ import (
 const (
 	// MaxRedirects is how many redirects a request follows (Fetch standard, 4.4).
 	MaxRedirects = 20
-	maxHeader    = 64 << 10
-	// maxPerRun bounds the requests of a run whose answers are waited for; more wait for their turn.
+	// maxHeader is the most bytes of a response's header.
+	maxHeader = 64 << 10
+	// maxPerRun bounds the requests of a run that wait for their response; more wait until one has it.
 	maxPerRun = 16
 	// maxOpen bounds the bodies that a run has not read to their end.
 	maxOpen = 100
-	// maxUnderWay bounds the requests of all runs whose answers are waited for.
-	maxUnderWay = 256
-	// wholeBody is the most bytes of a body that comes with its answer; a longer one, or one of unknown length, is read
-	// piece by piece.
+	// maxInFlight bounds the requests of all runs that wait for their response.
+	maxInFlight = 256
+	// wholeBody is the most bytes of a body that comes with its response. A longer one, or one of unknown
+	// length, is read in pieces of at most this size.
 	wholeBody = 64 << 10
+
+	dialTimeout     = 10 * time.Second
+	tlsTimeout      = 10 * time.Second
+	idleConnTimeout = 30 * time.Second
 )
 
 // Config is what a Fetcher needs.
 type Config struct {
-	// AllowPrivate lets scripts reach loopback and private networks, for development. Metadata addresses stay refused.
+	// AllowPrivate lets scripts reach loopback and private networks, for development. Metadata addresses stay
+	// refused.
 	AllowPrivate bool
-	// MaxBody is the most bytes of a request's body and of a response's, the latter decompressed.
+	// MaxBody is the most bytes of a request's body, and of a response's after decompression.
 	MaxBody int
+	// Version is PiCloud's, for the User-Agent of requests that have none.
 	Version string
 }
 
 // Fetcher makes requests. It is safe for concurrent use.
 type Fetcher struct {
-	cfg    Config
-	guard  guard
-	client *http.Client
-	places chan struct{}
+	cfg      Config
+	guard    guard
+	client   *http.Client
+	inFlight chan struct{} // a semaphore of maxInFlight
 }
 
-// New returns a Fetcher.
+// New returns a Fetcher. It ignores proxy settings of the environment: a proxy would dial what the guard
+// refuses.
 func New(cfg Config) *Fetcher {
-	f := &Fetcher{cfg: cfg, guard: publicOnly(), places: make(chan struct{}, maxUnderWay)}
+	f := &Fetcher{cfg: cfg, guard: publicOnly(), inFlight: make(chan struct{}, maxInFlight)}
 	if cfg.AllowPrivate {
 		f.guard = notMetadata
 	}
-	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: f.control}
+
+	dialer := &net.Dialer{Timeout: dialTimeout, Control: f.control}
 	f.client = &http.Client{
-		Transport: &http.Transport{DialContext: dialer.DialContext, ForceAttemptHTTP2: true, MaxIdleConns: 256, MaxIdleConnsPerHost: 64,
-			IdleConnTimeout: 30 * time.Second, TLSHandshakeTimeout: 10 * time.Second, MaxResponseHeaderBytes: maxHeader, Proxy: nil},
+		Transport: &http.Transport{
+			DialContext:            dialer.DialContext,
+			Proxy:                  nil,
+			ForceAttemptHTTP2:      true,
+			MaxIdleConns:           256,
+			MaxIdleConnsPerHost:    64,
+			IdleConnTimeout:        idleConnTimeout,
+			TLSHandshakeTimeout:    tlsTimeout,
+			MaxResponseHeaderBytes: maxHeader,
+		},
 		CheckRedirect: redirect,
 	}
 	return f
 }
 
-// Redirect modes of a request (Fetch standard, 2.2.5). A manual one gives the redirect itself, as on Cloudflare.
+// Redirect modes of a request (Fetch standard, 2.2.5). A manual one returns the redirect itself, as on
+// Cloudflare.
 const (
 	follow = "follow"
 	manual = "manual"
 	refuse = "error"
 )
 
+// modeKey is the context key of a request's redirect mode, if that is not follow.
 type modeKey struct{}
 
 var (
@@ -75,9 +96,10 @@ var (
 	errRedirects = fmt.Errorf("it redirects more than %d times", MaxRedirects)
 )
 
-// aboutBody are the fields that a redirect drops together with the body (Fetch standard, 4.4).
-var aboutBody = []string{"Content-Encoding", "Content-Language", "Content-Location", "Content-Type"}
+// bodyHeaders are the fields that a redirect drops together with the body (Fetch standard, 4.4).
+var bodyHeaders = []string{"Content-Encoding", "Content-Language", "Content-Location", "Content-Type"}
 
+// redirect decides whether a redirect is followed. It is the client's CheckRedirect.
 func redirect(req *http.Request, via []*http.Request) error {
 	switch req.Context().Value(modeKey{}) {
 	case manual:
@@ -88,8 +110,10 @@ func redirect(req *http.Request, via []*http.Request) error {
 	if len(via) > MaxRedirects {
 		return errRedirects
 	}
+
+	// The client has made a GET of it and dropped the body.
 	if req.Method != via[0].Method {
-		for _, name := range aboutBody {
+		for _, name := range bodyHeaders {
 			req.Header.Del(name)
 		}
 	}
@@ -101,26 +125,27 @@ func fail(format string, args ...any) error {
 }
 
 func tooLarge(what string, limit int) error {
-	return &cloud.HostError{Name: "LimitError", Message: fmt.Sprintf("the %s has more than the %d bytes that are allowed", what, limit)}
+	message := fmt.Sprintf("the %s has more than the %d bytes that are allowed", what, limit)
+	return &cloud.HostError{Name: "LimitError", Message: message}
 }
 
-// explain says what went wrong without what it would tell of the network inside.
+// explain turns a client's error into one for the script. It names no address and no cause: they would
+// describe the network that the platform runs in.
 func explain(ctx context.Context, url string, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+
 	url = cloud.Shorten(url)
+	for _, known := range []error{errRefused, errPort, errRedirect, errRedirects} {
+		if errors.Is(err, known) {
+			return fail("fetch of %q: %s", url, known)
+		}
+	}
+
 	var dns *net.DNSError
 	var op *net.OpError
 	switch {
-	case errors.Is(err, errRefused):
-		return fail("fetch of %q: %s", url, errRefused)
-	case errors.Is(err, errPort):
-		return fail("fetch of %q: %s", url, errPort)
-	case errors.Is(err, errRedirect):
-		return fail("fetch of %q: %s", url, errRedirect)
-	case errors.Is(err, errRedirects):
-		return fail("fetch of %q: %s", url, errRedirects)
 	case errors.As(err, &dns):
 		return fail("fetch of %q: the host name does not resolve", url)
 	case errors.As(err, &op) && op.Op == "dial":

@@ -14,13 +14,15 @@ import (
 	"picloud/internal/cloud"
 )
 
-// Session makes the requests of one run. The context of a request ends it, its body included; when the run ends, all do.
+// Session makes the requests of one run. The context of a request ends it, its body included; so when the run
+// ends, all of its requests do, and a session need not be closed.
 type Session struct {
-	f      *Fetcher
-	places chan struct{}
+	fetcher  *Fetcher
+	inFlight chan struct{} // a semaphore of maxPerRun
 
+	// mu guards open, not the bodies in it. No other lock is taken under it.
 	mu   sync.Mutex
-	open map[uint64]*openBody
+	open map[uint64]*openBody // by the number of the request
 }
 
 // openBody is a response's body that has not been read to its end.
@@ -28,18 +30,23 @@ type openBody struct {
 	ctx context.Context //nolint:containedctx // the request's: it ends the body too
 	url string
 
+	// mu guards body and left, and is held while the network is read: pieces are read one after the other.
 	mu   sync.Mutex
 	body io.ReadCloser
-	room int // bytes that may still come
+	left int // bytes that the body may still have
 }
 
 // Open starts the session of a run.
 func (f *Fetcher) Open() *Session {
-	return &Session{f: f, places: make(chan struct{}, maxPerRun), open: map[uint64]*openBody{}}
+	return &Session{fetcher: f, inFlight: make(chan struct{}, maxPerRun), open: map[uint64]*openBody{}}
 }
 
-// Call makes a request, or reads on in the body of one; n is the request's number in the run.
-func (s *Session) Call(ctx context.Context, n uint64, op cloud.HostOp, args cloud.HostArgs) (cloud.HostReply, error) {
+// Call makes a request (OpFetch), or reads on in the body of one (OpFetchRead). n is the number of the call
+// in the run; OpFetchRead names the request by it. Every error is a *cloud.HostError, except for the cause of
+// a context that is done.
+func (s *Session) Call(
+	ctx context.Context, n uint64, op cloud.HostOp, args cloud.HostArgs,
+) (cloud.HostReply, error) {
 	if op == cloud.OpFetchRead {
 		return s.read(uint64(args.Number), args.Flag)
 	}
@@ -49,81 +56,106 @@ func (s *Session) Call(ctx context.Context, n uint64, op cloud.HostOp, args clou
 	return s.fetch(ctx, n, args.Request, args.Value)
 }
 
-// hopByHop fields belong to a connection, not to a script (RFC 9110, 7.6.1), and the client sets these itself.
-var hopByHop = []string{"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
-	"transfer-encoding", "upgrade", "host", "content-length", "accept-encoding", "expect"}
-
-func (s *Session) request(ctx context.Context, r *cloud.Request, mode string) (*http.Request, error) {
-	if mode == manual || mode == refuse {
-		ctx = context.WithValue(ctx, modeKey{}, mode)
-	}
-	if len(r.Body) > s.f.cfg.MaxBody {
-		return nil, tooLarge("request", s.f.cfg.MaxBody)
-	}
-	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
-	if err != nil || req.URL.Scheme != "http" && req.URL.Scheme != "https" || req.URL.Host == "" {
-		return nil, fail("%q is not an http or https address", cloud.Shorten(r.URL))
-	}
-	if len(r.Body) == 0 {
-		req.Body = nil
-	}
-	for _, h := range r.Headers {
-		if !slices.Contains(hopByHop, strings.ToLower(h.Name)) {
-			req.Header.Add(h.Name, h.Value)
-		}
-	}
-	if req.Header.Get("User-Agent") == "" {
-		req.Header.Set("User-Agent", "PiCloud/"+s.f.cfg.Version)
-	}
-	return req, nil
-}
-
-// fetch makes one request. The reply's Value is the final URL. A short body comes with it; else it is Partial.
-func (s *Session) fetch(ctx context.Context, n uint64, r *cloud.Request, mode string) (cloud.HostReply, error) {
-	req, err := s.request(ctx, r, mode)
+// fetch makes one request and returns its response, with the final URL as Value. A short body comes with it.
+// Otherwise the reply is Partial, and the body is kept open for OpFetchRead.
+func (s *Session) fetch(
+	ctx context.Context, n uint64, in *cloud.Request, mode string,
+) (cloud.HostReply, error) {
+	req, err := s.newRequest(ctx, in, mode)
 	if err != nil {
 		return cloud.HostReply{}, err
 	}
-	for _, places := range []chan struct{}{s.places, s.f.places} {
+
+	// First a slot of the run, then one of the process: a run with many requests waits without taking slots
+	// from others.
+	for _, slots := range []chan struct{}{s.inFlight, s.fetcher.inFlight} {
 		select {
-		case places <- struct{}{}:
-			defer func() { <-places }()
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
 		case <-ctx.Done():
 			return cloud.HostReply{}, context.Cause(ctx)
 		}
 	}
-	res, err := s.f.client.Do(req) //nolint:bodyclose // an openBody closes it
+
+	res, err := s.fetcher.client.Do(req) //nolint:bodyclose // an openBody closes it
 	if err != nil {
-		return cloud.HostReply{}, explain(ctx, r.URL, err)
+		return cloud.HostReply{}, explain(ctx, in.URL, err)
 	}
-	out := &cloud.Response{Status: res.StatusCode}
-	for name, values := range res.Header {
-		for _, v := range values {
-			out.Headers = append(out.Headers, cloud.Header{Name: strings.ToLower(name), Value: v})
-		}
-	}
+	out := &cloud.Response{Status: res.StatusCode, Headers: headersOf(res)}
 	reply := cloud.HostReply{Found: true, Response: out, Value: res.Request.URL.String()}
-	b := &openBody{ctx: ctx, url: r.URL, body: res.Body, room: s.f.cfg.MaxBody}
-	if res.ContentLength >= 0 && res.ContentLength <= wholeBody || r.Method == http.MethodHead {
-		out.Body, err = b.all(s.f.cfg.MaxBody)
+
+	body := &openBody{ctx: ctx, url: in.URL, body: res.Body, left: s.fetcher.cfg.MaxBody}
+	isShort := res.ContentLength >= 0 && res.ContentLength <= wholeBody
+	if isShort || in.Method == http.MethodHead {
+		out.Body, err = body.all(s.fetcher.cfg.MaxBody)
 		return reply, err
 	}
 	reply.Partial = true
-	return reply, s.keep(n, b)
+	return reply, s.keep(n, body)
 }
 
+// ignoredHeaders belong to the connection and not to a script (RFC 9110, 7.6.1), or are set by the client
+// itself.
+var ignoredHeaders = []string{
+	"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
+	"trailer", "transfer-encoding", "upgrade", "host", "content-length", "accept-encoding", "expect",
+}
+
+// newRequest checks a script's request and makes the client's of it. Any mode but manual and error follows
+// redirects.
+func (s *Session) newRequest(ctx context.Context, in *cloud.Request, mode string) (*http.Request, error) {
+	if mode == manual || mode == refuse {
+		ctx = context.WithValue(ctx, modeKey{}, mode)
+	}
+	if len(in.Body) > s.fetcher.cfg.MaxBody {
+		return nil, tooLarge("request", s.fetcher.cfg.MaxBody)
+	}
+
+	req, err := http.NewRequestWithContext(ctx, in.Method, in.URL, bytes.NewReader(in.Body))
+	if err != nil || req.URL.Scheme != "http" && req.URL.Scheme != "https" || req.URL.Host == "" {
+		return nil, fail("%q is not an http or https address", cloud.Shorten(in.URL))
+	}
+	if len(in.Body) == 0 {
+		req.Body = nil
+	}
+
+	for _, h := range in.Headers {
+		if !slices.Contains(ignoredHeaders, strings.ToLower(h.Name)) {
+			req.Header.Add(h.Name, h.Value)
+		}
+	}
+	if req.Header.Get("User-Agent") == "" {
+		req.Header.Set("User-Agent", "PiCloud/"+s.fetcher.cfg.Version)
+	}
+	return req, nil
+}
+
+func headersOf(res *http.Response) []cloud.Header {
+	var headers []cloud.Header
+	for name, values := range res.Header {
+		for _, value := range values {
+			headers = append(headers, cloud.Header{Name: strings.ToLower(name), Value: value})
+		}
+	}
+	return headers
+}
+
+// keep remembers the body of request n for OpFetchRead.
 func (s *Session) keep(n uint64, b *openBody) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	if len(s.open) >= maxOpen {
 		_ = b.body.Close()
-		return &cloud.HostError{Name: "LimitError", Message: fmt.Sprintf("a run can have %d responses whose bodies are not read to their end", maxOpen)}
+		message := fmt.Sprintf("a run can have %d responses whose bodies are not read to their end", maxOpen)
+		return &cloud.HostError{Name: "LimitError", Message: message}
 	}
 	s.open[n] = b
 	return nil
 }
 
-// read gives the next piece of a body, or all of the rest. The last one is not Partial.
+// read returns the next piece of the body of request n, or all of the rest. The reply of the last piece is
+// not Partial.
 func (s *Session) read(n uint64, all bool) (cloud.HostReply, error) {
 	s.mu.Lock()
 	b := s.open[n]
@@ -131,13 +163,15 @@ func (s *Session) read(n uint64, all bool) (cloud.HostReply, error) {
 	if b == nil {
 		return cloud.HostReply{}, fail("this response has no body that could be read")
 	}
+
 	reply := cloud.HostReply{Found: true}
 	var err error
 	if all {
-		reply.Bytes, err = b.all(s.f.cfg.MaxBody)
+		reply.Bytes, err = b.all(s.fetcher.cfg.MaxBody)
 	} else {
-		reply.Bytes, reply.Partial, err = b.piece(s.f.cfg.MaxBody)
+		reply.Bytes, reply.Partial, err = b.piece(s.fetcher.cfg.MaxBody)
 	}
+
 	if err != nil || !reply.Partial {
 		s.mu.Lock()
 		delete(s.open, n)
@@ -146,31 +180,37 @@ func (s *Session) read(n uint64, all bool) (cloud.HostReply, error) {
 	return reply, err
 }
 
-// all reads a body to its end and closes it.
+// all reads a body to its end and closes it. limit is for the message: the body may have left bytes more.
 func (b *openBody) all(limit int) ([]byte, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	defer func() { _ = b.body.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(b.body, int64(b.room)+1))
+
+	// One byte beyond the limit tells a body that is too long from one that just fits.
+	raw, err := io.ReadAll(io.LimitReader(b.body, int64(b.left)+1))
 	if err != nil {
 		return nil, b.explain(err)
 	}
-	if len(raw) > b.room {
+	if len(raw) > b.left {
 		return nil, tooLarge("response", limit)
 	}
 	return raw, nil
 }
 
-// piece reads what is there, at least a byte; more says whether the body goes on.
+// piece reads what has arrived, waiting for a byte at least. more reports whether the body goes on; if not,
+// it is closed.
 func (b *openBody) piece(limit int) (raw []byte, more bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+
 	raw = make([]byte, wholeBody)
 	n := 0
 	for n == 0 && err == nil {
 		n, err = b.body.Read(raw)
 	}
-	if b.room -= n; b.room < 0 {
+
+	b.left -= n
+	if b.left < 0 {
 		_ = b.body.Close()
 		return nil, false, tooLarge("response", limit)
 	}
@@ -186,7 +226,7 @@ func (b *openBody) piece(limit int) (raw []byte, more bool, err error) {
 	}
 }
 
-// explain says why a body ended early; a request that the script gave up is its own affair.
+// explain turns an error of the body into one for the script, which may have cancelled the request itself.
 func (b *openBody) explain(err error) error {
 	if b.ctx.Err() != nil {
 		return fail("fetch of %q: the request was cancelled", cloud.Shorten(b.url))

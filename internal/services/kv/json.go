@@ -14,197 +14,400 @@ import (
 // maxDepth is how deep a value may nest.
 const maxDepth = 500
 
-// CheckValue refuses what cannot be stored: over 256 KiB, not JSON, nested over 500 deep, numbers outside of double.
+// CheckValue returns an error unless text can be stored as a value: code too-large for more than 256 KiB,
+// code invalid for what is not JSON, nests over 500 deep, or has a number beyond the range of a double.
 func CheckValue(text string) error {
 	if len(text) > MaxValue {
-		return cloud.Errorf(cloud.CodeTooLarge, "the value has %d bytes of JSON; at most %d are allowed", len(text), MaxValue)
+		return tooLong(cloud.CodeTooLarge, len(text))
 	}
-	p := parser{s: text}
+	p := parser{text: text}
 	return p.document(nil)
 }
 
-// Normalize checks a JSON text and writes it as JSON.stringify(JSON.parse(text)) would: numbers as doubles, integer-like
-// member names first and ascending, the last of equal names in the place of the first, no white space.
+// Normalize checks a JSON text and returns it as JSON.stringify(JSON.parse(text)) would: numbers as doubles,
+// integer-like member names first and ascending, the last of equal names in the place of the first, no white
+// space. Every error is of code invalid, also that for a result over 256 KiB.
 func Normalize(text string) (string, error) {
-	if len(text) > 8*MaxValue { // escapes shrink; white space goes
+	// The result may be much shorter: escapes shrink, and white space goes.
+	if len(text) > 8*MaxValue {
 		return "", cloud.Errorf(cloud.CodeInvalid, "the value is over %d bytes of JSON", MaxValue)
 	}
-	p := parser{s: text}
-	var b strings.Builder
-	if err := p.document(&b); err != nil {
+
+	p := parser{text: text}
+	var out strings.Builder
+	if err := p.document(&out); err != nil {
 		return "", err
 	}
-	if b.Len() > MaxValue {
-		return "", cloud.Errorf(cloud.CodeInvalid, "the value has %d bytes of JSON; at most %d are allowed", b.Len(), MaxValue)
+
+	if out.Len() > MaxValue {
+		return "", tooLong(cloud.CodeInvalid, out.Len())
 	}
-	return b.String(), nil
+	return out.String(), nil
 }
 
+func tooLong(code cloud.Code, size int) error {
+	return cloud.Errorf(code, "the value has %d bytes of JSON; at most %d are allowed", size, MaxValue)
+}
+
+// formatNumber writes a finite number as JSON.stringify does.
 func formatNumber(f float64) string {
 	if f == 0 {
-		return "0" // JSON.stringify(-0)
+		return "0" // also for -0
 	}
 	b, _ := json.Marshal(f) // encoding/json formats numbers as ECMAScript does
 	return string(b)
 }
 
-// parser reads JSON (RFC 8259) and, if asked, writes it anew.
+// parser reads JSON (RFC 8259) by recursive descent. Its methods take the builder to which they write what
+// they read in the form of JSON.stringify; nil only checks the text. A method is called at the first byte of
+// what it reads.
 type parser struct {
-	s     string
-	i     int
-	depth int
+	text  string
+	pos   int // of the next byte
+	depth int // open arrays and objects
 }
 
 func (p *parser) fail(why string) error {
-	return cloud.Errorf(cloud.CodeInvalid, "the value is not JSON: %s at byte %d", why, p.i)
+	return cloud.Errorf(cloud.CodeInvalid, "the value is not JSON: %s at byte %d", why, p.pos)
 }
 
-func (p *parser) document(b *strings.Builder) error {
-	if !utf8.ValidString(p.s) {
+// at reports whether the next byte is c.
+func (p *parser) at(c byte) bool { return p.pos < len(p.text) && p.text[p.pos] == c }
+
+// skip reads c if it is the next byte.
+func (p *parser) skip(c byte) bool {
+	if !p.at(c) {
+		return false
+	}
+	p.pos++
+	return true
+}
+
+func (p *parser) space() {
+	for p.pos < len(p.text) {
+		switch p.text[p.pos] {
+		case ' ', '\t', '\n', '\r':
+			p.pos++
+		default:
+			return
+		}
+	}
+}
+
+func write(out *strings.Builder, s string) {
+	if out != nil {
+		out.WriteString(s)
+	}
+}
+
+func (p *parser) document(out *strings.Builder) error {
+	if !utf8.ValidString(p.text) {
 		return p.fail("invalid UTF-8")
 	}
-	if err := p.value(b); err != nil {
+	if err := p.value(out); err != nil {
 		return err
 	}
+
 	p.space()
-	if p.i < len(p.s) {
+	if p.pos < len(p.text) {
 		return p.fail("something after the end")
 	}
 	return nil
 }
 
-func (p *parser) space() {
-	for p.i < len(p.s) && (p.s[p.i] == ' ' || p.s[p.i] == '\t' || p.s[p.i] == '\n' || p.s[p.i] == '\r') {
-		p.i++
-	}
-}
-
-func write(b *strings.Builder, s string) {
-	if b != nil {
-		b.WriteString(s)
-	}
-}
-
-func (p *parser) value(b *strings.Builder) error {
+func (p *parser) value(out *strings.Builder) error {
 	p.space()
-	if p.i >= len(p.s) {
+	if p.pos >= len(p.text) {
 		return p.fail("unexpected end")
 	}
-	switch c := p.s[p.i]; {
+
+	switch c := p.text[p.pos]; {
 	case c == '{':
-		return p.nested(func() error { return p.object(b) })
+		return p.nested(out, p.object)
 	case c == '[':
-		return p.nested(func() error { return p.array(b) })
+		return p.nested(out, p.array)
 	case c == '"':
 		s, err := p.string()
-		write(b, s)
+		write(out, s)
 		return err
 	case c == '-' || c >= '0' && c <= '9':
-		return p.number(b)
+		return p.number(out)
+	default:
+		return p.word(out)
 	}
+}
+
+func (p *parser) word(out *strings.Builder) error {
 	for _, word := range []string{"true", "false", "null"} {
-		if strings.HasPrefix(p.s[p.i:], word) {
-			p.i += len(word)
-			write(b, word)
+		if strings.HasPrefix(p.text[p.pos:], word) {
+			p.pos += len(word)
+			write(out, word)
 			return nil
 		}
 	}
 	return p.fail("unexpected character")
 }
 
-func (p *parser) nested(f func() error) error {
+// nested reads an array or an object behind its bracket. The limit keeps the recursion of every reader of the
+// value small.
+func (p *parser) nested(out *strings.Builder, read func(*strings.Builder) error) error {
 	p.depth++
 	defer func() { p.depth-- }()
+
 	if p.depth > maxDepth {
 		return cloud.Errorf(cloud.CodeInvalid, "the value nests more than %d deep", maxDepth)
 	}
-	p.i++
-	return f()
+	p.pos++
+	return read(out)
 }
 
-func (p *parser) array(b *strings.Builder) error {
-	write(b, "[")
+func (p *parser) array(out *strings.Builder) error {
+	write(out, "[")
 	p.space()
-	for first := true; ; first = false {
-		if first && p.i < len(p.s) && p.s[p.i] == ']' {
-			break
-		}
-		if err := p.value(b); err != nil {
+	if p.at(']') {
+		return p.close(']', out)
+	}
+
+	for {
+		if err := p.value(out); err != nil {
 			return err
 		}
 		p.space()
-		if p.i >= len(p.s) || p.s[p.i] != ',' {
-			break
+		if !p.skip(',') {
+			return p.close(']', out)
 		}
-		p.i++
-		write(b, ",")
+		write(out, ",")
 	}
-	return p.close(']', b)
 }
 
-func (p *parser) close(c byte, b *strings.Builder) error {
-	if p.i >= len(p.s) || p.s[p.i] != c {
-		return p.fail("expected , or " + string(c))
+func (p *parser) close(bracket byte, out *strings.Builder) error {
+	if !p.skip(bracket) {
+		return p.fail("expected , or " + string(bracket))
 	}
-	p.i++
-	write(b, string(c))
+	write(out, string(bracket))
 	return nil
 }
 
-type member struct {
-	name, value string
-	index       int64 // array index, -1 for other names
-}
-
-func (p *parser) object(b *strings.Builder) error {
+func (p *parser) object(out *strings.Builder) error {
 	var members []member
-	places := map[string]int{}
+	places := map[string]int{} // in members, of each name
 	p.space()
-	for first := true; ; first = false {
-		p.space()
-		if first && p.i < len(p.s) && p.s[p.i] == '}' {
-			break
-		}
-		if p.i >= len(p.s) || p.s[p.i] != '"' {
-			return p.fail("expected a member name")
-		}
-		name, err := p.string()
+	for more := !p.at('}'); more; more = p.skip(',') {
+		name, err := p.memberName()
 		if err != nil {
 			return err
 		}
-		p.space()
-		if p.i >= len(p.s) || p.s[p.i] != ':' {
-			return p.fail("expected :")
+
+		// A value is written apart, since its place among the members is known only at their end.
+		var value *strings.Builder
+		if out != nil {
+			value = &strings.Builder{}
 		}
-		p.i++
-		var v *strings.Builder
-		if b != nil {
-			v = &strings.Builder{}
-		}
-		if err := p.value(v); err != nil {
+		if err := p.value(value); err != nil {
 			return err
 		}
-		if b != nil {
-			if at, ok := places[name]; ok {
-				members[at].value = v.String()
-			} else {
-				places[name] = len(members)
-				members = append(members, member{name, v.String(), arrayIndex(name)})
-			}
+		if out != nil {
+			members = setMember(members, places, member{name, value.String(), arrayIndex(name)})
 		}
 		p.space()
-		if p.i >= len(p.s) || p.s[p.i] != ',' {
-			break
-		}
-		p.i++
 	}
-	if b != nil {
-		writeMembers(b, members)
+
+	if out != nil {
+		writeMembers(out, members)
 	}
-	return p.close('}', b)
+	return p.close('}', out)
 }
 
-func writeMembers(b *strings.Builder, members []member) {
+// memberName reads a member's name and the colon behind it. The name keeps its quotes.
+func (p *parser) memberName() (string, error) {
+	p.space()
+	if !p.at('"') {
+		return "", p.fail("expected a member name")
+	}
+	name, err := p.string()
+	if err != nil {
+		return "", err
+	}
+
+	p.space()
+	if !p.skip(':') {
+		return "", p.fail("expected :")
+	}
+	return name, nil
+}
+
+// number reads a number and writes it as the nearest double.
+func (p *parser) number(out *strings.Builder) error {
+	start := p.pos
+	if !p.integer() || !p.fraction() || !p.exponent() {
+		return p.fail("malformed number")
+	}
+
+	text := p.text[start:p.pos]
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(f, 0) {
+		return cloud.Errorf(cloud.CodeInvalid, "the number %s is outside of what JavaScript can hold",
+			cloud.Shorten(text))
+	}
+	write(out, formatNumber(f))
+	return nil
+}
+
+// integer reads the digits before the point, which start with 0 only if there is one.
+func (p *parser) integer() bool {
+	p.skip('-')
+	zero := p.at('0')
+	n := p.digits()
+	return n == 1 || n > 1 && !zero
+}
+
+// fraction reads the point and its digits, if there are any.
+func (p *parser) fraction() bool { return !p.skip('.') || p.digits() > 0 }
+
+// exponent reads the exponent, if there is one.
+func (p *parser) exponent() bool {
+	if !p.skip('e') && !p.skip('E') {
+		return true
+	}
+	if !p.skip('+') {
+		p.skip('-')
+	}
+	return p.digits() > 0
+}
+
+// digits reads digits and returns their number.
+func (p *parser) digits() int {
+	start := p.pos
+	for p.pos < len(p.text) && p.text[p.pos] >= '0' && p.text[p.pos] <= '9' {
+		p.pos++
+	}
+	return p.pos - start
+}
+
+// string reads a string and returns it, with its quotes, as JSON.stringify writes it.
+func (p *parser) string() (string, error) {
+	var out strings.Builder
+	out.WriteByte('"')
+	p.pos++
+
+	for p.pos < len(p.text) {
+		switch c := p.text[p.pos]; {
+		case c == '"':
+			p.pos++
+			out.WriteByte('"')
+			return out.String(), nil
+		case c < 0x20:
+			return "", p.fail("control character in a string")
+		case c == '\\':
+			if err := p.escape(&out); err != nil {
+				return "", err
+			}
+		default:
+			end := p.pos
+			for end < len(p.text) && p.text[end] != '"' && p.text[end] != '\\' && p.text[end] >= 0x20 {
+				end++
+			}
+			out.WriteString(p.text[p.pos:end])
+			p.pos = end
+		}
+	}
+	return "", p.fail("unfinished string")
+}
+
+func (p *parser) escape(out *strings.Builder) error {
+	if p.pos+1 >= len(p.text) {
+		return p.fail("unfinished escape")
+	}
+
+	c := p.text[p.pos+1]
+	if k := strings.IndexByte(`"\/bfnrt`, c); k >= 0 {
+		p.pos += 2
+		writeRune(out, rune("\"\\/\b\f\n\r\t"[k]))
+		return nil
+	}
+	if c != 'u' {
+		return p.fail("unknown escape")
+	}
+	return p.unicodeEscape(out)
+}
+
+// unicodeEscape reads \uXXXX, or two of them that are a surrogate pair.
+func (p *parser) unicodeEscape(out *strings.Builder) error {
+	r, err := p.hex4()
+	if err != nil {
+		return err
+	}
+
+	isHigh := r >= 0xd800 && r < 0xdc00
+	if isHigh && strings.HasPrefix(p.text[p.pos:], `\u`) {
+		afterHigh := p.pos
+		low, err := p.hex4()
+		if err != nil {
+			return err
+		}
+
+		if low >= 0xdc00 && low < 0xe000 {
+			r = (r-0xd800)<<10 + (low - 0xdc00) + 0x10000
+		} else {
+			p.pos = afterHigh // the high surrogate stands alone
+		}
+	}
+	writeRune(out, r)
+	return nil
+}
+
+func (p *parser) hex4() (rune, error) {
+	if p.pos+6 > len(p.text) {
+		return 0, p.fail("unfinished escape")
+	}
+	n, err := strconv.ParseUint(p.text[p.pos+2:p.pos+6], 16, 32)
+	if err != nil {
+		return 0, p.fail("malformed escape")
+	}
+	p.pos += 6
+	return rune(n), nil
+}
+
+// writeRune follows QuoteJSONString (ECMA-262, 25.5.2.2): lone surrogates stay escaped.
+func writeRune(out *strings.Builder, r rune) {
+	const hexDigits = "0123456789abcdef"
+	if k := strings.IndexRune("\"\\\b\f\n\r\t", r); k >= 0 && r < 0x80 {
+		out.WriteByte('\\')
+		out.WriteByte(`"\bfnrt`[k])
+		return
+	}
+
+	isSurrogate := r >= 0xd800 && r < 0xe000
+	if r < 0x20 || isSurrogate {
+		out.WriteString(`\u`)
+		for shift := 12; shift >= 0; shift -= 4 {
+			out.WriteByte(hexDigits[r>>shift&15])
+		}
+		return
+	}
+	out.WriteRune(r)
+}
+
+type member struct {
+	name  string // with its quotes
+	value string
+	index int64 // array index, -1 for other names
+}
+
+// setMember adds a member. A name that is there already keeps its place and takes the new value, as in
+// JSON.parse.
+func setMember(members []member, places map[string]int, m member) []member {
+	if at, ok := places[m.name]; ok {
+		members[at].value = m.value
+		return members
+	}
+	places[m.name] = len(members)
+	return append(members, m)
+}
+
+// writeMembers writes members without the closing brace, in the order of a JavaScript object: array indexes
+// first, ascending, then all other names.
+func writeMembers(out *strings.Builder, members []member) {
 	slices.SortStableFunc(members, func(x, y member) int {
 		switch {
 		case x.index >= 0 && y.index >= 0:
@@ -217,157 +420,27 @@ func writeMembers(b *strings.Builder, members []member) {
 			return 0
 		}
 	})
-	b.WriteByte('{')
+
+	out.WriteByte('{')
 	for k, m := range members {
 		if k > 0 {
-			b.WriteByte(',')
+			out.WriteByte(',')
 		}
-		b.WriteString(m.name)
-		b.WriteByte(':')
-		b.WriteString(m.value)
+		out.WriteString(m.name)
+		out.WriteByte(':')
+		out.WriteString(m.value)
 	}
 }
 
-// arrayIndex is the value of a canonical array index (ECMA-262, 6.1.7), quotes included, or -1.
+// arrayIndex returns the value of a canonical array index (ECMA-262, 6.1.7), quotes included, or -1.
 func arrayIndex(quoted string) int64 {
-	s := quoted[1 : len(quoted)-1]
-	if s == "" || len(s) > 10 || len(s) > 1 && s[0] == '0' {
+	digits := quoted[1 : len(quoted)-1]
+	if digits == "" || len(digits) > 10 || len(digits) > 1 && digits[0] == '0' {
 		return -1
 	}
-	n, err := strconv.ParseUint(s, 10, 64)
+	n, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil || n >= math.MaxUint32 {
 		return -1
 	}
 	return int64(n)
-}
-
-func (p *parser) number(b *strings.Builder) error {
-	start := p.i
-	digits := func() bool {
-		from := p.i
-		for p.i < len(p.s) && p.s[p.i] >= '0' && p.s[p.i] <= '9' {
-			p.i++
-		}
-		return p.i > from
-	}
-	if p.s[p.i] == '-' {
-		p.i++
-	}
-	zero := p.i < len(p.s) && p.s[p.i] == '0'
-	from := p.i
-	if !digits() || zero && p.i-from > 1 {
-		return p.fail("malformed number")
-	}
-	if p.i < len(p.s) && p.s[p.i] == '.' {
-		p.i++
-		if !digits() {
-			return p.fail("malformed number")
-		}
-	}
-	if p.i < len(p.s) && (p.s[p.i] == 'e' || p.s[p.i] == 'E') {
-		p.i++
-		if p.i < len(p.s) && (p.s[p.i] == '+' || p.s[p.i] == '-') {
-			p.i++
-		}
-		if !digits() {
-			return p.fail("malformed number")
-		}
-	}
-	f, err := strconv.ParseFloat(p.s[start:p.i], 64)
-	if err != nil || math.IsInf(f, 0) {
-		return cloud.Errorf(cloud.CodeInvalid, "the number %s is outside of what JavaScript can hold", cloud.Shorten(p.s[start:p.i]))
-	}
-	write(b, formatNumber(f))
-	return nil
-}
-
-// string reads a string and gives it, with its quotes, as JSON.stringify writes it.
-func (p *parser) string() (string, error) {
-	var b strings.Builder
-	b.WriteByte('"')
-	for p.i++; p.i < len(p.s); {
-		switch c := p.s[p.i]; {
-		case c == '"':
-			p.i++
-			b.WriteByte('"')
-			return b.String(), nil
-		case c < 0x20:
-			return "", p.fail("control character in a string")
-		case c != '\\':
-			end := p.i
-			for end < len(p.s) && p.s[end] != '"' && p.s[end] != '\\' && p.s[end] >= 0x20 {
-				end++
-			}
-			b.WriteString(p.s[p.i:end])
-			p.i = end
-		default:
-			if err := p.escape(&b); err != nil {
-				return "", err
-			}
-		}
-	}
-	return "", p.fail("unfinished string")
-}
-
-func (p *parser) escape(b *strings.Builder) error {
-	if p.i+1 >= len(p.s) {
-		return p.fail("unfinished escape")
-	}
-	c := p.s[p.i+1]
-	if k := strings.IndexByte(`"\/bfnrt`, c); k >= 0 {
-		p.i += 2
-		writeRune(b, rune("\"\\/\b\f\n\r\t"[k]))
-		return nil
-	}
-	if c != 'u' {
-		return p.fail("unknown escape")
-	}
-	r, err := p.hex4()
-	if err != nil {
-		return err
-	}
-	if r >= 0xd800 && r < 0xdc00 && strings.HasPrefix(p.s[p.i:], `\u`) {
-		back := p.i
-		low, err := p.hex4()
-		if err != nil {
-			return err
-		}
-		if low >= 0xdc00 && low < 0xe000 {
-			r = (r-0xd800)<<10 + (low - 0xdc00) + 0x10000
-		} else {
-			p.i = back
-		}
-	}
-	writeRune(b, r)
-	return nil
-}
-
-func (p *parser) hex4() (rune, error) {
-	if p.i+6 > len(p.s) {
-		return 0, p.fail("unfinished escape")
-	}
-	n, err := strconv.ParseUint(p.s[p.i+2:p.i+6], 16, 32)
-	if err != nil {
-		return 0, p.fail("malformed escape")
-	}
-	p.i += 6
-	return rune(n), nil
-}
-
-// writeRune follows QuoteJSONString (ECMA-262, 25.5.2.2): lone surrogates stay escaped.
-func writeRune(b *strings.Builder, r rune) {
-	const hexDigits = "0123456789abcdef"
-	if k := strings.IndexRune("\"\\\b\f\n\r\t", r); k >= 0 && r < 0x80 {
-		b.WriteByte('\\')
-		b.WriteByte(`"\bfnrt`[k])
-		return
-	}
-	if r < 0x20 || r >= 0xd800 && r < 0xe000 {
-		b.WriteString(`\u`)
-		for shift := 12; shift >= 0; shift -= 4 {
-			b.WriteByte(hexDigits[r>>shift&15])
-		}
-		return
-	}
-	b.WriteRune(r)
 }

@@ -1,12 +1,11 @@
-// Package kv is the key-value store as scripts and operators see it: reads of the committed state, and sessions that
-// collect a run's writes and what it read until one commit takes them (orchestrator). Nothing here writes to the database.
+// Package kv is the key-value store as scripts and operators see it. It reads the committed state, and its
+// sessions collect what one run read and wrote until the orchestrator commits all of it at once. Nothing here
+// writes to the database, and nothing here knows what a commit raises or whether it was applied.
 package kv
 
 import (
 	"context"
-	"fmt"
 	"regexp"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -16,16 +15,20 @@ import (
 
 // Limits of the store.
 const (
-	MaxValue      = 256 << 10
-	MaxKey        = 512
+	MaxValue = 256 << 10 // bytes of JSON
+	MaxKey   = 512       // bytes of UTF-8
+
+	// Limits of one run, its waitUntil work included.
 	maxWrites     = 10_000
-	maxWriteBytes = 64 << 20
-	maxRows       = 10_000
-	maxPayload    = 16 << 20
-	maxTTL        = 10 * 366 * 24 * time.Hour
+	maxWriteBytes = 64 << 20 // keys and values
+	maxEvents     = 10_000   // outbox rows that its writes raise
+	maxEventBytes = 16 << 20 // what those rows carry
+
+	minTTL = time.Second
+	maxTTL = 10 * 366 * 24 * time.Hour
 )
 
-// Triggers tells how many rows a write will raise.
+// Triggers counts the events that a write raises, so that a run is refused before it raises too many.
 type Triggers interface {
 	// MatchingKV counts the enabled triggers of an app that a change in a collection may raise.
 	MatchingKV(app cloud.AppID, collection string) int
@@ -35,7 +38,7 @@ type Triggers interface {
 type Config struct {
 	DB       *db.DB
 	Triggers Triggers
-	// CursorKey signs list cursors.
+	// CursorKey signs list cursors. All nodes have the same one: a cursor may come back to another node.
 	CursorKey []byte
 }
 
@@ -43,37 +46,46 @@ type Config struct {
 type Store struct {
 	cfg      Config
 	reader   *reader
-	turns    turns
+	queues   keyQueues
 	versions versions
 }
 
 // New returns a Store.
 func New(cfg Config) *Store {
-	s := &Store{cfg: cfg, reader: newReader(cfg.DB)}
-	s.turns.byKey = map[cloud.KeyRef]*turn{}
-	s.versions.db = cfg.DB
-	return s
+	// Reads of scripts have connections of their own, so that a slow page of the dashboard does not hold them
+	// up.
+	read := func(ctx context.Context, params db.ReadKeysParams) ([]db.ReadKeysRow, error) {
+		return db.New(cfg.DB.Scripts).ReadKeys(ctx, params)
+	}
+	return &Store{
+		cfg:      cfg,
+		reader:   &reader{query: read},
+		queues:   newKeyQueues(),
+		versions: versions{db: cfg.DB},
+	}
 }
 
-// Entry is the state of a key. Found false: absent or expired.
+// Entry is the state of a key. Found is false for a key that is absent or expired.
 type Entry struct {
 	Found   bool
-	Value   string
-	Version int64
+	Value   string    // JSON text
+	Version int64     // of the last write; 0 for an absent key
 	Expires time.Time // zero: never
 }
 
 var collectionName = regexp.MustCompile(`^[A-Za-z0-9:_-]{1,128}$`)
 
-// CheckCollection refuses what is no collection's name.
+// CheckCollection returns an error of code invalid unless name can name a collection.
 func CheckCollection(name string) error {
 	if !collectionName.MatchString(name) {
-		return cloud.Errorf(cloud.CodeInvalid, "the collection %q must match %s", cloud.Shorten(name), collectionName)
+		return cloud.Errorf(cloud.CodeInvalid, "the collection %q must match %s",
+			cloud.Shorten(name), collectionName)
 	}
 	return nil
 }
 
-// CheckKey refuses what is no key: 1 to 512 bytes of UTF-8 without NUL, not "." nor "..".
+// CheckKey returns an error of code invalid unless key has 1 to 512 bytes of UTF-8 without NUL. The keys "."
+// and ".." are refused because clients resolve them away in a URL's path.
 func CheckKey(key string) error {
 	switch {
 	case key == "" || len(key) > MaxKey:
@@ -84,127 +96,16 @@ func CheckKey(key string) error {
 	return checkText("a key", key)
 }
 
-func checkText(what, s string) error {
-	for k := range len(s) {
-		if s[k] == 0 {
+// checkText refuses what PostgreSQL's text type cannot hold: NUL, and anything but UTF-8.
+func checkText(what, text string) error {
+	for i := range len(text) {
+		if text[i] == 0 {
 			return cloud.Errorf(cloud.CodeInvalid, "%s must not contain NUL", what)
 		}
 	}
-	if !utf8.ValidString(s) {
+
+	if !utf8.ValidString(text) {
 		return cloud.Errorf(cloud.CodeInvalid, "%s must be valid UTF-8", what)
 	}
 	return nil
-}
-
-// versions hands out numbers from one sequence, in blocks of a thousand.
-type versions struct {
-	db   *db.DB
-	mu   sync.Mutex
-	next int64
-	end  int64
-}
-
-func (v *versions) take(ctx context.Context) (int64, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.next == v.end {
-		first, err := v.db.Queries().NextVersionBlock(ctx)
-		if err != nil {
-			return 0, fmt.Errorf("take a block of versions: %w", db.Translate(err))
-		}
-		v.next, v.end = first, first+1000
-	}
-	n := v.next
-	v.next++
-	return n, nil
-}
-
-// reader reads entries; reads that wait at the same moment share a statement.
-type reader struct {
-	db *db.DB
-
-	mu      sync.Mutex
-	waiting []*read
-	busy    int
-}
-
-type read struct {
-	key    cloud.KeyRef
-	entry  Entry
-	err    error
-	doneCh chan struct{}
-}
-
-const (
-	// maxReaders is the number of statements under way at once.
-	maxReaders = 2
-	maxBatch   = 256
-)
-
-func newReader(d *db.DB) *reader { return &reader{db: d} }
-
-// readTimeout bounds a shared statement, which belongs to no single caller.
-const readTimeout = 10 * time.Second
-
-func (r *reader) get(ctx context.Context, key cloud.KeyRef) (Entry, error) {
-	rd := &read{key: key, doneCh: make(chan struct{})}
-	r.mu.Lock()
-	r.waiting = append(r.waiting, rd)
-	lead := r.busy < maxReaders
-	if lead {
-		r.busy++
-	}
-	r.mu.Unlock()
-	if lead {
-		go r.lead()
-	}
-	select {
-	case <-rd.doneCh:
-		return rd.entry, rd.err
-	case <-ctx.Done():
-		return Entry{}, context.Cause(ctx)
-	}
-}
-
-// lead sends statements until nobody waits.
-func (r *reader) lead() {
-	for {
-		r.mu.Lock()
-		n := min(len(r.waiting), maxBatch)
-		if n == 0 {
-			r.busy--
-			r.mu.Unlock()
-			return
-		}
-		batch := r.waiting[:n:n]
-		r.waiting = r.waiting[n:]
-		r.mu.Unlock()
-		r.read(batch)
-	}
-}
-
-func (r *reader) read(batch []*read) {
-	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
-	defer cancel()
-	arg := db.ReadKeysParams{}
-	for k, rd := range batch {
-		arg.Positions = append(arg.Positions, int32(k))
-		arg.Apps = append(arg.Apps, int64(rd.key.App))
-		arg.Collections = append(arg.Collections, rd.key.Collection)
-		arg.Keys = append(arg.Keys, rd.key.Key)
-	}
-	rows, err := db.New(r.db.Scripts).ReadKeys(ctx, arg)
-	for _, row := range rows {
-		e := Entry{Found: true, Value: row.Value, Version: row.Version}
-		if row.ExpiresAt != nil {
-			e.Expires = *row.ExpiresAt
-		}
-		batch[row.I].entry = e
-	}
-	for _, rd := range batch {
-		if err != nil {
-			rd.err = fmt.Errorf("read key: %w", db.Translate(err))
-		}
-		close(rd.doneCh)
-	}
 }

@@ -2,9 +2,6 @@ package kv
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -16,92 +13,125 @@ import (
 	"picloud/internal/cloud"
 )
 
-// Item is an entry with its key.
-type Item struct {
-	Key       string
-	Value     string
-	Version   int64
-	Expires   *time.Time
-	UpdatedAt time.Time
-}
-
 // MaxList is the most items of a page.
 const MaxList = 1000
 
-var errCursor = cloud.Errorf(cloud.CodeInvalid, "the cursor does not belong to this list")
+// Item is an entry with its key and its times.
+type Item struct {
+	Key       string
+	Value     string // JSON text
+	Version   int64
+	Expires   *time.Time // nil: never
+	UpdatedAt time.Time
+}
 
-// List gives a page of a collection in byte order, and the cursor of the next one.
-func (s *Store) List(ctx context.Context, app cloud.AppID, collection, prefix, cursor string, limit int) ([]Item, string, error) {
-	after, err := s.openCursor(app, collection, prefix, cursor)
+// Get reads one committed entry. The error wraps db.ErrNotFound when the key is absent or expired.
+func (s *Store) Get(ctx context.Context, app cloud.AppID, collection, key string) (Item, error) {
+	row, err := s.cfg.DB.Queries().ReadEntry(ctx, int64(app), collection, key)
+	if err != nil {
+		return Item{}, fmt.Errorf("read entry: %w", db.Translate(err))
+	}
+	return newItem(db.ListKeysRow(row)), nil
+}
+
+func newItem(row db.ListKeysRow) Item {
+	return Item{
+		Key:       row.Key,
+		Value:     row.Value,
+		Version:   row.Version,
+		Expires:   row.ExpiresAt,
+		UpdatedAt: row.UpdatedAt,
+	}
+}
+
+// Collection is a collection's name with the number of its keys, which is counted to 10,001.
+type Collection struct {
+	Name string
+	Keys int64
+}
+
+// Collections lists at most limit of an app's collections, by name, beginning behind after.
+func (s *Store) Collections(ctx context.Context, app cloud.AppID, after string, limit int) (
+	[]Collection, error,
+) {
+	rows, err := s.cfg.DB.Queries().ListCollections(ctx, int64(app), int32(limit), after)
+	if err != nil {
+		return nil, fmt.Errorf("list collections: %w", db.Translate(err))
+	}
+
+	collections := make([]Collection, len(rows))
+	for k, row := range rows {
+		collections[k] = Collection{Name: row.Collection, Keys: row.Keys}
+	}
+	return collections, nil
+}
+
+// List returns a page of the committed entries of a collection whose keys start with prefix, in byte order,
+// and the cursor of the next page, "" after the last. The error is of code invalid for the cursor of another
+// list.
+func (s *Store) List(
+	ctx context.Context, app cloud.AppID, collection, prefix, cursor string, limit int,
+) (items []Item, next string, err error) {
+	scope := listScope{app: app, collection: collection, prefix: prefix}
+	after, err := s.openCursor(scope, cursor)
 	if err != nil {
 		return nil, "", err
 	}
-	items, err := s.page(ctx, app, collection, prefix, after, limit+1)
+
+	// One item more than asked for tells whether there is another page.
+	items, err = s.page(ctx, scope, after, limit+1)
 	if err != nil {
 		return nil, "", err
 	}
 	if len(items) <= limit {
 		return items, "", nil
 	}
+
 	items = items[:limit]
-	return items, s.sealCursor(app, collection, prefix, items[limit-1].Key), nil
+	return items, s.sealCursor(scope, items[limit-1].Key), nil
 }
 
-func (s *Store) page(ctx context.Context, app cloud.AppID, collection, prefix, after string, max int) ([]Item, error) {
-	rows, err := s.cfg.DB.Queries().ListKeys(ctx, db.ListKeysParams{AppID: int64(app), Collection: collection, Prefix: prefix,
-		After: after, Below: successor(prefix), Max: int32(max)})
+// page reads the committed entries of a list behind the key after.
+func (s *Store) page(ctx context.Context, scope listScope, after string, limit int) ([]Item, error) {
+	rows, err := s.cfg.DB.Queries().ListKeys(ctx, db.ListKeysParams{
+		AppID:      int64(scope.app),
+		Collection: scope.collection,
+		Prefix:     scope.prefix,
+		After:      after,
+		Below:      successor(scope.prefix),
+		Max:        int32(limit),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", db.Translate(err))
 	}
+
 	items := make([]Item, len(rows))
-	for k, r := range rows {
-		items[k] = Item{Key: r.Key, Value: r.Value, Version: r.Version, Expires: r.ExpiresAt, UpdatedAt: r.UpdatedAt}
+	for k, row := range rows {
+		items[k] = newItem(row)
 	}
 	return items, nil
 }
 
-// successor is the least string above everything that starts with prefix; "" when there is none. UTF-8 sorts by code point.
+// successor returns the least string above everything that starts with prefix, so that the index can stop
+// there; "" when there is none. UTF-8 sorts by code point.
 func successor(prefix string) string {
 	for prefix != "" {
-		r, size := utf8.DecodeLastRuneInString(prefix)
+		last, size := utf8.DecodeLastRuneInString(prefix)
 		prefix = prefix[:len(prefix)-size]
+
 		switch {
-		case r == utf8.MaxRune:
+		case last == utf8.MaxRune: // nothing follows it: the rune before it must grow
 			continue
-		case r+1 == 0xd800: // surrogates are no characters
+		case last+1 == 0xd800: // UTF-8 has no surrogates
 			return prefix + "\ue000"
 		default:
-			return prefix + string(r+1)
+			return prefix + string(last+1)
 		}
 	}
 	return ""
 }
 
-func (s *Store) mac(app cloud.AppID, collection, prefix, key string) []byte {
-	h := hmac.New(sha256.New, s.cfg.CursorKey)
-	fmt.Fprintf(h, "kv\x00%d\x00%s\x00%s\x00%s", app, collection, prefix, key)
-	return h.Sum(nil)[:12]
-}
-
-func (s *Store) sealCursor(app cloud.AppID, collection, prefix, key string) string {
-	return base64.RawURLEncoding.EncodeToString(append(s.mac(app, collection, prefix, key), key...))
-}
-
-func (s *Store) openCursor(app cloud.AppID, collection, prefix, cursor string) (string, error) {
-	if cursor == "" {
-		return "", nil
-	}
-	raw, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || len(raw) < 12 {
-		return "", errCursor
-	}
-	key := string(raw[12:])
-	if !hmac.Equal(raw[:12], s.mac(app, collection, prefix, key)) {
-		return "", errCursor
-	}
-	return key, nil
-}
-
+// listItem is an item as scripts get it.
 type listItem struct {
 	Key       string          `json:"key"`
 	Value     json.RawMessage `json:"value"`
@@ -109,33 +139,38 @@ type listItem struct {
 	ExpiresAt *int64          `json:"expiresAt"` // Unix milliseconds
 }
 
-// list is a page as the run sees it: the committed state under its own writes.
-func (s *Session) list(ctx context.Context, a cloud.HostArgs) (cloud.HostReply, error) {
-	limit := int(a.Number)
+// list answers a run's list call: the committed page with the run's own writes laid over it.
+func (s *Session) list(ctx context.Context, args cloud.HostArgs) (cloud.HostReply, error) {
+	limit := int(args.Number)
 	if limit < 1 || limit > MaxList {
 		return cloud.HostReply{}, hostError("RangeError", "limit must be from 1 to %d", MaxList)
 	}
-	if len(a.Key) > MaxKey {
+	if len(args.Key) > MaxKey {
 		return cloud.HostReply{}, hostError("TypeError", "a prefix has at most %d bytes", MaxKey)
 	}
-	if err := checkText("a prefix", a.Key); err != nil {
+	if err := checkText("a prefix", args.Key); err != nil {
 		return cloud.HostReply{}, asHostError(err)
 	}
-	from, err := s.store.openCursor(s.app, a.Collection, a.Key, a.Cursor)
+	scope := listScope{app: s.app, collection: args.Collection, prefix: args.Key}
+	after, err := s.store.openCursor(scope, args.Cursor)
 	if err != nil {
 		return cloud.HostReply{}, asHostError(err)
 	}
-	own := s.ownKeys(a.Collection, a.Key, from)
-	items, err := s.store.page(ctx, s.app, a.Collection, a.Key, from, limit+1+len(own))
+
+	// Each own write can remove at most one committed item, so this many are enough to fill the page and to
+	// see whether there is another.
+	own := s.ownWrites(scope, after)
+	wanted := limit + 1 + len(own)
+	items, err := s.store.page(ctx, scope, after, wanted)
 	if err != nil {
 		return cloud.HostReply{}, err
 	}
-	more := len(items) == limit+1+len(own)
-	merged := merge(items, own, more)
+	merged := merge(items, own, len(items) == wanted)
+
 	cursor := "null"
 	if len(merged) > limit {
 		merged = merged[:limit]
-		cursor = `"` + s.store.sealCursor(s.app, a.Collection, a.Key, merged[limit-1].Key) + `"`
+		cursor = `"` + s.store.sealCursor(scope, merged[limit-1].Key) + `"`
 	}
 	body, err := json.Marshal(merged)
 	if err != nil {
@@ -144,89 +179,71 @@ func (s *Session) list(ctx context.Context, a cloud.HostArgs) (cloud.HostReply, 
 	return cloud.HostReply{JSON: `{"items":` + string(body) + `,"cursor":` + cursor + `}`}, nil
 }
 
-type ownKey struct {
-	key string
-	e   Entry
+// ownWrite is the state in which a run leaves a key; Found is false for one that it deleted.
+type ownWrite struct {
+	key   string
+	entry Entry
 }
 
-func (s *Session) ownKeys(collection, prefix, after string) []ownKey {
+// ownWrites returns the run's writes that belong to a list behind the key after, in byte order.
+func (s *Session) ownWrites(scope listScope, after string) []ownWrite {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []ownKey
-	for k, e := range s.own {
-		if k.Collection == collection && strings.HasPrefix(k.Key, prefix) && k.Key > after {
-			out = append(out, ownKey{k.Key, e})
+
+	var writes []ownWrite
+	for ref, entry := range s.own {
+		if ref.Collection == scope.collection && strings.HasPrefix(ref.Key, scope.prefix) && ref.Key > after {
+			writes = append(writes, ownWrite{ref.Key, entry})
 		}
 	}
-	slices.SortFunc(out, func(a, b ownKey) int { return strings.Compare(a.key, b.key) })
-	return out
+	slices.SortFunc(writes, func(a, b ownWrite) int { return strings.Compare(a.key, b.key) })
+	return writes
 }
 
-// merge lays own writes over a page. When the page is not the last, own keys beyond its end belong to later pages.
-func merge(items []Item, own []ownKey, more bool) []listItem {
-	out := make([]listItem, 0, len(items)+len(own))
-	last := ""
-	if more {
-		last = items[len(items)-1].Key
-	}
-	take := func(o ownKey) {
-		if !o.e.Found || more && o.key > last {
-			return
+// merge lays own writes over a page. With more pages to come, own writes beyond the page's end are left to
+// those.
+func merge(items []Item, own []ownWrite, more bool) []listItem {
+	merged := make([]listItem, 0, len(items)+len(own))
+	add := func(w ownWrite) {
+		beyond := more && w.key > items[len(items)-1].Key
+		if w.entry.Found && !beyond {
+			merged = append(merged, newListItem(w.key, w.entry.Value, w.entry.Version, expiry(w.entry)))
 		}
-		it := listItem{Key: o.key, Value: json.RawMessage(o.e.Value), Version: o.e.Version}
-		if !o.e.Expires.IsZero() {
-			ms := o.e.Expires.UnixMilli()
-			it.ExpiresAt = &ms
-		}
-		out = append(out, it)
 	}
-	for _, it := range items {
-		for len(own) > 0 && own[0].key < it.Key {
-			take(own[0])
+
+	for _, item := range items {
+		for len(own) > 0 && own[0].key < item.Key {
+			add(own[0])
 			own = own[1:]
 		}
-		if len(own) > 0 && own[0].key == it.Key {
-			take(own[0])
+
+		// An own write of the same key takes the place of the committed item.
+		if len(own) > 0 && own[0].key == item.Key {
+			add(own[0])
 			own = own[1:]
 			continue
 		}
-		li := listItem{Key: it.Key, Value: json.RawMessage(it.Value), Version: it.Version}
-		if it.Expires != nil {
-			ms := it.Expires.UnixMilli()
-			li.ExpiresAt = &ms
-		}
-		out = append(out, li)
+		merged = append(merged, newListItem(item.Key, item.Value, item.Version, item.Expires))
 	}
-	for _, o := range own {
-		take(o)
+
+	for _, w := range own {
+		add(w)
 	}
-	return out
+	return merged
 }
 
-// Get reads one entry with its times; found is false when it is absent or expired.
-func (s *Store) Get(ctx context.Context, app cloud.AppID, collection, key string) (Item, error) {
-	r, err := s.cfg.DB.Queries().ReadEntry(ctx, int64(app), collection, key)
-	if err != nil {
-		return Item{}, fmt.Errorf("read entry: %w", db.Translate(err))
+func newListItem(key, value string, version int64, expires *time.Time) listItem {
+	item := listItem{Key: key, Value: json.RawMessage(value), Version: version}
+	if expires != nil {
+		millis := expires.UnixMilli()
+		item.ExpiresAt = &millis
 	}
-	return Item{Key: r.Key, Value: r.Value, Version: r.Version, Expires: r.ExpiresAt, UpdatedAt: r.UpdatedAt}, nil
+	return item
 }
 
-// Collection is a collection with the number of its keys, counted to 10,001.
-type Collection struct {
-	Name string
-	Keys int64
-}
-
-// Collections lists an app's collections by name.
-func (s *Store) Collections(ctx context.Context, app cloud.AppID, after string, limit int) ([]Collection, error) {
-	rows, err := s.cfg.DB.Queries().ListCollections(ctx, int64(app), int32(limit), after)
-	if err != nil {
-		return nil, fmt.Errorf("list collections: %w", db.Translate(err))
+func expiry(e Entry) *time.Time {
+	if e.Expires.IsZero() {
+		return nil
 	}
-	out := make([]Collection, len(rows))
-	for k, r := range rows {
-		out[k] = Collection{Name: r.Collection, Keys: r.Keys}
-	}
-	return out, nil
+	return &e.Expires
 }

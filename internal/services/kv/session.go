@@ -2,302 +2,153 @@ package kv
 
 import (
 	"context"
-	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"sync"
-	"time"
 
 	"picloud/internal/cloud"
 )
 
-// Session is one run's view of the store: it collects writes, remembers what was read, and reads its own writes.
+// Session is one run's view of the store. It answers the run's KV calls, remembers what the run read, and
+// collects what it writes; the caller then commits the collected changes. A run that is executed again gets a
+// new session.
+//
+// The methods are called in this order, Call by the run and the others by whoever executes it:
+//
+//	Prepare      only before a retry
+//	Call ...     the handler
+//	Responded    only if waitUntil work follows the response
+//	Changes      what to commit
+//	Submitted    the commit has its place in the order of commits
+//	Settled      the commit was applied or refused, or there was none
+//	Call ...     waitUntil work; then After and Submitted, as above
+//	Finished     always, in the end
+//
+// A session is safe for concurrent use, with one exception: Submitted must not run beside a Call.
 type Session struct {
 	store *Store
 	app   cloud.AppID
 
-	mu      sync.Mutex
-	seen    map[cloud.KeyRef]Entry // what checked reads saw first
-	checked map[cloud.KeyRef]bool  // keys with a check in part
-	own     map[cloud.KeyRef]Entry // latest own writes
-	held    []cloud.KeyRef         // turns; held and over belong to turns.mu
-	over    bool
+	// mu guards the fields below it, but for the last two. No other lock is taken under it.
+	mu sync.Mutex
 
-	part  cloud.Changes // being collected
-	first cloud.Changes // what was collected when the response went out
-	split bool
+	// seen is what the first checked read of each key returned: later reads repeat it, so that the run sees
+	// one state.
+	seen map[cloud.KeyRef]Entry
+	// own is the state in which the run's writes since the response leave each key.
+	own map[cloud.KeyRef]Entry
+	// checked are the keys with a check in current.
+	checked map[cloud.KeyRef]bool
 
-	rows, payload, bytes int
+	// current collects changes. At the response it becomes beforeResponse, and collects those of waitUntil
+	// work.
+	current        cloud.Changes
+	beforeResponse cloud.Changes
+	responded      bool
+
+	// What the run's writes add up to, for the limits; bytes count keys, values and an allowance for each
+	// write.
+	events     int
+	eventBytes int
+	writeBytes int
+
+	// Guarded by the mutex of store.queues.
+	granted []cloud.KeyRef // keys of which the session has, or has passed on, the grant
+	closed  bool           // Finished was called
 }
 
-// Open starts a session of an app.
+// Open starts the session of a run of an app. The caller must call Finished.
 func (s *Store) Open(app cloud.AppID) *Session {
 	return &Session{store: s, app: app}
 }
 
-// remember adds to one of a session's maps, of which many runs need none.
-func remember[V any](m *map[cloud.KeyRef]V, key cloud.KeyRef, v V) {
+// Prepare enters the queues of keys whose checks failed the last time, before the run is executed again. It
+// may wait, for at most two seconds a key.
+func (s *Session) Prepare(ctx context.Context, keys []cloud.KeyRef) {
+	// In any other order the queues would not let the session wait.
+	keys = slices.Clone(keys)
+	slices.SortFunc(keys, compareKeys)
+
+	for _, key := range keys {
+		s.store.queues.enter(ctx, s, key)
+	}
+}
+
+// Changes returns what the run wants to commit: everything that it wrote, or only what it wrote before its
+// response if Responded was called. The checks cover every key of a checked read, written or not.
+func (s *Session) Changes() cloud.Changes {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.responded {
+		return s.beforeResponse
+	}
+	return s.current
+}
+
+// After returns what waitUntil work wrote after the response, for a commit of its own. Call it after
+// Responded only.
+func (s *Session) After() cloud.Changes {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.current
+}
+
+// Responded marks the response of a run whose waitUntil work goes on: calls from now on belong to a second
+// commit, which follows that of the calls before. Call it at most once, between the two.
+func (s *Session) Responded() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.responded = true
+	s.beforeResponse = s.current
+	s.current = cloud.Changes{}
+
+	// The second commit builds on the first: what the first wrote counts as read, in the version that it
+	// wrote.
+	for key, entry := range s.own {
+		put(&s.seen, key, entry)
+	}
+	s.own = nil
+	s.checked = nil
+}
+
+// Submitted says that the changes of Changes, or of After, have their place in the order of commits. Call it
+// directly after they were handed to the committer, and not at all if they are not going to be committed.
+//
+// It passes the session's grants on, so that the runs waiting for the same keys continue at once, from the
+// values written here. After Responded the values of the first commit are not passed on; its followers read
+// the committed state.
+//
+// If it is not called, the followers wait for the whole commit, until Settled. If it is called before the
+// changes are handed over, or without that, the followers build on values that are not there at their own
+// commits, and conflict.
+func (s *Session) Submitted() { s.store.queues.passOn(s) }
+
+// Settled says that the fate of the changes is known: they were applied, refused, or will not be committed.
+// Call it as soon as that is so, once for each commit; Finished includes it.
+//
+// It gives back every grant that was not passed on, and withdraws the values that were: followers read the
+// committed state again. The session can still be used, and waitUntil work may enter queues again.
+//
+// If it is not called, followers go on from the values written here even when these were refused or
+// overwritten by another node, and conflict; and runs that wait for a key of this session wait for two
+// seconds, in vain.
+func (s *Session) Settled() { s.store.queues.leave(s) }
+
+// Finished says that the run makes no more calls. Call it on every path, after the fate of the last commit is
+// known.
+//
+// It is Settled for good: a call that is still under way, because its sandbox died, enters no queue any more
+// and loses its place in the one where it waits.
+//
+// If it is not called, a grant that such a call gets late is never released, and from then on every run of
+// this node that updates the key waits for two seconds.
+func (s *Session) Finished() { s.store.queues.close(s) }
+
+// put adds to one of a session's maps. They are made when first needed: many runs use none of them.
+func put[V any](m *map[cloud.KeyRef]V, key cloud.KeyRef, v V) {
 	if *m == nil {
 		*m = map[cloud.KeyRef]V{}
 	}
 	(*m)[key] = v
-}
-
-// Prepare takes the turns at keys whose check failed the last time, before the run starts again.
-func (s *Session) Prepare(ctx context.Context, keys []cloud.KeyRef) {
-	keys = slices.Clone(keys)
-	slices.SortFunc(keys, compareKeys)
-	for _, k := range keys {
-		s.store.turns.enter(ctx, s, k)
-	}
-}
-
-// Changes is what the run wants to commit: all of it, or what it wrote before its response went out.
-func (s *Session) Changes() cloud.Changes {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.split {
-		return s.first
-	}
-	return s.part
-}
-
-// After is what waitUntil work wrote after the response.
-func (s *Session) After() cloud.Changes {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.part
-}
-
-// Responded starts the second set of changes. What the first wrote counts as read in its new version.
-func (s *Session) Responded() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.split = true
-	s.first, s.part = s.part, cloud.Changes{}
-	for key, e := range s.own {
-		if !e.Found {
-			e = Entry{}
-		}
-		remember(&s.seen, key, e)
-	}
-	s.own, s.checked = nil, nil
-}
-
-// Submitted says that the changes are in the order of commits: who waits for the same keys may follow them.
-func (s *Session) Submitted() { s.store.turns.submitted(s) }
-
-// Settled ends the session's turns, whatever became of its changes; work after the response may take others.
-func (s *Session) Settled() { s.store.turns.settled(s, false) }
-
-// Finished is the last word: a call of this session that is still on its way takes no turn any more.
-func (s *Session) Finished() { s.store.turns.settled(s, true) }
-
-func hostError(name, format string, args ...any) *cloud.HostError {
-	return &cloud.HostError{Name: name, Message: fmt.Sprintf(format, args...)}
-}
-
-// Call performs a KV host call.
-func (s *Session) Call(ctx context.Context, op cloud.HostOp, a cloud.HostArgs) (cloud.HostReply, error) {
-	if err := CheckCollection(a.Collection); err != nil {
-		return cloud.HostReply{}, asHostError(err)
-	}
-	if op == cloud.OpKVList {
-		return s.list(ctx, a)
-	}
-	if err := CheckKey(a.Key); err != nil {
-		return cloud.HostReply{}, asHostError(err)
-	}
-	key := cloud.KeyRef{App: s.app, Collection: a.Collection, Key: a.Key}
-	switch op {
-	case cloud.OpKVGet, cloud.OpKVHas:
-		e, err := s.read(ctx, key, !a.Flag)
-		return reply(e), err
-	case cloud.OpKVSet:
-		return s.set(ctx, key, a)
-	case cloud.OpKVDelete:
-		e, err := s.read(ctx, key, true)
-		if err != nil || !e.Found {
-			return cloud.HostReply{}, err
-		}
-		return cloud.HostReply{Found: true}, s.write(ctx, cloud.Write{Key: key, Delete: true})
-	case cloud.OpKVIncrement:
-		return s.increment(ctx, key, a.Number)
-	case cloud.OpKVUpdateBegin:
-		s.store.turns.enter(ctx, s, key)
-		e, err := s.read(ctx, key, true)
-		return reply(e), err
-	case cloud.OpKVUpdateEnd:
-		return s.updateEnd(ctx, key, a)
-	default:
-		return cloud.HostReply{}, hostError("TypeError", "unknown call")
-	}
-}
-
-func asHostError(err error) error {
-	var ce *cloud.Error
-	if e, ok := err.(*cloud.Error); ok { //nolint:errorlint // made by this package, never wrapped
-		ce = e
-	}
-	if ce == nil {
-		return err
-	}
-	if ce.Code == cloud.CodeTooLarge {
-		return hostError("LimitError", "%s", ce.Message)
-	}
-	return hostError("TypeError", "%s", ce.Message)
-}
-
-func reply(e Entry) cloud.HostReply {
-	r := cloud.HostReply{Found: e.Found, Value: e.Value, Version: e.Version}
-	if !e.Expires.IsZero() {
-		r.Expires = e.Expires.UnixMilli()
-	}
-	return r
-}
-
-// read gives the run's own write, what it saw before, the run ahead's value, or the committed state.
-func (s *Session) read(ctx context.Context, key cloud.KeyRef, checked bool) (Entry, error) {
-	s.mu.Lock()
-	if e, ok := s.own[key]; ok {
-		s.mu.Unlock()
-		return e, nil
-	}
-	e, seen := s.seen[key]
-	s.mu.Unlock()
-	if !seen {
-		var ok bool
-		if e, ok = s.store.turns.pending(s, key); !ok {
-			var err error
-			if e, err = s.store.reader.get(ctx, key); err != nil {
-				return Entry{}, err
-			}
-		}
-	}
-	if checked {
-		s.mu.Lock()
-		remember(&s.seen, key, e)
-		s.check(key, e.Version)
-		s.mu.Unlock()
-	}
-	if !e.Found {
-		e = Entry{}
-	}
-	return e, nil
-}
-
-// check records a condition once. A key that this part wrote before needs none: its version is the run's own.
-func (s *Session) check(key cloud.KeyRef, version int64) {
-	if s.checked[key] {
-		return
-	}
-	remember(&s.checked, key, true)
-	s.part.Checks = append(s.part.Checks, cloud.Check{Key: key, Version: version})
-}
-
-func (s *Session) set(ctx context.Context, key cloud.KeyRef, a cloud.HostArgs) (cloud.HostReply, error) {
-	if err := CheckValue(a.Value); err != nil {
-		return cloud.HostReply{}, asHostError(err)
-	}
-	if a.TTLMillis < 0 || a.TTLMillis > maxTTL.Milliseconds() || a.TTLMillis > 0 && a.TTLMillis < 1000 {
-		return cloud.HostReply{}, hostError("RangeError", "ttl must be from 1 second to 10 years")
-	}
-	if a.IfVersion >= 0 {
-		e, err := s.read(ctx, key, true)
-		if err != nil {
-			return cloud.HostReply{}, err
-		}
-		if e.Version != a.IfVersion {
-			return cloud.HostReply{}, hostError("KvConflictError", "the version is %d, not %d", e.Version, a.IfVersion)
-		}
-	}
-	return cloud.HostReply{}, s.write(ctx, cloud.Write{Key: key, Value: a.Value, TTLMillis: a.TTLMillis})
-}
-
-// maxSafe is the largest integer that a double counts exactly.
-const maxSafe = 1 << 53
-
-func (s *Session) increment(ctx context.Context, key cloud.KeyRef, by float64) (cloud.HostReply, error) {
-	s.store.turns.enter(ctx, s, key)
-	e, err := s.read(ctx, key, true)
-	if err != nil {
-		return cloud.HostReply{}, err
-	}
-	n := 0.0
-	if e.Found {
-		if n, err = strconv.ParseFloat(e.Value, 64); err != nil || !isNumber(e.Value) {
-			return cloud.HostReply{}, hostError("TypeError", "the value of %q is not a number", cloud.Shorten(key.Key))
-		}
-	}
-	n += by
-	if math.IsNaN(n) || math.Abs(n) > maxSafe {
-		return cloud.HostReply{}, hostError("RangeError", "the result is beyond 2^53")
-	}
-	err = s.write(ctx, cloud.Write{Key: key, Value: formatNumber(n), TTLMillis: -1})
-	return cloud.HostReply{Number: n}, err
-}
-
-func isNumber(s string) bool { return s != "" && (s[0] == '-' || s[0] >= '0' && s[0] <= '9') }
-
-func (s *Session) updateEnd(ctx context.Context, key cloud.KeyRef, a cloud.HostArgs) (cloud.HostReply, error) {
-	if a.Flag {
-		e, err := s.read(ctx, key, true)
-		if err != nil || !e.Found {
-			return cloud.HostReply{}, err
-		}
-		return cloud.HostReply{}, s.write(ctx, cloud.Write{Key: key, Delete: true})
-	}
-	if err := CheckValue(a.Value); err != nil {
-		return cloud.HostReply{}, asHostError(err)
-	}
-	return cloud.HostReply{}, s.write(ctx, cloud.Write{Key: key, Value: a.Value, TTLMillis: -1})
-}
-
-// write collects one write, within what a run may raise.
-func (s *Session) write(ctx context.Context, w cloud.Write) error {
-	version, err := s.store.versions.take(ctx)
-	if err != nil {
-		return err
-	}
-	w.Version = version
-	triggers := s.store.cfg.Triggers.MatchingKV(s.app, w.Key.Collection)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	size := len(w.Value) + len(w.Key.Key) + len(w.Key.Collection) + 64
-	switch {
-	case len(s.part.Writes)+len(s.first.Writes) >= maxWrites || s.bytes+size > maxWriteBytes:
-		return hostError("LimitError", "a run can make %d writes of %d MiB together", maxWrites, maxWriteBytes>>20)
-	case s.rows+triggers > maxRows:
-		return hostError("LimitError", "a run can raise %d events; this write would exceed that", maxRows)
-	case triggers > 0 && s.payload+size > maxPayload:
-		return hostError("LimitError", "the events of a run can carry %d MiB; this write would exceed that", maxPayload>>20)
-	}
-	s.bytes += size
-	s.rows += triggers
-	if triggers > 0 {
-		s.payload += size
-	}
-	old := s.own[w.Key]
-	if _, wrote := s.own[w.Key]; !wrote {
-		old = s.seen[w.Key]
-	}
-	s.part.Writes = append(s.part.Writes, w)
-	remember(&s.own, w.Key, after(old, w))
-	return nil
-}
-
-// after is the entry that a write leaves.
-func after(old Entry, w cloud.Write) Entry {
-	if w.Delete {
-		return Entry{}
-	}
-	e := Entry{Found: true, Value: w.Value, Version: w.Version}
-	switch {
-	case w.TTLMillis > 0:
-		e.Expires = time.Now().Add(time.Duration(w.TTLMillis) * time.Millisecond)
-	case w.TTLMillis < 0 && old.Found:
-		e.Expires = old.Expires
-	}
-	return e
 }

@@ -1,0 +1,244 @@
+package db_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"picloud/db"
+	"picloud/internal/testkit"
+)
+
+func open(t *testing.T, url string) *db.DB {
+	t.Helper()
+	d, err := db.Open(t.Context(), url, db.MinConnections)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return d
+}
+
+// PostgreSQL's own programs get the address by their environment, with the password and without a command
+// line.
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	env, err := db.ClientEnv("postgres://ann:s3cret@h.test:6432/cloud?sslmode=require")
+	want := []string{
+		"PGHOST=h.test", "PGPORT=6432", "PGUSER=ann", "PGPASSWORD=s3cret", "PGDATABASE=cloud",
+		"PGSSLMODE=require",
+	}
+	if err != nil || !slices.Equal(env, want) {
+		t.Errorf("the environment is %q: %v", env, err)
+	}
+
+	env, err = db.ClientEnv("host=h.test port=6432 user=ann password=s3cret dbname=cloud")
+	if err != nil || !slices.Equal(env, want[:5]) {
+		t.Errorf("the environment of keys and values is %q: %v", env, err)
+	}
+	if _, err := db.ClientEnv("postgres://h.test:port/"); err == nil {
+		t.Error("an address with a word for a port was read")
+	}
+
+	if name := db.Name("postgres://h.test/cloud"); name != "cloud" {
+		t.Errorf("the database is %q", name)
+	}
+	if name := db.Name("postgres://h.test:port/"); name != "" {
+		t.Errorf("the database is %q", name)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, url   string
+		connections int
+		text        string
+	}{
+		{"few connections", "postgres://h.test/", db.MinConnections - 1, "at least 9 are needed"},
+		{
+			"no address", "postgres://h.test:port/", db.MinConnections,
+			"it is not a PostgreSQL connection string",
+		},
+		{"nobody there", "postgres:///x?host=/nowhere", db.MinConnections, "reach the database"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := db.Open(t.Context(), c.url, c.connections)
+			if err == nil || !strings.Contains(err.Error(), c.text) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// The queries of the server's own catalogs say what is there.
+func TestServer(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	empty := open(t, testkit.EmptyDatabase(t))
+	if is, err := empty.Empty(ctx); err != nil || !is {
+		t.Errorf("a new database is empty: %v %v", is, err)
+	}
+
+	full := open(t, testkit.Database(t))
+	if is, err := full.Empty(ctx); err != nil || is {
+		t.Errorf("a migrated database is empty: %v %v", is, err)
+	}
+	if full.Pooled() {
+		t.Error("a direct connection is taken for a pooler's")
+	}
+
+	facts, err := full.Facts(ctx)
+	if err != nil || facts.Version == "" || facts.Size < 1<<20 || facts.Connections < 1 ||
+		facts.MaxConnections != "300" {
+		t.Errorf("the facts are %+v: %v", facts, err)
+	}
+}
+
+// Several nodes may make the same database.
+func TestCreateDatabase(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t)
+	const name = `made by "two"`
+	ended := make(chan error, 2)
+	for range cap(ended) {
+		go func() { ended <- db.CreateDatabase(t.Context(), url, name) }()
+	}
+
+	for range cap(ended) {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+
+	d := open(t, url)
+	if _, err := d.General.Exec(t.Context(), "DROP DATABASE "+pgx.Identifier{name}.Sanitize()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Executions are kept by day; whole days go, and what lies in no day's partition by its own time.
+func TestPartitions(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t, testkit.Database(t))
+	names := func() []string {
+		t.Helper()
+		list, err := d.Queries().DailyPartitions(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(list)
+		return list
+	}
+
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	name := func(days int) string { return "executions_" + today.AddDate(0, 0, days).Format("20060102") }
+
+	if err := d.EnsurePartitions(ctx, 5); err != nil {
+		t.Fatal(err)
+	}
+
+	list := names()
+	if !slices.Contains(list, name(-1)) || !slices.Contains(list, name(5)) || slices.Contains(list, name(6)) {
+		t.Errorf("the partitions are %v", list)
+	}
+
+	// An execution of long ago lies in no partition of a day.
+	_, err := d.General.Exec(ctx, `
+		INSERT INTO executions (app_id, id, script_id, script, version, source, status, attempt, depth,
+			root_id, node, started_at, duration_us)
+		SELECT 1, ('00000000-0000-7000-8000-00000000000' || n)::uuid, gen_random_uuid(), 's', 1, 'http',
+			'succeeded', 1, 0, gen_random_uuid(), 'n',
+			CASE n WHEN 1 THEN timestamptz '2020-01-01' ELSE clock_timestamp() END, 1
+		FROM generate_series(1, 2) n`)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// The end of yesterday is not before itself; a moment later it is.
+	for _, c := range []struct {
+		before time.Time
+		stays  bool
+	}{{today, true}, {today.Add(time.Nanosecond), false}} {
+		if err := d.DropPartitions(ctx, c.before); err != nil {
+			t.Fatal(err)
+		}
+		if list := names(); slices.Contains(list, name(-1)) != c.stays || !slices.Contains(list, name(0)) {
+			t.Errorf("before %s: the partitions are %v", c.before, list)
+		}
+	}
+
+	var left int
+	if err := d.General.QueryRow(ctx, "SELECT count(*) FROM executions_default").Scan(&left); err != nil ||
+		left != 1 {
+		t.Errorf("%d executions are left: %v", left, err)
+	}
+}
+
+var errRollback = errors.New("roll back")
+
+// A transaction takes effect as a whole, and a snapshot sees one moment.
+func TestTransactions(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t, testkit.Database(t))
+	insert := func(q *db.Queries) error {
+		_, err := q.InsertApp(ctx, "a", "A", "")
+		return err
+	}
+
+	err := d.Tx(ctx, func(q *db.Queries) error { return errors.Join(insert(q), errRollback) })
+	if !errors.Is(err, errRollback) {
+		t.Errorf("got %v", err)
+	}
+
+	err = d.Snapshot(ctx, func(q *db.Queries) error {
+		before, err := q.CountDefinitions(ctx)
+		if err != nil {
+			return err
+		}
+		if err := d.Tx(ctx, insert); err != nil {
+			return err
+		}
+
+		after, err := q.CountDefinitions(ctx)
+		if before.Apps != 0 || after.Apps != 0 {
+			t.Errorf("a snapshot sees %d apps, and then %d", before.Apps, after.Apps)
+		}
+
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Tx(ctx, insert); !errors.Is(err, db.ErrDuplicate) {
+		t.Errorf("a second app of that name: %v", err)
+	}
+}
+
+// Notifications arrive on the channels that were asked for.
+func TestListen(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t, testkit.Database(t))
+	conn, err := d.Listen(ctx, "picloud_definitions", "picloud_principals")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+
+	if err := d.Queries().NotifyDefinitions(ctx, "7"); err != nil {
+		t.Fatal(err)
+	}
+
+	got, err := conn.WaitForNotification(ctx)
+	if err != nil || got.Channel != "picloud_definitions" || got.Payload != "7" {
+		t.Errorf("got %+v: %v", got, err)
+	}
+}

@@ -1,0 +1,362 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"picloud/internal/history"
+	"strconv"
+
+	"picloud/handlers/edge"
+	"picloud/internal/auth"
+	"picloud/internal/cloud"
+	"picloud/internal/orchestrator"
+	"picloud/internal/services/kv"
+	"picloud/views"
+)
+
+// letterRow shows a dead letter in a list.
+func letterRow(d *history.DeadLetter) views.DeadLetterRow {
+	row := views.DeadLetterRow{
+		ID:        cloud.ID(d.ID).String(),
+		Script:    d.Script,
+		Source:    d.Source,
+		Reason:    d.Reason,
+		Attempts:  int(d.Attempts),
+		CreatedAt: d.CreatedAt,
+	}
+
+	if e := letterError(d); e.Name+e.Message != "" {
+		row.Error = e.Name + ": " + e.Message
+	}
+	if d.Resolution != nil {
+		row.Resolution = *d.Resolution
+	}
+	return row
+}
+
+// letterError is the error of a dead letter's last attempt, empty if it was never run.
+func letterError(d *history.DeadLetter) (e cloud.ScriptError) {
+	_ = json.Unmarshal(history.ErrorOf(d), &e) // JSON of another shape leaves it empty
+	return e
+}
+
+// groupsOfLetters bounds the groups of the page.
+const groupsOfLetters = 20
+
+// showDeadLetters lists dead letters; the unresolved ones are also counted by what their errors have in
+// common.
+func (s *Server) showDeadLetters(v *visit) error {
+	frame, err := v.frame("Dead letters", "dead-letters")
+	if err != nil {
+		return err
+	}
+	if n := v.Query("replayed"); n != "" {
+		frame.Notice = strconv.Itoa(v.QueryInt("replayed")) +
+			" replayed. Those that fail again come back as new dead letters."
+	}
+
+	query := edge.LetterQuery{
+		State:   v.Query("state", "unresolved"),
+		Script:  v.Query("script"),
+		Source:  v.Query("source"),
+		Trigger: v.Query("trigger"),
+		Group:   v.Query("error"),
+	}
+	filter, err := query.Filter()
+	if err != nil {
+		return err
+	}
+	list := query.List(v.app)
+	before, err := s.OpenIDCursor(list, v.Query("cursor"))
+	if err != nil {
+		return err
+	}
+
+	letters, err := s.Orchestrator.History.DeadLetters(v.UserContext(), v.app.ID(), filter, before, pageSize+1)
+	if err != nil {
+		return err
+	}
+	letters, next := edge.Cut(s.Edge, list, letters, pageSize, letterKey)
+	vm := views.DeadLettersPage{
+		Page:      frame,
+		MayReplay: v.may(auth.WriteDeadLetter),
+		Next:      v.next(next),
+		Filter:    views.LetterFilter(query),
+	}
+	for k := range letters {
+		vm.Rows = append(vm.Rows, letterRow(&letters[k]))
+	}
+	if vm.Scripts, err = v.scriptNames(); err != nil {
+		return err
+	}
+
+	// How many a bulk replay would take, and the groups, which stand on the first page alone.
+	if vm.Filtered() {
+		vm.Matching, err = s.Orchestrator.History.CountMatching(v.UserContext(), v.app.ID(), filter)
+		if err != nil {
+			return err
+		}
+	}
+	if query.State == "unresolved" && before.IsZero() {
+		if vm.Groups, err = s.letterGroups(v); err != nil {
+			return err
+		}
+	}
+	return v.render(http.StatusOK, views.DeadLetters(vm))
+}
+
+// letterGroups counts the app's unresolved dead letters by what their errors have in common.
+func (s *Server) letterGroups(v *visit) ([]views.LetterGroup, error) {
+	groups, err := s.Orchestrator.History.GroupDeadLetters(v.UserContext(), v.app.ID(), groupsOfLetters)
+	if err != nil {
+		return nil, err
+	}
+	var out []views.LetterGroup
+	for _, g := range groups {
+		out = append(out, views.LetterGroup{
+			Script: g.Script,
+			Error:  g.ErrorGroup,
+			Count:  g.N,
+			Latest: cloud.ID(g.Latest).Time(),
+		})
+	}
+	return out, nil
+}
+
+// letterKey is where a dead letter stands in lists.
+func letterKey(d *history.DeadLetter) string { return cloud.ID(d.ID).String() }
+
+func (s *Server) showDeadLetterPage(v *visit) error { return s.letterPage(v, http.StatusOK, "", "") }
+
+// letterPage shows a dead letter with what led to it; after a refused replay with the payload as it was
+// typed.
+func (s *Server) letterPage(v *visit, status int, payload, problem string) error {
+	ctx := v.UserContext()
+	id, err := edge.IDParam(v.Params("id"), "dead letter")
+	if err != nil {
+		return err
+	}
+	d, err := s.Orchestrator.History.DeadLetter(ctx, v.app.ID(), id)
+	if err != nil {
+		return err
+	}
+	frame, err := v.frame("Dead letter of "+d.Script, "dead-letters")
+	if err != nil {
+		return err
+	}
+	frame.Error = problem
+
+	vm := letterView(d, payload)
+	vm.Page = frame
+	vm.MayReplay = v.may(auth.WriteDeadLetter)
+	lineage, err := s.Orchestrator.History.Lineage(ctx, v.app.ID(), d.RootID)
+	if err != nil {
+		return err
+	}
+	vm.Tree = tree(lineage, id)
+	if event := lineage.Event(d.OutboxID); event != nil {
+		for _, attempt := range event.Attempts {
+			vm.Steps = append(vm.Steps, attemptRow(attempt))
+		}
+	}
+	return v.render(status, views.DeadLetter(vm))
+}
+
+// attemptRow shows one of the attempts before a dead letter.
+func attemptRow(attempt *history.LineageRun) views.ExecutionRow {
+	run := attempt.Row
+	row := views.ExecutionRow{
+		ID:        attempt.ID.String(),
+		Script:    run.Script,
+		Source:    run.Source,
+		Subject:   run.Request,
+		Status:    run.Status,
+		Attempt:   int(run.Attempt),
+		StartedAt: run.StartedAt,
+		Duration:  micros(run.DurationUs),
+	}
+	if run.ErrorMessage != "" {
+		row.Error = run.ErrorName + ": " + run.ErrorMessage
+	}
+	return row
+}
+
+// letterView is a dead letter with its own payload, or with one as it was typed.
+func letterView(d *history.DeadLetter, payload string) views.DeadLetterPage {
+	vm := views.DeadLetterPage{
+		DeadLetterRow: letterRow(d),
+		Payload:       payload,
+		RootID:        cloud.ID(d.RootID).String(),
+		First:         d.FirstAttemptAt,
+		Last:          d.LastAttemptAt,
+		ResolvedAt:    d.ResolvedAt,
+		ResolvedBy:    orEmpty(d.ResolvedBy),
+		ResolveReason: orEmpty(d.ResolveReason),
+		Depth:         int(d.Depth),
+		Op:            d.Op,
+		Principal:     d.OriginPrincipal,
+		Stack:         letterError(d).Stack,
+		Trigger:       idText(d.TriggerID),
+		Execution:     idText(d.LastExecutionID),
+		ReplayOf:      idText(d.ReplayOf),
+		ReplayedAs:    idText(d.ReplayedAs),
+	}
+
+	if payload == "" {
+		vm.Payload = indented(json.RawMessage(d.Payload))
+	}
+	return vm
+}
+
+// idText shows an id that may be missing.
+func idText(id *[16]byte) string {
+	if id == nil {
+		return ""
+	}
+	return cloud.ID(*id).String()
+}
+
+// orEmpty shows a text that may be missing.
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// indented lays JSON out for a person.
+func indented(raw json.RawMessage) string {
+	var b bytes.Buffer
+	if json.Indent(&b, raw, "", "  ") != nil {
+		return string(raw)
+	}
+	return b.String()
+}
+
+// replayOne replays with the payload of the form; one that is no JSON is shown again as it was typed.
+func (s *Server) replayOne(v *visit) error {
+	id, err := edge.IDParam(v.Params("id"), "dead letter")
+	if err != nil {
+		return err
+	}
+
+	typed := v.form.Get("payload")
+	payload, err := kv.Normalize(typed)
+	if err == nil {
+		_, err = s.Orchestrator.Operations.Replay(v.UserContext(), v.app.ID(), id, payload, v.p.Cloud())
+	}
+	if message, ok := refused(err); ok {
+		return s.letterPage(v, http.StatusUnprocessableEntity, typed, message)
+	}
+	if err != nil {
+		return err
+	}
+
+	return v.to("/dead-letters/" + id.String())
+}
+
+// resolveOne marks a dead letter as ignored.
+func (s *Server) resolveOne(v *visit) error {
+	id, err := edge.IDParam(v.Params("id"), "dead letter")
+	if err != nil {
+		return err
+	}
+
+	reason := cloud.ValidPrefix(v.form.Get("reason"), 1000)
+	_, err = s.Orchestrator.Operations.Resolve(v.UserContext(), v.app.ID(), id, reason, v.p.Cloud())
+	if message, ok := refused(err); ok {
+		return s.letterPage(v, http.StatusUnprocessableEntity, "", message)
+	}
+	if err != nil {
+		return err
+	}
+
+	return v.to("/dead-letters/" + id.String())
+}
+
+// replaySelected replays those that were ticked.
+func (s *Server) replaySelected(v *visit) error {
+	ids := []cloud.ID{} // none is nothing; nil would be all
+	for _, text := range v.form["id"] {
+		if id, ok := cloud.ParseID(text); ok && len(ids) < orchestrator.MaxBulk {
+			ids = append(ids, id)
+		}
+	}
+
+	r, err := s.Orchestrator.Operations.ReplayMany(v.UserContext(), v.app.ID(),
+		orchestrator.LetterSelection{IDs: ids}, v.p.Cloud())
+	if err != nil {
+		return err
+	}
+
+	return v.to("/dead-letters?replayed=" + strconv.Itoa(r.Replayed))
+}
+
+// replayStep is how many dead letters a step of a bulk replay takes, so that its progress is seen.
+const replayStep = 250
+
+// replayAll does one step of a bulk replay and shows how far it is; the page sends for the next. Nothing is
+// kept between the steps but what the form carries, so a broken one is simply begun again.
+func (s *Server) replayAll(v *visit) error {
+	query := edge.LetterQuery{
+		State:   "unresolved",
+		Script:  v.form.Get("script"),
+		Source:  v.form.Get("source"),
+		Trigger: v.form.Get("trigger"),
+		Group:   v.form.Get("error"),
+	}
+	filter, err := query.Filter()
+	if err != nil {
+		return err
+	}
+	list := edge.ListName(v.app, "bulk-replay", query.Script, query.Source, query.Trigger, query.Group)
+	before, err := s.OpenIDCursor(list, v.form.Get("cursor"))
+	if err != nil {
+		return err
+	}
+
+	progress := v.replaying(query)
+	if before.IsZero() {
+		progress.Total, err = s.Orchestrator.History.CountMatching(v.UserContext(), v.app.ID(), filter)
+		if err != nil {
+			return err
+		}
+	}
+	step, err := s.Orchestrator.Operations.ReplayMany(v.UserContext(), v.app.ID(),
+		orchestrator.LetterSelection{Filter: filter, Before: before, Limit: replayStep}, v.p.Cloud())
+	if err != nil {
+		return err
+	}
+
+	progress.Done += int64(step.Matched)
+	progress.Replayed += int64(step.Replayed)
+	if !step.Last.IsZero() {
+		progress.Cursor = s.Cursor(list, step.Last.String())
+	}
+	frame, err := v.frame("Replay", "dead-letters")
+	if err != nil {
+		return err
+	}
+	if v.wantsFragment() {
+		return v.render(http.StatusOK, views.ReplayProgress(frame, progress))
+	}
+	return v.render(http.StatusOK, views.ReplayAll(views.ReplayingPage{Page: frame, Replaying: progress}))
+}
+
+// replaying is how far the form of a bulk replay says that it is.
+func (v *visit) replaying(query edge.LetterQuery) views.Replaying {
+	query.State = "" // the form carries what narrows the list, and all of them are unresolved
+	progress := views.Replaying{Filter: views.LetterFilter(query)}
+	for _, n := range []struct {
+		name string
+		to   *int64
+	}{
+		{"total", &progress.Total},
+		{"done", &progress.Done},
+		{"replayed", &progress.Replayed},
+	} {
+		*n.to, _ = strconv.ParseInt(v.form.Get(n.name), 10, 64) // 0 if somebody broke it
+	}
+	return progress
+}

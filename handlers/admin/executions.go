@@ -1,0 +1,282 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+	"picloud/internal/history"
+	"strconv"
+	"strings"
+	"time"
+
+	"picloud/db"
+	"picloud/handlers/edge"
+	"picloud/internal/cloud"
+	"picloud/views"
+)
+
+// executionRow shows an execution in a list.
+func executionRow(e *db.Execution) views.ExecutionRow {
+	row := views.ExecutionRow{
+		ID:         cloud.ID(e.ID).String(),
+		Script:     e.Script,
+		Source:     e.Source,
+		Subject:    e.Request,
+		Status:     e.Status,
+		HTTPStatus: int(e.HttpStatus),
+		Attempt:    int(e.Attempt),
+		StartedAt:  e.StartedAt,
+		Duration:   micros(e.DurationUs),
+	}
+
+	if e.ErrorName != "" || e.ErrorMessage != "" {
+		row.Error = e.ErrorName + ": " + e.ErrorMessage
+	}
+	return row
+}
+
+// executionKey is where an execution stands in lists.
+func executionKey(e *db.Execution) string { return cloud.ID(e.ID).String() }
+
+// formTime is how an input of type datetime-local writes a moment; here it is UTC.
+const formTime = "2006-01-02T15:04"
+
+// showExecutions lists executions, narrowed by what the address says.
+func (s *Server) showExecutions(v *visit) error {
+	frame, err := v.frame("Executions", "executions")
+	if err != nil {
+		return err
+	}
+	query, err := v.executionQuery()
+	if err != nil {
+		return err
+	}
+
+	// Whoever searches for an id wants that execution, not those that name it.
+	if id, ok := cloud.ParseID(strings.TrimSpace(query.Search)); ok {
+		return v.to("/executions/" + id.String())
+	}
+
+	filter, err := query.Filter()
+	if err != nil {
+		return err
+	}
+	list := query.List(v.app)
+	before, err := s.OpenIDCursor(list, v.Query("cursor"))
+	if err != nil {
+		return err
+	}
+	executions, searched, err := s.Orchestrator.History.Executions(v.UserContext(), v.app.ID(), filter, before,
+		pageSize+1)
+	if err != nil {
+		return err
+	}
+
+	executions, next := edge.Cut(s.Edge, list, executions, pageSize, executionKey)
+	if next == "" && !searched.IsZero() { // a search that ended early goes on from there
+		next = s.Cursor(list, searched.String())
+	}
+	vm := views.ExecutionsPage{
+		Page:   frame,
+		Next:   v.next(next),
+		First:  before.IsZero(),
+		Filter: v.shown(query),
+	}
+	if next != "" && len(executions) < pageSize {
+		vm.Searched = history.SearchDepth
+	}
+	for k := range executions {
+		vm.Rows = append(vm.Rows, executionRow(&executions[k]))
+	}
+	if vm.Scripts, err = v.scriptNames(); err != nil {
+		return err
+	}
+	return v.render(http.StatusOK, views.Executions(vm))
+}
+
+// executionQuery is what the address asks for.
+func (v *visit) executionQuery() (*edge.ExecutionQuery, error) {
+	query := &edge.ExecutionQuery{
+		Script:  v.Query("script"),
+		Status:  v.Query("status"),
+		Source:  v.Query("source"),
+		Trigger: v.Query("trigger"),
+		Root:    v.Query("root"),
+		Search:  v.Query("q"),
+	}
+	for _, t := range []struct {
+		text string
+		to   *time.Time
+	}{
+		{v.Query("from"), &query.From},
+		{v.Query("to"), &query.To},
+	} {
+		if t.text == "" {
+			continue
+		}
+		var err error
+		if *t.to, err = time.Parse(formTime, t.text); err != nil {
+			return nil, cloud.Errorf(cloud.CodeInvalid,
+				"from and to must be moments such as 2026-01-31T12:30")
+		}
+	}
+	return query, nil
+}
+
+// shown is a query as its form shows it, moments as they were typed.
+func (v *visit) shown(query *edge.ExecutionQuery) views.ExecutionFilter {
+	return views.ExecutionFilter{
+		Script:  query.Script,
+		Status:  query.Status,
+		Source:  query.Source,
+		Trigger: query.Trigger,
+		Search:  query.Search,
+		From:    v.Query("from"),
+		To:      v.Query("to"),
+	}
+}
+
+// showExecutionPage shows an execution with its log, what became of its event, and everything that has the
+// same root.
+func (s *Server) showExecutionPage(v *visit) error {
+	id, err := edge.IDParam(v.Params("id"), "execution")
+	if err != nil {
+		return err
+	}
+
+	e, err := s.Orchestrator.History.Execution(v.UserContext(), v.app.ID(), id)
+	if err != nil {
+		return err
+	}
+
+	frame, err := v.frame("Execution of "+e.Script, "executions")
+	if err != nil {
+		return err
+	}
+
+	vm := views.ExecutionPage{
+		Page:         frame,
+		ExecutionRow: executionRow(e),
+		Version:      int(e.Version),
+		Node:         e.Node,
+		Stack:        e.ErrorStack,
+		CPU:          micros(e.CpuUs),
+		MemoryMiB:    edge.MemoryMiB(e.MemoryKib),
+		RootID:       cloud.ID(e.RootID).String(),
+		Parent:       idText(e.ParentID),
+		Outbox:       idText(e.OutboxID),
+		Trigger:      idText(e.TriggerID),
+		Depth:        int(e.Depth),
+		Principal:    e.Principal,
+		After:        e.AfterStatus,
+		Logs:         recordedLogs(e.Logs),
+	}
+
+	abandoned, err := s.Orchestrator.History.AbandonedOf(v.UserContext(), v.app.ID(), id)
+	if err != nil {
+		return err
+	}
+	for _, a := range abandoned {
+		vm.Abandoned = append(vm.Abandoned, a.Reason+": "+strconv.Itoa(int(a.StatusCode))+" "+a.Summary)
+	}
+
+	lineage, err := s.Orchestrator.History.Lineage(v.UserContext(), v.app.ID(), e.RootID)
+	if err != nil {
+		return err
+	}
+	vm.Tree = tree(lineage, id)
+	vm.TreeTruncated = lineage.Truncated
+	vm.Steps = timeline(lineage, e, vm.Logs)
+	return v.render(http.StatusOK, views.Execution(vm))
+}
+
+// recordedLogs reads the lines of a record, which has none or a JSON list.
+func recordedLogs(text string) []views.LogRow {
+	var lines []cloud.LogLine
+	_ = json.Unmarshal([]byte(text), &lines) // a record without lines is empty
+	return logRows(lines)
+}
+
+// findExecution leads from an id to its page, in whichever app it is.
+func (s *Server) findExecution(v *visit) error {
+	text := strings.TrimSpace(v.Query("id"))
+	if id, ok := cloud.ParseID(text); ok {
+		apps, err := s.Manager.Apps(v.UserContext(), v.seesAppsOf(), "", maxAppsSearched)
+		if err != nil {
+			return err
+		}
+
+		slugs := map[cloud.AppID]string{}
+		ids := []cloud.AppID{}
+		for _, a := range apps {
+			ids = append(ids, cloud.AppID(a.ID))
+			slugs[cloud.AppID(a.ID)] = a.Slug
+		}
+
+		app, err := s.Orchestrator.History.AppOf(v.UserContext(), id, ids)
+		if err != nil {
+			return err
+		}
+
+		if app != 0 {
+			return v.Redirect("/admin/apps/"+slugs[app]+"/executions/"+id.String(), http.StatusSeeOther)
+		}
+	}
+
+	frame, err := v.frame("Find an execution", "")
+	if err != nil {
+		return err
+	}
+	return v.render(http.StatusOK, views.Find(views.FindPage{Page: frame, ID: cloud.Shorten(text)}))
+}
+
+// maxAppsSearched bounds the apps in which an id is looked for.
+const maxAppsSearched = 1000
+
+func (s *Server) showAbandoned(v *visit) error {
+	frame, err := v.frame("Abandoned executions", "abandoned")
+	if err != nil {
+		return err
+	}
+
+	list := edge.ListName(v.app, "abandoned")
+	before, err := s.OpenIDCursor(list, v.Query("cursor"))
+	if err != nil {
+		return err
+	}
+
+	rows, err := s.Orchestrator.History.Abandoned(v.UserContext(), v.app.ID(), before, pageSize+1)
+	if err != nil {
+		return err
+	}
+
+	rows, next := edge.Cut(s.Edge, list, rows, pageSize,
+		func(a *db.AbandonedExecution) string { return cloud.ID(a.ID).String() })
+	vm := views.AbandonedPage{Page: frame, Next: v.next(next)}
+
+	for _, a := range rows {
+		vm.Rows = append(vm.Rows, views.AbandonedRow{
+			ID:        cloud.ID(a.ID).String(),
+			Script:    a.Script,
+			Execution: cloud.ID(a.ExecutionID).String(),
+			Status:    int(a.StatusCode),
+			Summary:   a.Summary,
+			Reason:    a.Reason,
+			CreatedAt: a.CreatedAt,
+		})
+	}
+
+	return v.render(http.StatusOK, views.Abandoned(vm))
+}
+
+func (s *Server) showTail(v *visit) error {
+	frame, err := v.frame("Live tail", "tail")
+	if err != nil {
+		return err
+	}
+
+	vm := views.TailPage{Page: frame, Script: v.Query("script"), Status: v.Query("status")}
+	if vm.Scripts, err = v.scriptNames(); err != nil {
+		return err
+	}
+	return v.render(http.StatusOK, views.Tail(vm))
+}

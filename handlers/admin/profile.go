@@ -1,0 +1,185 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"picloud/handlers/edge"
+	"picloud/internal/auth"
+	"picloud/internal/cloud"
+	"picloud/internal/manager"
+	"picloud/views"
+)
+
+func (s *Server) showProfile(v *visit) error {
+	return s.profilePage(v, http.StatusOK, &views.ProfilePage{}, "")
+}
+
+// profileRows bounds keys and sessions on the page.
+const profileRows = 200
+
+// profilePage completes the visitor's own page with sessions and keys.
+func (s *Server) profilePage(v *visit, status int, vm *views.ProfilePage, problem string) error {
+	ctx := v.UserContext()
+	frame, err := v.frame("Profile", "profile")
+	if err != nil {
+		return err
+	}
+	frame.Error = problem
+	switch v.Query("done") {
+	case "password":
+		frame.Notice = "The password is changed, and every other session of yours has ended."
+	case "revoked":
+		frame.Notice = "The key is revoked."
+	}
+
+	vm.Page = frame
+	vm.Role = v.p.Role
+	vm.AllScopes = auth.Scopes
+
+	sessions, err := s.Manager.Sessions(ctx, v.p.UserID, cloud.ID{}, profileRows)
+	if err != nil {
+		return err
+	}
+	for _, r := range sessions {
+		vm.Sessions = append(vm.Sessions, views.SessionRow{
+			ID:        cloud.ID(r.ID).String(),
+			Agent:     r.UserAgent,
+			CreatedAt: r.CreatedAt,
+			LastSeen:  r.LastSeenAt,
+			Current:   cloud.ID(r.ID) == v.p.Session,
+		})
+	}
+
+	keys, err := s.Manager.Keys(ctx, v.p.UserID, cloud.ID{}, profileRows)
+	if err != nil {
+		return err
+	}
+	for _, k := range keys {
+		vm.Keys = append(vm.Keys, views.KeyRow{
+			ID:        cloud.ID(k.ID).String(),
+			Name:      k.Name,
+			App:       k.App,
+			Scopes:    k.Scopes,
+			ExpiresAt: k.ExpiresAt,
+			CreatedAt: k.CreatedAt,
+		})
+	}
+	return v.render(status, views.Profile(*vm))
+}
+
+// changePassword asks for the present one, throttled like a login, and begins a new session: the others end.
+func (s *Server) changePassword(v *visit) error {
+	ctx := v.UserContext()
+	now := time.Now()
+	client := s.Client(v.Ctx).String()
+	refuse := func(message string) error {
+		return s.profilePage(v, http.StatusUnprocessableEntity, &views.ProfilePage{}, message)
+	}
+
+	if wait := s.Throttle.Wait(client, v.p.Username, now); wait > 0 {
+		return refuse("Too many wrong passwords. Wait " + strconv.Itoa(int(math.Ceil(wait.Seconds()))) +
+			" seconds.")
+	}
+
+	ok, err := s.Manager.CheckPassword(ctx, v.p.Username, v.form.Get("current"))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		s.Throttle.Failed(client, v.p.Username, now)
+		return refuse("The present password is wrong.")
+	}
+
+	password := v.form.Get("password")
+	_, err = s.Manager.UpdateUser(ctx, edge.Actor(v.p), v.p.Username, manager.UserChange{Password: &password})
+	if message, ok := refused(err); ok {
+		return refuse(message)
+	}
+	if err != nil {
+		return err
+	}
+
+	// The change ended every session, this one as well.
+	token, expires, err := s.Manager.Login(ctx, v.p.Username, password, v.Get("User-Agent"))
+	if err != nil {
+		return err
+	}
+
+	if err := s.SetSession(v.Ctx, token, expires); err != nil {
+		return err
+	}
+	return v.Redirect("/admin/profile?done=password", http.StatusSeeOther)
+}
+
+// createOwnKey makes a key and shows it, this once: the page is the answer to the form and is stored nowhere.
+func (s *Server) createOwnKey(v *visit) error {
+	f := v.form
+	form := views.KeyForm{Name: f.Get("name"), App: f.Get("app"), Days: f.Get("days"), Scopes: f["scopes"]}
+
+	key, err := s.makeOwnKey(v.UserContext(), v.p, form)
+	if message, ok := refused(err); ok || cloud.CodeOf(err) == cloud.CodeNotFound && err != nil {
+		return s.profilePage(v, http.StatusUnprocessableEntity, &views.ProfilePage{Form: form},
+			cmp.Or(message, "there is no such app"))
+	}
+	if err != nil {
+		return err
+	}
+	return s.profilePage(v, http.StatusOK, &views.ProfilePage{NewKey: key, NewKeyName: form.Name}, "")
+}
+
+// makeOwnKey makes a key of the form and gives its text.
+func (s *Server) makeOwnKey(ctx context.Context, p *auth.Principal, form views.KeyForm) (string, error) {
+	key := manager.NewKey{Name: form.Name, Scopes: form.Scopes}
+	if form.Days != "" {
+		days, err := strconv.ParseInt(form.Days, 10, 16)
+		if err != nil || days < 1 {
+			return "", cloud.Errorf(cloud.CodeInvalid,
+				"a key expires after a number of days, at least one, or never")
+		}
+		at := time.Now().Add(time.Duration(days) * day)
+		key.ExpiresAt = &at
+	}
+
+	var err error
+	if key.App, err = s.KeyApp(ctx, p, form.App); err != nil {
+		return "", err
+	}
+	_, text, err := s.Manager.CreateKey(ctx, p, key)
+	return text, err
+}
+
+func (s *Server) revokeOwnKey(v *visit) error {
+	id, err := edge.IDParam(v.Params("id"), "API key")
+	if err != nil {
+		return err
+	}
+
+	if err := s.Manager.DeleteKey(v.UserContext(), v.p, id); err != nil {
+		return err
+	}
+	return v.Redirect("/admin/profile?done=revoked", http.StatusSeeOther)
+}
+
+func (s *Server) endOwnSession(v *visit) error {
+	id, err := edge.IDParam(v.Params("id"), "session")
+	if err != nil {
+		return err
+	}
+
+	if err := s.Manager.EndSession(v.UserContext(), v.p.UserID, id); err != nil {
+		return err
+	}
+	return v.Redirect("/admin/profile", http.StatusSeeOther)
+}
+
+func (s *Server) endOwnSessions(v *visit) error {
+	if err := s.Manager.EndSessions(v.UserContext(), v.p.UserID); err != nil {
+		return err
+	}
+	return v.Redirect("/admin/login", http.StatusSeeOther)
+}

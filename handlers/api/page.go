@@ -1,0 +1,32 @@
+package api
+
+// PageQuery is what lists take.
+type PageQuery struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"items of a page"`
+	Cursor string `query:"cursor" doc:"next_cursor of the page before"`
+}
+
+// listInput is the input of a list in an app that nothing filters.
+type listInput struct {
+	AppPath
+	PageQuery
+}
+
+// page is a list's answer.
+type page[T any] struct {
+	Body struct {
+		Items      []T     `json:"items"`
+		NextCursor *string `json:"next_cursor" doc:"null on the last page"`
+	}
+}
+
+// pageOf makes a list's answer of its rows; next is the cursor of the next page, "" on the last.
+func pageOf[R, T any](rows []R, next string, show func(*R) T) *page[T] {
+	out := &page[T]{}
+	out.Body.Items = make([]T, len(rows))
+	for k := range rows {
+		out.Body.Items[k] = show(&rows[k])
+	}
+	out.Body.NextCursor = nonEmpty(next)
+	return out
+}

@@ -1,0 +1,171 @@
+package edge
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp/fasthttputil"
+)
+
+// echo is a server that answers with the body it read, at most limit bytes of it.
+func echo(t *testing.T, limit int) (connect func() net.Conn) {
+	t.Helper()
+	return serve(t, true, func(c *fiber.Ctx) error {
+		body, err := ReadBody(c, limit)
+		if err != nil {
+			return err
+		}
+		return c.Send(body)
+	})
+}
+
+// serve runs a server until the test ends.
+func serve(t *testing.T, stream bool, h fiber.Handler) (connect func() net.Conn) {
+	t.Helper()
+	e, _ := newEdge(t, nil)
+	app := fiber.New(fiber.Config{
+		ErrorHandler:          e.HandleError,
+		StreamRequestBody:     stream,
+		BodyLimit:             1 << 40,
+		DisableStartupMessage: true,
+	})
+	app.Use(h)
+
+	l := fasthttputil.NewInmemoryListener()
+	overC := make(chan error, 1)
+	go func() { overC <- app.Listener(l) }()
+	t.Cleanup(func() {
+		_ = app.Shutdown()
+		<-overC
+	})
+
+	return func() net.Conn {
+		conn, err := l.Dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+}
+
+func chunked(body string) string {
+	var b strings.Builder
+	b.WriteString("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+	for len(body) > 0 {
+		n := min(1000, len(body))
+		fmt.Fprintf(&b, "%x\r\n%s\r\n", n, body[:n])
+		body = body[n:]
+	}
+	b.WriteString("0\r\n\r\n")
+	return b.String()
+}
+
+func declared(body string) string {
+	return fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+}
+
+// The limit holds whether the length is declared or not, and the caller sees why its body was refused.
+func TestBodyLimit(t *testing.T) {
+	t.Parallel()
+
+	const limit = 4000
+	for _, c := range []struct {
+		name   string
+		encode func(string) string
+		size   int
+		status int
+	}{
+		{"empty", declared, 0, 200},
+		{"declared, as long as it may be", declared, limit, 200},
+		{"declared, one byte too long", declared, limit + 1, 413},
+		{"declared, ten times too long", declared, 10 * limit, 413},
+		{"chunked, empty", chunked, 0, 200},
+		{"chunked, as long as it may be", chunked, limit, 200},
+		{"chunked, one byte too long", chunked, limit + 1, 413},
+		{"chunked, three times too long", chunked, 3 * limit, 413},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			conn := echo(t, limit)()
+			body := strings.Repeat("x", c.size)
+			go func() { _, _ = io.WriteString(conn, c.encode(body)) }() // it may be cut off
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+
+			if res.StatusCode != c.status {
+				t.Fatalf("status %d, want %d", res.StatusCode, c.status)
+			}
+			if got := bodyOf(t, res); c.status == 200 && got != body {
+				t.Errorf("%d bytes arrived, want %d", len(got), len(body))
+			}
+
+			// What is left of a refused body must not be read as the next request.
+			if (c.status == 413) != res.Close {
+				t.Errorf("closes the connection: %v", res.Close)
+			}
+		})
+	}
+}
+
+// A body that ends too early is the caller's mistake, not an error of ours.
+func TestBodyThatEndsTooEarly(t *testing.T) {
+	t.Parallel()
+	conn := echo(t, 100)()
+	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+
+	if body := bodyOf(t, res); res.StatusCode != 400 || !strings.Contains(body, `"code":"malformed"`) {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
+// A body is the reader's to keep: Fiber uses its buffers again for the next request of a connection.
+func TestBodyIsACopy(t *testing.T) {
+	t.Parallel()
+
+	for _, stream := range []bool{true, false} {
+		t.Run(fmt.Sprint("stream ", stream), func(t *testing.T) {
+			t.Parallel()
+			var kept [][]byte
+			connect := serve(t, stream, func(c *fiber.Ctx) error {
+				body, err := ReadBody(c, 100)
+				kept = append(kept, body)
+				return err
+			})
+			conn := connect()
+			r := bufio.NewReader(conn)
+
+			for _, body := range []string{"first", "other"} {
+				if _, err := io.WriteString(conn, declared(body)); err != nil {
+					t.Fatal(err)
+				}
+				res, err := http.ReadResponse(r, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = bodyOf(t, res)
+				_ = res.Body.Close()
+			}
+
+			if string(kept[0]) != "first" || string(kept[1]) != "other" {
+				t.Errorf("%q", kept)
+			}
+		})
+	}
+}

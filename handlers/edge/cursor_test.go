@@ -1,0 +1,139 @@
+package edge
+
+import (
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"picloud/internal/cloud"
+)
+
+// A cursor is good for the list that made it, and nothing else: callers cannot reach over an app or a filter with it.
+func TestCursorIsBoundToItsList(t *testing.T) {
+	t.Parallel()
+	e, _ := newEdge(t, nil)
+	other, _ := newEdge(t, func(c *Config) { c.SigningKey = []byte("another") })
+	list := ListName(callerIn(1), "scripts")
+	good := e.Cursor(list, "orders")
+	if got, err := e.OpenCursor(list, good); got != "orders" || err != nil {
+		t.Fatalf("%q, %v", got, err)
+	}
+	if got, err := e.OpenCursor(list, ""); got != "" || err != nil {
+		t.Fatalf("no cursor: %q, %v", got, err)
+	}
+
+	raw, _ := base64.RawURLEncoding.DecodeString(good)
+	forged := slices.Clone(raw)
+	forged[len(forged)-1] ^= 1
+
+	for _, c := range []struct {
+		name, list, cursor string
+	}{
+		{"another app", ListName(callerIn(2), "scripts"), good},
+		{"another list", ListName(callerIn(1), "routes"), good},
+		{"another filter", ListName(callerIn(1), "scripts", "x"), good},
+		{"another key", list, other.Cursor(list, "orders")},
+		{"cut", list, good[:len(good)-2]},
+		{"cut within the signature", list, good[:8]},
+		{"longer", list, good + "AA"},
+		{"changed", list, base64.RawURLEncoding.EncodeToString(forged)},
+		{"no base64", list, "%%%"},
+		{"a plain name", list, "orders"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := e.OpenCursor(c.list, c.cursor)
+			if got != "" {
+				t.Errorf("opened %q", got)
+			}
+			wantCode(t, err, cloud.CodeInvalid)
+		})
+	}
+}
+
+// The parts of a list's name cannot be shifted into one another.
+func TestListNamesDiffer(t *testing.T) {
+	t.Parallel()
+	seen := map[string][]string{}
+	for _, parts := range [][]string{{"x"}, {"x", ""}, {"x", "", ""}, {"x", "a", "b"}, {"x", "ab", ""},
+		{"x", "", "ab"}, {"xa", "b"}} {
+		name := ListName(callerIn(1), parts...)
+		if before, ok := seen[name]; ok {
+			t.Errorf("%q and %q have one name", before, parts)
+		}
+		seen[name] = parts
+	}
+}
+
+// A signed cursor that holds what is no place in the list is refused as well.
+func TestTypedCursors(t *testing.T) {
+	t.Parallel()
+	e, _ := newEdge(t, nil)
+	id := cloud.ID{1, 2, 3}
+	start := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	at := time.Date(2026, 5, 6, 7, 8, 9, 10, time.UTC)
+
+	if got, err := e.OpenIDCursor("l", e.Cursor("l", id.String())); got != id || err != nil {
+		t.Errorf("id: %v, %v", got, err)
+	}
+	if got, err := e.OpenIDCursor("l", ""); !got.IsZero() || err != nil {
+		t.Errorf("no id: %v, %v", got, err)
+	}
+	if got, err := e.OpenTimeCursor("l", e.Cursor("l", at.Format(time.RFC3339Nano)),
+		start); !got.Equal(at) || err != nil {
+		t.Errorf("time: %v, %v", got, err)
+	}
+
+	if got, err := e.OpenTimeCursor("l", "", start); !got.Equal(start) || err != nil {
+		t.Errorf("no time: %v, %v", got, err)
+	}
+	if got, err := e.OpenNumberCursor("l", e.Cursor("l", "17"), 99); got != 17 || err != nil {
+		t.Errorf("number: %v, %v", got, err)
+	}
+	if got, err := e.OpenNumberCursor("l", "", 99); got != 99 || err != nil {
+		t.Errorf("no number: %v, %v", got, err)
+	}
+
+	word := e.Cursor("l", "word")
+	_, err := e.OpenIDCursor("l", word)
+	wantCode(t, err, cloud.CodeInvalid)
+	_, err = e.OpenTimeCursor("l", word, start)
+	wantCode(t, err, cloud.CodeInvalid)
+	_, err = e.OpenNumberCursor("l", e.Cursor("l", "99999999999"), 1)
+	wantCode(t, err, cloud.CodeInvalid)
+}
+
+// The row that was read too much only shows that there is another page; the cursor is the last row of this one.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	e, _ := newEdge(t, nil)
+	key := func(n *int) string { return strconv.Itoa(*n) }
+
+	for _, c := range []struct {
+		name string
+		rows []int
+		want []int
+		next string
+	}{
+		{"none", nil, nil, ""},
+		{"fewer", []int{1}, []int{1}, ""},
+		{"just as many", []int{1, 2}, []int{1, 2}, ""},
+		{"one more", []int{1, 2, 3}, []int{1, 2}, "2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			rows, next := Cut(e, "l", c.rows, 2, key)
+			if !slices.Equal(rows, c.want) {
+				t.Errorf("rows %v, want %v", rows, c.want)
+			}
+			if (next == "") != (c.next == "") {
+				t.Fatalf("next %q", next)
+			}
+			if got, err := e.OpenCursor("l", next); got != c.next || err != nil {
+				t.Errorf("next holds %q, %v; want %q", got, err, c.next)
+			}
+		})
+	}
+}

@@ -1,0 +1,43 @@
+// Package edge is what every request shares, whether the JSON API, the dashboard or a script answers it:
+// which host it is for, whose address it comes from, who calls and in which app, how its body is read, and
+// how an error is answered. It also holds the few decisions that API and dashboard take alike, each in a file
+// of its noun. It registers no address and renders no page but that of an error.
+package edge
+
+import (
+	"log/slog"
+	"net/netip"
+
+	"picloud/internal/auth"
+	"picloud/internal/cloud"
+	"picloud/internal/manager"
+)
+
+// Config is what an Edge needs.
+type Config struct {
+	Manager *manager.Manager
+	Auth    *auth.Authenticator
+	// IDs gives internal errors the id under which they are logged.
+	IDs *cloud.IDSource
+	Log *slog.Logger
+	// AdminHost, if set, is the only host of /admin and /api; scripts answer on every other.
+	AdminHost string
+	// NoAdmin is set where dashboard and API answer at another process; NoScripts where endpoints do.
+	NoAdmin, NoScripts bool
+	// TrustedProxies may say for whom they ask: their X-Forwarded headers count.
+	TrustedProxies []netip.Prefix
+	// SigningKey signs the cursors of lists and the tokens of forms.
+	SigningKey []byte
+}
+
+// Edge answers what every request asks. It is safe for concurrent use.
+type Edge struct {
+	// Throttle counts wrong passwords, wherever they are given: at the API, the login page and the change of
+	// a password.
+	Throttle *auth.Throttle
+
+	cfg Config
+}
+
+// New returns an Edge.
+func New(cfg Config) *Edge { return &Edge{Throttle: auth.NewThrottle(), cfg: cfg} }

@@ -1,0 +1,149 @@
+package edge
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// inner are addresses that the tests do not come from.
+var inner = netip.MustParsePrefix("10.0.0.0/8")
+
+// Dashboard and scripts are told apart by the host; a caller cannot choose the other by a header of its own.
+func TestHosts(t *testing.T) {
+	t.Parallel()
+	admin := func(c *Config) { c.AdminHost = "admin.example" }
+	proxied := func(c *Config) {
+		admin(c)
+		c.TrustedProxies = []netip.Prefix{proxy}
+	}
+	elsewhere := func(c *Config) {
+		admin(c)
+		c.TrustedProxies = []netip.Prefix{inner}
+	}
+
+	for _, c := range []struct {
+		name           string
+		change         func(*Config)
+		headers        []string
+		host           string
+		admin, scripts bool
+	}{
+		{"one host for all", nil, []string{"Host", "x.example"}, "x.example", true, true},
+		{"the dashboard's", admin, []string{"Host", "admin.example"}, "admin.example", true, false},
+		{"another", admin, []string{"Host", "x.example"}, "x.example", false, true},
+		{"with a port", admin, []string{"Host", "admin.example:8443"}, "admin.example", true, false},
+		{"in capitals", admin, []string{"Host", "ADMIN.Example"}, "admin.example", true, false},
+		{"with a dot", admin, []string{"Host", "admin.example."}, "admin.example", true, false},
+		{"forwarded by anybody", admin, []string{"Host", "x.example", "X-Forwarded-Host", "admin.example"},
+			"x.example", false, true},
+		{"forwarded by the proxy", proxied,
+			[]string{"Host", "x.example", "X-Forwarded-Host", "admin.example"}, "admin.example", true, false},
+		{"forwarded past the proxy", elsewhere,
+			[]string{"Host", "x.example", "X-Forwarded-Host", "admin.example"}, "x.example", false, true},
+		{"proxy without the header", proxied, []string{"Host", "admin.example"}, "admin.example", true,
+			false},
+		{"no dashboard here", func(c *Config) { c.NoAdmin = true }, []string{"Host", "x.example"},
+			"x.example", false, true},
+		{"no scripts here", func(c *Config) { c.NoScripts = true }, []string{"Host", "x.example"},
+			"x.example", true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			e, _ := newEdge(t, c.change)
+			type found struct {
+				host           string
+				admin, scripts bool
+			}
+			got := ask(t, e, request("GET", "/", c.headers...), func(f *fiber.Ctx) found {
+				return found{e.Host(f), e.ServesAdmin(f), e.ServesScripts(f)}
+			})
+			if want := (found{c.host, c.admin, c.scripts}); got != want {
+				t.Errorf("%+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+// Outside of its host the dashboard does not exist: the answer is that of any unknown address.
+func TestAdminHostOnly(t *testing.T) {
+	t.Parallel()
+	e, _ := newEdge(t, func(c *Config) { c.AdminHost = "admin.example" })
+	app := fiber.New(fiber.Config{ErrorHandler: e.HandleError})
+	app.Use(e.AdminHostOnly)
+	app.Get("/admin", func(c *fiber.Ctx) error { return c.SendString("page") })
+
+	for host, want := range map[string]int{"admin.example": 200, "x.example": 404} {
+		res, err := app.Test(request("GET", "/admin", "Host", host), -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("%s: %d, want %d", host, res.StatusCode, want)
+		}
+	}
+}
+
+// Who calls is what the last hop that can be trusted says; whatever a caller wrote before that is not believed.
+func TestClient(t *testing.T) {
+	t.Parallel()
+
+	for _, c := range []struct {
+		name    string
+		proxies []netip.Prefix
+		forward string
+		want    string
+	}{
+		{"no proxy", nil, "", "0.0.0.0"},
+		{"a header from anybody", nil, "1.2.3.4", "0.0.0.0"},
+		{"a proxy", []netip.Prefix{proxy}, "1.2.3.4", "1.2.3.4"},
+		{"past the proxy", []netip.Prefix{inner}, "1.2.3.4", "0.0.0.0"},
+		{"a caller that lies to the proxy", []netip.Prefix{proxy}, "9.9.9.9, 1.2.3.4", "1.2.3.4"},
+		{"two proxies", []netip.Prefix{proxy, inner}, "1.2.3.4, 10.1.1.1", "1.2.3.4"},
+		{"only proxies", []netip.Prefix{proxy, inner}, "10.2.2.2, 10.1.1.1", "10.2.2.2"},
+		{"a proxy without the header", []netip.Prefix{proxy}, "", "0.0.0.0"},
+		{"no address", []netip.Prefix{proxy}, "1.2.3.4, unknown", "0.0.0.0"},
+		{"IPv6", []netip.Prefix{proxy}, "2001:db8::1", "2001:db8::1"},
+		{"IPv4 in IPv6", []netip.Prefix{proxy}, "::ffff:1.2.3.4", "1.2.3.4"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			e, _ := newEdge(t, func(cfg *Config) { cfg.TrustedProxies = c.proxies })
+			req := request("GET", "/")
+			if c.forward != "" {
+				req.Header.Set("X-Forwarded-For", c.forward)
+			}
+			if got := ask(t, e, req, func(f *fiber.Ctx) string { return e.Client(f).String() }); got != c.want {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// X-Forwarded-Proto decides whether cookies are for TLS alone, so it counts from proxies alone.
+func TestSecure(t *testing.T) {
+	t.Parallel()
+
+	for _, c := range []struct {
+		name    string
+		proxies []netip.Prefix
+		proto   string
+		want    bool
+	}{
+		{"plain", nil, "", false},
+		{"anybody says https", nil, "https", false},
+		{"the proxy says https", []netip.Prefix{proxy}, "https", true},
+		{"past the proxy", []netip.Prefix{inner}, "https", false},
+		{"the proxy says http", []netip.Prefix{proxy}, "http", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			e, _ := newEdge(t, func(cfg *Config) { cfg.TrustedProxies = c.proxies })
+			if got := ask(t, e, request("GET", "/", "X-Forwarded-Proto", c.proto), e.Secure); got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,116 @@
+package ingress
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"picloud/handlers/edge"
+	"picloud/internal/cloud"
+	"picloud/internal/orchestrator"
+)
+
+// send writes a run's answer.
+func (s *Server) send(c *fiber.Ctx, call *orchestrator.HTTPCall, reply *orchestrator.HTTPReply) error {
+	if !reply.Execution.IsZero() {
+		c.Set("X-Execution-Id", reply.Execution.String())
+	}
+	if reply.RetryAfter > 0 {
+		c.Set("Retry-After", strconv.Itoa(reply.RetryAfter))
+	}
+	if reply.Failure != nil {
+		return edge.SendProblem(c, failureOf(call, reply))
+	}
+
+	if reply.Replayed {
+		c.Set("Idempotent-Replayed", "true")
+	}
+
+	status := reply.Response.Status
+	if status < 200 || status > 599 {
+		return edge.SendProblem(c, &edge.Problem{
+			Status: http.StatusBadGateway,
+			Code:   "failed",
+			Detail: "the script answered with an invalid status",
+		})
+	}
+
+	res := c.Response()
+	res.SetStatusCode(status)
+	s.copyHeaders(res, reply.Response.Headers)
+
+	switch {
+	case reply.Response.Stream != nil:
+		res.ImmediateHeaderFlush = true
+		res.SetBodyStream(&bodyReader{stream: reply.Response.Stream, conn: c.Context().Conn()}, -1)
+	case status != http.StatusNoContent && status != http.StatusNotModified:
+		res.SetBodyRaw(reply.Response.Body)
+	}
+	return nil
+}
+
+// failureOf tells a caller what happened. What a script threw is for those who may see the script: anybody
+// else learns only that it failed.
+func failureOf(call *orchestrator.HTTPCall, reply *orchestrator.HTTPReply) *edge.Problem {
+	p := &edge.Problem{
+		Status:  reply.Status,
+		Detail:  reply.Failure.Message,
+		Code:    string(reply.Failure.Code),
+		Details: reply.Failure.Details,
+	}
+	if !reply.Execution.IsZero() {
+		p.Execution = reply.Execution.String()
+	}
+
+	if cloud.Status(reply.Failure.Code) == cloud.Failed && call.Principal.IsZero() {
+		p.Detail = "the script failed; its error is recorded with the execution"
+	}
+	return p
+}
+
+// droppedFromResponse never leave: they belong to a connection, or are computed.
+var droppedFromResponse = []string{
+	"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
+	"trailer", "transfer-encoding", "upgrade",
+	"content-length", "x-execution-id", "idempotent-replayed",
+}
+
+// droppedOnAdminHost would act on the dashboard's origin.
+var droppedOnAdminHost = []string{
+	"set-cookie", "clear-site-data", "service-worker-allowed", "strict-transport-security", "alt-svc",
+}
+
+// sandboxPolicy keeps a script's page from acting as the dashboard, whatever its type.
+const sandboxPolicy = "sandbox allow-scripts allow-forms allow-popups"
+
+// copyHeaders writes a script's headers, but for those that are not a script's to set.
+func (s *Server) copyHeaders(res *fasthttp.Response, headers []cloud.Header) {
+	shared := s.SharesHost()
+
+	for _, h := range headers {
+		name := strings.ToLower(h.Name)
+		if !edge.ValidHeader(name, h.Value) || slices.Contains(droppedFromResponse, name) {
+			continue
+		}
+		if shared && slices.Contains(droppedOnAdminHost, name) {
+			continue
+		}
+
+		if name == "set-cookie" {
+			cookie, _, _ := strings.Cut(h.Value, "=")
+			if edge.IsOwnCookie(strings.TrimSpace(cookie)) {
+				continue
+			}
+		}
+		res.Header.Add(h.Name, h.Value)
+	}
+
+	if shared {
+		res.Header.Add("Content-Security-Policy", sandboxPolicy)
+		res.Header.Set("X-Content-Type-Options", "nosniff")
+	}
+}

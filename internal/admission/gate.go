@@ -1,0 +1,363 @@
+// Package admission decides how many runs are under way in this node, and whose. A run needs a permit of the
+// gate; who finds none waits, fair by app, or is refused. It knows nothing of what a run does.
+package admission
+
+import (
+	"sync"
+	"time"
+
+	"picloud/internal/cloud"
+)
+
+// MaxWait bounds how long a request waits for a permit.
+const MaxWait = 2 * time.Second
+
+// ErrSaturated refuses a run for which there was no permit in time.
+var ErrSaturated = cloud.Errorf(cloud.CodeUnavailable, "all permits of this server are taken; try again")
+
+// Gate bounds the runs of this node. A permit that becomes free goes to the waiting app that has the fewest.
+// A quarter of the permits can be had by dispatched runs however many requests wait, so that neither starves
+// the other. The last eighth is for apps that hold none, so that an app whose scripts never end keeps nobody
+// else from starting.
+type Gate struct {
+	all   int
+	spare int // permits that an app which holds some already cannot take
+	queue int // requests that may wait
+
+	// freed tells the dispatcher, which waits for any permit, that there is one.
+	freed chan struct{}
+	// idleWaiters are waiters whose channel is empty, to be used again.
+	idleWaiters sync.Pool
+
+	// mu guards everything below. It is a leaf: no other lock is taken under it.
+	mu         sync.Mutex
+	free       int
+	held       map[cloud.AppID]int // permits by app; those reserved for claims count for app 0
+	dispatched int                 // permits of dispatched runs, reserved ones included
+	lent       int                 // runs whose commit is under way and whose permit somebody else may use
+	waiters    map[cloud.AppID][]*waiter
+	waiting    int
+	// hungry says that the dispatcher found no permit when it looked last.
+	hungry bool
+	closed bool
+	// timer refuses whoever has waited longest; it runs while somebody waits.
+	timer   *time.Timer
+	ticking bool
+}
+
+// waiter is a request that waits for a permit. It is told once whether it got one.
+type waiter struct {
+	grantCh chan bool
+	since   time.Time
+}
+
+// New returns a gate with so many permits, at which at most queue requests wait.
+func New(permits, queue int) *Gate {
+	g := &Gate{
+		all:     permits,
+		spare:   permits / 8,
+		queue:   queue,
+		free:    permits,
+		freed:   make(chan struct{}, 1),
+		held:    map[cloud.AppID]int{},
+		waiters: map[cloud.AppID][]*waiter{},
+	}
+	g.idleWaiters.New = func() any { return &waiter{grantCh: make(chan bool, 1)} }
+
+	g.timer = time.AfterFunc(time.Hour, g.expire)
+	g.timer.Stop()
+
+	return g
+}
+
+// Acquire waits for a permit for a request's run, at most MaxWait. The error is ErrSaturated.
+func (g *Gate) Acquire(app cloud.AppID) (*Permit, error) {
+	if err := g.acquire(app); err != nil {
+		return nil, err
+	}
+	return &Permit{gate: g, app: app}, nil
+}
+
+func (g *Gate) acquire(app cloud.AppID) error {
+	g.mu.Lock()
+	if g.closed {
+		g.mu.Unlock()
+		return ErrSaturated
+	}
+
+	// Others may wait for the last permits, which are not for them: an app that holds none may take one past
+	// them.
+	first := g.waiting == 0 || g.held[app] == 0 && len(g.waiters[app]) == 0
+	if first && g.mayTake(app) {
+		g.take(app)
+		g.mu.Unlock()
+		return nil
+	}
+
+	if g.waiting >= g.queue && !g.evict(app) {
+		g.mu.Unlock()
+		return ErrSaturated
+	}
+	w := g.enqueue(app)
+	g.mu.Unlock()
+
+	granted := <-w.grantCh
+	g.idleWaiters.Put(w)
+	if !granted {
+		return ErrSaturated
+	}
+	return nil
+}
+
+// enqueue adds a waiter of an app. The caller holds mu.
+func (g *Gate) enqueue(app cloud.AppID) *waiter {
+	w := g.idleWaiters.Get().(*waiter)
+	w.since = time.Now()
+	g.waiters[app] = append(g.waiters[app], w)
+	g.waiting++
+
+	if !g.ticking {
+		g.ticking = true
+		g.timer.Reset(MaxWait)
+	}
+	return w
+}
+
+// expire refuses those who have waited MaxWait. One timer serves all who wait: one each would be set and
+// stopped for every request of a server under load.
+func (g *Gate) expire() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	now := time.Now()
+
+	next := time.Duration(-1)
+	for app, list := range g.waiters {
+		for len(list) > 0 {
+			left := MaxWait - now.Sub(list[0].since)
+			if left > 0 {
+				if next < 0 || left < next {
+					next = left
+				}
+				break
+			}
+			list[0].grantCh <- false
+			list = list[1:]
+			g.waiting--
+		}
+		g.setWaiters(app, list)
+	}
+
+	g.ticking = next > 0
+	if g.ticking {
+		g.timer.Reset(next)
+	}
+}
+
+// evict makes room in a full queue for an app that has fewer waiters than another: the last waiter of the
+// longest list is refused. It reports whether there is room now. The caller holds mu.
+func (g *Gate) evict(app cloud.AppID) bool {
+	var longest cloud.AppID
+	for other, list := range g.waiters {
+		if len(list) > len(g.waiters[longest]) {
+			longest = other
+		}
+	}
+
+	// With one waiter less the other app must still have more than this one gets, or the two would evict each
+	// other.
+	list := g.waiters[longest]
+	if len(list) < len(g.waiters[app])+2 {
+		return false
+	}
+
+	last := len(list) - 1
+	list[last].grantCh <- false
+	g.setWaiters(longest, list[:last])
+	g.waiting--
+	return true
+}
+
+// Full reports whether the next Acquire would be refused at once.
+func (g *Gate) Full() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	return g.free <= g.spare && g.waiting >= g.queue
+}
+
+// TryAcquire takes a permit for a dispatched run, only if nobody waits for one. ReleaseDispatched gives it
+// back, unless Dispatched made a Permit of it.
+func (g *Gate) TryAcquire(app cloud.AppID) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	if g.closed || g.waiting > 0 || !g.mayTake(app) {
+		return false
+	}
+	g.take(app)
+	g.dispatched++
+	return true
+}
+
+// Reserve takes up to n permits for claims whose apps are not known yet, and says how many. Assign or
+// Unreserve follows for each of them.
+func (g *Gate) Reserve(n int) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	if g.closed {
+		return 0
+	}
+	if g.waiting > 0 {
+		n = min(n, g.dispatchedQuota()-g.dispatched)
+	}
+	n = max(0, min(n, g.free-g.spare))
+
+	g.hungry = n == 0
+	g.free -= n
+	g.dispatched += n
+	g.held[0] += n
+	return n
+}
+
+// Assign turns a reserved permit into one of an app.
+func (g *Gate) Assign(app cloud.AppID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	g.drop(0)
+	g.held[app]++
+}
+
+// Unreserve gives reserved permits back. It does not wake the dispatcher, which is the one who calls it.
+func (g *Gate) Unreserve(n int) {
+	if n == 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	for range n {
+		g.drop(0)
+	}
+	g.free += n
+	g.dispatched -= n
+	g.grant()
+}
+
+// ReleaseDispatched gives back what TryAcquire took.
+func (g *Gate) ReleaseDispatched(app cloud.AppID) { g.release(app, true) }
+
+// Freed has an element when a permit has become free since it was last read; one reader waits for it.
+func (g *Gate) Freed() <-chan struct{} { return g.freed }
+
+// State says how many permits are free and how many requests wait.
+func (g *Gate) State() (free, waiting int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	return g.free, g.waiting
+}
+
+// Permits is how many there are.
+func (g *Gate) Permits() int { return g.all }
+
+// Close refuses everybody who waits, and those who come.
+func (g *Gate) Close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	g.closed = true
+	g.timer.Stop()
+
+	for app, list := range g.waiters {
+		for _, w := range list {
+			w.grantCh <- false
+		}
+		delete(g.waiters, app)
+	}
+	g.waiting = 0
+}
+
+// dispatchedQuota is how many permits dispatched runs may have while requests wait.
+func (g *Gate) dispatchedQuota() int { return max(1, g.all/4) }
+
+// mayTake reports whether a permit is free for an app: one that holds permits leaves the last ones to others.
+func (g *Gate) mayTake(app cloud.AppID) bool {
+	return g.free > g.spare || g.free > 0 && g.held[app] == 0
+}
+
+func (g *Gate) take(app cloud.AppID) {
+	g.free--
+	g.held[app]++
+}
+
+func (g *Gate) drop(app cloud.AppID) {
+	g.held[app]--
+	if g.held[app] <= 0 {
+		delete(g.held, app)
+	}
+}
+
+func (g *Gate) setWaiters(app cloud.AppID, list []*waiter) {
+	if len(list) == 0 {
+		delete(g.waiters, app)
+	} else {
+		g.waiters[app] = list
+	}
+}
+
+// release frees a permit for the waiting app with the fewest permits, else for the dispatcher.
+func (g *Gate) release(app cloud.AppID, dispatched bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	g.drop(app)
+	if dispatched {
+		g.dispatched--
+	}
+	g.free++
+	g.grant()
+
+	if g.free > g.spare {
+		select {
+		case g.freed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// grant hands free permits to those who wait. The caller holds mu.
+func (g *Gate) grant() {
+	// Requests must not take every permit before the dispatcher gets the share it is owed.
+	keep := 0
+	if g.hungry && g.dispatched < g.dispatchedQuota() {
+		keep = 1
+	}
+
+	for g.free > keep && g.waiting > 0 {
+		app, holds := g.neediest()
+		if holds > 0 && g.free-keep <= g.spare {
+			return
+		}
+
+		list := g.waiters[app]
+		g.setWaiters(app, list[1:])
+		g.waiting--
+		g.take(app)
+		list[0].grantCh <- true
+	}
+}
+
+// neediest finds the waiting app that holds the fewest permits; of equal ones the one with the smaller id.
+func (g *Gate) neediest() (app cloud.AppID, holds int) {
+	holds = -1
+	for other := range g.waiters {
+		n := g.held[other]
+		if holds < 0 || n < holds || n == holds && other < app {
+			app, holds = other, n
+		}
+	}
+	return app, holds
+}

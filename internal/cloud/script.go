@@ -1,0 +1,76 @@
+package cloud
+
+import (
+	"slices"
+	"time"
+)
+
+// Script kinds.
+const (
+	// KindEndpoint can be called, by requests and triggers.
+	KindEndpoint = "endpoint"
+	// KindModule can be imported by scripts of its app.
+	KindModule = "module"
+)
+
+// Script access modes: who may call an endpoint by HTTP.
+const (
+	// AccessPublic is for everybody.
+	AccessPublic = "public"
+	// AccessKey is for API keys that may run scripts of the app.
+	AccessKey = "key"
+	// AccessPrivate is for API keys and sessions that may run scripts of the app.
+	AccessPrivate = "private"
+)
+
+// Limits bound one run of a script.
+type Limits struct {
+	Timeout   time.Duration
+	MemoryMiB int
+}
+
+// Env is what an app's scripts find in env: its variables and secrets. It never changes; a change makes
+// another one with another id.
+type Env struct {
+	// ID is derived from the content, zero for an empty one.
+	ID ID
+	// Values are by name.
+	Values map[string]string
+}
+
+// Script is what the data plane knows of a script.
+type Script struct {
+	App      AppID
+	ID       ID
+	Name     string
+	Kind     string
+	Access   string
+	Version  int
+	Language string
+	Build    ID
+	Limits   Limits
+	// Handlers names the functions of the default export.
+	Handlers []string
+	// Env is the app's, nil for none.
+	Env *Env
+}
+
+// VariableRef names a variable or secret of an app.
+type VariableRef struct {
+	App    AppID
+	Name   string
+	Secret bool
+}
+
+// EnvID is the id of the script's environment, zero for none.
+func (s *Script) EnvID() ID {
+	if s.Env == nil {
+		return ID{}
+	}
+	return s.Env.ID
+}
+
+// HasHandler reports whether the default export has the named handler.
+func (s *Script) HasHandler(name string) bool {
+	return slices.Contains(s.Handlers, name)
+}

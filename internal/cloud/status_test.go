@@ -1,0 +1,48 @@
+package cloud
+
+import "testing"
+
+// Every outcome that has no response of its own has a status.
+func TestHTTPStatus(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[Status]int{
+		Failed:      502,
+		Crashed:     502,
+		Conflicted:  503,
+		Interrupted: 503,
+		TimedOut:    504,
+		OutOfMemory: 507,
+	} {
+		if got := HTTPStatus[status]; got != want {
+			t.Errorf("%s: %d, want %d", status, got, want)
+		}
+	}
+}
+
+// Every code of an error has its status; an unknown one is our fault.
+func TestStatusOf(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[Code]int{
+		CodeInvalid:      422,
+		CodeMalformed:    400,
+		CodeUnauthorized: 401,
+		CodeForbidden:    403,
+		CodeNotFound:     404,
+		CodeNotRecorded:  404,
+		CodeMethod:       405,
+		CodeConflict:     409,
+		CodePrecondition: 412,
+		CodeTooLarge:     413,
+		CodeTooMany:      429,
+		CodeQueueFull:    503,
+		CodeUnavailable:  503,
+		CodeTimeout:      504,
+		CodeUnknown:      500,
+		CodeInternal:     500,
+		"anything":       500,
+	} {
+		if got := StatusOf(code); got != want {
+			t.Errorf("%s: %d, want %d", code, got, want)
+		}
+	}
+}

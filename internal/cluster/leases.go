@@ -1,0 +1,29 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"picloud/db"
+)
+
+// dropTimeout bounds DropLease: a node that stops does not wait for a database that is away.
+const dropTimeout = time.Second
+
+// TakeLease takes a lease, or keeps it, for a time by the database's clock. False: another node holds it.
+func (c *Cluster) TakeLease(ctx context.Context, name string, d time.Duration) (bool, error) {
+	_, err := c.control().TakeLease(ctx, name, c.cfg.Node, d.Microseconds())
+	if errors.Is(db.Translate(err), db.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// DropLease lets another node take a lease at once. Without an answer of the database it ends by itself. It
+// also works while the node is shutting down.
+func (c *Cluster) DropLease(name string) {
+	ctx, cancel := context.WithTimeout(context.Background(), dropTimeout)
+	defer cancel()
+	_ = c.control().DropLease(ctx, name, c.cfg.Node)
+}

@@ -1,0 +1,50 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"picloud/db"
+)
+
+// leaveTimeout bounds Leave.
+const leaveTimeout = 2 * time.Second
+
+// announce puts this node into the table of nodes.
+func (c *Cluster) announce(ctx context.Context) error {
+	err := c.cfg.DB.Queries().NodeStarted(ctx, c.cfg.Node, c.cfg.Version, c.cfg.FreePermits())
+	c.announced = err == nil
+	return explain("announce node", err)
+}
+
+// Leave takes the node out of the table of nodes, if Start put it there. Run has returned before.
+func (c *Cluster) Leave() {
+	if !c.announced {
+		return
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
+	defer cancel()
+
+	if err := c.cfg.DB.Queries().NodeStopped(ctx, c.cfg.Node); err != nil {
+		c.cfg.Log.Warn("leave the table of nodes", "error", db.Translate(err))
+	}
+}
+
+// countOthers counts the other nodes that listen.
+func (c *Cluster) countOthers(ctx context.Context) {
+	listeners, err := c.cfg.DB.CountListeners(ctx)
+	if err != nil {
+		listeners = 2 // unknown: assume another one, so that notifications are sent
+	}
+	c.others.Store(max(0, listeners-1)) // this node's own is among them
+}
+
+// OthersFree reports whether another node said lately that it has permits. Without an answer it is false.
+func (c *Cluster) OthersFree(ctx context.Context) bool {
+	if !c.Others() {
+		return false
+	}
+	free, err := c.cfg.DB.Queries().OtherNodesFree(ctx, c.cfg.Node)
+	return err == nil && free > 0
+}

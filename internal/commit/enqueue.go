@@ -1,0 +1,150 @@
+package commit
+
+import (
+	"context"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/cloud"
+	"picloud/internal/outbox"
+)
+
+// Enqueue inserts a row into the outbox, if its script is still there.
+type Enqueue struct{ Row *outbox.NewRow }
+
+var errScriptGone = cloud.Errorf(cloud.CodeConflict, "the script is gone")
+
+func (e Enqueue) require(g *Group, x *Commit) { g.requireApp(x.App) }
+
+func (e Enqueue) decide(g *Group, x *Commit) Verdict {
+	app := g.app(x.App)
+	switch {
+	case app == nil:
+		return refused(errAppGone)
+	case app.Script(e.Row.Script) == nil:
+		return refused(errScriptGone)
+	default:
+		return applies()
+	}
+}
+
+func (e Enqueue) apply(g *Group, _ *Commit) { of[*enqueueSection](g).insert(g, e.Row) }
+
+// enqueueSection holds the rows that a group inserts, with the events that its writes and dead letters raise.
+type enqueueSection struct {
+	rows     []*outbox.NewRow
+	payloads []sharedPayload
+	// started are rows that are inserted as claimed by this node; each has a permit.
+	started []*outbox.Row
+	// waiting are the apps of which a row waits to be claimed.
+	waiting map[cloud.AppID]bool
+}
+
+// sharedPayload is one that several rows refer to.
+type sharedPayload struct {
+	app     cloud.AppID
+	id      cloud.ID
+	payload string
+}
+
+// event is what triggers are raised for.
+type event struct {
+	source  string
+	op      string
+	payload string // JSON text
+	letter  cloud.ID
+	depth   int
+}
+
+// insert adds a row. With a free permit it is inserted as claimed, and starts right after the commit.
+func (s *enqueueSection) insert(g *Group, n *outbox.NewRow) {
+	row := n.Row // the attempt's own copy: a repeat of the attempt decides anew
+	of[*ledgerSection](g).count(row.App, Enqueued)
+
+	if g.cfg.Starter.Admit(row.App) {
+		row.Token = g.cfg.IDs.New()
+		s.started = append(s.started, &row)
+	} else {
+		if s.waiting == nil {
+			s.waiting = map[cloud.AppID]bool{}
+		}
+		s.waiting[row.App] = true
+	}
+	s.rows = append(s.rows, &outbox.NewRow{Row: row, PayloadID: n.PayloadID})
+}
+
+// raise inserts one row for each trigger. Several rows share one payload.
+func (s *enqueueSection) raise(g *Group, x *Commit, triggers []*cloud.Trigger, e event) {
+	var payloadID cloud.ID
+	if len(triggers) > 1 {
+		payloadID = g.cfg.IDs.New()
+		s.payloads = append(s.payloads, sharedPayload{app: x.App, id: payloadID, payload: e.payload})
+	}
+
+	for _, t := range triggers {
+		s.insert(g, &outbox.NewRow{
+			PayloadID: payloadID,
+			Row: outbox.Row{
+				App:        x.App,
+				ID:         g.cfg.IDs.New(),
+				Source:     e.source,
+				Op:         e.op,
+				Trigger:    t.ID,
+				Script:     t.Script,
+				Payload:    e.payload,
+				Origin:     x.Cause.Principal,
+				Parent:     x.Cause.Execution,
+				Root:       x.Cause.Root,
+				Depth:      e.depth,
+				DeadLetter: e.letter,
+				Execution:  g.cfg.IDs.New(),
+				Retry:      t.Retry,
+			},
+		})
+	}
+}
+
+func (s *enqueueSection) read(*Group, *db.Pipeline) {}
+
+func (s *enqueueSection) write(ctx context.Context, g *Group, q *db.Queries) {
+	if len(s.payloads) > 0 {
+		var apps []int64
+		var ids []db.UUID
+
+		var payloads []string
+		for _, p := range s.payloads {
+			apps = append(apps, int64(p.app))
+			ids = append(ids, p.id)
+			payloads = append(payloads, p.payload)
+		}
+		_ = q.InsertPayloads(ctx, apps, ids, payloads)
+	}
+	if len(s.rows) > 0 {
+		_ = q.InsertOutbox(ctx, outbox.InsertParams(g.cfg.Node, g.cfg.Lease, s.rows))
+	}
+}
+
+// settle starts the rows that were inserted as claimed, and reports the others: the commit's own clock says
+// from when.
+func (s *enqueueSection) settle(g *Group) {
+	for _, row := range s.started {
+		g.cfg.Starter.Start(row)
+	}
+
+	for app := range s.waiting {
+		s.report(g, app, g.now)
+	}
+}
+
+func (s *enqueueSection) report(g *Group, app cloud.AppID, since time.Time) {
+	g.cfg.Starter.RowsWait(app, since)
+	g.cfg.Peers.NotifyWakeup(app, since)
+}
+
+// decline gives back the permits of rows that were not inserted.
+func (s *enqueueSection) decline(g *Group) {
+	for _, row := range s.started {
+		g.cfg.Starter.Decline(row.App)
+	}
+	s.started = nil
+}

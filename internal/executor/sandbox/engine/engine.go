@@ -1,0 +1,47 @@
+// Package engine is everything that reads or writes the memory of the JavaScript engine, goja, past its
+// exported API: the comparison of a runtime's intrinsics with what they were (Snapshot), and JSON that is
+// made and read in the engine's own tables (JSON). It knows nothing of runs, web APIs or the platform, and
+// it is the only package that uses unsafe on goja.
+//
+// It mirrors goja v0.0.0-20260917113740-793a2a65c13b. What is mirrored:
+//
+//   - Runtime.global: the offsets of its *Object fields, which are the intrinsics made so far (layout.go)
+//   - Object.self, the implementation behind an object, and of it baseObject's class, val, prototype,
+//     extensible, values, propNames and symValues, and templatedObject's tmpl
+//   - arrayObject's values and length; nativeFuncObject's f
+//   - valueProperty, orderedMap, mapEntry and objectTemplate, as structs of the same form
+//
+// Fields are looked up by name and type in each process, before the first runtime serves a run. If one of
+// them is not what this package knows, nothing is read: Known is false, a Snapshot is never intact, so that
+// every run pays for a runtime of its own, and JSON is left to the engine. TestKnown fails then, and
+// TestIntact, TestIntactNames (package sandbox), TestPlainJSON and FuzzJSON say whether what is read means
+// what it meant: a new version of goja is taken when they pass. docs/design/engine-memory.md says why it is
+// done so.
+package engine
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/dop251/goja"
+)
+
+// Known reports whether the engine's memory is laid out as this package mirrors it. It is the same for the
+// whole process.
+func Known() bool { return layout().ok && plain().ok }
+
+// UTF8 gives an engine's string, as goja.Value.String returns it, as valid UTF-8: lone surrogates, which
+// the engine carries as invalid UTF-8, become U+FFFD.
+func UTF8(s string) []byte {
+	if utf8.ValidString(s) {
+		return []byte(s)
+	}
+	return []byte(strings.ToValidUTF8(s, "\uFFFD"))
+}
+
+// Thrown makes a Go error of a value, as if a script had thrown it in the runtime.
+func Thrown(vm *goja.Runtime, v goja.Value) error {
+	throw, _ := goja.AssertFunction(vm.ToValue(func(goja.FunctionCall) goja.Value { panic(v) }))
+	_, err := throw(goja.Undefined())
+	return err
+}

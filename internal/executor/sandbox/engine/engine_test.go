@@ -1,0 +1,59 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/dop251/goja"
+)
+
+// The engine's memory is what this package mirrors. If it is not, nothing breaks, but every run pays for a
+// new runtime and all JSON is the engine's: a new version of goja is not taken before this passes.
+func TestKnown(t *testing.T) {
+	if !layout().ok {
+		t.Error("goja's tables of properties are not laid out as layout.go knows them")
+	}
+	if !plain().ok {
+		t.Error("goja's plain objects and arrays are not laid out as plain.go knows them")
+	}
+}
+
+// A snapshot notices what a script changed of the engine's own objects and of those it was given, and
+// nothing else.
+func TestSnapshot(t *testing.T) {
+	for _, c := range []struct {
+		script string
+		intact bool
+	}{
+		{`1`, true}, {`[1].map((x) => x); new Map(); "x".padEnd(3)`, true}, {`globalThis.mine = 1`, true}, {`new Int8Array(1); new EvalError()`, true},
+		{`Array.prototype.map = 1`, false}, {`Math.max = Math.min`, false}, {`delete Array.prototype.map`, false}, {`given.x = 1`, false}, {`given.method = 1`, false},
+		{`Object.setPrototypeOf(given, null)`, false}, {`Int8Array.prototype.x = 1`, false}, {`Array.prototype[Symbol.iterator] = 1`, false},
+	} {
+		t.Run(c.script, func(t *testing.T) {
+			t.Parallel()
+
+			vm := goja.New()
+			given := vm.NewObject()
+			_ = given.Set("method", func() {})
+			_ = vm.Set("given", given)
+			s := Take(vm, []*goja.Object{given})
+			if _, err := vm.RunString(c.script); err != nil {
+				t.Fatal(err)
+			}
+
+			if got := s.Intact(); got != c.intact {
+				t.Errorf("intact: %t, want %t", got, c.intact)
+			}
+			if c.intact && !s.Intact() {
+				t.Error("intact once, and not when asked again")
+			}
+		})
+	}
+}
+
+// A runtime of which there is no record is never used again.
+func TestNoSnapshot(t *testing.T) {
+	var s *Snapshot
+	if s.Intact() {
+		t.Error("a snapshot that was not taken is intact")
+	}
+}

@@ -1,9 +1,0 @@
-//go:build !linux
-
-package sandbox
-
-import "net"
-
-func quiet(conn net.Conn) net.Conn { return conn }
-
-func wakeMonitor() {}

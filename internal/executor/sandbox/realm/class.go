@@ -1,0 +1,170 @@
+package realm
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/dop251/goja"
+)
+
+// Class is a native constructor and its prototype.
+type Class struct {
+	Ctor, Proto *goja.Object
+}
+
+// Define puts a native function on an object, as Web IDL does (writable, enumerable, configurable).
+func (r *Realm) Define(o *goja.Object, name string, f func(goja.FunctionCall) goja.Value) {
+	fn := r.Named(name, f)
+	_ = o.DefineDataProperty(name, fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
+}
+
+// Named makes a native function whose name a script sees.
+func (r *Realm) Named(name string, f func(goja.FunctionCall) goja.Value) *goja.Object {
+	fn := r.VM.ToValue(f).(*goja.Object)
+	_ = fn.DefineDataProperty("name", r.VM.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	return fn
+}
+
+// Getter puts a read-only attribute on a prototype.
+func (r *Realm) Getter(o *goja.Object, name string, f func(this goja.Value) goja.Value) {
+	get := r.VM.ToValue(func(c goja.FunctionCall) goja.Value { return f(c.This) })
+	_ = o.DefineAccessorProperty(name, get, nil, goja.FLAG_TRUE, goja.FLAG_TRUE)
+}
+
+// SetGlobal defines a property of the global object that is not enumerable.
+func (r *Realm) SetGlobal(name string, v any) {
+	_ = r.VM.GlobalObject().DefineDataProperty(name, r.VM.ToValue(v),
+		goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+}
+
+// NewClass makes a constructor under a global name. construct returns the Go state that instances carry. A
+// state that does not embed Own must have no exported fields or methods: a script would see them.
+func (r *Realm) NewClass(name string, construct func(goja.ConstructorCall) any) Class {
+	ctor := r.VM.ToValue(func(c goja.ConstructorCall) *goja.Object {
+		return r.wrap(construct(c), c.This.Prototype())
+	}).(*goja.Object)
+	_ = ctor.DefineDataProperty("name", r.VM.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+
+	proto := ctor.Get("prototype").(*goja.Object)
+	_ = proto.DefineDataPropertySymbol(goja.SymToStringTag, r.VM.ToValue(name),
+		goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+
+	r.SetGlobal(name, ctor)
+	r.Watch(ctor, proto)
+
+	return Class{Ctor: ctor, Proto: proto}
+}
+
+// AbstractClass makes a class under a global name that scripts cannot construct.
+func (r *Realm) AbstractClass(name string) Class {
+	return r.NewClass(name, func(goja.ConstructorCall) any {
+		panic(r.VM.NewTypeError("Illegal constructor"))
+	})
+}
+
+// Singleton is the only instance of an abstract class, frozen.
+func (r *Realm) Singleton(c Class) *goja.Object {
+	o := r.VM.NewObject()
+	_ = o.SetPrototype(c.Proto)
+	r.Freeze(o)
+	return o
+}
+
+// Instance wraps a state as an instance of a class.
+func (r *Realm) Instance(c Class, state any) *goja.Object { return r.wrap(state, c.Proto) }
+
+// wrap makes the object behind which a state hides.
+func (r *Realm) wrap(state any, proto *goja.Object) *goja.Object {
+	var o *goja.Object
+	if d, ok := state.(goja.DynamicObject); ok {
+		o = r.VM.NewDynamicObject(d)
+	} else {
+		o = r.VM.ToValue(state).(*goja.Object)
+	}
+
+	_ = o.SetPrototype(proto)
+	return o
+}
+
+// Freeze makes an object of ours immutable.
+func (r *Realm) Freeze(o *goja.Object) {
+	if freeze, ok := goja.AssertFunction(r.VM.GlobalObject().Get("Object").(*goja.Object).Get("freeze")); ok {
+		_, _ = freeze(goja.Undefined(), o)
+	}
+}
+
+// Strings makes an array of strings.
+func (r *Realm) Strings(list []string) goja.Value {
+	out := make([]any, len(list))
+	for k, v := range list {
+		out[k] = v
+	}
+	return r.VM.NewArray(out...)
+}
+
+// State gives the Go state behind an instance, without running any code of the script; nil: v is no such
+// instance.
+func State[T any](v goja.Value) *T {
+	if o, ok := v.(*goja.Object); ok && o.ExportType() == reflect.TypeFor[*T]() {
+		if s, ok := o.Export().(*T); ok {
+			return s
+		}
+	}
+	return nil
+}
+
+// MustState is State that throws a TypeError with the class's name.
+func MustState[T any](r *Realm, v goja.Value, name string) *T {
+	s := State[T](v)
+	if s == nil {
+		panic(r.VM.NewTypeError("Illegal invocation: this is not a %s", name))
+	}
+	return s
+}
+
+// Given reports whether an optional member of a dictionary is there: neither missing nor undefined.
+func Given(v goja.Value) bool { return v != nil && !goja.IsUndefined(v) }
+
+// IsNothing reports a value that is missing, undefined or null.
+func IsNothing(v goja.Value) bool { return v == nil || goja.IsUndefined(v) || goja.IsNull(v) }
+
+// Own holds the properties that a script puts on an object of ours, as routers do with a Request. States
+// that embed it are such objects; of the engine's interface nothing but these properties can be reached.
+type Own struct {
+	names  []string
+	values map[string]goja.Value
+}
+
+// Get, Set, Has, Delete and Keys make it a goja.DynamicObject.
+func (p *Own) Get(name string) goja.Value { return p.values[name] }
+
+// Set adds or replaces a property.
+func (p *Own) Set(name string, v goja.Value) bool {
+	if p.values == nil {
+		p.values = map[string]goja.Value{}
+	}
+	if _, ok := p.values[name]; !ok {
+		p.names = append(p.names, name)
+	}
+
+	p.values[name] = v
+	return true
+}
+
+// Has reports whether there is a property of the name.
+func (p *Own) Has(name string) bool {
+	_, ok := p.values[name]
+	return ok
+}
+
+// Delete removes a property, if there is one.
+func (p *Own) Delete(name string) bool {
+	if p.Has(name) {
+		delete(p.values, name)
+		p.names = slices.DeleteFunc(p.names, func(n string) bool { return n == name })
+	}
+	return true
+}
+
+// Keys lists the properties in the order in which they were added.
+func (p *Own) Keys() []string { return p.names }

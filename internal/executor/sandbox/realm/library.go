@@ -1,0 +1,38 @@
+package realm
+
+import (
+	"fmt"
+
+	"github.com/dop251/goja"
+)
+
+// RunLibrary runs a program of our own that is a function of what only Go can give, and defines the classes
+// it returns.
+func (r *Realm) RunLibrary(p *goja.Program, host *goja.Object) *goja.Object {
+	v, err := r.VM.RunProgram(p)
+	if err != nil {
+		panic(fmt.Sprintf("library: %v", err)) // our own code
+	}
+
+	fn, _ := goja.AssertFunction(v)
+	o := r.MustCall(fn, host).(*goja.Object) // panics when interrupted, or out of stack
+
+	classes := o.Get("classes").(*goja.Object)
+	for _, name := range classes.Keys() {
+		ctor := classes.Get(name).(*goja.Object)
+		r.SetGlobal(name, ctor)
+		r.WatchClass(ctor)
+	}
+
+	return o
+}
+
+// WatchClass adds a class that was written in JavaScript to the objects that Intact compares.
+func (r *Realm) WatchClass(ctor *goja.Object) { r.Watch(ctor, ctor.Get("prototype").(*goja.Object)) }
+
+// Callables reads functions that a library returned, by name.
+func Callables(o *goja.Object, into map[string]*goja.Callable) {
+	for name, to := range into {
+		*to, _ = goja.AssertFunction(o.Get(name))
+	}
+}

@@ -1,0 +1,88 @@
+package realm
+
+import "github.com/dop251/goja"
+
+// Settled is the promise that f made, or one of what it returned or threw.
+func (r *Realm) Settled(f func() goja.Value) goja.Value {
+	var v goja.Value
+	exc := r.VM.Try(func() { v = f() })
+
+	// One promise around another would cost as much as all else of a host call.
+	if _, isPromise := AsPromise(v); exc == nil && isPromise {
+		return v
+	}
+
+	p, resolve, reject := r.VM.NewPromise()
+	if exc != nil {
+		_ = reject(exc.Value())
+	} else {
+		_ = resolve(v)
+	}
+
+	return r.VM.ToValue(p)
+}
+
+// Resolve is Promise.resolve as the engine has it.
+func (r *Realm) Resolve(v goja.Value) (goja.Value, error) { return r.resolve(r.promise, v) }
+
+// Then chains native code to a promise with the intrinsic Promise.prototype.then.
+func (r *Realm) Then(p goja.Value, f func(goja.Value) goja.Value) goja.Value {
+	return r.MustCallOn(r.promiseThen, p, r.VM.ToValue(func(c goja.FunctionCall) goja.Value {
+		return f(c.Argument(0))
+	}))
+}
+
+// Catch chains native code to the rejection of a promise.
+func (r *Realm) Catch(p goja.Value, f func(reason goja.Value)) {
+	r.MustCallOn(r.promiseThen, p, goja.Undefined(), r.VM.ToValue(func(c goja.FunctionCall) goja.Value {
+		f(c.Argument(0))
+		return goja.Undefined()
+	}))
+}
+
+// AsPromise gives the promise that a value is.
+func AsPromise(v goja.Value) (*goja.Promise, bool) {
+	p := State[goja.Promise](v)
+	return p, p != nil
+}
+
+// MustCall calls a function of ours and throws what it throws.
+func (r *Realm) MustCall(f goja.Callable, args ...goja.Value) goja.Value {
+	return r.MustCallOn(f, goja.Undefined(), args...)
+}
+
+// MustCallOn is MustCall with a receiver.
+func (r *Realm) MustCallOn(f goja.Callable, this goja.Value, args ...goja.Value) goja.Value {
+	v, err := f(this, args...)
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// maxRejected bounds the rejections that are remembered for the log.
+const maxRejected = 100
+
+func (r *Realm) trackRejection(p *goja.Promise, op goja.PromiseRejectionOperation) {
+	if op == goja.PromiseRejectionHandle {
+		delete(r.rejected, p)
+		return
+	}
+
+	if r.rejected == nil {
+		r.rejected = map[*goja.Promise]struct{}{}
+	}
+	if len(r.rejected) < maxRejected {
+		r.rejected[p] = struct{}{}
+	}
+}
+
+// Handled says that somebody deals with a promise's rejection.
+func (r *Realm) Handled(p *goja.Promise) { delete(r.rejected, p) }
+
+// TakeRejected gives the promises that were rejected without a handler, once.
+func (r *Realm) TakeRejected() map[*goja.Promise]struct{} {
+	rejected := r.rejected
+	r.rejected = nil
+	return rejected
+}

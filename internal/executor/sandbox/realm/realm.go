@@ -1,0 +1,63 @@
+// Package realm is one JavaScript runtime with what native code needs to add classes, functions and errors
+// to it: how a Go state hides behind an object, how promises are made and chained, how an error is
+// described to the script's author. It knows no web API, no run and nothing of the platform's services;
+// those are built on it (webapi, sdk).
+//
+// A Realm, like the runtime in it, belongs to one goroutine at a time.
+package realm
+
+import (
+	"github.com/dop251/goja"
+
+	"picloud/internal/executor/sandbox/engine"
+)
+
+// Realm is one runtime. Its intrinsics are those that it had before any code of a script ran.
+type Realm struct {
+	VM   *goja.Runtime
+	JSON *engine.JSON
+
+	promise       *goja.Object
+	promiseThen   goja.Callable
+	resolve       goja.Callable
+	dataViewProto *goja.Object
+	rejected      map[*goja.Promise]struct{} // without a handler
+
+	errors          map[string]goja.Constructor
+	errorClasses    *goja.Object
+	newDOMException goja.Callable
+
+	watched  []*goja.Object   // our own objects that a script can reach
+	recorded *engine.Snapshot // what the program left of the intrinsics; nil: not recorded yet
+	late     bool             // a library was loaded after that: what the run made of it cannot be told
+}
+
+// New makes a runtime whose JavaScript stack is bounded to maxCallStack frames.
+func New(maxCallStack int) *Realm {
+	vm := goja.New()
+	r := &Realm{VM: vm, JSON: engine.NewJSON(vm), errors: map[string]goja.Constructor{}}
+	vm.SetMaxCallStackSize(maxCallStack)
+	vm.SetPromiseRejectionTracker(r.trackRejection)
+
+	global := vm.GlobalObject()
+	r.dataViewProto = global.Get("DataView").(*goja.Object).Get("prototype").(*goja.Object)
+	r.promise = global.Get("Promise").(*goja.Object)
+	r.resolve, _ = goja.AssertFunction(r.promise.Get("resolve"))
+	r.promiseThen, _ = goja.AssertFunction(r.promise.Get("prototype").(*goja.Object).Get("then"))
+
+	return r
+}
+
+// Watch adds objects of ours to those that Intact compares. It has no effect after Record.
+func (r *Realm) Watch(objects ...*goja.Object) { r.watched = append(r.watched, objects...) }
+
+// Record takes down the intrinsics and the watched objects as module evaluation left them: a polyfill is
+// part of the program.
+func (r *Realm) Record() { r.recorded = engine.Take(r.VM, r.watched) }
+
+// LoadedLate says that a library was loaded. After Record nobody can tell what the run made of it, so the
+// runtime serves no other.
+func (r *Realm) LoadedLate() { r.late = r.late || r.recorded != nil }
+
+// Intact reports whether the runtime may serve another run: everything that Record took down is what it was.
+func (r *Realm) Intact() bool { return !r.late && r.recorded.Intact() }

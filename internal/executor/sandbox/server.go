@@ -1,0 +1,226 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"sort"
+	"sync"
+	"time"
+
+	"picloud/internal/cloud"
+	"picloud/internal/executor/wire"
+)
+
+// server is what all runs of a child share.
+type server struct {
+	w     *wire.Writer
+	kept  *keptRuntimes
+	workC chan *run // to goroutines that have nothing to do
+
+	// mu guards the fields below. No other lock is taken under it.
+	mu       sync.Mutex
+	threads  threads
+	programs map[cloud.ID]*program
+	envs     map[cloud.ID]*cloud.Env // the latest ones
+	envOrder []cloud.ID              // oldest first
+	runs     map[uint64]*run         // in progress
+	held     map[uint64]*isolate     // of runs that have finished, waiting for Release
+}
+
+func newServer(w *wire.Writer) *server {
+	return &server{
+		w:        w,
+		kept:     &keptRuntimes{all: map[*program]struct{}{}},
+		workC:    make(chan *run),
+		programs: map[cloud.ID]*program{},
+		envs:     map[cloud.ID]*cloud.Env{},
+		runs:     map[uint64]*run{},
+		held:     map[uint64]*isolate{},
+	}
+}
+
+// serve reads frames until the parent is gone. It never blocks on a script.
+func (s *server) serve(r *wire.Reader) error {
+	for {
+		kind, id, body, err := r.Next()
+		if err != nil {
+			return nil //nolint:nilerr // the parent closed the connection: the end of this child
+		}
+		if err := s.frame(kind, id, body); err != nil {
+			return err
+		}
+	}
+}
+
+// frame does what one frame asks for. Its error ends the child: the parent speaks another protocol.
+func (s *server) frame(kind wire.Kind, id uint64, body []byte) error {
+	switch kind {
+	case wire.Program:
+		s.addProgram(body)
+	case wire.Env:
+		env, err := wire.DecodeEnv(body)
+		if err != nil {
+			return err
+		}
+		s.addEnv(env)
+	case wire.Run:
+		msg, err := wire.DecodeRun(body)
+		if err != nil {
+			return err
+		}
+		s.start(id, msg)
+	case wire.Reply:
+		s.withRun(id, func(r *run) { r.post(event{kind: evReply, body: body}) })
+	case wire.Interrupt:
+		s.withRun(id, (*run).interrupt)
+	case wire.Abort:
+		s.withRun(id, func(r *run) { r.post(event{kind: evAbort}) })
+	case wire.Pull:
+		s.withRun(id, func(r *run) { r.post(event{kind: evPull}) })
+	case wire.Release:
+		s.release(id, len(body) == 1 && body[0] == 1)
+	case wire.Compile:
+		s.compiling()
+		go s.compile(id, body)
+	case wire.Inspect:
+		go s.inspect(id, body)
+	default:
+		return wire.ErrProtocol
+	}
+
+	return nil
+}
+
+// withRun calls f with a run, if it is still in progress.
+func (s *server) withRun(id uint64, f func(*run)) {
+	s.mu.Lock()
+	s.adjustThreads()
+	r := s.runs[id]
+	s.mu.Unlock()
+
+	if r != nil {
+		f(r)
+	}
+}
+
+func (s *server) addProgram(body []byte) {
+	d := wire.NewDecoder(body)
+	var build cloud.ID
+	copy(build[:], d.Bytes())
+	name := d.String()
+	code := d.String()
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.programs[build] == nil {
+		s.programs[build] = &program{name: name, code: code, kept: s.kept}
+	}
+}
+
+// maxEnvs is how many environments are kept for runs that were sent before the app's changed.
+const maxEnvs = 4
+
+func (s *server) addEnv(env *cloud.Env) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.envs[env.ID] != nil {
+		return
+	}
+
+	s.envs[env.ID] = env
+	s.envOrder = append(s.envOrder, env.ID)
+	if len(s.envOrder) > maxEnvs {
+		delete(s.envs, s.envOrder[0])
+		s.envOrder = s.envOrder[1:]
+	}
+}
+
+func (s *server) start(id uint64, msg *wire.RunMsg) {
+	s.mu.Lock()
+	s.adjustThreads()
+	s.monitor()
+	r := newRun(s, id, msg, s.programs[msg.Build])
+	r.env = s.envs[msg.Env]
+	s.runs[id] = r
+	s.mu.Unlock()
+
+	select {
+	case s.workC <- r:
+	default:
+		go s.work(r)
+	}
+}
+
+// work executes runs one after the other: a goroutine that has grown its stack need not grow it again. One
+// that executed a long run ends, as that may have needed a far larger stack.
+func (s *server) work(r *run) {
+	for {
+		r.main(r.id)
+		if r.usage.cpu >= longRun {
+			return
+		}
+		r = <-s.workC
+	}
+}
+
+// finish takes a run off the list; its runtime goes back to the pool, is held until the parent knows
+// whether the run committed, or is dropped.
+func (s *server) finish(r *run, hold bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	delete(s.runs, r.id)
+	if r.usage.cpu >= longRun {
+		s.threads.till = time.Now().Add(twoFor)
+	}
+	if hold && r.iso != nil {
+		s.held[r.id] = r.iso
+	}
+}
+
+// release ends the hold on a run's runtime.
+func (s *server) release(id uint64, reuse bool) {
+	s.mu.Lock()
+	iso := s.held[id]
+	delete(s.held, id)
+	s.mu.Unlock()
+
+	if iso != nil && reuse {
+		go iso.prog.putIfIntact(iso)
+	}
+}
+
+// inspect evaluates a build and names the functions of its default export.
+func (s *server) inspect(id uint64, body []byte) {
+	d := wire.NewDecoder(body)
+	var build, environment cloud.ID
+	copy(build[:], d.Bytes())
+	copy(environment[:], d.Bytes())
+
+	s.mu.Lock()
+	p := s.programs[build]
+	env := s.envs[environment]
+	s.mu.Unlock()
+
+	var out wire.InspectedMsg
+	iso, serr := p.isolate(nil, env)
+	if serr != nil {
+		out.Error = serr
+	} else {
+		for name := range iso.handlers {
+			out.Handlers = append(out.Handlers, name)
+		}
+		sort.Strings(out.Handlers)
+	}
+
+	s.answer(wire.Inspected, id, out)
+}
+
+// answer sends what a request that is no run asked for.
+func (s *server) answer(kind wire.Kind, id uint64, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("encode %T: %v", v, err)) // plain structs always encode
+	}
+	_ = s.w.Send(kind, id, func(e *wire.Encoder) { e.Raw(b) })
+}

@@ -1,0 +1,51 @@
+package webapi
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"github.com/dop251/goja"
+)
+
+// addBase64 defines atob and btoa (HTML standard, 8.3).
+func (g *Global) addBase64() {
+	g.SetGlobal("btoa", func(c goja.FunctionCall) goja.Value {
+		s := c.Argument(0).String()
+		raw := make([]byte, 0, len(s))
+		for _, r := range s {
+			if r > 0xff {
+				panic(g.DOMException("InvalidCharacterError",
+					"btoa: the string has a character outside of Latin1"))
+			}
+			raw = append(raw, byte(r))
+		}
+
+		return g.VM.ToValue(base64.StdEncoding.EncodeToString(raw))
+	})
+	g.SetGlobal("atob", func(c goja.FunctionCall) goja.Value {
+		raw, err := decodeBase64(c.Argument(0).String())
+		if err != nil {
+			panic(g.DOMException("InvalidCharacterError", "atob: the string is not valid base64"))
+		}
+
+		runes := make([]rune, len(raw))
+		for k, b := range raw {
+			runes[k] = rune(b)
+		}
+
+		return g.VM.ToValue(string(runes))
+	})
+}
+
+// decodeBase64 is the forgiving-base64 decode of the Infra standard: spaces are skipped, padding is not
+// needed.
+func decodeBase64(s string) ([]byte, error) {
+	s = strings.Map(func(r rune) rune {
+		if r == ' ' || r == '\t' || r == '\n' || r == '\f' || r == '\r' {
+			return -1
+		}
+		return r
+	}, s)
+	s = strings.TrimRight(s, "=")
+	return base64.RawStdEncoding.DecodeString(s)
+}

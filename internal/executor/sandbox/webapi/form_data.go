@@ -1,0 +1,93 @@
+package webapi
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"strings"
+
+	"github.com/dop251/goja"
+
+	"picloud/internal/executor/sandbox/realm"
+)
+
+// maxParts bounds the fields of a form.
+const maxParts = 1000
+
+// formData parses a body by its content type (Fetch standard, 5.3; RFC 7578). The fields go to streams.js
+// as lists of name, value, file name and content type.
+func (g *Global) formData(raw []byte, contentType string) goja.Value {
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		media = ""
+	}
+
+	var fields []any
+	switch media {
+	case "application/x-www-form-urlencoded":
+		for _, f := range parseForm(string(raw)) {
+			fields = append(fields, g.VM.NewArray(f.Name, g.Uint8Array([]byte(f.Value)), goja.Null(), ""))
+		}
+	case "multipart/form-data":
+		if fields, err = g.multipart(raw, params["boundary"]); err != nil {
+			panic(g.VM.NewTypeError("the body is no multipart/form-data: %s", err))
+		}
+	default:
+		panic(g.VM.NewTypeError("formData needs the content type multipart/form-data or "+
+			"application/x-www-form-urlencoded; it is %q", realm.Clip(contentType)))
+	}
+
+	return g.MustCall(g.loadStreams().form, g.VM.NewArray(fields...))
+}
+
+// formEscapes are those of names in a form (HTML standard, 4.10.21.8).
+var formEscapes = strings.NewReplacer("%0A", "\n", "%0D", "\r", "%22", `"`)
+
+var errCutOff = errors.New("it is cut off or malformed")
+
+func (g *Global) multipart(raw []byte, boundary string) (fields []any, err error) {
+	if boundary == "" {
+		return nil, errors.New("it names no boundary")
+	}
+
+	r := multipart.NewReader(bytes.NewReader(raw), boundary)
+	for {
+		part, err := r.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return fields, nil
+		}
+		if err != nil {
+			return nil, errCutOff
+		}
+		if len(fields) >= maxParts {
+			return nil, fmt.Errorf("it has more than %d fields", maxParts)
+		}
+		field, err := g.formField(part)
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, field)
+	}
+}
+
+func (g *Global) formField(part *multipart.Part) (goja.Value, error) {
+	body, err := io.ReadAll(part)
+	if err != nil {
+		return nil, errCutOff
+	}
+	_, disposition, err := mime.ParseMediaType(part.Header.Get("Content-Disposition"))
+	if err != nil {
+		return nil, errors.New("a field has no name")
+	}
+
+	filename := goja.Null() // it is text
+	if name, ok := disposition["filename"]; ok {
+		filename = g.VM.ToValue(formEscapes.Replace(name))
+	}
+
+	name := formEscapes.Replace(disposition["name"])
+	return g.VM.NewArray(name, g.Uint8Array(body), filename, part.Header.Get("Content-Type")), nil
+}

@@ -1,0 +1,95 @@
+// Package webapi is the global scope of a script: what the web platform's standards define for a worker, as
+// far as PiCloud has it, and what the engine lacks of ECMAScript. It knows the run that uses it only as a
+// Run: limits, timers, log lines and the request. It does not know host calls or the "picloud" module,
+// which are package sdk's, nor when a run begins or ends.
+package webapi
+
+import (
+	_ "embed"
+	"sync"
+
+	"github.com/dop251/goja"
+
+	"picloud/internal/executor/sandbox/realm"
+)
+
+//go:embed base.js
+var baseSource string
+
+// baseProgram is compiled once per process and shared by its runtimes: a program is immutable.
+var baseProgram = sync.OnceValue(func() *goja.Program {
+	return goja.MustCompile(realm.BaseLibrary, baseSource, true)
+})
+
+// Global is the global scope of one runtime. Like its realm it belongs to one goroutine at a time.
+type Global struct {
+	*realm.Realm
+
+	run        *Run // the run that uses the runtime now; nil between runs
+	evaluating bool // module code is being evaluated: no host calls, no timers
+
+	headers  realm.Class
+	request  realm.Class
+	response realm.Class
+
+	streams *streams     // nil until loaded
+	events  *events      // nil until loaded
+	subtle  *goja.Object // nil until asked for
+
+	// formatting counts the Maps and Sets within each other that the console is rendering.
+	formatting int
+}
+
+// New defines the web APIs in a realm. Libraries that needs does not name are loaded when something asks
+// for them.
+func New(r *realm.Realm, needs Needs) *Global {
+	g := &Global{Realm: r}
+	g.headers = g.newHeadersClass()
+	g.request = g.newRequestClass()
+	g.response = g.newResponseClass()
+	g.addURL()
+	g.addTimers()
+	g.addConsole()
+	g.addBase64()
+	g.addCrypto()
+	g.addBase()
+
+	if needs.MissingECMAScript {
+		g.loadMissingECMAScript()
+	}
+
+	if needs.Events {
+		g.loadEvents()
+	}
+
+	if needs.Streams {
+		g.loadStreams()
+	}
+
+	if needs.Intl {
+		g.loadIntl()
+	}
+
+	if needs.Subtle {
+		g.loadSubtle()
+	}
+
+	if needs.URLPattern {
+		g.loadURLPattern()
+	}
+
+	return g
+}
+
+// addBase runs base.js, which every runtime has.
+func (g *Global) addBase() {
+	host := g.VM.NewObject()
+	g.Define(host, "utf8Encode", g.utf8Encode)
+	g.Define(host, "utf8Decode", g.utf8Decode)
+	g.Define(host, "utf8DecodePart", g.utf8DecodePart)
+	g.Define(host, "decoder", g.decoder)
+
+	library := g.RunLibrary(baseProgram(), host)
+	newDOMException, _ := goja.AssertFunction(library.Get("newDOMException"))
+	g.SetErrors(library.Get("errors").(*goja.Object), newDOMException)
+}

@@ -1,0 +1,175 @@
+package webapi
+
+import (
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/dop251/goja"
+
+	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/realm"
+)
+
+// searchParamsState is what an instance of URLSearchParams carries.
+type searchParamsState struct {
+	list []cloud.Header
+	url  *urlState // written back to, when it belongs to a URL
+}
+
+func (p *searchParamsState) encode() string { return encodeForm(p.list) }
+
+// changed writes the parameters back to their URL.
+func (p *searchParamsState) changed() {
+	if p.url != nil {
+		p.url.u.SetSearch(p.encode())
+	}
+}
+
+func (p *searchParamsState) append(name, value string) {
+	p.list = append(p.list, cloud.Header{Name: name, Value: value})
+}
+
+// remove takes out what matches, in place.
+func (p *searchParamsState) remove(a argument) {
+	kept := p.list[:0]
+	for _, f := range p.list {
+		if !a.matches(f) {
+			kept = append(kept, f)
+		}
+	}
+
+	p.list = kept
+}
+
+// set puts the value where the name is first, and removes the others, in place.
+func (p *searchParamsState) set(name, value string) {
+	done := false
+	kept := p.list[:0]
+	for _, f := range p.list {
+		if f.Name == name {
+			if done {
+				continue
+			}
+			f.Value = value
+			done = true
+		}
+		kept = append(kept, f)
+	}
+
+	p.list = kept
+	if !done {
+		p.append(name, value)
+	}
+}
+
+// argument is a name, and a value if the script has given one.
+type argument struct {
+	name, value string
+	anyValue    bool
+}
+
+func argumentOf(c goja.FunctionCall) argument {
+	a := argument{name: c.Argument(0).String(), anyValue: goja.IsUndefined(c.Argument(1))}
+	if !a.anyValue {
+		a.value = c.Argument(1).String()
+	}
+	return a
+}
+
+func (a argument) matches(f cloud.Header) bool {
+	return f.Name == a.name && (a.anyValue || f.Value == a.value)
+}
+
+func (g *Global) newSearchParamsClass() realm.Class {
+	class := g.NewClass("URLSearchParams", func(c goja.ConstructorCall) any {
+		p := &searchParamsState{}
+		g.fillSearchParams(p, c.Argument(0))
+		return p
+	})
+	this := func(v goja.Value) *searchParamsState {
+		return realm.MustState[searchParamsState](g.Realm, v, "URLSearchParams")
+	}
+	g.addSearchParamsChanges(class.Proto, this)
+
+	g.Define(class.Proto, "get", func(c goja.FunctionCall) goja.Value {
+		name := c.Argument(0).String()
+		for _, f := range this(c.This).list {
+			if f.Name == name {
+				return g.VM.ToValue(f.Value)
+			}
+		}
+		return goja.Null()
+	})
+	g.Define(class.Proto, "getAll", func(c goja.FunctionCall) goja.Value {
+		name := c.Argument(0).String()
+		var out []any
+		for _, f := range this(c.This).list {
+			if f.Name == name {
+				out = append(out, f.Value)
+			}
+		}
+		return g.VM.NewArray(out...)
+	})
+	g.Define(class.Proto, "has", func(c goja.FunctionCall) goja.Value {
+		return g.VM.ToValue(slices.ContainsFunc(this(c.This).list, argumentOf(c).matches))
+	})
+	g.Define(class.Proto, "toString", func(c goja.FunctionCall) goja.Value {
+		return g.VM.ToValue(this(c.This).encode())
+	})
+	g.Getter(class.Proto, "size", func(v goja.Value) goja.Value { return g.VM.ToValue(len(this(v).list)) })
+	g.addPairs(class.Proto, func(v goja.Value) []cloud.Header { return this(v).list })
+
+	return class
+}
+
+// fillSearchParams reads what the constructor takes: parameters, a list of pairs, a record or a query.
+func (g *Global) fillSearchParams(p *searchParamsState, init goja.Value) {
+	o, isObject := init.(*goja.Object)
+	if !isObject {
+		if !goja.IsUndefined(init) {
+			p.list = parseForm(strings.TrimPrefix(init.String(), "?"))
+		}
+		return
+	}
+
+	if other := realm.State[searchParamsState](init); other != nil {
+		p.list = append(p.list, other.list...)
+		return
+	}
+	if isIterable(o) {
+		g.eachPair(o, "each parameter must be a [name, value] pair", func(name, value goja.Value) {
+			p.append(name.String(), value.String())
+		})
+		return
+	}
+
+	for _, name := range o.Keys() {
+		p.append(name, o.Get(name).String())
+	}
+}
+
+// addSearchParamsChanges defines the methods that change the parameters, and with them the URL that they
+// belong to.
+func (g *Global) addSearchParamsChanges(proto *goja.Object, this func(goja.Value) *searchParamsState) {
+	change := func(name string, f func(p *searchParamsState, c goja.FunctionCall)) {
+		g.Define(proto, name, func(c goja.FunctionCall) goja.Value {
+			p := this(c.This)
+			f(p, c)
+			p.changed()
+			return goja.Undefined()
+		})
+	}
+	change("append", func(p *searchParamsState, c goja.FunctionCall) {
+		p.append(c.Argument(0).String(), c.Argument(1).String())
+	})
+	change("delete", func(p *searchParamsState, c goja.FunctionCall) {
+		p.remove(argumentOf(c))
+	})
+	change("set", func(p *searchParamsState, c goja.FunctionCall) {
+		p.set(c.Argument(0).String(), c.Argument(1).String())
+	})
+	change("sort", func(p *searchParamsState, _ goja.FunctionCall) {
+		sort.SliceStable(p.list, func(a, b int) bool { return p.list[a].Name < p.list[b].Name })
+	})
+}

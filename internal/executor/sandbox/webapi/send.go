@@ -1,0 +1,72 @@
+package webapi
+
+import (
+	"github.com/dop251/goja"
+
+	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/realm"
+)
+
+// What fetch needs of Request and Response. Package sdk makes the call.
+
+// RequestToSend is the Request that fetch was given, or makes one of its arguments. It throws what stands
+// against sending it.
+func (g *Global) RequestToSend(input, init goja.Value) *Request {
+	r := realm.State[Request](input)
+	if r == nil || !goja.IsUndefined(init) {
+		o, err := g.VM.New(g.request.Ctor, input, init)
+		if err != nil {
+			panic(err)
+		}
+		r = realm.State[Request](o)
+	}
+
+	if g.isUsed(&r.body) {
+		panic(g.VM.NewTypeError("the request's body has already been read"))
+	}
+	if g.IsAborted(r.signal) {
+		panic(g.AbortReason(r.signal))
+	}
+
+	return r
+}
+
+// TakeBody reads the body of a request that is sent: its bytes, or a promise of them when they come out of
+// a stream.
+func (g *Global) TakeBody(r *Request) (raw []byte, pending goja.Value) {
+	r.body.used = !r.body.null
+	if r.body.isStreaming() {
+		return nil, g.drainBody(&r.body)
+	}
+	return r.body.bytes, nil
+}
+
+// Message is the request as it is sent, without its body.
+func (r *Request) Message() *cloud.Request {
+	return &cloud.Request{Method: r.method, URL: r.url, Headers: r.headers.list}
+}
+
+// Redirect is how redirects are followed: follow, manual, error, or empty, which is follow.
+func (r *Request) Redirect() string { return r.redirect }
+
+// Signal is by what the request can be aborted; nothing: it cannot.
+func (r *Request) Signal() goja.Value { return r.signal }
+
+// Fetched is a response that came from another server.
+type Fetched struct {
+	Response   *cloud.Response
+	URL        string     // of the last request, if there were redirects
+	Redirected bool       // there were
+	Remote     RemoteBody // nil: Response has all of the body
+}
+
+// NewResponse makes the Response that fetch resolves to.
+func (g *Global) NewResponse(f Fetched) goja.Value {
+	return g.Instance(g.response, &Response{
+		status:     f.Response.Status,
+		url:        f.URL,
+		redirected: f.Redirected,
+		headers:    &headersState{list: f.Response.Headers},
+		body:       bodyState{bytes: f.Response.Body, null: nullBodyStatus(f.Response.Status), far: f.Remote},
+	})
+}

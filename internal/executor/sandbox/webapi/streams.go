@@ -1,0 +1,89 @@
+package webapi
+
+import (
+	"crypto/rand"
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"sync"
+
+	"github.com/dop251/goja"
+
+	"picloud/internal/executor/sandbox/realm"
+)
+
+//go:embed streams.js
+var streamsSource string
+
+var streamsProgram = sync.OnceValue(func() *goja.Program {
+	return goja.MustCompile("picloud:web", streamsSource, true)
+})
+
+// streams is what Go calls of streams.js.
+type streams struct {
+	// of bodies
+	fromBytes, fromPull, bodyInit, untouched, disturbed, drain goja.Callable
+	// of what is made of a body
+	blob, form goja.Callable
+	// of a stream that is read piece by piece
+	reader, piece, giveUp goja.Callable
+}
+
+// loadStreams runs streams.js, once in a runtime.
+func (g *Global) loadStreams() *streams {
+	if g.streams != nil {
+		return g.streams
+	}
+
+	library := g.RunLibrary(streamsProgram(), g.streamsHost())
+	s := &streams{}
+	realm.Callables(library, map[string]*goja.Callable{
+		"fromBytes": &s.fromBytes,
+		"fromPull":  &s.fromPull,
+		"bodyInit":  &s.bodyInit,
+		"untouched": &s.untouched,
+		"disturbed": &s.disturbed,
+		"drain":     &s.drain,
+		"blob":      &s.blob,
+		"form":      &s.form,
+		"reader":    &s.reader,
+		"piece":     &s.piece,
+		"giveUp":    &s.giveUp,
+	})
+	g.streams = s
+	g.LoadedLate()
+
+	return s
+}
+
+// streamsHost is what only Go can give to streams.js.
+func (g *Global) streamsHost() *goja.Object {
+	host := g.VM.NewObject()
+	g.Define(host, "utf8Encode", g.utf8Encode)
+	g.Define(host, "utf8Decode", g.utf8Decode)
+	g.addCompression(host)
+	g.Define(host, "tooLarge", func(c goja.FunctionCall) goja.Value {
+		limit := c.Argument(0).ToInteger()
+		message := fmt.Sprintf("the body has more than the %d bytes that are allowed", limit)
+		return g.NewError("LimitError", message)
+	})
+	g.Define(host, "random", func(goja.FunctionCall) goja.Value {
+		var b [12]byte
+		_, _ = rand.Read(b[:])
+		return g.VM.ToValue(hex.EncodeToString(b[:]))
+	})
+
+	return host
+}
+
+// maxDrain bounds a stream outside of runs, in bytes.
+const maxDrain = 10 << 20
+
+// drain is a promise of all that a stream gives, as a Uint8Array.
+func (g *Global) drain(stream goja.Value) goja.Value {
+	limit := maxDrain
+	if g.run != nil {
+		limit = g.run.MaxBody
+	}
+	return g.MustCall(g.loadStreams().drain, stream, g.VM.ToValue(limit))
+}

@@ -1,0 +1,127 @@
+package webapi
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/dop251/goja"
+)
+
+// maxTimers bounds the timers of one run.
+const maxTimers = 10_000
+
+// maxTimerDelay is the longest delay of a timer, in milliseconds (HTML standard, 8.7: a 32-bit number).
+const maxTimerDelay = 1<<31 - 1
+
+// Timers are those of one run that have not fired, or that repeat. The run loop waits for them.
+type Timers struct {
+	pending map[int]*Timer
+	last    int // id
+}
+
+// Timer is one call of setTimeout or setInterval, or of AbortSignal.timeout.
+type Timer struct {
+	// Due is when it fires at the earliest.
+	Due time.Time
+
+	id         int
+	every      time.Duration // 0: once
+	call       goja.Callable
+	args       []goja.Value
+	background bool // it does not keep the run's runtime from being used again
+}
+
+// Len is how many timers are pending.
+func (t *Timers) Len() int { return len(t.pending) }
+
+// Left reports timers that keep the runtime from being used again when the run has ended.
+func (t *Timers) Left() bool {
+	for _, timer := range t.pending {
+		if !timer.background {
+			return true
+		}
+	}
+	return false
+}
+
+// Earliest is the timer that is due first, ties in the order of creation; nil: there is none.
+func (t *Timers) Earliest() *Timer {
+	var first *Timer
+	for _, timer := range t.pending {
+		if first == nil || timer.Due.Before(first.Due) || timer.Due.Equal(first.Due) && timer.id < first.id {
+			first = timer
+		}
+	}
+	return first
+}
+
+// Fire runs a timer that is due. Its error is what the script has thrown.
+func (t *Timers) Fire(timer *Timer) error {
+	if timer.every > 0 {
+		timer.Due = time.Now().Add(timer.every)
+	} else {
+		delete(t.pending, timer.id)
+	}
+
+	_, err := timer.call(goja.Undefined(), timer.args...)
+	return err
+}
+
+// addTimers defines setTimeout and its siblings (HTML standard, 8.7), per run.
+func (g *Global) addTimers() {
+	g.addTimerFunction("setTimeout", false)
+	g.addTimerFunction("setInterval", true)
+
+	clearTimer := func(c goja.FunctionCall) goja.Value {
+		if g.run != nil {
+			delete(g.run.Timers.pending, int(c.Argument(0).ToInteger()))
+		}
+		return goja.Undefined()
+	}
+	g.SetGlobal("clearTimeout", clearTimer)
+	g.SetGlobal("clearInterval", clearTimer)
+}
+
+func (g *Global) addTimerFunction(name string, repeat bool) {
+	g.SetGlobal(name, g.Named(name, func(c goja.FunctionCall) goja.Value {
+		timer := g.startTimer(name, c.Argument(0), c.Argument(1))
+		if len(c.Arguments) > 2 {
+			timer.args = append(timer.args, c.Arguments[2:]...)
+		}
+		if repeat {
+			timer.every = max(time.Until(timer.Due), time.Millisecond)
+		}
+		return g.VM.ToValue(timer.id)
+	}))
+}
+
+// startTimer calls f in the run that calls, when the milliseconds of after are over. name is the function
+// that a script called.
+func (g *Global) startTimer(name string, f, after goja.Value) *Timer {
+	timers := &g.InRun().Timers
+	call, ok := goja.AssertFunction(f)
+	if !ok {
+		panic(g.VM.NewTypeError("%s needs a function", name))
+	}
+
+	delay := after.ToFloat()
+	if math.IsNaN(delay) || delay < 0 {
+		delay = 0
+	}
+
+	if len(timers.pending) >= maxTimers {
+		g.Throw("LimitError", fmt.Sprintf("a run can have %d timers", maxTimers))
+	}
+
+	if timers.pending == nil {
+		timers.pending = map[int]*Timer{}
+	}
+
+	timers.last++
+	due := time.Now().Add(time.Duration(min(delay, maxTimerDelay) * float64(time.Millisecond)))
+	timer := &Timer{id: timers.last, Due: due, call: call}
+	timers.pending[timer.id] = timer
+
+	return timer
+}

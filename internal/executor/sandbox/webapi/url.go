@@ -1,0 +1,122 @@
+package webapi
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/dop251/goja"
+	whatwg "github.com/nlnwa/whatwg-url/url"
+
+	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/realm"
+)
+
+// urlParser follows the URL standard (https://url.spec.whatwg.org).
+var urlParser = sync.OnceValue(func() whatwg.Parser { return whatwg.NewParser() })
+
+// parseURL parses a URL, which may be relative if there is a base.
+func parseURL(s, base string) (*whatwg.Url, error) {
+	if base == "" {
+		return urlParser().Parse(s)
+	}
+	return urlParser().ParseRef(base, s)
+}
+
+// urlState is what an instance of URL carries.
+type urlState struct {
+	u      *whatwg.Url
+	params *searchParamsState // nil until asked for
+	obj    *goja.Object       // the instance of params
+}
+
+// query reads the search parameters anew.
+func (s *urlState) query() []cloud.Header { return parseForm(strings.TrimPrefix(s.u.Search(), "?")) }
+
+// addURL defines URL and URLSearchParams.
+func (g *Global) addURL() {
+	params := g.newSearchParamsClass()
+	class := g.NewClass("URL", func(c goja.ConstructorCall) any {
+		u, err := parseURL(c.Argument(0).String(), baseOf(c.Argument(1)))
+		if err != nil {
+			panic(g.VM.NewTypeError("Invalid URL: %q", realm.Clip(c.Argument(0).String())))
+		}
+		return &urlState{u: u}
+	})
+	this := func(v goja.Value) *urlState { return realm.MustState[urlState](g.Realm, v, "URL") }
+	g.addURLAttributes(class.Proto, this)
+
+	g.Getter(class.Proto, "searchParams", func(v goja.Value) goja.Value {
+		s := this(v)
+		if s.params == nil {
+			s.params = &searchParamsState{list: s.query(), url: s}
+			s.obj = g.Instance(params, s.params)
+		}
+		return s.obj
+	})
+	for _, name := range []string{"toString", "toJSON"} {
+		g.Define(class.Proto, name, func(c goja.FunctionCall) goja.Value {
+			return g.VM.ToValue(href(this(c.This).u))
+		})
+	}
+
+	g.Define(class.Ctor, "canParse", func(c goja.FunctionCall) goja.Value {
+		_, err := parseURL(c.Argument(0).String(), baseOf(c.Argument(1)))
+		return g.VM.ToValue(err == nil)
+	})
+}
+
+// baseOf is the base that a script gave, or none.
+func baseOf(v goja.Value) string {
+	if goja.IsUndefined(v) {
+		return ""
+	}
+	return v.String()
+}
+
+func (g *Global) addURLAttributes(proto *goja.Object, this func(goja.Value) *urlState) {
+	for _, a := range []struct {
+		name string
+		get  func(*whatwg.Url) string
+		set  func(*whatwg.Url, string) // nil: it cannot be set
+	}{
+		{"href", href, nil},
+		{"origin", origin, nil},
+		{"protocol", (*whatwg.Url).Protocol, (*whatwg.Url).SetProtocol},
+		{"username", (*whatwg.Url).Username, (*whatwg.Url).SetUsername},
+		{"password", (*whatwg.Url).Password, (*whatwg.Url).SetPassword},
+		{"host", (*whatwg.Url).Host, (*whatwg.Url).SetHost},
+		{"hostname", (*whatwg.Url).Hostname, (*whatwg.Url).SetHostname},
+		{"port", (*whatwg.Url).Port, (*whatwg.Url).SetPort},
+		{"pathname", (*whatwg.Url).Pathname, (*whatwg.Url).SetPathname},
+		{"search", (*whatwg.Url).Search, (*whatwg.Url).SetSearch},
+		{"hash", (*whatwg.Url).Hash, (*whatwg.Url).SetHash},
+	} {
+		get := g.VM.ToValue(func(c goja.FunctionCall) goja.Value {
+			return g.VM.ToValue(a.get(this(c.This).u))
+		})
+		var set goja.Value
+		if a.set != nil {
+			set = g.VM.ToValue(func(c goja.FunctionCall) goja.Value {
+				s := this(c.This)
+				a.set(s.u, c.Argument(0).String())
+				if s.params != nil {
+					s.params.list = s.query()
+				}
+				return goja.Undefined()
+			})
+		}
+		_ = proto.DefineAccessorProperty(a.name, get, set, goja.FLAG_TRUE, goja.FLAG_TRUE)
+	}
+}
+
+func href(u *whatwg.Url) string { return u.Href(false) }
+
+// origin is the URL standard's serialised origin, "null" for opaque ones.
+func origin(u *whatwg.Url) string {
+	switch u.Protocol() {
+	case "http:", "https:", "ftp:", "ws:", "wss:":
+		return u.Protocol() + "//" + u.Host()
+	default:
+		return "null"
+	}
+}

@@ -1,0 +1,26 @@
+package webapi
+
+import (
+	_ "embed"
+	"fmt"
+	"sync"
+
+	"github.com/dop251/goja"
+)
+
+//go:embed urlpattern.js
+var urlPatternSource string
+
+var urlPatternProgram = sync.OnceValue(func() *goja.Program {
+	return goja.MustCompile("picloud:urlpattern", LowerRegExps("", urlPatternSource), true)
+})
+
+// loadURLPattern defines URLPattern (URL Pattern standard).
+func (g *Global) loadURLPattern() {
+	v, err := g.VM.RunProgram(urlPatternProgram())
+	if err != nil {
+		panic(fmt.Sprintf("urlpattern: %v", err)) // bundled code
+	}
+	g.SetGlobal("URLPattern", v)
+	g.WatchClass(v.(*goja.Object))
+}

@@ -1,0 +1,287 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/cloud"
+)
+
+// States of a finding.
+const (
+	FindingOK   = "ok"
+	FindingWarn = "warn"
+	FindingBad  = "bad"
+)
+
+// Finding is what one check of the installation says.
+type Finding struct{ Check, State, Text string }
+
+// Report is what all checks say, and the apps whose ledger does not add up.
+type Report struct {
+	Findings   []Finding
+	Unbalanced []string // slugs
+}
+
+const (
+	// maxSkew is how far a node's clock may be from the database's before it is mentioned. Nothing depends on
+	// it but the times in logs.
+	maxSkew = 2 * time.Second
+	// silentAfter is how long a node may say nothing, when there are others, before it is mentioned.
+	silentAfter = time.Minute
+	// startTime is how long a node may be up without a listener: one that starts is about to listen.
+	startTime = 500 * time.Millisecond
+)
+
+// Examine checks what should hold in every installation: that no event vanished, nothing is stuck, every
+// schedule fires, the nodes are alike and the master key is the one that sealed. It changes nothing. keyID
+// names the present master key. With an error the report has the findings of the checks before.
+func Examine(ctx context.Context, d *db.DB, keyID string) (Report, error) {
+	e := &examination{db: d, q: d.Queries(), keyID: keyID}
+	checks := []func(context.Context) error{
+		e.hold, e.clock, e.ledgers, e.queue, e.schedules, e.nodes, e.keys,
+	}
+
+	for _, check := range checks {
+		if err := check(ctx); err != nil {
+			return e.report, explain("examine", err)
+		}
+	}
+
+	return e.report, nil
+}
+
+// examination is the state of one Examine: its checks are methods in the order in which they are made.
+type examination struct {
+	db     *db.DB
+	q      *db.Queries
+	keyID  string
+	report Report
+}
+
+// verdict is what a check says in either case.
+type verdict struct {
+	check string
+	// state and problem are those of a check that failed.
+	state   string
+	problem string
+	fine    string
+}
+
+// say adds a finding.
+func (e *examination) say(failed bool, v verdict) {
+	finding := Finding{Check: v.check, State: FindingOK, Text: v.fine}
+	if failed {
+		finding.State = v.state
+		finding.Text = v.problem
+	}
+
+	e.report.Findings = append(e.report.Findings, finding)
+}
+
+func plural(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func (e *examination) hold(ctx context.Context) error {
+	hold, err := e.q.Hold(ctx)
+	if err != nil {
+		return err
+	}
+
+	e.say(hold.Hold != "", verdict{
+		check: "hold",
+		state: FindingBad,
+		problem: "no event and no schedule runs: " + hold.Hold +
+			"; \"picloud release\" ends that, once the installation it was copied from is gone",
+		fine: "events and schedules run",
+	})
+	return nil
+}
+
+func (e *examination) clock(ctx context.Context) error {
+	asked := time.Now()
+	now, err := e.q.DatabaseTime(ctx)
+	if err != nil {
+		return err
+	}
+
+	// The database read its clock about half way between the question and its answer.
+	took := time.Since(asked)
+	skew := now.Sub(asked.Add(took / 2)).Round(time.Millisecond)
+	e.say(skew.Abs() > maxSkew+took, verdict{
+		check: "clock",
+		state: FindingWarn,
+		problem: fmt.Sprintf("this machine's clock is %s from the database's, which alone decides;"+
+			" times in logs are off", skew),
+		fine: "this machine and the database agree on the time",
+	})
+	return nil
+}
+
+func (e *examination) ledgers(ctx context.Context) error {
+	apps, err := e.q.DoctorApps(ctx)
+	if err != nil {
+		return err
+	}
+
+	ids := make([]cloud.AppID, len(apps))
+	for i, app := range apps {
+		ids[i] = cloud.AppID(app.ID)
+	}
+	all, err := conservations(ctx, e.db, ids)
+	if err != nil {
+		return err
+	}
+
+	for _, app := range apps {
+		if !all[cloud.AppID(app.ID)].Balanced {
+			e.report.Unbalanced = append(e.report.Unbalanced, app.Slug)
+		}
+	}
+
+	unbalanced := e.report.Unbalanced
+	e.say(len(unbalanced) > 0, verdict{
+		check: "conservation",
+		state: FindingBad,
+		problem: "the ledger does not add up in " + strings.Join(unbalanced, ", ") +
+			": an event vanished or came from nowhere; keep the database as it is",
+		fine: "every event of " + plural(int64(len(apps)), "app") + " is accounted for",
+	})
+	return nil
+}
+
+func (e *examination) queue(ctx context.Context) error {
+	facts, err := e.q.DoctorQueue(ctx)
+	if err != nil {
+		return err
+	}
+
+	e.say(facts.Abandoned > 0, verdict{
+		check: "leases",
+		state: FindingBad,
+		problem: plural(facts.Abandoned, "event") +
+			" held by a node that has not renewed the lease for over a minute, and nobody takes over:" +
+			" is a node running?",
+		fine: "no event belongs to a node that is gone",
+	})
+	e.say(facts.Overdue > 0, verdict{
+		check: "queue",
+		state: FindingWarn,
+		problem: plural(facts.Overdue, "event") +
+			" due for over five minutes: there are too few permits, or no node runs",
+		fine: "no event waits longer than it should",
+	})
+	return nil
+}
+
+func (e *examination) schedules(ctx context.Context) error {
+	facts, err := e.q.DoctorSchedules(ctx)
+	if err != nil {
+		return err
+	}
+
+	e.say(facts.Overdue > 0, verdict{
+		check: "schedules",
+		state: FindingBad,
+		problem: plural(facts.Overdue, "schedule") +
+			" should have fired over a minute ago and did not: is a node running?",
+		fine: "every schedule fires as it should",
+	})
+	if facts.Lost > 0 { // there is no need to mention it otherwise
+		e.say(true, verdict{
+			check: "schedules",
+			state: FindingBad,
+			problem: plural(facts.Lost, "enabled cron trigger") +
+				" without a next slot: disable and enable what has none",
+		})
+	}
+
+	return nil
+}
+
+func (e *examination) nodes(ctx context.Context) error {
+	nodes, err := e.q.ListNodes(ctx)
+	if err != nil {
+		return err
+	}
+
+	table := readNodes(nodes, time.Now())
+	e.say(len(table.versions) > 1, verdict{
+		check: "versions",
+		state: FindingWarn,
+		problem: "the nodes have different versions, " + strings.Join(table.versions, " and ") +
+			": finish the upgrade",
+		fine: plural(int64(len(nodes)), "node") + ", all of one version",
+	})
+	e.say(len(table.silent) > 0, verdict{
+		check:   "nodes",
+		state:   FindingWarn,
+		problem: "not heard of for over a minute: " + strings.Join(table.silent, ", "),
+		fine:    "every node has been heard of",
+	})
+	e.say(len(table.unreached) > 0, verdict{
+		check: "listening",
+		state: FindingWarn,
+		problem: "no notification reaches " + strings.Join(table.unreached, ", ") +
+			": it looks for news every second instead; DATABASE_URL may lead to a pooler in transaction mode",
+		fine: "notifications reach every node",
+	})
+	return nil
+}
+
+// nodeTable is what the table of nodes says: the versions that there are, the names of nodes that have said
+// nothing lately, and of those that no notification reaches.
+type nodeTable struct {
+	versions, silent, unreached []string
+}
+
+func readNodes(nodes []Node, now time.Time) nodeTable {
+	var t nodeTable
+	for i := range nodes {
+		node := &nodes[i]
+		if !slices.Contains(t.versions, node.Version) {
+			t.versions = append(t.versions, node.Version)
+		}
+
+		// One that says nothing is not asked for its listener besides.
+		switch {
+		case len(nodes) > 1 && now.Sub(node.SeenAt) > silentAfter:
+			t.silent = append(t.silent, node.Name)
+		case node.ListenerPid == nil && node.SeenAt.Sub(node.StartedAt) > startTime:
+			t.unreached = append(t.unreached, node.Name)
+		}
+	}
+
+	return t
+}
+
+func (e *examination) keys(ctx context.Context) error {
+	rows, err := e.q.DoctorKeys(ctx)
+	if err != nil {
+		return err
+	}
+
+	others := int64(0)
+	for _, row := range rows {
+		if row.KeyID != e.keyID {
+			others += row.N
+		}
+	}
+
+	e.say(others > 0, verdict{
+		check: "master key",
+		state: FindingBad,
+		problem: plural(others, "variable") +
+			" sealed by another master key than PICLOUD_SECRET_KEY cannot be opened",
+		fine: "variables and secrets are sealed by the present master key",
+	})
+	return nil
+}

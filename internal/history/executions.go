@@ -1,0 +1,200 @@
+package history
+
+import (
+	"context"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/cloud"
+)
+
+// Abandoned lists abandoned executions, newest first, older than the id before.
+func (r *Reader) Abandoned(ctx context.Context, app cloud.AppID, before cloud.ID, limit int) (
+	[]db.AbandonedExecution, error,
+) {
+	list, err := r.db.Queries().ListAbandoned(ctx, db.ListAbandonedParams{
+		AppID:  int64(app),
+		Before: before,
+		Max:    int32(limit),
+	})
+	return list, explain("list abandoned executions", err)
+}
+
+// AbandonedOf lists the results of an execution that nobody waited for.
+func (r *Reader) AbandonedOf(ctx context.Context, app cloud.AppID, execution cloud.ID) (
+	[]db.AbandonedExecution, error,
+) {
+	list, err := r.db.Queries().AbandonedOfExecution(ctx, int64(app), execution)
+	return list, explain("list abandoned executions", err)
+}
+
+// ExecutionFilter selects executions; zero fields select everything.
+type ExecutionFilter struct {
+	Script, Status, Source string
+	Trigger, Root          cloud.ID
+	// From is included, To is not.
+	From, To time.Time
+	// Search is a text in the error, the request or the log.
+	Search string
+}
+
+// needsSearch reports whether the filter asks for what no index finds.
+func (f *ExecutionFilter) needsSearch() bool {
+	return f.Search != "" || f.Source != "" || f.Script != "" || !f.Trigger.IsZero()
+}
+
+// SearchDepth is how many executions are looked at before a list answers that must look for what no index
+// finds: a text, a source, a trigger, a script that is gone. An index for each would be paid by every run.
+const SearchDepth = 2000
+
+// Executions lists executions, newest first, older than the id before. A search that ended before it had
+// enough says with which execution: there it goes on.
+func (r *Reader) Executions(
+	ctx context.Context, app cloud.AppID, f ExecutionFilter, before cloud.ID, limit int,
+) (list []db.Execution, searched cloud.ID, err error) {
+	arg := db.ListExecutionsParams{
+		AppID:  int64(app),
+		Before: cloud.LastID,
+		Status: db.Storable(f.Status),
+		RootID: f.Root,
+		Max:    int32(limit),
+	}
+
+	// Ids begin with the time at which they were made, so times are bounds on ids.
+	if !f.To.IsZero() {
+		arg.Before = cloud.FirstID(f.To)
+	}
+	if !before.IsZero() && before.Less(arg.Before) {
+		arg.Before = before
+	}
+	if !f.From.IsZero() {
+		arg.Since = cloud.FirstID(f.From)
+	}
+
+	// The id of a script has an index; its name, which executions carry for when it is gone, has none.
+	if f.Script != "" {
+		if id, ok := r.scriptID(app, f.Script); ok {
+			arg.ScriptID = id
+			f.Script = ""
+		}
+	}
+
+	if !f.needsSearch() {
+		list, err = r.db.Queries().ListExecutions(ctx, arg)
+		return list, searched, explain("list executions", err)
+	}
+
+	return r.searchExecutions(ctx, arg, f)
+}
+
+// searchExecutions looks at the newest SearchDepth executions that the indexed part of a filter finds.
+func (r *Reader) searchExecutions(ctx context.Context, arg db.ListExecutionsParams, f ExecutionFilter) (
+	list []db.Execution, searched cloud.ID, err error,
+) {
+	q := r.db.Queries()
+	list, err = q.SearchExecutions(ctx, db.SearchExecutionsParams{
+		AppID:     arg.AppID,
+		Before:    arg.Before,
+		Since:     arg.Since,
+		ScriptID:  arg.ScriptID,
+		Status:    arg.Status,
+		RootID:    arg.RootID,
+		Depth:     SearchDepth,
+		Script:    db.Storable(f.Script),
+		TriggerID: f.Trigger,
+		Source:    db.Storable(f.Source),
+		Search:    db.Storable(f.Search),
+		Max:       arg.Max,
+	})
+	if err != nil || len(list) >= int(arg.Max) {
+		return list, searched, explain("search executions", err)
+	}
+
+	// Fewer than were asked for: either there are no more, or the search ended at its depth.
+	end, err := q.SearchEnd(ctx, db.SearchEndParams{
+		AppID:    arg.AppID,
+		Before:   arg.Before,
+		Since:    arg.Since,
+		ScriptID: arg.ScriptID,
+		Status:   arg.Status,
+		RootID:   arg.RootID,
+		Skip:     SearchDepth - 1,
+	})
+	if isNotFound(err) {
+		return list, searched, nil
+	}
+
+	return list, end, explain("search executions", err)
+}
+
+// Failure is a run that did not succeed, without its long texts.
+type Failure = db.LatestFailuresRow
+
+// Failures lists the latest runs since a moment that did not succeed, newest first.
+func (r *Reader) Failures(ctx context.Context, app cloud.AppID, since time.Time, limit int) (
+	[]Failure, error,
+) {
+	list, err := r.db.Queries().LatestFailures(ctx, int64(app), cloud.FirstID(since), int32(limit))
+	return list, explain("list failures", err)
+}
+
+// AppOf finds the app, among some, in which an execution is recorded; 0 if in none.
+func (r *Reader) AppOf(ctx context.Context, execution cloud.ID, among []cloud.AppID) (cloud.AppID, error) {
+	list, err := r.db.Queries().AppsOfExecution(ctx, execution, appIDs(among))
+	if err != nil || len(list) == 0 {
+		return 0, explain("find execution", err)
+	}
+	return cloud.AppID(list[0]), nil
+}
+
+// Execution finds one. An accepted call that has not run yet is waiting or running; what was not kept is
+// CodeNotRecorded.
+func (r *Reader) Execution(ctx context.Context, app cloud.AppID, id cloud.ID) (*db.Execution, error) {
+	q := r.db.Queries()
+	e, err := q.ExecutionByID(ctx, int64(app), id)
+	if err == nil {
+		return &e, nil
+	}
+	if !isNotFound(err) {
+		return nil, explain("read execution", err)
+	}
+
+	// An accepted call is a row of the outbox until it has run.
+	row, err := q.OutboxByExecution(ctx, int64(app), id)
+	if err == nil {
+		return accepted(app, id, &row), nil
+	}
+	if !isNotFound(err) {
+		return nil, explain("read execution", err)
+	}
+
+	// It may have ended between the two reads.
+	if e, err := q.ExecutionByID(ctx, int64(app), id); err == nil {
+		return &e, nil
+	}
+
+	return nil, cloud.Errorf(cloud.CodeNotRecorded, "no execution with this id was recorded")
+}
+
+// accepted is the execution of a row that has not ended.
+func accepted(app cloud.AppID, id cloud.ID, row *db.OutboxByExecutionRow) *db.Execution {
+	status := cloud.Waiting
+	if row.ClaimedBy != nil {
+		status = cloud.Running
+	}
+
+	return &db.Execution{
+		AppID:     int64(app),
+		ID:        id,
+		ScriptID:  row.ScriptID,
+		Script:    row.Script,
+		Source:    cloud.SourceHTTP,
+		OutboxID:  &row.ID,
+		Status:    string(status),
+		Attempt:   1,
+		Depth:     row.Depth,
+		RootID:    row.RootID,
+		ParentID:  row.ParentID,
+		StartedAt: row.CreatedAt,
+	}
+}

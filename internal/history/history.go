@@ -1,0 +1,52 @@
+// Package history is what happened, for readers: executions and their statistics, what caused what, dead
+// letters, the queue, schedules, the live tail, and the checks of "picloud doctor".
+//
+// It has three parts that share no state. The Recorder writes down what runs did, apart from their commits.
+// Tails shows runs and log lines while they happen, on every node. The Reader answers questions from the
+// database.
+//
+// It decides nothing: it starts no run, moves no row and changes no definition. The packages that run scripts
+// give the Recorder and Tails what they did, as a cloud.Execution.
+package history
+
+import (
+	"errors"
+	"fmt"
+
+	"picloud/db"
+	"picloud/internal/cloud"
+)
+
+// Reader answers questions about what happened. It keeps nothing, so one serves all callers at once.
+type Reader struct {
+	db       *db.DB
+	scriptID ScriptIDFunc
+}
+
+// ScriptIDFunc finds the id of the script that has a name in an app now. It is called for each list of
+// executions of one script, so it should answer from memory.
+type ScriptIDFunc func(app cloud.AppID, name string) (cloud.ID, bool)
+
+// NewReader returns a Reader of one installation.
+func NewReader(d *db.DB, scriptID ScriptIDFunc) *Reader {
+	return &Reader{db: d, scriptID: scriptID}
+}
+
+// explain gives a database error a code, and says for the log what was being done. Nil stays nil.
+func explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return cloud.ErrDatabaseAway.Because(fmt.Errorf("%s: %w", doing, db.Translate(err)))
+}
+
+func isNotFound(err error) bool { return errors.Is(db.Translate(err), db.ErrNotFound) }
+
+// appIDs are apps as the database numbers them.
+func appIDs(apps []cloud.AppID) []int64 {
+	ids := make([]int64, len(apps))
+	for i, app := range apps {
+		ids[i] = int64(app)
+	}
+	return ids
+}

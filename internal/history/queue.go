@@ -1,0 +1,56 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/cloud"
+)
+
+// Outbox lists an app's rows, oldest first, younger than the id after.
+func (r *Reader) Outbox(ctx context.Context, app cloud.AppID, after cloud.ID, limit int) (
+	[]db.ListOutboxRow, error,
+) {
+	list, err := r.db.Queries().ListOutbox(ctx, int64(app), after, int32(limit))
+	return list, explain("list outbox", err)
+}
+
+// WhyWaiting says in words why a row stands where it stands. hold is why events stand still in the whole
+// installation, "" if they do not.
+func WhyWaiting(row *db.ListOutboxRow, hold string, now time.Time) string {
+	due := row.WakeAt.Sub(now).Round(time.Second)
+	switch {
+	case hold != "":
+		return "on hold: " + hold
+	case row.ClaimedBy != nil && row.Due:
+		return fmt.Sprintf("its lease on node %s has ended; another node will take it over", *row.ClaimedBy)
+	case row.ClaimedBy != nil:
+		return fmt.Sprintf("running on node %s", *row.ClaimedBy)
+	case !row.TriggerEnabled:
+		return "trigger disabled"
+	case row.Due:
+		return "due; it starts as soon as a permit is free"
+	case row.AttemptCount > 0:
+		return fmt.Sprintf("attempt %d of %d failed (%s); the next is due in %s",
+			row.AttemptCount, row.MaxAttempts, cloud.Shorten(row.LastError), due)
+	default:
+		return fmt.Sprintf("it was interrupted %d times; the next try is due in %s", row.Interruptions, due)
+	}
+}
+
+// QueueFacts is what the queues of the whole installation hold.
+type QueueFacts = db.QueueFactsRow
+
+// QueueFacts asks the database.
+func (r *Reader) QueueFacts(ctx context.Context) (QueueFacts, error) {
+	facts, err := r.db.Queries().QueueFacts(ctx)
+	return facts, explain("read queues", err)
+}
+
+// OldestWaiting is how long ago the oldest row of an app that waits was enqueued; 0 if none waits.
+func (r *Reader) OldestWaiting(ctx context.Context, app cloud.AppID) (time.Duration, error) {
+	us, err := r.db.Queries().OldestWaiting(ctx, int64(app))
+	return time.Duration(us) * time.Microsecond, explain("find the oldest row", err)
+}

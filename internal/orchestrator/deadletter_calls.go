@@ -1,0 +1,278 @@
+package orchestrator
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"picloud/db"
+	"picloud/internal/cloud"
+	"picloud/internal/commit"
+	"picloud/internal/history"
+)
+
+// What one run may do with dead letters.
+const (
+	maxLetterChanges = 1000
+	maxLetterBytes   = 16 << 20 // of payloads that are replayed
+	maxReasonChars   = 1000
+	maxLetterList    = 1000 // items of one list
+)
+
+// deadLetterCalls answers a run's calls about dead letters. What they ask for is part of the run's commit;
+// until then only the run itself sees it.
+type deadLetterCalls struct {
+	replayer *replayer
+	task     *task
+
+	// mu guards everything below: a run's calls may be answered side by side. It is a leaf.
+	mu sync.Mutex
+	// current collects what is resolved now. Once the response is out, beforeResponse has what came before
+	// it.
+	current        []commit.ResolveLetter
+	beforeResponse []commit.ResolveLetter
+	hasResponded   bool
+	resolved       map[cloud.ID]string // by this run, with the resolution
+	bytes          int                 // of payloads that are replayed
+}
+
+func (c *deadLetterCalls) responded() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	c.hasResponded = true
+	c.beforeResponse = c.current
+	c.current = nil
+}
+
+// changes are those of the run, or of what it did before its response went out.
+func (c *deadLetterCalls) changes() []commit.ResolveLetter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	if c.hasResponded {
+		return c.beforeResponse
+	}
+	return c.current
+}
+
+// after are the changes of waitUntil work.
+func (c *deadLetterCalls) after() []commit.ResolveLetter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	return c.current
+}
+
+func deadLetterError(format string, args ...any) *cloud.HostError {
+	return &cloud.HostError{Name: "DeadLetterError", Message: fmt.Sprintf(format, args...)}
+}
+
+func limitError(format string, args ...any) *cloud.HostError {
+	return &cloud.HostError{Name: "LimitError", Message: fmt.Sprintf(format, args...)}
+}
+
+func (c *deadLetterCalls) call(
+	ctx context.Context,
+	op cloud.HostOp,
+	args cloud.HostArgs,
+) (cloud.HostReply, error) {
+	if op == cloud.OpLetterList {
+		return c.list(ctx, args)
+	}
+
+	letter, err := c.find(ctx, args.Key)
+	switch {
+	case err != nil:
+		return cloud.HostReply{}, err
+	case letter == nil && op == cloud.OpLetterGet:
+		return cloud.HostReply{}, nil
+	case letter == nil:
+		return cloud.HostReply{}, deadLetterError("no such dead letter")
+	}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	if resolution := c.resolved[letter.ID]; resolution != "" {
+		letter.Resolution = &resolution
+	}
+
+	switch op {
+	case cloud.OpLetterGet:
+		return cloud.HostReply{Found: true, JSON: letterJSON(letter, true)}, nil
+	case cloud.OpLetterReplay:
+		return c.replay(letter, args)
+	case cloud.OpLetterResolve:
+		return c.resolve(letter, args.Value)
+	default:
+		return cloud.HostReply{}, &cloud.HostError{Name: "TypeError", Message: "unknown call"}
+	}
+}
+
+// find reads a letter of the run's app; nil: there is none.
+func (c *deadLetterCalls) find(ctx context.Context, text string) (*history.DeadLetter, error) {
+	id, ok := cloud.ParseID(text)
+	if !ok {
+		return nil, nil
+	}
+	letter, err := c.replayer.reader.DeadLetter(ctx, c.task.app.ID, id)
+	if err != nil && cloud.CodeOf(err) == cloud.CodeNotFound {
+		return nil, nil
+	}
+	return letter, err
+}
+
+// add takes a resolution into the run's commit.
+func (c *deadLetterCalls) add(l commit.ResolveLetter, resolution string) error {
+	if len(c.current)+len(c.beforeResponse) >= maxLetterChanges {
+		return limitError("a run can deal with %d dead letters; go on in another", maxLetterChanges)
+	}
+
+	l.By = "script:" + c.task.script.Name
+	c.current = append(c.current, l)
+	if c.resolved == nil {
+		c.resolved = map[cloud.ID]string{}
+	}
+	c.resolved[l.ID] = resolution
+	return nil
+}
+
+// replay differs from an operator's in its depth: a script that replays what fails again must not go on for
+// ever.
+func (c *deadLetterCalls) replay(letter *history.DeadLetter, args cloud.HostArgs) (cloud.HostReply, error) {
+	if args.Flag { // a payload is given
+		if !utf8.ValidString(args.Value) {
+			return cloud.HostReply{}, deadLetterError("the payload is not JSON")
+		}
+		letter.Payload = args.Value
+	}
+	if c.bytes+len(letter.Payload) > maxLetterBytes {
+		return cloud.HostReply{}, limitError(
+			"the dead letters that a run replays can carry %d MiB; go on in another",
+			maxLetterBytes>>20,
+		)
+	}
+
+	row, err := c.replayer.row(c.replayer.catalog.App(c.task.app.ID), letter, c.task.principal)
+	if err != nil {
+		return cloud.HostReply{}, deadLetterError("%s", safeError(err).Message)
+	}
+	row.Depth = max(row.Depth, c.task.depth) + 1
+	if row.Depth > c.replayer.maxDepth {
+		return cloud.HostReply{}, deadLetterError(
+			"the chain of events is %d deep already: an operator can replay this one",
+			row.Depth-1,
+		)
+	}
+
+	if err := c.add(commit.ResolveLetter{ID: letter.ID, Replay: row}, cloud.DeadLetterReplayed); err != nil {
+		return cloud.HostReply{}, err
+	}
+	c.bytes += len(letter.Payload)
+	return cloud.HostReply{Value: row.ID.String()}, nil
+}
+
+func (c *deadLetterCalls) resolve(letter *history.DeadLetter, reason string) (cloud.HostReply, error) {
+	if err := unresolved(letter); err != nil {
+		return cloud.HostReply{}, deadLetterError("%s", safeError(err).Message)
+	}
+	if utf8.RuneCountInString(reason) > maxReasonChars {
+		return cloud.HostReply{}, deadLetterError("a reason can have %d characters", maxReasonChars)
+	}
+	l := commit.ResolveLetter{ID: letter.ID, Reason: db.Storable(reason)}
+	return cloud.HostReply{}, c.add(l, cloud.DeadLetterIgnored)
+}
+
+// list gives unresolved letters, without those that the run has resolved.
+func (c *deadLetterCalls) list(ctx context.Context, args cloud.HostArgs) (cloud.HostReply, error) {
+	before, ok := cloud.ParseID(args.Cursor)
+	if args.Cursor != "" && !ok {
+		return cloud.HostReply{}, deadLetterError("cursor must be one that list gave")
+	}
+	limit := min(max(int(args.Number), 1), maxLetterList)
+	rows, err := c.replayer.db.Queries().ListLetterHeads(ctx, db.ListLetterHeadsParams{
+		AppID:  int64(c.task.app.ID),
+		Script: db.Storable(args.Collection),
+		Before: before,
+		Max:    int32(limit + 1),
+	})
+	if err != nil {
+		return cloud.HostReply{}, explain("list dead letters", err)
+	}
+
+	cursor := "null"
+	if len(rows) > limit {
+		rows = rows[:limit]
+		cursor = `"` + cloud.ID(rows[limit-1].ID).String() + `"`
+	}
+	return cloud.HostReply{JSON: `{"items":[` + c.items(rows) + `],"cursor":` + cursor + `}`}, nil
+}
+
+// items are letters as JSON, separated by commas.
+func (c *deadLetterCalls) items(rows []db.ListLetterHeadsRow) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	var b []byte
+	for k := range rows {
+		r := &rows[k]
+		if c.resolved[r.ID] != "" {
+			continue
+		}
+		if len(b) > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, letterJSON(&history.DeadLetter{
+			ID:         r.ID,
+			Source:     r.Source,
+			Op:         r.Op,
+			TriggerID:  r.TriggerID,
+			Script:     r.Script,
+			Reason:     r.Reason,
+			Error:      r.Error,
+			Attempts:   r.Attempts,
+			CreatedAt:  r.CreatedAt,
+			Resolution: r.Resolution,
+		}, false)...)
+	}
+	return string(b)
+}
+
+// letterJSON has the fields of the event that a deadLetter handler gets, and what is known besides.
+func letterJSON(letter *history.DeadLetter, withOriginal bool) string {
+	v := struct {
+		ID         string          `json:"id"`
+		Original   json.RawMessage `json:"original,omitempty"`
+		Attempts   int32           `json:"attempts"`
+		Error      json.RawMessage `json:"error"`
+		Trigger    *string         `json:"trigger"`
+		Script     string          `json:"script"`
+		Source     string          `json:"source"`
+		Op         string          `json:"op"`
+		Reason     string          `json:"reason"`
+		CreatedAt  time.Time       `json:"createdAt"`
+		Resolution *string         `json:"resolution"`
+	}{
+		ID:         cloud.ID(letter.ID).String(),
+		Attempts:   letter.Attempts,
+		Error:      history.ErrorOf(letter),
+		Script:     letter.Script,
+		Source:     letter.Source,
+		Op:         letter.Op,
+		Reason:     letter.Reason,
+		CreatedAt:  letter.CreatedAt.UTC(),
+		Resolution: letter.Resolution,
+	}
+	if letter.TriggerID != nil {
+		trigger := cloud.ID(*letter.TriggerID).String()
+		v.Trigger = &trigger
+	}
+	if withOriginal {
+		v.Original = json.RawMessage(letter.Payload)
+	}
+	return string(cloud.AppendJSON(nil, v))
+}

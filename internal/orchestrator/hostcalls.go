@@ -1,0 +1,51 @@
+package orchestrator
+
+import (
+	"context"
+	"sync"
+
+	"picloud/internal/cloud"
+)
+
+// hostCalls answers a run's host calls: KV from its session, fetch from its fetcher, dead letters from their
+// own.
+type hostCalls struct {
+	Session
+	letters    *deadLetterCalls
+	newFetcher func() Fetcher
+	dry        bool
+
+	// once makes the fetcher at its first call: many runs need none.
+	once    sync.Once
+	fetcher Fetcher
+}
+
+// Responded splits what the run does after its response from what it did before.
+func (c *hostCalls) Responded() {
+	c.Session.Responded()
+	c.letters.responded()
+}
+
+// Call sends a host call to the service that answers it.
+func (c *hostCalls) Call(
+	ctx context.Context,
+	n uint64,
+	op cloud.HostOp,
+	args cloud.HostArgs,
+) (cloud.HostReply, error) {
+	switch op {
+	case cloud.OpFetch, cloud.OpFetchRead:
+		if c.dry {
+			return cloud.HostReply{}, &cloud.HostError{
+				Name:    "FetchError",
+				Message: "fetch is refused in a dry run",
+			}
+		}
+		c.once.Do(func() { c.fetcher = c.newFetcher() })
+		return c.fetcher.Call(ctx, n, op, args)
+	case cloud.OpLetterList, cloud.OpLetterGet, cloud.OpLetterReplay, cloud.OpLetterResolve:
+		return c.letters.call(ctx, op, args)
+	default:
+		return c.Session.Call(ctx, op, args)
+	}
+}

@@ -1,0 +1,82 @@
+package orchestrator
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"picloud/db"
+	"picloud/internal/cloud"
+)
+
+// HTTPReply is what the caller is sent.
+type HTTPReply struct {
+	Response  *cloud.Response
+	Execution cloud.ID
+	// Accepted is set for an asynchronous call.
+	Accepted time.Time
+	// Failure is set when there is no response.
+	Failure *cloud.Error
+	Status  int
+	// RetryAfter, in seconds, goes with a 503.
+	RetryAfter int
+	// Replayed says that the answer is that of an earlier call with the same Idempotency-Key.
+	Replayed bool
+	// HungUp says that nobody is there any more; what would have been sent is an abandoned execution.
+	HungUp bool
+}
+
+// failure is the reply for an error; id is that of the run, zero if there was none.
+func failure(id cloud.ID, err *cloud.Error) *HTTPReply {
+	r := &HTTPReply{Execution: id, Failure: err, Status: cloud.StatusOf(err.Code)}
+	if r.Status == http.StatusServiceUnavailable {
+		r.RetryAfter = 1
+	}
+	return r
+}
+
+// replyOf turns a task's outcome into what the caller is sent.
+func replyOf(fin *finished) *HTTPReply {
+	r := &HTTPReply{Execution: fin.record.ID, Status: fin.record.HTTPStatus}
+	if fin.succeeded() && fin.outcome.Response != nil {
+		r.Response = fin.outcome.Response
+		return r
+	}
+
+	switch {
+	case fin.unknown:
+		r.Failure = fin.commitErr
+		r.Status = http.StatusInternalServerError
+	case fin.commitErr != nil:
+		r.Failure = fin.commitErr
+	default:
+		r.Failure = &cloud.Error{Code: cloud.Code(fin.outcome.Status), Message: fin.outcome.Error.String()}
+	}
+	if r.Status == http.StatusServiceUnavailable {
+		r.RetryAfter = 1
+	}
+	return r
+}
+
+// maxSummary bounds what is kept of a body that nobody received, in bytes.
+const maxSummary = 2000
+
+// summaryOf is what is kept of an outcome that nobody waited for.
+func summaryOf(fin *finished) string {
+	if fin.outcome.Response == nil {
+		return fin.outcome.Error.String()
+	}
+	return bodySummary(fin.outcome.Response)
+}
+
+func bodySummary(r *cloud.Response) string {
+	body := r.Body
+	if len(body) > maxSummary {
+		body = body[:maxSummary]
+	}
+	if !utf8.Valid(body) && len(r.Body) <= maxSummary {
+		return fmt.Sprintf("%d bytes", len(r.Body))
+	}
+	return db.Storable(string(body))
+}

@@ -1,0 +1,139 @@
+// Package retention keeps the tables small: it sweeps what has expired, folds the ledger, and makes and drops
+// the partitions of executions. It deletes nothing that an operator still has to deal with; unresolved dead
+// letters stay.
+package retention
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"picloud/db"
+)
+
+const (
+	// leaseName is the lease of the node that sweeps; another one takes over when it is gone.
+	leaseName = "sweep"
+	// every is the pause between sweeps, firstAfter that before the first: a start has more urgent work.
+	every      = 10 * time.Minute
+	firstAfter = time.Minute
+	// partitionsAhead is how many days of executions have their partition before they begin.
+	partitionsAhead = 3
+)
+
+// Leases are those of the whole installation (cluster.Cluster).
+type Leases interface {
+	TakeLease(ctx context.Context, name string, d time.Duration) (bool, error)
+	DropLease(name string)
+}
+
+// Config is what a Sweeper needs. Durations say how long things are kept.
+type Config struct {
+	DB     *db.DB
+	Log    *slog.Logger
+	Leases Leases
+	// Orphans keeps answers for nodes that never took them.
+	Orphans func(ctx context.Context) error
+	// Draining is closed when the node stops.
+	Draining <-chan struct{}
+
+	Executions  time.Duration
+	DeadLetters time.Duration // resolved ones
+	Abandoned   time.Duration
+	Audit       time.Duration // 0: for ever
+}
+
+// Sweeper sweeps now and again, on one node of the installation.
+type Sweeper struct{ cfg Config }
+
+// New returns a Sweeper that sweeps nothing until Run.
+func New(cfg Config) *Sweeper { return &Sweeper{cfg} }
+
+// Run sweeps every ten minutes until ctx ends or the node drains.
+func (s *Sweeper) Run(ctx context.Context) error {
+	timer := time.NewTimer(firstAfter)
+	defer timer.Stop()
+
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.cfg.Draining:
+			s.cfg.Leases.DropLease(leaseName)
+			return nil
+		case <-timer.C:
+		}
+
+		leads, err := s.cfg.Leases.TakeLease(ctx, leaseName, every+time.Minute)
+		if err != nil {
+			s.failed(ctx, "lease", err)
+		} else if leads {
+			s.Sweep(ctx)
+		}
+		timer.Reset(every)
+	}
+}
+
+// job is one sweep. It deletes some rows and says how many; it is called until there are none.
+type job struct {
+	what  string
+	sweep func(context.Context) (int64, error)
+}
+
+// jobs lists the sweeps.
+func (s *Sweeper) jobs() []job {
+	q := s.cfg.DB.Queries()
+	jobs := []job{
+		{"expired keys", q.SweepExpiredKeys},
+		{"event payloads", q.SweepPayloads},
+		{"ledger", q.FoldLedger},
+		{"idempotency keys", q.SweepIdempotency},
+		{"sessions", q.SweepSessions},
+		{"nodes", q.SweepNodes},
+		{"dead letters", olderThan(s.cfg.DeadLetters, q.SweepDeadLetters)},
+		{"abandoned", olderThan(s.cfg.Abandoned, q.SweepAbandoned)},
+		{"statistics", olderThan(s.cfg.Executions, q.SweepStats)},
+		{"hours", olderThan(s.cfg.Executions, q.SweepStatsHours)},
+		{"slots", olderThan(s.cfg.Executions, q.SweepSlots)},
+	}
+	if s.cfg.Audit > 0 {
+		jobs = append(jobs, job{"audit", olderThan(s.cfg.Audit, q.SweepAudit)})
+	}
+	return jobs
+}
+
+func olderThan(
+	keep time.Duration,
+	sweep func(context.Context, int64) (int64, error),
+) func(context.Context) (int64, error) {
+	return func(ctx context.Context) (int64, error) { return sweep(ctx, keep.Microseconds()) }
+}
+
+// Sweep does one round of all sweeps, in small batches.
+func (s *Sweeper) Sweep(ctx context.Context) {
+	for _, j := range s.jobs() {
+		for n := int64(1); n > 0 && ctx.Err() == nil; {
+			var err error
+			if n, err = j.sweep(ctx); err != nil {
+				s.failed(ctx, j.what, err)
+				break
+			}
+		}
+	}
+
+	if err := s.cfg.Orphans(ctx); err != nil {
+		s.failed(ctx, "inbox", err)
+	}
+	if err := s.cfg.DB.EnsurePartitions(ctx, partitionsAhead); err != nil {
+		s.failed(ctx, "partitions", err)
+	}
+	if err := s.cfg.DB.DropPartitions(ctx, time.Now().Add(-s.cfg.Executions)); err != nil {
+		s.failed(ctx, "old partitions", err)
+	}
+}
+
+func (s *Sweeper) failed(ctx context.Context, what string, err error) {
+	if ctx.Err() == nil {
+		s.cfg.Log.Error("sweep", "what", what, "error", db.Translate(err))
+	}
+}

@@ -1,0 +1,268 @@
+package kv
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"picloud/internal/cloud"
+)
+
+const (
+	// maxSafe is the largest integer that a double counts exactly.
+	maxSafe = 1 << 53
+	// writeOverhead is what a write counts for besides its key and its value, in bytes.
+	writeOverhead = 64
+)
+
+// Call performs one KV call of the run. Errors of the script's making are *cloud.HostError; any other error
+// means that the platform failed. An update, begin to end, and an increment wait in the key's queue first.
+func (s *Session) Call(ctx context.Context, op cloud.HostOp, args cloud.HostArgs) (cloud.HostReply, error) {
+	if err := CheckCollection(args.Collection); err != nil {
+		return cloud.HostReply{}, asHostError(err)
+	}
+	if op == cloud.OpKVList {
+		return s.list(ctx, args)
+	}
+	if err := CheckKey(args.Key); err != nil {
+		return cloud.HostReply{}, asHostError(err)
+	}
+
+	key := cloud.KeyRef{App: s.app, Collection: args.Collection, Key: args.Key}
+	switch op {
+	case cloud.OpKVGet, cloud.OpKVHas:
+		unchecked := args.Flag
+		entry, err := s.read(ctx, key, !unchecked)
+		return reply(entry), err
+	case cloud.OpKVSet:
+		return s.set(ctx, key, args)
+	case cloud.OpKVDelete:
+		return s.delete(ctx, key)
+	case cloud.OpKVIncrement:
+		return s.increment(ctx, key, args.Number)
+	case cloud.OpKVUpdateBegin:
+		s.store.queues.enter(ctx, s, key)
+		entry, err := s.read(ctx, key, true)
+		return reply(entry), err
+	case cloud.OpKVUpdateEnd:
+		return s.updateEnd(ctx, key, args)
+	default:
+		return cloud.HostReply{}, hostError("TypeError", "unknown call")
+	}
+}
+
+func hostError(name, format string, args ...any) *cloud.HostError {
+	return &cloud.HostError{Name: name, Message: fmt.Sprintf(format, args...)}
+}
+
+// asHostError turns what this package refuses into an error that the script can catch.
+func asHostError(err error) error {
+	refusal, ok := err.(*cloud.Error) //nolint:errorlint // made by this package, never wrapped
+	switch {
+	case !ok || refusal == nil:
+		return err
+	case refusal.Code == cloud.CodeTooLarge:
+		return hostError("LimitError", "%s", refusal.Message)
+	default:
+		return hostError("TypeError", "%s", refusal.Message)
+	}
+}
+
+func reply(e Entry) cloud.HostReply {
+	r := cloud.HostReply{Found: e.Found, Value: e.Value, Version: e.Version}
+	if !e.Expires.IsZero() {
+		r.Expires = e.Expires.UnixMilli()
+	}
+	return r
+}
+
+// read returns the first of: the run's own write, what the run saw before, what the run ahead in the key's
+// queue wrote, the committed entry. A checked read makes the commit depend on it.
+func (s *Session) read(ctx context.Context, key cloud.KeyRef, checked bool) (Entry, error) {
+	s.mu.Lock()
+	own, wrote := s.own[key]
+	entry, seen := s.seen[key]
+	s.mu.Unlock()
+	if wrote {
+		return own, nil
+	}
+
+	if !seen {
+		var err error
+		if entry, err = s.readShared(ctx, key); err != nil {
+			return Entry{}, err
+		}
+	}
+
+	if checked {
+		s.mu.Lock()
+		put(&s.seen, key, entry)
+		s.check(key, entry.Version)
+		s.mu.Unlock()
+	}
+	return entry, nil
+}
+
+// readShared returns the state of a key outside of this run.
+func (s *Session) readShared(ctx context.Context, key cloud.KeyRef) (Entry, error) {
+	if entry, ok := s.store.queues.uncommitted(s, key); ok {
+		return entry, nil
+	}
+	return s.store.reader.get(ctx, key)
+}
+
+// check makes the commit depend on the key's version, once. A key that was written since the response needs
+// no check: its version is the run's own. s.mu is held.
+func (s *Session) check(key cloud.KeyRef, version int64) {
+	if s.checked[key] {
+		return
+	}
+	put(&s.checked, key, true)
+	s.current.Checks = append(s.current.Checks, cloud.Check{Key: key, Version: version})
+}
+
+// set writes a value. It is checked only if the script names the version that it wants to replace.
+func (s *Session) set(ctx context.Context, key cloud.KeyRef, args cloud.HostArgs) (cloud.HostReply, error) {
+	if err := CheckValue(args.Value); err != nil {
+		return cloud.HostReply{}, asHostError(err)
+	}
+	ttl := args.TTLMillis
+	if ttl != 0 && (ttl < minTTL.Milliseconds() || ttl > maxTTL.Milliseconds()) {
+		return cloud.HostReply{}, hostError("RangeError", "ttl must be from 1 second to 10 years")
+	}
+
+	if args.IfVersion >= 0 {
+		entry, err := s.read(ctx, key, true)
+		if err != nil {
+			return cloud.HostReply{}, err
+		}
+		if entry.Version != args.IfVersion {
+			return cloud.HostReply{}, hostError("KvConflictError", "the version is %d, not %d",
+				entry.Version, args.IfVersion)
+		}
+	}
+	return cloud.HostReply{}, s.write(ctx, cloud.Write{Key: key, Value: args.Value, TTLMillis: ttl})
+}
+
+// delete writes nothing for a key that is absent, so that it raises no event.
+func (s *Session) delete(ctx context.Context, key cloud.KeyRef) (cloud.HostReply, error) {
+	entry, err := s.read(ctx, key, true)
+	if err != nil || !entry.Found {
+		return cloud.HostReply{}, err
+	}
+	return cloud.HostReply{Found: true}, s.write(ctx, cloud.Write{Key: key, Delete: true})
+}
+
+// increment adds to a number and keeps its expiry; an absent key counts as 0.
+func (s *Session) increment(ctx context.Context, key cloud.KeyRef, by float64) (cloud.HostReply, error) {
+	s.store.queues.enter(ctx, s, key)
+	entry, err := s.read(ctx, key, true)
+	if err != nil {
+		return cloud.HostReply{}, err
+	}
+
+	number := 0.0
+	if entry.Found {
+		number, err = strconv.ParseFloat(entry.Value, 64)
+		if err != nil || !isNumber(entry.Value) {
+			return cloud.HostReply{}, hostError("TypeError", "the value of %q is not a number",
+				cloud.Shorten(key.Key))
+		}
+	}
+
+	// Beyond 2^53 an increment by 1 would be lost without a trace.
+	number += by
+	if math.IsNaN(number) || math.Abs(number) > maxSafe {
+		return cloud.HostReply{}, hostError("RangeError", "the result is beyond 2^53")
+	}
+	err = s.write(ctx, cloud.Write{Key: key, Value: formatNumber(number), TTLMillis: -1})
+	return cloud.HostReply{Number: number}, err
+}
+
+// isNumber tells a JSON number from the other words that ParseFloat takes, such as Infinity.
+func isNumber(text string) bool {
+	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9')
+}
+
+// updateEnd writes what the script's updater made of the entry that OpKVUpdateBegin returned. With the flag
+// set the updater returned null, which deletes the key.
+func (s *Session) updateEnd(
+	ctx context.Context, key cloud.KeyRef, args cloud.HostArgs,
+) (cloud.HostReply, error) {
+	if args.Flag {
+		_, err := s.delete(ctx, key)
+		return cloud.HostReply{}, err
+	}
+
+	if err := CheckValue(args.Value); err != nil {
+		return cloud.HostReply{}, asHostError(err)
+	}
+	return cloud.HostReply{}, s.write(ctx, cloud.Write{Key: key, Value: args.Value, TTLMillis: -1})
+}
+
+// write collects one write, or refuses it with a LimitError when the run's writes would exceed a limit.
+func (s *Session) write(ctx context.Context, w cloud.Write) error {
+	// The version is drawn now and not by the commit, so that a run that follows this one knows it.
+	version, err := s.store.versions.take(ctx)
+	if err != nil {
+		return err
+	}
+	w.Version = version
+	events := s.store.cfg.Triggers.MatchingKV(s.app, w.Key.Collection)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if err := s.charge(&w, events); err != nil {
+		return err
+	}
+
+	before, wrote := s.own[w.Key]
+	if !wrote {
+		before = s.seen[w.Key]
+	}
+	s.current.Writes = append(s.current.Writes, w)
+	put(&s.own, w.Key, entryAfter(before, w))
+	return nil
+}
+
+// charge counts a write that raises so many events against the run's limits. s.mu is held.
+func (s *Session) charge(w *cloud.Write, events int) error {
+	size := len(w.Value) + len(w.Key.Key) + len(w.Key.Collection) + writeOverhead
+	writes := len(s.current.Writes) + len(s.beforeResponse.Writes)
+	switch {
+	case writes >= maxWrites || s.writeBytes+size > maxWriteBytes:
+		return hostError("LimitError", "a run can make %d writes of %d MiB together",
+			maxWrites, maxWriteBytes>>20)
+	case s.events+events > maxEvents:
+		return hostError("LimitError", "a run can raise %d events; this write would exceed that", maxEvents)
+	case events > 0 && s.eventBytes+size > maxEventBytes:
+		return hostError("LimitError", "the events of a run can carry %d MiB; this write would exceed that",
+			maxEventBytes>>20)
+	}
+
+	s.writeBytes += size
+	s.events += events
+	if events > 0 { // they share one payload
+		s.eventBytes += size
+	}
+	return nil
+}
+
+// entryAfter is the entry that a write leaves.
+func entryAfter(before Entry, w cloud.Write) Entry {
+	if w.Delete {
+		return Entry{}
+	}
+
+	entry := Entry{Found: true, Value: w.Value, Version: w.Version}
+	switch {
+	case w.TTLMillis > 0:
+		entry.Expires = time.Now().Add(time.Duration(w.TTLMillis) * time.Millisecond)
+	case w.TTLMillis < 0 && before.Found:
+		entry.Expires = before.Expires
+	}
+	return entry
+}

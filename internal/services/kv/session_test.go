@@ -1,0 +1,406 @@
+package kv
+
+import (
+	"errors"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"picloud/internal/cloud"
+)
+
+// The checks of a commit are what the run read for certain: each key once, in the version that the run saw
+// first.
+func TestChecks(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		run  func(f *fixture, s *Session)
+		want []cloud.Check
+	}{
+		"get": {
+			func(f *fixture, s *Session) { f.get(s, "there") },
+			[]cloud.Check{{Key: ref("there"), Version: 7}},
+		},
+		"get of an absent key": {
+			func(f *fixture, s *Session) { f.get(s, "absent") },
+			[]cloud.Check{{Key: ref("absent"), Version: 0}},
+		},
+		"get twice": {
+			func(f *fixture, s *Session) { f.get(s, "there"); f.get(s, "there") },
+			[]cloud.Check{{Key: ref("there"), Version: 7}},
+		},
+		"unchecked get": {
+			func(f *fixture, s *Session) {
+				f.call(s, cloud.OpKVGet, cloud.HostArgs{Key: "there", Flag: true})
+			},
+			nil,
+		},
+		"unchecked get, then a checked one": {
+			func(f *fixture, s *Session) {
+				f.call(s, cloud.OpKVGet, cloud.HostArgs{Key: "there", Flag: true})
+				f.get(s, "there")
+			},
+			[]cloud.Check{{Key: ref("there"), Version: 7}},
+		},
+		"set": {
+			func(f *fixture, s *Session) { f.set(s, "there", "1") },
+			nil,
+		},
+		"get after set": {
+			func(f *fixture, s *Session) { f.set(s, "there", "1"); f.get(s, "there") },
+			nil,
+		},
+		"set after get": {
+			func(f *fixture, s *Session) { f.get(s, "there"); f.set(s, "there", "1") },
+			[]cloud.Check{{Key: ref("there"), Version: 7}},
+		},
+		"set if version": {
+			func(f *fixture, s *Session) {
+				f.call(s, cloud.OpKVSet, cloud.HostArgs{Key: "there", Value: "1", IfVersion: 7})
+			},
+			[]cloud.Check{{Key: ref("there"), Version: 7}},
+		},
+		"delete of an absent key": {
+			func(f *fixture, s *Session) { f.call(s, cloud.OpKVDelete, cloud.HostArgs{Key: "absent"}) },
+			[]cloud.Check{{Key: ref("absent"), Version: 0}},
+		},
+		"increment": {
+			func(f *fixture, s *Session) { f.increment(s, "there") },
+			[]cloud.Check{{Key: ref("there"), Version: 7}},
+		},
+		"has of two keys": {
+			func(f *fixture, s *Session) {
+				f.call(s, cloud.OpKVHas, cloud.HostArgs{Key: "there"})
+				f.call(s, cloud.OpKVHas, cloud.HostArgs{Key: "absent"})
+			},
+			[]cloud.Check{{Key: ref("there"), Version: 7}, {Key: ref("absent"), Version: 0}},
+		},
+		"nothing": {func(*fixture, *Session) {}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.commit("there", Entry{Value: "1", Version: 7})
+			s := f.Open(1)
+			defer s.Finished()
+
+			c.run(f, s)
+			if got := s.Changes().Checks; !slices.Equal(got, c.want) {
+				t.Errorf("checks %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+// A run sees one state: what it read once stays, whatever others commit, and its own writes are in it.
+func TestReadsRepeat(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.commit("k", Entry{Value: "1", Version: 7})
+	s := f.Open(1)
+	defer s.Finished()
+
+	f.get(s, "k")
+	f.commit("k", Entry{Value: "2", Version: 8})
+	if reply := f.get(s, "k"); reply.Value != "1" || reply.Version != 7 || f.statements != 1 {
+		t.Errorf("read again: %+v, after %d statements", reply, f.statements)
+	}
+
+	f.set(s, "k", "3")
+	if reply := f.get(s, "k"); reply.Value != "3" || reply.Version != s.Changes().Writes[0].Version {
+		t.Errorf("own write reads as %+v", reply)
+	}
+	f.call(s, cloud.OpKVDelete, cloud.HostArgs{Key: "k"})
+	if reply := f.get(s, "k"); reply.Found || reply.Version != 0 {
+		t.Errorf("own delete reads as %+v", reply)
+	}
+
+	// An unchecked read promises nothing, and asks anew.
+	other := f.Open(1)
+	defer other.Finished()
+	for want := int64(8); want < 10; want++ {
+		f.commit("k", Entry{Value: "2", Version: want})
+		reply := f.call(other, cloud.OpKVGet, cloud.HostArgs{Key: "k", Flag: true})
+		if reply.Version != want {
+			t.Errorf("unchecked: version %d, want %d", reply.Version, want)
+		}
+	}
+}
+
+// The writes of a run are collected in its order, and the response splits them: what comes later is a second
+// commit, which is checked for what the first one wrote.
+func TestRespondedSplitsTheChanges(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.commit("a", Entry{Value: "1", Version: 7})
+	s := f.Open(1)
+	defer s.Finished()
+
+	f.increment(s, "a")
+	f.set(s, "b", "1")
+	f.call(s, cloud.OpKVDelete, cloud.HostArgs{Key: "b"})
+	before := s.Changes()
+	s.Responded()
+	if got := s.Changes(); !reflect.DeepEqual(got, before) {
+		t.Errorf("the response changed the first commit: %+v, before %+v", got, before)
+	}
+	if after := s.After(); !after.Empty() || len(after.Checks) != 0 {
+		t.Errorf("the second commit starts with %+v", after)
+	}
+
+	f.increment(s, "a")
+	f.get(s, "b")
+	f.set(s, "c", "1")
+	after := s.After()
+	wantChecks := []cloud.Check{
+		{Key: ref("a"), Version: before.Writes[0].Version},
+		{Key: ref("b"), Version: 0},
+	}
+	if !slices.Equal(after.Checks, wantChecks) {
+		t.Errorf("the second commit checks %+v, want %+v", after.Checks, wantChecks)
+	}
+	if len(after.Writes) != 2 || after.Writes[0].Value != "3" || after.Writes[1].Key != ref("c") {
+		t.Errorf("the second commit writes %+v", after.Writes)
+	}
+
+	if got := s.Changes(); !reflect.DeepEqual(got, before) {
+		t.Errorf("waitUntil work changed the first commit: %+v, before %+v", got, before)
+	}
+	first := before.Writes
+	if len(first) != 3 || first[0].Value != "2" || first[1].Key != ref("b") || !first[2].Delete {
+		t.Errorf("the first commit writes %+v", first)
+	}
+}
+
+// Calls with bad arguments are thrown to the script under the name that the contract gives, and leave nothing
+// to commit.
+func TestCallRefuses(t *testing.T) {
+	t.Parallel()
+	key := func(key string, number float64) cloud.HostArgs {
+		return cloud.HostArgs{Collection: "c", Key: key, Number: number}
+	}
+	value := func(value string) cloud.HostArgs {
+		return cloud.HostArgs{Collection: "c", Key: "k", Value: value, IfVersion: -1}
+	}
+	ttl := func(ttl time.Duration) cloud.HostArgs {
+		args := value("1")
+		args.TTLMillis = ttl.Milliseconds()
+		return args
+	}
+	version := func(version int64) cloud.HostArgs {
+		return cloud.HostArgs{Collection: "c", Key: "k", Value: "1", IfVersion: version}
+	}
+	collection := func(name string) cloud.HostArgs {
+		return cloud.HostArgs{Collection: name, Key: "k"}
+	}
+	long := `"` + strings.Repeat("x", MaxValue) + `"`
+	list := func(limit float64, prefix, cursor string) cloud.HostArgs {
+		return cloud.HostArgs{Collection: "c", Number: limit, Key: prefix, Cursor: cursor}
+	}
+	for name, c := range map[string]struct {
+		op        cloud.HostOp
+		args      cloud.HostArgs
+		errorName string
+		message   string // a part of it
+	}{
+		"collection":   {cloud.OpKVGet, collection("a b"), "TypeError", "the collection"},
+		"key":          {cloud.OpKVGet, key("", 0), "TypeError", "1 to 512 bytes"},
+		"op":           {99, key("k", 0), "TypeError", "unknown call"},
+		"value":        {cloud.OpKVSet, value("{"), "TypeError", "not JSON"},
+		"long value":   {cloud.OpKVSet, value(long), "LimitError", "262146 bytes"},
+		"updated":      {cloud.OpKVUpdateEnd, value("nope"), "TypeError", "not JSON"},
+		"short ttl":    {cloud.OpKVSet, ttl(999 * time.Millisecond), "RangeError", "ttl"},
+		"negative ttl": {cloud.OpKVSet, ttl(-time.Second), "RangeError", "ttl"},
+		"long ttl":     {cloud.OpKVSet, ttl(maxTTL + time.Millisecond), "RangeError", "ttl"},
+		"version":      {cloud.OpKVSet, version(8), "KvConflictError", "the version is 7, not 8"},
+		"new version":  {cloud.OpKVSet, version(0), "KvConflictError", "the version is 7, not 0"},
+		"no number":    {cloud.OpKVIncrement, key("text", 1), "TypeError", "is not a number"},
+		"beyond 2^53":  {cloud.OpKVIncrement, key("k", 1<<54), "RangeError", "2^53"},
+		"not a number": {cloud.OpKVIncrement, key("k", math.NaN()), "RangeError", "2^53"},
+		"list limit":   {cloud.OpKVList, list(MaxList+1, "", ""), "RangeError", "limit"},
+		"no limit":     {cloud.OpKVList, list(0, "", ""), "RangeError", "limit"},
+		"prefix":       {cloud.OpKVList, list(1, "\x00", ""), "TypeError", "NUL"},
+		"long prefix":  {cloud.OpKVList, list(1, strings.Repeat("x", 513), ""), "TypeError", "512 bytes"},
+		"cursor":       {cloud.OpKVList, list(1, "", "x"), "TypeError", "cursor"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.commit("k", Entry{Value: "1", Version: 7})
+			f.commit("text", Entry{Value: `"Infinity"`, Version: 7})
+			s := f.Open(1)
+			defer s.Finished()
+
+			_, err := s.Call(t.Context(), c.op, c.args)
+			if !isThrown(err, c.errorName, c.message) {
+				t.Errorf("got %v, want %s: %s", err, c.errorName, c.message)
+			}
+			if changes := s.Changes(); !changes.Empty() {
+				t.Errorf("it wrote %+v", changes.Writes)
+			}
+		})
+	}
+}
+
+// isThrown reports whether a script gets err under that name, with that part of a message.
+func isThrown(err error, name, message string) bool {
+	var thrown *cloud.HostError
+	return errors.As(err, &thrown) && thrown.Name == name && strings.Contains(thrown.Message, message)
+}
+
+// What each writing call leaves to commit.
+func TestWrites(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		op   cloud.HostOp
+		args cloud.HostArgs
+		want []cloud.Write // none, or one of the key in args, whose version is drawn
+	}{
+		"set": {
+			cloud.OpKVSet, cloud.HostArgs{Key: "k", Value: "2", IfVersion: -1},
+			[]cloud.Write{{Value: "2"}},
+		},
+		"set with expiry": {
+			cloud.OpKVSet, cloud.HostArgs{Key: "k", Value: "2", TTLMillis: 1000, IfVersion: 7},
+			[]cloud.Write{{Value: "2", TTLMillis: 1000}},
+		},
+		"delete": {
+			cloud.OpKVDelete, cloud.HostArgs{Key: "k"},
+			[]cloud.Write{{Delete: true}},
+		},
+		"delete nothing": {
+			cloud.OpKVDelete, cloud.HostArgs{Key: "absent"},
+			nil,
+		},
+		"increment": {
+			cloud.OpKVIncrement, cloud.HostArgs{Key: "k", Number: 0.5},
+			[]cloud.Write{{Value: "1.5", TTLMillis: -1}},
+		},
+		"first increment": {
+			cloud.OpKVIncrement, cloud.HostArgs{Key: "absent", Number: -2},
+			[]cloud.Write{{Value: "-2", TTLMillis: -1}},
+		},
+		"update": {
+			cloud.OpKVUpdateEnd, cloud.HostArgs{Key: "k", Value: "[]"},
+			[]cloud.Write{{Value: "[]", TTLMillis: -1}},
+		},
+		"update away": {
+			cloud.OpKVUpdateEnd, cloud.HostArgs{Key: "k", Flag: true},
+			[]cloud.Write{{Delete: true}},
+		},
+		"update nothing": {
+			cloud.OpKVUpdateEnd, cloud.HostArgs{Key: "absent", Flag: true},
+			nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.commit("k", Entry{Value: "1", Version: 7})
+			s := f.Open(1)
+			defer s.Finished()
+
+			reply := f.call(s, c.op, c.args)
+			if wantFound := name == "delete"; reply.Found != wantFound {
+				t.Errorf("found %t", reply.Found)
+			}
+
+			writes := slices.Clone(s.Changes().Writes)
+			for k := range writes {
+				if writes[k].Key != ref(c.args.Key) || writes[k].Version == 0 {
+					t.Errorf("wrote %+v", writes[k])
+				}
+				writes[k].Key = cloud.KeyRef{}
+				writes[k].Version = 0
+			}
+			if !slices.Equal(writes, c.want) {
+				t.Errorf("wrote %+v, want %+v", writes, c.want)
+			}
+		})
+	}
+}
+
+// A value's expiry shows in the run that set it; an increment and an update keep it, a set without ttl clears
+// it.
+func TestExpiryWithinARun(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	expires := time.UnixMilli(4_000_000_000_000)
+	f.commit("k", Entry{Value: "1", Version: 7, Expires: expires})
+	s := f.Open(1)
+	defer s.Finished()
+
+	f.call(s, cloud.OpKVIncrement, cloud.HostArgs{Key: "k", Number: 1})
+	if reply := f.get(s, "k"); reply.Expires != expires.UnixMilli() {
+		t.Errorf("after an increment it expires at %d", reply.Expires)
+	}
+	f.set(s, "k", "5")
+	if reply := f.get(s, "k"); reply.Expires != 0 {
+		t.Errorf("after a set it expires at %d", reply.Expires)
+	}
+
+	earliest := time.Now().Add(time.Minute).UnixMilli()
+	f.call(s, cloud.OpKVSet, cloud.HostArgs{Key: "k", Value: "6", TTLMillis: 60_000, IfVersion: -1})
+	reply := f.get(s, "k")
+	latest := time.Now().Add(time.Minute).UnixMilli()
+	if reply.Expires < earliest || reply.Expires > latest {
+		t.Errorf("after a set with ttl it expires at %d", reply.Expires)
+	}
+}
+
+// Each limit of a run is refused by name and counts both of its commits; a refused write is not among the
+// changes.
+func TestLimitsOfARun(t *testing.T) {
+	t.Parallel()
+	long := `"` + strings.Repeat("x", 200<<10) + `"`
+	size := len(long) + len("c") + len("k") + writeOverhead
+	for name, c := range map[string]struct {
+		events int
+		value  string
+		accept int // writes
+		want   string
+	}{
+		"writes":      {0, "1", maxWrites, "10000 writes of 64 MiB"},
+		"bytes":       {0, long, maxWriteBytes / size, "10000 writes of 64 MiB"},
+		"events":      {3, "1", maxEvents / 3, "10000 events"},
+		"event bytes": {1, long, maxEventBytes / size, "carry 16 MiB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			f.events = c.events
+			s := f.Open(1)
+			defer s.Finished()
+
+			for n := range c.accept {
+				if n == c.accept/2 {
+					s.Responded()
+				}
+				f.set(s, "k", c.value)
+			}
+			args := cloud.HostArgs{Collection: "c", Key: "k", Value: c.value, IfVersion: -1}
+			_, err := s.Call(t.Context(), cloud.OpKVSet, args)
+			if !isThrown(err, "LimitError", c.want) {
+				t.Errorf("write %d: %v, want %q", c.accept+1, err, c.want)
+			}
+			if n := len(s.Changes().Writes) + len(s.After().Writes); n != c.accept {
+				t.Errorf("%d writes were collected, want %d", n, c.accept)
+			}
+		})
+	}
+}
+
+// A failure of the database is not the script's: it is no HostError, and ends the run.
+func TestPlatformErrorIsNotThrown(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	if err := asHostError(broken); err != broken {
+		t.Errorf("%v became %v", broken, err)
+	}
+	if err := asHostError(nil); err != nil {
+		t.Errorf("no error became %v", err)
+	}
+}
