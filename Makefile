@@ -8,7 +8,8 @@ FUZZTIME ?= 5m
 FAULTROUNDS ?= 20
 export PICLOUD_TEST_BINARY := $(CURDIR)/bin/picloud
 
-.PHONY: help setup setup-test build run test race lint generate editor verify bench bench-peers killtest faultlab fuzz screenshots
+.PHONY: help setup setup-test build run quick test race test-postgres lint vulncheck generate editor verify bench bench-peers killtest \
+	faultlab fuzz screenshots
 
 help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
@@ -25,10 +26,17 @@ build: ## Build bin/picloud
 run: setup build ## Build and run PiCloud; prints the address and the first owner's password
 	exec bin/picloud serve
 
+quick: ## Run the tests that need no node, in some 20 seconds, with what is installed
+	go test -short ./...
+
 test: setup-test build ## Run every test, with the race detector, against a real PostgreSQL
 	ROUNDS=$(ROUNDS) go test -race -timeout 20m ./...
+	go -C lab test -race -timeout 20m ./...
 
 race: test ## The same as test
+
+test-postgres: setup-test build ## Run the tests that use a database against each PostgreSQL that is installed
+	scripts/test-postgres
 
 killtest: setup-test build ## Kill the server at random moments, ROUNDS=100 times
 	ROUNDS=$(ROUNDS) go test -run TestKill -count=1 -timeout 80m -v ./cmd/picloud
@@ -36,8 +44,9 @@ killtest: setup-test build ## Kill the server at random moments, ROUNDS=100 time
 faultlab: ## Break PiCloud in every way it knows, FAULTROUNDS=20 times each, and write docs/faults.md (an hour or two)
 	@scripts/setup faultlab
 	$(MAKE) build
+	go -C lab build -o ../bin/ ./faultlab
 	scripts/previous bin/picloud-previous
-	go run ./cmd/faultlab -previous bin/picloud-previous -rounds $(FAULTROUNDS) -report docs/faults.md
+	bin/faultlab -previous bin/picloud-previous -rounds $(FAULTROUNDS) -report docs/faults.md
 
 fuzz: ## Fuzz each parser and the wire between parent and child for FUZZTIME=5m
 	@for pkg in $$(go list ./internal/...); do for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
@@ -46,18 +55,23 @@ fuzz: ## Fuzz each parser and the wire between parent and child for FUZZTIME=5m
 bench: ## Measure PiCloud on this machine, beside the peers that are installed (half an hour)
 	@scripts/setup bench
 	$(MAKE) build
-	go run ./cmd/bench
+	go -C lab build -o ../bin/ ./bench
+	bin/bench
 
 bench-peers: ## Install the peers: Node, workerd, PocketBase, River, Graphile Worker and pg-boss
 	@scripts/setup test
-	cd cmd/bench/peers && npm ci --no-audit --no-fund
-	cd cmd/bench/peers/pocketbase && go build -o ../../../../bin/peers/pocketbase .
-	cd cmd/bench/peers/river && go build -o ../../../../bin/peers/river .
+	cd lab/bench/peers && npm ci --no-audit --no-fund
+	cd lab/bench/peers/pocketbase && go build -o ../../../../bin/peers/pocketbase .
+	cd lab/bench/peers/river && go build -o ../../../../bin/peers/river .
 
+# Each tool is built by itself, and again only when its version may have changed: golangci-lint takes minutes.
+$(TOOLS)/sqlc: TOOL = github.com/sqlc-dev/sqlc/cmd/sqlc
+$(TOOLS)/templ: TOOL = github.com/a-h/templ/cmd/templ
+$(TOOLS)/golangci-lint: TOOL = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TOOLS)/govulncheck: TOOL = golang.org/x/vuln/cmd/govulncheck
 $(TOOLS)/%: tools/go.mod
-	@mkdir -p $(TOOLS)
-	cd tools && go build -o ../$(TOOLS)/ github.com/sqlc-dev/sqlc/cmd/sqlc github.com/a-h/templ/cmd/templ \
-		github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	go -C tools build -o ../$@ $(TOOL)
+	@touch $@
 
 generate: $(TOOLS)/sqlc $(TOOLS)/templ ## Generate db from queries, and views from templates
 	$(TOOLS)/sqlc generate
@@ -75,7 +89,12 @@ screenshots: setup-test build ## Take the README's pictures of the dashboard ane
 
 lint: $(TOOLS)/golangci-lint ## Run the linters
 	$(TOOLS)/golangci-lint run
+	cd lab && ../$(TOOLS)/golangci-lint run
+
+vulncheck: ## Look for known vulnerabilities in what PiCloud links (needs the network)
+	scripts/vulncheck
 
 verify: generate editor ## Check that the generated code is current and the modules are tidy
 	go mod tidy -diff
+	go -C lab mod tidy -diff
 	git diff --exit-code -- 'db/*.sql.go' db/models.go db/db.go 'views/*_templ.go' static/editor.js internal/executor/sandbox/webapi/urlpattern.js

@@ -75,6 +75,10 @@ var arrows = map[string]string{
 	"internal/testkit":         "db db/pglocal internal/testkit/wire migrations",
 	"internal/testkit/machine": "",
 	"internal/testkit/wire":    "",
+
+	// The benchmark and the fault lab see PiCloud from outside: its database and its processes, never its parts.
+	"lab/bench":    "db db/pglocal internal/testkit/machine",
+	"lab/faultlab": "db db/pglocal internal/testkit/machine internal/testkit/wire",
 }
 
 // mayUseUnsafe are the packages that read the JavaScript engine's memory, and that give buffers to the kernel.
@@ -104,7 +108,7 @@ func TestArrows(t *testing.T) {
 }
 
 // modules are the directories of our Go modules.
-var modules = []string{"."}
+var modules = []string{".", "lab"}
 
 type listedPackage struct {
 	ImportPath string

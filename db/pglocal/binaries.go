@@ -36,6 +36,9 @@ func Find(want int) (Binaries, error) {
 		found, _ := filepath.Glob(pattern)
 		dirs = append(dirs, found...)
 	}
+	if dir := os.Getenv("PICLOUD_TEST_POSTGRES"); dir != "" { // make test-postgres tries one after the other
+		dirs = []string{dir}
+	}
 	var all []Binaries
 	for _, d := range dirs {
 		if _, err := os.Stat(filepath.Join(d, "initdb")); err != nil {

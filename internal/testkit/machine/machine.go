@@ -2,32 +2,48 @@
 package machine
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
-// FreeAddress is a loopback address, host and port, on which nobody listened a moment ago.
+// Ports that FreeAddress gives. The kernel takes the local ports of outgoing connections from the range
+// above, 32768 and up on Linux: a port from there can be in use by the time that a server listens on it.
+const (
+	firstPort = 15_000
+	lastPort  = 32_000
+)
+
+// FreeAddress returns a loopback address, host and port, on which no process listened a moment ago.
 func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	for {
+		address := fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort))
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			return address, l.Close()
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return "", err
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String(), nil
 }
 
 // Sandboxes gives every sandbox process of this machine with its parent; zombies are left out.
 func Sandboxes() map[int]int {
 	out := map[int]int{}
 	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+
 	for _, f := range procs {
 		cmd, err := os.ReadFile(f)
 		if err != nil || !strings.HasSuffix(string(cmd), "\x00sandbox\x00") {
 			continue
 		}
+
 		stat, _ := os.ReadFile(filepath.Join(filepath.Dir(f), "stat"))
 		var pid, parent int
 		var state string
@@ -40,6 +56,7 @@ func Sandboxes() map[int]int {
 			out[pid] = parent
 		}
 	}
+
 	return out
 }
 

@@ -1,5 +1,5 @@
-// Package wire stands between a node and its PostgreSQL and does to their connections what networks do. Tests and the fault
-// lab share it.
+// Package wire stands between a node and its PostgreSQL and does to their connections what networks do. Tests
+// and the fault lab share it.
 package wire
 
 import (
@@ -14,31 +14,34 @@ import (
 	"time"
 )
 
-// socket is the name of PostgreSQL's socket in the directory that a connection string calls its host (port 5432).
+// socket is the name of PostgreSQL's socket in the directory that a connection string calls its host (port
+// 5432).
 const socket = ".s.PGSQL.5432"
 
-// Wire is the way from one node to one server. It cuts connections around COMMIT, delays what passes, and holds it up.
+// Wire is the way from one node to one server. It cuts connections around COMMIT, delays what passes, and
+// blocks it. All its methods and fields may be used while connections are open.
 type Wire struct {
-	// Dir holds the socket to connect to: it is the host of a connection string.
+	// Dir is the directory of the socket to connect to: the host of a connection string.
 	Dir string
-	// Before and After are per cent of the commits whose connection is cut before COMMIT reaches the server, and before its
-	// answer gets back. Spare is how many answers pass before the first cut.
+
+	// Before and After are the commits, in per cent, whose connection is cut: before COMMIT reaches the
+	// server, and before its answer gets back. Spare is how many answers pass before the first cut.
 	Before, After, Spare atomic.Int64
-	// Vanish: once an answer was cut off, nobody can connect any more, until it is false again.
-	Vanish atomic.Bool
-	// Delay, in nanoseconds, is for each way and each time something is said: from half of it to all of it.
-	Delay atomic.Int64
-	// CutBefore and CutAfter count.
+	// CutBefore and CutAfter count the connections that were cut.
 	CutBefore, CutAfter atomic.Int64
 
-	host atomic.Pointer[string]
-	// hold stops what connections of an application name say, until it is empty again; "*" is all of them.
-	hold atomic.Pointer[string]
-	gone atomic.Bool
+	// Vanish refuses every new connection once an answer was cut off, until it is false again.
+	Vanish atomic.Bool
+	// Delay, in nanoseconds, holds back each message, each way, for half of it to all of it.
+	Delay atomic.Int64
 
-	mu    sync.Mutex
-	conns map[net.Conn]bool
+	host    atomic.Pointer[string] // directory of the server's socket, for new connections
+	blocked atomic.Pointer[string] // application name whose connections are blocked; "*": all, empty: none
+	gone    atomic.Bool            // an answer was cut off
+
 	l     net.Listener
+	mu    sync.Mutex // guards conns; no other lock is taken under it
+	conns map[net.Conn]bool
 }
 
 // New opens a wire in a directory that is made, to the server whose socket is in the directory host.
@@ -49,10 +52,12 @@ func New(dir, host string) (*Wire, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+
 	var err error
 	if w.l, err = net.Listen("unix", filepath.Join(dir, socket)); err != nil {
 		return nil, err
 	}
+
 	go func() {
 		for {
 			conn, err := w.l.Accept()
@@ -62,22 +67,24 @@ func New(dir, host string) (*Wire, error) {
 			go w.serve(conn)
 		}
 	}()
+
 	return w, nil
 }
 
 // Connect leads new connections to the server whose socket is in the directory host.
 func (w *Wire) Connect(host string) { w.host.Store(&host) }
 
-// Block holds up what connections of an application name say, "*" for all, until Release.
-func (w *Wire) Block(name string) { w.hold.Store(&name) }
+// Block blocks the connections of an application name, "*" for all, until Release. What they send is kept.
+func (w *Wire) Block(name string) { w.blocked.Store(&name) }
 
-// Release lets everything pass again, what was held up as well.
+// Release lets everything pass again, and first what was kept.
 func (w *Wire) Release() { w.Block("") }
 
 // CutAll ends every connection at once.
 func (w *Wire) CutAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
 	for c := range w.conns {
 		_ = c.Close()
 	}
@@ -99,27 +106,31 @@ func (w *Wire) remove(c net.Conn) {
 	delete(w.conns, c)
 }
 
-// link is one connection. PostgreSQL's protocol says in its first message which application it is.
+// link is one connection.
 type link struct {
 	w              *Wire
 	client, server net.Conn
-	name           atomic.Pointer[string]
-	inTransaction  atomic.Bool
+	name           atomic.Pointer[string] // of the application, from the first message
+	inTransaction  atomic.Bool            // as the server's last answer said
 }
 
 func (w *Wire) serve(client net.Conn) {
 	w.add(client)
 	defer w.remove(client)
+
 	server, err := net.Dial("unix", filepath.Join(*w.host.Load(), socket))
 	if err != nil {
 		return
 	}
+
 	if w.Vanish.Load() && w.gone.Load() {
 		_ = server.Close()
 		return
 	}
+
 	w.add(server)
 	defer w.remove(server)
+
 	k := &link{w: w, client: client, server: server}
 	none := ""
 	k.name.Store(&none)
@@ -138,17 +149,20 @@ func (k *link) upstream() {
 		if err != nil {
 			return
 		}
+
 		if *k.name.Load() == "" {
 			if _, rest, found := bytes.Cut(buf[:n], []byte("application_name\x00")); found {
 				name, _, _ := strings.Cut(string(rest), "\x00")
 				k.name.Store(&name)
 			}
 		}
-		// The second thing said in a transaction carries its COMMIT.
+
+		// The second message of a transaction carries its COMMIT.
 		if k.commits() && k.inTransaction.Load() && rand.Int64N(100) < k.w.Before.Load() {
 			k.w.CutBefore.Add(1)
 			return
 		}
+
 		k.wait()
 		if _, err := k.server.Write(buf[:n]); err != nil {
 			return
@@ -163,7 +177,8 @@ func (k *link) downstream() {
 		if err != nil {
 			return
 		}
-		if k.commits() && bytes.Contains(buf[:n], []byte("COMMIT\x00")) && k.w.Spare.Add(-1) < 0 && rand.Int64N(100) < k.w.After.Load() {
+
+		if k.commits() && bytes.Contains(buf[:n], []byte("COMMIT\x00")) && k.cutsAnswer() {
 			k.w.CutAfter.Add(1)
 			k.w.gone.Store(true)
 			return
@@ -172,6 +187,7 @@ func (k *link) downstream() {
 		if n >= 6 && buf[n-6] == 'Z' && buf[n-2] == 5 {
 			k.inTransaction.Store(buf[n-1] == 'T')
 		}
+
 		k.wait()
 		if _, err := k.client.Write(buf[:n]); err != nil {
 			return
@@ -179,14 +195,20 @@ func (k *link) downstream() {
 	}
 }
 
-// wait delays and holds up.
+// cutsAnswer says whether this answer of a COMMIT is lost.
+func (k *link) cutsAnswer() bool {
+	return k.w.Spare.Add(-1) < 0 && rand.Int64N(100) < k.w.After.Load()
+}
+
+// wait holds a message back for the wire's delay, and for as long as its connection is blocked.
 func (k *link) wait() {
 	if d := k.w.Delay.Load(); d > 0 {
 		time.Sleep(time.Duration(d/2 + rand.Int64N(d/2+1)))
 	}
+
 	for {
-		hold := *k.w.hold.Load()
-		if hold == "" || hold != "*" && hold != *k.name.Load() {
+		blocked := *k.w.blocked.Load()
+		if blocked == "" || blocked != "*" && blocked != *k.name.Load() {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -24,13 +24,14 @@ func (b *bench) self() subject {
 	return subject{name: "PiCloud", addr: b.p.addr(), pid: b.p.cmd.Process.Pid}
 }
 
-// peerFiles is where the peers' programs lie.
-var peerFiles = filepath.Join("cmd", "bench", "peers")
+// peerFiles is where the peers' programs lie, seen from the top of the source tree.
+var peerFiles = filepath.Join("lab", "bench", "peers")
 
 // peers starts those that make bench-peers has installed, and says which are missing.
 func (b *bench) peers() map[string]subject {
 	workerdBinary := filepath.Join(peerFiles, "node_modules", ".bin", "workerd")
 	out := map[string]subject{}
+
 	for _, p := range []struct {
 		name string
 		cmd  func(addr, port, dir string) *exec.Cmd
@@ -39,7 +40,8 @@ func (b *bench) peers() map[string]subject {
 			return exec.Command("node", filepath.Join(peerFiles, "node.mjs"), port, b.upstream)
 		}},
 		{workerd, func(addr, _, _ string) *exec.Cmd {
-			return exec.Command(workerdBinary, "serve", filepath.Join(peerFiles, "workerd.capnp"), "--socket-addr=http="+addr, "--external-addr=upstream="+b.upstream)
+			return exec.Command(workerdBinary, "serve", filepath.Join(peerFiles, "workerd.capnp"),
+				"--socket-addr=http="+addr, "--external-addr=upstream="+b.upstream)
 		}},
 		{pocketBase, pocketBaseCommand},
 		{fiberStatic, func(addr, _, _ string) *exec.Cmd { return exec.Command(os.Args[0], "-static", addr) }},
@@ -51,6 +53,7 @@ func (b *bench) peers() map[string]subject {
 		}
 		out[p.name] = s
 	}
+
 	return out
 }
 
@@ -63,21 +66,29 @@ func (b *bench) startPeer(name string, command func(addr, port, dir string) *exe
 	if err != nil {
 		return subject{}, err
 	}
+
 	_, port, _ := net.SplitHostPort(addr)
 	dir, err := os.MkdirTemp(b.dir, "peer-")
 	if err != nil {
 		return subject{}, err
 	}
+
 	cmd := command(addr, port, dir)
-	cmd.Env = append(os.Environ(), "HOOKS="+filepath.Join(peerFiles, "pocketbase", "pb_hooks"), "UPSTREAM="+b.upstream, "DATABASE_URL="+b.pg.URL())
+	cmd.Env = append(os.Environ(),
+		"HOOKS="+filepath.Join(peerFiles, "pocketbase", "pb_hooks"),
+		"UPSTREAM="+b.upstream,
+		"DATABASE_URL="+b.pg.URL(),
+	)
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return subject{}, err
 	}
+
 	s := subject{name: name, addr: addr, pid: cmd.Process.Pid, stop: func() {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 	}}
+
 	for time.Since(began) < 15*time.Second {
 		if res, err := http.Get("http://" + addr + "/f/default/hello"); err == nil {
 			_ = res.Body.Close()
@@ -87,6 +98,7 @@ func (b *bench) startPeer(name string, command func(addr, port, dir string) *exe
 		}
 		time.Sleep(time.Millisecond)
 	}
+
 	s.stop()
 	return subject{}, fmt.Errorf("it did not answer")
 }

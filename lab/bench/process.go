@@ -33,15 +33,22 @@ func startPicloud(binary, database string, env ...string) (*picloud, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	p := &picloud{url: "http://" + addr, cmd: exec.Command(binary, "serve")}
-	p.cmd.Env = append(os.Environ(), "DATABASE_URL="+database, "PICLOUD_LISTEN="+addr, "PICLOUD_ADMIN_PASSWORD="+password,
-		"PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_FETCH_ALLOW_PRIVATE=true")
+	p.cmd.Env = append(os.Environ(),
+		"DATABASE_URL="+database,
+		"PICLOUD_LISTEN="+addr,
+		"PICLOUD_ADMIN_PASSWORD="+password,
+		"PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=",
+		"PICLOUD_FETCH_ALLOW_PRIVATE=true",
+	)
 	p.cmd.Env = append(p.cmd.Env, env...)
 	p.cmd.Stderr = os.Stderr
 	began := time.Now()
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
+
 	for {
 		res, err := http.Get(p.url + "/healthz")
 		if err == nil {
@@ -54,12 +61,14 @@ func startPicloud(binary, database string, env ...string) (*picloud, error) {
 		}
 		time.Sleep(time.Millisecond)
 	}
+
 	p.start = time.Since(began)
 	out, err := p.api("POST", "/auth/login", map[string]string{"username": "admin", "password": password})
 	if err != nil {
 		p.stop()
 		return nil, err
 	}
+
 	p.token, _ = out["token"].(string)
 	return p, nil
 }
@@ -77,11 +86,13 @@ func (p *picloud) get(path string) error {
 	if err != nil {
 		return err
 	}
+
 	_, _ = io.Copy(io.Discard, res.Body)
 	_ = res.Body.Close()
 	if res.StatusCode >= 300 {
 		return fmt.Errorf("%s: %d", path, res.StatusCode)
 	}
+
 	return nil
 }
 
@@ -97,10 +108,12 @@ func (p *picloud) api(method, path string, body any) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	req, err := http.NewRequest(method, p.url+"/api/v1"+path, bytes.NewReader(enc))
 	if err != nil {
 		return nil, err
 	}
+
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Authorization", "Bearer "+p.token)
 	res, err := http.DefaultClient.Do(req)
@@ -108,13 +121,16 @@ func (p *picloud) api(method, path string, body any) (map[string]any, error) {
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }()
+
 	raw, err := io.ReadAll(res.Body)
 	if err != nil {
 		return nil, err
 	}
+
 	if res.StatusCode >= 300 {
 		return nil, fmt.Errorf("%s %s: %d %s", method, path, res.StatusCode, raw)
 	}
+
 	out := map[string]any{}
 	_ = json.Unmarshal(raw, &out)
 	return out, nil
@@ -125,33 +141,41 @@ func (p *picloud) deploy(name, source string) error {
 	return err
 }
 
-// cpu is the time that a process and all its descendants have used (proc_pid_stat(5)), those that ended included.
+// cpu is the time that a process and all its descendants have used (proc_pid_stat(5)), those that ended
+// included.
 func cpu(root int) time.Duration {
 	type proc struct {
 		parent int
 		ticks  int64
 	}
+
 	all := map[int]proc{}
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
+
 	for _, f := range files {
 		b, err := os.ReadFile(f)
 		if err != nil {
 			continue
 		}
+
 		_, rest, ok := strings.Cut(string(b), ") ")
 		fields := strings.Fields(rest)
 		if !ok || len(fields) < 15 {
 			continue
 		}
+
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(f)))
 		parent, _ := strconv.Atoi(fields[1])
 		var ticks int64
+
 		for _, k := range []int{11, 12, 13, 14} { // utime, stime, cutime, cstime
 			n, _ := strconv.ParseInt(fields[k], 10, 64)
 			ticks += n
 		}
+
 		all[pid] = proc{parent, ticks}
 	}
+
 	var total int64
 	for pid, pr := range all {
 		for p := pid; p > 1; p = all[p].parent {
@@ -161,6 +185,7 @@ func cpu(root int) time.Duration {
 			}
 		}
 	}
+
 	return time.Duration(total) * 10 * time.Millisecond
 }
 
@@ -168,11 +193,13 @@ func cpu(root int) time.Duration {
 func resident(root int) float64 {
 	var kib float64
 	files, _ := filepath.Glob("/proc/[0-9]*/smaps_rollup")
+
 	for _, f := range files {
 		pid := filepath.Base(filepath.Dir(f))
 		if !descends(pid, root) {
 			continue
 		}
+
 		b, _ := os.ReadFile(f)
 		for _, line := range strings.Split(string(b), "\n") {
 			if name, rest, _ := strings.Cut(line, ":"); name == "Pss" {
@@ -181,6 +208,7 @@ func resident(root int) float64 {
 			}
 		}
 	}
+
 	return kib / 1024
 }
 
@@ -200,5 +228,6 @@ func descends(pid string, root int) bool {
 		}
 		p = fields[1]
 	}
+
 	return false
 }

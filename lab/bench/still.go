@@ -9,10 +9,12 @@ import (
 	"time"
 )
 
-// startUp measures the time to the first answer, beside PocketBase, and of a PiCloud that starts its own PostgreSQL.
+// startUp measures the time to the first answer, beside PocketBase, and of a PiCloud that starts its own
+// PostgreSQL.
 func (b *bench) startUp(context.Context) error {
 	heading("Start to the first answer")
 	var own, peer []float64
+
 	for range b.rounds {
 		if err := b.restart(); err != nil {
 			return err
@@ -24,12 +26,15 @@ func (b *bench) startUp(context.Context) error {
 			p.stop()
 		}
 	}
+
 	fmt.Printf("  database there: %s\n", short(median(own)))
 	if len(peer) > 0 {
 		fmt.Printf("  PocketBase, empty: %s\n", short(median(peer)))
 	}
+
 	dir := filepath.Join(b.dir, "whole")
 	var whole []float64
+
 	for k := range b.rounds + 1 {
 		p, err := startPicloud(b.binary, "", "PICLOUD_DATA_DIR="+dir)
 		if err != nil {
@@ -40,17 +45,20 @@ func (b *bench) startUp(context.Context) error {
 			whole = append(whole, float64(p.start))
 		}
 	}
+
 	fmt.Printf("  with a PostgreSQL of its own to start: %s\n", short(median(whole)))
 	return nil
 }
 
-// idling measures what an idle PiCloud and its PostgreSQL use once the sandboxes have ended, and the first call after that.
+// idling measures what an idle PiCloud and its PostgreSQL use once the sandboxes have ended, and the first
+// call after that.
 func (b *bench) idling(context.Context) error {
 	if err := b.deployWorks(); err != nil {
 		return err
 	}
 	heading(fmt.Sprintf("Idle for %s", b.options.idle))
 	var first []float64
+
 	for range b.rounds {
 		if err := b.restart(); err != nil { // nothing of the script is in memory, no sandbox is there
 			return err
@@ -62,19 +70,23 @@ func (b *bench) idling(context.Context) error {
 		}
 		first = append(first, float64(time.Since(began)))
 	}
+
 	fmt.Printf("  first call of a script: %s\n", short(median(first)))
 	time.Sleep(45 * time.Second) // sandbox children end, records are written
 	pid := b.p.cmd.Process.Pid
-	c0, g0 := scheduled(pid), scheduled(b.pg.PID())
+	own := scheduled(pid)
+	pg := scheduled(b.pg.PID())
 	time.Sleep(b.options.idle)
 	per := func(x time.Duration) float64 { return x.Seconds() * 1000 / b.options.idle.Seconds() }
-	fmt.Printf("  CPU: PiCloud %.2f ms a second, its PostgreSQL %.2f ms a second\n", per(scheduled(pid)-c0), per(scheduled(b.pg.PID())-g0))
+	fmt.Printf("  CPU: PiCloud %.2f ms a second, its PostgreSQL %.2f ms a second\n",
+		per(scheduled(pid)-own), per(scheduled(b.pg.PID())-pg))
 	fmt.Printf("  memory: %.0f MiB resident (proportional)\n", resident(pid))
+
 	return nil
 }
 
-// scheduled is the time that the threads of a process and its descendants which live now have run, to the nanosecond
-// (Linux, Documentation/scheduler/sched-stats).
+// scheduled is the time that the threads of a process and its descendants which live now have run, to the
+// nanosecond (Linux, Documentation/scheduler/sched-stats).
 func scheduled(root int) (total time.Duration) {
 	files, _ := filepath.Glob("/proc/[0-9]*/task/[0-9]*/schedstat")
 	for _, f := range files {
@@ -87,5 +99,6 @@ func scheduled(root int) (total time.Duration) {
 		}
 		total += time.Duration(ns)
 	}
+
 	return total
 }

@@ -1,5 +1,6 @@
-// Command bench measures PiCloud on this machine beside its peers: requests, KV, events, latency, start-up, memory and
-// idling. It prints figures and ratios; it never fails for being slow. Peers come by make bench-peers.
+// Command bench measures PiCloud on this machine beside its peers: requests, KV, events, latency, start-up,
+// memory and idling. It prints figures and ratios; it never fails for being slow. Peers come by make
+// bench-peers.
 package main
 
 import (
@@ -19,11 +20,14 @@ import (
 
 // options are what the command line says.
 type options struct {
-	binary         string
-	seconds, idle  time.Duration
-	rounds, events int
-	only, script   string
-	held           time.Duration
+	binary  string
+	seconds time.Duration // of one measurement
+	idle    time.Duration // of the idle measurement
+	held    time.Duration // of the run under a foreign snapshot
+	rounds  int
+	events  int
+	only    string // a step; empty: all of them
+	script  string // of the step requests; empty: all of them
 }
 
 func main() {
@@ -33,11 +37,14 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")
 	flag.IntVar(&o.events, "events", 100_000, "rows to drain")
 	flag.DurationVar(&o.idle, "idle", 60*time.Second, "length of the idle measurement")
-	flag.DurationVar(&o.held, "held", 5*time.Minute, "length of the run under a foreign snapshot; an hour is the goal's")
-	flag.StringVar(&o.only, "only", "", "one step alone: start, requests, drain, latency, triggers, fair, held, idle, pages or crowds")
+	flag.DurationVar(&o.held, "held", 5*time.Minute,
+		"length of the run under a foreign snapshot; an hour is the goal's")
+	flag.StringVar(&o.only, "only", "",
+		"one step alone: start, requests, drain, latency, triggers, fair, held, idle, pages or crowds")
 	flag.StringVar(&o.script, "script", "", "of the step requests one row alone, by its script")
 	static := flag.String("static", "", "serve a static answer at this address: the ceiling")
 	flag.Parse()
+
 	var err error
 	if *static != "" {
 		if _, err = serveStatic(*static); err == nil {
@@ -46,6 +53,7 @@ func main() {
 	} else {
 		err = run(&o)
 	}
+
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -63,7 +71,7 @@ type bench struct {
 	deployed bool   // the works are
 	flooding bool   // the flooder is deployed
 	setting  bool   // the script set is
-	loads    int
+	loads    int    // of wrk so far: each has keys of its own
 }
 
 func run(o *options) error {
@@ -73,11 +81,13 @@ func run(o *options) error {
 	if o.seconds < time.Second || o.seconds%time.Second != 0 {
 		return fmt.Errorf("-for %s: wrk measures whole seconds", o.seconds)
 	}
+
 	dir, err := os.MkdirTemp("", "picloud-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
@@ -86,30 +96,51 @@ func run(o *options) error {
 	if _, err := b.keep("load.lua", loadLua); err != nil {
 		return err
 	}
+
 	if b.upstream, err = serveStatic("127.0.0.1:0"); err != nil {
 		return err
 	}
-	b.pg, err = pglocal.Start(ctx, pglocal.Options{Dir: filepath.Join(dir, "postgres"), MaxConnections: 150, Log: slog.New(slog.DiscardHandler)})
+	b.pg, err = pglocal.Start(ctx, pglocal.Options{
+		Dir:            filepath.Join(dir, "postgres"),
+		MaxConnections: 150,
+		Log:            slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = b.pg.Stop() }()
+
 	if b.p, err = startPicloud(o.binary, b.pg.URL()); err != nil {
 		return err
 	}
 	defer func() { b.p.stop() }()
+
 	if b.db, err = db.Open(ctx, b.pg.URL(), db.MinConnections); err != nil {
 		return err
 	}
 	defer b.db.Close()
+
+	return b.steps(ctx)
+}
+
+// steps does what is measured, in this order: later steps find what earlier ones left in the database.
+func (b *bench) steps(ctx context.Context) error {
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
 	}{
-		{"start", b.startUp}, {"requests", b.requests}, {"drain", b.drain}, {"latency", b.latency}, {"triggers", b.triggers},
-		{"fair", b.fairShare}, {"held", b.heldSnapshot}, {"idle", b.idling}, {"pages", b.pages}, {"crowds", b.crowds},
+		{"start", b.startUp},
+		{"requests", b.requests},
+		{"drain", b.drain},
+		{"latency", b.latency},
+		{"triggers", b.triggers},
+		{"fair", b.fairShare},
+		{"held", b.heldSnapshot},
+		{"idle", b.idling},
+		{"pages", b.pages},
+		{"crowds", b.crowds},
 	} {
-		if o.only != "" && o.only != step.name {
+		if b.only != "" && b.only != step.name {
 			continue
 		}
 		if err := step.do(ctx); err != nil {

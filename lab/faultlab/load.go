@@ -12,23 +12,52 @@ import (
 
 // ledger is what the load generator knows by itself: what it sent, and what PiCloud said it had done.
 type ledger struct {
-	mu    sync.Mutex
+	mu    sync.Mutex      // guards all of it until the load was stopped; no other lock is taken under it
 	sent  map[string]bool // events, true once acknowledged
 	keys  map[string]bool // idempotency keys, true once answered
-	wrong []string
+	wrong []string        // answers that no fault excuses
 
 	requests, retries     int
 	otherSent, otherWrong int
-	otherWhy              string
-	slowest               time.Duration // of the other app
+	otherWhy              string        // the last wrong answer of the other app
+	slowest               time.Duration // answer of the other app
+}
+
+// send notes that an event's request is about to be sent.
+func (l *ledger) send(event string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent[event] = false
+	l.requests++
+}
+
+// acknowledge notes that PiCloud has answered for an event.
+func (l *ledger) acknowledge(event string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent[event] = true
+}
+
+// promise notes an idempotency key whose request is about to be sent.
+func (l *ledger) promise(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.keys[key] = false
+}
+
+// blame notes an answer that is wrong whatever was broken.
+func (l *ledger) blame(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wrong = append(l.wrong, fmt.Sprintf(format, args...))
 }
 
 // load is the traffic of one round.
 type load struct {
 	lab    *lab
-	prefix string
+	prefix string // of the round's keys
 	ledger ledger
-	stopC  chan struct{}
+	stopC  chan struct{} // closed to stop
 	wg     sync.WaitGroup
 	client *http.Client
 }
@@ -42,15 +71,22 @@ const (
 )
 
 func startLoad(l *lab, prefix string) *load {
-	g := &load{lab: l, prefix: prefix, stopC: make(chan struct{}),
+	g := &load{
+		lab:    l,
+		prefix: prefix,
+		stopC:  make(chan struct{}),
 		client: &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32}},
-		ledger: ledger{sent: map[string]bool{}, keys: map[string]bool{}}}
+		ledger: ledger{sent: map[string]bool{}, keys: map[string]bool{}},
+	}
+
 	for k := range producers {
 		g.wg.Go(func() { g.produce(k) })
 	}
+
 	for k := range payers {
 		g.wg.Go(func() { g.pay(k) })
 	}
+
 	g.wg.Go(g.askOther)
 	return g
 }
@@ -77,14 +113,17 @@ func (g *load) send(method, path string, headers ...string) (int, string) {
 	if err != nil {
 		return 0, err.Error()
 	}
+
 	for k := 0; k+1 < len(headers); k += 2 {
 		req.Header.Set(headers[k], headers[k+1])
 	}
+
 	res, err := g.client.Do(req)
 	if err != nil {
 		return 0, err.Error()
 	}
 	defer func() { _ = res.Body.Close() }()
+
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
 		return 0, err.Error()
@@ -94,28 +133,26 @@ func (g *load) send(method, path string, headers ...string) (int, string) {
 
 // produce makes events; one in twenty is poison. The last producer enqueues its requests instead of waiting.
 func (g *load) produce(worker int) {
+	var headers []string
+	if worker == producers-1 {
+		headers = []string{"Prefer", "respond-async", "Authorization", "Bearer " + g.lab.token}
+	}
+
 	for n := 0; !g.stopped(); n++ {
-		id, collection := fmt.Sprintf("%sw%d-%d", g.prefix, worker, n), "event"
+		id := fmt.Sprintf("%sw%d-%d", g.prefix, worker, n)
+		collection := "event"
 		if n%20 == 7 {
 			collection = "poison"
 		}
-		g.ledger.mu.Lock()
-		g.ledger.sent[collection+"/"+id] = false
-		g.ledger.requests++
-		g.ledger.mu.Unlock()
-		var headers []string
-		if worker == producers-1 {
-			headers = []string{"Prefer", "respond-async", "Authorization", "Bearer " + g.lab.token}
-		}
+		g.ledger.send(collection + "/" + id)
+
 		status, body := g.send("POST", "/f/default/produce?c="+collection+"&id="+id, headers...)
-		g.ledger.mu.Lock()
 		switch {
 		case status == http.StatusOK || status == http.StatusAccepted:
-			g.ledger.sent[collection+"/"+id] = true
+			g.ledger.acknowledge(collection + "/" + id)
 		case status >= 400 && status < 500:
-			g.ledger.wrong = append(g.ledger.wrong, fmt.Sprintf("a good request was refused with %d: %s", status, body))
+			g.ledger.blame("a good request was refused with %d: %s", status, body)
 		}
-		g.ledger.mu.Unlock()
 	}
 }
 
@@ -123,39 +160,50 @@ func (g *load) produce(worker int) {
 func (g *load) pay(worker int) {
 	for n := 0; !g.stopped(); n++ {
 		key := fmt.Sprintf("%sp%d-%d", g.prefix, worker, n)
-		g.ledger.mu.Lock()
-		g.ledger.keys[key] = false
-		g.ledger.mu.Unlock()
+		g.ledger.promise(key)
 		if n%10 == 0 {
 			g.wg.Go(func() { g.payOnce(key) })
 		}
-		giveUp := time.Time{}
-		for !g.payOnce(key) {
-			if g.stopped() && giveUp.IsZero() {
-				giveUp = time.Now().Add(stubborn)
-			}
-			if !giveUp.IsZero() && time.Now().After(giveUp) {
-				g.ledger.mu.Lock()
-				g.ledger.wrong = append(g.ledger.wrong, "key "+key+" was not answered within "+stubborn.String())
-				g.ledger.mu.Unlock()
-				return
-			}
-			time.Sleep(20*time.Millisecond + rand.N(30*time.Millisecond))
+		if !g.payUntilAnswered(key) {
+			return
 		}
 	}
 }
 
+// payUntilAnswered repeats a request. Once the load was stopped, it gives up after a time, which is wrong.
+func (g *load) payUntilAnswered(key string) bool {
+	var giveUp time.Time
+
+	for !g.payOnce(key) {
+		if g.stopped() && giveUp.IsZero() {
+			giveUp = time.Now().Add(stubborn)
+		}
+		if !giveUp.IsZero() && time.Now().After(giveUp) {
+			g.ledger.blame("key %s was not answered within %s", key, stubborn)
+			return false
+		}
+		time.Sleep(20*time.Millisecond + rand.N(30*time.Millisecond))
+	}
+	return true
+}
+
+// payOnce sends a keyed request and says whether it was answered for good.
 func (g *load) payOnce(key string) bool {
 	status, body := g.send("POST", "/f/default/pay", "Idempotency-Key", key)
+
 	g.ledger.mu.Lock()
 	defer g.ledger.mu.Unlock()
 	g.ledger.requests++
+
 	switch {
 	case status == http.StatusOK:
 		g.ledger.keys[key] = true
 		return true
-	case status >= 400 && status < 500 && status != http.StatusConflict && status != http.StatusTooManyRequests:
-		g.ledger.wrong = append(g.ledger.wrong, fmt.Sprintf("a keyed request was refused with %d: %s", status, body))
+	case status == http.StatusConflict || status == http.StatusTooManyRequests:
+		// Another call has the key at this moment, or the queue is full.
+	case status >= 400 && status < 500:
+		refusal := fmt.Sprintf("a keyed request was refused with %d: %s", status, body)
+		g.ledger.wrong = append(g.ledger.wrong, refusal)
 		return true
 	}
 	g.ledger.retries++

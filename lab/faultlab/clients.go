@@ -18,22 +18,26 @@ func get(ctx context.Context, url string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	client := http.Client{Timeout: 10 * time.Second}
 	res, err := client.Do(req)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = res.Body.Close() }()
+
 	b, err := io.ReadAll(res.Body)
 	return string(b), err
 }
 
-// callAtOnce calls each script so many times at once and waits until every call was answered, whatever the answer.
+// callAtOnce calls each script so many times at once and waits until every call was answered, whatever the
+// answer.
 func callAtOnce(times int, names ...string) func(ctx context.Context, r *round) error {
 	return func(ctx context.Context, r *round) error {
 		var wg sync.WaitGroup
 		client := http.Client{Timeout: time.Minute, Transport: &http.Transport{}}
 		defer client.CloseIdleConnections()
+
 		errs := make(chan error, times*len(names))
 		for _, name := range names {
 			for range times {
@@ -48,7 +52,9 @@ func callAtOnce(times int, names ...string) func(ctx context.Context, r *round) 
 				})
 			}
 		}
+
 		wg.Wait()
+
 		select {
 		case err := <-errs:
 			return err
@@ -65,6 +71,7 @@ func (r *round) anyNodeOf() *node { return r.nodes[int(time.Now().UnixNano()/100
 func (r *round) crowd(n int, d time.Duration, say func(k int, c net.Conn, until time.Time)) error {
 	until := time.Now().Add(d)
 	var wg sync.WaitGroup
+
 	for k := range n {
 		c, err := net.DialTimeout("tcp", r.nodes[0].addr, 2*time.Second)
 		if err != nil {
@@ -76,6 +83,7 @@ func (r *round) crowd(n int, d time.Duration, say func(k int, c net.Conn, until 
 			time.Sleep(time.Until(until))
 		})
 	}
+
 	wg.Wait()
 	return nil
 }
@@ -83,7 +91,8 @@ func (r *round) crowd(n int, d time.Duration, say func(k int, c net.Conn, until 
 func hungClients(_ context.Context, r *round) error {
 	return r.crowd(200, 4*time.Second, func(k int, c net.Conn, _ time.Time) {
 		if k%2 == 0 {
-			_, _ = io.WriteString(c, "POST /f/default/produce HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nhalf a bo")
+			_, _ = io.WriteString(c, "POST /f/default/produce HTTP/1.1\r\nHost: x\r\n"+
+				"Content-Length: 1000000\r\n\r\nhalf a bo")
 		} else {
 			_, _ = io.WriteString(c, "GET /f/default/big HTTP/1.1\r\nHost: x\r\n\r\n")
 		}
@@ -109,18 +118,22 @@ func starveFiles(_ context.Context, r *round) error {
 	if err != nil {
 		return err
 	}
+
 	var before unix.Rlimit
 	few := unix.Rlimit{Cur: uint64(len(open) + 5)}
 	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &before); err != nil {
 		return err
 	}
+
 	few.Max = before.Max
 	if err := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &few, nil); err != nil {
 		return err
 	}
+
 	err = r.crowd(40, time.Duration(1+r.rng.IntN(3))*time.Second, func(_ int, c net.Conn, _ time.Time) {
 		_, _ = io.WriteString(c, "GET /f/other/hello HTTP/1.1\r\nHost: x\r\n\r\n")
 	})
+
 	if e := unix.Prlimit(pid, unix.RLIMIT_NOFILE, &before, nil); e != nil {
 		return e
 	}

@@ -33,17 +33,23 @@ func newPostgres(dir string, settings map[string]string) *postgres {
 func (p *postgres) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	s, err := pglocal.Start(ctx, pglocal.Options{Dir: filepath.Join(p.dir, "postgres"), MaxConnections: 150, Settings: p.settings,
-		Log: slog.New(slog.DiscardHandler)})
+
+	s, err := pglocal.Start(ctx, pglocal.Options{
+		Dir:            filepath.Join(p.dir, "postgres"),
+		MaxConnections: 150,
+		Settings:       p.settings,
+		Log:            slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		return err
 	}
+
 	p.server = s
 	return nil
 }
 
-// end sends a signal to the postmaster and waits until it is gone: SIGINT disconnects everybody in order, SIGQUIT is an
-// immediate stop, SIGKILL the end of the machine.
+// end sends a signal to the postmaster and waits until it is gone: SIGINT disconnects everybody in order,
+// SIGQUIT is an immediate stop, SIGKILL the end of the machine.
 func (p *postgres) end(sig syscall.Signal) {
 	s := p.server
 	_ = syscall.Kill(s.PID(), sig)
@@ -84,16 +90,33 @@ func (p *postgres) exec(ctx context.Context, statements ...string) error {
 		return err
 	}
 	defer func() { _ = conn.Close(ctx) }()
+
 	for _, s := range statements {
 		if _, err := conn.Exec(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s, err)
 		}
 	}
+
 	return nil
 }
 
 // follow makes p anew as a standby of another and starts it.
 func (p *postgres) follow(ctx context.Context, primary *postgres) error {
+	if err := p.copyFrom(ctx, primary); err != nil {
+		return err
+	}
+	password, err := os.ReadFile(filepath.Join(primary.dir, ".pg-password"))
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, ".pg-password"), password, 0o600); err != nil {
+		return err
+	}
+	return p.start(ctx)
+}
+
+// copyFrom replaces the cluster by a base backup of the primary, which the server's user owns.
+func (p *postgres) copyFrom(ctx context.Context, primary *postgres) error {
 	bin, err := pglocal.Find(0)
 	if err != nil {
 		return err
@@ -105,35 +128,25 @@ func (p *postgres) follow(ctx context.Context, primary *postgres) error {
 	if err := os.MkdirAll(p.dir, 0o711); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "pg_basebackup"), "-D", target, "-R", "-X", "stream", "-c", "fast", "-d", primary.server.URL())
+
+	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "pg_basebackup"),
+		"-D", target, "-R", "-X", "stream", "-c", "fast", "-d", primary.server.URL())
 	var out bytes.Buffer
 	cmd.Stderr = &out
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("pg_basebackup: %w: %s", err, out.String())
 	}
+
 	acc, err := pglocal.ServerAccount()
-	if err != nil {
+	if err != nil || acc.Name == "" {
 		return err
 	}
-	if acc.Name != "" {
-		err = filepath.WalkDir(target, func(path string, _ fs.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			return os.Lchown(path, acc.UID, acc.GID)
-		})
+	return filepath.WalkDir(target, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-	}
-	password, err := os.ReadFile(filepath.Join(primary.dir, ".pg-password"))
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(p.dir, ".pg-password"), password, 0o600); err != nil {
-		return err
-	}
-	return p.start(ctx)
+		return os.Lchown(path, acc.UID, acc.GID)
+	})
 }
 
 // promote ends the standby's following.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 
@@ -33,14 +34,18 @@ func (n *node) url() string { return "http://" + n.addr }
 // start runs it, with more environment if wanted, and waits until it is ready.
 func (n *node) start(ctx context.Context, env ...string) error {
 	cmd := exec.Command(n.binary, "serve")
-	cmd.Env = append(append(append(os.Environ(), n.env...), "PICLOUD_LISTEN="+n.addr, "PICLOUD_NODE_NAME="+n.name), env...)
-	cmd.Stdout, cmd.Stderr = n.log, n.log
+	own := []string{"PICLOUD_LISTEN=" + n.addr, "PICLOUD_NODE_NAME=" + n.name}
+	cmd.Env = slices.Concat(os.Environ(), n.env, own, env)
+	cmd.Stdout = n.log
+	cmd.Stderr = n.log
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+
 	exited := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(exited) }()
-	n.cmd, n.exited = cmd, exited
+	n.cmd = cmd
+	n.exited = exited
 	return n.ready(ctx)
 }
 
@@ -56,20 +61,22 @@ func (n *node) restarts(ctx context.Context, env ...string) error {
 	}
 }
 
-// ready waits for the node's own word that it is.
+// ready waits until the node answers that it is ready.
 func (n *node) ready(ctx context.Context) error {
 	client := &http.Client{Timeout: 2 * time.Second}
 	for end := time.Now().Add(40 * time.Second); ; {
 		res, err := client.Get(n.url() + "/readyz")
 		if err == nil {
 			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
+			if res.StatusCode == http.StatusOK && n.alive() { // else another process answers at this address
 				return nil
 			}
 		}
+
 		if ctx.Err() != nil || time.Now().After(end) {
 			return fmt.Errorf("%s is not ready after 40 s", n.name)
 		}
+
 		select {
 		case <-n.exited:
 			return fmt.Errorf("%s ended", n.name)
@@ -89,7 +96,9 @@ func (n *node) end(sig syscall.Signal) {
 	if n.cmd == nil {
 		return
 	}
+
 	n.signal(sig)
+
 	select {
 	case <-n.exited:
 	case <-time.After(30 * time.Second):
