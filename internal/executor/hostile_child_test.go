@@ -121,7 +121,8 @@ func lie(how string) {
 	}
 }
 
-// A lying child must not hurt the parent: its run ends, with an outcome, and what it claims beyond bounds is not believed.
+// A lying child must not hurt the parent: its run ends, with an outcome, and what it claims beyond bounds is
+// not believed.
 func TestLyingChild(t *testing.T) {
 	for how := range lies {
 		t.Run(how, func(t *testing.T) {

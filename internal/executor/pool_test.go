@@ -170,8 +170,8 @@ func TestCollateral(t *testing.T) {
 	}
 }
 
-// What a run has left behind is not lacking to the next one: a process whose memory has grown is replaced, one in which much
-// was made but little kept is not.
+// What a run has left behind is not lacking to the next one: a process whose memory has grown is replaced,
+// one in which much was made but little kept is not.
 func TestGrownChild(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -210,8 +210,8 @@ func TestGrownChild(t *testing.T) {
 	}
 }
 
-// Runs that share a process with one that computes do not wait for its end, though a process that has had no long run for a
-// while computes on one thread; and the one that computes is ended alone.
+// Runs that share a process with one that computes do not wait for its end, though a process that has had no
+// long run for a while computes on one thread; and the one that computes is ended alone.
 func TestLongRunKeepsNobody(t *testing.T) {
 	t.Parallel() // it mostly waits
 	r := newRig(t)
