@@ -148,6 +148,7 @@ func (c *child) runProcess() (dump string, err error) {
 	if err != nil {
 		return "", err
 	}
+
 	c.mu.Lock()
 	c.proc = p
 	if c.killed { // before there was a process
@@ -291,6 +292,7 @@ func (c *child) load(ctx context.Context, s *cloud.Script) error {
 	if err != nil {
 		return fmt.Errorf("load build: %w", err)
 	}
+
 	err = c.w.Send(wire.Program, 0, func(e *wire.Encoder) {
 		e.Bytes(s.Build[:])
 		e.String(s.Name)

@@ -73,6 +73,7 @@ func receive(service *net.UnixConn) (*sandboxProcess, error) {
 	if first.Error != "" {
 		return nil, fmt.Errorf("%w: %s", errRefused, first.Error)
 	}
+
 	conn, err := openSent(rights[:rightsLen])
 	if err != nil {
 		return nil, fmt.Errorf("take the sandbox's socket: %w", err)

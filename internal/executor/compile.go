@@ -29,10 +29,12 @@ func (p *Pool) Compile(
 	if err != nil {
 		return nil, fmt.Errorf("encode source: %w", err)
 	}
+
 	reply, err := c.ask(ctx, wire.Compile, func(e *wire.Encoder) { e.Raw(body) })
 	if err != nil {
 		return nil, explainCompileFailure(ctx, err)
 	}
+
 	var out wire.CompiledMsg
 	if err := json.Unmarshal(reply, &out); err != nil {
 		return nil, fmt.Errorf("read compiled bundle: %w", err)
@@ -121,6 +123,7 @@ func (p *Pool) inspect(
 	if json.Unmarshal(reply, &out) != nil {
 		return
 	}
+
 	bundle.Handlers = out.Handlers
 	if out.Error != nil {
 		bundle.HandlersError = fmt.Sprintf("evaluating the module failed: %s: %s",

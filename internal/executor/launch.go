@@ -54,6 +54,7 @@ func (l *Launcher) launch() (*sandboxProcess, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open socket pair: %w", err)
 	}
+
 	cmd, stderr, err := l.startWith(childEnd)
 	if err != nil {
 		_ = parent.Close()

@@ -15,12 +15,14 @@ func machineMemory() uint64 {
 	if unix.Sysinfo(&info) != nil {
 		return 0
 	}
+
 	memory := uint64(info.Totalram) * uint64(info.Unit) //nolint:unconvert // 32 bits on some systems
 
 	b, err := os.ReadFile("/sys/fs/cgroup/memory.max")
 	if err != nil {
 		return memory
 	}
+
 	limit, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
 	if err != nil { // it is "max": no limit
 		return memory

@@ -34,6 +34,7 @@ func (r *Run) finish(m *wire.DoneMsg) {
 		r.outcomeCh <- r.withLogs(&outcome)
 		return
 	}
+
 	r.settle(outcome)
 }
 
@@ -61,6 +62,7 @@ func (r *Run) settle(outcome cloud.Outcome) {
 		r.mu.Unlock()
 		return
 	}
+
 	r.finished = true
 	if r.stream != nil {
 		close(r.stream.overCh)

@@ -137,6 +137,7 @@ func (p *Pool) Close() {
 		p.mu.Unlock()
 		return
 	}
+
 	p.closed = true
 	for _, list := range p.children {
 		for _, c := range list {
@@ -161,6 +162,7 @@ func (p *Pool) acquire(ctx context.Context, key childKey, alone bool) (*child, e
 		p.mu.Unlock()
 		return nil, ErrClosed
 	}
+
 	c := p.reuse(key)
 	p.mu.Unlock()
 	if c == nil {
@@ -193,6 +195,7 @@ func (p *Pool) reuse(key childKey) *child {
 	if best == nil || best.jobs >= crowded && shared < p.max {
 		return nil
 	}
+
 	best.jobs++
 	best.idleTimer.Stop()
 	return best
@@ -206,6 +209,7 @@ func (p *Pool) add(ctx context.Context, key childKey, exclusive bool) (*child, e
 		p.mu.Unlock()
 		return nil, ErrClosed
 	}
+
 	c.jobs = 1
 	p.makeRoom()
 	p.children[key] = append(p.children[key], c)

@@ -252,6 +252,7 @@ func TestCollateral(t *testing.T) {
 	if o := f.call(bad, ""); o.Status != cloud.OutOfMemory {
 		t.Errorf("killer: %+v", o)
 	}
+
 	for _, run := range runs {
 		if o := run.Outcome(); o.Status != cloud.Interrupted || !o.Collateral {
 			t.Errorf("neighbour: %+v", o)

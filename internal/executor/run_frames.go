@@ -58,6 +58,7 @@ func (r *Run) log(line cloud.LogLine) {
 		r.dropped++
 		return
 	}
+
 	r.logBytes += len(line.Message)
 	r.logs = append(r.logs, line)
 	if r.spec.OnLog != nil {
@@ -93,6 +94,7 @@ func (r *Run) takeOutcome(m *wire.DoneMsg, isAfter bool) error {
 	if r.responded != isAfter {
 		return wire.ErrProtocol
 	}
+
 	r.responded = true
 	if !r.isAllowed(m, isAfter) {
 		return wire.ErrProtocol

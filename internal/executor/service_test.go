@@ -20,6 +20,7 @@ func startService(t *testing.T, how string) (socket string, stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	socket = filepath.Join(dir, "s")
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
@@ -97,6 +98,7 @@ func TestServiceEnds(t *testing.T) {
 	if o := run.Outcome(); o.Status == cloud.Succeeded || o.Error.Message == "" {
 		t.Errorf("outcome %+v", o)
 	}
+
 	_, err = p.Run(t.Context(), newSpec())
 	if err == nil || !strings.Contains(err.Error(), "process ended") {
 		t.Errorf("a run without a service: %v", err)
@@ -114,5 +116,6 @@ func TestClosedPool(t *testing.T) {
 	if err := p.Ready(t.Context()); err == nil {
 		t.Error("it is ready")
 	}
+
 	p.Close() // a second time does nothing
 }

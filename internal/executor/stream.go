@@ -47,6 +47,7 @@ func (s *bodyStream) Next() ([]byte, error) {
 	if err := s.run.child.w.Send(wire.Pull, s.run.id, nil); err != nil {
 		return nil, err
 	}
+
 	select {
 	case m := <-s.chunkCh:
 		return piece(m)
