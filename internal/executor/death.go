@@ -26,7 +26,7 @@ type deathError struct {
 
 func (e *deathError) Error() string { return "the sandbox process ended: " + e.detail }
 
-// inUse says to an author what did not fit; it is empty if that is unknown.
+// inUse describes for an author what did not fit. It is empty if that is unknown.
 func (e *deathError) inUse() string {
 	if e.used == 0 {
 		return ""
@@ -48,8 +48,7 @@ var (
 			`growslice: len out of range|Repeat.*overflow`)
 )
 
-// diagnose finds out from a child's last words, the dump of the Go runtime, why it died and which run is to
-// blame.
+// diagnose reads the Go runtime's dump of a child that died: the reason, and which run is to blame.
 func diagnose(err error, dump string) *deathError {
 	death := &deathError{detail: "no reason given"}
 	if err != nil {

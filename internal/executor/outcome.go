@@ -55,7 +55,8 @@ func (r *Run) explainTimeout(outcome *cloud.Outcome, waiting string) {
 		r.spec.Script.Limits.Timeout, used)
 }
 
-// settle delivers the last outcome and gives the child's place back, once. Later outcomes are dropped.
+// settle delivers the last outcome and releases the run's place in the child, once. Later outcomes are
+// dropped.
 func (r *Run) settle(outcome cloud.Outcome) {
 	r.mu.Lock()
 	if r.finished {

@@ -8,8 +8,8 @@
 //	starting -> ready <-> busy -> retiring -> dead
 //
 // A child is retired, so that it ends after its last run, when its memory has grown or after very many runs.
-// It can die in any state, of a run's memory or of a broken protocol, and takes all of its runs along; the
-// run that is to blame is told apart from the others by the child's last words (see diagnose).
+// It can die in any state, of a run's memory or of a broken protocol, and takes all of its runs along;
+// diagnose finds the run that is to blame in the child's dump.
 //
 // Locks are taken in the order Pool.mu, child.mu, wire.Writer's. Run.mu, bodyStream.mu and stderrHead.mu are
 // leaves: no lock of this package is taken under them, nor are they taken under any.

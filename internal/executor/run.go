@@ -33,8 +33,8 @@ type Run struct {
 
 	outcomeCh chan *cloud.Outcome // the first, and after Pending a second
 	mailbox   chan message        // calls and outcomes, in the order in which the child sent them
-	aborted   <-chan struct{}     // nil once the child was told; of serve
-	responded bool                // the first outcome came; of the child's reader
+	aborted   <-chan struct{}     // nil once Abort was sent; used by serve only
+	responded bool                // the first outcome came; used by the child's reader only
 
 	// wheelEntry is in the pool's unarmed until the deadline has a timer.
 	wheelEntry timerwheel.Entry[*Run]
@@ -96,15 +96,15 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 		return r, nil
 	}
 
-	msg := r.message()
+	msg := r.startMessage()
 	if err := c.w.Send(wire.Run, r.id, msg.Encode); err != nil {
 		c.kill() // its death ends the run
 	}
 	return r, nil
 }
 
-// message is the run as the child is told of it.
-func (r *Run) message() *wire.RunMsg {
+// startMessage returns the message that starts the run in the child.
+func (r *Run) startMessage() *wire.RunMsg {
 	spec := r.spec
 	return &wire.RunMsg{
 		Build:          spec.Script.Build,
@@ -132,7 +132,7 @@ func (r *Run) Outcome() cloud.Outcome { return r.serve() }
 // was Pending, and only then.
 func (r *Run) After() cloud.Outcome { return r.serve() }
 
-// Cancel ends a run whose result nobody may use any more, as if its time were over. Its outcome must still be
+// Cancel ends a run whose result must not be used, as if its time were over. Its outcome must still be
 // waited for.
 func (r *Run) Cancel() { r.timeUp() }
 
@@ -272,7 +272,7 @@ func (r *Run) answer(ctx context.Context, m *wire.CallMsg) {
 	case errors.As(err, &thrown):
 		r.reply(m.N, reply, thrown)
 	case ctx.Err() != nil:
-		// The run is over, or the script cancelled the fetch: nobody waits for a reply.
+		// The run is over, or the script cancelled the fetch: no reply is wanted.
 	default:
 		r.abandon(err)
 	}

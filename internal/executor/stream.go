@@ -14,7 +14,7 @@ type bodyStream struct {
 	run     *Run
 	chunkCh chan *wire.ChunkMsg // has room for the answer to one Pull
 	overCh  chan struct{}       // closed when the run has ended
-	left    int                 // bytes that may still come; of the child's reader
+	left    int                 // bytes that may still come; used by the child's reader only
 
 	// mu guards the fields below. No other lock is taken under it.
 	mu     sync.Mutex
@@ -70,7 +70,7 @@ func piece(m *wire.ChunkMsg) ([]byte, error) {
 	return m.Body, nil
 }
 
-// Close tells the script that nobody reads on. The run goes on.
+// Close sends the script an abort signal, because the response is no longer read. The run goes on.
 func (s *bodyStream) Close() { s.run.abort() }
 
 // take is called with the child's answer to a Pull. A child that was not asked, or sends more than a body may
