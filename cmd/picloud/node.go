@@ -225,7 +225,7 @@ func (n *node) buildExecutor() error {
 			return code, db.Translate(err)
 		}}
 	if n.cfg.Executor != ownSandboxes {
-		cfg.Remote = &executor.Remote{Socket: n.cfg.Executor}
+		cfg.Client = &executor.Client{Socket: n.cfg.Executor}
 	} else {
 		var err error
 		if cfg.Launcher, err = launcher(n.command, n.cfg.UnprivilegedUser); err != nil {

@@ -13,63 +13,74 @@ import (
 type Account struct {
 	Name     string
 	UID, GID int
-	other    bool
+	// other says that it is not the present user: directories must be given to it.
+	other bool
 }
 
-// ServerAccount picks the user for the server: PostgreSQL refuses root.
+// ServerAccount picks the user for the server. PostgreSQL refuses to run as root, so root needs another one.
 func ServerAccount() (Account, error) {
 	if os.Geteuid() != 0 {
 		return Account{}, nil
 	}
+
 	for _, name := range []string{"postgres", "nobody"} {
 		u, err := user.Lookup(name)
 		if err != nil {
 			continue
 		}
+
 		uid, err1 := strconv.Atoi(u.Uid)
 		gid, err2 := strconv.Atoi(u.Gid)
 		if err1 == nil && err2 == nil && uid != 0 {
 			return Account{Name: name, UID: uid, GID: gid, other: true}, nil
 		}
 	}
-	return Account{}, errors.New("PostgreSQL refuses to run as root and this system has neither a user \"postgres\" nor \"nobody\": " +
-		"create one, or start PiCloud as an ordinary user")
+
+	return Account{}, errors.New("PostgreSQL refuses to run as root and this system has neither a user " +
+		"\"postgres\" nor \"nobody\": create one, or start PiCloud as an ordinary user")
 }
 
-// Reaches reports whether the account can enter every parent of a directory that does not exist yet, or the directory.
+// Reaches reports whether the account can enter every parent of a directory. Parents that do not exist yet
+// will be made so that it can.
 func (a Account) Reaches(dir string) bool {
 	if !a.other {
 		return true
 	}
-	for p := filepath.Dir(dir); ; p = filepath.Dir(p) {
-		if info, err := os.Stat(p); err == nil {
-			st, ok := info.Sys().(*syscall.Stat_t)
-			if !ok {
-				return true
-			}
-			mode := info.Mode().Perm()
-			switch {
-			case int(st.Uid) == a.UID:
-				if mode&0o100 == 0 {
-					return false
-				}
-			case int(st.Gid) == a.GID:
-				if mode&0o010 == 0 {
-					return false
-				}
-			case mode&0o001 == 0:
-				return false
-			}
+
+	for parent := filepath.Dir(dir); ; parent = filepath.Dir(parent) {
+		if info, err := os.Stat(parent); err == nil && !a.mayEnter(info) {
+			return false
 		}
-		if p == filepath.Dir(p) {
+		if parent == filepath.Dir(parent) {
 			return true
 		}
 	}
 }
 
-// SysProcAttr makes a child run as the account.
+// mayEnter applies the permission bits of a directory: those of the first class to which the account
+// belongs count.
+func (a Account) mayEnter(info os.FileInfo) bool {
+	const ownerEnters, groupEnters, othersEnter = 0o100, 0o010, 0o001
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return true
+	}
+
+	mode := info.Mode().Perm()
+	switch {
+	case int(st.Uid) == a.UID:
+		return mode&ownerEnters != 0
+	case int(st.Gid) == a.GID:
+		return mode&groupEnters != 0
+	default:
+		return mode&othersEnter != 0
+	}
+}
+
+// SysProcAttr makes a child run as the account. It has a process group of its own, because a Ctrl-C in the
+// terminal is PiCloud's to handle.
 func (a Account) SysProcAttr() *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C in the terminal is PiCloud's to handle
+	attr := &syscall.SysProcAttr{Setpgid: true}
 	if a.other {
 		attr.Credential = &syscall.Credential{Uid: uint32(a.UID), Gid: uint32(a.GID)}
 	}

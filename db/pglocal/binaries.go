@@ -6,7 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,47 +20,77 @@ type Binaries struct {
 	Major int
 }
 
-// Find looks for PostgreSQL in PATH, Debian's and Homebrew's places. want is the major version of existing data, 0 for
-// any; the newest wins.
+// Find looks for PostgreSQL in PATH and where Debian, Red Hat and Homebrew put it. want is the major
+// version that made the existing data, which no other can read; 0 takes the newest.
 func Find(want int) (Binaries, error) {
-	var dirs []string
-	for _, name := range []string{"postgres", "initdb"} {
-		if p, err := exec.LookPath(name); err == nil {
-			if p, err = filepath.EvalSymlinks(p); err == nil {
-				dirs = append(dirs, filepath.Dir(p))
-			}
-		}
-	}
-	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin",
-		"/usr/local/opt/postgresql@*/bin", "/opt/homebrew/bin"} {
-		found, _ := filepath.Glob(pattern)
-		dirs = append(dirs, found...)
-	}
-	if dir := os.Getenv("PICLOUD_TEST_POSTGRES"); dir != "" { // make test-postgres tries one after the other
-		dirs = []string{dir}
-	}
-	var all []Binaries
-	for _, d := range dirs {
-		if _, err := os.Stat(filepath.Join(d, "initdb")); err != nil {
-			continue
-		}
-		if major := majorOf(filepath.Join(d, "postgres")); major >= minMajor {
-			all = append(all, Binaries{Dir: d, Major: major})
-		}
-	}
-	sort.SliceStable(all, func(i, j int) bool { return all[i].Major > all[j].Major })
+	all := installed(searchDirs())
 	for _, b := range all {
 		if want == 0 || b.Major == want {
 			return b, nil
 		}
 	}
+
 	if want != 0 && len(all) > 0 {
-		return Binaries{}, fmt.Errorf("the data directory was made by PostgreSQL %d, and this machine has %d: install the package "+
-			"postgresql-%d, or set DATABASE_URL", want, all[0].Major, want)
+		return Binaries{}, fmt.Errorf("the data directory was made by PostgreSQL %d, "+
+			"and this machine has %d: install the package postgresql-%d, or set DATABASE_URL",
+			want, all[0].Major, want)
 	}
-	return Binaries{}, fmt.Errorf("no PostgreSQL %d or later was found: run \"%s\", or set DATABASE_URL", max(minMajor, want), installCommand())
+
+	return Binaries{}, fmt.Errorf("no PostgreSQL %d or later was found: run \"%s\", or set DATABASE_URL",
+		max(minMajor, want), installCommand())
 }
 
+// searchDirs lists the directories that may have the binaries; those in PATH come first.
+func searchDirs() []string {
+	// make test-postgres tries one version after the other.
+	if dir := os.Getenv("PICLOUD_TEST_POSTGRES"); dir != "" {
+		return []string{dir}
+	}
+
+	var dirs []string
+	for _, name := range []string{"postgres", "initdb"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+
+		// A link in /usr/bin leads to where the other programs are.
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			dirs = append(dirs, filepath.Dir(path))
+		}
+	}
+
+	for _, pattern := range []string{
+		"/usr/lib/postgresql/*/bin",
+		"/usr/pgsql-*/bin",
+		"/opt/homebrew/opt/postgresql@*/bin",
+		"/usr/local/opt/postgresql@*/bin",
+		"/opt/homebrew/bin",
+	} {
+		found, _ := filepath.Glob(pattern)
+		dirs = append(dirs, found...)
+	}
+
+	return dirs
+}
+
+// installed returns those of the directories that have a version of minMajor or later, the newest first.
+func installed(dirs []string) []Binaries {
+	var all []Binaries
+	for _, dir := range dirs {
+		if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
+			continue
+		}
+		if major := majorOf(filepath.Join(dir, "postgres")); major >= minMajor {
+			all = append(all, Binaries{Dir: dir, Major: major})
+		}
+	}
+
+	slices.SortStableFunc(all, func(a, b Binaries) int { return b.Major - a.Major })
+	return all
+}
+
+// installCommand is what a user of this system would type.
 func installCommand() string {
 	if runtime.GOOS == "darwin" {
 		return "brew install postgresql@17"
@@ -71,19 +101,28 @@ func installCommand() string {
 	return "sudo apt-get install -y postgresql"
 }
 
+// majorOf asks a postgres program for its major version, 0 if it does not say.
 func majorOf(postgres string) int {
 	out, err := exec.Command(postgres, "--version").Output()
 	if err != nil {
 		return 0
 	}
-	fields := strings.Fields(string(out))
+	return parseMajor(string(out))
+}
+
+// parseMajor reads a text like "postgres (PostgreSQL) 17.2 (Debian 17.2-1)" or "... 18beta1".
+func parseMajor(version string) int {
+	fields := strings.Fields(version)
 	if len(fields) < 3 {
 		return 0
 	}
-	end := strings.IndexFunc(fields[2], func(r rune) bool { return r < '0' || r > '9' })
+
+	number := fields[2]
+	end := strings.IndexFunc(number, func(r rune) bool { return r < '0' || r > '9' })
 	if end < 0 {
-		end = len(fields[2])
+		end = len(number)
 	}
-	n, _ := strconv.Atoi(fields[2][:end])
-	return n
+
+	major, _ := strconv.Atoi(number[:end])
+	return major
 }

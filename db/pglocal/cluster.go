@@ -14,6 +14,7 @@ import (
 	"strings"
 )
 
+// clusterVersion is the major version that made a cluster, 0 if there is none.
 func clusterVersion(dir string) (int, error) {
 	b, err := os.ReadFile(filepath.Join(dir, "PG_VERSION"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -22,18 +23,23 @@ func clusterVersion(dir string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read cluster version: %w", err)
 	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+
+	version, err := strconv.Atoi(strings.TrimSpace(string(b)))
 	if err != nil {
 		return 0, fmt.Errorf("read cluster version: %w", err)
 	}
-	return n, nil
+
+	return version, nil
 }
 
-// initCluster makes the cluster beside its place and moves it there, so that a crash in between leaves none by halves.
+// initCluster makes the cluster beside its place and moves it there, so that a crash in between never
+// leaves half of one.
 func initCluster(ctx context.Context, bin Binaries, acc Account, dir string) error {
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%s is not empty and holds no PostgreSQL cluster: choose another data directory", dir)
+		return fmt.Errorf("%s is not empty and holds no PostgreSQL cluster: "+
+			"choose another data directory", dir)
 	}
+
 	half := dir + ".new"
 	if err := os.RemoveAll(half); err != nil {
 		return fmt.Errorf("clear unfinished cluster: %w", err)
@@ -46,38 +52,84 @@ func initCluster(ctx context.Context, bin Binaries, acc Account, dir string) err
 			return fmt.Errorf("give cluster directory to %s: %w", acc.Name, err)
 		}
 	}
-	// Peer authentication would tie the data to one system user; the password is only read by this one.
-	password := randomHex()
-	file := filepath.Join(filepath.Dir(dir), ".pg-password")
-	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
-		return fmt.Errorf("write database password: %w", err)
+
+	if err := runInitdb(ctx, bin, acc, half); err != nil {
+		return err
 	}
-	handover, err := os.CreateTemp("", "picloud-init-") // initdb reads the password as the server's user
-	if err != nil {
-		return fmt.Errorf("write database password: %w", err)
-	}
-	defer func() { _ = os.Remove(handover.Name()) }()
-	_, _ = handover.WriteString(password + "\n")
-	if acc.other {
-		_ = handover.Chown(acc.UID, acc.GID)
-	}
-	if err := handover.Close(); err != nil {
-		return fmt.Errorf("write database password: %w", err)
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "initdb"), "-D", half, "-U", "picloud", "-E", "UTF8", "--locale=C",
-		"--auth-local=scram-sha-256", "--auth-host=scram-sha-256", "--pwfile="+handover.Name(), "--no-instructions", "--data-checksums")
-	cmd.Dir = "/"
-	cmd.SysProcAttr = acc.SysProcAttr()
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, lastLine(out.String()))
-	}
-	_ = os.Remove(dir) // an empty directory in the way
+
+	_ = os.Remove(dir) // an empty directory would be in the way
 	if err := os.Rename(half, dir); err != nil {
 		return fmt.Errorf("move new cluster into place: %w", err)
 	}
+
 	return nil
+}
+
+// passwordFile keeps the password of a cluster, beside its directory, for this program's user only. Peer
+// authentication needs no password, but it would tie the data to one system user.
+func passwordFile(dir string) string { return filepath.Join(filepath.Dir(dir), ".pg-password") }
+
+func readPassword(dir string) (string, error) {
+	b, err := os.ReadFile(passwordFile(dir))
+	if err != nil {
+		return "", fmt.Errorf("read database password: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// runInitdb makes a cluster in a directory, with a random password that it writes to passwordFile.
+func runInitdb(ctx context.Context, bin Binaries, acc Account, dir string) error {
+	password := randomHex()
+	if err := os.WriteFile(passwordFile(dir), []byte(password+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write database password: %w", err)
+	}
+
+	handover, err := handOver(password, acc)
+	if err != nil {
+		return fmt.Errorf("write database password: %w", err)
+	}
+	defer func() { _ = os.Remove(handover) }()
+
+	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "initdb"),
+		"-D", dir,
+		"-U", superuser,
+		"-E", "UTF8",
+		"--locale=C",
+		"--auth-local=scram-sha-256",
+		"--auth-host=scram-sha-256",
+		"--pwfile="+handover,
+		"--no-instructions",
+		"--data-checksums")
+	cmd.Dir = "/" // the server's user may be unable to enter ours
+	cmd.SysProcAttr = acc.SysProcAttr()
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	cmd.Stderr = &out
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, lastLine(out.String()))
+	}
+
+	return nil
+}
+
+// handOver writes the password to a temporary file that the server's user can read. It returns the file's
+// name.
+func handOver(password string, acc Account) (string, error) {
+	file, err := os.CreateTemp("", "picloud-init-")
+	if err != nil {
+		return "", err
+	}
+
+	_, _ = file.WriteString(password + "\n") // initdb refuses an empty password
+	if acc.other {
+		_ = file.Chown(acc.UID, acc.GID)
+	}
+	if err := file.Close(); err != nil {
+		_ = os.Remove(file.Name())
+		return "", err
+	}
+
+	return file.Name(), nil
 }
 
 func lastLine(s string) string {
@@ -87,6 +139,6 @@ func lastLine(s string) string {
 
 func randomHex() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:])
+	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails
 	return hex.EncodeToString(b[:])
 }

@@ -5,61 +5,56 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// stopLeftover ends the server of a PiCloud that was killed. The caller holds the lock of the data directory, so no
-// living PiCloud owns it.
+const (
+	// shutdownTimeout is how long a fast shutdown may take before the server is ended without one.
+	shutdownTimeout = 30 * time.Second
+	// exitPoll is how often the end of a process that is not our child is looked for.
+	exitPoll = 20 * time.Millisecond
+)
+
+// stopLeftover ends the server of a PiCloud that was killed. The caller holds the lock of the data
+// directory, so no other PiCloud that lives owns it.
 func (s *Server) stopLeftover(ctx context.Context) error {
-	file := filepath.Join(s.dir, "postmaster.pid")
-	b, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+	left, err := readPidFile(s.dir)
+	if err != nil || left == nil || !isPostmasterOf(left.pid, s.dir) {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("read postmaster.pid: %w", err)
+	if strings.Contains(left.socketDir, socketDirPrefix) {
+		defer func() { _ = os.RemoveAll(left.socketDir) }()
 	}
-	lines := strings.Split(string(b), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
-	if err != nil || pid <= 1 || !isPostmasterOf(pid, s.dir) {
-		return nil // a pid of before a reboot: PostgreSQL itself sees that nobody is there
-	}
-	if len(lines) > 4 && strings.Contains(lines[4], "picloud-pg-") {
-		defer func() { _ = os.RemoveAll(strings.TrimSpace(lines[4])) }()
-	}
-	s.log.Info("stopping the PostgreSQL that an earlier run left behind", "pid", pid)
-	if err := syscall.Kill(pid, syscall.SIGINT); err != nil && !errors.Is(err, syscall.ESRCH) { // fast shutdown
+
+	s.log.Info("stopping the PostgreSQL that an earlier run left behind", "pid", left.pid)
+	if err := syscall.Kill(left.pid, fastShutdown); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("stop left-over PostgreSQL: %w", err)
 	}
-	deadline := time.Now().Add(30 * time.Second)
+
+	return waitGone(ctx, left.pid, s.dir)
+}
+
+// waitGone waits until a server's process or its pid file is gone. After shutdownTimeout it ends the
+// process without a shutdown: the next start recovers from the write-ahead log.
+func waitGone(ctx context.Context, pid int, dir string) error {
+	deadline := time.Now().Add(shutdownTimeout)
 	for syscall.Kill(pid, 0) == nil {
 		if time.Now().After(deadline) {
-			_ = syscall.Kill(pid, syscall.SIGQUIT) // immediate: recovery follows
+			_ = syscall.Kill(pid, immediateShutdown)
 		}
+
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(exitPoll):
 		}
-		if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+
+		if _, err := os.Stat(pidFileName(dir)); errors.Is(err, os.ErrNotExist) {
 			return nil
 		}
 	}
-	return nil
-}
 
-// isPostmasterOf guards against a pid that now belongs to another program.
-func isPostmasterOf(pid int, dir string) bool {
-	cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
-	if err != nil {
-		// No /proc: ask ps for the command line.
-		out, err := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
-		return err == nil && strings.Contains(string(out), dir)
-	}
-	return cwd == dir
+	return nil
 }

@@ -1,83 +1,131 @@
 package auth
 
 import (
+	"slices"
+	"strings"
 	"testing"
-	"time"
 
 	"picloud/internal/cloud"
 )
 
+// A role includes the weaker ones; an app that is none of the caller's business looks as if it did not exist.
 func TestMay(t *testing.T) {
+	t.Parallel()
 	user := &Principal{Username: "u", Role: RoleMember}
-	for _, c := range []struct {
-		role string
-		need Capability
-		want cloud.Code
-	}{
-		{AppViewer, ReadKV, ""}, {AppViewer, WriteKV, cloud.CodeForbidden}, {AppEditor, WriteKV, ""}, {AppEditor, WriteTriggers, cloud.CodeForbidden},
-		{AppAdmin, WriteTriggers, ""}, {"", ReadKV, cloud.CodeNotFound}, {"emperor", ReadKV, cloud.CodeNotFound},
-	} {
-		err := user.May(c.need, c.role, 1)
-		if (err == nil) != (c.want == "") || err != nil && cloud.CodeOf(err) != c.want {
-			t.Errorf("%q for %v: %v", c.role, c.need, err)
-		}
-	}
 	key := &Principal{Username: "u", Key: true, Scopes: []string{"kv:read"}, KeyApp: 1}
-	if err := key.May(ReadKV, AppAdmin, 1); err != nil {
-		t.Errorf("a key within its scope: %v", err)
-	}
-	if err := key.May(WriteKV, AppAdmin, 1); cloud.CodeOf(err) != cloud.CodeForbidden {
-		t.Errorf("a key beyond its scope: %v", err)
-	}
-	if err := key.May(ReadKV, AppAdmin, 2); cloud.CodeOf(err) != cloud.CodeNotFound {
-		t.Errorf("a key in another app: %v", err)
+
+	for _, c := range []struct {
+		name string
+		p    *Principal
+		need Capability
+		role string
+		app  cloud.AppID
+		code cloud.Code
+		text string
+	}{
+		{"viewer reads", user, ReadKV, AppViewer, 1, "", ""},
+		{
+			"viewer writes", user, WriteKV, AppViewer, 1, cloud.CodeForbidden,
+			"this needs the role editor in the app; yours is viewer",
+		},
+		{"editor writes", user, WriteKV, AppEditor, 1, "", ""},
+		{"editor makes triggers", user, WriteTriggers, AppEditor, 1, cloud.CodeForbidden, "yours is editor"},
+		{"admin makes triggers", user, WriteTriggers, AppAdmin, 1, "", ""},
+		{"stranger", user, ReadKV, "", 1, cloud.CodeNotFound, "no such app"},
+		{"unknown role", user, ReadKV, "emperor", 1, cloud.CodeNotFound, "no such app"},
+		{"key within its scope", key, ReadKV, AppAdmin, 1, "", ""},
+		{
+			"key beyond its scope", key, WriteKV, AppAdmin, 1, cloud.CodeForbidden,
+			"this API key lacks the scope kv:write",
+		},
+		{"key beyond its user", key, ReadKV, "", 1, cloud.CodeNotFound, "no such app"},
+		{"key in another app", key, ReadKV, AppAdmin, 2, cloud.CodeNotFound, "no such app"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			err := c.p.May(c.need, c.role, c.app)
+			if c.code == "" {
+				if err != nil {
+					t.Errorf("refused: %v", err)
+				}
+				return
+			}
+			if cloud.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.text) {
+				t.Errorf("got %v", err)
+			}
+		})
 	}
 }
 
-func TestPasswords(t *testing.T) {
-	passwords := NewPasswords(PasswordCost{MemoryKiB: 64, Iterations: 1})
-	h, err := passwords.Hash("a good password")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !passwords.Check("a good password", h) || passwords.Check("another password", h) || passwords.Check("a good password", "") {
-		t.Error("the password is not checked")
-	}
-	if _, err := passwords.Hash("short"); err == nil {
-		t.Error("a short password was accepted")
-	}
-}
-
-func TestThrottle(t *testing.T) {
-	th := NewThrottle()
-	now := time.Now()
-	for range userBurst {
-		if th.Wait("1.1.1.1", "ann", now) != 0 {
-			t.Fatal("throttled too early")
+// Every capability can be given to a key, and to a role.
+func TestCapabilities(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]Capability{
+		"ReadApp": ReadApp, "ReadScripts": ReadScripts, "WriteScripts": WriteScripts,
+		"TestScripts": TestScripts,
+		"RunScripts":  RunScripts, "DeleteScripts": DeleteScripts, "ReadRoutes": ReadRoutes,
+		"WriteRoutes":  WriteRoutes,
+		"ReadTriggers": ReadTriggers, "WriteTriggers": WriteTriggers, "FireTriggers": FireTriggers,
+		"ReadKV":  ReadKV,
+		"WriteKV": WriteKV, "ReadExecutions": ReadExecutions, "OperateQueue": OperateQueue,
+		"ReadDeadLetters": ReadDeadLetters, "WriteDeadLetter": WriteDeadLetter, "AdminApp": AdminApp,
+		"ReadMembers": ReadMembers, "ReadVariables": ReadVariables, "WriteVariables": WriteVariables,
+		"ReadAudit": ReadAudit,
+	} {
+		if rank(c.Role) < 0 || len(c.Scopes) == 0 {
+			t.Errorf("%s is %+v", name, c)
 		}
-		th.Failed("1.1.1.1", "ann", now)
-	}
-	if w := th.Wait("1.1.1.1", "ann", now); w <= 0 || w > userRefill {
-		t.Errorf("wait %s", w)
-	}
-	if th.Wait("2.2.2.2", "ann", now) != 0 {
-		t.Error("the user is locked out elsewhere")
-	}
-	if th.Wait("1.1.1.1", "ann", now.Add(userRefill)) != 0 {
-		t.Error("failures are not forgiven")
-	}
-	for k := range clientBurst {
-		th.Failed("3.3.3.3", string(rune('a'+k)), now)
-	}
-	if th.Wait("3.3.3.3", "zoe", now) == 0 {
-		t.Error("one client can try any number of users")
+
+		for _, scope := range c.Scopes {
+			if !slices.Contains(Scopes, scope) {
+				t.Errorf("%s needs the scope %s, which no key can have", name, scope)
+			}
+		}
 	}
 }
 
-func TestOwnCredentials(t *testing.T) {
-	for h, want := range map[string]bool{"Bearer pic_x": true, "bearer  pcs_x": true, "Basic pic_x": true, "Bearer abc": false, "": false, "pic_x": false} {
-		if IsOwnCredential(h) != want {
-			t.Errorf("%q", h)
-		}
+func TestPrincipal(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		p     *Principal
+		admin bool
+		cloud cloud.Principal
+		runs  bool // has the scope scripts:run
+	}{
+		{
+			"owner", &Principal{Username: "u", Role: RoleOwner}, true,
+			cloud.Principal{Username: "u", Kind: "user"}, true,
+		},
+		{
+			"admin", &Principal{Username: "u", Role: RoleAdmin}, true,
+			cloud.Principal{Username: "u", Kind: "user"}, true,
+		},
+		{
+			"member", &Principal{Username: "u", Role: RoleMember}, false,
+			cloud.Principal{Username: "u", Kind: "user"}, true,
+		},
+		{
+			"key", &Principal{Username: "u", Key: true}, false, cloud.Principal{Username: "u", Kind: "key"},
+			false,
+		},
+		{
+			"key with the scope", &Principal{Username: "u", Key: true, Scopes: []string{"scripts:run"}},
+			false, cloud.Principal{Username: "u", Kind: "key"}, true,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if c.p.IsAdmin() != c.admin || c.p.HasScope("kv:read", "scripts:run") != c.runs {
+				t.Errorf("admin %v, has the scope %v", c.p.IsAdmin(), c.p.HasScope("kv:read", "scripts:run"))
+			}
+			if got := c.p.Cloud(); got != c.cloud {
+				t.Errorf("runs as %+v", got)
+			}
+		})
+	}
+
+	if anonymous := (*Principal)(nil).Cloud(); !anonymous.IsZero() {
+		t.Errorf("nobody runs as %+v", anonymous)
 	}
 }

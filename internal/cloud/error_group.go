@@ -52,7 +52,8 @@ func ErrorGroup(name, message string) string {
 // them.
 func wordLen(s string) int {
 	for k := range len(s) {
-		if !inWord(s[k]) && !(s[k] == '-' && k > 0) {
+		joins := s[k] == '-' && k > 0
+		if !inWord(s[k]) && !joins {
 			return k
 		}
 	}

@@ -1,7 +1,7 @@
 package cloud
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -13,66 +13,106 @@ func route(method, host, path string) *Route {
 // Precedence: exact, then parameters, then subtrees; more leading literals; longer subtrees; hosts fall
 // through.
 func TestMatch(t *testing.T) {
+	t.Parallel()
 	table := NewRoutes([]*Route{
-		route("ANY", "any", "/a/*"), route("ANY", "any", "/a/b/*"), route("ANY", "any", "/a/:x"), route("ANY", "any", "/a/b"),
-		route("ANY", "any", "/:x/y"), route("ANY", "any", "/*"), route("GET", "any", "/m"), route("POST", "any", "/m"),
-		route("ANY", "h.test", "/a/b"), route("ANY", "*.test", "/a/b"), route("ANY", "*.x.test", "/a/b"), route("PUT", "any", "/p/:x"),
+		route("ANY", "any", "/a/*"),
+		route("ANY", "any", "/a/b/*"),
+		route("ANY", "any", "/a/:x"),
+		route("ANY", "any", "/a/b"),
+		route("ANY", "any", "/:x/y"),
+		route("ANY", "any", "/*"),
+		route("GET", "any", "/m"),
+		route("POST", "any", "/m"),
+		route("ANY", "h.test", "/a/b"),
+		route("ANY", "*.test", "/a/b"),
+		route("ANY", "*.x.test", "/a/b"),
+		route("PUT", "any", "/p/:x"),
+		route("ANY", "any", "not a pattern"),
 	})
 
 	for _, c := range []struct{ method, host, path, want, params string }{
-		{"GET", "z", "/a/b", "ANY any /a/b", ""}, {"GET", "z", "/a/c", "ANY any /a/:x", "x=c"}, {"GET", "z", "/a/c/d", "ANY any /a/*", "*=c/d"},
-		{"GET", "z", "/a/b/d", "ANY any /a/b/*", "*=d"}, {"GET", "z", "/q/y", "ANY any /:x/y", "x=q"}, {"GET", "z", "/q/z", "ANY any /*", "*=q/z"},
-		{"GET", "z", "/m", "GET any /m", ""}, {"POST", "z", "/m", "POST any /m", ""}, {"HEAD", "z", "/m", "GET any /m", ""},
-		{"GET", "h.test", "/a/b", "ANY h.test /a/b", ""}, {"GET", "i.test", "/a/b", "ANY *.test /a/b", ""}, {"GET", "i.x.test", "/a/b", "ANY *.x.test /a/b", ""},
-		{"GET", "h.test", "/a/c", "ANY any /a/:x", "x=c"}, {"GET", "test", "/a/b", "ANY any /a/b", ""},
-		{"GET", "z", "/a/%63", "ANY any /a/:x", "x=c"}, {"GET", "z", "/a/b%2Fd", "ANY any /a/:x", "x=b/d"}, {"GET", "z", "/a/%2563", "ANY any /a/:x", "x=%63"},
-		{"GET", "z", "/a/", "ANY any /a/*", "*="}, {"GET", "z", "/p/1", "ANY any /*", "*=p/1"}, {"PUT", "z", "/p/1", "PUT any /p/:x", "x=1"},
+		{"GET", "z", "/a/b", "ANY any /a/b", ""},
+		{"GET", "z", "/a/c", "ANY any /a/:x", "x=c"},
+		{"GET", "z", "/a/c/d", "ANY any /a/*", "*=c/d"},
+		{"GET", "z", "/a/b/d", "ANY any /a/b/*", "*=d"},
+		{"GET", "z", "/q/y", "ANY any /:x/y", "x=q"},
+		{"GET", "z", "/q/z", "ANY any /*", "*=q/z"},
 		{"GET", "z", "/", "ANY any /*", "*="},
+		{"GET", "z", "/a/", "ANY any /a/*", "*="},
+
+		{"GET", "z", "/m", "GET any /m", ""},
+		{"POST", "z", "/m", "POST any /m", ""},
+		{"HEAD", "z", "/m", "GET any /m", ""},
+		{"GET", "z", "/p/1", "ANY any /*", "*=p/1"},
+		{"PUT", "z", "/p/1", "PUT any /p/:x", "x=1"},
+
+		{"GET", "h.test", "/a/b", "ANY h.test /a/b", ""},
+		{"GET", "i.test", "/a/b", "ANY *.test /a/b", ""},
+		{"GET", "i.x.test", "/a/b", "ANY *.x.test /a/b", ""},
+		{"GET", "h.test", "/a/c", "ANY any /a/:x", "x=c"},
+		{"GET", "test", "/a/b", "ANY any /a/b", ""},
+
+		{"GET", "z", "/a/%63", "ANY any /a/:x", "x=c"},
+		{"GET", "z", "/a/%62", "ANY any /a/b", ""},
+		{"GET", "z", "/a/b%2Fd", "ANY any /a/:x", "x=b/d"},
+		{"GET", "z", "/a%2Fb", "ANY any /*", "*=a/b"},
+		{"GET", "z", "/a/%2563", "ANY any /a/:x", "x=%63"},
 	} {
-		m, err := table.Match(c.method, c.host, c.path)
-		if err != nil || m.Route == nil {
-			t.Errorf("%s %s %s: %+v %v", c.method, c.host, c.path, m, err)
-			continue
-		}
+		t.Run(c.method+" "+c.host+c.path, func(t *testing.T) {
+			t.Parallel()
+			match, err := table.Match(c.method, c.host, c.path)
+			if err != nil || match.Route == nil {
+				t.Fatalf("%+v %v", match, err)
+			}
 
-		var params []string
-		for _, p := range m.Params {
-			params = append(params, p.Name+"="+p.Value)
-		}
+			var params []string
+			for _, p := range match.Params {
+				params = append(params, p.Name+"="+p.Value)
+			}
 
-		if m.Route.Name != c.want || strings.Join(params, "&") != c.params {
-			t.Errorf("%s %s %s: %s %v, want %s %s", c.method, c.host, c.path, m.Route.Name, params, c.want, c.params)
-		}
-	}
-
-	if _, err := table.Match("GET", "z", "/a/%ff"); CodeOf(err) != CodeInvalid {
-		t.Errorf("invalid UTF-8: %v", err)
-	}
-
-	only := NewRoutes([]*Route{route("POST", "any", "/m")})
-	if m, _ := only.Match("GET", "z", "/m"); m.Route != nil || fmt.Sprint(m.Allow) != "[POST]" {
-		t.Errorf("other method: %+v", m)
-	}
-	if m, _ := only.Match("GET", "z", "/n"); m.Route != nil || m.Allow != nil {
-		t.Errorf("no route: %+v", m)
+			if match.Route.Name != c.want || strings.Join(params, "&") != c.params {
+				t.Errorf("%s %v, want %s %s", match.Route.Name, params, c.want, c.params)
+			}
+			if match.Allow != nil {
+				t.Errorf("a match allows %v", match.Allow)
+			}
+		})
 	}
 }
 
-func TestConflicts(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want bool
-	}{
-		{"/a", "/a", true}, {"/a", "/b", false}, {"/:x", "/:y", true}, {"/a/:x", "/:y/b", false}, {"/a/:x/c", "/a/:y/d", false},
-		{"/a/:x/c/:y", "/a/:z/:w/d", true}, {"/a/*", "/a/*", true}, {"/a/*", "/a/b/*", false}, {"/a/:x/*", "/a/:y/*", true}, {"/a", "/:x", false},
-	} {
-		if got := Conflicts(route("ANY", "any", c.a), route("GET", "any", c.b)); got != c.want {
-			t.Errorf("%s and %s: %v", c.a, c.b, got)
-		}
-	}
+// A path that is known for other methods only says for which; a path that does not decode is an error.
+func TestNoMatch(t *testing.T) {
+	t.Parallel()
+	table := NewRoutes([]*Route{
+		route("POST", "any", "/m"),
+		route("PUT", "any", "/:x"),
+		route("POST", "h.test", "/m"),
+	})
 
-	if Conflicts(route("GET", "any", "/a"), route("POST", "any", "/a")) || Conflicts(route("GET", "h", "/a"), route("GET", "any", "/a")) {
-		t.Error("other methods and other hosts do not conflict")
+	for _, c := range []struct {
+		host, path string
+		allow      []string
+		code       Code
+	}{
+		{"z", "/m", []string{"POST", "PUT"}, ""},
+		{"h.test", "/m", []string{"POST", "POST", "PUT"}, ""},
+		{"z", "/q", []string{"PUT"}, ""},
+		{"z", "/n/m", nil, ""},
+		{"z", "/%ff", nil, CodeInvalid},
+		{"z", "/%zz", nil, CodeInvalid},
+		{"z", "/%", nil, CodeInvalid},
+		{"z", "/\xff", nil, CodeInvalid},
+	} {
+		t.Run(c.host+c.path, func(t *testing.T) {
+			t.Parallel()
+			match, err := table.Match("GET", c.host, c.path)
+			if match.Route != nil || !slices.Equal(match.Allow, c.allow) {
+				t.Errorf("%+v", match)
+			}
+			if (err != nil) != (c.code != "") || err != nil && CodeOf(err) != c.code {
+				t.Errorf("error %v", err)
+			}
+		})
 	}
 }
 

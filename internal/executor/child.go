@@ -13,54 +13,66 @@ import (
 )
 
 const (
-	// maxFrame bounds what a child may send in one frame; a response is the largest.
+	// maxFrame bounds what a child may send in one frame, in bytes; a response is the largest.
 	maxFrame = 48 << 20
-	// maxBacklog bounds what waits for a child that does not read.
+	// maxBacklog bounds what waits for a child that does not read, in bytes.
 	maxBacklog = 256 << 20
 	// writeTimeout bounds one write to a child.
 	writeTimeout = 5 * time.Second
-	maxDump      = 64 << 10
 	// ownMiB is about what a child uses before any script runs.
 	ownMiB = 20
-	// grownKiB is the most that a child has resident when a script has used nothing, its program's pages included.
+	// grownKiB is the most that a child has resident when a script has used nothing, its program's pages
+	// included.
 	grownKiB = 32 << 10
 )
 
-// child is one sandbox process. Fields jobs, total, retiring belong to the pool's lock.
+// child is one sandbox process.
 type child struct {
 	pool      *Pool
 	key       childKey
-	exclusive bool
+	exclusive bool // for one job only
 
-	jobs     int
-	total    int
-	retiring bool
-	idle     *time.Timer
-	since    time.Time // idle since
+	// Guarded by pool.mu.
+	jobs      int // under way
+	total     int // jobs that have ended
+	retiring  bool
+	idleSince time.Time
+	idleTimer *time.Timer // runs while there are no jobs
 
 	ready chan struct{} // closed when it takes work
-	dead  chan struct{} // closed when it is gone and death is set
+	dead  chan struct{} // closed when it is gone; death is set before
 	death *deathError
 
-	w       *wire.Writer
+	w *wire.Writer // set before ready is closed
+
+	// mu guards the fields below. The Writer's lock may be taken under it, none else.
 	mu      sync.Mutex
 	proc    *sandboxProcess
-	killed  bool
-	gone    bool // runs are no longer taken
+	killed  bool // by this side
+	gone    bool // it takes no runs any more
 	loaded  map[cloud.ID]bool
-	env     cloud.ID // the app's environment that the child was sent last
+	env     cloud.ID // the environment that it was sent last
 	runs    map[uint64]*Run
-	answers map[uint64]chan []byte
+	answers map[uint64]chan []byte // of ask, by request
 }
 
 func newChild(p *Pool, key childKey, exclusive bool) *child {
-	c := &child{pool: p, key: key, exclusive: exclusive, ready: make(chan struct{}), dead: make(chan struct{}),
-		loaded: map[cloud.ID]bool{}, runs: map[uint64]*Run{}, answers: map[uint64]chan []byte{}}
-	c.idle = time.AfterFunc(time.Hour, c.endIfIdle)
-	c.idle.Stop()
+	c := &child{
+		pool:      p,
+		key:       key,
+		exclusive: exclusive,
+		ready:     make(chan struct{}),
+		dead:      make(chan struct{}),
+		loaded:    map[cloud.ID]bool{},
+		runs:      map[uint64]*Run{},
+		answers:   map[uint64]chan []byte{},
+	}
+	c.idleTimer = time.AfterFunc(time.Hour, c.endIfIdle)
+	c.idleTimer.Stop()
 	return c
 }
 
+// endIfIdle is the idle timer's function. A job may have come while the timer fired.
 func (c *child) endIfIdle() {
 	c.pool.mu.Lock()
 	defer c.pool.mu.Unlock()
@@ -69,7 +81,7 @@ func (c *child) endIfIdle() {
 	}
 }
 
-// kill ends the process; whoever waits for its runs hears of it by dead.
+// kill ends the process. Its runs end when that is noticed, by run.
 func (c *child) kill() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,6 +91,7 @@ func (c *child) kill() {
 	}
 }
 
+// startError is why a child that never became ready cannot be used. It is called after dead was closed.
 func (c *child) startError() error {
 	if c.death != nil {
 		return c.death
@@ -86,21 +99,28 @@ func (c *child) startError() error {
 	return ErrClosed
 }
 
-// life starts the process, reads what it sends, and reaps it.
-func (c *child) life() {
+// run is the child's life: it starts the process, reads what it sends until it ends, and ends its runs.
+func (c *child) run() {
 	defer c.pool.wg.Done()
-	dump, err := c.run()
-	c.idle.Stop()
+	dump, err := c.runProcess()
+	c.idleTimer.Stop()
 	c.pool.remove(c)
 	c.death = diagnose(err, dump)
+
 	c.mu.Lock()
 	runs := c.runs
-	c.runs, c.gone = nil, true
+	c.runs = nil
+	c.gone = true
 	killed := c.killed
 	c.mu.Unlock()
+
 	if !killed && len(runs) > 0 {
-		c.pool.cfg.Log.Info("sandbox died", "app", c.key.app, "executions", executionsOf(runs), "memory", c.death.memory, "detail", c.death.detail)
+		c.pool.cfg.Log.Info("sandbox died", "app", c.key.app, "executions", executionsOf(runs),
+			"memory", c.death.memory, "detail", c.death.detail)
 	}
+
+	// A dump does not always name the run; one that was alone is to blame, unless the service took its
+	// sandboxes along.
 	if c.death.culprit == 0 && len(runs) == 1 && !errors.Is(err, errServiceGone) {
 		for id := range runs {
 			c.death.culprit = id
@@ -112,7 +132,7 @@ func (c *child) life() {
 	}
 }
 
-// executionsOf names runs, for the log.
+// executionsOf names runs for the log.
 func executionsOf(runs map[uint64]*Run) []string {
 	var ids []string
 	for _, r := range runs {
@@ -121,25 +141,30 @@ func executionsOf(runs map[uint64]*Run) []string {
 	return ids
 }
 
-// run is the process's life; it gives what the process said at its end.
-func (c *child) run() (dump string, err error) {
+// runProcess starts the process and sees it to its end. It returns what the process wrote to stderr, and how
+// it ended.
+func (c *child) runProcess() (dump string, err error) {
 	p, err := c.pool.start.launch()
 	if err != nil {
 		return "", err
 	}
+
 	c.mu.Lock()
 	c.proc = p
-	if c.killed {
+	if c.killed { // before there was a process
 		p.kill()
 	}
 	c.mu.Unlock()
-	started := time.AfterFunc(startTimeout, c.kill)
-	defer started.Stop()
-	stopWatch := c.watchMemory()
-	defer stopWatch()
-	readErr := c.read(p, started)
+
+	startTimer := time.AfterFunc(startTimeout, c.kill)
+	defer startTimer.Stop()
+	stopWatching := c.watchMemory()
+	defer stopWatching()
+	readErr := c.read(p, startTimer)
+
+	// The process is gone already, or it broke the protocol.
 	_ = p.conn.Close()
-	p.kill() // gone already, or broke the protocol
+	p.kill()
 	dump, waitErr := p.wait()
 	if waitErr != nil {
 		return dump, fmt.Errorf("%w (%w)", waitErr, readErr)
@@ -147,68 +172,104 @@ func (c *child) run() (dump string, err error) {
 	return dump, readErr
 }
 
-// read serves the child's frames until it ends or breaks the protocol.
-func (c *child) read(p *sandboxProcess, started *time.Timer) error {
+// read takes the child's frames until it ends or breaks the protocol.
+func (c *child) read(p *sandboxProcess, startTimer *time.Timer) error {
 	c.w = wire.NewWriter(p.conn, writeTimeout, maxBacklog)
 	c.w.Yield = true
-	limits, err := json.Marshal(wire.InitMsg{MemoryBytes: uint64(c.key.memoryMiB) << 20, UID: p.uid, GID: p.gid})
+	initMsg, err := json.Marshal(wire.InitMsg{
+		MemoryBytes: uint64(c.key.memoryMiB) << 20,
+		UID:         p.uid,
+		GID:         p.gid,
+	})
 	if err != nil {
 		return err
 	}
-	if err := c.w.Send(wire.Init, 0, func(e *wire.Encoder) { e.Raw(limits) }); err != nil {
+	if err := c.w.Send(wire.Init, 0, func(e *wire.Encoder) { e.Raw(initMsg) }); err != nil {
 		return err
 	}
+
 	r := wire.NewReader(p.conn, maxFrame)
-	ready := false
+	isReady := false
 	for {
 		kind, id, body, err := r.Next()
 		if err != nil {
 			return err
 		}
-		switch kind {
-		case wire.Ready:
-			if ready || !started.Stop() {
+
+		if kind == wire.Ready {
+			if isReady || !startTimer.Stop() {
 				return wire.ErrProtocol
 			}
-			ready = true
+			isReady = true
 			close(c.ready)
-		case wire.Compiled, wire.Inspected:
-			c.mu.Lock()
-			ch := c.answers[id]
-			delete(c.answers, id)
-			c.mu.Unlock()
-			if ch != nil {
-				ch <- body
-			}
-		case wire.Call, wire.Log, wire.Done, wire.After, wire.Chunk, wire.Cancel:
-			c.mu.Lock()
-			run := c.runs[id]
-			c.mu.Unlock()
-			if run == nil {
-				continue // a run that was given up
-			}
-			if err := run.frame(kind, body); err != nil {
-				return err
-			}
-		default:
-			return wire.ErrProtocol
+			continue
+		}
+		if err := c.frame(kind, id, body); err != nil {
+			return err
 		}
 	}
 }
 
-// ask sends one request that is not a run and waits for its answer. A child that does not answer in time is killed.
+// frame passes a frame to the request or to the run that it is for. Those that were given up get nothing.
+func (c *child) frame(kind wire.Kind, id uint64, body []byte) error {
+	switch kind {
+	case wire.Compiled, wire.Inspected:
+		c.mu.Lock()
+		answerCh := c.answers[id]
+		delete(c.answers, id)
+		c.mu.Unlock()
+		if answerCh != nil {
+			answerCh <- body // it has room: the id is used once
+		}
+		return nil
+
+	case wire.Call, wire.Log, wire.Done, wire.After, wire.Chunk, wire.Cancel:
+		c.mu.Lock()
+		r := c.runs[id]
+		c.mu.Unlock()
+		if r == nil {
+			return nil
+		}
+		return r.frame(kind, body)
+
+	default:
+		return wire.ErrProtocol
+	}
+}
+
+// addRun registers a run, so that it gets its frames. It reports false if the child is gone.
+func (c *child) addRun(r *Run) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone {
+		return false
+	}
+	c.runs[r.id] = r
+	return true
+}
+
+func (c *child) removeRun(r *Run) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.runs, r.id)
+}
+
+// ask sends a request that is not a run, and waits for its answer. A child that does not answer in time is
+// killed.
 func (c *child) ask(ctx context.Context, kind wire.Kind, fill func(*wire.Encoder)) ([]byte, error) {
 	id := c.pool.nextRun.Add(1)
-	ch := make(chan []byte, 1)
+	answerCh := make(chan []byte, 1)
 	c.mu.Lock()
-	c.answers[id] = ch
+	c.answers[id] = answerCh
 	c.mu.Unlock()
+
 	if err := c.w.Send(kind, id, fill); err != nil {
 		c.kill()
 	}
+
 	select {
-	case b := <-ch:
-		return b, nil
+	case body := <-answerCh:
+		return body, nil
 	case <-c.dead:
 		return nil, c.death
 	case <-ctx.Done():
@@ -217,7 +278,7 @@ func (c *child) ask(ctx context.Context, kind wire.Kind, fill func(*wire.Encoder
 	}
 }
 
-// load makes sure that the child knows a build.
+// load makes sure that the child knows the code of a script's build.
 func (c *child) load(ctx context.Context, s *cloud.Script) error {
 	c.mu.Lock()
 	known := c.loaded[s.Build]
@@ -225,24 +286,34 @@ func (c *child) load(ctx context.Context, s *cloud.Script) error {
 	if known {
 		return nil
 	}
+
+	// Runs that come at the same time may send it twice, which does no harm.
 	code, err := c.pool.cfg.Code(ctx, s.App, s.Build)
 	if err != nil {
 		return fmt.Errorf("load build: %w", err)
 	}
-	err = c.w.Send(wire.Program, 0, func(e *wire.Encoder) { e.Bytes(s.Build[:]); e.String(s.Name); e.String(code) })
+
+	err = c.w.Send(wire.Program, 0, func(e *wire.Encoder) {
+		e.Bytes(s.Build[:])
+		e.String(s.Name)
+		e.String(code)
+	})
 	if err != nil {
 		return fmt.Errorf("send build: %w", err)
 	}
+
 	c.mu.Lock()
 	c.loaded[s.Build] = true
 	c.mu.Unlock()
 	return nil
 }
 
-// setEnv makes sure that the child knows an environment. Frames keep their order, so a run that was sent before keeps its own.
+// setEnv makes sure that the child has an environment for the runs that follow. Frames keep their order, so a
+// run that was sent before keeps its own.
 func (c *child) setEnv(env *cloud.Env) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if env == nil || env.ID.IsZero() || c.env == env.ID {
 		return nil
 	}
@@ -253,8 +324,9 @@ func (c *child) setEnv(env *cloud.Env) error {
 	return nil
 }
 
-// grown reports a child whose memory has gone beyond what its collector aims at. It is replaced, as what a run has left behind
-// would be lacking to the next one: the collector may not have had the time.
-func (c *child) grown(peakKiB int64) bool {
+// hasGrown reports whether a child's memory went beyond what its collector aims at. Such a child is replaced:
+// what a run has left behind would be missing for the next one, if the collector has not had the time to free
+// it.
+func (c *child) hasGrown(peakKiB int64) bool {
 	return peakKiB > wire.MemoryTarget(uint64(c.key.memoryMiB)<<20)>>10+grownKiB
 }

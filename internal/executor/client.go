@@ -11,48 +11,61 @@ import (
 	"time"
 )
 
-var errRefused = errors.New("the executor could not start a sandbox")
+const (
+	// reconnectTimeout is how long a client retries while its service is being restarted.
+	reconnectTimeout = 2 * time.Second
+	// reconnectPause is the pause between two of these tries.
+	reconnectPause = 20 * time.Millisecond
+)
 
-// errServiceGone: the sandbox ended because its service did, not by anything that a script did.
-var errServiceGone = errors.New("the executor is gone")
+var (
+	errRefused = errors.New("the executor could not start a sandbox")
+	// errServiceGone means that a sandbox ended because its service did, and not by anything that a script
+	// did.
+	errServiceGone = errors.New("the executor is gone")
+)
 
-// Remote starts sandbox processes at a Service.
-type Remote struct {
-	// Socket is the service's path.
+// Client starts sandbox processes at a Service. It is safe for concurrent use.
+type Client struct {
+	// Socket is the path of the service's socket.
 	Socket string
 }
 
-func (r *Remote) close() {}
+func (c *Client) close() {}
 
-// launch asks again while the service is being restarted.
-func (r *Remote) launch() (*sandboxProcess, error) {
-	for end := time.Now().Add(comesBack); ; time.Sleep(20 * time.Millisecond) {
-		p, err := r.ask()
+// launch asks for a sandbox, and asks again while the service is being restarted.
+func (c *Client) launch() (*sandboxProcess, error) {
+	for end := time.Now().Add(reconnectTimeout); ; time.Sleep(reconnectPause) {
+		p, err := c.ask()
 		if err == nil || errors.Is(err, errRefused) || time.Now().After(end) {
 			return p, err
 		}
 	}
 }
 
-func (r *Remote) ask() (*sandboxProcess, error) {
-	service, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: r.Socket, Net: "unix"})
+func (c *Client) ask() (*sandboxProcess, error) {
+	service, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: c.Socket, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("reach the executor: %w", err)
 	}
-	p, err := r.receive(service)
+	p, err := receive(service)
 	if err != nil {
 		_ = service.Close()
 	}
 	return p, err
 }
 
-func (r *Remote) receive(service *net.UnixConn) (*sandboxProcess, error) {
+// receive takes the first answer of a service and the socket that comes with it.
+func receive(service *net.UnixConn) (*sandboxProcess, error) {
+	text := make([]byte, 4096)
+	rights := make([]byte, syscall.CmsgSpace(4)) // one descriptor
 	_ = service.SetReadDeadline(time.Now().Add(answerTimeout))
-	text, rights := make([]byte, 4096), make([]byte, syscall.CmsgSpace(4))
-	n, oob, _, _, err := service.ReadMsgUnix(text, rights)
+	n, rightsLen, _, _, err := service.ReadMsgUnix(text, rights)
 	if err != nil {
-		return nil, fmt.Errorf("hear of the executor: %w", err)
+		return nil, fmt.Errorf("read the executor's answer: %w", err)
 	}
+	_ = service.SetReadDeadline(time.Time{})
+
 	var first started
 	if err := json.Unmarshal(text[:n], &first); err != nil {
 		return nil, fmt.Errorf("understand the executor: %w", err)
@@ -60,34 +73,48 @@ func (r *Remote) receive(service *net.UnixConn) (*sandboxProcess, error) {
 	if first.Error != "" {
 		return nil, fmt.Errorf("%w: %s", errRefused, first.Error)
 	}
-	conn, err := received(rights[:oob])
+
+	conn, err := openSent(rights[:rightsLen])
 	if err != nil {
 		return nil, fmt.Errorf("take the sandbox's socket: %w", err)
 	}
-	_ = service.SetReadDeadline(time.Time{})
+
+	// In another namespace the number means another process, or none.
+	pid := first.PID
 	if first.Space != pidSpace() {
-		first.PID = 0
+		pid = 0
 	}
-	return &sandboxProcess{conn: conn, pid: first.PID, uid: first.UID, gid: first.GID, kill: func() { _ = service.CloseWrite() },
-		wait: func() (string, error) {
-			defer func() { _ = service.Close() }()
-			var last ended
-			if err := json.NewDecoder(bufio.NewReader(service)).Decode(&last); err != nil {
-				return "", fmt.Errorf("%w: %w", errServiceGone, err)
-			}
-			if last.Error == "" {
-				return last.Dump, nil
-			}
-			return last.Dump, errors.New(last.Error)
-		}}, nil
+	return &sandboxProcess{
+		conn: conn,
+		pid:  pid,
+		uid:  first.UID,
+		gid:  first.GID,
+		kill: func() { _ = service.CloseWrite() },
+		wait: func() (string, error) { return awaitEnd(service) },
+	}, nil
 }
 
-// received opens the descriptor that came along with a message.
-func received(rights []byte) (net.Conn, error) {
+// awaitEnd takes the second answer of a service. Without one the service is gone, and has killed the sandbox.
+func awaitEnd(service *net.UnixConn) (dump string, err error) {
+	defer func() { _ = service.Close() }()
+
+	var last ended
+	if err := json.NewDecoder(bufio.NewReader(service)).Decode(&last); err != nil {
+		return "", fmt.Errorf("%w: %w", errServiceGone, err)
+	}
+	if last.Error == "" {
+		return last.Dump, nil
+	}
+	return last.Dump, errors.New(last.Error)
+}
+
+// openSent opens the descriptor that was sent along with a message.
+func openSent(rights []byte) (net.Conn, error) {
 	messages, err := syscall.ParseSocketControlMessage(rights)
 	if err != nil {
 		return nil, err
 	}
+
 	for k := range messages {
 		fds, err := syscall.ParseUnixRights(&messages[k])
 		if err != nil || len(fds) == 0 {
@@ -99,7 +126,7 @@ func received(rights []byte) (net.Conn, error) {
 			return nil, err
 		}
 		f := os.NewFile(uintptr(fds[0]), "sandbox")
-		defer func() { _ = f.Close() }()
+		defer func() { _ = f.Close() }() // FileConn has a copy
 		return net.FileConn(f)
 	}
 	return nil, errors.New("no descriptor came")

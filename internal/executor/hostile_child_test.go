@@ -39,7 +39,9 @@ var lies = map[string]func(c net.Conn, w *wire.Writer, id uint64){
 	"frame of 4 GiB": func(c net.Conn, _ *wire.Writer, _ uint64) {
 		_, _ = c.Write([]byte{0xff, 0xff, 0xff, 0xff, byte(wire.Done)})
 	},
-	"half a frame":       func(c net.Conn, _ *wire.Writer, _ uint64) { _, _ = c.Write([]byte{100, 0, 0, 0, byte(wire.Done), 1}) },
+	"half a frame": func(c net.Conn, _ *wire.Writer, _ uint64) {
+		_, _ = c.Write([]byte{100, 0, 0, 0, byte(wire.Done), 1})
+	},
 	"unknown kind":       func(_ net.Conn, w *wire.Writer, id uint64) { _ = w.Send(200, id, nil) },
 	"kind of the parent": func(_ net.Conn, w *wire.Writer, id uint64) { _ = w.Send(wire.Reply, id, nil) },
 	"empty done":         func(_ net.Conn, w *wire.Writer, id uint64) { _ = w.Send(wire.Done, id, nil) },
@@ -47,9 +49,15 @@ var lies = map[string]func(c net.Conn, w *wire.Writer, id uint64){
 	"done of nothing":    done(&wire.DoneMsg{Status: cloud.Succeeded}),
 	"made-up status":     done(&wire.DoneMsg{Status: "owned"}),
 	"refused status":     done(&wire.DoneMsg{Status: cloud.Refused}),
-	"streaming uncalled": done(&wire.DoneMsg{Status: cloud.Succeeded, Response: &cloud.Response{Status: 200}, Streaming: true, Pending: true}),
+	"streaming uncalled": done(&wire.DoneMsg{
+		Status:    cloud.Succeeded,
+		Response:  &cloud.Response{Status: 200},
+		Streaming: true,
+		Pending:   true,
+	}),
 	"after before done": func(_ net.Conn, w *wire.Writer, id uint64) {
-		_ = w.Send(wire.After, id, (&wire.DoneMsg{Status: cloud.Succeeded, Response: &cloud.Response{}}).Encode)
+		m := &wire.DoneMsg{Status: cloud.Succeeded, Response: &cloud.Response{}}
+		_ = w.Send(wire.After, id, m.Encode)
 	},
 	"chunk uncalled": func(_ net.Conn, w *wire.Writer, id uint64) {
 		_ = w.Send(wire.Chunk, id, (&wire.ChunkMsg{Body: []byte("x")}).Encode)
@@ -58,21 +66,26 @@ var lies = map[string]func(c net.Conn, w *wire.Writer, id uint64){
 		_ = w.Send(wire.Cancel, id, wire.EncodeCancel(1<<60))
 		done(&wire.DoneMsg{Status: cloud.Failed})(nil, w, id)
 	},
-	"headers of 1 MiB": done(&wire.DoneMsg{Status: cloud.Succeeded, Response: &cloud.Response{Status: 200, Headers: []cloud.Header{{Name: "x", Value: string(make([]byte, 1<<20))}}}}),
-	"unknown call":     call(&wire.CallMsg{N: 1, Op: 99}),
+	"headers of 1 MiB": done(&wire.DoneMsg{Status: cloud.Succeeded, Response: &cloud.Response{
+		Status:  200,
+		Headers: []cloud.Header{{Name: "x", Value: string(make([]byte, 1<<20))}},
+	}}),
+	"unknown call": call(&wire.CallMsg{N: 1, Op: 99}),
 	"endless calls": func(_ net.Conn, w *wire.Writer, id uint64) {
 		for n := range uint64(20000) {
 			_ = w.Send(wire.Call, id, (&wire.CallMsg{N: n, Op: cloud.OpKVGet}).Encode)
 		}
 	},
 	"endless logs": func(_ net.Conn, w *wire.Writer, id uint64) {
+		line := &cloud.LogLine{Level: "x", Message: "flood"}
 		for range 100000 {
-			_ = w.Send(wire.Log, id, func(e *wire.Encoder) { wire.EncodeLog(e, &cloud.LogLine{Level: "x", Message: "flood"}) })
+			_ = w.Send(wire.Log, id, func(e *wire.Encoder) { wire.EncodeLog(e, line) })
 		}
 		done(&wire.DoneMsg{Status: cloud.Failed})(nil, w, id)
 	},
 	"another's run": func(_ net.Conn, w *wire.Writer, id uint64) {
-		_ = w.Send(wire.Done, id+1000, (&wire.DoneMsg{Status: cloud.Succeeded, Response: &cloud.Response{Status: 200}}).Encode)
+		m := &wire.DoneMsg{Status: cloud.Succeeded, Response: &cloud.Response{Status: 200}}
+		_ = w.Send(wire.Done, id+1000, m.Encode)
 		done(&wire.DoneMsg{Status: cloud.Failed})(nil, w, id)
 	},
 	"done twice": func(_ net.Conn, w *wire.Writer, id uint64) {
@@ -80,7 +93,11 @@ var lies = map[string]func(c net.Conn, w *wire.Writer, id uint64){
 			done(&wire.DoneMsg{Status: cloud.Failed})(nil, w, id)
 		}
 	},
-	"claims":  done(&wire.DoneMsg{Status: cloud.Failed, Unlogged: 1 << 50, Usage: cloud.Usage{CPU: 1 << 62, MemoryKiB: 1 << 62}}),
+	"claims": done(&wire.DoneMsg{
+		Status:   cloud.Failed,
+		Unlogged: 1 << 50,
+		Usage:    cloud.Usage{CPU: 1 << 62, MemoryKiB: 1 << 62},
+	}),
 	"silence": func(net.Conn, *wire.Writer, uint64) {},
 	"end":     func(c net.Conn, _ *wire.Writer, _ uint64) { _ = c.Close() },
 }
@@ -96,12 +113,14 @@ func call(m *wire.CallMsg) func(net.Conn, *wire.Writer, uint64) {
 	}
 }
 
+// lie is the life of a child that lies. "frame" and hexadecimal digits is any frame: its kind and its body.
 func lie(how string) {
 	conn, err := net.FileConn(os.NewFile(3, "parent"))
 	if err != nil {
 		return
 	}
-	r, w := wire.NewReader(conn, 1<<30), wire.NewWriter(conn, 0, 1<<30)
+	r := wire.NewReader(conn, 1<<30)
+	w := wire.NewWriter(conn, 0, 1<<30)
 	for {
 		kind, id, _, err := r.Next()
 		switch {
@@ -121,8 +140,10 @@ func lie(how string) {
 	}
 }
 
-// A lying child must not hurt the parent: its run ends, with an outcome, and what it claims beyond bounds is not believed.
+// A lying child must not hurt the parent: its run ends, with an outcome, and what it claims beyond bounds is
+// not believed.
 func TestLyingChild(t *testing.T) {
+	t.Parallel()
 	for how := range lies {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
@@ -146,21 +167,25 @@ func FuzzLyingChild(f *testing.F) {
 	})
 }
 
+// runLiar makes one run in a child that lies, and returns its outcome.
 func runLiar(t *testing.T, how string) *cloud.Outcome {
-	p := executor.New(executor.Config{Launcher: &executor.Launcher{Command: []string{os.Args[0], "lie", how}}, MemoryMiB: 128, MaxBody: 1 << 20, Log: slog.New(slog.DiscardHandler),
-		Code: func(context.Context, cloud.AppID, cloud.ID) (string, error) { return "", nil }})
+	p := executor.New(executor.Config{
+		Launcher:  &executor.Launcher{Command: []string{os.Args[0], "lie", how}},
+		MemoryMiB: 128,
+		MaxBody:   1 << 20,
+		Log:       slog.New(slog.DiscardHandler),
+		Code:      noCode,
+	})
 	defer p.Close()
-	var ids cloud.IDSource
-	run, err := p.Run(t.Context(), &cloud.RunSpec{Execution: ids.New(), Root: ids.New(), App: 1, Handler: "fetch", Calls: noCalls{},
-		Script:  &cloud.Script{App: 1, ID: ids.New(), Name: "x", Build: ids.New(), Limits: cloud.Limits{Timeout: time.Second}},
-		Request: &cloud.Request{Method: "GET", URL: "http://x.test/"}, Deadline: time.Now().Add(time.Second)})
+	run, err := p.Run(t.Context(), newSpec())
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := make(chan cloud.Outcome, 1)
-	go func() { got <- run.Outcome() }()
+
+	outcomeCh := make(chan cloud.Outcome, 1)
+	go func() { outcomeCh <- run.Outcome() }()
 	select {
-	case o := <-got:
+	case o := <-outcomeCh:
 		if o.Status == cloud.Refused || o.Usage.CPU > 25*time.Hour || len(o.Logs) > cloud.MaxLogLines {
 			t.Errorf("%+v", o)
 		}
@@ -169,5 +194,28 @@ func runLiar(t *testing.T, how string) *cloud.Outcome {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the run never ended")
 		return nil
+	}
+}
+
+func noCode(context.Context, cloud.AppID, cloud.ID) (string, error) { return "", nil }
+
+// newSpec is a run of a request that has one second.
+func newSpec() *cloud.RunSpec {
+	var ids cloud.IDSource
+	return &cloud.RunSpec{
+		Execution: ids.New(),
+		Root:      ids.New(),
+		App:       1,
+		Handler:   "fetch",
+		Calls:     noCalls{},
+		Script: &cloud.Script{
+			App:    1,
+			ID:     ids.New(),
+			Name:   "x",
+			Build:  ids.New(),
+			Limits: cloud.Limits{Timeout: time.Second},
+		},
+		Request:  &cloud.Request{Method: "GET", URL: "http://x.test/"},
+		Deadline: time.Now().Add(time.Second),
 	}
 }

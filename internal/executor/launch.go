@@ -8,23 +8,24 @@ import (
 	"sync"
 )
 
-// sandboxProcess is a started sandbox, here or at another service.
+// sandboxProcess is a sandbox that was started, by this process or by a Service.
 type sandboxProcess struct {
 	conn net.Conn // the parent's end of its socket
-	// pid is 0 where it means another process here. uid and gid are what the child is to become; 0 keeps what it is.
-	pid, uid, gid int
-	kill          func()
-	// wait gives what it said on stderr, and how it ended.
+	pid  int      // 0 if its number means another process here
+	uid  int      // what the child is to become; 0: it stays what it is
+	gid  int
+	kill func()
+	// wait waits for its end, and returns what it wrote to stderr and how it ended.
 	wait func() (dump string, err error)
 }
 
-// starter starts sandbox processes.
+// starter starts sandbox processes: a Launcher or a Client.
 type starter interface {
 	launch() (*sandboxProcess, error)
 	close()
 }
 
-// Launcher starts sandbox processes as children of this one.
+// Launcher starts sandbox processes as children of this process. It is safe for concurrent use.
 type Launcher struct {
 	// Command starts a child: program and arguments.
 	Command []string
@@ -32,7 +33,7 @@ type Launcher struct {
 	UID, GID int
 
 	once    sync.Once
-	spawnCh chan spawnRequest
+	spawnCh chan spawnRequest // to the spawner
 }
 
 func (l *Launcher) open() {
@@ -42,6 +43,7 @@ func (l *Launcher) open() {
 	})
 }
 
+// close ends the spawner. It is called once, after the last launch.
 func (l *Launcher) close() {
 	l.open()
 	close(l.spawnCh)
@@ -52,38 +54,53 @@ func (l *Launcher) launch() (*sandboxProcess, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open socket pair: %w", err)
 	}
-	cmd, dump, err := l.startWith(childEnd)
+
+	cmd, stderr, err := l.startWith(childEnd)
 	if err != nil {
 		_ = parent.Close()
 		return nil, err
 	}
-	return &sandboxProcess{conn: parent, pid: cmd.Process.Pid, uid: l.UID, gid: l.GID, kill: func() { _ = cmd.Process.Kill() },
-		wait: func() (string, error) { err := cmd.Wait(); return dump.String(), err }}, nil
+
+	return &sandboxProcess{
+		conn: parent,
+		pid:  cmd.Process.Pid,
+		uid:  l.UID,
+		gid:  l.GID,
+		kill: func() { _ = cmd.Process.Kill() },
+		wait: func() (string, error) {
+			err := cmd.Wait()
+			return stderr.String(), err
+		},
+	}, nil
 }
 
-// startWith starts a child that has the one end of a socket, which is closed here.
-func (l *Launcher) startWith(childEnd *os.File) (*exec.Cmd, *tail, error) {
+// startWith starts a child with one end of a socket, and closes that end here. The child has nothing else of
+// this process: no environment, no other file, no working directory.
+func (l *Launcher) startWith(childEnd *os.File) (*exec.Cmd, *stderrHead, error) {
 	l.open()
 	defer func() { _ = childEnd.Close() }()
-	dump := &tail{}
+
+	stderr := &stderrHead{}
 	cmd := exec.Command(l.Command[0], l.Command[1:]...)
 	cmd.Env = []string{}
-	cmd.ExtraFiles = []*os.File{childEnd}
-	cmd.Stderr = dump
-	cmd.SysProcAttr = sysProcAttr()
 	cmd.Dir = "/"
+	cmd.ExtraFiles = []*os.File{childEnd}
+	cmd.Stderr = stderr
+	cmd.SysProcAttr = sysProcAttr()
 	if err := l.spawn(cmd); err != nil {
 		return nil, nil, fmt.Errorf("start sandbox: %w", err)
 	}
-	return cmd, dump, nil
+	return cmd, stderr, nil
 }
 
+// socketPair returns both ends of a socket, the parent's for use by the runtime's poller.
 func socketPair() (net.Conn, *os.File, error) {
 	parent, childEnd, err := socketFiles()
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() { _ = parent.Close() }()
+	defer func() { _ = parent.Close() }() // FileConn has a copy
+
 	conn, err := net.FileConn(parent)
 	if err != nil {
 		_ = childEnd.Close()

@@ -8,96 +8,132 @@ import (
 	"picloud/internal/executor/wire"
 )
 
-// finish takes the child's word for the end of the run, or of its first part.
+// finish takes the child's report of the run's end, or of the end of its first part.
 func (r *Run) finish(m *wire.DoneMsg) {
-	o := cloud.Outcome{Status: m.Status, Error: m.Error, Response: m.Response, Pending: m.Pending, Usage: m.Usage}
+	outcome := cloud.Outcome{
+		Status:   m.Status,
+		Error:    m.Error,
+		Response: m.Response,
+		Pending:  m.Pending,
+		Usage:    m.Usage,
+	}
+
 	r.mu.Lock()
 	r.held = r.held || m.Held
 	r.unlogged = m.Unlogged
-	if r.timedOut && o.Status != cloud.Succeeded {
-		o.Status = cloud.TimedOut
+	if r.timedOut && outcome.Status != cloud.Succeeded {
+		outcome.Status = cloud.TimedOut
 	}
 	r.mu.Unlock()
-	if o.Status == cloud.TimedOut {
-		r.explainTimeout(&o, m.Waiting)
+
+	if outcome.Status == cloud.TimedOut {
+		r.explainTimeout(&outcome, m.Waiting)
 	}
-	if o.Pending {
+	if outcome.Pending {
 		r.spec.Calls.Responded()
-		r.outcomeCh <- r.withLogs(&o)
+		r.outcomeCh <- r.withLogs(&outcome)
 		return
 	}
-	r.settle(o)
+
+	r.settle(outcome)
 }
 
-func (r *Run) explainTimeout(o *cloud.Outcome, waiting string) {
-	o.Error.Name = "TimeoutError"
+// explainTimeout writes an outcome's error: what the time was used for. waiting is empty if the run was
+// computing.
+func (r *Run) explainTimeout(outcome *cloud.Outcome, waiting string) {
 	used := "it was computing"
 	if waiting != "" {
 		used = "it was waiting for " + waiting
 	}
-	if o.Usage.CPU > 0 {
-		used += fmt.Sprintf(", after %s of CPU time", o.Usage.CPU.Round(time.Millisecond))
+	if outcome.Usage.CPU > 0 {
+		used += fmt.Sprintf(", after %s of CPU time", outcome.Usage.CPU.Round(time.Millisecond))
 	}
-	o.Error.Message = fmt.Sprintf("the run did not finish within its limit of %s (%s); it was stopped and nothing of it was kept",
+
+	outcome.Error.Name = "TimeoutError"
+	outcome.Error.Message = fmt.Sprintf(
+		"the run did not finish within its limit of %s (%s); it was stopped and nothing of it was kept",
 		r.spec.Script.Limits.Timeout, used)
 }
 
-// settle delivers the last outcome and gives the child's place back, once.
-func (r *Run) settle(o cloud.Outcome) {
+// settle delivers the last outcome and releases the run's place in the child, once. Later outcomes are
+// dropped.
+func (r *Run) settle(outcome cloud.Outcome) {
 	r.mu.Lock()
 	if r.finished {
 		r.mu.Unlock()
 		return
 	}
+
 	r.finished = true
 	if r.stream != nil {
 		close(r.stream.overCh)
 	}
-	for _, timer := range []*time.Timer{r.interrupt, r.killTimer} {
+	for _, timer := range []*time.Timer{r.interruptTimer, r.killTimer} {
 		if timer != nil {
 			timer.Stop()
 		}
 	}
 	r.endContext()
 	r.mu.Unlock()
-	r.child.pool.young.Remove(&r.patience)
-	r.child.mu.Lock()
-	delete(r.child.runs, r.id)
-	r.child.mu.Unlock()
-	r.child.pool.done(r.child, o.Usage.MemoryKiB) // before anybody hears of the end and comes with a next run
-	r.outcomeCh <- r.withLogs(&o)
+
+	r.child.pool.unarmed.Remove(&r.wheelEntry)
+	r.child.removeRun(r)
+
+	// The place is free before the caller has the outcome: it may start its next run at once.
+	r.child.pool.release(r.child, outcome.Usage.MemoryKiB)
+	r.outcomeCh <- r.withLogs(&outcome)
 }
 
-func (r *Run) withLogs(o *cloud.Outcome) *cloud.Outcome {
+func (r *Run) withLogs(outcome *cloud.Outcome) *cloud.Outcome {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	o.Logs, o.LogsDropped, o.Unsafe = r.logs, r.dropped+r.unlogged, r.unsafe
-	return o
+
+	outcome.Logs = r.logs
+	outcome.LogsDropped = r.dropped + r.unlogged
+	outcome.Unsafe = r.unsafe
+	return outcome
 }
 
-// childDied decides what the death of the child means for this run.
-func (r *Run) childDied(d *deathError) {
+// abandon ends a run because the platform failed it: the database was unavailable in a read.
+func (r *Run) abandon(err error) {
+	r.child.pool.cfg.Log.Error("host call failed", "execution", r.spec.Execution.String(), "error", err)
+	r.settle(cloud.Outcome{Status: cloud.Interrupted, Error: cloud.ScriptError{
+		Name:    "Interrupted",
+		Message: "the database did not answer; nothing of this run was kept",
+	}})
+	r.Cancel()
+}
+
+// childDied decides what the death of the child means for this run, and ends it.
+func (r *Run) childDied(death *deathError) {
 	r.mu.Lock()
 	timedOut := r.timedOut
 	r.mu.Unlock()
-	var o cloud.Outcome
+
+	var outcome cloud.Outcome
 	switch {
-	case timedOut:
-		o.Status = cloud.TimedOut
-		r.explainTimeout(&o, "")
-		o.Error.Message += " by ending its process: it did not react (a long native operation, such as a regular expression or a sort)"
-	case d.culprit != r.id:
-		o.Status, o.Collateral = cloud.Interrupted, true
-		o.Error = cloud.ScriptError{Name: "Interrupted", Message: "another run of this app ended the process that this one shared"}
-	case d.memory:
-		o.Status = cloud.OutOfMemory
-		o.Usage.MemoryKiB = d.used >> 10
-		o.Error = cloud.ScriptError{Name: "MemoryError", Message: fmt.Sprintf(
-			"the run needed more than its %d MiB of memory, or nested too deeply; it was stopped and nothing of it was kept%s",
-			r.child.key.memoryMiB, d.inUse())}
+	case timedOut: // the pool killed the child, after the run did not react to its interrupt
+		outcome.Status = cloud.TimedOut
+		r.explainTimeout(&outcome, "")
+		outcome.Error.Message += " by ending its process: it did not react" +
+			" (a long native operation, such as a regular expression or a sort)"
+	case death.culprit != r.id:
+		outcome.Status = cloud.Interrupted
+		outcome.Collateral = true
+		outcome.Error.Name = "Interrupted"
+		outcome.Error.Message = "another run of this app ended the process that this one shared"
+	case death.memory:
+		outcome.Status = cloud.OutOfMemory
+		outcome.Usage.MemoryKiB = death.used >> 10
+		outcome.Error.Name = "MemoryError"
+		outcome.Error.Message = fmt.Sprintf(
+			"the run needed more than its %d MiB of memory, or nested too deeply;"+
+				" it was stopped and nothing of it was kept%s",
+			r.child.key.memoryMiB, death.inUse())
 	default:
-		o.Status = cloud.Crashed
-		o.Error = cloud.ScriptError{Name: "CrashError", Message: "the script's process ended unexpectedly; nothing of the run was kept"}
+		outcome.Status = cloud.Crashed
+		outcome.Error.Name = "CrashError"
+		outcome.Error.Message = "the script's process ended unexpectedly; nothing of the run was kept"
 	}
-	r.settle(o)
+	r.settle(outcome)
 }

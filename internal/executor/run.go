@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -11,37 +12,50 @@ import (
 	"picloud/internal/timerwheel"
 )
 
-// Run is a run in progress. First the outcome comes; when that is Pending, a second one for the waitUntil work; in the
-// end the caller says with Release whether the run committed.
+const (
+	// mailboxSize is how many calls of a run may wait to be answered before its child's other runs wait too.
+	mailboxSize = 16
+	// minTimerAge is how old a run is at least before its deadline gets a timer of its own: nearly all runs
+	// end before.
+	minTimerAge = 10 * time.Millisecond
+)
+
+var errRunEnded = errors.New("the run has ended")
+
+// Run is a run in progress. The caller waits for Outcome; if that is Pending, for After as well, which is the
+// outcome of waitUntil work; and says by Release whether the run was committed. The goroutine that waits is
+// the one that answers the run's calls.
 type Run struct {
-	spec  *cloud.RunSpec
-	id    uint64
-	child *child
+	spec   *cloud.RunSpec
+	id     uint64
+	child  *child
+	parent context.Context // whose values the run's own context has
 
 	outcomeCh chan *cloud.Outcome // the first, and after Pending a second
-	mailbox   chan message        // calls and outcomes, in the order the child sent them
-	aborted   <-chan struct{}     // nil once the child knows
-	responded bool                // the first outcome came; of the child's reader
+	mailbox   chan message        // calls and outcomes, in the order in which the child sent them
+	aborted   <-chan struct{}     // nil once Abort was sent; used by serve only
+	responded bool                // the first outcome came; used by the child's reader only
 
-	patience timerwheel.Entry[*Run]
+	// wheelEntry is in the pool's unarmed until the deadline has a timer.
+	wheelEntry timerwheel.Entry[*Run]
 
-	mu        sync.Mutex
-	parent    context.Context         // whose values the run's own has
-	ctx       context.Context         // nil until a call needs it
-	end       context.CancelCauseFunc // of ctx
-	logs      []cloud.LogLine
-	logBytes  int
-	dropped   int
-	unlogged  int // lines that the child did not send
-	calls     int
-	fetches   map[uint64]context.CancelFunc // under way, or whose bodies are not read to their end
-	unsafe    bool
-	held      bool // the child waits for Release
-	finished  bool
-	timedOut  bool
-	stream    *bodyStream // of a response whose body comes piece by piece
-	interrupt *time.Timer // of a run that is no longer young
-	killTimer *time.Timer
+	// mu guards the fields below. No other lock of this package is taken under it.
+	mu             sync.Mutex
+	ctx            context.Context         // nil until a call needs it
+	endContextFunc context.CancelCauseFunc // of ctx
+	logs           []cloud.LogLine
+	logBytes       int
+	dropped        int                           // lines beyond the limits of the log
+	unlogged       int                           // lines that the child did not send
+	calls          int                           // made so far
+	fetches        map[uint64]context.CancelFunc // by call, until the response's body was read
+	unsafe         bool                          // it made a request that must not be repeated
+	held           bool                          // the child waits for Release
+	finished       bool
+	timedOut       bool
+	stream         *bodyStream // of a response whose body comes piece by piece
+	interruptTimer *time.Timer // nil while the run is in the pool's unarmed
+	killTimer      *time.Timer // after the interrupt
 }
 
 // message is a call or an outcome.
@@ -50,64 +64,80 @@ type message struct {
 	done *wire.DoneMsg
 }
 
-// maxWaiting is how many calls of a run may wait to be made before its child's other runs wait too.
-const maxWaiting = 16
-
-var errRunEnded = errors.New("the run has ended")
-
-// Run starts a run and returns at once after the child has it; Outcome must follow. A Go error means that the platform
-// failed before any of the script's code ran.
+// Run starts a run and returns as soon as it was sent to a child; the caller must call Outcome. An error
+// means that the platform failed before any of the script's code ran.
 func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
-	memory := spec.Script.Limits.MemoryMiB
-	if memory == 0 {
-		memory = p.cfg.MemoryMiB
+	memoryMiB := spec.Script.Limits.MemoryMiB
+	if memoryMiB == 0 {
+		memoryMiB = p.cfg.MemoryMiB
 	}
-	c, err := p.acquire(ctx, childKey{app: spec.App, memoryMiB: memory}, spec.Alone)
+	c, err := p.acquire(ctx, childKey{app: spec.App, memoryMiB: memoryMiB}, spec.Alone)
 	if err != nil {
 		return nil, err
 	}
 	if err := errors.Join(c.load(ctx, spec.Script), c.setEnv(spec.Script.Env)); err != nil {
-		p.done(c, 0)
+		p.release(c, 0)
 		return nil, err
 	}
-	r := &Run{spec: spec, id: p.nextRun.Add(1), child: c, parent: ctx,
-		outcomeCh: make(chan *cloud.Outcome, 2), mailbox: make(chan message, maxWaiting), aborted: spec.Aborted}
-	if time.Until(spec.Deadline) > 3*young {
-		p.young.Add(&r.patience, r)
-	} else {
-		r.setInterrupt()
+
+	r := &Run{
+		spec:      spec,
+		id:        p.nextRun.Add(1),
+		child:     c,
+		parent:    ctx,
+		outcomeCh: make(chan *cloud.Outcome, 2),
+		mailbox:   make(chan message, mailboxSize),
+		aborted:   spec.Aborted,
 	}
-	c.mu.Lock()
-	gone := c.gone
-	if !gone {
-		c.runs[r.id] = r
-	}
-	c.mu.Unlock()
-	if gone {
+	r.watchDeadline()
+	if !c.addRun(r) {
 		<-c.dead
 		r.childDied(c.death)
 		return r, nil
 	}
-	msg := wire.RunMsg{Build: spec.Script.Build, Env: spec.Script.EnvID(), Handler: spec.Handler, Request: spec.Request, Event: spec.Event,
-		Execution: spec.Execution, Root: spec.Root, Depth: spec.Depth, Attempt: spec.Attempt, Principal: spec.Principal,
-		IdempotencyKey: spec.IdempotencyKey, MaxLogLines: cloud.MaxLogLines, MaxLogBytes: cloud.MaxLogBytes, MaxBody: p.cfg.MaxBody, Stream: spec.Stream}
+
+	msg := r.startMessage()
 	if err := c.w.Send(wire.Run, r.id, msg.Encode); err != nil {
 		c.kill() // its death ends the run
 	}
 	return r, nil
 }
 
-// Outcome answers the run's calls until its first outcome is there.
+// startMessage returns the message that starts the run in the child.
+func (r *Run) startMessage() *wire.RunMsg {
+	spec := r.spec
+	return &wire.RunMsg{
+		Build:          spec.Script.Build,
+		Env:            spec.Script.EnvID(),
+		Handler:        spec.Handler,
+		Request:        spec.Request,
+		Event:          spec.Event,
+		Execution:      spec.Execution,
+		Root:           spec.Root,
+		Depth:          spec.Depth,
+		Attempt:        spec.Attempt,
+		Principal:      spec.Principal,
+		IdempotencyKey: spec.IdempotencyKey,
+		MaxLogLines:    cloud.MaxLogLines,
+		MaxLogBytes:    cloud.MaxLogBytes,
+		MaxBody:        r.child.pool.cfg.MaxBody,
+		Stream:         spec.Stream,
+	}
+}
+
+// Outcome answers the run's calls until its first outcome is there, and returns it.
 func (r *Run) Outcome() cloud.Outcome { return r.serve() }
 
-// After does the same until the outcome of waitUntil work; only after an outcome that was Pending, which it must follow.
+// After answers calls of waitUntil work until its outcome is there. It must be called after an outcome that
+// was Pending, and only then.
 func (r *Run) After() cloud.Outcome { return r.serve() }
 
-// abort tells the script that its caller hung up; the run goes on.
-func (r *Run) abort() { _ = r.child.w.Send(wire.Abort, r.id, nil) }
+// Cancel ends a run whose result must not be used, as if its time were over. Its outcome must still be
+// waited for.
+func (r *Run) Cancel() { r.timeUp() }
 
-// Release tells the child whether the run committed: only then may its runtime serve another. A run that wrote nothing
-// needs no word.
+// Release tells the child whether the run was committed. Until then the child keeps the run's runtime, which
+// may serve other runs only if it was. Runs without writes are not held by the child, so nothing is sent.
 func (r *Run) Release(committed bool) {
 	r.mu.Lock()
 	held := r.held
@@ -118,55 +148,74 @@ func (r *Run) Release(committed bool) {
 	_ = r.child.w.Send(wire.Release, r.id, func(e *wire.Encoder) { e.Bool(committed) })
 }
 
-// young is how old a run is at least before its deadline gets a timer.
-const young = 10 * time.Millisecond
+// abort tells the script that its caller hung up; the run goes on.
+func (r *Run) abort() { _ = r.child.w.Send(wire.Abort, r.id, nil) }
 
-// setInterrupt sets the timer of the run's deadline.
-func (r *Run) setInterrupt() {
+// watchDeadline makes sure that the run is interrupted at its deadline. Unless that is near, the pool's wheel
+// sets the timer later, and only if the run still goes on.
+func (r *Run) watchDeadline() {
+	if time.Until(r.spec.Deadline) > 3*minTimerAge {
+		r.child.pool.unarmed.Add(&r.wheelEntry, r)
+	} else {
+		r.armInterrupt()
+	}
+}
+
+// armInterrupt sets the timer of the run's deadline.
+func (r *Run) armInterrupt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.finished {
-		r.interrupt = time.AfterFunc(time.Until(r.spec.Deadline), r.timeUp)
+		r.interruptTimer = time.AfterFunc(time.Until(r.spec.Deadline), r.timeUp)
 	}
 }
 
-// context is the run's own, which ends with it or with its time.
-func (r *Run) context() context.Context {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ctx == nil {
-		r.ctx, r.end = context.WithCancelCause(context.WithoutCancel(r.parent))
-		if r.finished || r.timedOut {
-			r.end(errRunEnded)
-		}
-	}
-	return r.ctx
-}
-
-// Cancel ends a run whose result nobody may use any more.
-func (r *Run) Cancel() { r.timeUp() }
-
+// timeUp interrupts the run, and kills its child if the run does not end of that.
 func (r *Run) timeUp() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.finished || r.timedOut {
 		return
 	}
+
 	r.timedOut = true
 	r.endContext()
-	go func() { _ = r.child.w.Send(wire.Interrupt, r.id, nil) }()
+	go func() { _ = r.child.w.Send(wire.Interrupt, r.id, nil) }() // it may block
 	r.killTimer = time.AfterFunc(interruptGrace, func() {
 		r.mu.Lock()
-		over := r.finished
+		finished := r.finished
 		r.mu.Unlock()
-		if !over {
+		if !finished {
 			r.child.kill()
 		}
 	})
 }
 
-// serve answers the run's calls one after the other, in the script's order, until an outcome is there; fetches alone run
-// beside. It runs in the goroutine that waits for the outcome, so that nobody has to be woken in between.
+// context returns the context of the run's calls, which ends with the run or with its time.
+func (r *Run) context() context.Context {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	if r.ctx == nil {
+		// A caller that hangs up does not end the run.
+		r.ctx, r.endContextFunc = context.WithCancelCause(context.WithoutCancel(r.parent))
+		if r.finished || r.timedOut {
+			r.endContextFunc(errRunEnded)
+		}
+	}
+	return r.ctx
+}
+
+// endContext ends the context, if there is one. r.mu is held.
+func (r *Run) endContext() {
+	if r.endContextFunc != nil {
+		r.endContextFunc(errRunEnded)
+	}
+}
+
+// serve answers the run's calls one after the other, in the script's order, until an outcome is there; only
+// fetches run concurrently. It runs in the goroutine that waits for the outcome, so that no other has to be
+// woken in between.
 func (r *Run) serve() cloud.Outcome {
 	for {
 		select {
@@ -177,7 +226,7 @@ func (r *Run) serve() cloud.Outcome {
 			case m.done != nil:
 				r.finish(m.done)
 				return *<-r.outcomeCh
-			case r.context().Err() == nil: // no call is made any more once its time is over
+			case r.context().Err() == nil: // once its time is over the run makes no more calls
 				r.call(m.call)
 			}
 		case <-r.aborted:
@@ -188,13 +237,9 @@ func (r *Run) serve() cloud.Outcome {
 }
 
 func (r *Run) call(m *wire.CallMsg) {
-	r.mu.Lock()
-	if m.Op == cloud.OpFetch && m.Args.Request != nil && m.Args.Request.Method != "GET" && m.Args.Request.Method != "HEAD" {
-		r.unsafe = true
-	}
-	r.mu.Unlock()
 	switch m.Op {
 	case cloud.OpFetch:
+		r.noteUnsafe(m.Args.Request)
 		go r.answer(r.fetchContext(m.N), m)
 	case cloud.OpFetchRead:
 		go r.answer(r.context(), m)
@@ -203,18 +248,50 @@ func (r *Run) call(m *wire.CallMsg) {
 	}
 }
 
-// endContext ends the context, if there is one; r.mu is held.
-func (r *Run) endContext() {
-	if r.end != nil {
-		r.end(errRunEnded)
+// noteUnsafe remembers that a run made a request which a second execution must not repeat (RFC 9110, 9.2.1).
+func (r *Run) noteUnsafe(req *cloud.Request) {
+	if req == nil || req.Method == http.MethodGet || req.Method == http.MethodHead {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unsafe = true
+}
+
+// answer performs a call and sends its reply.
+func (r *Run) answer(ctx context.Context, m *wire.CallMsg) {
+	reply, err := r.spec.Calls.Call(ctx, m.N, m.Op, m.Args)
+	if m.Op == cloud.OpFetch && !reply.Partial {
+		defer r.cancelFetch(m.N) // nothing is in flight any more
+	}
+
+	var thrown *cloud.HostError
+	switch {
+	case err == nil:
+		r.reply(m.N, reply, nil)
+	case errors.As(err, &thrown):
+		r.reply(m.N, reply, thrown)
+	case ctx.Err() != nil:
+		// The run is over, or the script cancelled the fetch: no reply is wanted.
+	default:
+		r.abandon(err)
 	}
 }
 
-// fetchContext makes a fetch one that Cancel ends. The context lives on while the response's body is read.
+func (r *Run) reply(n uint64, reply cloud.HostReply, thrown *cloud.HostError) {
+	m := wire.ReplyMsg{N: n, Reply: reply, Error: thrown}
+	if err := r.child.w.Send(wire.Reply, r.id, m.Encode); err != nil {
+		r.child.kill()
+	}
+}
+
+// fetchContext returns the context of a fetch, which cancelFetch ends. It lives on while the response's body
+// is read.
 func (r *Run) fetchContext(n uint64) context.Context {
 	ctx, cancel := context.WithCancel(r.context())
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	if r.fetches == nil {
 		r.fetches = map[uint64]context.CancelFunc{}
 	}
@@ -222,44 +299,13 @@ func (r *Run) fetchContext(n uint64) context.Context {
 	return ctx
 }
 
-// cancelFetch ends a fetch, whether its answer or a part of its body is waited for.
+// cancelFetch ends a fetch, whether its response or a piece of its body is waited for.
 func (r *Run) cancelFetch(n uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	if cancel := r.fetches[n]; cancel != nil {
 		cancel()
 		delete(r.fetches, n)
 	}
-}
-
-func (r *Run) answer(ctx context.Context, m *wire.CallMsg) {
-	reply, err := r.spec.Calls.Call(ctx, m.N, m.Op, m.Args)
-	if m.Op == cloud.OpFetch && !reply.Partial {
-		defer r.cancelFetch(m.N) // nothing is under way any more
-	}
-	var he *cloud.HostError
-	switch {
-	case err == nil:
-		r.reply(m.N, reply, nil)
-	case errors.As(err, &he):
-		r.reply(m.N, reply, he)
-	case ctx.Err() != nil: // the run is over, or the script gave the fetch up; nobody waits
-	default:
-		r.abandon(err)
-	}
-}
-
-func (r *Run) reply(n uint64, reply cloud.HostReply, he *cloud.HostError) {
-	m := wire.ReplyMsg{N: n, Reply: reply, Error: he}
-	if err := r.child.w.Send(wire.Reply, r.id, m.Encode); err != nil {
-		r.child.kill()
-	}
-}
-
-// abandon ends a run because the platform failed it: the database went away in a read.
-func (r *Run) abandon(err error) {
-	r.child.pool.cfg.Log.Error("host call failed", "execution", r.spec.Execution.String(), "error", err)
-	r.settle(cloud.Outcome{Status: cloud.Interrupted, Error: cloud.ScriptError{Name: "Interrupted",
-		Message: "the database did not answer; nothing of this run was kept"}})
-	r.Cancel()
 }

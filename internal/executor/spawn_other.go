@@ -15,11 +15,12 @@ type spawnRequest struct{}
 
 func sysProcAttr() *syscall.SysProcAttr { return nil }
 
+// spawner does nothing: this system has no parent-death signal, so a child may be started from any thread.
 func (l *Launcher) spawner() {}
 
 func (l *Launcher) spawn(cmd *exec.Cmd) error { return cmd.Start() }
 
-// socketFiles makes a connected pair: the parent's end, the child's end.
+// socketFiles opens a connected pair: the parent's end, the child's end.
 func socketFiles() (parent, childEnd *os.File, err error) {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
 	if err != nil {
@@ -28,29 +29,39 @@ func socketFiles() (parent, childEnd *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "sandbox"), os.NewFile(uintptr(fds[1]), "parent"), nil
 }
 
-// watchMemory samples resident memory while the child has work, since this system has no address-space limit to set.
+const (
+	// memoryPoll is how often a child's memory is read while it has work.
+	memoryPoll = 50 * time.Millisecond
+	// extraMiB is what a child may have resident beyond its limit: the binary, and garbage.
+	extraMiB = 64
+)
+
+// watchMemory samples resident memory while the child has work, since this system has no address-space limit
+// to set. The function that it returns ends that.
 func (c *child) watchMemory() func() {
-	stop := make(chan struct{})
+	stopCh := make(chan struct{})
 	go func() {
-		tick := time.NewTicker(50 * time.Millisecond)
-		defer tick.Stop()
+		ticker := time.NewTicker(memoryPoll)
+		defer ticker.Stop()
 		for {
 			select {
-			case <-stop:
+			case <-stopCh:
 				return
-			case <-tick.C:
-				c.pool.mu.Lock()
-				busy := c.jobs > 0
-				c.pool.mu.Unlock()
-				if busy && residentByPS(c.proc.pid) > uint64(c.key.memoryMiB+64)<<20 {
-					c.kill()
-				}
+			case <-ticker.C:
+			}
+
+			c.pool.mu.Lock()
+			isBusy := c.jobs > 0
+			c.pool.mu.Unlock()
+			if isBusy && residentByPS(c.proc.pid) > uint64(c.key.memoryMiB+extraMiB)<<20 {
+				c.kill()
 			}
 		}
 	}()
-	return func() { close(stop) }
+	return func() { close(stopCh) }
 }
 
+// residentByPS returns the resident memory of a process in bytes, 0 if it is unknown.
 func residentByPS(pid int) uint64 {
 	out, err := exec.Command("ps", "-o", "rss=", "-p", strconv.Itoa(pid)).Output()
 	if err != nil {

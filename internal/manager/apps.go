@@ -11,6 +11,7 @@ import (
 	"picloud/internal/cloud"
 )
 
+// slugPattern is that of a DNS label that may not begin with a dash.
 var slugPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
 // reservedSlugs would be mistaken for something else in a path or in a host name.
@@ -50,6 +51,7 @@ func (m *Manager) CreateApp(ctx context.Context, actor Actor, slug, name, descri
 			}
 			return err
 		}
+
 		audit := change{actor: actor, app: &app, action: "app.create", target: slug}
 		if err := m.audit(ctx, q, audit); err != nil {
 			return err
@@ -65,6 +67,7 @@ func (m *Manager) CreateApp(ctx context.Context, actor Actor, slug, name, descri
 	return &app, nil
 }
 
+// checkAppTexts checks what people read of an app.
 func checkAppTexts(name, description string) error {
 	return firstError(errors.Join(
 		checkText("name", name, maxAppName),
@@ -104,9 +107,11 @@ func (m *Manager) CountDefinitions(ctx context.Context) (Definitions, error) {
 
 // AppChange is what a PATCH of an app may set; nil keeps what the app has.
 type AppChange struct {
-	Name        *string   `json:"name,omitempty"`
-	Description *string   `json:"description,omitempty"`
-	Hosts       *[]string `json:"hosts,omitempty"`
+	// Name is what people see; it must not be empty.
+	Name        *string `json:"name,omitempty"`
+	Description *string `json:"description,omitempty"`
+	// Hosts replaces all hosts of the app.
+	Hosts *[]string `json:"hosts,omitempty"`
 }
 
 // UpdateApp changes an app's texts and hosts. Only an instance admin may change hosts. The hosts in the

@@ -30,10 +30,14 @@ const (
 
 // ScriptChange is what a PUT of a script may set; nil keeps what the script has, or takes the default.
 type ScriptChange struct {
-	Source    string
-	Language  *string
-	Kind      *string
-	Access    *string
+	Source string
+	// Language is javascript (the default) or typescript.
+	Language *string
+	// Kind is endpoint (the default) or module.
+	Kind *string
+	// Access is public (the default), key or private.
+	Access *string
+	// TimeoutMS and MemoryMiB limit one run. The default is the platform's.
 	TimeoutMS *int32
 	MemoryMiB *int32
 	// IfMatch, if not 0, is the version that must be current; the error is precondition otherwise.
@@ -46,9 +50,11 @@ type ScriptChange struct {
 
 // Deployed says what a PUT of a script did.
 type Deployed struct {
-	Name    string `json:"name,omitempty"`
-	Version int    `json:"version,omitempty"`
-	Created bool   `json:"created,omitempty"`
+	Name string `json:"name,omitempty"`
+	// Version is the current version afterwards.
+	Version int `json:"version,omitempty"`
+	// Created says that there was no such script before.
+	Created bool `json:"created,omitempty"`
 	// Changed says whether a new version was made.
 	Changed bool `json:"changed,omitempty"`
 	// Warning says what will go wrong although the script compiles.
@@ -75,6 +81,7 @@ func (m *Manager) PutScript(
 	out := &Deployed{Name: name}
 	audit := change{actor: actor, app: app, action: "script.deploy", target: name, detail: out}
 	err := m.apply(ctx, audit, func(q *db.Queries) error {
+		// Bundles contain the app's modules, so two deploys of an app must not interleave.
 		if err := q.LockScriptsOfApp(ctx, int32(app.ID)); err != nil {
 			return err
 		}
@@ -164,10 +171,12 @@ type deploy struct {
 
 // build is a compiled version.
 type build struct {
+	// id names the build for the data plane, which caches code by it.
 	id     cloud.ID
 	bundle *cloud.Bundle
 }
 
+// create makes the script with its first version.
 func (d *deploy) create(ctx context.Context) error {
 	if d.change.IfMatch != 0 {
 		return cloud.Errorf(cloud.CodePrecondition,
@@ -202,6 +211,8 @@ func (d *deploy) create(ctx context.Context) error {
 	return d.insertVersion(ctx, id, language, built)
 }
 
+// update changes the script's settings, and adds a version if the source or its language differ from the
+// current ones.
 func (d *deploy) update(ctx context.Context, old *db.ScriptByNameRow) error {
 	if d.change.MustBeNew || d.change.IfMatch != 0 && d.change.IfMatch != int(old.Version) {
 		return cloud.Errorf(cloud.CodePrecondition,
@@ -437,6 +448,7 @@ func (m *Manager) Rollback(
 	return out, nil
 }
 
+// rollback builds an old version anew and makes it current. The script's settings stay as they are.
 func (d *deploy) rollback(ctx context.Context, script *Script, old *db.ScriptVersion) error {
 	source := cloud.Source{Name: script.Name, Language: old.Language, Source: old.Source}
 	built, err := d.compile(ctx, source, nil)

@@ -28,10 +28,12 @@ func explain(err error) error {
 	}
 }
 
+// invalid is an error about what the caller asked for.
 func invalid(format string, args ...any) error {
 	return cloud.Errorf(cloud.CodeInvalid, format, args...)
 }
 
+// notFound names what is missing.
 func notFound(what string) error { return cloud.Errorf(cloud.CodeNotFound, "no such %s", what) }
 
 // found turns the error of a lookup into one that names what is missing.

@@ -13,7 +13,9 @@ import (
 
 // NewKey describes an API key to be made.
 type NewKey struct {
-	Name   string
+	// Name is for people, and need not be unique.
+	Name string
+	// Scopes are some of auth.Scopes.
 	Scopes []string
 	// App restricts the key to one app; nil: it works in all apps of its user.
 	App *App

@@ -11,10 +11,15 @@ import (
 
 // RouteChange is what a route can be given; nil keeps what the route has, or takes the default.
 type RouteChange struct {
-	Script   *string `json:"script,omitempty"`
-	Method   *string `json:"method,omitempty"`
-	Host     *string `json:"host,omitempty"`
-	Path     *string `json:"path,omitempty"`
+	// Script is the name of an endpoint of the app.
+	Script *string `json:"script,omitempty"`
+	// Method is an HTTP method in any case, or ANY (the default).
+	Method *string `json:"method,omitempty"`
+	// Host is a host of the app in any case, or any (the default).
+	Host *string `json:"host,omitempty"`
+	// Path is a pattern, as cloud.ParsePattern reads it.
+	Path *string `json:"path,omitempty"`
+	// Dispatch is sync (the default), async or outbox.
 	Dispatch *string `json:"dispatch,omitempty"`
 }
 
@@ -100,6 +105,7 @@ type routeEdit struct {
 	q     *db.Queries
 	actor Actor
 	app   *App
+	// route is changed in place.
 	route *Route
 }
 
@@ -130,6 +136,8 @@ func (e *routeEdit) apply(ctx context.Context, c RouteChange) error {
 	if !slices.Contains(dispatches, e.route.Dispatch) {
 		return invalid("dispatch must be sync, async or outbox")
 	}
+
+	// The pattern itself is not stored: the data plane parses all patterns when it builds its table.
 	if _, err := cloud.ParsePattern(e.route.Path); err != nil {
 		return err
 	}

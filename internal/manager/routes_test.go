@@ -249,6 +249,7 @@ func TestRoutesAreMadeOneByOne(t *testing.T) {
 		if err := q.LockRoutes(ctx); err != nil {
 			return err
 		}
+
 		go func() {
 			change := manager.RouteChange{Script: new("s"), Path: new("/race")}
 			_, err := f.CreateRoute(ctx, f.owner, f.app, change)

@@ -33,8 +33,9 @@ const (
 
 // triggerEdit applies one change to one trigger inside a transaction.
 type triggerEdit struct {
-	q       *db.Queries
-	app     *App
+	q   *db.Queries
+	app *App
+	// trigger is changed in place.
 	trigger *Trigger
 	change  TriggerChange
 	// schedule is the parsed schedule of a cron trigger, set by setCron.
@@ -111,6 +112,7 @@ func exports(s *Script, kind string) error {
 // collectionPattern matches a collection's name, a prefix and :*, or * alone.
 var collectionPattern = regexp.MustCompile(`^(\*|[A-Za-z0-9:_-]{1,128}|[A-Za-z0-9:_-]{0,127}:\*)$`)
 
+// setKV sets the collections and the operations that a kv trigger watches.
 func (e *triggerEdit) setKV() error {
 	trigger := e.trigger
 	if trigger.Kind != cloud.SourceKV {
@@ -135,6 +137,7 @@ func (e *triggerEdit) setKV() error {
 		}
 	}
 
+	// One form for one meaning: clients compare what they sent with what they read.
 	slices.Sort(trigger.Ops)
 	trigger.Ops = slices.Compact(trigger.Ops)
 	return nil
@@ -247,6 +250,7 @@ func (e *triggerEdit) setTriggerFilter(ctx context.Context) error {
 	return nil
 }
 
+// setRetry sets the retry policy. It is checked as a whole, because max_ms depends on base_ms.
 func setRetry(t *Trigger, r *RetryChange) error {
 	t.MaxAttempts = or(r.MaxAttempts, t.MaxAttempts)
 	t.Backoff = or(r.Backoff, t.Backoff)

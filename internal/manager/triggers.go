@@ -15,32 +15,49 @@ const MaxTriggers = 1000
 
 // TriggerChange is what a trigger can be given; nil keeps what the trigger has, or takes the default.
 type TriggerChange struct {
-	Kind    *string `json:"kind,omitempty"`
-	Script  *string `json:"script,omitempty"`
-	Enabled *bool   `json:"enabled,omitempty"`
-	// Of kv triggers.
+	// Kind is kv, cron or dead_letter. It cannot change later.
+	Kind *string `json:"kind,omitempty"`
+	// Script is the name of an endpoint of the app that exports the kind's handler.
+	Script *string `json:"script,omitempty"`
+	// Enabled is true by default.
+	Enabled *bool `json:"enabled,omitempty"`
+
+	// Collection and Ops are for kv triggers: a collection's name, a prefix and :*, or *; and insert,
+	// update and delete, none of them for all.
 	Collection *string   `json:"collection,omitempty"`
 	Ops        *[]string `json:"ops,omitempty"`
-	// Filters of dead_letter triggers; an empty text takes the filter away.
-	Source       *string      `json:"source,omitempty"`
-	Trigger      *string      `json:"trigger,omitempty"`
-	FailedScript *string      `json:"failed_script,omitempty"`
-	Retry        *RetryChange `json:"retry,omitempty"`
-	// When cron triggers fire.
+
+	// Source, Trigger (an id) and FailedScript (a name) are the filters of dead_letter triggers. An empty
+	// text takes the filter away.
+	Source       *string `json:"source,omitempty"`
+	Trigger      *string `json:"trigger,omitempty"`
+	FailedScript *string `json:"failed_script,omitempty"`
+
+	// Retry is for triggers of all kinds.
+	Retry *RetryChange `json:"retry,omitempty"`
+
+	// Schedule and Timezone are for cron triggers, as schedule.Parse reads them.
 	Schedule *string `json:"schedule,omitempty"`
 	Timezone *string `json:"timezone,omitempty"`
-	CatchUp  *string `json:"catch_up,omitempty"`
-	Overlap  *string `json:"overlap,omitempty"`
-	JitterMS *int32  `json:"jitter_ms,omitempty"`
+	// CatchUp is what to do with slots that were missed: none, one (the default) or all.
+	CatchUp *string `json:"catch_up,omitempty"`
+	// Overlap is what to do with a slot while an earlier one runs: allow (the default) or skip.
+	Overlap *string `json:"overlap,omitempty"`
+	// JitterMS is the most that a slot fires after its time.
+	JitterMS *int32 `json:"jitter_ms,omitempty"`
 }
 
 // RetryChange is a retry policy; a field that is nil keeps what the trigger has, or takes the default.
 type RetryChange struct {
-	MaxAttempts *int32   `json:"max_attempts,omitempty"`
-	Backoff     *string  `json:"backoff,omitempty"`
-	BaseMS      *int32   `json:"base_ms,omitempty"`
-	MaxMS       *int32   `json:"max_ms,omitempty"`
-	Jitter      *float64 `json:"jitter,omitempty"`
+	// MaxAttempts counts the first attempt too.
+	MaxAttempts *int32 `json:"max_attempts,omitempty"`
+	// Backoff is constant, linear or exponential.
+	Backoff *string `json:"backoff,omitempty"`
+	// BaseMS is the first delay, MaxMS the longest.
+	BaseMS *int32 `json:"base_ms,omitempty"`
+	MaxMS  *int32 `json:"max_ms,omitempty"`
+	// Jitter is the share of a delay, from 0 to 1, that varies each way.
+	Jitter *float64 `json:"jitter,omitempty"`
 }
 
 // Trigger is a trigger with the names of its scripts.
@@ -99,6 +116,7 @@ func newTrigger(actor Actor, app *App, id cloud.ID) *Trigger {
 	}
 }
 
+// insertTrigger stores a new trigger.
 func insertTrigger(ctx context.Context, q *db.Queries, t *Trigger) error {
 	row := db.InsertTriggerParams{
 		AppID:          t.AppID,
@@ -171,6 +189,7 @@ func (m *Manager) UpdateTrigger(
 	return &trigger, err
 }
 
+// updateTrigger stores what may change of a trigger.
 func updateTrigger(ctx context.Context, q *db.Queries, t *Trigger) error {
 	row := db.UpdateTriggerParams{
 		AppID:         t.AppID,

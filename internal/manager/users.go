@@ -17,6 +17,7 @@ import (
 type User = db.User
 
 var (
+	// usernamePattern allows addresses as names.
 	usernamePattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._@-]{0,62}$`)
 	instanceRoles   = []string{auth.RoleOwner, auth.RoleAdmin, auth.RoleMember}
 )
@@ -26,12 +27,17 @@ const maxEmail = 254
 
 // UserChange is what a user can be given; nil keeps what the user has, or takes the default.
 type UserChange struct {
-	Role     *string
-	Active   *bool
+	// Role is owner, admin or member (the default).
+	Role *string
+	// Active says whether the user can log in and use keys; a new user can.
+	Active *bool
+	// Password is the new password, for changes of an account that exists.
 	Password *string
-	Email    *string
+	// Email is an address, or empty for none.
+	Email *string
 }
 
+// checkUser checks a change, and whether the actor may make it, as far as this does not depend on the user.
 func checkUser(actor Actor, c UserChange) error {
 	if c.Role != nil && !slices.Contains(instanceRoles, *c.Role) {
 		return invalid("role must be owner, admin or member")
@@ -109,6 +115,7 @@ func (m *Manager) UpdateUser(ctx context.Context, actor Actor, username string, 
 	var user User
 	var apps []int64
 	err := m.applyPeople(ctx, audit, func(q *db.Queries) error {
+		// First of all, and in one order: two changes of owners wait for each other here.
 		owners, err := q.LockOwners(ctx)
 		if err != nil {
 			return err
@@ -191,6 +198,7 @@ func bumpAppsOf(ctx context.Context, q *db.Queries, user int64) ([]int64, error)
 	return apps, nil
 }
 
+// refresh makes this process use the new definitions of apps at once. Others are notified.
 func (m *Manager) refresh(ctx context.Context, apps []int64) {
 	for _, app := range apps {
 		m.cfg.Changed(ctx, cloud.AppID(app))

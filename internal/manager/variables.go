@@ -21,12 +21,17 @@ const (
 	maxVariableBytes = 256 << 10
 )
 
+// variablePattern is that of names which a program can write as env.NAME.
 var variablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 
 // Variable is a variable with its value, or a secret without.
 type Variable struct {
-	Name, Value, UpdatedBy string
-	UpdatedAt              time.Time
+	Name string
+	// Value is empty for secrets.
+	Value string
+	// UpdatedBy is the name of who set the value last.
+	UpdatedBy string
+	UpdatedAt time.Time
 }
 
 // Variables lists at most limit variables by name, or secrets without their values; those after a name.
@@ -44,6 +49,8 @@ func (m *Manager) Variables(
 	}
 
 	list := make([]Variable, len(rows))
+
+	// A secret is never opened here, so that no bug of a caller can show it.
 	for k, r := range rows {
 		list[k] = Variable{Name: r.Name, UpdatedBy: r.UpdatedBy, UpdatedAt: r.UpdatedAt}
 		if secret {
@@ -87,6 +94,7 @@ func (m *Manager) SetVariable(
 			return err
 		}
 
+		// Values are measured sealed, as they are stored: the others cannot be opened just to be counted.
 		sealed := m.cfg.Sealer.Seal(ref, value)
 		others, err := q.MeasureVariables(ctx, app.ID, name)
 		switch {
@@ -109,6 +117,7 @@ func (m *Manager) SetVariable(
 	})
 }
 
+// kindOf is the word for it in messages and in the audit trail.
 func kindOf(secret bool) string {
 	if secret {
 		return "secret"

@@ -28,6 +28,7 @@ func (r *Reader) Next() (kind Kind, id uint64, body []byte, err error) {
 	if _, err = io.ReadFull(r.r, r.header[:]); err != nil {
 		return 0, 0, nil, err
 	}
+
 	size := int(binary.LittleEndian.Uint32(r.header[:])) - (headerLen - kindAt)
 	if size < 0 || size > r.max {
 		return 0, 0, nil, fmt.Errorf("%w: frame of %d bytes", ErrProtocol, size)

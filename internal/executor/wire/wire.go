@@ -4,8 +4,8 @@
 //
 // A frame is a little-endian uint32 (the length of what follows), a byte (its kind), a uint64 (the run or
 // request that it belongs to) and a body. Bodies are sequences of fields: numbers as uvarint or varint, and
-// byte strings with a uvarint length before them. The bodies of requests and responses cross as bytes that
-// nobody re-encodes.
+// byte strings with a uvarint length before them. The bodies of requests and responses are bytes, which
+// neither side re-encodes.
 //
 // Both sides treat the other as hostile: what a well-behaved peer does not send is ErrProtocol, and reading a
 // frame never takes much more memory than was sent.

@@ -49,6 +49,7 @@ func (w *Writer) Send(kind Kind, id uint64, fill func(*Encoder)) error {
 	if w.err != nil {
 		return w.err
 	}
+
 	w.queue(kind, id, fill)
 	if w.writing || w.err != nil {
 		return w.err

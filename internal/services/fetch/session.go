@@ -81,6 +81,7 @@ func (s *Session) fetch(
 	if err != nil {
 		return cloud.HostReply{}, explain(ctx, in.URL, err)
 	}
+
 	out := &cloud.Response{Status: res.StatusCode, Headers: headersOf(res)}
 	reply := cloud.HostReply{Found: true, Response: out, Value: res.Request.URL.String()}
 
@@ -90,6 +91,7 @@ func (s *Session) fetch(
 		out.Body, err = body.all(s.fetcher.cfg.MaxBody)
 		return reply, err
 	}
+
 	reply.Partial = true
 	return reply, s.keep(n, body)
 }
@@ -214,6 +216,7 @@ func (b *openBody) piece(limit int) (raw []byte, more bool, err error) {
 		_ = b.body.Close()
 		return nil, false, tooLarge("response", limit)
 	}
+
 	switch {
 	case err == nil:
 		return raw[:n], true, nil

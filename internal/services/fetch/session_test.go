@@ -210,6 +210,7 @@ func TestCancelledBody(t *testing.T) {
 	if reply, err := get(ctx, s, 1, server, follow); err != nil || !reply.Partial {
 		t.Fatalf("%+v %v", reply, err)
 	}
+
 	reply, err := s.Call(ctx, 2, cloud.OpFetchRead, cloud.HostArgs{Number: 1})
 	if err != nil || string(reply.Bytes) != "x" {
 		t.Fatalf("%+v %v", reply, err)

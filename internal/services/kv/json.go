@@ -224,6 +224,7 @@ func (p *parser) memberName() (string, error) {
 	if !p.at('"') {
 		return "", p.fail("expected a member name")
 	}
+
 	name, err := p.string()
 	if err != nil {
 		return "", err

@@ -28,8 +28,8 @@ type keyQueues struct {
 	byKey map[cloud.KeyRef]*keyQueue
 }
 
-// keyQueue is the queue of one key. It exists while somebody holds the grant, waits for it, or has an
-// uncommitted value.
+// keyQueue is the queue of one key. It exists while a session holds the grant or waits for it, or while there
+// is an uncommitted value.
 type keyQueue struct {
 	holder  *Session
 	waiters []*waiter // in the order of their arrival
@@ -91,8 +91,8 @@ func (q *keyQueues) join(s *Session, key cloud.KeyRef) *waiter {
 		return nil
 	}
 
-	// Runs wait in the order of the keys only: nobody who holds a key waits for a lower one, so no circle can
-	// close.
+	// Sessions wait in the order of the keys only: none that holds a key waits for a lower one, so there can
+	// be no deadlock.
 	for _, granted := range s.granted {
 		if compareKeys(granted, key) >= 0 {
 			return nil
@@ -162,7 +162,7 @@ func (q *keyQueues) leave(s *Session) {
 }
 
 // close is leave for good. The sandbox may have died in the middle of a call that waits in a queue; from now
-// on the session is granted nothing, since nobody would ever release it.
+// on the session is granted nothing, since the grant would never be released.
 func (q *keyQueues) close(s *Session) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

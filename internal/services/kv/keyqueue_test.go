@@ -282,6 +282,7 @@ func TestSettledSessionEntersAgain(t *testing.T) {
 	if !holds(&store.queues, s, ref("k")) {
 		t.Error("the session was not granted the key again")
 	}
+
 	s.Finished()
 }
 

@@ -151,6 +151,7 @@ func (s *Session) list(ctx context.Context, args cloud.HostArgs) (cloud.HostRepl
 	if err := checkText("a prefix", args.Key); err != nil {
 		return cloud.HostReply{}, asHostError(err)
 	}
+
 	scope := listScope{app: s.app, collection: args.Collection, prefix: args.Key}
 	after, err := s.store.openCursor(scope, args.Cursor)
 	if err != nil {
@@ -165,6 +166,7 @@ func (s *Session) list(ctx context.Context, args cloud.HostArgs) (cloud.HostRepl
 	if err != nil {
 		return cloud.HostReply{}, err
 	}
+
 	merged := merge(items, own, len(items) == wanted)
 
 	cursor := "null"

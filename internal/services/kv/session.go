@@ -12,7 +12,7 @@ import (
 // collects what it writes; the caller then commits the collected changes. A run that is executed again gets a
 // new session.
 //
-// The methods are called in this order, Call by the run and the others by whoever executes it:
+// The methods are called in this order, Call by the run and the others by the caller that executes it:
 //
 //	Prepare      only before a retry
 //	Call ...     the handler
@@ -34,7 +34,7 @@ type Session struct {
 	// seen is what the first checked read of each key returned: later reads repeat it, so that the run sees
 	// one state.
 	seen map[cloud.KeyRef]Entry
-	// own is the state in which the run's writes since the response leave each key.
+	// own is the state in which the writes in current leave each key.
 	own map[cloud.KeyRef]Entry
 	// checked are the keys with a check in current.
 	checked map[cloud.KeyRef]bool

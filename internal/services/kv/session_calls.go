@@ -128,6 +128,7 @@ func (s *Session) set(ctx context.Context, key cloud.KeyRef, args cloud.HostArgs
 	if err := CheckValue(args.Value); err != nil {
 		return cloud.HostReply{}, asHostError(err)
 	}
+
 	ttl := args.TTLMillis
 	if ttl != 0 && (ttl < minTTL.Milliseconds() || ttl > maxTTL.Milliseconds()) {
 		return cloud.HostReply{}, hostError("RangeError", "ttl must be from 1 second to 10 years")
@@ -177,6 +178,7 @@ func (s *Session) increment(ctx context.Context, key cloud.KeyRef, by float64) (
 	if math.IsNaN(number) || math.Abs(number) > maxSafe {
 		return cloud.HostReply{}, hostError("RangeError", "the result is beyond 2^53")
 	}
+
 	err = s.write(ctx, cloud.Write{Key: key, Value: formatNumber(number), TTLMillis: -1})
 	return cloud.HostReply{Number: number}, err
 }
@@ -209,6 +211,7 @@ func (s *Session) write(ctx context.Context, w cloud.Write) error {
 	if err != nil {
 		return err
 	}
+
 	w.Version = version
 	events := s.store.cfg.Triggers.MatchingKV(s.app, w.Key.Collection)
 

@@ -113,6 +113,7 @@ func TestReadsRepeat(t *testing.T) {
 	if reply := f.get(s, "k"); reply.Value != "3" || reply.Version != s.Changes().Writes[0].Version {
 		t.Errorf("own write reads as %+v", reply)
 	}
+
 	f.call(s, cloud.OpKVDelete, cloud.HostArgs{Key: "k"})
 	if reply := f.get(s, "k"); reply.Found || reply.Version != 0 {
 		t.Errorf("own delete reads as %+v", reply)
@@ -169,6 +170,7 @@ func TestRespondedSplitsTheChanges(t *testing.T) {
 	if got := s.Changes(); !reflect.DeepEqual(got, before) {
 		t.Errorf("waitUntil work changed the first commit: %+v, before %+v", got, before)
 	}
+
 	first := before.Writes
 	if len(first) != 3 || first[0].Value != "2" || first[1].Key != ref("b") || !first[2].Delete {
 		t.Errorf("the first commit writes %+v", first)
@@ -337,6 +339,7 @@ func TestExpiryWithinARun(t *testing.T) {
 	if reply := f.get(s, "k"); reply.Expires != expires.UnixMilli() {
 		t.Errorf("after an increment it expires at %d", reply.Expires)
 	}
+
 	f.set(s, "k", "5")
 	if reply := f.get(s, "k"); reply.Expires != 0 {
 		t.Errorf("after a set it expires at %d", reply.Expires)

@@ -31,6 +31,7 @@ func openStore(t *testing.T) (*Store, putEntry) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(pool.Close)
 
 	put := func(collection, key string, entry Entry) {
@@ -68,6 +69,7 @@ func TestStoreReads(t *testing.T) {
 	if item.Expires == nil || !item.Expires.Equal(expires) || item.UpdatedAt.IsZero() {
 		t.Errorf("it expires at %v and was updated at %s", item.Expires, item.UpdatedAt)
 	}
+
 	for name, where := range map[string]cloud.KeyRef{
 		"absent":             {App: 1, Collection: "c", Key: "absent"},
 		"expired":            {App: 1, Collection: "c", Key: "old"},

@@ -16,8 +16,8 @@ const versionBlock = 1000
 type versions struct {
 	db *db.DB
 
-	// mu guards next and end, and is held during the query for a block: whoever comes meanwhile needs that
-	// block too. No other lock is taken under it.
+	// mu guards next and end, and is held during the query for a block: other callers need that block too. No
+	// other lock is taken under it.
 	mu   sync.Mutex
 	next int64
 	end  int64 // exclusive

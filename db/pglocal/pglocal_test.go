@@ -1,0 +1,334 @@
+package pglocal
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+)
+
+func TestParseMajor(t *testing.T) {
+	t.Parallel()
+	for version, want := range map[string]int{
+		"postgres (PostgreSQL) 17.2 (Debian 17.2-1.pgdg120+1)": 17,
+		"postgres (PostgreSQL) 18beta1":                        18,
+		"postgres (PostgreSQL) 15":                             15,
+		"postgres (PostgreSQL) devel":                          0,
+		"postgres":                                             0,
+		"":                                                     0,
+	} {
+		if got := parseMajor(version); got != want {
+			t.Errorf("%q is %d, want %d", version, got, want)
+		}
+	}
+}
+
+// Of several installations the newest is taken, or the one that made the data.
+func TestFind(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	install := func(name, version string) string {
+		t.Helper()
+		bin := filepath.Join(dir, name)
+		if err := os.Mkdir(bin, 0o755); err != nil {
+			t.Fatal(err)
+		}
+
+		script := "#!/bin/sh\necho 'postgres (PostgreSQL) " + version + "'\n"
+		for _, program := range []string{"initdb", "postgres"} {
+			if err := os.WriteFile(filepath.Join(bin, program), []byte(script), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+
+		return bin
+	}
+
+	dirs := []string{install("a", "16.1"), install("b", "18.0"), install("old", "14.9"),
+		filepath.Join(dir, "none")}
+	all := installed(dirs)
+	if len(all) != 2 || all[0].Major != 18 || all[1].Major != 16 || all[1].Dir != dirs[0] {
+		t.Errorf("installed: %+v", all)
+	}
+
+	newest, err := Find(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Find(newest.Major); err != nil || got != newest {
+		t.Errorf("version %d: %+v %v", newest.Major, got, err)
+	}
+
+	_, err = Find(99)
+	if err == nil || !strings.Contains(err.Error(), "the data directory was made by PostgreSQL 99") {
+		t.Errorf("version 99: %v", err)
+	}
+}
+
+// A directory is reached if each of its parents can be entered; those that do not exist will be made.
+func TestReaches(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	private := filepath.Join(dir, "private")
+	if err := os.Mkdir(private, 0o700); err != nil {
+		t.Fatal(err)
+	}
+
+	stranger := Account{Name: "stranger", UID: 12345, GID: 12345, other: true}
+	me := Account{Name: "me", UID: os.Getuid(), GID: os.Getgid(), other: true}
+
+	for _, c := range []struct {
+		name string
+		acc  Account
+		dir  string
+		want bool
+	}{
+		{"the present user", Account{}, filepath.Join(private, "pg"), true},
+		{"owner", me, filepath.Join(private, "pg"), true},
+		{"stranger", stranger, filepath.Join(private, "pg"), false},
+		{"stranger below what is not there", stranger, filepath.Join(private, "a", "b", "pg"), false},
+		{"stranger elsewhere", stranger, "/nowhere/at/all", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := c.acc.Reaches(c.dir); got != c.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+// The permissions of the first class to which a user belongs count, even if those of a later one are wider.
+func TestMayEnter(t *testing.T) {
+	t.Parallel()
+	owner := Account{UID: os.Getuid(), GID: 12345}
+	group := Account{UID: 12345, GID: os.Getgid()}
+	other := Account{UID: 12345, GID: 12345}
+	for _, c := range []struct {
+		mode                os.FileMode
+		owner, group, other bool
+	}{
+		{0o700, true, false, false},
+		{0o070, false, true, false},
+		{0o007, false, false, true},
+		{0o755, true, true, true},
+		{0o666, false, false, false},
+	} {
+		dir := filepath.Join(t.TempDir(), "d")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(dir, c.mode); err != nil {
+			t.Fatal(err)
+		}
+
+		info, err := os.Stat(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := [3]bool{owner.mayEnter(info), group.mayEnter(info),
+			other.mayEnter(info)}; got != [3]bool{c.owner, c.group, c.other} {
+			t.Errorf("mode %o: %v", c.mode, got)
+		}
+	}
+}
+
+// A pid file is read while the server writes it, and may be damaged.
+func TestReadPidFile(t *testing.T) {
+	t.Parallel()
+	const whole = "4711\n/data\n1790000000\n5432\n/tmp/picloud-pg-1\n\n  123 4\nready   \n"
+	for _, c := range []struct {
+		name, text string
+		want       *pidFile
+	}{
+		{"whole", whole, &pidFile{pid: 4711, socketDir: "/tmp/picloud-pg-1", ready: true}},
+		{
+			"starting", strings.Replace(whole, "ready", "starting", 1),
+			&pidFile{pid: 4711, socketDir: "/tmp/picloud-pg-1"},
+		},
+		{"first lines", "4711\n/data\n", &pidFile{pid: 4711}},
+		{"empty", "", nil},
+		{"no number", "x\n", nil},
+		{"init", "1\n", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := os.WriteFile(pidFileName(dir), []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+
+			got, err := readPidFile(dir)
+			if err != nil || (got == nil) != (c.want == nil) || got != nil && *got != *c.want {
+				t.Errorf("got %+v, %v", got, err)
+			}
+			if url, err := Running(dir); err != nil || url != "" {
+				t.Errorf("a server runs there: %s %v", url, err)
+			}
+		})
+	}
+
+	if got, err := readPidFile(t.TempDir()); got != nil || err != nil {
+		t.Errorf("without a file: %+v %v", got, err)
+	}
+}
+
+func TestClusterVersion(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if version, err := clusterVersion(dir); version != 0 || err != nil {
+		t.Errorf("no cluster: %d %v", version, err)
+	}
+
+	for text, want := range map[string]int{"17\n": 17, "x": 0} {
+		if err := os.WriteFile(filepath.Join(dir, "PG_VERSION"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if version, err := clusterVersion(dir); version != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: %d %v", text, version, err)
+		}
+	}
+}
+
+// Only the name of the database changes, whatever the password looks like.
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	url := address("p/w?", "/tmp/picloud-pg-1")
+	if want := "postgres://picloud:p%2Fw%3F@/postgres?host=%2Ftmp%2Fpicloud-pg-1"; url != want {
+		t.Errorf("got %s", url)
+	}
+
+	want := "postgres://picloud:p%2Fw%3F@/cloud?host=%2Ftmp%2Fpicloud-pg-1"
+	if got := Database(url, "cloud"); got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
+// A server keeps its data over a stop, a crash of its program and a start by another one, and leaves
+// nothing behind.
+func TestServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a cluster and starts three servers")
+	}
+	defer goleak.VerifyNone(t)
+	ctx := t.Context()
+	parent, err := os.MkdirTemp("", "pglocal-") // t.TempDir is closed to the server's user
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(parent) }()
+	if err := os.Chmod(parent, 0o755); err != nil {
+		t.Fatal(err)
+	}
+
+	dir := filepath.Join(parent, "postgres")
+	start := func() *Server {
+		t.Helper()
+		s, err := Start(ctx, Options{
+			Dir:            dir,
+			MaxConnections: 20,
+			Settings:       map[string]string{"fsync": "off"},
+			Log:            slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		return s
+	}
+
+	first := start()
+	ask(t, first.URL(), "CREATE TABLE kept (n int)")
+	if got := ask(t, first.URL(),
+		"SELECT current_setting('fsync') || current_setting('listen_addresses')"); got != "off" {
+		t.Errorf("the settings are %q", got)
+	}
+	if url, err := Running(dir); err != nil || url != first.URL() {
+		t.Errorf("running: %s %v", url, err)
+	}
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	select {
+	case <-first.Exited():
+	default:
+		t.Error("the server goes on after Stop")
+	}
+
+	if url, err := Running(dir); err != nil || url != "" {
+		t.Errorf("running after Stop: %s %v", url, err)
+	}
+
+	// The second server is not stopped: the third start finds it, as after a crash of the program.
+	second := start()
+	third := start()
+	<-second.Exited()
+	if second.PID() == third.PID() {
+		t.Error("one server has been started twice")
+	}
+	if got := ask(t, third.URL(), "SELECT count(*)::text FROM kept"); got != "0" {
+		t.Errorf("the table has %s rows", got)
+	}
+	if err := third.Stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, s := range []*Server{first, second, third} {
+		if _, err := os.Stat(s.run); err == nil {
+			t.Errorf("%s is left behind", s.run)
+		}
+	}
+}
+
+// ask runs a statement and returns its one value, if it has one.
+func ask(t *testing.T, url, sql string) string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	rows, err := conn.Query(t.Context(), sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	values, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return strings.Join(values, " ")
+}
+
+// A directory with something else in it is never taken for the place of a cluster.
+func TestStartRefuses(t *testing.T) {
+	t.Parallel()
+	parent, err := os.MkdirTemp("", "pglocal-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(parent) })
+	if err := os.Chmod(parent, 0o755); err != nil {
+		t.Fatal(err)
+	}
+
+	dir := filepath.Join(parent, "postgres")
+	if err := os.MkdirAll(filepath.Join(dir, "photos"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+
+	_, err = Start(t.Context(), Options{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	if err == nil || !strings.Contains(err.Error(), "is not empty and holds no PostgreSQL cluster") {
+		t.Errorf("got %v", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("the directory has %v: %v", entries, err)
+	}
+}

@@ -1,0 +1,289 @@
+// Package pglocal runs PiCloud's own PostgreSQL: it finds the binaries of the machine, makes a cluster in
+// the data directory, starts the server on a unix socket only, and stops it with the program. A server that
+// a crashed PiCloud left behind is stopped before a new one starts. It does not know what the database is
+// for.
+package pglocal
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// startTimeout bounds a start with crash recovery: a long write-ahead log takes its time.
+	startTimeout = 2 * time.Minute
+	// readyPoll is how often a server that starts is asked whether it is ready.
+	readyPoll = 5 * time.Millisecond
+
+	// Signals of the postmaster (PostgreSQL, 18.5). A fast shutdown disconnects the clients and writes
+	// everything to the disk. An immediate one does not, so the next start recovers.
+	fastShutdown      = syscall.SIGINT
+	immediateShutdown = syscall.SIGQUIT
+
+	// socketDirPrefix begins the names of the directories with sockets.
+	socketDirPrefix = "picloud-pg-"
+	// superuser is the database role that owns the cluster.
+	superuser = "picloud"
+)
+
+// Server is a running PostgreSQL.
+type Server struct {
+	// dir is the cluster's directory, run that of the socket.
+	dir string
+	run string
+	// url is the address of the maintenance database.
+	url string
+	cmd *exec.Cmd
+	// exited is closed when the process has ended.
+	exited chan struct{}
+	log    *slog.Logger
+}
+
+// Options say how to run a server.
+type Options struct {
+	// Dir holds the cluster, which is made if it is missing. The server's user must be able to enter its
+	// parents.
+	Dir string
+	// MaxConnections is the server's limit.
+	MaxConnections int
+	// Settings are added to the server's own, by name.
+	Settings map[string]string
+	Log      *slog.Logger
+}
+
+// Start makes the cluster if need be, ends the server that a crash left behind, and starts one. It returns
+// when the server accepts connections.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	acc, err := ServerAccount()
+	if err != nil {
+		return nil, err
+	}
+
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("resolve data directory: %w", err)
+	}
+	if !acc.Reaches(dir) {
+		return nil, fmt.Errorf("PostgreSQL runs as %q, which cannot enter a parent of %s: "+
+			"choose a data directory that it can reach, such as /var/lib/picloud", acc.Name, dir)
+	}
+
+	have, err := clusterVersion(dir)
+	if err != nil {
+		return nil, err
+	}
+
+	bin, err := Find(have)
+	if err != nil {
+		return nil, err
+	}
+	if have == 0 {
+		if err := initCluster(ctx, bin, acc, dir); err != nil {
+			return nil, err
+		}
+	}
+
+	server := &Server{dir: dir, exited: make(chan struct{}), log: o.Log}
+	if err := server.stopLeftover(ctx); err != nil {
+		return nil, err
+	}
+	if err := server.makeSocketDir(acc); err != nil {
+		return nil, err
+	}
+	if err := server.start(ctx, bin, acc, o); err != nil {
+		_ = os.RemoveAll(server.run)
+		return nil, err
+	}
+
+	return server, nil
+}
+
+// makeSocketDir makes a private directory with a short name: a unix socket's path is limited to about 100
+// bytes.
+func (s *Server) makeSocketDir(acc Account) error {
+	run, err := os.MkdirTemp("/tmp", socketDirPrefix)
+	if err != nil {
+		return fmt.Errorf("make socket directory: %w", err)
+	}
+
+	s.run = run
+	if acc.other {
+		if err := os.Chown(run, acc.UID, acc.GID); err != nil {
+			return fmt.Errorf("give socket directory to %s: %w", acc.Name, err)
+		}
+	}
+
+	return nil
+}
+
+// start runs the server and waits until it is ready.
+func (s *Server) start(ctx context.Context, bin Binaries, acc Account, o Options) error {
+	password, err := readPassword(s.dir)
+	if err != nil {
+		return err
+	}
+
+	logFile, err := os.OpenFile(s.logName(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("open PostgreSQL's log: %w", err)
+	}
+	defer func() { _ = logFile.Close() }() // the server has a descriptor of its own
+
+	s.cmd = exec.Command(filepath.Join(bin.Dir, "postgres"), s.arguments(o)...)
+	s.cmd.Dir = s.dir
+	s.cmd.Env = append(os.Environ(), "LC_ALL=C", "PGDATA="+s.dir)
+	s.cmd.Stdout = logFile
+	s.cmd.Stderr = logFile
+	s.cmd.SysProcAttr = acc.SysProcAttr()
+	if err := s.cmd.Start(); err != nil {
+		return fmt.Errorf("start PostgreSQL: %w", err)
+	}
+
+	go func() {
+		_ = s.cmd.Wait()
+		close(s.exited)
+	}()
+
+	s.url = address(password, s.run)
+	return s.waitReady(ctx)
+}
+
+func (s *Server) logName() string { return filepath.Join(filepath.Dir(s.dir), "postgres.log") }
+
+// arguments is the server's command line: its settings, with those of the options added, in order.
+func (s *Server) arguments(o Options) []string {
+	settings := map[string]string{
+		// A unix socket in a private directory, and no network.
+		"listen_addresses":        "",
+		"unix_socket_directories": s.run,
+		"unix_socket_permissions": "0700",
+
+		"max_connections":                     strconv.Itoa(o.MaxConnections),
+		"max_locks_per_transaction":           "256", // each partition takes locks
+		"idle_in_transaction_session_timeout": "60s",
+		"timezone":                            "UTC",
+
+		"log_destination":   "stderr",
+		"log_min_messages":  "warning",
+		"log_timezone":      "UTC",
+		"logging_collector": "off",
+
+		// Everything committed is on the disk.
+		"fsync":              "on",
+		"full_page_writes":   "on",
+		"synchronous_commit": "on",
+		"wal_compression":    "on",
+		"max_wal_size":       "1GB",
+		"shared_buffers":     "128MB",
+		"jit":                "off",
+
+		// An idle server wakes seldom.
+		"autovacuum_naptime": "180s",
+		"bgwriter_delay":     "10s",
+		"wal_writer_delay":   "1s",
+	}
+
+	for name, value := range o.Settings {
+		settings[name] = value
+	}
+
+	names := make([]string, 0, len(settings))
+	for name := range settings {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	args := []string{"-D", s.dir}
+	for _, name := range names {
+		args = append(args, "-c", name+"="+settings[name])
+	}
+
+	return args
+}
+
+// waitReady waits until the pid file says that the server accepts connections. It stops the server if it
+// gives up.
+func (s *Server) waitReady(ctx context.Context) error {
+	deadline := time.Now().Add(startTimeout)
+	for {
+		// The file may still be that of an earlier server.
+		file, err := readPidFile(s.dir)
+		if err == nil && file != nil && file.ready && file.pid == s.cmd.Process.Pid {
+			return nil
+		}
+
+		select {
+		case <-s.exited:
+			return fmt.Errorf("PostgreSQL ended while starting: see %s", s.logName())
+		case <-ctx.Done():
+			_ = s.Stop()
+			return context.Cause(ctx)
+		case <-time.After(readyPoll):
+		}
+
+		if time.Now().After(deadline) {
+			_ = s.Stop()
+			return fmt.Errorf("PostgreSQL did not become ready within %s", startTimeout)
+		}
+	}
+}
+
+// Running returns the address of the maintenance database of a server that another process started on a
+// cluster, empty if there is none.
+func Running(dir string) (string, error) {
+	file, err := readPidFile(dir)
+	if err != nil || file == nil || !file.ready || !isPostmasterOf(file.pid, dir) {
+		return "", nil //nolint:nilerr // without a file that can be read there is no server to be used
+	}
+
+	password, err := readPassword(dir)
+	if err != nil {
+		return "", err
+	}
+
+	return address(password, file.socketDir), nil
+}
+
+func address(password, socketDir string) string {
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.UserPassword(superuser, password),
+		Path:     "/postgres",
+		RawQuery: url.Values{"host": {socketDir}}.Encode(),
+	}
+	return u.String()
+}
+
+// Database returns the address of a database on a server, given that of its maintenance database.
+func Database(url, name string) string { return strings.Replace(url, "/postgres?", "/"+name+"?", 1) }
+
+// URL is the address of the maintenance database. It contains the password.
+func (s *Server) URL() string { return s.url }
+
+// PID is the postmaster's process id.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Exited is closed when the server has ended.
+func (s *Server) Exited() <-chan struct{} { return s.exited }
+
+// Stop shuts the server down fast: clients are disconnected, and everything committed is on the disk.
+func (s *Server) Stop() error {
+	_ = s.cmd.Process.Signal(fastShutdown)
+	select {
+	case <-s.exited:
+	case <-time.After(shutdownTimeout):
+		_ = s.cmd.Process.Signal(immediateShutdown)
+		<-s.exited
+	}
+
+	return os.RemoveAll(s.run)
+}

@@ -1,0 +1,52 @@
+package auth
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// Credentials of PiCloud's own are recognized, so that they never reach a script.
+func TestOwnCredentials(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]bool{
+		"Bearer pic_x": true, "bearer  pcs_x": true, "Basic pic_x": true, "  Bearer pic_x ": true,
+		"Bearer abc": false, "": false, "pic_x": false, "Bearer xpic_": false,
+	} {
+		if got := IsOwnCredential(header); got != want {
+			t.Errorf("%q: %v", header, got)
+		}
+	}
+}
+
+func TestBearerToken(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		header, token string
+		ok            bool
+	}{
+		{"Bearer abc", "abc", true},
+		{"bearer  abc ", "abc", true},
+		{"Basic abc", "abc", false},
+		{"Bearer", "", false},
+		{"", "", false},
+	} {
+		token, ok := BearerToken(c.header)
+		if token != c.token || ok != c.ok {
+			t.Errorf("%q: %q %v", c.header, token, ok)
+		}
+	}
+}
+
+// Tokens differ, fit into a header, and are stored as another text than themselves.
+func TestNewToken(t *testing.T) {
+	t.Parallel()
+	a, b := NewToken(KeyPrefix), NewToken(KeyPrefix)
+	if a == b || !strings.HasPrefix(a, "pic_") || len(a) != 47 || strings.ContainsAny(a, " +/=") {
+		t.Errorf("tokens are %s and %s", a, b)
+	}
+	if bytes.Equal(HashToken(a), HashToken(b)) || !bytes.Equal(HashToken(a), HashToken(a)) ||
+		len(HashToken(a)) != 32 {
+		t.Error("hashes do not identify tokens")
+	}
+}
