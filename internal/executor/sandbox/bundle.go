@@ -71,7 +71,7 @@ var unsupported = map[string]bool{
 // bundle makes one program of a script and the modules it imports, as a function expression of (exports, require,
 // module).
 func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
-	b := &bundler{msg: msg, depth: map[string]int{}}
+	app := &bundler{msg: msg, depth: map[string]int{}}
 	entry := fileName(msg.Name, msg.Language)
 	res := api.Build(api.BuildOptions{
 		EntryPoints:    []string{entry},
@@ -91,7 +91,7 @@ func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 		Banner:         map[string]string{"js": "(function (exports, require, module) { \"use strict\";"},
 		Footer:         map[string]string{"js": "})"},
 		Supported:      unsupported,
-		Plugins:        []api.Plugin{{Name: "app", Setup: b.setup}},
+		Plugins:        []api.Plugin{{Name: "app", Setup: app.setup}},
 	})
 	if len(res.Errors) > 0 {
 		return wire.CompiledMsg{Error: compileError(res.Errors[0])}
@@ -115,8 +115,8 @@ func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 		return wire.CompiledMsg{Error: engineError(err, entry)}
 	}
 
-	slices.Sort(b.imports)
-	return wire.CompiledMsg{Code: code, Imports: b.imports}
+	slices.Sort(app.imports)
+	return wire.CompiledMsg{Code: code, Imports: app.imports}
 }
 
 // bundler gives esbuild the modules of one script's app.
@@ -223,12 +223,12 @@ func engineError(err error, file string) *wire.CompileError {
 
 // cleanSources takes esbuild's namespace off the file names of a source map.
 func cleanSources(m string) string {
-	var v map[string]any
-	if json.Unmarshal([]byte(m), &v) != nil {
+	var parsed map[string]any
+	if json.Unmarshal([]byte(m), &parsed) != nil {
 		return m
 	}
 
-	if sources, ok := v["sources"].([]any); ok {
+	if sources, ok := parsed["sources"].([]any); ok {
 		for i, s := range sources {
 			if name, ok := s.(string); ok {
 				sources[i] = strings.TrimPrefix(name, virtualFS+":")
@@ -236,7 +236,7 @@ func cleanSources(m string) string {
 		}
 	}
 
-	out, err := json.Marshal(v)
+	out, err := json.Marshal(parsed)
 	if err != nil {
 		return m
 	}

@@ -36,8 +36,8 @@ func Main() error {
 		return err
 	}
 
-	r := wire.NewReader(conn, maxFrame)
-	kind, _, body, err := r.Next()
+	reader := wire.NewReader(conn, maxFrame)
+	kind, _, body, err := reader.Next()
 	if err != nil || kind != wire.Init {
 		return fmt.Errorf("sandbox: no limits from the parent: %w", err)
 	}
@@ -58,7 +58,7 @@ func Main() error {
 		return err
 	}
 
-	return s.serve(r)
+	return s.serve(reader)
 }
 
 // connect takes over the connection that the parent has left open.

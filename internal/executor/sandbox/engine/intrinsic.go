@@ -138,7 +138,7 @@ func (in *intrinsic) sameNames() bool {
 	if count == 0 {
 		return true
 	}
-	if len(names) != count && !(in.open && len(names) > count) {
+	if len(names) < count || len(names) > count && !in.open {
 		return false
 	}
 
@@ -170,7 +170,7 @@ func (in *intrinsic) listedByTemplate(names []unistring.String) bool {
 // was. From then on its cell tells that, if no name can be moved by the engine.
 func (in *intrinsic) sameLast() bool {
 	last := in.names[len(in.names)-1]
-	v, made := (*in.table.values)[last]
+	value, made := (*in.table.values)[last]
 	p, known := in.props[last]
 	if !known {
 		return !made || in.isBuiltin(last)
@@ -178,10 +178,10 @@ func (in *intrinsic) sameLast() bool {
 
 	l := layout()
 	if !slices.ContainsFunc(in.names, beginsWithDigit) {
-		in.last = l.cellOf(v)
+		in.last = l.cellOf(value)
 	}
 
-	return made && sameProperty(l.property(v), p)
+	return made && sameProperty(l.property(value), p)
 }
 
 func beginsWithDigit(name unistring.String) bool {
@@ -220,20 +220,20 @@ func (in *intrinsic) sameSymbols(vm *goja.Runtime) bool {
 	}
 
 	count := 0
-	ok := eachSymbol(m, func(name *goja.Symbol, v goja.Value) bool {
+	ok := eachSymbol(m, func(name *goja.Symbol, value goja.Value) bool {
 		if count < len(in.syms) {
 			old := &in.syms[count]
 			count++
-			return old.name == name && old.unchanged(v)
+			return old.name == name && old.unchanged(value)
 		}
 
 		tmpl := in.table.tmpl
 		isBuiltin := tmpl != nil && tmpl.symProps[name] != nil
-		if !isBuiltin || !madeBy(vm, tmpl.symProps[name], layout().property(v)) {
+		if !isBuiltin || !madeBy(vm, tmpl.symProps[name], layout().property(value)) {
 			return in.open
 		}
 
-		in.syms = append(in.syms, symbolOf(name, v))
+		in.syms = append(in.syms, symbolOf(name, value))
 		count++
 
 		return true

@@ -35,20 +35,20 @@ func NewJSON(vm *goja.Runtime) *JSON {
 	})
 	j.replace(object, "parse", 2, func(c goja.FunctionCall) goja.Value {
 		text := c.Argument(0).String()
-		v, err := j.Decode(text)
+		value, err := j.Decode(text)
 		if err != nil {
 			panic(err)
 		}
 		if _, callable := goja.AssertFunction(c.Argument(1)); !callable {
-			return v
+			return value
 		}
 
-		v, err = j.parse(object, vm.ToValue(text), c.Argument(1))
+		value, err = j.parse(object, vm.ToValue(text), c.Argument(1))
 		if err != nil {
 			panic(err)
 		}
 
-		return v
+		return value
 	})
 
 	return j

@@ -50,22 +50,22 @@ func (p *jsonParser) value() (goja.Value, bool) {
 		return nil, false
 	}
 
-	switch c := p.s[p.i]; {
-	case c == '{' || c == '[':
-		return p.nested(c)
-	case c == '"':
+	switch first := p.s[p.i]; {
+	case first == '{' || first == '[':
+		return p.nested(first)
+	case first == '"':
 		plain, v, ok := p.string()
 		if v == nil && ok {
 			v = p.vm.ToValue(plain)
 		}
 		return v, ok
-	case c == '-' || c >= '0' && c <= '9':
+	case first == '-' || first >= '0' && first <= '9':
 		return p.number()
-	case c == 't':
+	case first == 't':
 		return p.word("true", p.vm.ToValue(true))
-	case c == 'f':
+	case first == 'f':
 		return p.word("false", p.vm.ToValue(false))
-	case c == 'n':
+	case first == 'n':
 		return p.word("null", goja.Null())
 	default:
 		return nil, false
@@ -134,13 +134,13 @@ func (p *jsonParser) next(c byte) bool {
 }
 
 func (p *jsonParser) object() (goja.Value, bool) {
-	o := p.vm.NewObject()
+	object := p.vm.NewObject()
 	p.space()
 	if p.next('}') {
-		return o, true
+		return object, true
 	}
 
-	made := p.l.plainObject(o)
+	made := p.l.plainObject(object)
 	for {
 		name, ok := p.name()
 		if !ok {
@@ -153,7 +153,7 @@ func (p *jsonParser) object() (goja.Value, bool) {
 		if made != nil {
 			p.put(made, name, v)
 		} else {
-			_ = o.DefineDataProperty(name, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
+			_ = object.DefineDataProperty(name, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
 		}
 
 		p.space()
@@ -163,7 +163,7 @@ func (p *jsonParser) object() (goja.Value, bool) {
 			if made != nil {
 				p.names = min(len(made.propNames), maxNames)
 			}
-			return o, true
+			return object, true
 		default:
 			return nil, false
 		}

@@ -72,11 +72,11 @@ func (w *jsonWriter) object(b *plainObject, depth int) bool {
 		if name == "toJSON" || beginsWithDigit(name) {
 			return false
 		}
-		v := b.values[name]
-		if v == nil {
+		value := b.values[name]
+		if value == nil {
 			return false
 		}
-		if kindOf(v) == w.l.undefined {
+		if kindOf(value) == w.l.undefined {
 			continue
 		}
 
@@ -88,7 +88,7 @@ func (w *jsonWriter) object(b *plainObject, depth int) bool {
 			return false
 		}
 		w.out = append(w.out, ':')
-		if !w.value(v, depth) {
+		if !w.value(value, depth) {
 			return false
 		}
 	}
@@ -127,27 +127,27 @@ func (w *jsonWriter) quote(s string) bool {
 	const hex = "0123456789abcdef"
 	out := append(w.out, '"')
 	start := 0
-	for k := 0; k < len(s); {
-		c := s[k]
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(s[k:])
+	for at := 0; at < len(s); {
+		char := s[at]
+		if char >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[at:])
 			if r == utf8.RuneError {
 				return false
 			}
-			k += size
+			at += size
 			continue
 		}
-		if c >= 0x20 && c != '"' && c != '\\' {
-			k++
+		if char >= 0x20 && char != '"' && char != '\\' {
+			at++
 			continue
 		}
 
-		out = append(out, s[start:k]...)
-		k++
-		start = k
-		switch c {
+		out = append(out, s[start:at]...)
+		at++
+		start = at
+		switch char {
 		case '"', '\\':
-			out = append(out, '\\', c)
+			out = append(out, '\\', char)
 		case '\b':
 			out = append(out, '\\', 'b')
 		case '\f':
@@ -159,7 +159,7 @@ func (w *jsonWriter) quote(s string) bool {
 		case '\t':
 			out = append(out, '\\', 't')
 		default:
-			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+			out = append(out, '\\', 'u', '0', '0', hex[char>>4], hex[char&15])
 		}
 	}
 

@@ -167,40 +167,40 @@ type tableFields struct{ names, values, syms, tmpl []int }
 
 // fields looks a kind of object up, once: nil for one that has no tables.
 func (l *engineLayout) fields(kind reflect.Type) *tableFields {
-	if f, known := l.kinds.Load(kind); known {
-		return f.(*tableFields)
+	if found, known := l.kinds.Load(kind); known {
+		return found.(*tableFields)
 	}
 
-	var f *tableFields
+	var found *tableFields
 	if kind.Kind() == reflect.Struct {
 		names, ok1 := kind.FieldByName("propNames")
 		values, ok2 := kind.FieldByName("values")
 		syms, ok3 := kind.FieldByName("symValues")
 		if ok1 && ok2 && ok3 {
 			tmpl, _ := kind.FieldByName("tmpl")
-			f = &tableFields{names.Index, values.Index, syms.Index, tmpl.Index}
+			found = &tableFields{names.Index, values.Index, syms.Index, tmpl.Index}
 		}
 	}
 
-	l.kinds.Store(kind, f)
-	return f
+	l.kinds.Store(kind, found)
+	return found
 }
 
 // tableOf finds an object's table.
 func (l *engineLayout) tableOf(o *goja.Object) table {
-	v := l.impl(o)
-	f := l.fields(v.Type())
-	if f == nil {
+	impl := l.impl(o)
+	fields := l.fields(impl.Type())
+	if fields == nil {
 		return table{}
 	}
 
 	t := table{
-		names:  (*[]unistring.String)(v.FieldByIndex(f.names).Addr().UnsafePointer()),
-		values: (*map[unistring.String]goja.Value)(v.FieldByIndex(f.values).Addr().UnsafePointer()),
-		syms:   (**orderedMap)(v.FieldByIndex(f.syms).Addr().UnsafePointer()),
+		names:  (*[]unistring.String)(impl.FieldByIndex(fields.names).Addr().UnsafePointer()),
+		values: (*map[unistring.String]goja.Value)(impl.FieldByIndex(fields.values).Addr().UnsafePointer()),
+		syms:   (**orderedMap)(impl.FieldByIndex(fields.syms).Addr().UnsafePointer()),
 	}
-	if f.tmpl != nil {
-		t.tmpl = (*objectTemplate)(v.FieldByIndex(f.tmpl).UnsafePointer())
+	if fields.tmpl != nil {
+		t.tmpl = (*objectTemplate)(impl.FieldByIndex(fields.tmpl).UnsafePointer())
 	}
 
 	return t

@@ -44,9 +44,9 @@ func (r *Realm) NewError(name, message string) goja.Value {
 
 // ErrorAt is an Error of a name the SDK knows whose stack is that of the host call which failed.
 func (r *Realm) ErrorAt(name, message string, site []goja.StackFrame) goja.Value {
-	v := r.NewError(name, message)
+	made := r.NewError(name, message)
 
-	if o, ok := v.(*goja.Object); ok {
+	if o, ok := made.(*goja.Object); ok {
 		stack := name + ": " + message
 		if f := frames(site); f != "" {
 			stack += "\n" + f
@@ -55,7 +55,7 @@ func (r *Realm) ErrorAt(name, message string, site []goja.StackFrame) goja.Value
 			goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	}
 
-	return v
+	return made
 }
 
 // DOMException is a DOMException of a name (Web IDL, 2.8.1).
@@ -95,19 +95,19 @@ const MaxErrorText = 8 << 10
 // Describe reads an Error's fields; of what is no Error, which a script can throw too, it gives the JSON or the text.
 // The getters of a hostile object run under the run's own clock.
 func (r *Realm) Describe(v goja.Value, stack []goja.StackFrame) *cloud.ScriptError {
-	e := &cloud.ScriptError{Name: "Error", Stack: frames(stack)}
+	described := &cloud.ScriptError{Name: "Error", Stack: frames(stack)}
 	exc := r.VM.Try(func() {
 		if o, ok := v.(*goja.Object); ok && o.ClassName() == "Error" {
-			describeError(e, o)
+			describeError(described, o)
 			return
 		}
-		e.Message = Clip("uncaught " + r.thrownText(v))
+		described.Message = Clip("uncaught " + r.thrownText(v))
 	})
 	if exc != nil {
-		e.Message = "an error that cannot be described: reading it threw again"
+		described.Message = "an error that cannot be described: reading it threw again"
 	}
 
-	return e
+	return described
 }
 
 func describeError(e *cloud.ScriptError, o *goja.Object) {
@@ -125,18 +125,18 @@ func describeError(e *cloud.ScriptError, o *goja.Object) {
 
 // thrownText is a value that was thrown and is no Error.
 func (r *Realm) thrownText(v goja.Value) string {
-	o, ok := v.(*goja.Object)
+	object, ok := v.(*goja.Object)
 	if !ok {
 		return v.String()
 	}
 
-	if _, isFunc := goja.AssertFunction(o); !isFunc {
-		if text, err := r.JSON.EncodeByEngine(o); err == nil && !goja.IsUndefined(text) {
+	if _, isFunc := goja.AssertFunction(object); !isFunc {
+		if text, err := r.JSON.EncodeByEngine(object); err == nil && !goja.IsUndefined(text) {
 			return text.String()
 		}
 	}
 
-	return o.String()
+	return object.String()
 }
 
 // Clip shortens a text to MaxErrorText bytes, at the boundary of a character, and makes it valid UTF-8.
@@ -156,7 +156,7 @@ func Clip(s string) string {
 // frames lists script frames as V8 does. Columns that come out of a source map count from 0; ours count
 // from 1.
 func frames(stack []goja.StackFrame) string {
-	var b strings.Builder
+	var text strings.Builder
 	for _, f := range stack {
 		pos := f.Position()
 		if pos.Filename == "" || strings.HasPrefix(pos.Filename, "picloud:") {
@@ -164,16 +164,16 @@ func frames(stack []goja.StackFrame) string {
 		}
 
 		if name := f.FuncName(); name != "" && name != "<anonymous>" {
-			fmt.Fprintf(&b, "    at %s (%s:%d:%d)\n", name, pos.Filename, pos.Line, pos.Column+1)
+			fmt.Fprintf(&text, "    at %s (%s:%d:%d)\n", name, pos.Filename, pos.Line, pos.Column+1)
 		} else {
-			fmt.Fprintf(&b, "    at %s:%d:%d\n", pos.Filename, pos.Line, pos.Column+1)
+			fmt.Fprintf(&text, "    at %s:%d:%d\n", pos.Filename, pos.Line, pos.Column+1)
 		}
-		if b.Len() > MaxErrorText {
+		if text.Len() > MaxErrorText {
 			break
 		}
 	}
 
-	return strings.TrimRight(b.String(), "\n")
+	return strings.TrimRight(text.String(), "\n")
 }
 
 // framePosition is the column and the bytecode offset at the end of a frame, as in "main.ts:4:8(12)".

@@ -4,19 +4,19 @@ import "github.com/dop251/goja"
 
 // Settled is the promise that f made, or one of what it returned or threw.
 func (r *Realm) Settled(f func() goja.Value) goja.Value {
-	var v goja.Value
-	exc := r.VM.Try(func() { v = f() })
+	var value goja.Value
+	exc := r.VM.Try(func() { value = f() })
 
 	// One promise around another would cost as much as all else of a host call.
-	if _, isPromise := AsPromise(v); exc == nil && isPromise {
-		return v
+	if _, isPromise := AsPromise(value); exc == nil && isPromise {
+		return value
 	}
 
 	p, resolve, reject := r.VM.NewPromise()
 	if exc != nil {
 		_ = reject(exc.Value())
 	} else {
-		_ = resolve(v)
+		_ = resolve(value)
 	}
 
 	return r.VM.ToValue(p)

@@ -52,7 +52,7 @@ func TestClass(t *testing.T) {
 		`typeof globalThis.Plain + Object.keys(globalThis).includes("Plain")`: "functionfalse",
 	} {
 		v, err := r.VM.RunString("{" + script + "}")
-		got := ""
+		var got string
 		if err != nil {
 			e := r.ScriptError(err)
 			got = e.Name + ": " + e.Message

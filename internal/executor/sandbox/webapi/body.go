@@ -158,25 +158,25 @@ func (g *Global) addBody(proto *goja.Object, of bodyOf) {
 	g.addReader(proto, of, "formData", g.formData)
 
 	g.Getter(proto, "bodyUsed", func(this goja.Value) goja.Value {
-		b, _ := of(this)
-		if b.used || b.stream == nil {
-			return g.VM.ToValue(b.used)
+		body, _ := of(this)
+		if body.used || body.stream == nil {
+			return g.VM.ToValue(body.used)
 		}
-		return g.VM.ToValue(g.MustCall(g.loadStreams().disturbed, b.stream).ToBoolean())
+		return g.VM.ToValue(g.MustCall(g.loadStreams().disturbed, body.stream).ToBoolean())
 	})
 	g.Getter(proto, "body", func(this goja.Value) goja.Value {
-		b, _ := of(this)
-		if b.null {
+		body, _ := of(this)
+		if body.null {
 			return goja.Null()
 		}
 
-		g.streamOf(b)
-		if b.stream == nil {
-			b.stream = g.MustCall(g.loadStreams().fromBytes, g.Uint8Array(b.bytes))
-			b.whole = true
+		g.streamOf(body)
+		if body.stream == nil {
+			body.stream = g.MustCall(g.loadStreams().fromBytes, g.Uint8Array(body.bytes))
+			body.whole = true
 		}
 
-		return b.stream
+		return body.stream
 	})
 }
 
@@ -184,18 +184,18 @@ func (g *Global) addBody(proto *goja.Object, of bodyOf) {
 func (g *Global) addReader(proto *goja.Object, of bodyOf, name string, convert bodyReader) {
 	g.Define(proto, name, func(c goja.FunctionCall) goja.Value {
 		return g.Settled(func() goja.Value {
-			b, h := of(c.This)
-			if g.isUsed(b) {
+			body, h := of(c.This)
+			if g.isUsed(body) {
 				panic(g.VM.NewTypeError("the body has already been read"))
 			}
 
-			b.used = !b.null
+			body.used = !body.null
 			contentType, _ := h.get("content-type")
-			if !b.isStreaming() {
-				return convert(b.bytes, contentType)
+			if !body.isStreaming() {
+				return convert(body.bytes, contentType)
 			}
 
-			return g.Then(g.drainBody(b), func(v goja.Value) goja.Value {
+			return g.Then(g.drainBody(body), func(v goja.Value) goja.Value {
 				raw, _ := g.BytesOf(v)
 				return convert(raw, contentType)
 			})

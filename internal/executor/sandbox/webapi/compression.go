@@ -41,21 +41,21 @@ func (g *Global) addCompression(host *goja.Object) {
 
 func compressor(format string) func(chunk []byte, last bool) ([]byte, error) {
 	var out bytes.Buffer
-	var w io.WriteCloser
+	var writer io.WriteCloser
 	switch format {
 	case "gzip":
-		w = gzip.NewWriter(&out)
+		writer = gzip.NewWriter(&out)
 	case "deflate":
-		w = zlib.NewWriter(&out)
+		writer = zlib.NewWriter(&out)
 	default:
-		w, _ = flate.NewWriter(&out, flate.DefaultCompression)
+		writer, _ = flate.NewWriter(&out, flate.DefaultCompression)
 	}
 
 	return func(chunk []byte, last bool) ([]byte, error) {
 		out.Reset()
-		_, err := w.Write(chunk)
+		_, err := writer.Write(chunk)
 		if last {
-			err = errors.Join(err, w.Close())
+			err = errors.Join(err, writer.Close())
 		}
 		return out.Bytes(), err
 	}

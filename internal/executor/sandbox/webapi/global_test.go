@@ -105,7 +105,7 @@ func TestGlobalScope(t *testing.T) {
 
 			g, _ := newGlobal(t)
 			v, err := g.VM.RunString("{" + script + "}")
-			got := ""
+			var got string
 			if err != nil {
 				e := g.ScriptError(err)
 				got = e.Name + ": " + e.Message

@@ -145,19 +145,19 @@ func (g *Global) fillHeaders(h *headersState, init goja.Value) {
 		return
 	}
 
-	o, ok := init.(*goja.Object)
+	object, ok := init.(*goja.Object)
 	if !ok {
 		panic(g.VM.NewTypeError("headers must be an object, a list of pairs or Headers"))
 	}
-	if isIterable(o) {
-		g.eachPair(o, "each header must be a [name, value] pair", func(name, value goja.Value) {
+	if isIterable(object) {
+		g.eachPair(object, "each header must be a [name, value] pair", func(name, value goja.Value) {
 			h.append(g.headerName(name), g.headerValue(value))
 		})
 		return
 	}
 
-	for _, name := range o.Keys() {
-		h.append(g.headerName(g.VM.ToValue(name)), g.headerValue(o.Get(name)))
+	for _, name := range object.Keys() {
+		h.append(g.headerName(g.VM.ToValue(name)), g.headerValue(object.Get(name)))
 	}
 }
 

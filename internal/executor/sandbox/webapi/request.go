@@ -80,19 +80,19 @@ func (g *Global) cloneRequest(r *Request) goja.Value {
 
 // constructRequest is new Request(input, init) (Fetch standard, 5.4).
 func (g *Global) constructRequest(c goja.ConstructorCall) any {
-	r := &Request{method: "GET", headers: &headersState{}}
-	r.body.null = true
+	request := &Request{method: "GET", headers: &headersState{}}
+	request.body.null = true
 
 	if other := realm.State[Request](c.Argument(0)); other != nil {
-		g.copyRequest(r, other)
+		g.copyRequest(request, other)
 	} else {
-		r.url = g.requestURL(c.Argument(0).String())
+		request.url = g.requestURL(c.Argument(0).String())
 	}
 	if init, ok := c.Argument(1).(*goja.Object); ok {
-		g.initRequest(r, init)
+		g.initRequest(request, init)
 	}
 
-	return r
+	return request
 }
 
 // copyRequest takes over what another request has, also its body. A stream that was made of bytes for a

@@ -112,7 +112,7 @@ func (g *Global) responseJSON(c goja.FunctionCall) goja.Value {
 // responseRedirect is Response.redirect(url, status).
 func (g *Global) responseRedirect(c goja.FunctionCall) goja.Value {
 	target := c.Argument(0).String()
-	u, err := parseURL(target, g.baseURL())
+	location, err := parseURL(target, g.baseURL())
 	if err != nil {
 		panic(g.VM.NewTypeError("Response.redirect: %q is not a valid URL", realm.Clip(target)))
 	}
@@ -130,7 +130,7 @@ func (g *Global) responseRedirect(c goja.FunctionCall) goja.Value {
 
 	return g.Instance(g.response, &Response{
 		status:  status,
-		headers: &headersState{list: []cloud.Header{{Name: "location", Value: u.Href(false)}}},
+		headers: &headersState{list: []cloud.Header{{Name: "location", Value: location.Href(false)}}},
 		body:    bodyState{null: true},
 	})
 }

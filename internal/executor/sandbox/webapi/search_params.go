@@ -125,7 +125,7 @@ func (g *Global) newSearchParamsClass() realm.Class {
 
 // fillSearchParams reads what the constructor takes: parameters, a list of pairs, a record or a query.
 func (g *Global) fillSearchParams(p *searchParamsState, init goja.Value) {
-	o, isObject := init.(*goja.Object)
+	object, isObject := init.(*goja.Object)
 	if !isObject {
 		if !goja.IsUndefined(init) {
 			p.list = parseForm(strings.TrimPrefix(init.String(), "?"))
@@ -137,15 +137,15 @@ func (g *Global) fillSearchParams(p *searchParamsState, init goja.Value) {
 		p.list = append(p.list, other.list...)
 		return
 	}
-	if isIterable(o) {
-		g.eachPair(o, "each parameter must be a [name, value] pair", func(name, value goja.Value) {
+	if isIterable(object) {
+		g.eachPair(object, "each parameter must be a [name, value] pair", func(name, value goja.Value) {
 			p.append(name.String(), value.String())
 		})
 		return
 	}
 
-	for _, name := range o.Keys() {
-		p.append(name, o.Get(name).String())
+	for _, name := range object.Keys() {
+		p.append(name, object.Get(name).String())
 	}
 }
 

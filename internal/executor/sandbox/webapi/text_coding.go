@@ -169,9 +169,9 @@ func (g *Global) decoder(c goja.FunctionCall) goja.Value {
 	}
 
 	d := &partDecoder{decoder: enc.NewDecoder()}
-	o := g.VM.NewObject()
-	_ = o.Set("name", name)
-	g.Define(o, "decode", func(c goja.FunctionCall) goja.Value { // (part, fatal, more)
+	object := g.VM.NewObject()
+	_ = object.Set("name", name)
+	g.Define(object, "decode", func(c goja.FunctionCall) goja.Value { // (part, fatal, more)
 		var part []byte
 		if v := c.Argument(0); !goja.IsUndefined(v) {
 			part = g.toDecode(v)
@@ -185,7 +185,7 @@ func (g *Global) decoder(c goja.FunctionCall) goja.Value {
 		return g.VM.ToValue(string(text))
 	})
 
-	return o
+	return object
 }
 
 // partDecoder decodes a text that comes in parts.

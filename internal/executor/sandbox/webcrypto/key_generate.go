@@ -13,16 +13,16 @@ import (
 
 // generateKey makes a secret key, or a pair: (algorithm, extractable, usages).
 func (s *subtleCrypto) generateKey(c goja.FunctionCall) goja.Value {
-	a := s.algorithm(c.Argument(0))
+	alg := s.algorithm(c.Argument(0))
 	extractable := c.Argument(1).ToBoolean()
 	usages := s.usages(c.Argument(2))
 
-	k := cryptoKey{name: a.name, extractable: extractable}
+	both := cryptoKey{name: alg.name, extractable: extractable}
 	var private, public any
-	switch a.name {
+	switch alg.name {
 	case "ECDSA":
-		k.curve = a.get("namedCurve").String()
-		key, err := ecdsa.GenerateKey(s.curve(k.curve), rand.Reader)
+		both.curve = alg.get("namedCurve").String()
+		key, err := ecdsa.GenerateKey(s.curve(both.curve), rand.Reader)
 		s.check(err)
 		private, public = key, &key.PublicKey
 	case "Ed25519":
@@ -30,14 +30,14 @@ func (s *subtleCrypto) generateKey(c goja.FunctionCall) goja.Value {
 		s.check(err)
 		private, public = key, pub
 	case "RSASSA-PKCS1-v1_5", "RSA-PSS", "RSA-OAEP":
-		k.hash = s.hashOf(a)
-		key := s.generateRSA(a)
+		both.hash = s.hashOf(alg)
+		key := s.generateRSA(alg)
 		private, public = key, &key.PublicKey
 	default:
-		return s.wrap(s.generateSecret(a, extractable, usages))
+		return s.wrap(s.generateSecret(alg, extractable, usages))
 	}
 
-	return s.pair(a, k, private, public, usages)
+	return s.pair(alg, both, private, public, usages)
 }
 
 func (s *subtleCrypto) generateRSA(a algorithm) *rsa.PrivateKey {
