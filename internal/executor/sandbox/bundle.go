@@ -51,7 +51,7 @@ func loader(language string) api.Loader {
 	return api.LoaderJS
 }
 
-// unsupported is what the engine does not know of the language that esbuild is told to write.
+// unsupported lists the syntax that esbuild must lower, as the engine lacks it.
 var unsupported = map[string]bool{
 	// The engine takes no field named get, set, static or async.
 	"class-field":        false,
@@ -68,8 +68,8 @@ var unsupported = map[string]bool{
 	"using":                           false,
 }
 
-// bundle makes one program of a script and the modules it imports, as a function expression of (exports, require,
-// module).
+// bundle makes one program of a script and the modules it imports, as a function expression of (exports,
+// require, module).
 func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 	app := &bundler{msg: msg, depth: map[string]int{}}
 	entry := fileName(msg.Name, msg.Language)

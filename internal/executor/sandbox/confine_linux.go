@@ -49,7 +49,7 @@ func confine(limits wire.InitMsg) error {
 
 	tuneCollector(limits.MemoryBytes)
 
-	// NOFILE 0: what is open stays open, nothing can be opened any more, neither file nor socket.
+	// With NOFILE 0, what is open stays open, but no file and no socket can be opened any more.
 	for _, limit := range []struct {
 		what  int
 		value uint64

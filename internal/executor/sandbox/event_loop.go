@@ -165,7 +165,7 @@ func (r *run) handle(e event) error {
 	return nil
 }
 
-// pendingWork says what a run waits for, to a person who wonders why it was stopped.
+// pendingWork names what a run waits for, for the message of its timeout.
 func (r *run) pendingWork() string {
 	var parts []string
 	fetches := r.Fetching()

@@ -7,8 +7,8 @@
 //
 // What a runtime is made of has packages of its own, each of which may use those after it: sdk (the module
 // "picloud", fetch, the handlers' context), webapi (the global scope), webcrypto (crypto.subtle), realm
-// (classes, promises and errors in one runtime), engine (what reads the memory of goja). rawsys has the
-// system calls that the Go runtime must not hear of.
+// (classes, promises and errors in one runtime), engine (what reads the memory of goja). rawsys has
+// system calls without the Go runtime's bookkeeping.
 package sandbox
 
 import (
@@ -74,7 +74,7 @@ func connect() (net.Conn, error) {
 	}
 
 	_ = f.Close()
-	return quiet(conn), nil
+	return withRawSyscalls(conn), nil
 }
 
 func tuneCollector(limit uint64) {

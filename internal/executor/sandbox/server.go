@@ -163,8 +163,8 @@ func (s *server) work(r *run) {
 	}
 }
 
-// finish takes a run off the list; its runtime goes back to the pool, is held until the parent knows
-// whether the run committed, or is dropped.
+// finish takes a run off the list; its runtime goes back to the pool, is held until the parent
+// reports whether the run committed, or is dropped.
 func (s *server) finish(r *run, hold bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -22,7 +22,7 @@ type intrinsic struct {
 	// last is the cell of the last of names, nil while it is not known, and if one of them may be an array
 	// index.
 	last *words
-	// open: properties may be added, as to globalThis: that is module state.
+	// open allows properties to be added, as to globalThis, where they are module state.
 	open bool
 }
 

@@ -12,7 +12,7 @@ import (
 // so.
 const maxPlainDepth = 200
 
-// plainJSON gives the JSON text of plain data; false: it may be something else.
+// plainJSON gives the JSON text of plain data. It reports false for anything that may not be plain.
 func (j *JSON) plainJSON(v goja.Value) ([]byte, bool) {
 	w := jsonWriter{l: plain(), of: &j.prototypes}
 	if !w.l.ok || !w.of.plain() || !w.value(v, 0) {
@@ -28,7 +28,7 @@ type jsonWriter struct {
 	out []byte
 }
 
-// value writes a value; false: it is not plain data.
+// value writes a value. It reports false if that is not plain data.
 func (w *jsonWriter) value(v goja.Value, depth int) bool {
 	switch kindOf(v) {
 	case w.l.ascii, w.l.imported, w.l.unicode:

@@ -218,7 +218,7 @@ func (l *engineLayout) property(v goja.Value) property {
 // words are a property's memory: equal words are the same property.
 type words = [unsafe.Sizeof(property{}) / 8]uint64
 
-// cellOf is the memory of a property that is kept by a pointer; nil: it is a plain value.
+// cellOf is the memory of a property that is kept by a pointer, or nil for a plain value.
 func (l *engineLayout) cellOf(v goja.Value) *words {
 	if v == nil || reflect.TypeOf(v) != l.valueProperty {
 		return nil
@@ -239,9 +239,9 @@ func isCell(v goja.Value, at *words) bool {
 	return (*[2]unsafe.Pointer)(unsafe.Pointer(&v))[1] == unsafe.Pointer(at)
 }
 
-// code is where the Go function of a native function begins; false: o is none. Method values of one method
-// share their code.
-func (l *engineLayout) code(o *goja.Object) (uintptr, reflect.Type, bool) {
+// code is where the Go function of a native function begins; native is false if o is none. Method values of
+// one method share their code.
+func (l *engineLayout) code(o *goja.Object) (at uintptr, kind reflect.Type, native bool) {
 	v := l.impl(o)
 	offset, native := l.nativeFunc[v.Type()]
 	if !native {

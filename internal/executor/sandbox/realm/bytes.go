@@ -7,7 +7,7 @@ import (
 	"github.com/dop251/goja"
 )
 
-// BytesOf copies an ArrayBuffer or a view of one; false: v is neither.
+// BytesOf copies an ArrayBuffer or a view of one. It reports false if v is neither.
 func (r *Realm) BytesOf(v goja.Value) ([]byte, bool) {
 	all, ok := r.MemoryOf(v)
 	return bytes.Clone(all), ok

@@ -24,10 +24,10 @@ func (r *Realm) SetErrors(classes *goja.Object, newDOMException goja.Callable) {
 // ErrorClass is one of the classes that SetErrors gave.
 func (r *Realm) ErrorClass(name string) goja.Value { return r.errorClasses.Get(name) }
 
-// Throw raises an Error of a name the SDK knows.
+// Throw raises an Error of a name in the realm's error classes.
 func (r *Realm) Throw(name, message string) { panic(r.NewError(name, message)) }
 
-// NewError makes an Error of a name the SDK knows; of any other it makes a KvError.
+// NewError makes an Error of a name in the realm's error classes; of any other it makes a KvError.
 func (r *Realm) NewError(name, message string) goja.Value {
 	ctor := r.errors[name]
 	if ctor == nil {
@@ -42,7 +42,8 @@ func (r *Realm) NewError(name, message string) goja.Value {
 	return o
 }
 
-// ErrorAt is an Error of a name the SDK knows whose stack is that of the host call which failed.
+// ErrorAt is an Error of a name in the realm's error classes whose stack is that of the host call which
+// failed.
 func (r *Realm) ErrorAt(name, message string, site []goja.StackFrame) goja.Value {
 	made := r.NewError(name, message)
 
@@ -92,8 +93,8 @@ func (r *Realm) ScriptError(err error) *cloud.ScriptError {
 // MaxErrorText bounds each field of an error that is recorded.
 const MaxErrorText = 8 << 10
 
-// Describe reads an Error's fields; of what is no Error, which a script can throw too, it gives the JSON or the text.
-// The getters of a hostile object run under the run's own clock.
+// Describe reads an Error's fields; of what is no Error, which a script can throw too, it gives the JSON or
+// the text. The getters of a hostile object run under the run's own clock.
 func (r *Realm) Describe(v goja.Value, stack []goja.StackFrame) *cloud.ScriptError {
 	described := &cloud.ScriptError{Name: "Error", Stack: frames(stack)}
 	exc := r.VM.Try(func() {

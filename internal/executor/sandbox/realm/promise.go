@@ -77,7 +77,7 @@ func (r *Realm) trackRejection(p *goja.Promise, op goja.PromiseRejectionOperatio
 	}
 }
 
-// Handled says that somebody deals with a promise's rejection.
+// Handled takes a promise off the list of unhandled rejections.
 func (r *Realm) Handled(p *goja.Promise) { delete(r.rejected, p) }
 
 // TakeRejected gives the promises that were rejected without a handler, once.

@@ -27,7 +27,8 @@ type open struct {
 	secret string
 }
 
-// A script sees nothing of the Go state behind an object but what the class defines, and nobody else's object passes for one.
+// A script sees nothing of the Go state behind an object but what the class defines, and nobody else's
+// object passes for one.
 func TestClass(t *testing.T) {
 	t.Parallel()
 
@@ -65,7 +66,8 @@ func TestClass(t *testing.T) {
 	}
 }
 
-// Whatever a script throws is described, at the place where it was thrown, and nothing of it can make describing it fail.
+// Whatever a script throws is described, at the place where it was thrown, and nothing of it can make
+// describing it fail.
 func TestDescribe(t *testing.T) {
 	t.Parallel()
 
@@ -88,7 +90,8 @@ func TestDescribe(t *testing.T) {
 	}
 
 	_, err := r.VM.RunScript("main.js", "function thrower() {\n  throw new Error('m')\n}\nthrower()")
-	// Columns are one too high here: those of the engine count from 0 when there is a source map, as all bundles have one.
+	// Columns are one too high here: those of the engine count from 0 when there is a source map, as all
+	// bundles have one.
 	if got, want := r.ScriptError(err).Stack, "Error: m\n    at thrower (main.js:2:10)\n    at main.js:4:9"; got != want {
 		t.Errorf("the stack is %q, want %q", got, want)
 	}
@@ -148,7 +151,8 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-// A library that is loaded after the record makes the runtime unfit for another run, one that is loaded before does not.
+// A library that is loaded after the record makes the runtime unfit for another run, one that is loaded
+// before does not.
 func TestLoadedLate(t *testing.T) {
 	t.Parallel()
 

@@ -60,7 +60,7 @@ func (h *Host) params(c *contextState) goja.Value {
 	return c.params
 }
 
-// principal is who calls; null: nobody is known.
+// principal is the authenticated caller, or null.
 func (h *Host) principal(c *contextState) goja.Value {
 	if c.principal != nil {
 		return c.principal

@@ -9,7 +9,7 @@ import (
 	"picloud/internal/cloud"
 )
 
-// envModule is the app's variables and secrets: names and texts, that nobody can change.
+// envModule is the app's variables and secrets, as a frozen object of strings.
 type envModule struct{ object *goja.Object }
 
 func newEnvModule(h *Host, env *cloud.Env) *envModule {

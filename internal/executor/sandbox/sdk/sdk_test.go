@@ -241,7 +241,8 @@ func TestFailedCall(t *testing.T) {
 	f.reply(wire.ReplyMsg{N: 99}) // an answer that nobody waits for
 }
 
-// update reads, calls the function, and writes what it returned; inside of the function there is no other update.
+// update reads, calls the function, and writes what it returned; inside of the function there is no other
+// update.
 func TestUpdate(t *testing.T) {
 	t.Parallel()
 
@@ -280,7 +281,8 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
-// fetch sends the request and gives the response; when its signal fires the call is given up and the parent told.
+// fetch sends the request and gives the response; when its signal fires the call is given up and the parent
+// told.
 func TestFetch(t *testing.T) {
 	t.Parallel()
 
@@ -309,7 +311,8 @@ func TestFetch(t *testing.T) {
 	}
 }
 
-// What handlers get beside their event: the environment, which nobody can change, and the context of their run.
+// What handlers get beside their event: the environment, which nobody can change, and the context of their
+// run.
 func TestEnvAndContext(t *testing.T) {
 	t.Parallel()
 

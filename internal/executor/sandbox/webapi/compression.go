@@ -12,7 +12,7 @@ import (
 	"github.com/dop251/goja"
 )
 
-// maxDecompressed is the most bytes that one DecompressionStream gives; what is far smaller may be a trap.
+// maxDecompressed bounds what one DecompressionStream gives, in bytes, against decompression bombs.
 const maxDecompressed = 64 << 20
 
 // addCompression gives web.js what CompressionStream and DecompressionStream (Compression standard) are

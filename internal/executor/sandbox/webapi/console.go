@@ -61,7 +61,7 @@ func (g *Global) addConsole() {
 		}},
 	} {
 		g.Define(console, method.name, func(c goja.FunctionCall) goja.Value {
-			if g.run != nil { // nobody reads what a module logs between runs
+			if g.run != nil { // without a run there is no log
 				method.call(g.run, c)
 			}
 			return goja.Undefined()

@@ -71,8 +71,8 @@ func (g *Global) eventsHost() *goja.Object {
 	return host
 }
 
-// Unhandled tells the script's listeners of a rejection that nobody handled. It reports whether one of them
-// prevented that it is logged, or failed.
+// Unhandled dispatches unhandledrejection for a promise. It reports whether a listener prevented its
+// default, which is a line in the log, or failed.
 func (g *Global) Unhandled(p *goja.Promise) bool {
 	if g.events == nil {
 		return false

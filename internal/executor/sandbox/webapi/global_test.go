@@ -33,7 +33,8 @@ func newGlobal(t *testing.T) (*Global, *Run) {
 	return g, r
 }
 
-// What scripts ask of the classes, as the standards answer. A case that throws gives the error's name and message.
+// What scripts ask of the classes, as the standards answer. A case that throws gives the error's name and
+// message.
 func TestGlobalScope(t *testing.T) {
 	t.Parallel()
 
@@ -119,7 +120,8 @@ func TestGlobalScope(t *testing.T) {
 	}
 }
 
-// A run's lines of log are bounded in number and, but for the beginning of each, in bytes; what was not sent is counted.
+// A run's lines of log are bounded in number and, but for the beginning of each, in bytes; what was not
+// sent is counted.
 func TestLogLimits(t *testing.T) {
 	t.Parallel()
 
@@ -163,7 +165,8 @@ func TestConsoleLine(t *testing.T) {
 	}
 }
 
-// The timer that is due first fires first, those of one time in the order of creation; a signal's timer leaves the runtime usable.
+// The timer that is due first fires first, those of one time in the order of creation; a signal's timer
+// leaves the runtime usable.
 func TestTimers(t *testing.T) {
 	t.Parallel()
 

@@ -18,8 +18,8 @@ var (
 		"and \\q) are not supported here; write the class out")
 )
 
-// expandProperties writes \p{...} and \P{...} of a pattern out (ECMA-262, 22.2.2.9). sets: the pattern has
-// the flag v.
+// expandProperties writes \p{...} and \P{...} of a pattern out (ECMA-262, 22.2.2.9). sets says that the
+// pattern has the flag v.
 func expandProperties(source string, sets bool) (string, error) {
 	expanded := expander{source: source, sets: sets}
 	for expanded.at < len(source) {

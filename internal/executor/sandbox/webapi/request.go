@@ -18,7 +18,7 @@ type Request struct {
 	body        bodyState
 	signal      goja.Value // nil until asked for
 	incoming    bool       // the run's own request: its signal follows the caller
-	redirect    string     // empty: follow
+	redirect    string     // follow if empty
 }
 
 func (g *Global) newRequestClass() realm.Class {

@@ -11,7 +11,7 @@ import (
 // Response is what an instance of the class Response carries.
 type Response struct {
 	realm.Own
-	status     int // 0: Response.error()
+	status     int // 0 for Response.error()
 	statusText string
 	url        string
 	redirected bool

@@ -57,7 +57,7 @@ type Fetched struct {
 	Response   *cloud.Response
 	URL        string     // of the last request, if there were redirects
 	Redirected bool       // there were
-	Remote     RemoteBody // nil: Response has all of the body
+	Remote     RemoteBody // nil if Response has all of the body
 }
 
 // NewResponse makes the Response that fetch resolves to.

@@ -194,7 +194,7 @@ type partDecoder struct {
 	rest    []byte // of a character whose end has not come
 }
 
-// decode gives the text of a part in UTF-8; more: it is not the last.
+// decode gives the text of a part in UTF-8. more says that it is not the last.
 func (d *partDecoder) decode(part []byte, more bool) []byte {
 	source := append(d.rest, part...)
 	var text []byte

@@ -77,7 +77,7 @@ func (g *Global) addURLAttributes(proto *goja.Object, this func(goja.Value) *url
 	for _, attribute := range []struct {
 		name string
 		get  func(*whatwg.Url) string
-		set  func(*whatwg.Url, string) // nil: it cannot be set
+		set  func(*whatwg.Url, string) // nil if it cannot be set
 	}{
 		{"href", href, nil},
 		{"origin", origin, nil},

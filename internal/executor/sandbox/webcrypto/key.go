@@ -18,8 +18,8 @@ type cryptoKey struct {
 	realm.Own
 	kind        string // secret, private, public
 	name        string // of the algorithm
-	hash        string // empty: the algorithm has none
-	curve       string // empty: the algorithm has none
+	hash        string // empty if the algorithm has none
+	curve       string // empty if the algorithm has none
 	usages      []string
 	material    any // []byte, or a key of the standard library
 	extractable bool

@@ -51,7 +51,7 @@ func (s *subtleCrypto) importKey(c goja.FunctionCall) goja.Value {
 	return nil
 }
 
-// fromRaw is a public key of raw bytes; nil: the algorithm's raw keys are secret ones.
+// fromRaw is a public key of raw bytes, or nil if the algorithm's raw keys are secret ones.
 func (s *subtleCrypto) fromRaw(a algorithm, raw []byte) any {
 	switch a.name {
 	case "ECDSA":
@@ -100,7 +100,7 @@ func (s *subtleCrypto) exportKey(c goja.FunctionCall) goja.Value {
 	return s.buffer(raw)
 }
 
-// toRaw is the raw form of a key; nil: it has none.
+// toRaw is the raw form of a key, or nil if it has none.
 func toRaw(k *cryptoKey) ([]byte, error) {
 	switch key := k.material.(type) {
 	case []byte:

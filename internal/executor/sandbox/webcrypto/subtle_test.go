@@ -9,8 +9,8 @@ import (
 	"picloud/internal/executor/sandbox/webapi"
 )
 
-// run gives what a script's promise resolves to, or the error it is rejected with. Everything in it is resolved when the engine
-// has nothing left to do.
+// run gives what a script's promise resolves to, or the error it is rejected with. Everything in it is
+// resolved when the engine has nothing left to do.
 func run(t *testing.T, script string) string {
 	t.Helper()
 
@@ -34,7 +34,8 @@ func run(t *testing.T, script string) string {
 	}
 }
 
-// What one key of a pair does the other takes back, also after a way through a format, and nothing else passes.
+// What one key of a pair does the other takes back, also after a way through a format, and nothing else
+// passes.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 
