@@ -183,7 +183,8 @@ var framePosition = regexp.MustCompile(`:(\d+)\(\d+\)`)
 // BaseLibrary is the name of the program that every runtime has run. Its frames are not the author's.
 const BaseLibrary = "picloud:base"
 
-// cleanStack turns the engine's stack text into V8's: no bytecode offsets, no native or prelude frames.
+// cleanStack turns the engine's stack text into V8's: no bytecode offsets, no frames of native code or
+// base.js.
 func cleanStack(s string) string {
 	lines := strings.Split(s, "\n")
 	out := lines[:0]

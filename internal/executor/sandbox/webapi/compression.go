@@ -15,7 +15,7 @@ import (
 // maxDecompressed bounds what one DecompressionStream gives, in bytes, against decompression bombs.
 const maxDecompressed = 64 << 20
 
-// addCompression gives web.js what CompressionStream and DecompressionStream (Compression standard) are
+// addCompression gives streams.js what CompressionStream and DecompressionStream (Compression standard) are
 // made of: functions that make, for a format, a function of a chunk and whether it is the last.
 func (g *Global) addCompression(host *goja.Object) {
 	add := func(name string, make func(format string) func(chunk []byte, last bool) ([]byte, error)) {
