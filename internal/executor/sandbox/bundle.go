@@ -179,6 +179,7 @@ func (b *bundler) resolve(a api.OnResolveArgs) (api.OnResolveResult, error) {
 	return api.OnResolveResult{Path: file, Namespace: virtualFS}, nil
 }
 
+// load gives esbuild the source of a module.
 func (b *bundler) load(a api.OnLoadArgs) (api.OnLoadResult, error) {
 	if a.Path == fileName(b.msg.Name, b.msg.Language) {
 		return api.OnLoadResult{Contents: &b.msg.Source, Loader: loader(b.msg.Language)}, nil

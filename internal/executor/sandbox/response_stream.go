@@ -68,6 +68,7 @@ func (r *run) writePiece() error {
 	return nil
 }
 
+// sendPiece sends a piece to the parent. A body that is larger than the limit ends with a LimitError.
 func (r *run) sendPiece(raw []byte, last bool) {
 	out := r.out
 	out.asked = false

@@ -77,6 +77,7 @@ func connect() (net.Conn, error) {
 	return withRawSyscalls(conn), nil
 }
 
+// tuneCollector makes Go's collector and its stacks respect the memory limit of a child, in bytes.
 func tuneCollector(limit uint64) {
 	debug.SetGCPercent(200) // the limit below is what bounds the heap
 	debug.SetMemoryLimit(wire.MemoryTarget(limit))

@@ -62,6 +62,7 @@ func (s *server) adjustThreads() {
 	}
 }
 
+// setThreads sets the number of threads to what is wanted now, which may have changed since it was called.
 func (s *server) setThreads() {
 	s.threads.setting.Lock()
 	defer s.threads.setting.Unlock()
@@ -90,6 +91,8 @@ func (s *server) monitor() {
 	rawsys.WakeMonitor()
 }
 
+// tick is called by the timer that keeps the runtime's monitor awake, and starts it again while there are
+// runs.
 func (s *server) tick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -45,6 +45,7 @@ type symbol struct {
 	was  property
 }
 
+// symbolOf records a property whose name is a symbol.
 func symbolOf(name *goja.Symbol, v goja.Value) symbol {
 	l := layout()
 	s := symbol{name: name, was: l.property(v)}
@@ -295,6 +296,7 @@ func sameProperty(a, b property) bool {
 		a.getter == b.getter && a.setter == b.setter && same(a.value, b.value)
 }
 
+// same reports the same value. Objects are compared by identity, without a call into the engine.
 func same(a, b goja.Value) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil

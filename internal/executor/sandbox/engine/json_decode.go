@@ -44,6 +44,7 @@ func (p *jsonParser) space() {
 	}
 }
 
+// value reads any value, from the first byte that is no space.
 func (p *jsonParser) value() (goja.Value, bool) {
 	p.space()
 	if p.i >= len(p.s) {
@@ -91,6 +92,7 @@ func (p *jsonParser) nested(opening byte) (v goja.Value, ok bool) {
 	return v, ok
 }
 
+// word reads true, false or null, which has the value v.
 func (p *jsonParser) word(w string, v goja.Value) (goja.Value, bool) {
 	if len(p.s)-p.i < len(w) || p.s[p.i:p.i+len(w)] != w {
 		return nil, false
@@ -99,6 +101,7 @@ func (p *jsonParser) word(w string, v goja.Value) (goja.Value, bool) {
 	return v, true
 }
 
+// array reads the items and the closing bracket of an array.
 func (p *jsonParser) array() (goja.Value, bool) {
 	p.space()
 	if p.next(']') {
@@ -133,6 +136,8 @@ func (p *jsonParser) next(c byte) bool {
 	return true
 }
 
+// object reads the members and the closing brace of an object. Members are put into the engine's own tables
+// where these are known.
 func (p *jsonParser) object() (goja.Value, bool) {
 	object := p.vm.NewObject()
 	p.space()
@@ -205,6 +210,8 @@ func (p *jsonParser) put(made *plainObject, name string, v goja.Value) {
 	made.values[key] = v
 }
 
+// number reads a number as JSON has it: no leading zeros, no hexadecimal digits, no bare point. Small
+// integers are integers for the engine too.
 func (p *jsonParser) number() (goja.Value, bool) {
 	start := p.i
 	p.next('-')
@@ -329,6 +336,7 @@ func (p *jsonParser) escape() (unit uint16, ok bool) {
 	return uint16(n), true
 }
 
+// simpleEscape is the character of an escape other than \u.
 func simpleEscape(c byte) (uint16, bool) {
 	switch c {
 	case '"', '\\', '/':

@@ -61,6 +61,8 @@ func (w *jsonWriter) value(v goja.Value, depth int) bool {
 	return true
 }
 
+// object writes an object whose prototype is Object.prototype or none. Members that are undefined are left
+// out.
 func (w *jsonWriter) object(b *plainObject, depth int) bool {
 	if b.class != "Object" || b.prototype != nil && b.prototype != w.of.object {
 		return false
@@ -97,6 +99,7 @@ func (w *jsonWriter) object(b *plainObject, depth int) bool {
 	return true
 }
 
+// array writes an array. Items that are undefined become null.
 func (w *jsonWriter) array(o *goja.Object, depth int) bool {
 	items, ok := w.l.list(o, w.of.array)
 	if !ok {

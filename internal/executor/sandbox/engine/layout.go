@@ -9,6 +9,7 @@ import (
 	"github.com/dop251/goja/unistring"
 )
 
+// Factories of goja's templates: of a property, and of an object's prototype.
 type (
 	propFactory = func(*goja.Runtime) goja.Value
 	protoMaker  = func(*goja.Runtime) *goja.Object
@@ -74,6 +75,7 @@ var layout = sync.OnceValue(func() *engineLayout {
 // minGlobals is how many intrinsics goja.Runtime lists at least; fewer are not the list.
 const minGlobals = 80
 
+// find looks for the mirrored fields, and sets ok only if each of them is where it is expected.
 func (l *engineLayout) find() {
 	defer func() {
 		if recover() != nil { // reflect refuses what is not there

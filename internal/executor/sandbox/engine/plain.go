@@ -56,6 +56,7 @@ var plain = sync.OnceValue(func() *plainLayout {
 	return l
 })
 
+// find looks for the mirrored fields, and sets ok only if a sample is read as what it is.
 func (l *plainLayout) find() {
 	defer func() {
 		if recover() != nil { // reflect refuses what is not there

@@ -181,6 +181,8 @@ func (in *intrinsic) isNative() bool {
 	return true
 }
 
+// isNativeProperty reports whether a property that is no accessor is a native function under its own name,
+// or a constant.
 func (l *engineLayout) isNativeProperty(name unistring.String, p property) bool {
 	fn, isObject := p.value.(*goja.Object)
 	switch {

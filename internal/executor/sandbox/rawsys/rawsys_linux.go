@@ -20,6 +20,7 @@ func Read(fd uintptr, p []byte) (n int, err unix.Errno) { return transfer(unix.S
 // Write writes to a descriptor that does not block. The error is 0 or one of write(2).
 func Write(fd uintptr, p []byte) (n int, err unix.Errno) { return transfer(unix.SYS_WRITE, fd, p) }
 
+// transfer makes a read or a write, again if a signal interrupts it.
 func transfer(call, fd uintptr, p []byte) (int, unix.Errno) {
 	for {
 		n, _, errno := unix.RawSyscall(call, fd,

@@ -111,6 +111,7 @@ func (r *Realm) Describe(v goja.Value, stack []goja.StackFrame) *cloud.ScriptErr
 	return described
 }
 
+// describeError reads the fields of an Error, whose getters may throw.
 func describeError(e *cloud.ScriptError, o *goja.Object) {
 	if name := o.Get("name"); Given(name) {
 		e.Name = Clip(name.String())

@@ -63,6 +63,8 @@ func (r *Realm) MustCallOn(f goja.Callable, this goja.Value, args ...goja.Value)
 // maxRejected bounds the rejections that are remembered for the log.
 const maxRejected = 100
 
+// trackRejection is called by the engine when a promise is rejected without a handler, and when it gets one
+// later.
 func (r *Realm) trackRejection(p *goja.Promise, op goja.PromiseRejectionOperation) {
 	if op == goja.PromiseRejectionHandle {
 		delete(r.rejected, p)

@@ -39,6 +39,7 @@ func (g *Global) addCompression(host *goja.Object) {
 	add("decompressor", decompressor)
 }
 
+// compressor compresses chunk by chunk. What a step returns is valid until the next one.
 func compressor(format string) func(chunk []byte, last bool) ([]byte, error) {
 	var out bytes.Buffer
 	var writer io.WriteCloser
@@ -92,6 +93,7 @@ func decompressor(format string) func(chunk []byte, last bool) ([]byte, error) {
 	}
 }
 
+// decompressing makes the reader of a format: gzip, deflate (zlib) or deflate-raw.
 func decompressing(format string, in *bytes.Buffer) (io.Reader, error) {
 	switch format {
 	case "gzip":

@@ -54,6 +54,7 @@ func parseForm(s string) []cloud.Header {
 	return out
 }
 
+// decodeFormText takes what is no valid escape as it is.
 func decodeFormText(s string) string {
 	var text strings.Builder
 	for k := 0; k < len(s); k++ {

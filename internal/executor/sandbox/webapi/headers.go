@@ -37,6 +37,7 @@ func (h *headersState) append(name, value string) {
 	h.list = append(h.list, cloud.Header{Name: name, Value: value})
 }
 
+// remove takes all fields of a name out, in place.
 func (h *headersState) remove(name string) {
 	kept := h.list[:0]
 	for _, f := range h.list {
@@ -119,6 +120,7 @@ func isAlphanumeric(c byte) bool {
 
 func validHeaderValue(s string) bool { return !strings.ContainsAny(s, "\x00\r\n") }
 
+// headerName is a header's name that a script gave; an invalid one throws a TypeError.
 func (g *Global) headerName(v goja.Value) string {
 	name := v.String()
 	if !validHeaderName(name) {
@@ -127,6 +129,8 @@ func (g *Global) headerName(v goja.Value) string {
 	return name
 }
 
+// headerValue is a header's value that a script gave, without the spaces around it; an invalid one throws a
+// TypeError.
 func (g *Global) headerValue(v goja.Value) string {
 	value := strings.Trim(v.String(), " \t\r\n")
 	if !validHeaderValue(value) {
@@ -161,6 +165,7 @@ func (g *Global) fillHeaders(h *headersState, init goja.Value) {
 	}
 }
 
+// newHeadersClass defines Headers (Fetch standard, 5.1).
 func (g *Global) newHeadersClass() realm.Class {
 	class := g.NewClass("Headers", func(c goja.ConstructorCall) any {
 		h := &headersState{}

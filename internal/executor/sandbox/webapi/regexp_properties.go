@@ -37,6 +37,7 @@ func expandProperties(source string, sets bool) (string, error) {
 	return expanded.out.String(), nil
 }
 
+// expander goes over one pattern.
 type expander struct {
 	source  string
 	sets    bool

@@ -21,6 +21,7 @@ type Request struct {
 	redirect    string     // follow if empty
 }
 
+// newRequestClass defines Request (Fetch standard, 5.4).
 func (g *Global) newRequestClass() realm.Class {
 	class := g.NewClass("Request", g.constructRequest)
 	this := func(v goja.Value) *Request { return realm.MustState[Request](g.Realm, v, "Request") }
@@ -65,6 +66,7 @@ func (g *Global) signalOf(r *Request) goja.Value {
 	return r.signal
 }
 
+// cloneRequest is request.clone(); the body is split between both.
 func (g *Global) cloneRequest(r *Request) goja.Value {
 	body := g.cloneBody(&r.body, "Request")
 	return g.Instance(g.request, &Request{
@@ -114,6 +116,7 @@ func (g *Global) copyRequest(r, other *Request) {
 	}
 }
 
+// requestURL is the absolute form of a URL that may be requested; any other throws a TypeError.
 func (g *Global) requestURL(text string) string {
 	u, err := parseURL(text, "")
 	if err != nil {

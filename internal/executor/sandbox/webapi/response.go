@@ -23,6 +23,7 @@ type Response struct {
 // nullBodyStatus reports a status with which there is no body (Fetch standard, 2.2.3).
 func nullBodyStatus(s int) bool { return s == 101 || s == 204 || s == 205 || s == 304 }
 
+// newResponseClass defines Response (Fetch standard, 5.5).
 func (g *Global) newResponseClass() realm.Class {
 	class := g.NewClass("Response", func(c goja.ConstructorCall) any {
 		r := &Response{status: 200, headers: &headersState{}}
@@ -79,6 +80,7 @@ func (g *Global) addResponseAttributes(proto *goja.Object, this func(goja.Value)
 	})
 }
 
+// cloneResponse is response.clone(); the body is split between both.
 func (g *Global) cloneResponse(r *Response) goja.Value {
 	body := g.cloneBody(&r.body, "Response")
 	return g.Instance(g.response, &Response{

@@ -69,6 +69,7 @@ type argument struct {
 	anyValue    bool
 }
 
+// argumentOf reads the arguments (name, value) of has and delete.
 func argumentOf(c goja.FunctionCall) argument {
 	a := argument{name: c.Argument(0).String(), anyValue: goja.IsUndefined(c.Argument(1))}
 	if !a.anyValue {
@@ -81,6 +82,7 @@ func (a argument) matches(f cloud.Header) bool {
 	return f.Name == a.name && (a.anyValue || f.Value == a.value)
 }
 
+// newSearchParamsClass defines URLSearchParams (URL standard, 6.2).
 func (g *Global) newSearchParamsClass() realm.Class {
 	class := g.NewClass("URLSearchParams", func(c goja.ConstructorCall) any {
 		p := &searchParamsState{}

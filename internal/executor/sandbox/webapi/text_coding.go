@@ -38,6 +38,7 @@ func (g *Global) utf8Decode(c goja.FunctionCall) goja.Value {
 	return g.VM.ToValue(decodeUTF8(raw))
 }
 
+// toDecode copies the bytes that a script wants decoded; anything else throws a TypeError.
 func (g *Global) toDecode(v goja.Value) []byte {
 	raw, ok := g.BytesOf(v)
 	if !ok {

@@ -83,6 +83,7 @@ func (g *Global) addTimers() {
 	g.SetGlobal("clearInterval", clearTimer)
 }
 
+// addTimerFunction defines a function (handler, delay, ...arguments) that starts a timer.
 func (g *Global) addTimerFunction(name string, repeat bool) {
 	g.SetGlobal(name, g.Named(name, func(c goja.FunctionCall) goja.Value {
 		timer := g.startTimer(name, c.Argument(0), c.Argument(1))

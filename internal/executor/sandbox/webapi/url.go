@@ -73,6 +73,7 @@ func baseOf(v goja.Value) string {
 	return v.String()
 }
 
+// addURLAttributes defines the parts of a URL. Setting one keeps an existing searchParams in step.
 func (g *Global) addURLAttributes(proto *goja.Object, this func(goja.Value) *urlState) {
 	for _, attribute := range []struct {
 		name string

@@ -71,6 +71,8 @@ func (s *subtleCrypto) encryptCBC(a algorithm, key, data []byte) []byte {
 	return data
 }
 
+// decryptCBC takes the padding off. A wrong key, a wrong iv and a wrong padding cannot be told apart by its
+// error.
 func (s *subtleCrypto) decryptCBC(a algorithm, key, data []byte) []byte {
 	block, iv := s.cbc(a, key)
 	if len(data) == 0 || len(data)%aes.BlockSize != 0 {
@@ -86,6 +88,7 @@ func (s *subtleCrypto) decryptCBC(a algorithm, key, data []byte) []byte {
 	return data[:len(data)-pad]
 }
 
+// cbc reads the parameters of AES-CBC.
 func (s *subtleCrypto) cbc(a algorithm, key []byte) (cipher.Block, []byte) {
 	iv := s.bytes(a.get("iv"), "iv")
 	if len(iv) != aes.BlockSize {
@@ -97,6 +100,7 @@ func (s *subtleCrypto) cbc(a algorithm, key []byte) (cipher.Block, []byte) {
 	return block, iv
 }
 
+// gcm reads the parameters of AES-GCM.
 func (s *subtleCrypto) gcm(a algorithm, key []byte) (aead cipher.AEAD, iv, extra []byte) {
 	iv = s.bytes(a.get("iv"), "iv")
 	if len(iv) == 0 {

@@ -61,6 +61,7 @@ func (s *subtleCrypto) usages(v goja.Value) []string {
 	return out
 }
 
+// checkUsages throws a SyntaxError for a usage that is not allowed.
 func (s *subtleCrypto) checkUsages(usages, allowed []string) {
 	for _, u := range usages {
 		if !slices.Contains(allowed, u) {
@@ -158,6 +159,7 @@ func pairUsages(a algorithm) (forPrivate, forPublic string) {
 	return "sign", "verify"
 }
 
+// curve is a named curve; an unknown one throws a NotSupportedError.
 func (s *subtleCrypto) curve(name string) elliptic.Curve {
 	switch name {
 	case "P-256":

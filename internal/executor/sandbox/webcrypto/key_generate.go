@@ -40,6 +40,7 @@ func (s *subtleCrypto) generateKey(c goja.FunctionCall) goja.Value {
 	return s.pair(alg, both, private, public, usages)
 }
 
+// generateRSA makes a key of the length that the parameters name. Only the usual public exponent is taken.
 func (s *subtleCrypto) generateRSA(a algorithm) *rsa.PrivateKey {
 	bits := a.get("modulusLength").ToInteger()
 	exponent := new(big.Int).SetBytes(s.bytes(a.get("publicExponent"), "publicExponent"))
@@ -53,6 +54,7 @@ func (s *subtleCrypto) generateRSA(a algorithm) *rsa.PrivateKey {
 	return key
 }
 
+// generateSecret makes a random key for HMAC or AES.
 func (s *subtleCrypto) generateSecret(a algorithm, extractable bool, usages []string) *cryptoKey {
 	raw := make([]byte, s.secretLength(a))
 	_, _ = rand.Read(raw)

@@ -49,6 +49,7 @@ func (s *subtleCrypto) signECDSA(a algorithm, key *ecdsa.PrivateKey, data []byte
 // numberSize is the length in bytes of a coordinate of a key's curve.
 func numberSize(key *ecdsa.PublicKey) int { return (key.Curve.Params().BitSize + 7) / 8 }
 
+// signRSA signs by RSASSA-PKCS1-v1_5 or RSA-PSS, with the hash that the key was made for.
 func (s *subtleCrypto) signRSA(a algorithm, hashName string, key *rsa.PrivateKey, data []byte) []byte {
 	sum, id := s.sum(hashName, data)
 	var out []byte
@@ -98,6 +99,7 @@ func (s *subtleCrypto) verify(c goja.FunctionCall) goja.Value {
 	return s.r.VM.ToValue(ok)
 }
 
+// verifyECDSA takes r and s side by side.
 func (s *subtleCrypto) verifyECDSA(a algorithm, key *ecdsa.PublicKey, sig, data []byte) bool {
 	sum, _ := s.sum(s.hashOf(a), data)
 	size := numberSize(key)

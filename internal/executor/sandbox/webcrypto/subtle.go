@@ -23,6 +23,7 @@ const (
 	maxDerived = 64 << 10 // bytes that are derived at once
 )
 
+// subtleCrypto is crypto.subtle of one realm.
 type subtleCrypto struct {
 	r   *realm.Realm
 	key realm.Class
@@ -148,6 +149,7 @@ func (s *subtleCrypto) hashOf(a algorithm) string {
 	return name
 }
 
+// newHash is a hash by the standard's name; an unknown one throws a NotSupportedError.
 func (s *subtleCrypto) newHash(name string) (func() hash.Hash, crypto.Hash) {
 	switch name {
 	case "SHA-1":
