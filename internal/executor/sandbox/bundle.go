@@ -51,7 +51,7 @@ func loader(language string) api.Loader {
 	return api.LoaderJS
 }
 
-// unsupported is what the engine does not know of the language that esbuild is told to write.
+// unsupported lists the syntax that esbuild must lower, as the engine lacks it.
 var unsupported = map[string]bool{
 	// The engine takes no field named get, set, static or async.
 	"class-field":        false,
@@ -68,10 +68,10 @@ var unsupported = map[string]bool{
 	"using":                           false,
 }
 
-// bundle makes one program of a script and the modules it imports, as a function expression of (exports, require,
-// module).
+// bundle makes one program of a script and the modules it imports, as a function expression of (exports,
+// require, module).
 func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
-	b := &bundler{msg: msg, depth: map[string]int{}}
+	app := &bundler{msg: msg, depth: map[string]int{}}
 	entry := fileName(msg.Name, msg.Language)
 	res := api.Build(api.BuildOptions{
 		EntryPoints:    []string{entry},
@@ -91,7 +91,7 @@ func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 		Banner:         map[string]string{"js": "(function (exports, require, module) { \"use strict\";"},
 		Footer:         map[string]string{"js": "})"},
 		Supported:      unsupported,
-		Plugins:        []api.Plugin{{Name: "app", Setup: b.setup}},
+		Plugins:        []api.Plugin{{Name: "app", Setup: app.setup}},
 	})
 	if len(res.Errors) > 0 {
 		return wire.CompiledMsg{Error: compileError(res.Errors[0])}
@@ -115,8 +115,8 @@ func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 		return wire.CompiledMsg{Error: engineError(err, entry)}
 	}
 
-	slices.Sort(b.imports)
-	return wire.CompiledMsg{Code: code, Imports: b.imports}
+	slices.Sort(app.imports)
+	return wire.CompiledMsg{Code: code, Imports: app.imports}
 }
 
 // bundler gives esbuild the modules of one script's app.
@@ -179,6 +179,7 @@ func (b *bundler) resolve(a api.OnResolveArgs) (api.OnResolveResult, error) {
 	return api.OnResolveResult{Path: file, Namespace: virtualFS}, nil
 }
 
+// load gives esbuild the source of a module.
 func (b *bundler) load(a api.OnLoadArgs) (api.OnLoadResult, error) {
 	if a.Path == fileName(b.msg.Name, b.msg.Language) {
 		return api.OnLoadResult{Contents: &b.msg.Source, Loader: loader(b.msg.Language)}, nil
@@ -223,12 +224,12 @@ func engineError(err error, file string) *wire.CompileError {
 
 // cleanSources takes esbuild's namespace off the file names of a source map.
 func cleanSources(m string) string {
-	var v map[string]any
-	if json.Unmarshal([]byte(m), &v) != nil {
+	var parsed map[string]any
+	if json.Unmarshal([]byte(m), &parsed) != nil {
 		return m
 	}
 
-	if sources, ok := v["sources"].([]any); ok {
+	if sources, ok := parsed["sources"].([]any); ok {
 		for i, s := range sources {
 			if name, ok := s.(string); ok {
 				sources[i] = strings.TrimPrefix(name, virtualFS+":")
@@ -236,7 +237,7 @@ func cleanSources(m string) string {
 		}
 	}
 
-	out, err := json.Marshal(v)
+	out, err := json.Marshal(parsed)
 	if err != nil {
 		return m
 	}

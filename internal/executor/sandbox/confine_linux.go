@@ -49,8 +49,8 @@ func confine(limits wire.InitMsg) error {
 
 	tuneCollector(limits.MemoryBytes)
 
-	// NOFILE 0: what is open stays open, nothing can be opened any more, neither file nor socket.
-	for _, l := range []struct {
+	// With NOFILE 0, what is open stays open, but no file and no socket can be opened any more.
+	for _, limit := range []struct {
 		what  int
 		value uint64
 	}{
@@ -60,12 +60,12 @@ func confine(limits wire.InitMsg) error {
 		{unix.RLIMIT_AS, size + limits.MemoryBytes + heapSlack},
 		{unix.RLIMIT_NOFILE, 0},
 	} {
-		err := unix.Setrlimit(l.what, &unix.Rlimit{Cur: l.value, Max: l.value})
-		if errors.Is(err, unix.EPERM) && l.what == unix.RLIMIT_NPROC {
+		err := unix.Setrlimit(limit.what, &unix.Rlimit{Cur: limit.value, Max: limit.value})
+		if errors.Is(err, unix.EPERM) && limit.what == unix.RLIMIT_NPROC {
 			continue // an ordinary user whose own limit is lower already
 		}
 		if err != nil {
-			return fmt.Errorf("set limit %d to %d: %w", l.what, l.value, err)
+			return fmt.Errorf("set limit %d to %d: %w", limit.what, limit.value, err)
 		}
 	}
 

@@ -14,6 +14,7 @@ import (
 	"picloud/internal/executor/sandbox/webapi"
 )
 
+// eventKind says what has happened.
 type eventKind uint8
 
 const (
@@ -144,6 +145,7 @@ func (r *run) wait(clock <-chan time.Time) (woken bool) {
 	}
 }
 
+// handle lets the runtime react to one event. Its error ends the run.
 func (r *run) handle(e event) error {
 	switch e.kind {
 	case evReply:
@@ -165,7 +167,7 @@ func (r *run) handle(e event) error {
 	return nil
 }
 
-// pendingWork says what a run waits for, to a person who wonders why it was stopped.
+// pendingWork names what a run waits for, for the message of its timeout.
 func (r *run) pendingWork() string {
 	var parts []string
 	fetches := r.Fetching()

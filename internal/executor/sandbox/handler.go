@@ -17,9 +17,9 @@ func (r *run) invoke(handler goja.Callable) (done *wire.DoneMsg, ok bool) {
 		return r.failure(iso.realm.ScriptError(err)), false
 	}
 
-	v, err := handler(iso.self, arg, iso.host.Env(), iso.host.Context(&r.Run))
+	result, err := handler(iso.self, arg, iso.host.Env(), iso.host.Context(&r.Run))
 	if err == nil {
-		v, err = r.settle(v)
+		result, err = r.settle(result)
 	}
 
 	if err == nil && r.Msg.Request == nil {
@@ -34,7 +34,7 @@ func (r *run) invoke(handler goja.Callable) (done *wire.DoneMsg, ok bool) {
 		return &wire.DoneMsg{Status: cloud.Succeeded}, true
 	}
 
-	return r.respond(v)
+	return r.respond(result)
 }
 
 // argument is the first argument of the handler: the request, or the event.

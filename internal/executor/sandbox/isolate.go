@@ -43,7 +43,7 @@ func envID(env *cloud.Env) cloud.ID {
 	return env.ID
 }
 
-// enter makes a run the one that uses the runtime; nil: none does.
+// enter makes a run the one that uses the runtime; nil ends that.
 func (i *isolate) enter(r *run) {
 	if r == nil {
 		i.host.Enter(nil)

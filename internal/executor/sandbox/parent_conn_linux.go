@@ -11,9 +11,9 @@ import (
 	"picloud/internal/executor/sandbox/rawsys"
 )
 
-// quietConn reads and writes the connection to the parent, which never blocks, by system calls that the Go
-// runtime does not hear of (see package rawsys).
-type quietConn struct {
+// rawConn reads and writes the connection to the parent, which never blocks, by the system calls of package
+// rawsys. That saves a child with little to do more than a short run costs.
+type rawConn struct {
 	net.Conn
 	raw syscall.RawConn
 
@@ -30,7 +30,7 @@ type transfer struct {
 	err error
 }
 
-// done takes a call's outcome; false: the socket is not ready.
+// done takes a call's outcome. It reports false if the socket is not ready.
 func (t *transfer) done(n int, errno unix.Errno) bool {
 	switch errno {
 	case 0:
@@ -44,8 +44,8 @@ func (t *transfer) done(n int, errno unix.Errno) bool {
 	return true
 }
 
-// quiet wraps a connection that has a descriptor.
-func quiet(conn net.Conn) net.Conn {
+// withRawSyscalls wraps a connection that has a descriptor.
+func withRawSyscalls(conn net.Conn) net.Conn {
 	sc, ok := conn.(syscall.Conn)
 	if !ok {
 		return conn
@@ -55,7 +55,7 @@ func quiet(conn net.Conn) net.Conn {
 		return conn
 	}
 
-	q := &quietConn{Conn: conn, raw: raw}
+	q := &rawConn{Conn: conn, raw: raw}
 	q.read = func(fd uintptr) bool { return q.in.done(rawsys.Read(fd, q.in.p)) }
 	q.write = func(fd uintptr) bool { return q.out.done(rawsys.Write(fd, q.out.p)) }
 
@@ -63,7 +63,7 @@ func quiet(conn net.Conn) net.Conn {
 }
 
 // Read is called by one goroutine at a time.
-func (q *quietConn) Read(p []byte) (int, error) {
+func (q *rawConn) Read(p []byte) (int, error) {
 	q.in = transfer{p: p}
 	if err := q.raw.Read(q.read); err != nil {
 		return 0, fmt.Errorf("read: %w", err)
@@ -79,7 +79,7 @@ func (q *quietConn) Read(p []byte) (int, error) {
 }
 
 // Write is called by one goroutine at a time.
-func (q *quietConn) Write(p []byte) (int, error) {
+func (q *rawConn) Write(p []byte) (int, error) {
 	done := 0
 	for done < len(p) {
 		q.out = transfer{p: p[done:]}

@@ -12,7 +12,7 @@ import (
 )
 
 // The connection to the parent carries whatever size in both directions at once, and says when it ends.
-func TestQuietConn(t *testing.T) {
+func TestRawConn(t *testing.T) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -25,8 +25,8 @@ func TestQuietConn(t *testing.T) {
 		}
 		_ = f.Close()
 	}
-	child, parent := quiet(ends[0]), ends[1]
-	if _, ok := child.(*quietConn); !ok {
+	child, parent := withRawSyscalls(ends[0]), ends[1]
+	if _, ok := child.(*rawConn); !ok {
 		t.Fatalf("the connection is a %T", child)
 	}
 	sent := bytes.Repeat([]byte("0123456789abcdef"), 1<<18) // far more than the socket holds

@@ -106,22 +106,22 @@ func (p *program) putIfIntact(iso *isolate) {
 		return
 	}
 
-	k := p.kept
-	k.mu.Lock()
-	defer k.mu.Unlock()
+	kept := p.kept
+	kept.mu.Lock()
+	defer kept.mu.Unlock()
 
 	p.idle = append(p.idle, iso)
-	k.all[p] = struct{}{}
-	if k.count++; k.count <= maxIdle {
+	kept.all[p] = struct{}{}
+	if kept.count++; kept.count <= maxIdle {
 		return
 	}
 
 	oldest := p
-	for other := range k.all {
+	for other := range kept.all {
 		if other.used < oldest.used {
 			oldest = other
 		}
 	}
 
-	k.pop(oldest, 0)
+	kept.pop(oldest, 0)
 }

@@ -31,7 +31,7 @@ func (r *run) openOut(v goja.Value) {
 	}
 }
 
-// writeBody runs the event loop until the body is written, or nobody reads it any more.
+// writeBody runs the event loop until the body is written, or the caller is gone.
 func (r *run) writeBody() error {
 	for !r.out.over {
 		if err := r.step(); err != nil {
@@ -68,6 +68,7 @@ func (r *run) writePiece() error {
 	return nil
 }
 
+// sendPiece sends a piece to the parent. A body that is larger than the limit ends with a LimitError.
 func (r *run) sendPiece(raw []byte, last bool) {
 	out := r.out
 	out.asked = false
@@ -86,7 +87,7 @@ func (r *run) sendPiece(raw []byte, last bool) {
 	out.over = last
 }
 
-// giveUpBody cancels the stream of a body that nobody reads any more. The run goes on: what else it does
+// giveUpBody cancels the stream of a body whose caller is gone. The run goes on, since what else it does
 // counts.
 func (r *run) giveUpBody() {
 	if r.out.over {

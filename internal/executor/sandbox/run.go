@@ -21,8 +21,8 @@ type run struct {
 
 	s    *server
 	id   uint64
-	prog *program   // nil: the parent named a build that it has not sent
-	env  *cloud.Env // nil: empty
+	prog *program   // nil if the parent has not sent the build
+	env  *cloud.Env // nil if it is empty
 	iso  *isolate   // nil until there is one
 
 	// mu guards queue. No other lock is taken under it.
@@ -53,11 +53,11 @@ func (r *run) post(e event) {
 
 	select {
 	case r.wake <- struct{}{}:
-	default: // it will look anyway
+	default: // a token is there already
 	}
 }
 
-// interrupt ends the run as soon as the engine looks. Any goroutine may call it.
+// interrupt ends the run at the engine's next check. Any goroutine may call it.
 func (r *run) interrupt() {
 	r.interrupted.Store(true)
 	if vm := r.vm.Load(); vm != nil {
@@ -192,7 +192,7 @@ func (r *run) end(kind wire.Kind, m *wire.DoneMsg, reuse bool) {
 	}
 }
 
-// reportRejections logs what nobody handled, and tells the script's own listeners of it.
+// reportRejections logs unhandled rejections, unless a listener of the script prevents it.
 func (r *run) reportRejections() {
 	for p := range r.iso.realm.TakeRejected() {
 		if r.interrupted.Load() {

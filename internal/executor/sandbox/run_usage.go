@@ -58,8 +58,8 @@ func (u *usage) computing(now time.Time) time.Duration {
 
 var processStart = time.Now()
 
-// now is what was used so far. The process's memory is looked up again after a long run and after many
-// short ones: a short one has not changed it much, and a look costs as much as the run.
+// now is what was used so far. The process's memory is read again after a long run and after many
+// short ones: a short one has not changed it much, and reading it costs as much as the run.
 func (u *usage) now() cloud.Usage {
 	cpu := u.cpu
 	if u.resumed.Load() != 0 {
@@ -74,20 +74,20 @@ type memoryFile struct {
 
 	// mu guards the fields below. No other lock is taken under it.
 	mu   sync.Mutex
-	kib  int64 // as it was looked up last
+	kib  int64 // as it was read last
 	asks int   // since then
 }
 
-// looksAfter is the number of runs after which the process's memory is looked up at the latest.
-const looksAfter = 256
+// readAfter is the number of runs after which the process's memory is read at the latest.
+const readAfter = 256
 
 var processMemory memoryFile
 
-// peak is the most memory that the process has had resident, in KiB, as it was looked up last.
+// peak is the most memory that the process has had resident, in KiB, as it was read last.
 func (m *memoryFile) peak(look bool) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.asks++; m.file == nil || !look && m.kib > 0 && m.asks < looksAfter {
+	if m.asks++; m.file == nil || !look && m.kib > 0 && m.asks < readAfter {
 		return m.kib
 	}
 

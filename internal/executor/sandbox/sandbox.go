@@ -7,8 +7,8 @@
 //
 // What a runtime is made of has packages of its own, each of which may use those after it: sdk (the module
 // "picloud", fetch, the handlers' context), webapi (the global scope), webcrypto (crypto.subtle), realm
-// (classes, promises and errors in one runtime), engine (what reads the memory of goja). rawsys has the
-// system calls that the Go runtime must not hear of.
+// (classes, promises and errors in one runtime), engine (what reads the memory of goja). rawsys has
+// system calls without the Go runtime's bookkeeping.
 package sandbox
 
 import (
@@ -36,8 +36,8 @@ func Main() error {
 		return err
 	}
 
-	r := wire.NewReader(conn, maxFrame)
-	kind, _, body, err := r.Next()
+	reader := wire.NewReader(conn, maxFrame)
+	kind, _, body, err := reader.Next()
 	if err != nil || kind != wire.Init {
 		return fmt.Errorf("sandbox: no limits from the parent: %w", err)
 	}
@@ -58,7 +58,7 @@ func Main() error {
 		return err
 	}
 
-	return s.serve(r)
+	return s.serve(reader)
 }
 
 // connect takes over the connection that the parent has left open.
@@ -74,9 +74,10 @@ func connect() (net.Conn, error) {
 	}
 
 	_ = f.Close()
-	return quiet(conn), nil
+	return withRawSyscalls(conn), nil
 }
 
+// tuneCollector makes Go's collector and its stacks respect the memory limit of a child, in bytes.
 func tuneCollector(limit uint64) {
 	debug.SetGCPercent(200) // the limit below is what bounds the heap
 	debug.SetMemoryLimit(wire.MemoryTarget(limit))

@@ -103,6 +103,7 @@ func (s *server) withRun(id uint64, f func(*run)) {
 	}
 }
 
+// addProgram takes a build: its id, its name and its code.
 func (s *server) addProgram(body []byte) {
 	d := wire.NewDecoder(body)
 	var build cloud.ID
@@ -120,6 +121,7 @@ func (s *server) addProgram(body []byte) {
 // maxEnvs is how many environments are kept for runs that were sent before the app's changed.
 const maxEnvs = 4
 
+// addEnv takes an environment, and drops the oldest when there are too many.
 func (s *server) addEnv(env *cloud.Env) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -135,6 +137,7 @@ func (s *server) addEnv(env *cloud.Env) {
 	}
 }
 
+// start begins a run on a goroutine that has nothing to do, or on a new one.
 func (s *server) start(id uint64, msg *wire.RunMsg) {
 	s.mu.Lock()
 	s.adjustThreads()
@@ -163,8 +166,8 @@ func (s *server) work(r *run) {
 	}
 }
 
-// finish takes a run off the list; its runtime goes back to the pool, is held until the parent knows
-// whether the run committed, or is dropped.
+// finish takes a run off the list; its runtime goes back to the pool, is held until the parent
+// reports whether the run committed, or is dropped.
 func (s *server) finish(r *run, hold bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

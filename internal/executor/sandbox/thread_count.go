@@ -17,13 +17,14 @@ const (
 	longRun = 2 * time.Millisecond
 	// twoFor is how long after a long run a child keeps its second thread.
 	twoFor = 10 * time.Second
-	// monitorEvery is how often the runtime's monitor, which sleeps until the next timer is due, looks for
-	// a long run while there are runs. It interrupts what has computed for 10 ms, so that the connection is
-	// read and a second thread given.
+	// monitorEvery is how often the runtime's monitor, which sleeps until the next timer is due, is woken
+	// while there are runs. It preempts what has computed for 10 ms, so that the connection is read and a
+	// second thread given.
 	monitorEvery = 50 * time.Millisecond
 )
 
-// threads is on how many threads a child computes. Its fields are guarded by the server's lock, but for setting.
+// threads is on how many threads a child computes. Its fields are guarded by the server's lock, but for
+// setting.
 type threads struct {
 	two  bool
 	till time.Time // until when there are two: twoFor after a long run
@@ -31,8 +32,8 @@ type threads struct {
 	monitored bool // a tick will come
 	ran       bool // a run was started since the last tick
 
-	// setting makes the goroutines that set the number of threads do it one after the other, each to what is right when
-	// its turn comes. The server's lock is taken under it.
+	// setting makes the goroutines that set the number of threads do it one after the other, each to what
+	// is right when its turn comes. The server's lock is taken under it.
 	setting sync.Mutex
 }
 
@@ -61,6 +62,7 @@ func (s *server) adjustThreads() {
 	}
 }
 
+// setThreads sets the number of threads to what is wanted now, which may have changed since it was called.
 func (s *server) setThreads() {
 	s.threads.setting.Lock()
 	defer s.threads.setting.Unlock()
@@ -76,8 +78,8 @@ func (s *server) setThreads() {
 	runtime.GOMAXPROCS(n)
 }
 
-// monitor sees to it, with the lock held, that the runtime looks for long runs: nothing else in a child
-// wakes it (see package rawsys).
+// monitor keeps the runtime's monitor awake while there are runs, as raw system calls do not (see package
+// rawsys). The caller holds the lock.
 func (s *server) monitor() {
 	s.threads.ran = true
 	if s.threads.monitored {
@@ -89,6 +91,8 @@ func (s *server) monitor() {
 	rawsys.WakeMonitor()
 }
 
+// tick is called by the timer that keeps the runtime's monitor awake, and starts it again while there are
+// runs.
 func (s *server) tick() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

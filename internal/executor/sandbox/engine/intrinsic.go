@@ -22,7 +22,7 @@ type intrinsic struct {
 	// last is the cell of the last of names, nil while it is not known, and if one of them may be an array
 	// index.
 	last *words
-	// open: properties may be added, as to globalThis: that is module state.
+	// open allows properties to be added, as to globalThis, where they are module state.
 	open bool
 }
 
@@ -45,6 +45,7 @@ type symbol struct {
 	was  property
 }
 
+// symbolOf records a property whose name is a symbol.
 func symbolOf(name *goja.Symbol, v goja.Value) symbol {
 	l := layout()
 	s := symbol{name: name, was: l.property(v)}
@@ -138,7 +139,7 @@ func (in *intrinsic) sameNames() bool {
 	if count == 0 {
 		return true
 	}
-	if len(names) != count && !(in.open && len(names) > count) {
+	if len(names) < count || len(names) > count && !in.open {
 		return false
 	}
 
@@ -170,7 +171,7 @@ func (in *intrinsic) listedByTemplate(names []unistring.String) bool {
 // was. From then on its cell tells that, if no name can be moved by the engine.
 func (in *intrinsic) sameLast() bool {
 	last := in.names[len(in.names)-1]
-	v, made := (*in.table.values)[last]
+	value, made := (*in.table.values)[last]
 	p, known := in.props[last]
 	if !known {
 		return !made || in.isBuiltin(last)
@@ -178,10 +179,10 @@ func (in *intrinsic) sameLast() bool {
 
 	l := layout()
 	if !slices.ContainsFunc(in.names, beginsWithDigit) {
-		in.last = l.cellOf(v)
+		in.last = l.cellOf(value)
 	}
 
-	return made && sameProperty(l.property(v), p)
+	return made && sameProperty(l.property(value), p)
 }
 
 func beginsWithDigit(name unistring.String) bool {
@@ -220,20 +221,20 @@ func (in *intrinsic) sameSymbols(vm *goja.Runtime) bool {
 	}
 
 	count := 0
-	ok := eachSymbol(m, func(name *goja.Symbol, v goja.Value) bool {
+	ok := eachSymbol(m, func(name *goja.Symbol, value goja.Value) bool {
 		if count < len(in.syms) {
 			old := &in.syms[count]
 			count++
-			return old.name == name && old.unchanged(v)
+			return old.name == name && old.unchanged(value)
 		}
 
 		tmpl := in.table.tmpl
 		isBuiltin := tmpl != nil && tmpl.symProps[name] != nil
-		if !isBuiltin || !madeBy(vm, tmpl.symProps[name], layout().property(v)) {
+		if !isBuiltin || !madeBy(vm, tmpl.symProps[name], layout().property(value)) {
 			return in.open
 		}
 
-		in.syms = append(in.syms, symbolOf(name, v))
+		in.syms = append(in.syms, symbolOf(name, value))
 		count++
 
 		return true
@@ -295,6 +296,7 @@ func sameProperty(a, b property) bool {
 		a.getter == b.getter && a.setter == b.setter && same(a.value, b.value)
 }
 
+// same reports the same value. Objects are compared by identity, without a call into the engine.
 func same(a, b goja.Value) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil

@@ -35,20 +35,20 @@ func NewJSON(vm *goja.Runtime) *JSON {
 	})
 	j.replace(object, "parse", 2, func(c goja.FunctionCall) goja.Value {
 		text := c.Argument(0).String()
-		v, err := j.Decode(text)
+		value, err := j.Decode(text)
 		if err != nil {
 			panic(err)
 		}
 		if _, callable := goja.AssertFunction(c.Argument(1)); !callable {
-			return v
+			return value
 		}
 
-		v, err = j.parse(object, vm.ToValue(text), c.Argument(1))
+		value, err = j.parse(object, vm.ToValue(text), c.Argument(1))
 		if err != nil {
 			panic(err)
 		}
 
-		return v
+		return value
 	})
 
 	return j
@@ -63,8 +63,8 @@ func (j *JSON) replace(object *goja.Object, name string, length int, f func(goja
 	_ = object.DefineDataProperty(name, fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 }
 
-// Encode gives the JSON text of a value (ECMA-262, 25.5.2) in UTF-8; nil: it has none. Its error is what a
-// script threw.
+// Encode gives the JSON text of a value (ECMA-262, 25.5.2) in UTF-8, or nil if it has none. Its error is
+// what a script threw.
 func (j *JSON) Encode(v goja.Value) ([]byte, error) {
 	if text, ok := j.plainJSON(v); ok {
 		return text, nil

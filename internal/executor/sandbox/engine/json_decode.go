@@ -44,28 +44,29 @@ func (p *jsonParser) space() {
 	}
 }
 
+// value reads any value, from the first byte that is no space.
 func (p *jsonParser) value() (goja.Value, bool) {
 	p.space()
 	if p.i >= len(p.s) {
 		return nil, false
 	}
 
-	switch c := p.s[p.i]; {
-	case c == '{' || c == '[':
-		return p.nested(c)
-	case c == '"':
+	switch first := p.s[p.i]; {
+	case first == '{' || first == '[':
+		return p.nested(first)
+	case first == '"':
 		plain, v, ok := p.string()
 		if v == nil && ok {
 			v = p.vm.ToValue(plain)
 		}
 		return v, ok
-	case c == '-' || c >= '0' && c <= '9':
+	case first == '-' || first >= '0' && first <= '9':
 		return p.number()
-	case c == 't':
+	case first == 't':
 		return p.word("true", p.vm.ToValue(true))
-	case c == 'f':
+	case first == 'f':
 		return p.word("false", p.vm.ToValue(false))
-	case c == 'n':
+	case first == 'n':
 		return p.word("null", goja.Null())
 	default:
 		return nil, false
@@ -91,6 +92,7 @@ func (p *jsonParser) nested(opening byte) (v goja.Value, ok bool) {
 	return v, ok
 }
 
+// word reads true, false or null, which has the value v.
 func (p *jsonParser) word(w string, v goja.Value) (goja.Value, bool) {
 	if len(p.s)-p.i < len(w) || p.s[p.i:p.i+len(w)] != w {
 		return nil, false
@@ -99,6 +101,7 @@ func (p *jsonParser) word(w string, v goja.Value) (goja.Value, bool) {
 	return v, true
 }
 
+// array reads the items and the closing bracket of an array.
 func (p *jsonParser) array() (goja.Value, bool) {
 	p.space()
 	if p.next(']') {
@@ -133,14 +136,16 @@ func (p *jsonParser) next(c byte) bool {
 	return true
 }
 
+// object reads the members and the closing brace of an object. Members are put into the engine's own tables
+// where these are known.
 func (p *jsonParser) object() (goja.Value, bool) {
-	o := p.vm.NewObject()
+	object := p.vm.NewObject()
 	p.space()
 	if p.next('}') {
-		return o, true
+		return object, true
 	}
 
-	made := p.l.plainObject(o)
+	made := p.l.plainObject(object)
 	for {
 		name, ok := p.name()
 		if !ok {
@@ -153,7 +158,7 @@ func (p *jsonParser) object() (goja.Value, bool) {
 		if made != nil {
 			p.put(made, name, v)
 		} else {
-			_ = o.DefineDataProperty(name, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
+			_ = object.DefineDataProperty(name, v, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
 		}
 
 		p.space()
@@ -163,7 +168,7 @@ func (p *jsonParser) object() (goja.Value, bool) {
 			if made != nil {
 				p.names = min(len(made.propNames), maxNames)
 			}
-			return o, true
+			return object, true
 		default:
 			return nil, false
 		}
@@ -205,6 +210,8 @@ func (p *jsonParser) put(made *plainObject, name string, v goja.Value) {
 	made.values[key] = v
 }
 
+// number reads a number as JSON has it: no leading zeros, no hexadecimal digits, no bare point. Small
+// integers are integers for the engine too.
 func (p *jsonParser) number() (goja.Value, bool) {
 	start := p.i
 	p.next('-')
@@ -329,6 +336,7 @@ func (p *jsonParser) escape() (unit uint16, ok bool) {
 	return uint16(n), true
 }
 
+// simpleEscape is the character of an escape other than \u.
 func simpleEscape(c byte) (uint16, bool) {
 	switch c {
 	case '"', '\\', '/':

@@ -12,7 +12,7 @@ import (
 // so.
 const maxPlainDepth = 200
 
-// plainJSON gives the JSON text of plain data; false: it may be something else.
+// plainJSON gives the JSON text of plain data. It reports false for anything that may not be plain.
 func (j *JSON) plainJSON(v goja.Value) ([]byte, bool) {
 	w := jsonWriter{l: plain(), of: &j.prototypes}
 	if !w.l.ok || !w.of.plain() || !w.value(v, 0) {
@@ -28,7 +28,7 @@ type jsonWriter struct {
 	out []byte
 }
 
-// value writes a value; false: it is not plain data.
+// value writes a value. It reports false if that is not plain data.
 func (w *jsonWriter) value(v goja.Value, depth int) bool {
 	switch kindOf(v) {
 	case w.l.ascii, w.l.imported, w.l.unicode:
@@ -61,6 +61,8 @@ func (w *jsonWriter) value(v goja.Value, depth int) bool {
 	return true
 }
 
+// object writes an object whose prototype is Object.prototype or none. Members that are undefined are left
+// out.
 func (w *jsonWriter) object(b *plainObject, depth int) bool {
 	if b.class != "Object" || b.prototype != nil && b.prototype != w.of.object {
 		return false
@@ -72,11 +74,11 @@ func (w *jsonWriter) object(b *plainObject, depth int) bool {
 		if name == "toJSON" || beginsWithDigit(name) {
 			return false
 		}
-		v := b.values[name]
-		if v == nil {
+		value := b.values[name]
+		if value == nil {
 			return false
 		}
-		if kindOf(v) == w.l.undefined {
+		if kindOf(value) == w.l.undefined {
 			continue
 		}
 
@@ -88,7 +90,7 @@ func (w *jsonWriter) object(b *plainObject, depth int) bool {
 			return false
 		}
 		w.out = append(w.out, ':')
-		if !w.value(v, depth) {
+		if !w.value(value, depth) {
 			return false
 		}
 	}
@@ -97,6 +99,7 @@ func (w *jsonWriter) object(b *plainObject, depth int) bool {
 	return true
 }
 
+// array writes an array. Items that are undefined become null.
 func (w *jsonWriter) array(o *goja.Object, depth int) bool {
 	items, ok := w.l.list(o, w.of.array)
 	if !ok {
@@ -127,27 +130,27 @@ func (w *jsonWriter) quote(s string) bool {
 	const hex = "0123456789abcdef"
 	out := append(w.out, '"')
 	start := 0
-	for k := 0; k < len(s); {
-		c := s[k]
-		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(s[k:])
+	for at := 0; at < len(s); {
+		char := s[at]
+		if char >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[at:])
 			if r == utf8.RuneError {
 				return false
 			}
-			k += size
+			at += size
 			continue
 		}
-		if c >= 0x20 && c != '"' && c != '\\' {
-			k++
+		if char >= 0x20 && char != '"' && char != '\\' {
+			at++
 			continue
 		}
 
-		out = append(out, s[start:k]...)
-		k++
-		start = k
-		switch c {
+		out = append(out, s[start:at]...)
+		at++
+		start = at
+		switch char {
 		case '"', '\\':
-			out = append(out, '\\', c)
+			out = append(out, '\\', char)
 		case '\b':
 			out = append(out, '\\', 'b')
 		case '\f':
@@ -159,7 +162,7 @@ func (w *jsonWriter) quote(s string) bool {
 		case '\t':
 			out = append(out, '\\', 't')
 		default:
-			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+			out = append(out, '\\', 'u', '0', '0', hex[char>>4], hex[char&15])
 		}
 	}
 

@@ -9,6 +9,7 @@ import (
 	"github.com/dop251/goja/unistring"
 )
 
+// Factories of goja's templates: of a property, and of an object's prototype.
 type (
 	propFactory = func(*goja.Runtime) goja.Value
 	protoMaker  = func(*goja.Runtime) *goja.Object
@@ -74,6 +75,7 @@ var layout = sync.OnceValue(func() *engineLayout {
 // minGlobals is how many intrinsics goja.Runtime lists at least; fewer are not the list.
 const minGlobals = 80
 
+// find looks for the mirrored fields, and sets ok only if each of them is where it is expected.
 func (l *engineLayout) find() {
 	defer func() {
 		if recover() != nil { // reflect refuses what is not there
@@ -167,40 +169,40 @@ type tableFields struct{ names, values, syms, tmpl []int }
 
 // fields looks a kind of object up, once: nil for one that has no tables.
 func (l *engineLayout) fields(kind reflect.Type) *tableFields {
-	if f, known := l.kinds.Load(kind); known {
-		return f.(*tableFields)
+	if found, known := l.kinds.Load(kind); known {
+		return found.(*tableFields)
 	}
 
-	var f *tableFields
+	var found *tableFields
 	if kind.Kind() == reflect.Struct {
 		names, ok1 := kind.FieldByName("propNames")
 		values, ok2 := kind.FieldByName("values")
 		syms, ok3 := kind.FieldByName("symValues")
 		if ok1 && ok2 && ok3 {
 			tmpl, _ := kind.FieldByName("tmpl")
-			f = &tableFields{names.Index, values.Index, syms.Index, tmpl.Index}
+			found = &tableFields{names.Index, values.Index, syms.Index, tmpl.Index}
 		}
 	}
 
-	l.kinds.Store(kind, f)
-	return f
+	l.kinds.Store(kind, found)
+	return found
 }
 
 // tableOf finds an object's table.
 func (l *engineLayout) tableOf(o *goja.Object) table {
-	v := l.impl(o)
-	f := l.fields(v.Type())
-	if f == nil {
+	impl := l.impl(o)
+	fields := l.fields(impl.Type())
+	if fields == nil {
 		return table{}
 	}
 
 	t := table{
-		names:  (*[]unistring.String)(v.FieldByIndex(f.names).Addr().UnsafePointer()),
-		values: (*map[unistring.String]goja.Value)(v.FieldByIndex(f.values).Addr().UnsafePointer()),
-		syms:   (**orderedMap)(v.FieldByIndex(f.syms).Addr().UnsafePointer()),
+		names:  (*[]unistring.String)(impl.FieldByIndex(fields.names).Addr().UnsafePointer()),
+		values: (*map[unistring.String]goja.Value)(impl.FieldByIndex(fields.values).Addr().UnsafePointer()),
+		syms:   (**orderedMap)(impl.FieldByIndex(fields.syms).Addr().UnsafePointer()),
 	}
-	if f.tmpl != nil {
-		t.tmpl = (*objectTemplate)(v.FieldByIndex(f.tmpl).UnsafePointer())
+	if fields.tmpl != nil {
+		t.tmpl = (*objectTemplate)(impl.FieldByIndex(fields.tmpl).UnsafePointer())
 	}
 
 	return t
@@ -218,7 +220,7 @@ func (l *engineLayout) property(v goja.Value) property {
 // words are a property's memory: equal words are the same property.
 type words = [unsafe.Sizeof(property{}) / 8]uint64
 
-// cellOf is the memory of a property that is kept by a pointer; nil: it is a plain value.
+// cellOf is the memory of a property that is kept by a pointer, or nil for a plain value.
 func (l *engineLayout) cellOf(v goja.Value) *words {
 	if v == nil || reflect.TypeOf(v) != l.valueProperty {
 		return nil
@@ -239,9 +241,9 @@ func isCell(v goja.Value, at *words) bool {
 	return (*[2]unsafe.Pointer)(unsafe.Pointer(&v))[1] == unsafe.Pointer(at)
 }
 
-// code is where the Go function of a native function begins; false: o is none. Method values of one method
-// share their code.
-func (l *engineLayout) code(o *goja.Object) (uintptr, reflect.Type, bool) {
+// code is where the Go function of a native function begins; native is false if o is none. Method values of
+// one method share their code.
+func (l *engineLayout) code(o *goja.Object) (at uintptr, kind reflect.Type, native bool) {
 	v := l.impl(o)
 	offset, native := l.nativeFunc[v.Type()]
 	if !native {

@@ -56,6 +56,7 @@ var plain = sync.OnceValue(func() *plainLayout {
 	return l
 })
 
+// find looks for the mirrored fields, and sets ok only if a sample is read as what it is.
 func (l *plainLayout) find() {
 	defer func() {
 		if recover() != nil { // reflect refuses what is not there
@@ -147,7 +148,8 @@ func (l *plainLayout) reads(vm *goja.Runtime) bool {
 	return ok && len(items) == 2 && kindOf(items[0]) == l.boolean && kindOf(items[1]) == l.null
 }
 
-// plainObject gives the tables of an ordinary object; nil: it is another, or the layout is not known.
+// plainObject gives the tables of an ordinary object, or nil if it is another kind or the layout is not
+// known.
 func (l *plainLayout) plainObject(o *goja.Object) *plainObject {
 	if w := wordsOf(o); l.ok && w.kind == l.object {
 		return (*plainObject)(w.impl)

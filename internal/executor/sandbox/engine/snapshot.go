@@ -16,7 +16,7 @@ import (
 // Snapshot is what the intrinsics of one runtime were. It belongs to the goroutine that uses the runtime.
 type Snapshot struct {
 	vm     *goja.Runtime
-	slots  []*intrinsic // by the engine's own list; nil: not made yet
+	slots  []*intrinsic // by the engine's own list; nil for one that was not made yet
 	others []*intrinsic // globalThis and the objects that Take was given
 }
 
@@ -87,7 +87,7 @@ func (s *Snapshot) Intact() (ok bool) {
 	}
 
 	// A factory of a lazily made property is the engine's own code, but nothing of a script may run here:
-	// armed before the look, the interrupt ends it at the first instruction.
+	// armed before the comparison, the interrupt ends it at the first instruction.
 	s.vm.Interrupt("intact")
 	defer func() {
 		if recover() != nil {
@@ -181,6 +181,8 @@ func (in *intrinsic) isNative() bool {
 	return true
 }
 
+// isNativeProperty reports whether a property that is no accessor is a native function under its own name,
+// or a constant.
 func (l *engineLayout) isNativeProperty(name unistring.String, p property) bool {
 	fn, isObject := p.value.(*goja.Object)
 	switch {

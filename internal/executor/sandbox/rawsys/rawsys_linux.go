@@ -1,9 +1,10 @@
-// Package rawsys makes the system calls of a sandbox that the Go runtime must not hear of. Of any other
-// call the runtime tells its monitor (sysmon, runtime/proc.go), a thread that then looks around every 20 us
-// for a while: in a child that has little to do, that would cost more than a short run.
+// Package rawsys makes system calls without the Go runtime's bookkeeping. After an ordinary one the runtime
+// wakes its monitor (sysmon, runtime/proc.go), a thread that then polls every 20 us for a while. In a child
+// that has little to do, that costs more than a short run.
 //
-// None of these calls may block: the runtime would not know that the thread is gone. It is, beside the
-// package engine, the only one of the sandbox that uses unsafe, to give the kernel the address of a buffer.
+// None of these calls may block, because the runtime would not hand the thread's work to another one.
+// Beside the package engine, this is the only one of the sandbox that uses unsafe: it passes the addresses
+// of buffers to the kernel.
 package rawsys
 
 import (
@@ -19,6 +20,7 @@ func Read(fd uintptr, p []byte) (n int, err unix.Errno) { return transfer(unix.S
 // Write writes to a descriptor that does not block. The error is 0 or one of write(2).
 func Write(fd uintptr, p []byte) (n int, err unix.Errno) { return transfer(unix.SYS_WRITE, fd, p) }
 
+// transfer makes a read or a write, again if a signal interrupts it.
 func transfer(call, fd uintptr, p []byte) (int, unix.Errno) {
 	for {
 		n, _, errno := unix.RawSyscall(call, fd,
@@ -29,7 +31,7 @@ func transfer(call, fd uintptr, p []byte) (int, unix.Errno) {
 	}
 }
 
-// ThreadTime is the CPU time of the calling thread; 0: there is no such clock.
+// ThreadTime is the CPU time of the calling thread, or 0 without such a clock.
 func ThreadTime() time.Duration {
 	var t unix.Timespec
 	_, _, errno := unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_THREAD_CPUTIME_ID,
@@ -40,5 +42,5 @@ func ThreadTime() time.Duration {
 	return time.Duration(t.Nano())
 }
 
-// WakeMonitor makes a system call that the runtime hears of.
+// WakeMonitor makes an ordinary system call, so that the runtime's monitor polls again.
 func WakeMonitor() { _, _, _ = unix.Syscall(unix.SYS_GETPID, 0, 0, 0) }

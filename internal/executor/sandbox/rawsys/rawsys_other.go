@@ -1,6 +1,7 @@
 //go:build !linux
 
-// Package rawsys makes the system calls of a sandbox that the Go runtime must not hear of; they are Linux's.
+// Package rawsys makes system calls without the Go runtime's bookkeeping, on Linux. Elsewhere it does
+// nothing.
 package rawsys
 
 import "time"
@@ -8,5 +9,5 @@ import "time"
 // ThreadTime is 0 where threads have no clock.
 func ThreadTime() time.Duration { return 0 }
 
-// WakeMonitor has nothing to do where the runtime hears of every call.
+// WakeMonitor has nothing to do where only ordinary system calls are made.
 func WakeMonitor() {}

@@ -7,7 +7,7 @@ import (
 	"github.com/dop251/goja"
 )
 
-// BytesOf copies an ArrayBuffer or a view of one; false: v is neither.
+// BytesOf copies an ArrayBuffer or a view of one. It reports false if v is neither.
 func (r *Realm) BytesOf(v goja.Value) ([]byte, bool) {
 	all, ok := r.MemoryOf(v)
 	return bytes.Clone(all), ok
@@ -16,24 +16,24 @@ func (r *Realm) BytesOf(v goja.Value) ([]byte, bool) {
 // MemoryOf gives the bytes of an ArrayBuffer or a view of one, the script's own: what is written there the
 // script sees.
 func (r *Realm) MemoryOf(v goja.Value) ([]byte, bool) {
-	o, ok := v.(*goja.Object)
+	object, ok := v.(*goja.Object)
 	if !ok {
 		return nil, false
 	}
 
-	exported := o.ExportType()
+	exported := object.ExportType()
 	if exported == reflect.TypeFor[goja.ArrayBuffer]() {
-		buffer, ok := o.Export().(goja.ArrayBuffer)
+		buffer, ok := object.Export().(goja.ArrayBuffer)
 		return NotNil(buffer.Bytes()), ok
 	}
 
 	isTyped := exported != nil && exported.Kind() == reflect.Slice &&
 		exported.Elem().Kind() != reflect.Interface
-	if !isTyped && o.Prototype() != r.dataViewProto {
+	if !isTyped && object.Prototype() != r.dataViewProto {
 		return nil, false
 	}
 
-	return viewed(o)
+	return viewed(object)
 }
 
 // viewed gives the bytes that a typed array or a DataView shows.

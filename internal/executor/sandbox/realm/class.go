@@ -102,8 +102,8 @@ func (r *Realm) Strings(list []string) goja.Value {
 	return r.VM.NewArray(out...)
 }
 
-// State gives the Go state behind an instance, without running any code of the script; nil: v is no such
-// instance.
+// State gives the Go state behind an instance, or nil if v is no such instance. It runs no code of the
+// script.
 func State[T any](v goja.Value) *T {
 	if o, ok := v.(*goja.Object); ok && o.ExportType() == reflect.TypeFor[*T]() {
 		if s, ok := o.Export().(*T); ok {

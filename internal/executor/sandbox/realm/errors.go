@@ -24,10 +24,10 @@ func (r *Realm) SetErrors(classes *goja.Object, newDOMException goja.Callable) {
 // ErrorClass is one of the classes that SetErrors gave.
 func (r *Realm) ErrorClass(name string) goja.Value { return r.errorClasses.Get(name) }
 
-// Throw raises an Error of a name the SDK knows.
+// Throw raises an Error of a name in the realm's error classes.
 func (r *Realm) Throw(name, message string) { panic(r.NewError(name, message)) }
 
-// NewError makes an Error of a name the SDK knows; of any other it makes a KvError.
+// NewError makes an Error of a name in the realm's error classes; of any other it makes a KvError.
 func (r *Realm) NewError(name, message string) goja.Value {
 	ctor := r.errors[name]
 	if ctor == nil {
@@ -42,11 +42,12 @@ func (r *Realm) NewError(name, message string) goja.Value {
 	return o
 }
 
-// ErrorAt is an Error of a name the SDK knows whose stack is that of the host call which failed.
+// ErrorAt is an Error of a name in the realm's error classes whose stack is that of the host call which
+// failed.
 func (r *Realm) ErrorAt(name, message string, site []goja.StackFrame) goja.Value {
-	v := r.NewError(name, message)
+	made := r.NewError(name, message)
 
-	if o, ok := v.(*goja.Object); ok {
+	if o, ok := made.(*goja.Object); ok {
 		stack := name + ": " + message
 		if f := frames(site); f != "" {
 			stack += "\n" + f
@@ -55,7 +56,7 @@ func (r *Realm) ErrorAt(name, message string, site []goja.StackFrame) goja.Value
 			goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	}
 
-	return v
+	return made
 }
 
 // DOMException is a DOMException of a name (Web IDL, 2.8.1).
@@ -92,24 +93,25 @@ func (r *Realm) ScriptError(err error) *cloud.ScriptError {
 // MaxErrorText bounds each field of an error that is recorded.
 const MaxErrorText = 8 << 10
 
-// Describe reads an Error's fields; of what is no Error, which a script can throw too, it gives the JSON or the text.
-// The getters of a hostile object run under the run's own clock.
+// Describe reads an Error's fields; of what is no Error, which a script can throw too, it gives the JSON or
+// the text. The getters of a hostile object run under the run's own clock.
 func (r *Realm) Describe(v goja.Value, stack []goja.StackFrame) *cloud.ScriptError {
-	e := &cloud.ScriptError{Name: "Error", Stack: frames(stack)}
+	described := &cloud.ScriptError{Name: "Error", Stack: frames(stack)}
 	exc := r.VM.Try(func() {
 		if o, ok := v.(*goja.Object); ok && o.ClassName() == "Error" {
-			describeError(e, o)
+			describeError(described, o)
 			return
 		}
-		e.Message = Clip("uncaught " + r.thrownText(v))
+		described.Message = Clip("uncaught " + r.thrownText(v))
 	})
 	if exc != nil {
-		e.Message = "an error that cannot be described: reading it threw again"
+		described.Message = "an error that cannot be described: reading it threw again"
 	}
 
-	return e
+	return described
 }
 
+// describeError reads the fields of an Error, whose getters may throw.
 func describeError(e *cloud.ScriptError, o *goja.Object) {
 	if name := o.Get("name"); Given(name) {
 		e.Name = Clip(name.String())
@@ -125,18 +127,18 @@ func describeError(e *cloud.ScriptError, o *goja.Object) {
 
 // thrownText is a value that was thrown and is no Error.
 func (r *Realm) thrownText(v goja.Value) string {
-	o, ok := v.(*goja.Object)
+	object, ok := v.(*goja.Object)
 	if !ok {
 		return v.String()
 	}
 
-	if _, isFunc := goja.AssertFunction(o); !isFunc {
-		if text, err := r.JSON.EncodeByEngine(o); err == nil && !goja.IsUndefined(text) {
+	if _, isFunc := goja.AssertFunction(object); !isFunc {
+		if text, err := r.JSON.EncodeByEngine(object); err == nil && !goja.IsUndefined(text) {
 			return text.String()
 		}
 	}
 
-	return o.String()
+	return object.String()
 }
 
 // Clip shortens a text to MaxErrorText bytes, at the boundary of a character, and makes it valid UTF-8.
@@ -156,7 +158,7 @@ func Clip(s string) string {
 // frames lists script frames as V8 does. Columns that come out of a source map count from 0; ours count
 // from 1.
 func frames(stack []goja.StackFrame) string {
-	var b strings.Builder
+	var text strings.Builder
 	for _, f := range stack {
 		pos := f.Position()
 		if pos.Filename == "" || strings.HasPrefix(pos.Filename, "picloud:") {
@@ -164,16 +166,16 @@ func frames(stack []goja.StackFrame) string {
 		}
 
 		if name := f.FuncName(); name != "" && name != "<anonymous>" {
-			fmt.Fprintf(&b, "    at %s (%s:%d:%d)\n", name, pos.Filename, pos.Line, pos.Column+1)
+			fmt.Fprintf(&text, "    at %s (%s:%d:%d)\n", name, pos.Filename, pos.Line, pos.Column+1)
 		} else {
-			fmt.Fprintf(&b, "    at %s:%d:%d\n", pos.Filename, pos.Line, pos.Column+1)
+			fmt.Fprintf(&text, "    at %s:%d:%d\n", pos.Filename, pos.Line, pos.Column+1)
 		}
-		if b.Len() > MaxErrorText {
+		if text.Len() > MaxErrorText {
 			break
 		}
 	}
 
-	return strings.TrimRight(b.String(), "\n")
+	return strings.TrimRight(text.String(), "\n")
 }
 
 // framePosition is the column and the bytecode offset at the end of a frame, as in "main.ts:4:8(12)".
@@ -182,7 +184,8 @@ var framePosition = regexp.MustCompile(`:(\d+)\(\d+\)`)
 // BaseLibrary is the name of the program that every runtime has run. Its frames are not the author's.
 const BaseLibrary = "picloud:base"
 
-// cleanStack turns the engine's stack text into V8's: no bytecode offsets, no native or prelude frames.
+// cleanStack turns the engine's stack text into V8's: no bytecode offsets, no frames of native code or
+// base.js.
 func cleanStack(s string) string {
 	lines := strings.Split(s, "\n")
 	out := lines[:0]

@@ -4,19 +4,19 @@ import "github.com/dop251/goja"
 
 // Settled is the promise that f made, or one of what it returned or threw.
 func (r *Realm) Settled(f func() goja.Value) goja.Value {
-	var v goja.Value
-	exc := r.VM.Try(func() { v = f() })
+	var value goja.Value
+	exc := r.VM.Try(func() { value = f() })
 
 	// One promise around another would cost as much as all else of a host call.
-	if _, isPromise := AsPromise(v); exc == nil && isPromise {
-		return v
+	if _, isPromise := AsPromise(value); exc == nil && isPromise {
+		return value
 	}
 
 	p, resolve, reject := r.VM.NewPromise()
 	if exc != nil {
 		_ = reject(exc.Value())
 	} else {
-		_ = resolve(v)
+		_ = resolve(value)
 	}
 
 	return r.VM.ToValue(p)
@@ -63,6 +63,8 @@ func (r *Realm) MustCallOn(f goja.Callable, this goja.Value, args ...goja.Value)
 // maxRejected bounds the rejections that are remembered for the log.
 const maxRejected = 100
 
+// trackRejection is called by the engine when a promise is rejected without a handler, and when it gets one
+// later.
 func (r *Realm) trackRejection(p *goja.Promise, op goja.PromiseRejectionOperation) {
 	if op == goja.PromiseRejectionHandle {
 		delete(r.rejected, p)
@@ -77,7 +79,7 @@ func (r *Realm) trackRejection(p *goja.Promise, op goja.PromiseRejectionOperatio
 	}
 }
 
-// Handled says that somebody deals with a promise's rejection.
+// Handled takes a promise off the list of unhandled rejections.
 func (r *Realm) Handled(p *goja.Promise) { delete(r.rejected, p) }
 
 // TakeRejected gives the promises that were rejected without a handler, once.

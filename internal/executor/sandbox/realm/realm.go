@@ -28,8 +28,8 @@ type Realm struct {
 	newDOMException goja.Callable
 
 	watched  []*goja.Object   // our own objects that a script can reach
-	recorded *engine.Snapshot // what the program left of the intrinsics; nil: not recorded yet
-	late     bool             // a library was loaded after that: what the run made of it cannot be told
+	recorded *engine.Snapshot // what the program left of the intrinsics; nil before Record
+	late     bool             // a library was loaded after Record, so what the run changed in it is unknown
 }
 
 // New makes a runtime whose JavaScript stack is bounded to maxCallStack frames.
@@ -55,8 +55,8 @@ func (r *Realm) Watch(objects ...*goja.Object) { r.watched = append(r.watched, o
 // part of the program.
 func (r *Realm) Record() { r.recorded = engine.Take(r.VM, r.watched) }
 
-// LoadedLate says that a library was loaded. After Record nobody can tell what the run made of it, so the
-// runtime serves no other.
+// LoadedLate notes that a library was loaded. After Record, what the run has changed in it cannot be found
+// out, so the runtime serves no other run.
 func (r *Realm) LoadedLate() { r.late = r.late || r.recorded != nil }
 
 // Intact reports whether the runtime may serve another run: everything that Record took down is what it was.

@@ -82,28 +82,28 @@ func nothing(*wire.ReplyMsg) goja.Value { return goja.Undefined() }
 // Reply settles the call that an answer is for; one that was given up needs none. Its error is a malformed
 // answer, or what the engine refuses.
 func (r *Run) Reply(body []byte) error {
-	m, err := wire.DecodeReply(body)
+	reply, err := wire.DecodeReply(body)
 	if err != nil {
 		return err
 	}
 
-	c, ok := r.calls[m.N]
+	call, ok := r.calls[reply.N]
 	if !ok {
 		return nil
 	}
 
-	delete(r.calls, m.N)
+	delete(r.calls, reply.N)
 
-	if m.Error != nil {
-		return c.reject(r.host.ErrorAt(m.Error.Name, m.Error.Message, c.site))
+	if reply.Error != nil {
+		return call.reject(r.host.ErrorAt(reply.Error.Name, reply.Error.Message, call.site))
 	}
 
 	var v goja.Value
-	if exc := r.host.VM.Try(func() { v = c.convert(m) }); exc != nil {
-		return c.reject(exc.Value())
+	if exc := r.host.VM.Try(func() { v = call.convert(reply) }); exc != nil {
+		return call.reject(exc.Value())
 	}
 
-	return c.resolve(v)
+	return call.resolve(v)
 }
 
 // giveUp rejects a call whose answer is not wanted any more.

@@ -24,6 +24,7 @@ func (h *Host) Context(r *Run) goja.Value {
 	return h.Instance(realm.Class{Proto: h.contextProto}, &contextState{run: r})
 }
 
+// newContextProto makes the prototype of contexts, which one runtime uses for all of its runs.
 func (h *Host) newContextProto() *goja.Object {
 	proto := h.VM.NewObject()
 	this := func(v goja.Value) *contextState { return realm.MustState[contextState](h.Realm, v, "context") }
@@ -60,7 +61,7 @@ func (h *Host) params(c *contextState) goja.Value {
 	return c.params
 }
 
-// principal is who calls; null: nobody is known.
+// principal is the authenticated caller, or null.
 func (h *Host) principal(c *contextState) goja.Value {
 	if c.principal != nil {
 		return c.principal

@@ -29,6 +29,7 @@ func (m *deadLettersModule) exports() goja.Value {
 	return o
 }
 
+// list is list({script, cursor, limit}): a page of dead letters, of one script or of all.
 func (m *deadLettersModule) list(c goja.FunctionCall) goja.Value {
 	args := cloud.HostArgs{Number: defaultItems}
 	if opts, ok := c.Argument(0).(*goja.Object); ok {
@@ -46,6 +47,7 @@ func (m *deadLettersModule) list(c goja.FunctionCall) goja.Value {
 	})
 }
 
+// get is get(id): a dead letter, or null.
 func (m *deadLettersModule) get(c goja.FunctionCall) goja.Value {
 	args := cloud.HostArgs{Key: m.text(c.Argument(0), "an id")}
 	return m.h.current().call(cloud.OpLetterGet, args, func(reply *wire.ReplyMsg) goja.Value {
@@ -58,6 +60,8 @@ func (m *deadLettersModule) get(c goja.FunctionCall) goja.Value {
 	})
 }
 
+// replay is replay(id, {payload}): it enqueues the event again, with another payload if one is given, and
+// resolves to the new row's id.
 func (m *deadLettersModule) replay(c goja.FunctionCall) goja.Value {
 	args := cloud.HostArgs{Key: m.text(c.Argument(0), "an id")}
 	if opts, ok := c.Argument(1).(*goja.Object); ok {
@@ -72,6 +76,7 @@ func (m *deadLettersModule) replay(c goja.FunctionCall) goja.Value {
 	})
 }
 
+// resolve is resolve(id, reason): it marks a dead letter as dealt with.
 func (m *deadLettersModule) resolve(c goja.FunctionCall) goja.Value {
 	args := cloud.HostArgs{Key: m.text(c.Argument(0), "an id")}
 	if v := c.Argument(1); !goja.IsUndefined(v) {

@@ -9,9 +9,10 @@ import (
 	"picloud/internal/cloud"
 )
 
-// envModule is the app's variables and secrets: names and texts, that nobody can change.
+// envModule is the app's variables and secrets, as a frozen object of strings.
 type envModule struct{ object *goja.Object }
 
+// newEnvModule makes the object of an environment, which may be nil.
 func newEnvModule(h *Host, env *cloud.Env) *envModule {
 	o := h.VM.NewObject()
 	if env != nil {

@@ -75,7 +75,7 @@ func (h *Host) Require(name string) *goja.Object {
 // Env is the object that handlers get as env.
 func (h *Host) Env() goja.Value { return h.env.object }
 
-// Enter makes a run the one that uses the runtime; nil: none does.
+// Enter makes a run the one that uses the runtime; nil ends that.
 func (h *Host) Enter(r *Run) {
 	h.run = r
 	if r == nil {

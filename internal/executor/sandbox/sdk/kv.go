@@ -68,6 +68,8 @@ func (m *kvModule) newCollectionProto() *goja.Object {
 	return proto
 }
 
+// get is get(key, {unchecked}): the value, or null. The run's commit checks that it is still the same,
+// unless it is read unchecked.
 func (m *kvModule) get(collection string, c goja.FunctionCall) goja.Value {
 	args := cloud.HostArgs{Collection: collection, Key: m.key(c)}
 	if o, ok := c.Argument(1).(*goja.Object); ok {
@@ -78,6 +80,7 @@ func (m *kvModule) get(collection string, c goja.FunctionCall) goja.Value {
 	return m.h.current().call(cloud.OpKVGet, args, m.value)
 }
 
+// getWithMetadata is getWithMetadata(key): the value with its version and its expiry, or null.
 func (m *kvModule) getWithMetadata(collection string, c goja.FunctionCall) goja.Value {
 	args := cloud.HostArgs{Collection: collection, Key: m.key(c)}
 	return m.h.current().call(cloud.OpKVGet, args, func(reply *wire.ReplyMsg) goja.Value {
@@ -98,6 +101,7 @@ func (m *kvModule) has(collection string, c goja.FunctionCall) goja.Value {
 	return m.h.current().call(cloud.OpKVHas, args, m.found)
 }
 
+// set is set(key, value, {ttl, ifVersion}). The value is written when the run commits.
 func (m *kvModule) set(collection string, c goja.FunctionCall) goja.Value {
 	args := cloud.HostArgs{
 		Collection: collection,
@@ -117,6 +121,7 @@ func (m *kvModule) delete(collection string, c goja.FunctionCall) goja.Value {
 	return m.h.current().call(cloud.OpKVDelete, args, m.found)
 }
 
+// increment is increment(key, by): the new number.
 func (m *kvModule) increment(collection string, c goja.FunctionCall) goja.Value {
 	by := 1.0
 	if a := c.Argument(1); !goja.IsUndefined(a) {
@@ -129,6 +134,7 @@ func (m *kvModule) increment(collection string, c goja.FunctionCall) goja.Value 
 	})
 }
 
+// list is list({prefix, cursor, limit}): a page of keys and values.
 func (m *kvModule) list(collection string, c goja.FunctionCall) goja.Value {
 	args := cloud.HostArgs{Collection: collection, Number: defaultItems}
 	if o, ok := c.Argument(0).(*goja.Object); ok {
@@ -199,6 +205,7 @@ func (m *kvModule) endUpdate(run *Run, collection, key string, v goja.Value) goj
 	return run.call(cloud.OpKVUpdateEnd, args, func(*wire.ReplyMsg) goja.Value { return v })
 }
 
+// setOptions reads the options of set: ttl in seconds, and the version that must still be there.
 func (m *kvModule) setOptions(o *goja.Object, args *cloud.HostArgs) {
 	if ttl := option(o, "ttl"); ttl != nil {
 		seconds := m.h.number(ttl, "ttl must be a number of seconds")

@@ -9,7 +9,7 @@ import (
 	"picloud/internal/executor/sandbox/realm"
 )
 
-// option is a member of an options object; nil: not given.
+// option is a member of an options object, or nil if it was not given.
 func option(o *goja.Object, name string) goja.Value {
 	v := o.Get(name)
 	if realm.IsNothing(v) {

@@ -13,10 +13,10 @@ import (
 type bodyState struct {
 	bytes  []byte
 	null   bool       // no body at all
-	used   bool       // somebody has read it
+	used   bool       // it was read
 	stream goja.Value // nil until a script asks for it, or gives one
-	whole  bool       // stream was made of bytes, which count while nobody has read it
-	far    RemoteBody // a body that was fetched and is not here yet; nil: it is
+	whole  bool       // stream was made of bytes, which count until it is read
+	far    RemoteBody // a fetched body that the parent still has; nil otherwise
 }
 
 // RemoteBody is a body whose bytes are not in this process yet: the parent reads it.
@@ -24,7 +24,7 @@ type RemoteBody interface {
 	// Read is a promise of what convert makes of the next piece, or, with all, of all that is left; more:
 	// there is more to read.
 	Read(all bool, convert func(raw []byte, more bool) goja.Value) goja.Value
-	// Cancel says that nobody reads the rest.
+	// Cancel gives up the rest.
 	Cancel()
 }
 
@@ -80,7 +80,7 @@ func (g *Global) isUsed(b *bodyState) bool {
 // isStreaming reports a body whose bytes are not there yet.
 func (b *bodyState) isStreaming() bool { return b.stream != nil && !b.whole || b.far != nil }
 
-// cloneBody splits a body that nobody has read.
+// cloneBody splits a body that was not read yet.
 func (g *Global) cloneBody(b *bodyState, what string) bodyState {
 	if g.isUsed(b) {
 		panic(g.VM.NewTypeError("cannot clone a %s whose body has been read", what))
@@ -112,7 +112,7 @@ func (g *Global) drainBody(b *bodyState) goja.Value {
 	return g.drain(b.stream)
 }
 
-// streamOf makes the stream of a body that was fetched and is not here yet.
+// streamOf makes the stream of a body that was fetched and that the parent still has.
 func (g *Global) streamOf(b *bodyState) {
 	far := b.far
 	if far == nil {
@@ -158,25 +158,25 @@ func (g *Global) addBody(proto *goja.Object, of bodyOf) {
 	g.addReader(proto, of, "formData", g.formData)
 
 	g.Getter(proto, "bodyUsed", func(this goja.Value) goja.Value {
-		b, _ := of(this)
-		if b.used || b.stream == nil {
-			return g.VM.ToValue(b.used)
+		body, _ := of(this)
+		if body.used || body.stream == nil {
+			return g.VM.ToValue(body.used)
 		}
-		return g.VM.ToValue(g.MustCall(g.loadStreams().disturbed, b.stream).ToBoolean())
+		return g.VM.ToValue(g.MustCall(g.loadStreams().disturbed, body.stream).ToBoolean())
 	})
 	g.Getter(proto, "body", func(this goja.Value) goja.Value {
-		b, _ := of(this)
-		if b.null {
+		body, _ := of(this)
+		if body.null {
 			return goja.Null()
 		}
 
-		g.streamOf(b)
-		if b.stream == nil {
-			b.stream = g.MustCall(g.loadStreams().fromBytes, g.Uint8Array(b.bytes))
-			b.whole = true
+		g.streamOf(body)
+		if body.stream == nil {
+			body.stream = g.MustCall(g.loadStreams().fromBytes, g.Uint8Array(body.bytes))
+			body.whole = true
 		}
 
-		return b.stream
+		return body.stream
 	})
 }
 
@@ -184,18 +184,18 @@ func (g *Global) addBody(proto *goja.Object, of bodyOf) {
 func (g *Global) addReader(proto *goja.Object, of bodyOf, name string, convert bodyReader) {
 	g.Define(proto, name, func(c goja.FunctionCall) goja.Value {
 		return g.Settled(func() goja.Value {
-			b, h := of(c.This)
-			if g.isUsed(b) {
+			body, h := of(c.This)
+			if g.isUsed(body) {
 				panic(g.VM.NewTypeError("the body has already been read"))
 			}
 
-			b.used = !b.null
+			body.used = !body.null
 			contentType, _ := h.get("content-type")
-			if !b.isStreaming() {
-				return convert(b.bytes, contentType)
+			if !body.isStreaming() {
+				return convert(body.bytes, contentType)
 			}
 
-			return g.Then(g.drainBody(b), func(v goja.Value) goja.Value {
+			return g.Then(g.drainBody(body), func(v goja.Value) goja.Value {
 				raw, _ := g.BytesOf(v)
 				return convert(raw, contentType)
 			})

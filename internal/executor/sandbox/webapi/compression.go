@@ -12,10 +12,10 @@ import (
 	"github.com/dop251/goja"
 )
 
-// maxDecompressed is the most bytes that one DecompressionStream gives; what is far smaller may be a trap.
+// maxDecompressed bounds what one DecompressionStream gives, in bytes, against decompression bombs.
 const maxDecompressed = 64 << 20
 
-// addCompression gives web.js what CompressionStream and DecompressionStream (Compression standard) are
+// addCompression gives streams.js what CompressionStream and DecompressionStream (Compression standard) are
 // made of: functions that make, for a format, a function of a chunk and whether it is the last.
 func (g *Global) addCompression(host *goja.Object) {
 	add := func(name string, make func(format string) func(chunk []byte, last bool) ([]byte, error)) {
@@ -39,23 +39,24 @@ func (g *Global) addCompression(host *goja.Object) {
 	add("decompressor", decompressor)
 }
 
+// compressor compresses chunk by chunk. What a step returns is valid until the next one.
 func compressor(format string) func(chunk []byte, last bool) ([]byte, error) {
 	var out bytes.Buffer
-	var w io.WriteCloser
+	var writer io.WriteCloser
 	switch format {
 	case "gzip":
-		w = gzip.NewWriter(&out)
+		writer = gzip.NewWriter(&out)
 	case "deflate":
-		w = zlib.NewWriter(&out)
+		writer = zlib.NewWriter(&out)
 	default:
-		w, _ = flate.NewWriter(&out, flate.DefaultCompression)
+		writer, _ = flate.NewWriter(&out, flate.DefaultCompression)
 	}
 
 	return func(chunk []byte, last bool) ([]byte, error) {
 		out.Reset()
-		_, err := w.Write(chunk)
+		_, err := writer.Write(chunk)
 		if last {
-			err = errors.Join(err, w.Close())
+			err = errors.Join(err, writer.Close())
 		}
 		return out.Bytes(), err
 	}
@@ -92,6 +93,7 @@ func decompressor(format string) func(chunk []byte, last bool) ([]byte, error) {
 	}
 }
 
+// decompressing makes the reader of a format: gzip, deflate (zlib) or deflate-raw.
 func decompressing(format string, in *bytes.Buffer) (io.Reader, error) {
 	switch format {
 	case "gzip":

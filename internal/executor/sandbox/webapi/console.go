@@ -61,7 +61,7 @@ func (g *Global) addConsole() {
 		}},
 	} {
 		g.Define(console, method.name, func(c goja.FunctionCall) goja.Value {
-			if g.run != nil { // nobody reads what a module logs between runs
+			if g.run != nil { // without a run there is no log
 				method.call(g.run, c)
 			}
 			return goja.Undefined()
@@ -134,46 +134,46 @@ func (g *Global) Logger(level string) func(goja.FunctionCall) goja.Value {
 
 // line renders the arguments of a call, with the format specifiers of the first (Console standard, 2.2.1).
 func (g *Global) line(args []goja.Value) string {
-	var b strings.Builder
+	var text strings.Builder
 	if len(args) > 1 {
 		if f, ok := args[0].(goja.String); ok && strings.Contains(f.String(), "%") {
-			args = args[g.specifiers(&b, f.String(), args[1:])+1:]
+			args = args[g.specifiers(&text, f.String(), args[1:])+1:]
 			if len(args) > 0 {
-				b.WriteByte(' ')
+				text.WriteByte(' ')
 			}
 		}
 	}
 
 	for k, a := range args {
 		if k > 0 {
-			b.WriteByte(' ')
+			text.WriteByte(' ')
 		}
-		b.WriteString(g.format(a))
-		if g.run != nil && b.Len() > g.run.MaxLogBytes { // the rest would be cut off
+		text.WriteString(g.format(a))
+		if g.run != nil && text.Len() > g.run.MaxLogBytes { // the rest would be cut off
 			break
 		}
 	}
 
-	return b.String()
+	return text.String()
 }
 
 // specifiers writes a format string and returns how many arguments it took.
-func (g *Global) specifiers(b *strings.Builder, format string, args []goja.Value) (taken int) {
-	for k := 0; k < len(format); k++ {
-		if format[k] != '%' || k+1 == len(format) {
-			b.WriteByte(format[k])
+func (g *Global) specifiers(out *strings.Builder, format string, args []goja.Value) (taken int) {
+	for at := 0; at < len(format); at++ {
+		if format[at] != '%' || at+1 == len(format) {
+			out.WriteByte(format[at])
 			continue
 		}
 
-		k++
-		specifier := format[k]
+		at++
+		specifier := format[at]
 		switch {
 		case specifier == '%':
-			b.WriteByte('%')
+			out.WriteByte('%')
 		case strings.IndexByte("sdifoOc", specifier) < 0 || taken == len(args):
-			b.WriteString(format[k-1 : k+1])
+			out.WriteString(format[at-1 : at+1])
 		default:
-			g.specifier(b, specifier, args[taken])
+			g.specifier(out, specifier, args[taken])
 			taken++
 		}
 	}
@@ -209,27 +209,27 @@ func (g *Global) specifier(b *strings.Builder, specifier byte, a goja.Value) {
 
 // format renders a value for a person: strings as they are, errors with their stack, the rest as JSON.
 func (g *Global) format(v goja.Value) string {
-	o, ok := v.(*goja.Object)
+	object, ok := v.(*goja.Object)
 	if !ok {
 		return v.String()
 	}
-	if o.ClassName() == "Error" {
-		e := g.Describe(o, nil)
+	if object.ClassName() == "Error" {
+		e := g.Describe(object, nil)
 		if e.Stack != "" {
 			return e.Stack
 		}
 		return e.Name + ": " + e.Message
 	}
-	if _, isFunc := goja.AssertFunction(o); isFunc {
+	if _, isFunc := goja.AssertFunction(object); isFunc {
 		return "[function]"
 	}
-	if list, ok := g.elements(o); ok {
+	if list, ok := g.elements(object); ok {
 		return list
 	}
 
-	text, err := g.JSON.Encode(o)
+	text, err := g.JSON.Encode(object)
 	if err != nil || text == nil {
-		return "[" + o.ClassName() + "]"
+		return "[" + object.ClassName() + "]"
 	}
 
 	return string(text)
@@ -242,16 +242,16 @@ const maxElements = 100
 const maxNested = 4
 
 // elements renders what JSON has no form for: Map, Set and views of bytes.
-func (g *Global) elements(o *goja.Object) (string, bool) {
+func (g *Global) elements(object *goja.Object) (string, bool) {
 	name := ""
-	switch t := o.ExportType(); {
+	switch t := object.ExportType(); {
 	case t == reflect.TypeFor[[][2]any]():
 		name = "Map"
-	case t == reflect.TypeFor[[]any]() && o.ClassName() == "Object":
+	case t == reflect.TypeFor[[]any]() && object.ClassName() == "Object":
 		name = "Set"
 	}
 
-	if raw, ok := g.MemoryOf(o); ok {
+	if raw, ok := g.MemoryOf(object); ok {
 		return fmt.Sprintf("[%d bytes: %x]", len(raw), raw[:min(len(raw), maxElements)]), true
 	}
 	if name == "" {
@@ -264,29 +264,29 @@ func (g *Global) elements(o *goja.Object) (string, bool) {
 	g.formatting++
 	defer func() { g.formatting-- }()
 
-	var b strings.Builder
+	var text strings.Builder
 	count := 0
 	exc := g.VM.Try(func() {
-		g.VM.ForOf(o, func(v goja.Value) bool {
+		g.VM.ForOf(object, func(element goja.Value) bool {
 			if count++; count > maxElements {
 				return true // counted, not shown
 			}
 
 			if count > 1 {
-				b.WriteString(", ")
+				text.WriteString(", ")
 			}
-			if pair, ok := v.(*goja.Object); ok && name == "Map" {
-				b.WriteString(g.format(pair.Get("0")) + " => " + g.format(pair.Get("1")))
+			if pair, ok := element.(*goja.Object); ok && name == "Map" {
+				text.WriteString(g.format(pair.Get("0")) + " => " + g.format(pair.Get("1")))
 			} else {
-				b.WriteString(g.format(v))
+				text.WriteString(g.format(element))
 			}
 
-			return b.Len() < realm.MaxErrorText
+			return text.Len() < realm.MaxErrorText
 		})
 	})
 	if exc != nil {
 		return "[" + name + "]", true
 	}
 
-	return fmt.Sprintf("%s(%d) {%s}", name, count, b.String()), true
+	return fmt.Sprintf("%s(%d) {%s}", name, count, text.String()), true
 }

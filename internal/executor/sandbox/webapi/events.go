@@ -27,19 +27,19 @@ func (g *Global) loadEvents() *events {
 	}
 
 	library := g.RunLibrary(eventsProgram(), g.eventsHost())
-	e := &events{}
+	loaded := &events{}
 	realm.Callables(library, map[string]*goja.Callable{
-		"abort":     &e.abort,
-		"newSignal": &e.newSignal,
-		"aborted":   &e.aborted,
-		"reason":    &e.reason,
-		"on":        &e.on,
-		"unhandled": &e.unhandled,
+		"abort":     &loaded.abort,
+		"newSignal": &loaded.newSignal,
+		"aborted":   &loaded.aborted,
+		"reason":    &loaded.reason,
+		"on":        &loaded.on,
+		"unhandled": &loaded.unhandled,
 	})
-	g.events = e
+	g.events = loaded
 	g.LoadedLate()
 
-	return e
+	return loaded
 }
 
 // eventsHost is what only Go can give to events.js.
@@ -71,8 +71,8 @@ func (g *Global) eventsHost() *goja.Object {
 	return host
 }
 
-// Unhandled tells the script's listeners of a rejection that nobody handled. It reports whether one of them
-// prevented that it is logged, or failed.
+// Unhandled dispatches unhandledrejection for a promise. It reports whether a listener prevented its
+// default, which is a line in the log, or failed.
 func (g *Global) Unhandled(p *goja.Promise) bool {
 	if g.events == nil {
 		return false

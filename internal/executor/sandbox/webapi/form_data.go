@@ -48,6 +48,8 @@ var formEscapes = strings.NewReplacer("%0A", "\n", "%0D", "\r", "%22", `"`)
 
 var errCutOff = errors.New("it is cut off or malformed")
 
+// multipart reads the fields of a multipart/form-data body. Its errors are clauses for the message of a
+// TypeError.
 func (g *Global) multipart(raw []byte, boundary string) (fields []any, err error) {
 	if boundary == "" {
 		return nil, errors.New("it names no boundary")

@@ -54,21 +54,22 @@ func parseForm(s string) []cloud.Header {
 	return out
 }
 
+// decodeFormText takes what is no valid escape as it is.
 func decodeFormText(s string) string {
-	var b strings.Builder
+	var text strings.Builder
 	for k := 0; k < len(s); k++ {
 		switch {
 		case s[k] == '+':
-			b.WriteByte(' ')
+			text.WriteByte(' ')
 		case s[k] == '%' && k+2 < len(s) && isHex(s[k+1]) && isHex(s[k+2]):
-			b.WriteByte(unhex(s[k+1])<<4 | unhex(s[k+2]))
+			text.WriteByte(unhex(s[k+1])<<4 | unhex(s[k+2]))
 			k += 2
 		default:
-			b.WriteByte(s[k])
+			text.WriteByte(s[k])
 		}
 	}
 
-	return strings.ToValidUTF8(b.String(), "\uFFFD")
+	return strings.ToValidUTF8(text.String(), "\uFFFD")
 }
 
 func isHex(c byte) bool {

@@ -1,5 +1,5 @@
 // Package webapi is the global scope of a script: what the web platform's standards define for a worker, as
-// far as PiCloud has it, and what the engine lacks of ECMAScript. It knows the run that uses it only as a
+// far as PiCloud has it, and what the engine lacks of ECMAScript. It sees the run that uses it as a
 // Run: limits, timers, log lines and the request. It does not know host calls or the "picloud" module,
 // which are package sdk's, nor when a run begins or ends.
 package webapi

@@ -37,6 +37,7 @@ func (h *headersState) append(name, value string) {
 	h.list = append(h.list, cloud.Header{Name: name, Value: value})
 }
 
+// remove takes all fields of a name out, in place.
 func (h *headersState) remove(name string) {
 	kept := h.list[:0]
 	for _, f := range h.list {
@@ -119,6 +120,7 @@ func isAlphanumeric(c byte) bool {
 
 func validHeaderValue(s string) bool { return !strings.ContainsAny(s, "\x00\r\n") }
 
+// headerName is a header's name that a script gave; an invalid one throws a TypeError.
 func (g *Global) headerName(v goja.Value) string {
 	name := v.String()
 	if !validHeaderName(name) {
@@ -127,6 +129,8 @@ func (g *Global) headerName(v goja.Value) string {
 	return name
 }
 
+// headerValue is a header's value that a script gave, without the spaces around it; an invalid one throws a
+// TypeError.
 func (g *Global) headerValue(v goja.Value) string {
 	value := strings.Trim(v.String(), " \t\r\n")
 	if !validHeaderValue(value) {
@@ -145,22 +149,23 @@ func (g *Global) fillHeaders(h *headersState, init goja.Value) {
 		return
 	}
 
-	o, ok := init.(*goja.Object)
+	object, ok := init.(*goja.Object)
 	if !ok {
 		panic(g.VM.NewTypeError("headers must be an object, a list of pairs or Headers"))
 	}
-	if isIterable(o) {
-		g.eachPair(o, "each header must be a [name, value] pair", func(name, value goja.Value) {
+	if isIterable(object) {
+		g.eachPair(object, "each header must be a [name, value] pair", func(name, value goja.Value) {
 			h.append(g.headerName(name), g.headerValue(value))
 		})
 		return
 	}
 
-	for _, name := range o.Keys() {
-		h.append(g.headerName(g.VM.ToValue(name)), g.headerValue(o.Get(name)))
+	for _, name := range object.Keys() {
+		h.append(g.headerName(g.VM.ToValue(name)), g.headerValue(object.Get(name)))
 	}
 }
 
+// newHeadersClass defines Headers (Fetch standard, 5.1).
 func (g *Global) newHeadersClass() realm.Class {
 	class := g.NewClass("Headers", func(c goja.ConstructorCall) any {
 		h := &headersState{}

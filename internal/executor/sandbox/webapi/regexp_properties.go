@@ -18,25 +18,26 @@ var (
 		"and \\q) are not supported here; write the class out")
 )
 
-// expandProperties writes \p{...} and \P{...} of a pattern out (ECMA-262, 22.2.2.9). sets: the pattern has
-// the flag v.
+// expandProperties writes \p{...} and \P{...} of a pattern out (ECMA-262, 22.2.2.9). sets says that the
+// pattern has the flag v.
 func expandProperties(source string, sets bool) (string, error) {
-	e := expander{source: source, sets: sets}
-	for e.at < len(source) {
+	expanded := expander{source: source, sets: sets}
+	for expanded.at < len(source) {
 		var err error
-		if source[e.at] == '\\' && e.at+1 < len(source) {
-			err = e.escape()
+		if source[expanded.at] == '\\' && expanded.at+1 < len(source) {
+			err = expanded.escape()
 		} else {
-			err = e.character()
+			err = expanded.character()
 		}
 		if err != nil {
 			return "", err
 		}
 	}
 
-	return e.out.String(), nil
+	return expanded.out.String(), nil
 }
 
+// expander goes over one pattern.
 type expander struct {
 	source  string
 	sets    bool
@@ -84,19 +85,19 @@ func (e *expander) property(negated bool) error {
 
 // character takes one character that is no escape.
 func (e *expander) character() error {
-	c := e.source[e.at]
+	char := e.source[e.at]
 	inSet := e.sets && e.inClass
-	isOperator := (c == '-' || c == '&') && e.at+1 < len(e.source) && e.source[e.at+1] == c
+	isOperator := (char == '-' || char == '&') && e.at+1 < len(e.source) && e.source[e.at+1] == char
 	switch {
-	case inSet && (c == '[' || isOperator):
+	case inSet && (char == '[' || isOperator):
 		return errSets
-	case c == '[':
+	case char == '[':
 		e.inClass = true
-	case c == ']':
+	case char == ']':
 		e.inClass = false
 	}
 
-	e.out.WriteByte(c)
+	e.out.WriteByte(char)
 	e.at++
 
 	return nil
@@ -120,7 +121,7 @@ func ranges(property string, negated bool) (string, error) {
 		return "", err
 	}
 
-	var b strings.Builder
+	var text strings.Builder
 	start := rune(-1)
 	for r := rune(0); r <= unicode.MaxRune+1; r++ {
 		in := r <= unicode.MaxRune && (unicode.In(r, add...) && !unicode.In(r, drop...)) != negated
@@ -128,11 +129,11 @@ func ranges(property string, negated bool) (string, error) {
 		case in && start < 0:
 			start = r
 		case !in && start >= 0:
-			fmt.Fprintf(&b, "\\u{%x}-\\u{%x}", start, r-1)
+			fmt.Fprintf(&text, "\\u{%x}-\\u{%x}", start, r-1)
 			start = -1
 		}
 	}
 
-	written.Store(key{property, negated}, b.String())
-	return b.String(), nil
+	written.Store(key{property, negated}, text.String())
+	return text.String(), nil
 }

@@ -18,9 +18,10 @@ type Request struct {
 	body        bodyState
 	signal      goja.Value // nil until asked for
 	incoming    bool       // the run's own request: its signal follows the caller
-	redirect    string     // empty: follow
+	redirect    string     // follow if empty
 }
 
+// newRequestClass defines Request (Fetch standard, 5.4).
 func (g *Global) newRequestClass() realm.Class {
 	class := g.NewClass("Request", g.constructRequest)
 	this := func(v goja.Value) *Request { return realm.MustState[Request](g.Realm, v, "Request") }
@@ -65,6 +66,7 @@ func (g *Global) signalOf(r *Request) goja.Value {
 	return r.signal
 }
 
+// cloneRequest is request.clone(); the body is split between both.
 func (g *Global) cloneRequest(r *Request) goja.Value {
 	body := g.cloneBody(&r.body, "Request")
 	return g.Instance(g.request, &Request{
@@ -80,19 +82,19 @@ func (g *Global) cloneRequest(r *Request) goja.Value {
 
 // constructRequest is new Request(input, init) (Fetch standard, 5.4).
 func (g *Global) constructRequest(c goja.ConstructorCall) any {
-	r := &Request{method: "GET", headers: &headersState{}}
-	r.body.null = true
+	request := &Request{method: "GET", headers: &headersState{}}
+	request.body.null = true
 
 	if other := realm.State[Request](c.Argument(0)); other != nil {
-		g.copyRequest(r, other)
+		g.copyRequest(request, other)
 	} else {
-		r.url = g.requestURL(c.Argument(0).String())
+		request.url = g.requestURL(c.Argument(0).String())
 	}
 	if init, ok := c.Argument(1).(*goja.Object); ok {
-		g.initRequest(r, init)
+		g.initRequest(request, init)
 	}
 
-	return r
+	return request
 }
 
 // copyRequest takes over what another request has, also its body. A stream that was made of bytes for a
@@ -114,6 +116,7 @@ func (g *Global) copyRequest(r, other *Request) {
 	}
 }
 
+// requestURL is the absolute form of a URL that may be requested; any other throws a TypeError.
 func (g *Global) requestURL(text string) string {
 	u, err := parseURL(text, "")
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 // Response is what an instance of the class Response carries.
 type Response struct {
 	realm.Own
-	status     int // 0: Response.error()
+	status     int // 0 for Response.error()
 	statusText string
 	url        string
 	redirected bool
@@ -23,6 +23,7 @@ type Response struct {
 // nullBodyStatus reports a status with which there is no body (Fetch standard, 2.2.3).
 func nullBodyStatus(s int) bool { return s == 101 || s == 204 || s == 205 || s == 304 }
 
+// newResponseClass defines Response (Fetch standard, 5.5).
 func (g *Global) newResponseClass() realm.Class {
 	class := g.NewClass("Response", func(c goja.ConstructorCall) any {
 		r := &Response{status: 200, headers: &headersState{}}
@@ -79,6 +80,7 @@ func (g *Global) addResponseAttributes(proto *goja.Object, this func(goja.Value)
 	})
 }
 
+// cloneResponse is response.clone(); the body is split between both.
 func (g *Global) cloneResponse(r *Response) goja.Value {
 	body := g.cloneBody(&r.body, "Response")
 	return g.Instance(g.response, &Response{
@@ -112,7 +114,7 @@ func (g *Global) responseJSON(c goja.FunctionCall) goja.Value {
 // responseRedirect is Response.redirect(url, status).
 func (g *Global) responseRedirect(c goja.FunctionCall) goja.Value {
 	target := c.Argument(0).String()
-	u, err := parseURL(target, g.baseURL())
+	location, err := parseURL(target, g.baseURL())
 	if err != nil {
 		panic(g.VM.NewTypeError("Response.redirect: %q is not a valid URL", realm.Clip(target)))
 	}
@@ -130,7 +132,7 @@ func (g *Global) responseRedirect(c goja.FunctionCall) goja.Value {
 
 	return g.Instance(g.response, &Response{
 		status:  status,
-		headers: &headersState{list: []cloud.Header{{Name: "location", Value: u.Href(false)}}},
+		headers: &headersState{list: []cloud.Header{{Name: "location", Value: location.Href(false)}}},
 		body:    bodyState{null: true},
 	})
 }

@@ -13,9 +13,9 @@ import (
 // Run is what the web APIs keep for one run. The run loop makes it, and gives it to the runtime's Global
 // before any code of the script runs. The zero value of the fields that are not exported is ready for use.
 type Run struct {
-	ID      uint64 // by which the parent knows the run
+	ID      uint64 // the run's number in frames to and from the parent
 	Parent  *wire.Writer
-	Request *cloud.Request // that started the run; nil: an event did
+	Request *cloud.Request // that started the run; nil if an event did
 	MaxBody int            // bytes of a body that was streamed
 
 	MaxLogLines int
@@ -27,11 +27,11 @@ type Run struct {
 	logBytes int
 	console  consoleState
 
-	signal  goja.Value // of the run's own Request; nil: nobody asked for it
+	signal  goja.Value // of the run's own Request; nil until a script asks for it
 	aborted bool       // the caller is gone
 }
 
-// Enter makes a run the one that uses the runtime; nil: none does.
+// Enter makes a run the one that uses the runtime; nil ends that.
 func (g *Global) Enter(r *Run) { g.run = r }
 
 // Evaluate calls f, which evaluates module code: until it returns, what only a run may do is refused.
@@ -80,7 +80,8 @@ func (g *Global) watchSignal(r *Run, signal goja.Value) {
 	}
 }
 
-// CallerGone says that nobody waits for the run's response any more. AbortSignal tells the script.
+// CallerGone notes that the caller does not wait for the response any more. AbortSignal fires the event for
+// it.
 func (r *Run) CallerGone() { r.aborted = true }
 
 // AbortSignal fires the signal of the run's own Request, if the script has asked for it. Its error is what

@@ -69,6 +69,7 @@ type argument struct {
 	anyValue    bool
 }
 
+// argumentOf reads the arguments (name, value) of has and delete.
 func argumentOf(c goja.FunctionCall) argument {
 	a := argument{name: c.Argument(0).String(), anyValue: goja.IsUndefined(c.Argument(1))}
 	if !a.anyValue {
@@ -81,6 +82,7 @@ func (a argument) matches(f cloud.Header) bool {
 	return f.Name == a.name && (a.anyValue || f.Value == a.value)
 }
 
+// newSearchParamsClass defines URLSearchParams (URL standard, 6.2).
 func (g *Global) newSearchParamsClass() realm.Class {
 	class := g.NewClass("URLSearchParams", func(c goja.ConstructorCall) any {
 		p := &searchParamsState{}
@@ -125,7 +127,7 @@ func (g *Global) newSearchParamsClass() realm.Class {
 
 // fillSearchParams reads what the constructor takes: parameters, a list of pairs, a record or a query.
 func (g *Global) fillSearchParams(p *searchParamsState, init goja.Value) {
-	o, isObject := init.(*goja.Object)
+	object, isObject := init.(*goja.Object)
 	if !isObject {
 		if !goja.IsUndefined(init) {
 			p.list = parseForm(strings.TrimPrefix(init.String(), "?"))
@@ -137,15 +139,15 @@ func (g *Global) fillSearchParams(p *searchParamsState, init goja.Value) {
 		p.list = append(p.list, other.list...)
 		return
 	}
-	if isIterable(o) {
-		g.eachPair(o, "each parameter must be a [name, value] pair", func(name, value goja.Value) {
+	if isIterable(object) {
+		g.eachPair(object, "each parameter must be a [name, value] pair", func(name, value goja.Value) {
 			p.append(name.String(), value.String())
 		})
 		return
 	}
 
-	for _, name := range o.Keys() {
-		p.append(name, o.Get(name).String())
+	for _, name := range object.Keys() {
+		p.append(name, object.Get(name).String())
 	}
 }
 

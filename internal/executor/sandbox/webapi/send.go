@@ -12,23 +12,23 @@ import (
 // RequestToSend is the Request that fetch was given, or makes one of its arguments. It throws what stands
 // against sending it.
 func (g *Global) RequestToSend(input, init goja.Value) *Request {
-	r := realm.State[Request](input)
-	if r == nil || !goja.IsUndefined(init) {
+	request := realm.State[Request](input)
+	if request == nil || !goja.IsUndefined(init) {
 		o, err := g.VM.New(g.request.Ctor, input, init)
 		if err != nil {
 			panic(err)
 		}
-		r = realm.State[Request](o)
+		request = realm.State[Request](o)
 	}
 
-	if g.isUsed(&r.body) {
+	if g.isUsed(&request.body) {
 		panic(g.VM.NewTypeError("the request's body has already been read"))
 	}
-	if g.IsAborted(r.signal) {
-		panic(g.AbortReason(r.signal))
+	if g.IsAborted(request.signal) {
+		panic(g.AbortReason(request.signal))
 	}
 
-	return r
+	return request
 }
 
 // TakeBody reads the body of a request that is sent: its bytes, or a promise of them when they come out of
@@ -57,7 +57,7 @@ type Fetched struct {
 	Response   *cloud.Response
 	URL        string     // of the last request, if there were redirects
 	Redirected bool       // there were
-	Remote     RemoteBody // nil: Response has all of the body
+	Remote     RemoteBody // nil if Response has all of the body
 }
 
 // NewResponse makes the Response that fetch resolves to.

@@ -12,8 +12,8 @@ import (
 // IsResponse reports whether a value is a Response.
 func IsResponse(v goja.Value) bool { return realm.State[Response](v) != nil }
 
-// PendingBody is a promise of all bytes of a Response whose body is a stream, for SetBody; nil: its bytes
-// are there, or ResponseOf says what is wrong with it.
+// PendingBody is a promise of all bytes of a Response whose body is a stream, for SetBody. It is nil if the
+// bytes are there, or if ResponseOf will refuse the Response.
 func (g *Global) PendingBody(v goja.Value) goja.Value {
 	r := realm.State[Response](v)
 	if r == nil || !r.body.isStreaming() || g.isUsed(&r.body) {
@@ -31,12 +31,12 @@ func (g *Global) SetBody(v, raw goja.Value) {
 
 // BodyStream is the body of a Response that is read piece by piece.
 type BodyStream struct {
-	reader goja.Value // of the script's stream; nil: far
+	reader goja.Value // of the script's stream; nil if far is set
 	far    RemoteBody // a fetched body that is passed on
 }
 
-// TakeStream takes the stream of a Response that is made of one; false: there is none, or ResponseOf says
-// what is wrong with it.
+// TakeStream takes the stream of a Response that is made of one. It reports false if there is none, or if
+// ResponseOf will refuse the Response.
 func (g *Global) TakeStream(v goja.Value) (BodyStream, bool) {
 	r := realm.State[Response](v)
 	if r == nil || !r.body.isStreaming() || g.isUsed(&r.body) || r.status == 0 {
@@ -69,8 +69,7 @@ func (g *Global) NextPiece(s BodyStream, give func(raw []byte, last bool)) goja.
 	})
 }
 
-// CancelStream says that nobody reads the rest. It returns the promise of what the script does about that,
-// or nil.
+// CancelStream gives up the rest of a stream. It returns the promise of the script's cancel function, or nil.
 func (g *Global) CancelStream(s BodyStream) *goja.Promise {
 	if s.far != nil {
 		s.far.Cancel()

@@ -36,24 +36,24 @@ func (g *Global) loadStreams() *streams {
 	}
 
 	library := g.RunLibrary(streamsProgram(), g.streamsHost())
-	s := &streams{}
+	loaded := &streams{}
 	realm.Callables(library, map[string]*goja.Callable{
-		"fromBytes": &s.fromBytes,
-		"fromPull":  &s.fromPull,
-		"bodyInit":  &s.bodyInit,
-		"untouched": &s.untouched,
-		"disturbed": &s.disturbed,
-		"drain":     &s.drain,
-		"blob":      &s.blob,
-		"form":      &s.form,
-		"reader":    &s.reader,
-		"piece":     &s.piece,
-		"giveUp":    &s.giveUp,
+		"fromBytes": &loaded.fromBytes,
+		"fromPull":  &loaded.fromPull,
+		"bodyInit":  &loaded.bodyInit,
+		"untouched": &loaded.untouched,
+		"disturbed": &loaded.disturbed,
+		"drain":     &loaded.drain,
+		"blob":      &loaded.blob,
+		"form":      &loaded.form,
+		"reader":    &loaded.reader,
+		"piece":     &loaded.piece,
+		"giveUp":    &loaded.giveUp,
 	})
-	g.streams = s
+	g.streams = loaded
 	g.LoadedLate()
 
-	return s
+	return loaded
 }
 
 // streamsHost is what only Go can give to streams.js.

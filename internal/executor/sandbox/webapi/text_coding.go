@@ -38,6 +38,7 @@ func (g *Global) utf8Decode(c goja.FunctionCall) goja.Value {
 	return g.VM.ToValue(decodeUTF8(raw))
 }
 
+// toDecode copies the bytes that a script wants decoded; anything else throws a TypeError.
 func (g *Global) toDecode(v goja.Value) []byte {
 	raw, ok := g.BytesOf(v)
 	if !ok {
@@ -169,9 +170,9 @@ func (g *Global) decoder(c goja.FunctionCall) goja.Value {
 	}
 
 	d := &partDecoder{decoder: enc.NewDecoder()}
-	o := g.VM.NewObject()
-	_ = o.Set("name", name)
-	g.Define(o, "decode", func(c goja.FunctionCall) goja.Value { // (part, fatal, more)
+	object := g.VM.NewObject()
+	_ = object.Set("name", name)
+	g.Define(object, "decode", func(c goja.FunctionCall) goja.Value { // (part, fatal, more)
 		var part []byte
 		if v := c.Argument(0); !goja.IsUndefined(v) {
 			part = g.toDecode(v)
@@ -185,7 +186,7 @@ func (g *Global) decoder(c goja.FunctionCall) goja.Value {
 		return g.VM.ToValue(string(text))
 	})
 
-	return o
+	return object
 }
 
 // partDecoder decodes a text that comes in parts.
@@ -194,7 +195,7 @@ type partDecoder struct {
 	rest    []byte // of a character whose end has not come
 }
 
-// decode gives the text of a part in UTF-8; more: it is not the last.
+// decode gives the text of a part in UTF-8. more says that it is not the last.
 func (d *partDecoder) decode(part []byte, more bool) []byte {
 	source := append(d.rest, part...)
 	var text []byte

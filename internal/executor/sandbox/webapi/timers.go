@@ -26,7 +26,7 @@ type Timer struct {
 	Due time.Time
 
 	id         int
-	every      time.Duration // 0: once
+	every      time.Duration // 0 for a timer that fires once
 	call       goja.Callable
 	args       []goja.Value
 	background bool // it does not keep the run's runtime from being used again
@@ -45,7 +45,7 @@ func (t *Timers) Left() bool {
 	return false
 }
 
-// Earliest is the timer that is due first, ties in the order of creation; nil: there is none.
+// Earliest is the timer that is due first, ties in the order of creation, or nil.
 func (t *Timers) Earliest() *Timer {
 	var first *Timer
 	for _, timer := range t.pending {
@@ -83,6 +83,7 @@ func (g *Global) addTimers() {
 	g.SetGlobal("clearInterval", clearTimer)
 }
 
+// addTimerFunction defines a function (handler, delay, ...arguments) that starts a timer.
 func (g *Global) addTimerFunction(name string, repeat bool) {
 	g.SetGlobal(name, g.Named(name, func(c goja.FunctionCall) goja.Value {
 		timer := g.startTimer(name, c.Argument(0), c.Argument(1))

@@ -73,11 +73,12 @@ func baseOf(v goja.Value) string {
 	return v.String()
 }
 
+// addURLAttributes defines the parts of a URL. Setting one keeps an existing searchParams in step.
 func (g *Global) addURLAttributes(proto *goja.Object, this func(goja.Value) *urlState) {
-	for _, a := range []struct {
+	for _, attribute := range []struct {
 		name string
 		get  func(*whatwg.Url) string
-		set  func(*whatwg.Url, string) // nil: it cannot be set
+		set  func(*whatwg.Url, string) // nil if it cannot be set
 	}{
 		{"href", href, nil},
 		{"origin", origin, nil},
@@ -92,20 +93,20 @@ func (g *Global) addURLAttributes(proto *goja.Object, this func(goja.Value) *url
 		{"hash", (*whatwg.Url).Hash, (*whatwg.Url).SetHash},
 	} {
 		get := g.VM.ToValue(func(c goja.FunctionCall) goja.Value {
-			return g.VM.ToValue(a.get(this(c.This).u))
+			return g.VM.ToValue(attribute.get(this(c.This).u))
 		})
 		var set goja.Value
-		if a.set != nil {
+		if attribute.set != nil {
 			set = g.VM.ToValue(func(c goja.FunctionCall) goja.Value {
 				s := this(c.This)
-				a.set(s.u, c.Argument(0).String())
+				attribute.set(s.u, c.Argument(0).String())
 				if s.params != nil {
 					s.params.list = s.query()
 				}
 				return goja.Undefined()
 			})
 		}
-		_ = proto.DefineAccessorProperty(a.name, get, set, goja.FLAG_TRUE, goja.FLAG_TRUE)
+		_ = proto.DefineAccessorProperty(attribute.name, get, set, goja.FLAG_TRUE, goja.FLAG_TRUE)
 	}
 }
 

@@ -14,20 +14,20 @@ import (
 
 // encrypt is (algorithm, key, data).
 func (s *subtleCrypto) encrypt(c goja.FunctionCall) goja.Value {
-	a := s.algorithm(c.Argument(0))
-	k := s.usable(c.Argument(1), a, "encrypt")
+	alg := s.algorithm(c.Argument(0))
+	key := s.usable(c.Argument(1), alg, "encrypt")
 	data := s.bytes(c.Argument(2), "the data")
 
-	switch key := k.material.(type) {
+	switch material := key.material.(type) {
 	case []byte:
-		if k.name == "AES-CBC" {
-			return s.buffer(s.encryptCBC(a, key, data))
+		if key.name == "AES-CBC" {
+			return s.buffer(s.encryptCBC(alg, material, data))
 		}
-		gcm, iv, extra := s.gcm(a, key)
+		gcm, iv, extra := s.gcm(alg, material)
 		return s.buffer(gcm.Seal(nil, iv, data, extra))
 	case *rsa.PublicKey:
-		newHash, _ := s.newHash(k.hash)
-		out, err := rsa.EncryptOAEP(newHash(), rand.Reader, key, data, s.label(a))
+		newHash, _ := s.newHash(key.hash)
+		out, err := rsa.EncryptOAEP(newHash(), rand.Reader, material, data, s.label(alg))
 		s.check(err)
 		return s.buffer(out)
 	}
@@ -38,22 +38,22 @@ func (s *subtleCrypto) encrypt(c goja.FunctionCall) goja.Value {
 
 // decrypt is (algorithm, key, data).
 func (s *subtleCrypto) decrypt(c goja.FunctionCall) goja.Value {
-	a := s.algorithm(c.Argument(0))
-	k := s.usable(c.Argument(1), a, "decrypt")
+	alg := s.algorithm(c.Argument(0))
+	key := s.usable(c.Argument(1), alg, "decrypt")
 	data := s.bytes(c.Argument(2), "the data")
 
-	switch key := k.material.(type) {
+	switch material := key.material.(type) {
 	case []byte:
-		if k.name == "AES-CBC" {
-			return s.buffer(s.decryptCBC(a, key, data))
+		if key.name == "AES-CBC" {
+			return s.buffer(s.decryptCBC(alg, material, data))
 		}
-		gcm, iv, extra := s.gcm(a, key)
+		gcm, iv, extra := s.gcm(alg, material)
 		out, err := gcm.Open(nil, iv, data, extra)
 		s.check(err)
 		return s.buffer(realm.NotNil(out))
 	case *rsa.PrivateKey:
-		newHash, _ := s.newHash(k.hash)
-		out, err := rsa.DecryptOAEP(newHash(), nil, key, data, s.label(a))
+		newHash, _ := s.newHash(key.hash)
+		out, err := rsa.DecryptOAEP(newHash(), nil, material, data, s.label(alg))
 		s.check(err)
 		return s.buffer(realm.NotNil(out))
 	}
@@ -71,6 +71,8 @@ func (s *subtleCrypto) encryptCBC(a algorithm, key, data []byte) []byte {
 	return data
 }
 
+// decryptCBC takes the padding off. A wrong key, a wrong iv and a wrong padding cannot be told apart by its
+// error.
 func (s *subtleCrypto) decryptCBC(a algorithm, key, data []byte) []byte {
 	block, iv := s.cbc(a, key)
 	if len(data) == 0 || len(data)%aes.BlockSize != 0 {
@@ -86,6 +88,7 @@ func (s *subtleCrypto) decryptCBC(a algorithm, key, data []byte) []byte {
 	return data[:len(data)-pad]
 }
 
+// cbc reads the parameters of AES-CBC.
 func (s *subtleCrypto) cbc(a algorithm, key []byte) (cipher.Block, []byte) {
 	iv := s.bytes(a.get("iv"), "iv")
 	if len(iv) != aes.BlockSize {
@@ -97,6 +100,7 @@ func (s *subtleCrypto) cbc(a algorithm, key []byte) (cipher.Block, []byte) {
 	return block, iv
 }
 
+// gcm reads the parameters of AES-GCM.
 func (s *subtleCrypto) gcm(a algorithm, key []byte) (aead cipher.AEAD, iv, extra []byte) {
 	iv = s.bytes(a.get("iv"), "iv")
 	if len(iv) == 0 {

@@ -58,6 +58,7 @@ func (s *subtleCrypto) fromJWK(o *goja.Object, a algorithm, extractable bool, us
 	return s.asymmetric(a, material, extractable, usages)
 }
 
+// ed25519FromJWK makes a private key if the JWK has d (RFC 8037), else a public one.
 func (s *subtleCrypto) ed25519FromJWK(o *goja.Object) any {
 	if !realm.Given(o.Get("d")) {
 		x := s.member(o, "x")
@@ -74,6 +75,7 @@ func (s *subtleCrypto) ed25519FromJWK(o *goja.Object) any {
 	return ed25519.NewKeyFromSeed(seed)
 }
 
+// ecFromJWK makes a private key if the JWK has d (RFC 7518, 6.2), else a public one.
 func (s *subtleCrypto) ecFromJWK(o *goja.Object) any {
 	curve := s.curve(o.Get("crv").String())
 	size := (curve.Params().BitSize + 7) / 8
@@ -100,6 +102,7 @@ func (s *subtleCrypto) ecFromJWK(o *goja.Object) any {
 	return key
 }
 
+// rsaFromJWK makes a private key if the JWK has d (RFC 7518, 6.3), else a public one.
 func (s *subtleCrypto) rsaFromJWK(o *goja.Object) any {
 	n := s.number(o, "n")
 	e := s.number(o, "e")

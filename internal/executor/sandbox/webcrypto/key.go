@@ -18,8 +18,8 @@ type cryptoKey struct {
 	realm.Own
 	kind        string // secret, private, public
 	name        string // of the algorithm
-	hash        string // empty: the algorithm has none
-	curve       string // empty: the algorithm has none
+	hash        string // empty if the algorithm has none
+	curve       string // empty if the algorithm has none
 	usages      []string
 	material    any // []byte, or a key of the standard library
 	extractable bool
@@ -61,6 +61,7 @@ func (s *subtleCrypto) usages(v goja.Value) []string {
 	return out
 }
 
+// checkUsages throws a SyntaxError for a usage that is not allowed.
 func (s *subtleCrypto) checkUsages(usages, allowed []string) {
 	for _, u := range usages {
 		if !slices.Contains(allowed, u) {
@@ -70,12 +71,12 @@ func (s *subtleCrypto) checkUsages(usages, allowed []string) {
 }
 
 // secret is a secret key of bytes, if they can be one for the algorithm.
-func (s *subtleCrypto) secret(a algorithm, raw []byte, extractable bool, usages []string) *cryptoKey {
-	k := &cryptoKey{kind: "secret", name: a.name, usages: usages, material: raw, extractable: extractable}
+func (s *subtleCrypto) secret(alg algorithm, raw []byte, extractable bool, usages []string) *cryptoKey {
+	key := &cryptoKey{kind: "secret", name: alg.name, usages: usages, material: raw, extractable: extractable}
 	var allowed []string
-	switch a.name {
+	switch alg.name {
 	case "HMAC":
-		k.hash = s.hashOf(a)
+		key.hash = s.hashOf(alg)
 		allowed = []string{"sign", "verify"}
 		if len(raw) == 0 {
 			s.fail("DataError", "the key is empty")
@@ -88,66 +89,66 @@ func (s *subtleCrypto) secret(a algorithm, raw []byte, extractable bool, usages 
 	case "PBKDF2", "HKDF":
 		allowed = []string{"deriveKey", "deriveBits"}
 		if extractable {
-			s.fail("SyntaxError", "a key for %s is never extractable", a.name)
+			s.fail("SyntaxError", "a key for %s is never extractable", alg.name)
 		}
 	default:
-		s.fail("NotSupportedError", "the algorithm %s is not supported", realm.Clip(a.name))
+		s.fail("NotSupportedError", "the algorithm %s is not supported", realm.Clip(alg.name))
 	}
 
 	s.checkUsages(usages, allowed)
-	return k
+	return key
 }
 
 // asymmetric is a public or private key, if it is one of the algorithm.
-func (s *subtleCrypto) asymmetric(a algorithm, material any, extractable bool, usages []string) *cryptoKey {
-	k := &cryptoKey{name: a.name, material: material, extractable: extractable, usages: usages}
+func (s *subtleCrypto) asymmetric(alg algorithm, material any, extractable bool, usages []string) *cryptoKey {
+	key := &cryptoKey{name: alg.name, material: material, extractable: extractable, usages: usages}
 	fits := false
-	switch key := material.(type) {
+	switch material := material.(type) {
 	case *ecdsa.PublicKey:
-		k.kind = "public"
-		k.curve = key.Curve.Params().Name
-		fits = a.name == "ECDSA"
+		key.kind = "public"
+		key.curve = material.Curve.Params().Name
+		fits = alg.name == "ECDSA"
 	case *ecdsa.PrivateKey:
-		k.kind = "private"
-		k.curve = key.Curve.Params().Name
-		fits = a.name == "ECDSA"
+		key.kind = "private"
+		key.curve = material.Curve.Params().Name
+		fits = alg.name == "ECDSA"
 	case ed25519.PublicKey:
-		k.kind = "public"
-		fits = a.name == "Ed25519"
+		key.kind = "public"
+		fits = alg.name == "Ed25519"
 	case ed25519.PrivateKey:
-		k.kind = "private"
-		fits = a.name == "Ed25519"
+		key.kind = "private"
+		fits = alg.name == "Ed25519"
 	case *rsa.PublicKey:
-		k.kind = "public"
-		fits = a.isRSA() && key.N.BitLen() <= maxRSABits
+		key.kind = "public"
+		fits = alg.isRSA() && material.N.BitLen() <= maxRSABits
 	case *rsa.PrivateKey:
-		k.kind = "private"
-		fits = a.isRSA() && key.N.BitLen() <= maxRSABits
+		key.kind = "private"
+		fits = alg.isRSA() && material.N.BitLen() <= maxRSABits
 	}
 
 	if !fits {
-		s.fail("DataError", "the key is not one for %s", realm.Clip(a.name))
+		s.fail("DataError", "the key is not one for %s", realm.Clip(alg.name))
 	}
-	if k.curve != "" && k.curve != a.get("namedCurve").String() {
-		s.fail("DataError", "the key is on the curve %s", k.curve)
-	}
-
-	if a.isRSA() {
-		k.hash = s.hashOf(a)
+	if key.curve != "" && key.curve != alg.get("namedCurve").String() {
+		s.fail("DataError", "the key is on the curve %s", key.curve)
 	}
 
-	forPrivate, forPublic := pairUsages(a)
+	if alg.isRSA() {
+		key.hash = s.hashOf(alg)
+	}
+
+	forPrivate, forPublic := pairUsages(alg)
 	allowed := forPublic
-	if k.kind == "private" {
+	if key.kind == "private" {
 		allowed = forPrivate
 	}
 
 	s.checkUsages(usages, []string{allowed})
-	if k.kind == "private" && len(usages) == 0 {
+	if key.kind == "private" && len(usages) == 0 {
 		s.fail("SyntaxError", "a private key needs usages")
 	}
 
-	return k
+	return key
 }
 
 // pairUsages are what the two keys of a pair are for.
@@ -158,6 +159,7 @@ func pairUsages(a algorithm) (forPrivate, forPublic string) {
 	return "sign", "verify"
 }
 
+// curve is a named curve; an unknown one throws a NotSupportedError.
 func (s *subtleCrypto) curve(name string) elliptic.Curve {
 	switch name {
 	case "P-256":
@@ -173,31 +175,31 @@ func (s *subtleCrypto) curve(name string) elliptic.Curve {
 }
 
 // algorithmOf describes a key's algorithm.
-func (s *subtleCrypto) algorithmOf(k *cryptoKey) goja.Value {
-	o := s.r.VM.NewObject()
-	_ = o.Set("name", k.name)
-	if k.hash != "" {
+func (s *subtleCrypto) algorithmOf(key *cryptoKey) goja.Value {
+	object := s.r.VM.NewObject()
+	_ = object.Set("name", key.name)
+	if key.hash != "" {
 		h := s.r.VM.NewObject()
-		_ = h.Set("name", k.hash)
-		_ = o.Set("hash", h)
+		_ = h.Set("name", key.hash)
+		_ = object.Set("hash", h)
 	}
 
-	if k.curve != "" {
-		_ = o.Set("namedCurve", k.curve)
+	if key.curve != "" {
+		_ = object.Set("namedCurve", key.curve)
 	}
 
-	switch key := k.material.(type) {
+	switch material := key.material.(type) {
 	case []byte:
-		if k.name != "PBKDF2" && k.name != "HKDF" {
-			_ = o.Set("length", 8*len(key))
+		if key.name != "PBKDF2" && key.name != "HKDF" {
+			_ = object.Set("length", 8*len(material))
 		}
 	case *rsa.PublicKey:
-		s.describeRSA(o, key)
+		s.describeRSA(object, material)
 	case *rsa.PrivateKey:
-		s.describeRSA(o, &key.PublicKey)
+		s.describeRSA(object, &material.PublicKey)
 	}
 
-	return o
+	return object
 }
 
 func (s *subtleCrypto) describeRSA(o *goja.Object, key *rsa.PublicKey) {

@@ -14,7 +14,7 @@ import (
 // importKey takes raw, jwk, spki and pkcs8: (format, key, algorithm, extractable, usages).
 func (s *subtleCrypto) importKey(c goja.FunctionCall) goja.Value {
 	format := c.Argument(0).String()
-	a := s.algorithm(c.Argument(2))
+	alg := s.algorithm(c.Argument(2))
 	extractable := c.Argument(3).ToBoolean()
 	usages := s.usages(c.Argument(4))
 
@@ -23,35 +23,35 @@ func (s *subtleCrypto) importKey(c goja.FunctionCall) goja.Value {
 		if !ok {
 			panic(s.r.VM.NewTypeError("a JWK is an object"))
 		}
-		return s.wrap(s.fromJWK(o, a, extractable, usages))
+		return s.wrap(s.fromJWK(o, alg, extractable, usages))
 	}
 
 	raw := s.bytes(c.Argument(1), "the key")
 	switch format {
 	case "raw":
-		if public := s.fromRaw(a, raw); public != nil {
-			return s.wrap(s.asymmetric(a, public, extractable, usages))
+		if public := s.fromRaw(alg, raw); public != nil {
+			return s.wrap(s.asymmetric(alg, public, extractable, usages))
 		}
-		return s.wrap(s.secret(a, raw, extractable, usages))
+		return s.wrap(s.secret(alg, raw, extractable, usages))
 	case "spki":
 		key, err := x509.ParsePKIXPublicKey(raw)
 		if err != nil {
 			s.fail("DataError", "the key is not in SubjectPublicKeyInfo form")
 		}
-		return s.wrap(s.asymmetric(a, key, extractable, usages))
+		return s.wrap(s.asymmetric(alg, key, extractable, usages))
 	case "pkcs8":
 		key, err := x509.ParsePKCS8PrivateKey(raw)
 		if err != nil {
 			s.fail("DataError", "the key is not in PKCS #8 form")
 		}
-		return s.wrap(s.asymmetric(a, key, extractable, usages))
+		return s.wrap(s.asymmetric(alg, key, extractable, usages))
 	}
 
 	s.fail("NotSupportedError", "the format %s is not supported", realm.Clip(format))
 	return nil
 }
 
-// fromRaw is a public key of raw bytes; nil: the algorithm's raw keys are secret ones.
+// fromRaw is a public key of raw bytes, or nil if the algorithm's raw keys are secret ones.
 func (s *subtleCrypto) fromRaw(a algorithm, raw []byte) any {
 	switch a.name {
 	case "ECDSA":
@@ -73,34 +73,34 @@ func (s *subtleCrypto) fromRaw(a algorithm, raw []byte) any {
 // exportKey gives raw, jwk, spki and pkcs8: (format, key).
 func (s *subtleCrypto) exportKey(c goja.FunctionCall) goja.Value {
 	format := c.Argument(0).String()
-	k := realm.MustState[cryptoKey](s.r, c.Argument(1), "CryptoKey")
-	if !k.extractable {
+	key := realm.MustState[cryptoKey](s.r, c.Argument(1), "CryptoKey")
+	if !key.extractable {
 		s.fail("InvalidAccessError", "the key is not extractable")
 	}
 	if format == "jwk" {
-		return s.toJWK(k)
+		return s.toJWK(key)
 	}
 
 	var raw []byte
 	var err error
 	switch {
 	case format == "raw":
-		raw, err = toRaw(k)
-	case format == "spki" && k.kind == "public":
-		raw, err = x509.MarshalPKIXPublicKey(k.material)
-	case format == "pkcs8" && k.kind == "private":
-		raw, err = x509.MarshalPKCS8PrivateKey(k.material)
+		raw, err = toRaw(key)
+	case format == "spki" && key.kind == "public":
+		raw, err = x509.MarshalPKIXPublicKey(key.material)
+	case format == "pkcs8" && key.kind == "private":
+		raw, err = x509.MarshalPKCS8PrivateKey(key.material)
 	}
 
 	s.check(err)
 	if raw == nil {
-		s.fail("NotSupportedError", "a %s key of %s has no form %s", k.kind, k.name, realm.Clip(format))
+		s.fail("NotSupportedError", "a %s key of %s has no form %s", key.kind, key.name, realm.Clip(format))
 	}
 
 	return s.buffer(raw)
 }
 
-// toRaw is the raw form of a key; nil: it has none.
+// toRaw is the raw form of a key, or nil if it has none.
 func toRaw(k *cryptoKey) ([]byte, error) {
 	switch key := k.material.(type) {
 	case []byte:

@@ -13,16 +13,16 @@ import (
 
 // generateKey makes a secret key, or a pair: (algorithm, extractable, usages).
 func (s *subtleCrypto) generateKey(c goja.FunctionCall) goja.Value {
-	a := s.algorithm(c.Argument(0))
+	alg := s.algorithm(c.Argument(0))
 	extractable := c.Argument(1).ToBoolean()
 	usages := s.usages(c.Argument(2))
 
-	k := cryptoKey{name: a.name, extractable: extractable}
+	both := cryptoKey{name: alg.name, extractable: extractable}
 	var private, public any
-	switch a.name {
+	switch alg.name {
 	case "ECDSA":
-		k.curve = a.get("namedCurve").String()
-		key, err := ecdsa.GenerateKey(s.curve(k.curve), rand.Reader)
+		both.curve = alg.get("namedCurve").String()
+		key, err := ecdsa.GenerateKey(s.curve(both.curve), rand.Reader)
 		s.check(err)
 		private, public = key, &key.PublicKey
 	case "Ed25519":
@@ -30,16 +30,17 @@ func (s *subtleCrypto) generateKey(c goja.FunctionCall) goja.Value {
 		s.check(err)
 		private, public = key, pub
 	case "RSASSA-PKCS1-v1_5", "RSA-PSS", "RSA-OAEP":
-		k.hash = s.hashOf(a)
-		key := s.generateRSA(a)
+		both.hash = s.hashOf(alg)
+		key := s.generateRSA(alg)
 		private, public = key, &key.PublicKey
 	default:
-		return s.wrap(s.generateSecret(a, extractable, usages))
+		return s.wrap(s.generateSecret(alg, extractable, usages))
 	}
 
-	return s.pair(a, k, private, public, usages)
+	return s.pair(alg, both, private, public, usages)
 }
 
+// generateRSA makes a key of the length that the parameters name. Only the usual public exponent is taken.
 func (s *subtleCrypto) generateRSA(a algorithm) *rsa.PrivateKey {
 	bits := a.get("modulusLength").ToInteger()
 	exponent := new(big.Int).SetBytes(s.bytes(a.get("publicExponent"), "publicExponent"))
@@ -53,6 +54,7 @@ func (s *subtleCrypto) generateRSA(a algorithm) *rsa.PrivateKey {
 	return key
 }
 
+// generateSecret makes a random key for HMAC or AES.
 func (s *subtleCrypto) generateSecret(a algorithm, extractable bool, usages []string) *cryptoKey {
 	raw := make([]byte, s.secretLength(a))
 	_, _ = rand.Read(raw)

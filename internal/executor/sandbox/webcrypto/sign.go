@@ -14,19 +14,19 @@ import (
 
 // sign makes a signature: (algorithm, key, data).
 func (s *subtleCrypto) sign(c goja.FunctionCall) goja.Value {
-	a := s.algorithm(c.Argument(0))
-	k := s.usable(c.Argument(1), a, "sign")
+	alg := s.algorithm(c.Argument(0))
+	key := s.usable(c.Argument(1), alg, "sign")
 	data := s.bytes(c.Argument(2), "the data")
 
-	switch key := k.material.(type) {
+	switch material := key.material.(type) {
 	case []byte:
-		return s.buffer(s.mac(k.hash, key, data))
+		return s.buffer(s.mac(key.hash, material, data))
 	case *ecdsa.PrivateKey:
-		return s.buffer(s.signECDSA(a, key, data))
+		return s.buffer(s.signECDSA(alg, material, data))
 	case ed25519.PrivateKey:
-		return s.buffer(ed25519.Sign(key, data))
+		return s.buffer(ed25519.Sign(material, data))
 	case *rsa.PrivateKey:
-		return s.buffer(s.signRSA(a, k.hash, key, data))
+		return s.buffer(s.signRSA(alg, key.hash, material, data))
 	}
 
 	s.fail("InvalidAccessError", "the key cannot sign")
@@ -49,6 +49,7 @@ func (s *subtleCrypto) signECDSA(a algorithm, key *ecdsa.PrivateKey, data []byte
 // numberSize is the length in bytes of a coordinate of a key's curve.
 func numberSize(key *ecdsa.PublicKey) int { return (key.Curve.Params().BitSize + 7) / 8 }
 
+// signRSA signs by RSASSA-PKCS1-v1_5 or RSA-PSS, with the hash that the key was made for.
 func (s *subtleCrypto) signRSA(a algorithm, hashName string, key *rsa.PrivateKey, data []byte) []byte {
 	sum, id := s.sum(hashName, data)
 	var out []byte
@@ -76,21 +77,21 @@ func (s *subtleCrypto) mac(hashName string, key, data []byte) []byte {
 
 // verify reports whether a signature is one: (algorithm, key, signature, data).
 func (s *subtleCrypto) verify(c goja.FunctionCall) goja.Value {
-	a := s.algorithm(c.Argument(0))
-	k := s.usable(c.Argument(1), a, "verify")
+	alg := s.algorithm(c.Argument(0))
+	key := s.usable(c.Argument(1), alg, "verify")
 	sig := s.bytes(c.Argument(2), "the signature")
 	data := s.bytes(c.Argument(3), "the data")
 
 	ok := false
-	switch key := k.material.(type) {
+	switch material := key.material.(type) {
 	case []byte:
-		ok = subtle.ConstantTimeCompare(sig, s.mac(k.hash, key, data)) == 1
+		ok = subtle.ConstantTimeCompare(sig, s.mac(key.hash, material, data)) == 1
 	case *ecdsa.PublicKey:
-		ok = s.verifyECDSA(a, key, sig, data)
+		ok = s.verifyECDSA(alg, material, sig, data)
 	case ed25519.PublicKey:
-		ok = ed25519.Verify(key, data, sig)
+		ok = ed25519.Verify(material, data, sig)
 	case *rsa.PublicKey:
-		ok = s.verifyRSA(a, k.hash, key, sig, data)
+		ok = s.verifyRSA(alg, key.hash, material, sig, data)
 	default:
 		s.fail("InvalidAccessError", "the key cannot verify")
 	}
@@ -98,6 +99,7 @@ func (s *subtleCrypto) verify(c goja.FunctionCall) goja.Value {
 	return s.r.VM.ToValue(ok)
 }
 
+// verifyECDSA takes r and s side by side.
 func (s *subtleCrypto) verifyECDSA(a algorithm, key *ecdsa.PublicKey, sig, data []byte) bool {
 	sum, _ := s.sum(s.hashOf(a), data)
 	size := numberSize(key)

@@ -23,6 +23,7 @@ const (
 	maxDerived = 64 << 10 // bytes that are derived at once
 )
 
+// subtleCrypto is crypto.subtle of one realm.
 type subtleCrypto struct {
 	r   *realm.Realm
 	key realm.Class
@@ -68,7 +69,7 @@ func (s *subtleCrypto) fail(name, format string, args ...any) {
 	panic(s.r.DOMException(name, format, args...))
 }
 
-// check throws an OperationError, which says no more: what went wrong with a secret is nobody's business.
+// check throws an OperationError without the cause, which could reveal something about a secret.
 func (s *subtleCrypto) check(err error) {
 	if err != nil {
 		s.fail("OperationError", "the operation failed")
@@ -89,7 +90,7 @@ func (s *subtleCrypto) buffer(b []byte) goja.Value { return s.r.VM.ToValue(s.r.V
 // algorithm is a normalised AlgorithmIdentifier.
 type algorithm struct {
 	name   string
-	params *goja.Object // nil: a name alone
+	params *goja.Object // nil if only a name was given
 }
 
 // algorithmNames are the names in the standard's spelling.
@@ -148,6 +149,7 @@ func (s *subtleCrypto) hashOf(a algorithm) string {
 	return name
 }
 
+// newHash is a hash by the standard's name; an unknown one throws a NotSupportedError.
 func (s *subtleCrypto) newHash(name string) (func() hash.Hash, crypto.Hash) {
 	switch name {
 	case "SHA-1":

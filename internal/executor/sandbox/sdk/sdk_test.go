@@ -1,0 +1,338 @@
+package sdk
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"github.com/dop251/goja"
+
+	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/realm"
+	"picloud/internal/executor/sandbox/webapi"
+	"picloud/internal/executor/wire"
+)
+
+// fixture is a runtime in the middle of a run, and the parent that the run's calls come to.
+type fixture struct {
+	t    *testing.T
+	host *Host
+	run  Run
+	sent chan frame
+}
+
+// frame is what the parent has received.
+type frame struct {
+	kind wire.Kind
+	body []byte
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+
+	parent, child := net.Pipe()
+	t.Cleanup(func() {
+		_ = child.Close()
+		_ = parent.Close()
+	})
+	f := &fixture{t: t, sent: make(chan frame, 100)}
+	go func() {
+		r := wire.NewReader(parent, 1<<20)
+		for {
+			kind, _, body, err := r.Next()
+			if err != nil {
+				close(f.sent)
+				return
+			}
+			f.sent <- frame{kind, append([]byte(nil), body...)}
+		}
+	}()
+
+	f.host = New(webapi.New(realm.New(1000), webapi.Needs{Events: true}), &cloud.Env{Values: map[string]string{"B": "2", "A": "1"}})
+	msg := &wire.RunMsg{
+		Request:   &cloud.Request{URL: "http://a/", Params: []cloud.Header{{Name: "id", Value: "7"}}},
+		Depth:     2,
+		Attempt:   3,
+		Principal: cloud.Principal{Username: "ann", Kind: "user"},
+		MaxBody:   1 << 20,
+	}
+	f.run = NewRun(1, msg, wire.NewWriter(child, 0, 1<<20))
+	f.host.Enter(&f.run)
+	_ = f.host.VM.Set("picloud", f.host.Require("picloud"))
+	_ = f.host.VM.Set("ctx", f.host.Context(&f.run))
+	return f
+}
+
+// eval runs a script, whose value is a promise.
+func (f *fixture) eval(script string) *goja.Promise {
+	f.t.Helper()
+	v, err := f.host.VM.RunString(script)
+	if err != nil {
+		f.t.Fatalf("%s: %v", script, err)
+	}
+	p, ok := realm.AsPromise(v)
+	if !ok {
+		f.t.Fatalf("%s gives %v, no promise", script, v)
+	}
+	return p
+}
+
+// called is the next call that the parent receives.
+func (f *fixture) called() wire.CallMsg {
+	f.t.Helper()
+	select {
+	case got := <-f.sent:
+		if got.kind != wire.Call {
+			f.t.Fatalf("the parent received a frame of kind %v", got.kind)
+		}
+		m, err := wire.DecodeCall(got.body)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		return *m
+	case <-time.After(10 * time.Second):
+		f.t.Fatal("no call came")
+		panic("unreachable")
+	}
+}
+
+// reply gives the run the answer of a call.
+func (f *fixture) reply(m wire.ReplyMsg) {
+	f.t.Helper()
+	from, to := net.Pipe()
+	defer from.Close()
+	defer to.Close()
+	go func() { _ = wire.NewWriter(to, 0, 1<<20).Send(wire.Reply, 1, m.Encode) }()
+	_, _, body, err := wire.NewReader(from, 1<<20).Next()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if err := f.run.Reply(body); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// outcome is what a promise has come to, as JSON or as an error.
+func (f *fixture) outcome(p *goja.Promise) string {
+	f.t.Helper()
+	switch p.State() {
+	case goja.PromiseStatePending:
+		return "pending"
+	case goja.PromiseStateRejected:
+		e := f.host.Describe(p.Result(), nil)
+		return e.Name + ": " + e.Message
+	}
+	text, err := f.host.JSON.Encode(p.Result())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if text == nil {
+		return "undefined"
+	}
+	return string(text)
+}
+
+// Each call of the SDK says the same to the parent, and makes the same of its answer.
+func TestCalls(t *testing.T) {
+	t.Parallel()
+
+	kv := `picloud.kv.collection("c").`
+	for _, c := range []struct {
+		script string
+		op     cloud.HostOp
+		args   cloud.HostArgs
+		reply  cloud.HostReply
+		want   string
+	}{
+		{kv + `get("k")`, cloud.OpKVGet, cloud.HostArgs{Collection: "c", Key: "k"}, cloud.HostReply{Found: true, Value: `{"a":1}`}, `{"a":1}`},
+		{kv + `get("k", {unchecked: true})`, cloud.OpKVGet, cloud.HostArgs{Collection: "c", Key: "k", Flag: true}, cloud.HostReply{}, "null"},
+		{
+			kv + `getWithMetadata("k")`, cloud.OpKVGet, cloud.HostArgs{Collection: "c", Key: "k"},
+			cloud.HostReply{Found: true, Value: "1", Version: 5, Expires: 1000}, `{"value":1,"version":5,"expiresAt":"1970-01-01T00:00:01.000Z"}`,
+		},
+		{kv + `has("k")`, cloud.OpKVHas, cloud.HostArgs{Collection: "c", Key: "k"}, cloud.HostReply{Found: true}, "true"},
+		{kv + `set("k", [1])`, cloud.OpKVSet, cloud.HostArgs{Collection: "c", Key: "k", Value: "[1]", IfVersion: -1}, cloud.HostReply{}, "undefined"},
+		{
+			kv + `set("k", 1, {ttl: 1.5, ifVersion: 0})`, cloud.OpKVSet,
+			cloud.HostArgs{Collection: "c", Key: "k", Value: "1", TTLMillis: 1500}, cloud.HostReply{}, "undefined",
+		},
+		{kv + `delete("k")`, cloud.OpKVDelete, cloud.HostArgs{Collection: "c", Key: "k"}, cloud.HostReply{Found: false}, "false"},
+		{kv + `increment("k")`, cloud.OpKVIncrement, cloud.HostArgs{Collection: "c", Key: "k", Number: 1}, cloud.HostReply{Number: 7}, "7"},
+		{
+			kv + `list({prefix: "p", cursor: "x", limit: 2})`, cloud.OpKVList,
+			cloud.HostArgs{Collection: "c", Key: "p", Cursor: "x", Number: 2},
+			cloud.HostReply{JSON: `{"items":[{"key":"p1","expiresAt":1000},{"key":"p2","expiresAt":null}]}`},
+			`{"items":[{"key":"p1","expiresAt":"1970-01-01T00:00:01.000Z"},{"key":"p2","expiresAt":null}]}`,
+		},
+		{
+			`picloud.deadLetters.list({script: "s"})`, cloud.OpLetterList, cloud.HostArgs{Collection: "s", Number: 100},
+			cloud.HostReply{JSON: `{"items":[{"id":"1","createdAt":"2026-01-02T03:04:05.000Z"}]}`},
+			`{"items":[{"id":"1","createdAt":"2026-01-02T03:04:05.000Z"}]}`,
+		},
+		{`picloud.deadLetters.get("1")`, cloud.OpLetterGet, cloud.HostArgs{Key: "1"}, cloud.HostReply{}, "null"},
+		{
+			`picloud.deadLetters.replay("1", {payload: {a: 1}})`, cloud.OpLetterReplay,
+			cloud.HostArgs{Key: "1", Value: `{"a":1}`, Flag: true}, cloud.HostReply{Value: "2"}, `"2"`,
+		},
+		{`picloud.deadLetters.resolve("1", "why")`, cloud.OpLetterResolve, cloud.HostArgs{Key: "1", Value: "why"}, cloud.HostReply{}, "undefined"},
+	} {
+		t.Run(c.script, func(t *testing.T) {
+			t.Parallel()
+
+			f := newFixture(t)
+			p := f.eval(c.script)
+			call := f.called()
+			if call.Op != c.op || call.Args != c.args {
+				t.Errorf("the parent is asked %v %+v, want %v %+v", call.Op, call.Args, c.op, c.args)
+			}
+			if f.run.Calling() != 1 || f.outcome(p) != "pending" {
+				t.Errorf("before the answer %d calls are open and the promise is %s", f.run.Calling(), f.outcome(p))
+			}
+
+			f.reply(wire.ReplyMsg{N: call.N, Reply: c.reply})
+			if got := f.outcome(p); got != c.want {
+				t.Errorf("gives %s, want %s", got, c.want)
+			}
+			if f.run.Calling() != 0 || f.run.Wrote() != c.op.Writes() {
+				t.Errorf("after the answer %d calls are open; wrote: %t", f.run.Calling(), f.run.Wrote())
+			}
+		})
+	}
+}
+
+// Wrong arguments reject the promise, and never come to the parent.
+func TestArguments(t *testing.T) {
+	t.Parallel()
+
+	f := newFixture(t)
+	for script, want := range map[string]string{
+		`picloud.kv.collection("c").get(1)`:                        "TypeError: a key must be a string",
+		`picloud.kv.collection("c").get.call({}, "k")`:             "TypeError: Illegal invocation: this is not a collection",
+		`picloud.kv.collection("c").set("k", () => 1)`:             "TypeError: the value has no JSON form",
+		`picloud.kv.collection("c").set("k", 1, {ttl: 0})`:         "RangeError: ttl must be from 1 second to 10 years",
+		`picloud.kv.collection("c").set("k", 1, {ifVersion: 1.5})`: "TypeError: ifVersion must be 0 or a version that getWithMetadata gave",
+		`picloud.kv.collection("c").increment("k", NaN)`:           "TypeError: increment needs a finite number",
+		`picloud.kv.collection("c").list({limit: 1001})`:           "RangeError: limit must be from 1 to 1000",
+		`picloud.kv.collection("c").update("k")`:                   "TypeError: update needs a function",
+		`picloud.deadLetters.list({script: 1})`:                    "TypeError: script must be a string",
+		`picloud.deadLetters.get()`:                                "TypeError: an id must be a string",
+		`fetch("nothing")`:                                         `TypeError: "nothing" is not a valid URL`,
+		`fetch("http://a/", {signal: AbortSignal.abort("gone")})`:  "Error: uncaught gone",
+	} {
+		if got := f.outcome(f.eval(script)); got != want {
+			t.Errorf("%s gives %q, want %q", script, got, want)
+		}
+	}
+	if f.run.Calling() != 0 {
+		t.Errorf("%d calls came to the parent", f.run.Calling())
+	}
+}
+
+// A call that fails rejects its promise with an error of its name, whose stack is that of the call.
+func TestFailedCall(t *testing.T) {
+	t.Parallel()
+
+	f := newFixture(t)
+	p := f.eval(`picloud.kv.collection("c").set("k", 1)`)
+	f.reply(wire.ReplyMsg{N: f.called().N, Error: &cloud.HostError{Name: "KvConflictError", Message: "no"}})
+	if got := f.outcome(p); got != "KvConflictError: no" {
+		t.Errorf("gives %s", got)
+	}
+	f.reply(wire.ReplyMsg{N: 99}) // an answer that nobody waits for
+}
+
+// update reads, calls the function, and writes what it returned; inside of the function there is no other
+// update.
+func TestUpdate(t *testing.T) {
+	t.Parallel()
+
+	for _, c := range []struct {
+		f    string
+		op   cloud.HostOp
+		args cloud.HostArgs
+		want string
+	}{
+		{`(v) => v + 1`, cloud.OpKVUpdateEnd, cloud.HostArgs{Collection: "c", Key: "k", Value: "2"}, "2"},
+		{`async (v) => null`, cloud.OpKVUpdateEnd, cloud.HostArgs{Collection: "c", Key: "k", Flag: true}, "null"},
+		{`() => {}`, cloud.OpKVGet, cloud.HostArgs{Collection: "c", Key: "k"}, "null"},
+	} {
+		t.Run(c.f, func(t *testing.T) {
+			t.Parallel()
+
+			f := newFixture(t)
+			p := f.eval(`picloud.kv.collection("c").update("k", ` + c.f + `)`)
+			f.reply(wire.ReplyMsg{N: f.called().N, Reply: cloud.HostReply{Found: true, Value: "1"}})
+			end := f.called()
+			if end.Op != c.op || end.Args != c.args {
+				t.Errorf("the parent is asked %v %+v, want %v %+v", end.Op, end.Args, c.op, c.args)
+			}
+			f.reply(wire.ReplyMsg{N: end.N})
+			if got := f.outcome(p); got != c.want {
+				t.Errorf("gives %s, want %s", got, c.want)
+			}
+		})
+	}
+
+	f := newFixture(t)
+	p := f.eval(`const c = picloud.kv.collection("c"); c.update("k", () => c.update("j", () => 1))`)
+	f.reply(wire.ReplyMsg{N: f.called().N})
+	if got := f.outcome(p); got != "TypeError: "+errNestedUpdate.Error() {
+		t.Errorf("an update in an update gives %s", got)
+	}
+}
+
+// fetch sends the request and gives the response; when its signal fires the call is given up and the parent
+// told.
+func TestFetch(t *testing.T) {
+	t.Parallel()
+
+	f := newFixture(t)
+	p := f.eval(`fetch("http://a/x", {method: "POST", body: "b", redirect: "manual"}).then((r) => ({s: r.status, u: r.url, r: r.redirected}))`)
+	call := f.called()
+	req := call.Args.Request
+	if call.Op != cloud.OpFetch || req.Method != "POST" || req.URL != "http://a/x" || string(req.Body) != "b" || call.Args.Value != "manual" {
+		t.Errorf("the parent is asked %v %+v", call.Op, req)
+	}
+	if f.run.Fetching() != 1 {
+		t.Errorf("%d fetches are open", f.run.Fetching())
+	}
+	f.reply(wire.ReplyMsg{N: call.N, Reply: cloud.HostReply{Value: "http://a/y", Response: &cloud.Response{Status: 201}}})
+	if got := f.outcome(p); got != `{"s":201,"u":"http://a/y","r":true}` {
+		t.Errorf("gives %s", got)
+	}
+
+	p = f.eval(`const a = new AbortController(); const p = fetch("http://a/", {signal: a.signal}); a.abort(); p`)
+	f.called()
+	if got := <-f.sent; got.kind != wire.Cancel {
+		t.Errorf("after an abort the parent receives a frame of kind %v", got.kind)
+	}
+	if got := f.outcome(p); got != "AbortError: The operation was aborted." || f.run.Calling() != 0 {
+		t.Errorf("gives %s, and %d calls are open", got, f.run.Calling())
+	}
+}
+
+// What handlers get beside their event: the environment, which nobody can change, and the context of their
+// run.
+func TestEnvAndContext(t *testing.T) {
+	t.Parallel()
+
+	f := newFixture(t)
+	for script, want := range map[string]string{
+		`Object.keys(picloud.env).join() + picloud.env.A + Object.isFrozen(picloud.env)`: "A,B1true",
+		`ctx.params.id + ctx.depth + ctx.attempt`:                                        "723",
+		`ctx.executionId`: "00000000-0000-0000-0000-000000000000",
+		`ctx.principal.username + ctx.principal.kind`:         "annuser",
+		`ctx.params === ctx.params`:                           "true",
+		`Object.keys(picloud).join()`:                         "kv,log,deadLetters,env,KvError,KvConflictError,LimitError,FetchError,DeadLetterError",
+		`Object.keys(Object.getPrototypeOf(ctx)).join()`:      "params,executionId,rootExecutionId,depth,attempt,idempotencyKey,principal,waitUntil",
+		`ctx.waitUntil(Promise.resolve(1)); ctx.waitUntil(2)`: "undefined",
+	} {
+		v, err := f.host.VM.RunString(script)
+		if err != nil || v.String() != want {
+			t.Errorf("%s gives %v %v, want %s", script, v, err, want)
+		}
+	}
+	if len(f.run.Waits) != 2 {
+		t.Errorf("the run waits for %d promises, want 2", len(f.run.Waits))
+	}
+}
