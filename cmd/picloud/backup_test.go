@@ -14,7 +14,7 @@ import (
 // secrets, but handles no event and fires no schedule until it is released; slots of before are not made up for.
 func TestBackup(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	w.api("PUT", "/apps/default/secrets/KEY", map[string]any{"value": "a secret value"}).want(200)
 	w.deploy("clock", clockwork)
 	w.deploy("put", `import { kv, env } from "picloud"; export default { async fetch(r) { await kv.collection("in").set(new URL(r.url).searchParams.get("k"), 1); return env.KEY },
@@ -68,7 +68,7 @@ func TestBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	c := joinWorld(t, url)
+	c := joinFixture(t, url)
 	if b := c.do("GET", "/f/default/put?k=after", nil).want(200).body; b != "a secret value" {
 		t.Errorf("the copy's secret is %q", b)
 	}

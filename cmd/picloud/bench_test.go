@@ -17,7 +17,7 @@ func BenchmarkWrite(b *testing.B) {
 }
 
 func benchmarkScript(b *testing.B, source string) {
-	w := newWorld(b)
+	w := newFixture(b)
 	w.deploy("hello", source)
 	b.SetParallelism(32)
 	b.ResetTimer()

@@ -29,7 +29,7 @@ func chromium(t *testing.T) string {
 }
 
 // runNode runs a program of web/ against a world.
-func (w *world) runNode(t *testing.T, args ...string) {
+func (w *fixture) runNode(t *testing.T, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
 	defer cancel()
@@ -45,7 +45,7 @@ func (w *world) runNode(t *testing.T, args ...string) {
 
 // The dashboard's stories in a real Chromium: see web/test/stories.test.mjs.
 func TestBrowser(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.runNode(t, "--test", "test/types.test.mjs", "test/stories.test.mjs")
 }
 
@@ -54,7 +54,7 @@ func TestScreenshots(t *testing.T) {
 	if os.Getenv("SCREENSHOTS") == "" || os.Getenv("SCREENSHOTS") == "0" {
 		t.Skip("make screenshots takes them")
 	}
-	w := newWorld(t)
+	w := newFixture(t)
 	w.api("POST", "/apps", map[string]any{"slug": "shop", "name": "The Shop"}).want(201)
 	_, err := w.n.db.General.Exec(context.Background(), `INSERT INTO execution_stats_hours (app_id, hour, script_id, outcome, n, histogram)
 		SELECT a.id, date_trunc('hour', now()) - h * interval '1 hour', gen_random_uuid(), o.outcome,

@@ -87,7 +87,7 @@ func TestCaddy(t *testing.T) {
 	b := startProcess(t, env...)
 	defer func() { b.kill() }()
 	client, port := startCaddy(t, strings.TrimPrefix(a.url, "http://"), strings.TrimPrefix(b.url, "http://"))
-	w := &world{t: t, base: "https://admin.localhost:" + port, http: client}
+	w := &fixture{t: t, base: "https://admin.localhost:" + port, http: client}
 	w.token = w.login("admin", testPassword)
 	w.api("PUT", "/apps/default/scripts/count", map[string]any{"source": `import { kv } from "picloud";
 		export default async (request) => {

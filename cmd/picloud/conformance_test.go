@@ -33,7 +33,7 @@ func TestConformance(t *testing.T) {
 		t.Fatal(err)
 	}
 	var here map[string]string
-	w := newWorld(t)
+	w := newFixture(t)
 	w.api("PUT", "/apps/default/scripts/conformance", map[string]any{"source": bundle(t, filepath.Join(web, "test", "conformance.js"))}).want(201)
 	r := w.do("GET", "/f/default/conformance", nil, "Authorization", "Bearer "+w.token).want(200)
 	if err := json.Unmarshal([]byte(r.body), &here); err != nil {

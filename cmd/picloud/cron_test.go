@@ -15,7 +15,7 @@ const clockwork = `import { kv } from "picloud";
 		await kv.collection("slots").increment(new Date(event.scheduledTime).toISOString());
 		await kv.collection("last").set("event", { ...event, principal: ctx.principal.username, depth: ctx.depth, attempt: ctx.attempt }) } }`
 
-func (w *world) slots(trigger string) []map[string]any {
+func (w *fixture) slots(trigger string) []map[string]any {
 	w.t.Helper()
 	var all []map[string]any
 	for cursor := ""; ; {
@@ -43,8 +43,8 @@ func slotTime(t *testing.T, s map[string]any) time.Time {
 // Two nodes, a schedule of every second: each slot is fired once, also while one node goes; each is a row.
 func TestCron(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	other := joinWorld(t, w.n.cfg.DatabaseURL)
+	w := newFixture(t)
+	other := joinFixture(t, w.n.cfg.DatabaseURL)
 	w.deploy("clock", clockwork)
 	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "* * * * * *", "timezone": "europe/berlin"})
 	w.eventually("3 slots", func() bool { return len(w.slots(id)) >= 3 })
@@ -94,7 +94,7 @@ func TestCron(t *testing.T) {
 // After a downtime each trigger does what it was told to, and says so slot by slot; a change or a clock that was put back fires no
 // slot again.
 func TestCronCatchesUp(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("clock", clockwork)
 	missed := func(id, by string) {
 		t.Helper()
@@ -141,7 +141,7 @@ func TestCronCatchesUp(t *testing.T) {
 
 // A schedule that does not fire as it should is shown as such, by the API and on the pages.
 func TestCronWarns(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("clock", clockwork)
 	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "0 0 1 1 *"})
 	// Another holder of the lease, whose time does not end, keeps it from firing.
@@ -178,7 +178,7 @@ func TestCronWarns(t *testing.T) {
 // A run that goes on lets a slot be skipped, if the trigger says so; a failing one is retried and becomes a dead letter.
 func TestCronOverlap(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("slow", `export default { async scheduled() { await new Promise((r) => setTimeout(r, 2600)) } }`)
 	w.deploy("bad", `export default { scheduled() { throw new Error("no") } }`)
 	id := w.trigger(map[string]any{"kind": "cron", "script": "slow", "schedule": "* * * * * *", "overlap": "skip"})
@@ -203,7 +203,7 @@ func TestCronOverlap(t *testing.T) {
 }
 
 func TestCronRefuses(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("clock", clockwork)
 	w.deploy("web", `export default () => 1`)
 	w.deploy("keys", `export default { kv() {} }`)
@@ -250,7 +250,7 @@ func TestCronKill(t *testing.T) {
 			p.kill()
 		}
 	}()
-	w := nodes[0].world()
+	w := nodes[0].fixture()
 	w.deploy("clock", clockwork)
 	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "* * * * * *", "catch_up": "all"})
 	for round := range 3 {
@@ -259,7 +259,7 @@ func TestCronKill(t *testing.T) {
 		victim.kill()
 		victim.restart(env...)
 	}
-	w = nodes[1].world()
+	w = nodes[1].fixture()
 	n := len(w.slots(id))
 	w.eventually("it goes on", func() bool { return len(w.slots(id)) > n+2 })
 	w.api("PATCH", "/apps/default/triggers/"+id, map[string]any{"enabled": false}).want(200)

@@ -15,7 +15,7 @@ import (
 
 // The doctor finds an installation well, and says of each thing that is not what it is; it changes nothing.
 func TestDoctor(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	p := people(w)
 	w.deploy("clock", clockwork)
 	w.api("PUT", "/apps/default/secrets/KEY", map[string]any{"value": "a secret value"}).want(200)
@@ -76,7 +76,7 @@ func TestDoctor(t *testing.T) {
 
 // Every metric that the guide explains is there, and no other; the queues are counted.
 func TestMetrics(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("bad", `export default { fetch: () => 1, kv() { throw new Error("no") } }`)
 	w.trigger(map[string]any{"kind": "kv", "script": "bad", "collection": "c", "retry": map[string]any{"max_attempts": 1}})
 	w.api("PUT", "/apps/default/kv/c/k", map[string]any{"value": 1}).want(200)

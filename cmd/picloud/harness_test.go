@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 const testPassword = "correct horse battery"
 
 // world is a node under test with the client of its owner.
-type world struct {
+type fixture struct {
 	t     testing.TB
 	n     *node
 	base  string
@@ -46,14 +46,14 @@ func testConfig(url string, opts ...option) *Config {
 	return c
 }
 
-// newWorld starts a node on a database of its own.
-func newWorld(t testing.TB, opts ...option) *world {
+// newFixture starts a node on a database of its own.
+func newFixture(t testing.TB, opts ...option) *fixture {
 	t.Helper()
-	return joinWorld(t, testkit.Database(t), opts...)
+	return joinFixture(t, testkit.Database(t), opts...)
 }
 
-// joinWorld starts a node on a database that others may share.
-func joinWorld(t testing.TB, url string, opts ...option) *world {
+// joinFixture starts a node on a database that others may share.
+func joinFixture(t testing.TB, url string, opts ...option) *fixture {
 	t.Helper()
 	cfg := testConfig(url, opts...)
 	if cfg.NodeName == "" {
@@ -69,7 +69,7 @@ func joinWorld(t testing.TB, url string, opts ...option) *world {
 		t.Fatalf("start: %v", err)
 	}
 	t.Cleanup(n.Stop)
-	w := &world{t: t, n: n, base: n.URL(), http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: 60 * time.Second,
+	w := &fixture{t: t, n: n, base: n.URL(), http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: 60 * time.Second,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	t.Cleanup(w.http.CloseIdleConnections)
 	w.token = w.login("admin", testPassword)
@@ -85,7 +85,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (w *world) login(username, password string) string {
+func (w *fixture) login(username, password string) string {
 	w.t.Helper()
 	r := w.as("").api("POST", "/auth/login", map[string]any{"username": username, "password": password})
 	r.want(200)
@@ -93,7 +93,7 @@ func (w *world) login(username, password string) string {
 }
 
 // as is the same node seen by another credential.
-func (w *world) as(token string) *world {
+func (w *fixture) as(token string) *fixture {
 	c := *w
 	c.token = token
 	return &c
@@ -152,7 +152,7 @@ func (r *reply) items() []any {
 }
 
 // do sends a request; headers are name, value pairs.
-func (w *world) do(method, path string, body any, headers ...string) *reply {
+func (w *fixture) do(method, path string, body any, headers ...string) *reply {
 	w.t.Helper()
 	var rd io.Reader
 	contentType := ""
@@ -201,7 +201,7 @@ func (w *world) do(method, path string, body any, headers ...string) *reply {
 }
 
 // begin makes a request in the background; the function it gives waits for the answer.
-func (w *world) begin(method, path string, body any, headers ...string) func() *reply {
+func (w *fixture) begin(method, path string, body any, headers ...string) func() *reply {
 	answer := make(chan *reply, 1)
 	go func() {
 		defer close(answer) // do has ended the goroutine, if there was no answer
@@ -217,7 +217,7 @@ func (w *world) begin(method, path string, body any, headers ...string) func() *
 	}
 }
 
-func (w *world) api(method, path string, body any, headers ...string) *reply {
+func (w *fixture) api(method, path string, body any, headers ...string) *reply {
 	w.t.Helper()
 	if w.token != "" {
 		headers = append(headers, "Authorization", "Bearer "+w.token)
@@ -226,7 +226,7 @@ func (w *world) api(method, path string, body any, headers ...string) *reply {
 }
 
 // deploy puts a JavaScript script into the default app.
-func (w *world) deploy(name, source string) {
+func (w *fixture) deploy(name, source string) {
 	w.t.Helper()
 	r := w.api("PUT", "/apps/default/scripts/"+name, source, "Content-Type", "text/javascript")
 	if r.status != 200 && r.status != 201 {
@@ -234,13 +234,13 @@ func (w *world) deploy(name, source string) {
 	}
 }
 
-func (w *world) trigger(body map[string]any) string {
+func (w *fixture) trigger(body map[string]any) string {
 	w.t.Helper()
 	return w.api("POST", "/apps/default/triggers", body).want(201).str("id")
 }
 
 // eventually polls until f is true; the outcome it waits for has no signal that a client could take.
-func (w *world) eventually(what string, f func() bool) {
+func (w *fixture) eventually(what string, f func() bool) {
 	w.t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for !f() {
@@ -252,7 +252,7 @@ func (w *world) eventually(what string, f func() bool) {
 }
 
 // kv reads a value of the default app, nil when absent.
-func (w *world) kv(collection, key string) any {
+func (w *fixture) kv(collection, key string) any {
 	w.t.Helper()
 	r := w.api("GET", "/apps/default/kv/"+collection+"/"+key, nil)
 	if r.status == 404 {
@@ -262,7 +262,7 @@ func (w *world) kv(collection, key string) any {
 }
 
 // balanced waits until nothing waits or runs and checks the ledger.
-func (w *world) balanced() map[string]any {
+func (w *fixture) balanced() map[string]any {
 	w.t.Helper()
 	var c map[string]any
 	w.eventually("queue empty", func() bool {

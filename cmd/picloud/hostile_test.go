@@ -22,7 +22,7 @@ var hostileSource string
 // A hostile script hurts only itself: each ends as it must, another app's endpoint answers all the while, the next run of
 // the same script finds a clean runtime, and the memory of PiCloud itself stays flat.
 func TestHostileScripts(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	// What must end by its memory gets the time for it on a busy machine; what runs until its time is over gets little.
 	for name, ms := range map[string]int{"hostile": 500, "hungry": 8000} {
 		w.api("PUT", "/apps/default/scripts/"+name, map[string]any{"source": hostileSource, "limits": map[string]any{"timeout_ms": ms, "memory_mib": 64}}).want(201)

@@ -15,7 +15,7 @@ import (
 
 // Outcome by outcome: the status table, each row by a script that earns it.
 func TestStatusTable(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.ScriptTimeout = 700 * time.Millisecond })
+	w := newFixture(t, func(c *Config) { c.ScriptTimeout = 700 * time.Millisecond })
 	scripts := map[string]string{
 		"json":      `export default () => ({ hello: "world" })`,
 		"text":      `export default () => "text"`,
@@ -83,7 +83,7 @@ func TestStatusTable(t *testing.T) {
 }
 
 func TestRoutes(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("p", `export default { fetch: (r, env, ctx) => ({ p: ctx.params, m: r.method }) }`)
 	w.deploy("q", `export default () => "q"`)
 	route := func(body map[string]any) *reply { return w.api("POST", "/apps/default/routes", body) }
@@ -144,7 +144,7 @@ func TestRoutes(t *testing.T) {
 
 // Modules: bundled at deploy, rebuilt with their importers, guarded.
 func TestModules(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	put := func(name, source, kind string) *reply {
 		return w.api("PUT", "/apps/default/scripts/"+name, map[string]any{"source": source, "kind": kind})
 	}
@@ -200,7 +200,7 @@ func TestModules(t *testing.T) {
 // What a caller sends reaches the script, but for PiCloud's own credentials; what a script answers reaches the caller, but
 // for what would act on the dashboard's origin.
 func TestEdge(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("echo", `export default { async fetch(r) { return Response.json({ headers: [...r.headers], body: await r.text(), method: r.method, url: r.url }) } }`)
 	w.deploy("set", `export default { fetch: () => new Response("<script>1</script>", { headers: [["content-type", "text/html"], ["set-cookie", "a=b"],
 		["strict-transport-security", "max-age=1"], ["connection", "close"], ["date", "Thu, 01 Jan 1970 00:00:00 GMT"], ["x-ok", "1"], ["content-security-policy", "default-src 'self'"], ["clear-site-data", "*"]] }) }`)
@@ -254,7 +254,7 @@ func TestEdge(t *testing.T) {
 
 // The dashboard's host and the scripts' hosts are apart when an admin host is set.
 func TestAdminHost(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("set", `export default { fetch: () => new Response("x", { headers: [["set-cookie", "a=b"], ["set-cookie", "picloud=evil"]] }) }`)
 	url := w.n.cfg.DatabaseURL
 	cfg := testConfig(url, func(c *Config) { c.AdminHost = "admin.test"; c.NodeName = "second" })
@@ -278,7 +278,7 @@ func TestAdminHost(t *testing.T) {
 }
 
 func TestAsyncAndOutbox(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("job", `import { kv } from "picloud"; export default { async fetch(r, env, ctx) {
 		const body = await r.text();
 		await kv.collection("jobs").set("last", { body, method: r.method, principal: ctx.principal, params: ctx.params, key: ctx.idempotencyKey });
@@ -324,7 +324,7 @@ func TestAsyncAndOutbox(t *testing.T) {
 }
 
 func TestIdempotency(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("pay", `import { kv } from "picloud"; export default { async fetch(r, env, ctx) {
 		const n = await kv.collection("pay").increment("n");
 		const body = await r.text();
@@ -370,7 +370,7 @@ func TestIdempotency(t *testing.T) {
 
 // A caller that hangs up cancels nothing: the run commits, and what would have been sent is kept. Real sockets.
 func TestAbandoned(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("slow", `import { kv } from "picloud"; export default { async fetch(r) {
 		const id = new URL(r.url).searchParams.get("id");
 		let aborted = false;
@@ -433,9 +433,9 @@ func TestAbandoned(t *testing.T) {
 
 // Saturated: what cannot be served within two seconds is refused with 503, and one app does not starve another.
 func TestGateSaturation(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Concurrency, c.Queue = 2, 2; c.ScriptTimeout = 10 * time.Second })
+	w := newFixture(t, func(c *Config) { c.Concurrency, c.Queue = 2, 2; c.ScriptTimeout = 10 * time.Second })
 	w.deploy("hold", `export default async () => { await new Promise((r) => setTimeout(r, 4000)); return "held" }`)
-	got := storm(t, 6, []*world{w}, func(int) string { return "/f/default/hold" })
+	got := storm(t, 6, []*fixture{w}, func(int) string { return "/f/default/hold" })
 	if got[200] != 2 || got[503] != 4 {
 		t.Errorf("statuses %v", got)
 	}

@@ -74,8 +74,8 @@ func (p *process) kill() {
 	_ = p.cmd.Wait()
 }
 
-func (p *process) world() *world {
-	w := &world{t: p.t, base: p.url, http: &http.Client{Timeout: 30 * time.Second}}
+func (p *process) fixture() *fixture {
+	w := &fixture{t: p.t, base: p.url, http: &http.Client{Timeout: 30 * time.Second}}
 	w.token = w.login("admin", testPassword)
 	return w
 }
@@ -98,7 +98,7 @@ func TestKill(t *testing.T) {
 	key := "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
 	env := []string{"DATABASE_URL=" + testkit.Database(t), key, "PICLOUD_LEASE=2s"}
 	p := startProcess(t, env...)
-	w := p.world()
+	w := p.fixture()
 	w.deploy("produce", `import { kv } from "picloud"; export default { async fetch(r) {
 		const id = new URL(r.url).searchParams.get("id");
 		await kv.collection("event").set(id, 1);
@@ -157,7 +157,7 @@ func TestKill(t *testing.T) {
 		p = startProcess(t, env...)
 	}
 	defer p.kill()
-	w = p.world()
+	w = p.fixture()
 	w.eventuallyIn(60*time.Second, "everything is handled", func() bool {
 		c := w.api("GET", "/apps/default/conservation", nil).want(200).json
 		return c["waiting"] == 0.0 && c["running"] == 0.0
@@ -188,7 +188,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-func (w *world) eventuallyIn(d time.Duration, what string, f func() bool) {
+func (w *fixture) eventuallyIn(d time.Duration, what string, f func() bool) {
 	w.t.Helper()
 	for deadline := time.Now().Add(d); !f(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -197,7 +197,7 @@ func (w *world) eventuallyIn(d time.Duration, what string, f func() bool) {
 	}
 }
 
-func (w *world) allKeys(collection string) map[string]any {
+func (w *fixture) allKeys(collection string) map[string]any {
 	w.t.Helper()
 	out := map[string]any{}
 	for cursor := ""; ; {

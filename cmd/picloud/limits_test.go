@@ -8,7 +8,7 @@ import (
 
 // A limit that is hit ends the run with an outcome that names the limit, its value, what was used and, where known, the line.
 func TestLimitsAreNamed(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	source := `import { kv, log } from "picloud";
 const c = kv.collection("limits");
 const cases = {

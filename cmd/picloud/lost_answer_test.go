@@ -19,7 +19,7 @@ import (
 // However often the connection breaks around COMMIT, each run takes effect exactly once and its caller hears of it.
 func TestLostAnswers(t *testing.T) {
 	cut, dsn := testkit.Wire(t, testkit.Database(t))
-	w := joinWorld(t, dsn)
+	w := joinFixture(t, dsn)
 	w.deploy("w", `import { kv } from "picloud"; export default { async fetch(r) {
 		await kv.collection("k").set(new URL(r.url).searchParams.get("id"), 1);
 		await kv.collection("total").increment("n");
@@ -83,7 +83,7 @@ func TestDatabaseStaysAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			cut, dsn := testkit.Wire(t, testkit.Database(t))
-			w := joinWorld(t, dsn)
+			w := joinFixture(t, dsn)
 			w.deploy("w", `import { kv } from "picloud"; export default { fetch: () => kv.collection("c").set("k", 1) }`)
 			w.do("GET", "/f/default/w?warm", nil).want(204)
 			w.api("DELETE", "/apps/default/kv/c/k", nil).want(204)
@@ -109,7 +109,7 @@ func TestUnknownGroup(t *testing.T) {
 	t.Parallel()
 	direct := testkit.Database(t)
 	cut, dsn := testkit.Wire(t, direct)
-	w := joinWorld(t, dsn)
+	w := joinFixture(t, dsn)
 	w.deploy("w", `import { kv } from "picloud"; export default { fetch: (r) => kv.collection("c").increment(new URL(r.url).searchParams.get("id")) }`)
 	w.do("POST", "/f/default/w?id=warm", nil).want(200)
 	ctx := context.Background()
@@ -133,7 +133,7 @@ func TestUnknownGroup(t *testing.T) {
 		cut.Vanish.Store(false)
 		back <- err
 	}()
-	got := storm(t, 24, []*world{w}, func(k int) string { return fmt.Sprintf("/f/default/w?id=%d", k) })
+	got := storm(t, 24, []*fixture{w}, func(k int) string { return fmt.Sprintf("/f/default/w?id=%d", k) })
 	if err := <-back; err != nil {
 		t.Error(err)
 	}

@@ -61,14 +61,14 @@ func TestOwnPostgres(t *testing.T) {
 	p := startProcess(t, "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
 	q := startProcess(t, "PICLOUD_DATA_DIR="+other, "DATABASE_URL=")
 	defer q.stop()
-	p.world().api("PUT", "/apps/default/kv/c/k", map[string]any{"value": 1}).want(200)
-	if q.world().kv("c", "k") != nil {
+	p.fixture().api("PUT", "/apps/default/kv/c/k", map[string]any{"value": 1}).want(200)
+	if q.fixture().kv("c", "k") != nil {
 		t.Error("two data directories share a database")
 	}
 	fails(t, "another PiCloud uses the data directory", "PICLOUD_DATA_DIR="+dir)
 	p.kill()
 	p = startProcess(t, "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
-	w := p.world()
+	w := p.fixture()
 	if w.kv("c", "k") != 1.0 {
 		t.Error("what was committed is gone")
 	}
@@ -92,7 +92,7 @@ func TestOwnPostgres(t *testing.T) {
 	password := strings.TrimSpace(string(out[bytes.LastIndexByte(bytes.TrimSpace(out), ' '):]))
 	p = startProcess(t, "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
 	defer p.stop()
-	p2 := &world{t: t, base: p.url, http: w.http}
+	p2 := &fixture{t: t, base: p.url, http: w.http}
 	admin := p2.as(p2.login("admin", password))
 	// The commands find the PostgreSQL of a PiCloud that runs.
 	command := func(args ...string) string {
@@ -163,7 +163,7 @@ func TestOwnPostgresAsUser(t *testing.T) {
 	}
 	p := &process{t: t, cmd: cmd, url: "http://" + addr}
 	defer p.stop()
-	w := &world{t: t, base: p.url, http: defaultClient()}
+	w := &fixture{t: t, base: p.url, http: defaultClient()}
 	w.eventually("it answers", func() bool {
 		res, err := w.http.Get(p.url + "/readyz")
 		if err != nil {
@@ -218,7 +218,7 @@ func TestDrain(t *testing.T) {
 	key := "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
 	env := []string{"DATABASE_URL=" + testkit.Database(t), key}
 	p := startProcess(t, env...)
-	w := p.world()
+	w := p.fixture()
 	w.deploy("slow", `import { kv } from "picloud"; export default { async fetch() { await new Promise((r) => setTimeout(r, 2000)); await kv.collection("in").set("k", 1); return "finished" },
 		async kv() { await kv.collection("out").increment("n") } }`)
 	w.trigger(map[string]any{"kind": "kv", "script": "slow", "collection": "in"})
@@ -230,7 +230,7 @@ func TestDrain(t *testing.T) {
 	}
 	p = startProcess(t, env...)
 	defer p.stop()
-	w = p.world()
+	w = p.fixture()
 	w.eventually("the event is handled after the restart", func() bool { return w.kv("out", "n") == 1.0 })
 	w.balanced()
 }

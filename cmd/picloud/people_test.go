@@ -14,9 +14,9 @@ import (
 )
 
 // people makes an app with a member of each role, and a stranger. It returns their worlds by name.
-func people(w *world) map[string]*world {
+func people(w *fixture) map[string]*fixture {
 	w.api("POST", "/apps", map[string]any{"slug": "shop", "name": "Shop"}).want(201)
-	out := map[string]*world{"owner": w}
+	out := map[string]*fixture{"owner": w}
 	for _, role := range []string{"admin", "editor", "viewer"} {
 		w.api("POST", "/users", map[string]any{"username": role + "1", "password": testPassword}).want(201)
 		w.api("POST", "/apps/shop/members", map[string]any{"username": role + "1", "role": role}).want(201)
@@ -64,7 +64,7 @@ func fill(path string, values map[string]string) string {
 
 // Another app's ids answer 404 on every route: as a member of no app, with ids of the other app, and with its names.
 func TestOtherAppsAre404(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	p := people(w)
 	// Things in the default app, of which the members of shop know the ids.
 	w.deploy("s", `import { kv } from "picloud"; export default { fetch: () => kv.collection("c").set("k", 1), kv() { throw new Error("x") } }`)
@@ -116,7 +116,7 @@ func TestOtherAppsAre404(t *testing.T) {
 
 // Each role may do what its column of the table says, operation by operation.
 func TestRoles(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	p := people(w)
 	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": "export default { fetch: () => 1, kv() {} }"}).want(201)
 	nothing := "01900000-0000-7000-8000-000000000000"
@@ -179,9 +179,9 @@ func or(a, b string) string {
 }
 
 func TestKeys(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	p := people(w)
-	key := func(as *world, scopes []string, more map[string]any) *world {
+	key := func(as *fixture, scopes []string, more map[string]any) *fixture {
 		body := map[string]any{"name": "k", "scopes": scopes}
 		for k, v := range more {
 			body[k] = v
@@ -211,7 +211,7 @@ func TestKeys(t *testing.T) {
 	w.api("PUT", "/apps/default/scripts/locked", map[string]any{"source": "export default (r, env, ctx) => ctx.principal", "access": "key"}).want(201)
 	w.api("PUT", "/apps/shop/scripts/inner", map[string]any{"source": "export default (r, env, ctx) => ctx.principal", "access": "private"}).want(201)
 	runner := key(w, []string{"scripts:run"}, nil)
-	call := func(as *world, path string, status int) string {
+	call := func(as *fixture, path string, status int) string {
 		t.Helper()
 		headers := []string{}
 		if as != nil {
@@ -236,7 +236,7 @@ func TestKeys(t *testing.T) {
 	w.do("GET", "/f/default/open", nil, "Authorization", "Bearer pic_wrong").want(401)
 	w.do("GET", "/f/shop/inner", nil, "Cookie", "picloud="+w.token).want(401)
 	// Revoked keys and ended sessions are dead at once, on every node.
-	b := joinWorld(t, w.n.cfg.DatabaseURL)
+	b := joinFixture(t, w.n.cfg.DatabaseURL)
 	session := b.as(w.login("editor1", testPassword))
 	session.api("GET", "/apps", nil).want(200)
 	w.api("PATCH", "/users/editor1", map[string]any{"active": false}).want(200)
@@ -248,11 +248,11 @@ func TestKeys(t *testing.T) {
 }
 
 func TestUsers(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.api("POST", "/users", map[string]any{"username": "second", "password": testPassword, "role": "admin"}).want(201)
 	second := w.as(w.login("second", testPassword))
 	for name, c := range map[string]struct {
-		as     *world
+		as     *fixture
 		method string
 		path   string
 		body   any
@@ -303,9 +303,9 @@ func TestUsers(t *testing.T) {
 
 // A dispatched run acts as the trigger's registrant; one who may no longer is refused, with the reason.
 func TestRegistrant(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	p := people(w)
-	shop := func(as *world, method, path string, body any) *reply { return as.api(method, "/apps/shop"+path, body) }
+	shop := func(as *fixture, method, path string, body any) *reply { return as.api(method, "/apps/shop"+path, body) }
 	shop(w, "PUT", "/scripts/s", map[string]any{"source": `import { kv } from "picloud"; export default { async kv(e, env, ctx) { await kv.collection("by").set(e.key, ctx.principal) } }`}).want(201)
 	trigger := shop(p["admin"], "POST", "/triggers", map[string]any{"kind": "kv", "script": "s", "collection": "in"}).want(201)
 	if trigger.str("registered_by") != "admin1" {
@@ -347,8 +347,8 @@ func TestRegistrant(t *testing.T) {
 // Definitions changed by one process are used by another within a second, and the login survives a restart.
 func TestTwoNodes(t *testing.T) {
 	url := testkit.Database(t)
-	a := joinWorld(t, url)
-	b := joinWorld(t, url)
+	a := joinFixture(t, url)
+	b := joinFixture(t, url)
 	for k := range 3 {
 		a.deploy("s", fmt.Sprintf("export default () => %d", k))
 		started := time.Now()

@@ -89,7 +89,7 @@ func findPgBouncer(t *testing.T) string {
 func TestPooler(t *testing.T) {
 	t.Parallel()
 	dsn := startPgBouncer(t, testkit.EmptyDatabase(t))
-	a, b := joinWorld(t, dsn), joinWorld(t, dsn)
+	a, b := joinFixture(t, dsn), joinFixture(t, dsn)
 	if !a.n.db.Pooled() {
 		t.Fatal("the pooler was not noticed")
 	}
@@ -108,11 +108,11 @@ func TestPooler(t *testing.T) {
 	for how, want := range map[string]int{"sync": 200, "outbox": 200} {
 		var got map[int]int
 		if how == "sync" {
-			got = storm(t, 64, []*world{a, b}, func(k int) string { return fmt.Sprintf("/f/default/count?id=%s%d", how, k) })
+			got = storm(t, 64, []*fixture{a, b}, func(k int) string { return fmt.Sprintf("/f/default/count?id=%s%d", how, k) })
 		} else {
 			got = map[int]int{}
 			for k := range 16 {
-				got[[]*world{a, b}[k%2].do("POST", fmt.Sprintf("/f/default/count?id=%s%d", how, k), nil, "X-PiCloud-Dispatch", "outbox", "Authorization", "Bearer "+a.token, "Idempotency-Key", how+fmt.Sprint(k)).status]++
+				got[[]*fixture{a, b}[k%2].do("POST", fmt.Sprintf("/f/default/count?id=%s%d", how, k), nil, "X-PiCloud-Dispatch", "outbox", "Authorization", "Bearer "+a.token, "Idempotency-Key", how+fmt.Sprint(k)).status]++
 			}
 		}
 		if len(got) != 1 || got[want] == 0 {

@@ -12,7 +12,7 @@ import (
 )
 
 // storm sends n requests at once, spread over the nodes, and counts the statuses.
-func storm(t *testing.T, n int, nodes []*world, path func(k int) string) map[int]int {
+func storm(t *testing.T, n int, nodes []*fixture, path func(k int) string) map[int]int {
 	t.Helper()
 	var mu sync.Mutex
 	got := map[int]int{}
@@ -37,7 +37,7 @@ func storm(t *testing.T, n int, nodes []*world, path func(k int) string) map[int
 // No update is ever lost: 64 concurrent runs that read and write one counter, on two nodes of one database, all succeed.
 func TestNoLostUpdates(t *testing.T) {
 	url := testkit.Database(t)
-	a, b := joinWorld(t, url), joinWorld(t, url)
+	a, b := joinFixture(t, url), joinFixture(t, url)
 	a.deploy("getset", `import { kv } from "picloud"; const c = kv.collection("c");
 		export default { async fetch() { const n = (await c.get("getset")) ?? 0; await c.set("getset", n + 1); return n } }`)
 	a.deploy("increment", `import { kv } from "picloud"; const c = kv.collection("c"); export default { fetch: () => c.increment("increment") }`)
@@ -48,7 +48,7 @@ func TestNoLostUpdates(t *testing.T) {
 		if how == "update" {
 			want++
 		}
-		got := storm(t, 64, []*world{a, b}, func(int) string { return "/f/default/" + how })
+		got := storm(t, 64, []*fixture{a, b}, func(int) string { return "/f/default/" + how })
 		if got[200] != 64 || a.kv("c", how) != want {
 			t.Errorf("%s: statuses %v, counter %v, want %v", how, got, a.kv("c", how), want)
 		}
@@ -58,7 +58,7 @@ func TestNoLostUpdates(t *testing.T) {
 // Two runs that read and write each other's keys never both commit on stale reads.
 func TestWriteSkew(t *testing.T) {
 	url := testkit.Database(t)
-	a, b := joinWorld(t, url), joinWorld(t, url)
+	a, b := joinFixture(t, url), joinFixture(t, url)
 	a.deploy("leave", `import { kv } from "picloud"; const c = kv.collection("duty");
 		export default { async fetch(r) {
 			const [me, other] = new URL(r.url).pathname.split("/").slice(-2);
@@ -69,7 +69,7 @@ func TestWriteSkew(t *testing.T) {
 	b.eventually("the other node knows the script", func() bool { return b.do("POST", "/f/default/leave/warm/up", nil).status == 200 })
 	for round := range 40 {
 		x, y := fmt.Sprintf("x%d", round), fmt.Sprintf("y%d", round)
-		storm(t, 2, []*world{a, b}, func(k int) string {
+		storm(t, 2, []*fixture{a, b}, func(k int) string {
 			if k == 0 {
 				return "/f/default/leave/" + x + "/" + y
 			}
@@ -83,7 +83,7 @@ func TestWriteSkew(t *testing.T) {
 
 // A run that fails leaves no trace; what it wrote before is not there.
 func TestAllOrNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("half", `import { kv } from "picloud"; const c = kv.collection("c");
 		export default { async fetch(r) { await c.set("a", 1); await c.increment("n"); if (r.method === "POST") throw new Error("x"); await c.set("b", 2) } }`)
 	w.do("POST", "/f/default/half", nil).want(502)
@@ -98,7 +98,7 @@ func TestAllOrNothing(t *testing.T) {
 
 // The KV API from a script, each answer asserted in JavaScript.
 func TestKVFromScripts(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("t", kvScript)
 	r := w.do("GET", "/f/default/t", nil)
 	if r.status != 200 || r.body != "ok" {
@@ -178,7 +178,7 @@ export default { async fetch(request) {
 
 // Several writes of one run to one key raise an event each, in order, with what was really replaced.
 func TestEventsOfOneRun(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("w", `import { kv } from "picloud"; const c = kv.collection("c");
 		export default { async fetch() { await c.set("k", 1); await c.set("k", 1); await c.delete("k"); await c.delete("k"); await c.set("k", 3, {ttl: 1}) } }`)
 	w.deploy("see", `import { kv } from "picloud"; export default { async kv(e) {
@@ -205,7 +205,7 @@ func TestEventsOfOneRun(t *testing.T) {
 
 // waitUntil: the response goes out after the first commit; later writes are a second one, dropped when a promise rejects.
 func TestWaitUntil(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("w", `import { kv } from "picloud"; const c = kv.collection("c");
 		export default { async fetch(r, env, ctx) {
 			const fail = r.method === "POST";
@@ -234,7 +234,7 @@ func TestWaitUntil(t *testing.T) {
 
 // A run that conflicts but made a request that must not be repeated is a conflict for its caller.
 func TestConflictAfterFetch(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.FetchAllowPrivate = true })
+	w := newFixture(t, func(c *Config) { c.FetchAllowPrivate = true })
 	w.deploy("sink", `export default () => "ok"`)
 	w.deploy("touch", `import { kv } from "picloud"; export default { fetch: () => kv.collection("c").set("k", Math.random()) }`)
 	w.deploy("unsafe", `import { kv } from "picloud"; export default { async fetch(r) {
@@ -254,7 +254,7 @@ func TestConflictAfterFetch(t *testing.T) {
 
 // Dispatched runs that write a hot key and then fail do not make those that succeed conflict with what never was.
 func TestFailedWritesAreNotFollowed(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("s", `import { kv } from "picloud"; export default {
 		async fetch(r) { for (let i = 0; i < 60; i++) await kv.collection("in").set("k" + i, i) },
 		async kv(e, env, ctx) { await kv.collection("hot").increment("n"); if (ctx.attempt === 1 && e.value % 2) throw new Error("once") } }`)

@@ -55,8 +55,8 @@ func TestServices(t *testing.T) {
 	defer m.kill()
 	o := startService(t, "orchestrator", env...)
 	defer func() { o.kill() }()
-	w := m.world()
-	ends := &world{t: t, base: o.url, http: defaultClient()}
+	w := m.fixture()
+	ends := &fixture{t: t, base: o.url, http: defaultClient()}
 
 	// Who answers what.
 	w.do("GET", "/admin/login", nil).want(200)

@@ -16,7 +16,7 @@ import (
 
 // A response made of a stream reaches its caller piece by piece, after the run's commit; what the stream writes is a second commit.
 func TestStreamedResponses(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"limits": map[string]any{"timeout_ms": 4000}, "source": `
 		import { kv } from "picloud";
 		const notes = kv.collection("notes");
@@ -162,7 +162,7 @@ func TestFetch(t *testing.T) {
 	})
 	mux.HandleFunc("/headers", func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X", strings.Repeat("x", 100<<10)) })
 
-	w := newWorld(t, func(c *Config) { c.FetchAllowPrivate = true })
+	w := newFixture(t, func(c *Config) { c.FetchAllowPrivate = true })
 	w.api("PUT", "/apps/default/scripts/f", map[string]any{"limits": map[string]any{"timeout_ms": 3000}, "source": `
 		const up = "` + up.URL + `";
 		const text = async (p, init) => (await fetch(up + p, init)).text();
@@ -222,7 +222,7 @@ func TestFetch(t *testing.T) {
 	w.eventually("requests given up are cancelled", func() bool { return cancelled.Load() >= 3+100 })
 
 	// Without the development setting nothing on this machine answers.
-	w = newWorld(t)
+	w = newFixture(t)
 	w.api("PUT", "/apps/default/scripts/f", map[string]any{"source": `export default async (r) => { try { await fetch(await r.text()); return "reached"; } catch (e) { return e.message; } };`}).want(201)
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(up.URL, "http://"))
 	for _, host := range []string{"127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "017700000001", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "0.0.0.0", "0", "[::]",

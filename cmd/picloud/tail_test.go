@@ -13,7 +13,7 @@ import (
 )
 
 // follow opens a live tail and gives its lines; they end with the stream.
-func (w *world) follow(query string) (lines <-chan string, status int) {
+func (w *fixture) follow(query string) (lines <-chan string, status int) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	w.t.Cleanup(cancel)
@@ -64,9 +64,9 @@ func next(t *testing.T, lines <-chan string, kind string) map[string]any {
 
 // A tail shows what happens on every node, long lines cut, floods counted; what is secret on one is secret on all.
 func TestTailOfAllNodes(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	people(w)
-	other := joinWorld(t, w.n.cfg.DatabaseURL)
+	other := joinFixture(t, w.n.cfg.DatabaseURL)
 	w.api("PUT", "/apps/shop/secrets/TOKEN", map[string]any{"value": "hunter2hunter2"}).want(200)
 	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": `import { log, env } from "picloud";
 		export default async (r) => { const u = new URL(r.url); log.info("said " + u.searchParams.get("m") + " " + env.TOKEN);
@@ -111,7 +111,7 @@ func TestTailOfAllNodes(t *testing.T) {
 
 // The live tail shows an app's runs with their lines, filtered, to those who may see them, and does not hold up shutdown.
 func TestTail(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	p := people(w)
 	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": `import { log } from "picloud";
 		export default (r) => { log.warn("line\nwith \u2028 ends"); if (r.url.includes("fail")) throw new Error("no"); return 1 }`}).want(201)
@@ -174,7 +174,7 @@ func TestTail(t *testing.T) {
 
 // A follower that does not read misses runs and is told how many; the runs do not wait for it.
 func TestTailDrops(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	app, err := w.n.manager.App(context.Background(), "default")
 	if err != nil {
 		t.Fatal(err)

@@ -39,7 +39,7 @@ func TestTracing(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", server.URL)
 	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-key=k")
 	t.Setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
-	w := newWorld(t)
+	w := newFixture(t)
 	t.Setenv("OTEL_SDK_DISABLED", "true")
 	if p, err := openTracing(t.Context(), "n"); p != nil || err != nil {
 		t.Errorf("tracing although it is disabled: %v", err)

@@ -14,7 +14,7 @@ const secretValue = "s3cr3t-value-of-the-shop"
 // Variables and secrets are what scripts find in env, from the next run on and on every node; a secret is shown to nobody
 // and in no record.
 func TestVariables(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": `import { env, log } from "picloud";
 		const atStart = env.REGION;
 		export default { async fetch(request, given) {
@@ -23,7 +23,7 @@ func TestVariables(t *testing.T) {
 			try { "use strict"; env.REGION = "x"; } catch { frozen = true; }
 			return { same: env === given, atStart, now: env.REGION, names: Object.keys(given), token: given.TOKEN?.length, missing: given.NOPE === undefined, changed: env.REGION === "x", frozen };
 		} }`}).want(201)
-	run := func(as *world) map[string]any { return as.do("GET", "/f/default/s", nil).want(200).json }
+	run := func(as *fixture) map[string]any { return as.do("GET", "/f/default/s", nil).want(200).json }
 	if r := run(w); r["same"] != true || len(r["names"].([]any)) != 0 || r["missing"] != true {
 		t.Errorf("without variables: %v", r)
 	}
@@ -39,7 +39,7 @@ func TestVariables(t *testing.T) {
 			t.Errorf("after a change: %v", r)
 		}
 	}
-	other := joinWorld(t, w.n.cfg.DatabaseURL)
+	other := joinFixture(t, w.n.cfg.DatabaseURL)
 	other.eventually("the other node has them", func() bool { return run(other)["now"] == "us" })
 	w.api("PUT", "/apps/default/variables/REGION", map[string]any{"value": "jp"}).want(200)
 	other.eventually("the other node hears of a change", func() bool { return run(other)["now"] == "jp" })
@@ -110,7 +110,7 @@ func TestVariables(t *testing.T) {
 
 // The master key can be changed; without the right one PiCloud does not start.
 func TestRotateKey(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	w.api("PUT", "/apps/default/secrets/TOKEN", map[string]any{"value": secretValue}).want(200)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": `export default (r, env) => env.TOKEN`}).want(201)
 	url := w.n.cfg.DatabaseURL
@@ -126,7 +126,7 @@ func TestRotateKey(t *testing.T) {
 		}
 		t.Errorf("start with the old key: %v", err)
 	}
-	again := joinWorld(t, url, func(c *Config) { c.SecretKey = next })
+	again := joinFixture(t, url, func(c *Config) { c.SecretKey = next })
 	if r := again.do("GET", "/f/default/s", nil).want(200); r.body != secretValue {
 		t.Errorf("with the new key: %s", r.body)
 	}
