@@ -8,6 +8,7 @@ import (
 
 // Bad input gets a clear 4xx that says what is wrong, and nothing changes.
 func TestBadInput(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.deploy("good", `export default { fetch: () => 1, kv() {} }`)
 	w.api("PUT", "/apps/default/scripts/mod", map[string]any{"source": "export const x = 1", "kind": "module"}).want(201)
@@ -98,6 +99,7 @@ func TestBadInput(t *testing.T) {
 
 // Rows whose trigger is disabled wait and say so; deleting what rows wait for needs force and makes them dead letters.
 func TestQueueOperations(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.deploy("s", `import { kv } from "picloud"; export default { async kv(e, env, ctx) { if (ctx.attempt < 3) throw new Error("later"); await kv.collection("out").set("k", ctx.attempt) } }`)
 	id := w.trigger(map[string]any{"kind": "kv", "script": "s", "collection": "in", "retry": map[string]any{"base_ms": 60000, "max_ms": 60000, "jitter": 0}})

@@ -8,6 +8,7 @@ import (
 
 // Bodies are bytes: what a script makes of streams, buffers, blobs and forms arrives whole, and what never ends is ended.
 func TestBodies(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.api("PUT", "/apps/default/scripts/b", map[string]any{"limits": map[string]any{"timeout_ms": 1500}, "source": `
 		const enc = new TextEncoder();

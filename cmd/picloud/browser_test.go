@@ -45,6 +45,7 @@ func (w *fixture) runNode(t *testing.T, args ...string) {
 
 // The dashboard's stories in a real Chromium: see web/test/stories.test.mjs.
 func TestBrowser(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.runNode(t, "--test", "test/types.test.mjs", "test/stories.test.mjs")
 }

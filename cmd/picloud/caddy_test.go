@@ -80,7 +80,7 @@ func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port st
 // again fails, and what was done by a key was done once. The edge is as it is without Caddy, over TLS.
 func TestCaddy(t *testing.T) {
 	t.Parallel()
-	env := []string{"DATABASE_URL=" + testkit.Database(t), "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_LEASE=2s",
+	env := []string{"DATABASE_URL=" + newDatabase(t), "PICLOUD_SECRET_KEY=" + testKey, "PICLOUD_LEASE=2s",
 		"PICLOUD_ADMIN_HOST=admin.localhost", "PICLOUD_TRUSTED_PROXIES=127.0.0.1"}
 	a := startProcess(t, env...)
 	defer func() { a.kill() }()

@@ -17,6 +17,8 @@ import (
 // The web APIs of the sandbox say what Node's say, or differ as the golden file has it: web/test/conformance.js has the
 // cases. UPDATE=1 writes the golden file anew. Under another major version of Node only the sandbox's side is compared.
 func TestConformance(t *testing.T) {
+	t.Parallel()
+	needsNode(t)
 	web := filepath.Join(testkit.Root(), "web")
 	cmd := exec.Command("node", "--input-type=module", "-e", `import { run } from "./test/conformance.js"; const alive = setInterval(() => {}, 1000); console.log(JSON.stringify({ version: process.versions.node.split(".")[0], cases: await run() })); clearInterval(alive);`)
 	cmd.Dir = web

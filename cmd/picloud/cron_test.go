@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"picloud/internal/testkit"
 )
 
 const clockwork = `import { kv } from "picloud";
@@ -94,6 +92,7 @@ func TestCron(t *testing.T) {
 // After a downtime each trigger does what it was told to, and says so slot by slot; a change or a clock that was put back fires no
 // slot again.
 func TestCronCatchesUp(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.deploy("clock", clockwork)
 	missed := func(id, by string) {
@@ -141,6 +140,7 @@ func TestCronCatchesUp(t *testing.T) {
 
 // A schedule that does not fire as it should is shown as such, by the API and on the pages.
 func TestCronWarns(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.deploy("clock", clockwork)
 	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "0 0 1 1 *"})
@@ -203,6 +203,7 @@ func TestCronOverlap(t *testing.T) {
 }
 
 func TestCronRefuses(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.deploy("clock", clockwork)
 	w.deploy("web", `export default () => 1`)
@@ -242,8 +243,8 @@ func TestCronRefuses(t *testing.T) {
 // Nodes are killed while a schedule of every second fires: every slot is a row, and every one that fired was handled once.
 func TestCronKill(t *testing.T) {
 	t.Parallel()
-	url := testkit.Database(t)
-	env := []string{"DATABASE_URL=" + url, "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_LEASE=2s"}
+	url := newDatabase(t)
+	env := []string{"DATABASE_URL=" + url, "PICLOUD_SECRET_KEY=" + testKey, "PICLOUD_LEASE=2s"}
 	nodes := []*process{startProcess(t, env...), startProcess(t, env...)}
 	defer func() {
 		for _, p := range nodes {

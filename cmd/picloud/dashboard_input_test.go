@@ -12,6 +12,7 @@ var badValues = []string{"\x00", "a\x00b", "\xff\xfe", "%", strings.Repeat("x", 
 
 // Whatever stands in an address or a form, a page answers below 500, and nothing that a visitor typed becomes markup.
 func TestDashboardBadInput(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": "export default { fetch: () => 1, kv() {} }"}).want(201)
 	trigger := w.api("POST", "/apps/default/triggers", map[string]any{"kind": "kv", "script": "s", "collection": "c"}).want(201).str("id")

@@ -67,6 +67,7 @@ func (b *browser) shows(texts ...string) {
 // The main stories, without JavaScript: write a script with an error, mend it, bind it, find its dead letter, edit the
 // payload, replay it.
 func TestDashboardStories(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	b := w.browse("admin")
 	b.open("/apps/default/scripts")
@@ -131,6 +132,7 @@ func TestDashboardStories(t *testing.T) {
 
 // Nobody acts through another's browser, sees what they may not, or uses the cookie elsewhere.
 func TestDashboardSafety(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	people(w)
 	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": "export default { fetch: () => 1, kv() {} }", "access": "private"}).want(201)

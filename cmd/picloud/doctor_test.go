@@ -15,6 +15,7 @@ import (
 
 // The doctor finds an installation well, and says of each thing that is not what it is; it changes nothing.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	p := people(w)
 	w.deploy("clock", clockwork)
@@ -76,6 +77,7 @@ func TestDoctor(t *testing.T) {
 
 // Every metric that the guide explains is there, and no other; the queues are counted.
 func TestMetrics(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.deploy("bad", `export default { fetch: () => 1, kv() { throw new Error("no") } }`)
 	w.trigger(map[string]any{"kind": "kv", "script": "bad", "collection": "c", "retry": map[string]any{"max_attempts": 1}})

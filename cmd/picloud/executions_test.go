@@ -11,6 +11,7 @@ import (
 // What no index finds - a text, a source, a script that is gone - is looked for in steps, and following the cursor finds all
 // of it, each once.
 func TestExecutionSearch(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": "export default () => 1"}).want(201)
 	_, err := w.n.db.General.Exec(context.Background(), `INSERT INTO executions (app_id, id, trigger_id, script_id, script, version, source, status, attempt, depth, root_id, node,
@@ -61,6 +62,7 @@ func TestExecutionSearch(t *testing.T) {
 
 // Statistics count every run, by minute and by hour, with the errors apart.
 func TestStats(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	people(w)
 	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": `export default (r) => { if (r.url.includes("fail")) throw new Error("no"); return 1 }`}).want(201)
@@ -103,6 +105,7 @@ func TestStats(t *testing.T) {
 
 // Nodes are listed while they run, for who may see the instance.
 func TestNodes(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	p := people(w)
 	other := joinFixture(t, w.n.cfg.DatabaseURL, func(c *Config) { c.NodeName = "zz-other" })
@@ -119,6 +122,7 @@ func TestNodes(t *testing.T) {
 
 // One dead letter that cannot be replayed does not hold up those behind it.
 func TestBulkReplayGoesOn(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": `import { kv } from "picloud"; export default { kv: (e) => kv.collection("done").set(e.key, 1), fetch: () => 1 }`}).want(201)
 	_, err := w.n.db.General.Exec(context.Background(), `INSERT INTO dead_letters (app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id)

@@ -9,19 +9,34 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"picloud/internal/auth"
 	"picloud/internal/testkit"
 )
 
-func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
+func TestMain(m *testing.M) {
+	testkit.Server()
+	auth.CheapPasswords() // in this process; those that tests start hash as an operator's do
+	code := m.Run()
+	testkit.Leave()
+	os.Exit(code)
+}
 
 const testPassword = "correct horse battery"
 
-// world is a node under test with the client of its owner.
+// testKey is the master key of every test's installation.
+var testKey = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, keySize))
+
+// unhurried is the time limit, in milliseconds, of scripts whose outcome is not about time: no machine is so busy that it
+// ends one.
+const unhurried = 30_000
+
+// fixture is a node under test with the client of its owner.
 type fixture struct {
 	t     testing.TB
 	n     *node
@@ -35,21 +50,52 @@ func defaultClient() *http.Client { return &http.Client{Timeout: 30 * time.Secon
 type option func(*Config)
 
 func testConfig(url string, opts ...option) *Config {
-	c := &Config{Listen: "127.0.0.1:0", DatabaseURL: url, AdminUsername: "admin", AdminPassword: testPassword,
-		SecretKey: base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, keySize)), ScriptTimeout: 5 * time.Second, ScriptMemory: 128,
-		MaxBody: 10 << 20, MaxDepth: 8, Lease: 15 * time.Second, ShutdownGrace: 5 * time.Second, LogFormat: "text",
-		ExecutionRetention: 336 * time.Hour, DeadLetterRetention: 720 * time.Hour, AbandonedRetention: 168 * time.Hour,
-		SessionRetention: 720 * time.Hour, IdempotencyRetention: 24 * time.Hour, DBConnections: 12, Concurrency: 32}
+	c := &Config{
+		Listen:               "127.0.0.1:0",
+		DatabaseURL:          url,
+		AdminUsername:        "admin",
+		AdminPassword:        testPassword,
+		SecretKey:            testKey,
+		ScriptTimeout:        5 * time.Second,
+		ScriptMemory:         128,
+		MaxBody:              10 << 20,
+		MaxDepth:             8,
+		Lease:                15 * time.Second,
+		ShutdownGrace:        5 * time.Second,
+		LogFormat:            "text",
+		ExecutionRetention:   336 * time.Hour,
+		DeadLetterRetention:  720 * time.Hour,
+		AbandonedRetention:   168 * time.Hour,
+		SessionRetention:     720 * time.Hour,
+		IdempotencyRetention: 24 * time.Hour,
+		DBConnections:        12,
+		Concurrency:          32,
+	}
 	for _, o := range opts {
 		o(c)
 	}
 	return c
 }
 
+// needsNode skips a test that starts nodes or PostgreSQL when only the quick ones are wanted.
+func needsNode(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts PiCloud")
+	}
+}
+
+// newDatabase gives a database of the test's own.
+func newDatabase(t testing.TB) string {
+	t.Helper()
+	needsNode(t)
+	return testkit.Database(t)
+}
+
 // newFixture starts a node on a database of its own.
 func newFixture(t testing.TB, opts ...option) *fixture {
 	t.Helper()
-	return joinFixture(t, testkit.Database(t), opts...)
+	return joinFixture(t, newDatabase(t), opts...)
 }
 
 // joinFixture starts a node on a database that others may share.
@@ -62,6 +108,7 @@ func joinFixture(t testing.TB, url string, opts ...option) *fixture {
 	if err := cfg.complete(); err != nil {
 		t.Fatal(err)
 	}
+
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	n := &node{cfg: cfg, log: log, command: []string{testkit.Binary(t), "sandbox"}}
 	if err := n.start(context.Background()); err != nil {
@@ -69,12 +116,66 @@ func joinFixture(t testing.TB, url string, opts ...option) *fixture {
 		t.Fatalf("start: %v", err)
 	}
 	t.Cleanup(n.Stop)
-	w := &fixture{t: t, n: n, base: n.URL(), http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: 60 * time.Second,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
-	t.Cleanup(w.http.CloseIdleConnections)
+
+	w := &fixture{t: t, n: n, base: n.URL(), http: newClient(t)}
 	w.token = w.login("admin", testPassword)
 	return w
 }
+
+// newClient gives a client that follows no redirect, and whose connections end with the test.
+func newClient(t testing.TB) *http.Client {
+	client := &http.Client{
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 100},
+		Timeout:       60 * time.Second,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+// checkpoint is a server that scripts fetch to say how far they have come, with a name as the path. A script that asks for
+// a path below /wait/ goes on when the test calls release. Its node needs PICLOUD_FETCH_ALLOW_PRIVATE.
+type checkpoint struct {
+	t        testing.TB
+	url      string
+	reached  chan string
+	released chan struct{}
+}
+
+func newCheckpoint(t testing.TB) *checkpoint {
+	t.Helper()
+	c := &checkpoint{t: t, reached: make(chan string, 100), released: make(chan struct{})}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		c.reached <- r.URL.Path
+		if strings.HasPrefix(r.URL.Path, "/wait/") {
+			select {
+			case <-c.released:
+			case <-r.Context().Done():
+			}
+		}
+	}))
+	c.url = server.URL
+	t.Cleanup(server.Close)
+	return c
+}
+
+// await waits until a script has come to a path; other paths are passed over.
+func (c *checkpoint) await(path string) {
+	c.t.Helper()
+	for timeout := time.After(30 * time.Second); ; {
+		select {
+		case p := <-c.reached:
+			if p == path {
+				return
+			}
+		case <-timeout:
+			c.t.Fatalf("no script came to %s", path)
+		}
+	}
+}
+
+// release lets every script go on, those that come later as well.
+func (c *checkpoint) release() { close(c.released) }
 
 type testWriter struct{ t testing.TB }
 
@@ -88,14 +189,20 @@ func (w testWriter) Write(p []byte) (int, error) {
 func (w *fixture) login(username, password string) string {
 	w.t.Helper()
 	r := w.as("").api("POST", "/auth/login", map[string]any{"username": username, "password": password})
-	r.want(200)
-	return r.json["token"].(string)
+	return r.want(200).str("token")
 }
 
 // as is the same node seen by another credential.
 func (w *fixture) as(token string) *fixture {
 	c := *w
 	c.token = token
+	return &c
+}
+
+// on is the same fixture for a subtest: what fails there is the subtest's failure.
+func (w *fixture) on(t testing.TB) *fixture {
+	c := *w
+	c.t = t
 	return &c
 }
 
@@ -126,6 +233,15 @@ func (r *reply) str(path string) string {
 	return s
 }
 
+func (r *reply) number(path string) float64 {
+	r.t.Helper()
+	n, ok := r.get(path).(float64)
+	if !ok {
+		r.t.Fatalf("%s: %s is %v in %s", r.what, path, r.get(path), r.body)
+	}
+	return n
+}
+
 // get follows a path of members and indices, as in "items.0.id".
 func (r *reply) get(path string) any {
 	var v any = r.json
@@ -154,6 +270,25 @@ func (r *reply) items() []any {
 // do sends a request; headers are name, value pairs.
 func (w *fixture) do(method, path string, body any, headers ...string) *reply {
 	w.t.Helper()
+	req := w.request(method, path, body, headers...)
+	res, err := w.http.Do(req)
+	if err != nil {
+		w.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		w.t.Fatalf("%s %s: %v", method, path, err)
+	}
+
+	r := &reply{t: w.t, what: method + " " + path, status: res.StatusCode, header: res.Header, body: string(raw)}
+	_ = json.Unmarshal(raw, &r.json)
+	return r
+}
+
+// request makes what do sends. A string or bytes are the body as they are, anything else is sent as JSON.
+func (w *fixture) request(method, path string, body any, headers ...string) *http.Request {
+	w.t.Helper()
 	var rd io.Reader
 	contentType := ""
 	switch b := body.(type) {
@@ -169,6 +304,7 @@ func (w *fixture) do(method, path string, body any, headers ...string) *reply {
 		}
 		rd, contentType = bytes.NewReader(enc), "application/json"
 	}
+
 	url := path
 	if !strings.HasPrefix(path, "http") {
 		url = w.base + path
@@ -180,24 +316,14 @@ func (w *fixture) do(method, path string, body any, headers ...string) *reply {
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
+
 	for k := 0; k+1 < len(headers); k += 2 {
 		if headers[k] == "Host" {
 			req.Host = headers[k+1]
 		}
 		req.Header.Set(headers[k], headers[k+1])
 	}
-	res, err := w.http.Do(req)
-	if err != nil {
-		w.t.Fatalf("%s %s: %v", method, path, err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	raw, err := io.ReadAll(res.Body)
-	if err != nil {
-		w.t.Fatalf("%s %s: %v", method, path, err)
-	}
-	r := &reply{t: w.t, what: method + " " + path, status: res.StatusCode, header: res.Header, body: string(raw)}
-	_ = json.Unmarshal(raw, &r.json)
-	return r
+	return req
 }
 
 // begin makes a request in the background; the function it gives waits for the answer.
@@ -207,6 +333,7 @@ func (w *fixture) begin(method, path string, body any, headers ...string) func()
 		defer close(answer) // do has ended the goroutine, if there was no answer
 		answer <- w.do(method, path, body, headers...)
 	}()
+
 	return func() *reply {
 		w.t.Helper()
 		r, ok := <-answer
@@ -239,16 +366,37 @@ func (w *fixture) trigger(body map[string]any) string {
 	return w.api("POST", "/apps/default/triggers", body).want(201).str("id")
 }
 
+// patience is how long eventually waits. It bounds a hang, and says nothing about how fast PiCloud is.
+const patience = 60 * time.Second
+
 // eventually polls until f is true; the outcome it waits for has no signal that a client could take.
 func (w *fixture) eventually(what string, f func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !f() {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("never happened: %s", what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// putScript puts a script with limits into the default app.
+func (w *fixture) putScript(name, source string, timeoutMS int) {
+	w.t.Helper()
+	limits := map[string]any{"timeout_ms": timeoutMS, "memory_mib": 64}
+	w.api("PUT", "/apps/default/scripts/"+name, map[string]any{"source": source, "limits": limits}).want(201)
+}
+
+// record waits until an execution of the default app is recorded, which happens off the hot path.
+func (w *fixture) record(id string) *reply {
+	w.t.Helper()
+	var r *reply
+	w.eventually("execution "+id+" is recorded", func() bool {
+		r = w.api("GET", "/apps/default/executions/"+id, nil)
+		return r.status == 200
+	})
+	return r
 }
 
 // kv reads a value of the default app, nil when absent.
@@ -269,6 +417,7 @@ func (w *fixture) balanced() map[string]any {
 		c = w.api("GET", "/apps/default/conservation", nil).want(200).json
 		return c["waiting"] == 0.0 && c["running"] == 0.0
 	})
+
 	if c["balanced"] != true {
 		w.t.Fatalf("the ledger does not balance: %v", c)
 	}

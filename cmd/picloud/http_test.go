@@ -15,7 +15,8 @@ import (
 
 // Outcome by outcome: the status table, each row by a script that earns it.
 func TestStatusTable(t *testing.T) {
-	w := newFixture(t, func(c *Config) { c.ScriptTimeout = 700 * time.Millisecond })
+	t.Parallel()
+	w := newFixture(t, func(c *Config) { c.ScriptTimeout = unhurried * time.Millisecond })
 	scripts := map[string]string{
 		"json":      `export default () => ({ hello: "world" })`,
 		"text":      `export default () => "text"`,
@@ -27,8 +28,6 @@ func TestStatusTable(t *testing.T) {
 		"badvalue":  `export default () => () => 1`,
 		"bigint":    `export default () => 1n`,
 		"crash":     `export default () => { ''.padStart(2**33, 'ab') }`,
-		"loop":      `export default () => { for (;;); }`,
-		"sleep":     `export default async () => { await new Promise((r) => setTimeout(r, 60000)) }`,
 		"nohandler": `export default { kv() {} }`,
 		"toplevel":  `throw new Error("at evaluation"); export default {}`,
 		"params":    `export default { fetch: (r, env, ctx) => ({ params: ctx.params, method: r.method, url: new URL(r.url).pathname }) }`,
@@ -36,33 +35,52 @@ func TestStatusTable(t *testing.T) {
 	for name, src := range scripts {
 		w.deploy(name, src)
 	}
+	w.putScript("loop", `export default () => { for (;;); }`, 700)
+	w.putScript("sleep", `export default async () => { await new Promise((r) => setTimeout(r, 60000)) }`, 700)
+
 	for _, c := range []struct {
 		script string
 		status int
 		body   string
 		code   string
 	}{
-		{"json", 200, `{"hello":"world"}`, ""}, {"text", 200, "text", ""}, {"empty", 204, "", ""}, {"nul", 200, "null", ""},
-		{"async", 200, "[1]", ""}, {"response", 201, "made", ""}, {"throws", 502, "", "failed"}, {"badvalue", 502, "", "failed"},
-		{"bigint", 502, "", "failed"}, {"crash", 507, "", "memory"}, {"loop", 504, "", "timeout"}, {"sleep", 504, "", "timeout"},
-		{"nohandler", 502, "", "failed"}, {"toplevel", 502, "", "failed"}, {"missing", 404, "", "not-found"},
+		{"json", 200, `{"hello":"world"}`, ""},
+		{"text", 200, "text", ""},
+		{"empty", 204, "", ""},
+		{"nul", 200, "null", ""},
+		{"async", 200, "[1]", ""},
+		{"response", 201, "made", ""},
+		{"throws", 502, "", "failed"},
+		{"badvalue", 502, "", "failed"},
+		{"bigint", 502, "", "failed"},
+		{"crash", 507, "", "memory"},
+		{"loop", 504, "", "timeout"},
+		{"sleep", 504, "", "timeout"},
+		{"nohandler", 502, "", "failed"},
+		{"toplevel", 502, "", "failed"},
+		{"missing", 404, "", "not-found"},
 	} {
-		r := w.do("GET", "/f/default/"+c.script, nil).want(c.status)
-		if c.code == "" && r.body != c.body {
-			t.Errorf("%s: body %q", c.script, r.body)
-		}
-		if c.code != "" && (r.json["code"] != c.code || !strings.HasPrefix(r.header.Get("Content-Type"), "application/problem+json")) {
-			t.Errorf("%s: %s %s", c.script, r.header, r.body)
-		}
-		if (c.status == 404) == (r.header.Get("X-Execution-Id") != "") {
-			t.Errorf("%s: X-Execution-Id %q", c.script, r.header.Get("X-Execution-Id"))
-		}
-		if strings.Contains(r.body, "secret detail") {
-			t.Errorf("%s: an anonymous caller sees what the script threw: %s", c.script, r.body)
-		}
-		if r.status == 503 && r.header.Get("Retry-After") == "" {
-			t.Errorf("%s: no Retry-After", c.script)
-		}
+		t.Run(c.script, func(t *testing.T) {
+			r := w.on(t).do("GET", "/f/default/"+c.script, nil).want(c.status)
+			if c.code == "" && r.body != c.body {
+				t.Errorf("body %q", r.body)
+			}
+			if c.code != "" && r.str("code") != c.code {
+				t.Errorf("code %s, want %s", r.str("code"), c.code)
+			}
+			if contentType := r.header.Get("Content-Type"); c.code != "" && !strings.HasPrefix(contentType, "application/problem+json") {
+				t.Errorf("a problem of type %q: %s", contentType, r.body)
+			}
+			if (c.status == 404) == (r.header.Get("X-Execution-Id") != "") {
+				t.Errorf("X-Execution-Id %q", r.header.Get("X-Execution-Id"))
+			}
+			if strings.Contains(r.body, "secret detail") {
+				t.Errorf("an anonymous caller sees what the script threw: %s", r.body)
+			}
+			if r.status == 503 && r.header.Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+		})
 	}
 	for script, header := range map[string]string{"json": "application/json", "text": "text/plain;charset=UTF-8"} {
 		if got := w.do("GET", "/f/default/"+script, nil).header.Get("Content-Type"); got != header {
@@ -73,6 +91,7 @@ func TestStatusTable(t *testing.T) {
 		r := w.api("GET", "/apps/default/executions?script=throws", nil).want(200)
 		return len(r.items()) == 1 && r.str("items.0.error.stack") != "" && r.get("items.0.http_status") == 502.0
 	})
+
 	r := w.do("GET", "/f/default/throws", nil, "Accept", "text/html,*/*").want(502)
 	if !strings.Contains(r.header.Get("Content-Type"), "text/html") || !strings.Contains(r.body, "<h1>502 Bad Gateway</h1>") {
 		t.Errorf("a browser gets %s", r.body)
@@ -83,6 +102,7 @@ func TestStatusTable(t *testing.T) {
 }
 
 func TestRoutes(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.deploy("p", `export default { fetch: (r, env, ctx) => ({ p: ctx.params, m: r.method }) }`)
 	w.deploy("q", `export default () => "q"`)
@@ -120,9 +140,7 @@ func TestRoutes(t *testing.T) {
 		"NUL in the path":   {map[string]any{"script": "q", "path": "/a\x00"}, 422},
 		"very long pattern": {map[string]any{"script": "q", "path": "/" + strings.Repeat("a", 5000)}, 422},
 	} {
-		if r := route(c.body); r.status != c.status {
-			t.Errorf("%s: %d %s", name, r.status, r.body)
-		}
+		t.Run(name, func(t *testing.T) { w.on(t).api("POST", "/apps/default/routes", c.body).want(c.status) })
 	}
 	// Hosts: exact before wildcard before any; a path that misses falls through.
 	w.api("PATCH", "/apps/default", map[string]any{"hosts": []string{"api.example.com", "*.example.com"}}).want(200)
@@ -144,6 +162,7 @@ func TestRoutes(t *testing.T) {
 
 // Modules: bundled at deploy, rebuilt with their importers, guarded.
 func TestModules(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	put := func(name, source, kind string) *reply {
 		return w.api("PUT", "/apps/default/scripts/"+name, map[string]any{"source": source, "kind": kind})
@@ -200,6 +219,7 @@ func TestModules(t *testing.T) {
 // What a caller sends reaches the script, but for PiCloud's own credentials; what a script answers reaches the caller, but
 // for what would act on the dashboard's origin.
 func TestEdge(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.deploy("echo", `export default { async fetch(r) { return Response.json({ headers: [...r.headers], body: await r.text(), method: r.method, url: r.url }) } }`)
 	w.deploy("set", `export default { fetch: () => new Response("<script>1</script>", { headers: [["content-type", "text/html"], ["set-cookie", "a=b"],
@@ -254,6 +274,7 @@ func TestEdge(t *testing.T) {
 
 // The dashboard's host and the scripts' hosts are apart when an admin host is set.
 func TestAdminHost(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.deploy("set", `export default { fetch: () => new Response("x", { headers: [["set-cookie", "a=b"], ["set-cookie", "picloud=evil"]] }) }`)
 	url := w.n.cfg.DatabaseURL
@@ -278,6 +299,7 @@ func TestAdminHost(t *testing.T) {
 }
 
 func TestAsyncAndOutbox(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.deploy("job", `import { kv } from "picloud"; export default { async fetch(r, env, ctx) {
 		const body = await r.text();
@@ -323,22 +345,28 @@ func TestAsyncAndOutbox(t *testing.T) {
 	w.balanced()
 }
 
+// A request that is sent again under its key is answered as the first time, and runs once.
 func TestIdempotency(t *testing.T) {
-	w := newFixture(t)
+	t.Parallel()
+	w := newFixture(t, func(c *Config) { c.FetchAllowPrivate = true })
+	middle := newCheckpoint(t)
 	w.deploy("pay", `import { kv } from "picloud"; export default { async fetch(r, env, ctx) {
 		const n = await kv.collection("pay").increment("n");
 		const body = await r.text();
 		if (body === "fail") throw new Error("no");
-		if (body === "slow") await new Promise((r) => setTimeout(r, 1500));
+		if (body === "slow") await fetch("`+middle.url+`/wait/slow");
 		return Response.json({ n, key: ctx.idempotencyKey }, { status: 201, headers: { "x-n": String(n) } });
 	} }`)
 	key := func(k string) []string { return []string{"Idempotency-Key", k} }
 	first := w.do("POST", "/f/default/pay", "x", key("k1")...).want(201)
 	again := w.do("POST", "/f/default/pay", "x", key("k1")...).want(201)
-	if again.body != first.body || again.header.Get("X-N") != "1" || again.header.Get("Idempotent-Replayed") != "true" ||
-		first.header.Get("Idempotent-Replayed") != "" || again.header.Get("X-Execution-Id") != first.header.Get("X-Execution-Id") || first.json["key"] != "k1" {
-		t.Errorf("first %s, again %v %s", first.body, again.header, again.body)
-	}
+	same(t, "the body again", again.body, first.body)
+	same(t, "X-N again", again.header.Get("X-N"), "1")
+	same(t, "Idempotent-Replayed at first", first.header.Get("Idempotent-Replayed"), "")
+	same(t, "Idempotent-Replayed again", again.header.Get("Idempotent-Replayed"), "true")
+	same(t, "X-Execution-Id again", again.header.Get("X-Execution-Id"), first.header.Get("X-Execution-Id"))
+	same(t, "the key that the script saw", first.str("key"), "k1")
+
 	w.do("POST", "/f/default/pay", "y", key("k1")...).want(422)
 	w.do("POST", "/f/default/pay?q=1", "x", key("k1")...).want(422)
 	w.do("POST", "/f/default/pay", "x", "Idempotency-Key", "k1", "Authorization", "Bearer "+w.token).want(201) // another principal: another key
@@ -350,10 +378,11 @@ func TestIdempotency(t *testing.T) {
 	}
 	w.do("POST", "/f/default/pay", "ok", key("k2")...).want(201) // the failed run freed the key
 	slow := w.begin("POST", "/f/default/pay", "slow", key("k3")...)
-	time.Sleep(500 * time.Millisecond) // the first has begun, and goes on for twice as long
+	middle.await("/wait/slow")
 	if r := w.do("POST", "/f/default/pay", "slow", key("k3")...).want(409); r.header.Get("Retry-After") != "1" {
 		t.Errorf("still running: %v", r.header)
 	}
+	middle.release()
 	slow().want(201)
 	w.do("POST", "/f/default/pay", "slow", key("k3")...).want(201)
 	async := []string{"Idempotency-Key", "k4", "Prefer", "respond-async", "Authorization", "Bearer " + w.token}
@@ -370,12 +399,16 @@ func TestIdempotency(t *testing.T) {
 
 // A caller that hangs up cancels nothing: the run commits, and what would have been sent is kept. Real sockets.
 func TestAbandoned(t *testing.T) {
-	w := newFixture(t)
+	t.Parallel()
+	w := newFixture(t, func(c *Config) { c.FetchAllowPrivate = true })
+	begun := newCheckpoint(t)
+	// The direct run goes on until its caller has left; through the outbox a run does not learn that.
 	w.deploy("slow", `import { kv } from "picloud"; export default { async fetch(r) {
 		const id = new URL(r.url).searchParams.get("id");
 		let aborted = false;
-		r.signal.addEventListener("abort", () => { aborted = true; console.log("caller left") });
-		await new Promise((r) => setTimeout(r, 400));
+		const left = new Promise((gone) => r.signal.addEventListener("abort", () => { aborted = true; gone() }));
+		await fetch("`+begun.url+`/" + id);
+		await Promise.race([left, new Promise((r) => setTimeout(r, id === "direct" ? 4000 : 400))]);
 		await kv.collection("slow").set(id, { aborted });
 		return new Response("late " + id, { status: 200 });
 	} }`)
@@ -388,8 +421,8 @@ func TestAbandoned(t *testing.T) {
 		if outbox {
 			extra = "X-PiCloud-Dispatch: outbox\r\nAuthorization: Bearer " + w.token + "\r\n"
 		}
-		fmt.Fprintf(conn, "GET /f/default/slow?id=%s HTTP/1.1\r\nHost: x\r\n%s\r\n", id, extra)
-		time.Sleep(100 * time.Millisecond) // the run has begun
+		_, _ = fmt.Fprintf(conn, "GET /f/default/slow?id=%s HTTP/1.1\r\nHost: x\r\n%s\r\n", id, extra)
+		begun.await("/" + id)
 		_ = conn.Close()
 		w.eventually("the run of "+id+" committed", func() bool { return w.kv("slow", id) != nil })
 		w.eventually("the answer of "+id+" was kept", func() bool {

@@ -95,8 +95,8 @@ func rounds(t *testing.T) int {
 // The server is killed at random moments under load, round after round. Whatever was acknowledged is there, whatever is
 // there was handled exactly once, and the ledger balances.
 func TestKill(t *testing.T) {
-	key := "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
-	env := []string{"DATABASE_URL=" + testkit.Database(t), key, "PICLOUD_LEASE=2s"}
+	key := "PICLOUD_SECRET_KEY=" + testKey
+	env := []string{"DATABASE_URL=" + newDatabase(t), key, "PICLOUD_LEASE=2s"}
 	p := startProcess(t, env...)
 	w := p.fixture()
 	w.deploy("produce", `import { kv } from "picloud"; export default { async fetch(r) {

@@ -18,7 +18,8 @@ import (
 
 // However often the connection breaks around COMMIT, each run takes effect exactly once and its caller hears of it.
 func TestLostAnswers(t *testing.T) {
-	cut, dsn := testkit.Wire(t, testkit.Database(t))
+	t.Parallel()
+	cut, dsn := testkit.Wire(t, newDatabase(t))
 	w := joinFixture(t, dsn)
 	w.deploy("w", `import { kv } from "picloud"; export default { async fetch(r) {
 		await kv.collection("k").set(new URL(r.url).searchParams.get("id"), 1);
@@ -71,6 +72,7 @@ func TestLostAnswers(t *testing.T) {
 // The database stays away: before COMMIT was sent nothing was kept, and the caller may try again; after it nobody can tell,
 // and the caller is told that.
 func TestDatabaseStaysAway(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		set    func(*wire.Wire)
 		status int
@@ -82,7 +84,7 @@ func TestDatabaseStaysAway(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cut, dsn := testkit.Wire(t, testkit.Database(t))
+			cut, dsn := testkit.Wire(t, newDatabase(t))
 			w := joinFixture(t, dsn)
 			w.deploy("w", `import { kv } from "picloud"; export default { fetch: () => kv.collection("c").set("k", 1) }`)
 			w.do("GET", "/f/default/w?warm", nil).want(204)
@@ -107,7 +109,7 @@ func TestDatabaseStaysAway(t *testing.T) {
 // is made a second time under another id.
 func TestUnknownGroup(t *testing.T) {
 	t.Parallel()
-	direct := testkit.Database(t)
+	direct := newDatabase(t)
 	cut, dsn := testkit.Wire(t, direct)
 	w := joinFixture(t, dsn)
 	w.deploy("w", `import { kv } from "picloud"; export default { fetch: (r) => kv.collection("c").increment(new URL(r.url).searchParams.get("id")) }`)

@@ -31,10 +31,23 @@ func ownDir(t *testing.T) string {
 	return filepath.Join(dir, "data")
 }
 
+// stop ends a process as an operator does.
 func (p *process) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	p.terminate()
+	p.wait()
+}
+
+// terminate asks a process to end; asked a second time it would end at once.
+func (p *process) terminate() { _ = p.cmd.Process.Signal(syscall.SIGTERM) }
+
+// wait waits until a process that was asked to end has ended.
+func (p *process) wait() {
 	done := make(chan struct{})
-	go func() { _ = p.cmd.Wait(); close(done) }()
+	go func() {
+		_ = p.cmd.Wait()
+		close(done)
+	}()
+
 	select {
 	case <-done:
 	case <-time.After(20 * time.Second):
@@ -57,6 +70,8 @@ func fails(t *testing.T, says string, env ...string) {
 
 // PiCloud's own PostgreSQL survives a kill -9 of PiCloud; two PiClouds live side by side, but not on one directory.
 func TestOwnPostgres(t *testing.T) {
+	t.Parallel()
+	needsNode(t)
 	dir, other := ownDir(t), ownDir(t)
 	p := startProcess(t, "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
 	q := startProcess(t, "PICLOUD_DATA_DIR="+other, "DATABASE_URL=")
@@ -125,6 +140,8 @@ func TestOwnPostgres(t *testing.T) {
 
 // As an ordinary user, in a home that nobody else can read.
 func TestOwnPostgresAsUser(t *testing.T) {
+	t.Parallel()
+	needsNode(t)
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become another user; for the others TestOwnPostgres is this test")
 	}
@@ -184,6 +201,8 @@ func TestOwnPostgresAsUser(t *testing.T) {
 
 // A bad value stops the start with a sentence.
 func TestBadConfiguration(t *testing.T) {
+	t.Parallel()
+	needsNode(t)
 	dir := "PICLOUD_DATA_DIR=" + ownDir(t)
 	for env, says := range map[string]string{
 		"PICLOUD_SECRET_KEY=abc":             "32 bytes in base64",
@@ -198,33 +217,57 @@ func TestBadConfiguration(t *testing.T) {
 		if strings.HasPrefix(env, "PICLOUD_UNPRIVILEGED_USER") && os.Geteuid() != 0 {
 			continue
 		}
-		fails(t, says, dir, env)
+		t.Run(env, func(t *testing.T) { fails(t, says, dir, env) })
 	}
 	fails(t, "PICLOUD_SECRET_KEY nor PICLOUD_DATA_DIR", "DATABASE_URL=postgres://x/y")
 	secret := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(secret, []byte("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n"), 0o600); err != nil {
+	if err := os.WriteFile(secret, []byte(testKey+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(testkit.Binary(t), "config")
 	cmd.Env = []string{"PICLOUD_SECRET_KEY_FILE=" + secret, "PICLOUD_ADMIN_PASSWORD=hidden-one", dir}
 	out, err := cmd.CombinedOutput()
-	if err != nil || strings.Contains(string(out), "BwcH") || strings.Contains(string(out), "hidden-one") || !strings.Contains(string(out), "PICLOUD_SECRET_KEY=(set)") {
-		t.Errorf("config: %v %s", err, out)
+	if err != nil {
+		t.Errorf("config: %v", err)
+	}
+	if strings.Contains(string(out), "BwcH") || strings.Contains(string(out), "hidden-one") {
+		t.Errorf("config shows a secret: %s", out)
+	}
+	if !strings.Contains(string(out), "PICLOUD_SECRET_KEY=(set)") {
+		t.Errorf("config does not say that a secret is set: %s", out)
 	}
 }
 
 // SIGTERM drains: a run in progress is answered, its events wait for the next start.
 func TestDrain(t *testing.T) {
-	key := "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
-	env := []string{"DATABASE_URL=" + testkit.Database(t), key}
+	t.Parallel()
+	env := []string{
+		"DATABASE_URL=" + newDatabase(t), "PICLOUD_SECRET_KEY=" + testKey, "PICLOUD_FETCH_ALLOW_PRIVATE=true",
+	}
 	p := startProcess(t, env...)
 	w := p.fixture()
-	w.deploy("slow", `import { kv } from "picloud"; export default { async fetch() { await new Promise((r) => setTimeout(r, 2000)); await kv.collection("in").set("k", 1); return "finished" },
+	middle := newCheckpoint(t)
+	w.deploy("slow", `import { kv } from "picloud"; export default {
+		async fetch() {
+			await fetch("`+middle.url+`/wait/middle");
+			await kv.collection("in").set("k", 1);
+			return "finished";
+		},
 		async kv() { await kv.collection("out").increment("n") } }`)
 	w.trigger(map[string]any{"kind": "kv", "script": "slow", "collection": "in"})
+
 	answer := w.begin("GET", "/f/default/slow", nil)
-	time.Sleep(700 * time.Millisecond) // it has begun
-	p.stop()
+	middle.await("/wait/middle")
+	p.terminate()
+	w.eventually("nobody comes in any more", func() bool {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	})
+	middle.release()
+	p.wait()
 	if r := answer(); r.status != 200 || r.body != "finished" {
 		t.Errorf("a run in progress got %d %s", r.status, r.body)
 	}

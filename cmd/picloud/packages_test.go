@@ -27,6 +27,7 @@ func bundleWith(t *testing.T, entry string, minify bool) string {
 
 // Real packages run as their registry has them: small programs in web/test/packages, bundled and deployed.
 func TestPackages(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	dir := filepath.Join(testkit.Root(), "web", "test", "packages")
 	files, err := os.ReadDir(dir)
@@ -96,6 +97,7 @@ func TestPackages(t *testing.T) {
 
 // Small real applications made of several packages: every part of them is used, by a client that keeps its cookies.
 func TestApplications(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t, func(c *Config) { c.AdminHost = "127.0.0.1" }) // cookies of scripts need a host of their own
 	w.api("PUT", "/apps/default/secrets/SHOP_KEY", map[string]any{"value": "a secret of at least thirty-two bytes"}).want(200)
 	for _, name := range []string{"shop", "links"} {

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"picloud/internal/testkit"
 )
 
 // people makes an app with a member of each role, and a stranger. It returns their worlds by name.
@@ -64,6 +62,7 @@ func fill(path string, values map[string]string) string {
 
 // Another app's ids answer 404 on every route: as a member of no app, with ids of the other app, and with its names.
 func TestOtherAppsAre404(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	p := people(w)
 	// Things in the default app, of which the members of shop know the ids.
@@ -116,6 +115,7 @@ func TestOtherAppsAre404(t *testing.T) {
 
 // Each role may do what its column of the table says, operation by operation.
 func TestRoles(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	p := people(w)
 	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": "export default { fetch: () => 1, kv() {} }"}).want(201)
@@ -179,6 +179,7 @@ func or(a, b string) string {
 }
 
 func TestKeys(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	p := people(w)
 	key := func(as *fixture, scopes []string, more map[string]any) *fixture {
@@ -248,6 +249,7 @@ func TestKeys(t *testing.T) {
 }
 
 func TestUsers(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.api("POST", "/users", map[string]any{"username": "second", "password": testPassword, "role": "admin"}).want(201)
 	second := w.as(w.login("second", testPassword))
@@ -303,9 +305,12 @@ func TestUsers(t *testing.T) {
 
 // A dispatched run acts as the trigger's registrant; one who may no longer is refused, with the reason.
 func TestRegistrant(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	p := people(w)
-	shop := func(as *fixture, method, path string, body any) *reply { return as.api(method, "/apps/shop"+path, body) }
+	shop := func(as *fixture, method, path string, body any) *reply {
+		return as.api(method, "/apps/shop"+path, body)
+	}
 	shop(w, "PUT", "/scripts/s", map[string]any{"source": `import { kv } from "picloud"; export default { async kv(e, env, ctx) { await kv.collection("by").set(e.key, ctx.principal) } }`}).want(201)
 	trigger := shop(p["admin"], "POST", "/triggers", map[string]any{"kind": "kv", "script": "s", "collection": "in"}).want(201)
 	if trigger.str("registered_by") != "admin1" {
@@ -346,7 +351,8 @@ func TestRegistrant(t *testing.T) {
 
 // Definitions changed by one process are used by another within a second, and the login survives a restart.
 func TestTwoNodes(t *testing.T) {
-	url := testkit.Database(t)
+	t.Parallel()
+	url := newDatabase(t)
 	a := joinFixture(t, url)
 	b := joinFixture(t, url)
 	for k := range 3 {

@@ -88,6 +88,7 @@ func findPgBouncer(t *testing.T) string {
 // every second. Everything else is as ever, from an empty database on.
 func TestPooler(t *testing.T) {
 	t.Parallel()
+	needsNode(t)
 	dsn := startPgBouncer(t, testkit.EmptyDatabase(t))
 	a, b := joinFixture(t, dsn), joinFixture(t, dsn)
 	if !a.n.db.Pooled() {

@@ -50,12 +50,14 @@ func TestServices(t *testing.T) {
 	box := startExecutor(t, socket)
 	end := func(cmd *exec.Cmd) { _ = cmd.Process.Kill(); _ = cmd.Wait() }
 	defer func() { end(box) }()
-	env := []string{"DATABASE_URL=" + testkit.Database(t), "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_LEASE=2s", "PICLOUD_EXECUTOR=" + socket}
+	env := []string{"DATABASE_URL=" + newDatabase(t), "PICLOUD_SECRET_KEY=" + testKey, "PICLOUD_LEASE=2s",
+		"PICLOUD_EXECUTOR=" + socket, "PICLOUD_FETCH_ALLOW_PRIVATE=true"}
 	m := startService(t, "manager", env...)
 	defer m.kill()
 	o := startService(t, "orchestrator", env...)
 	defer func() { o.kill() }()
 	w := m.fixture()
+	middle := newCheckpoint(t)
 	ends := &fixture{t: t, base: o.url, http: defaultClient()}
 
 	// Who answers what.
@@ -67,7 +69,7 @@ func TestServices(t *testing.T) {
 		async fetch(r) {
 			const p = new URL(r.url).searchParams;
 			await kv.collection("made").set(p.get("id"), 1);
-			if (p.get("ms")) await new Promise((done) => setTimeout(done, Number(p.get("ms"))));
+			if (p.get("wait")) await fetch("`+middle.url+`/wait/middle");
 			return "made";
 		},
 		async kv(e) { await kv.collection("handled").increment(e.key); },
@@ -80,10 +82,12 @@ func TestServices(t *testing.T) {
 
 	// The executor is killed while a run is in the middle: the run is made again, by the executor that comes back.
 	var wg sync.WaitGroup
-	wg.Go(func() { ends.do("GET", "/f/default/work?id=again&ms=1500", nil).want(200) })
-	time.Sleep(500 * time.Millisecond)
+	wg.Go(func() { ends.do("GET", "/f/default/work?id=again&wait=1", nil).want(200) })
+	middle.await("/wait/middle")
 	end(box)
 	box = startExecutor(t, socket)
+	middle.await("/wait/middle") // the run that is made again
+	middle.release()
 	wg.Wait()
 	w.eventually("its event is handled", func() bool { return w.kv("handled", "again") == 1.0 })
 

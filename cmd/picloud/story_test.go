@@ -8,6 +8,7 @@ import (
 
 // The main job: a script sets a key, a trigger's script fails, retries, becomes a dead letter, is mended, replayed, done.
 func TestStory(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.deploy("order", `import { kv } from "picloud";
 		export default { async fetch(r) { await kv.collection("orders").set("o1", { n: 1 }); return { ok: true } } }`)
@@ -57,6 +58,7 @@ func TestStory(t *testing.T) {
 
 // A dead letter can be replayed with an edited payload, in bulk, or be resolved; handlers resolve it too.
 func TestDeadLetters(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.deploy("worker", `import { kv } from "picloud"; export default { async kv(e, env, ctx) {
 		if (!e.value.good) throw new TypeError("bad value"); await kv.collection("done").increment("n") } }`)
@@ -100,6 +102,7 @@ func TestDeadLetters(t *testing.T) {
 
 // A dead_letter trigger's handler resolves the letter, or marks it handler_failed, which stays unresolved and replayable.
 func TestDeadLetterTriggers(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.deploy("worker", `export default { kv() { throw new RangeError("no") } }`)
 	w.deploy("put", `import { kv } from "picloud"; export default { async fetch(r) { await kv.collection(r.headers.get("c")).set("k", 5) } }`)
@@ -142,6 +145,7 @@ func TestDeadLetterTriggers(t *testing.T) {
 
 // A script deals with dead letters: what it does takes effect with its commit, or not at all.
 func TestScriptsAndDeadLetters(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t, func(c *Config) { c.MaxDepth = 3 })
 	w.deploy("worker", `import { kv } from "picloud"; export default { async kv(e) {
 		if (!e.value.good) throw new TypeError("bad value"); await kv.collection("done").increment("n") } }`)
@@ -246,6 +250,7 @@ func TestScriptsAndDeadLetters(t *testing.T) {
 
 // Chains end at the depth limit, visibly.
 func TestDepth(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t, func(c *Config) { c.MaxDepth = 3 })
 	w.deploy("loop", `import { kv } from "picloud";
 		const go = async (d) => { await kv.collection("loop").increment("n") };

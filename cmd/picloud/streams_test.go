@@ -16,6 +16,7 @@ import (
 
 // A response made of a stream reaches its caller piece by piece, after the run's commit; what the stream writes is a second commit.
 func TestStreamedResponses(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"limits": map[string]any{"timeout_ms": 4000}, "source": `
 		import { kv } from "picloud";
@@ -113,6 +114,7 @@ func TestStreamedResponses(t *testing.T) {
 
 // What fetch gets: bodies short, long and endless, redirects, cancellation, and what each run is refused.
 func TestFetch(t *testing.T) {
+	t.Parallel()
 	var cancelled atomic.Int32
 	mux := http.NewServeMux()
 	up := httptest.NewServer(mux)

@@ -64,6 +64,7 @@ func next(t *testing.T, lines <-chan string, kind string) map[string]any {
 
 // A tail shows what happens on every node, long lines cut, floods counted; what is secret on one is secret on all.
 func TestTailOfAllNodes(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	people(w)
 	other := joinFixture(t, w.n.cfg.DatabaseURL)
@@ -174,6 +175,7 @@ func TestTail(t *testing.T) {
 
 // A follower that does not read misses runs and is told how many; the runs do not wait for it.
 func TestTailDrops(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	app, err := w.n.manager.App(context.Background(), "default")
 	if err != nil {

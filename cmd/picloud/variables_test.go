@@ -14,6 +14,7 @@ const secretValue = "s3cr3t-value-of-the-shop"
 // Variables and secrets are what scripts find in env, from the next run on and on every node; a secret is shown to nobody
 // and in no record.
 func TestVariables(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": `import { env, log } from "picloud";
 		const atStart = env.REGION;
@@ -110,6 +111,7 @@ func TestVariables(t *testing.T) {
 
 // The master key can be changed; without the right one PiCloud does not start.
 func TestRotateKey(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.api("PUT", "/apps/default/secrets/TOKEN", map[string]any{"value": secretValue}).want(200)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": `export default (r, env) => env.TOKEN`}).want(201)

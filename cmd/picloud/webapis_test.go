@@ -14,6 +14,7 @@ import (
 // Every name of the Minimum Common Web API is there, or is not, as web/test/names.js tests it in the sandbox; the page
 // docs/web-apis.md says so. UPDATE=1 writes the page's table anew.
 func TestWebAPINames(t *testing.T) {
+	t.Parallel()
 	w := newFixture(t)
 	w.api("PUT", "/apps/default/scripts/names", map[string]any{"source": bundle(t, filepath.Join(testkit.Root(), "web", "test", "names.js"))}).want(201)
 	r := w.do("GET", "/f/default/names", nil, "Authorization", "Bearer "+w.token).want(200)
