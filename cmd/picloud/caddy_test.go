@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -127,7 +128,7 @@ func TestCaddy(t *testing.T) {
 	}
 
 	// The load.
-	var sent, failed atomic.Int64
+	var sent, answered, failed atomic.Int64
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
 	fail := func(format string, args ...any) {
@@ -159,21 +160,34 @@ func TestCaddy(t *testing.T) {
 				if res.StatusCode != 200 {
 					fail("%s: %d %s", method, res.StatusCode, body)
 				}
+				answered.Add(1)
 				if method == "POST" {
 					sent.Add(1)
 				}
 			}
 		})
 	}
-	time.Sleep(1500 * time.Millisecond)
-	a.kill()
-	time.Sleep(4 * time.Second)
-	a.restart(env...)
-	time.Sleep(4 * time.Second) // Caddy notices
-	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+	// Each phase is so many answers long: under load before the kill, while one node is gone, after the other has gone.
+	answers := func(n int64) {
+		t.Helper()
+		from := answered.Load()
+		w.eventually(fmt.Sprintf("%d more answers", n), func() bool { return answered.Load() >= from+n })
 	}
-	time.Sleep(3 * time.Second)
+	answers(200)
+	a.kill()
+	answers(200)
+	a.restart(env...)
+	ran := regexp.MustCompile(`picloud_runs_total\{outcome="succeeded"\} (\d+)`)
+	direct := &fixture{t: t, base: a.url, http: defaultClient()}
+	w.eventually("Caddy asks the node that came back", func() bool {
+		metrics := direct.do("GET", "/metrics", nil, "Host", "admin.localhost", "Authorization", "Bearer "+w.token)
+		m := ran.FindStringSubmatch(metrics.body)
+		return m != nil && len(m[1]) >= 2 // ten runs or more
+	})
+	b.terminate()
+	answers(200)
+	b.wait()
+	answers(50)
 	close(stop)
 	wg.Wait()
 	done := w.allKeys("done")

@@ -101,6 +101,7 @@ func TestStatusTable(t *testing.T) {
 	}
 }
 
+// Routes: the more precise one answers, params are decoded, what cannot be a route is refused, hosts go before paths.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -298,6 +299,7 @@ func TestAdminHost(t *testing.T) {
 	}
 }
 
+// A caller is answered at once and the run follows, or waits for a run that goes through the outbox.
 func TestAsyncAndOutbox(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

@@ -16,9 +16,19 @@ func bundle(t *testing.T, entry string) string { return bundleWith(t, entry, fal
 
 func bundleWith(t *testing.T, entry string, minify bool) string {
 	t.Helper()
-	res := api.Build(api.BuildOptions{EntryPoints: []string{entry}, Bundle: true, Format: api.FormatESModule, Platform: api.PlatformNeutral,
-		MainFields: []string{"module", "main"}, Conditions: []string{"worker", "browser", "import"}, External: []string{"picloud"}, LogLevel: api.LogLevelSilent,
-		MinifyIdentifiers: minify, MinifySyntax: minify, MinifyWhitespace: minify})
+	res := api.Build(api.BuildOptions{
+		EntryPoints:       []string{entry},
+		Bundle:            true,
+		Format:            api.FormatESModule,
+		Platform:          api.PlatformNeutral,
+		MainFields:        []string{"module", "main"},
+		Conditions:        []string{"worker", "browser", "import"},
+		External:          []string{"picloud"},
+		LogLevel:          api.LogLevelSilent,
+		MinifyIdentifiers: minify,
+		MinifySyntax:      minify,
+		MinifyWhitespace:  minify,
+	})
 	if len(res.Errors) > 0 {
 		t.Fatalf("bundle %s: %v", entry, res.Errors)
 	}
@@ -43,7 +53,8 @@ func TestPackages(t *testing.T) {
 		}
 		deployed[name] = true
 	}
-	const multipart = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b--\r\n"
+	const multipart = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n" +
+		"--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b--\r\n"
 	called := map[string]bool{}
 	for _, c := range []struct {
 		method, path, body, contentType string
@@ -75,16 +86,20 @@ func TestPackages(t *testing.T) {
 	} {
 		name, _, _ := strings.Cut(c.path, "/")
 		called[name] = true
-		r := w.do(c.method, "/f/default/"+c.path, c.body, "Content-Type", c.contentType, "Cookie", "seen=before")
-		if r.status != c.status || !strings.Contains(r.body, c.want) {
-			t.Errorf("%s %s: %d %s, want %d %s", c.method, c.path, r.status, r.body, c.status, c.want)
-		}
+		t.Run(c.method+" "+c.path, func(t *testing.T) {
+			r := w.on(t).do(c.method, "/f/default/"+c.path, c.body, "Content-Type", c.contentType, "Cookie", "seen=before").
+				want(c.status)
+			if !strings.Contains(r.body, c.want) {
+				t.Errorf("%s, want %s", r.body, c.want)
+			}
+		})
 	}
 	for name := range deployed {
 		if !called[name] {
 			t.Errorf("%s is deployed and never called", name)
 		}
 	}
+
 	// The runtimes of all of them are fit to be used again.
 	for range 3 {
 		for name := range deployed {

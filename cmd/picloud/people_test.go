@@ -85,25 +85,29 @@ func TestOtherAppsAre404(t *testing.T) {
 			}
 		}
 		path := strings.TrimPrefix(fill(op.Path, values), "/api/v1")
-		// Who is nobody in an app sees nothing of it, and nothing of an app that does not exist.
-		for _, app := range []string{"default", "no-such-app"} {
-			for _, who := range []string{"stranger", "admin"} {
-				r := p[who].api(op.Method, strings.Replace(path, "{app}", app, 1), bodies[op.OperationID])
-				if r.status != 404 || r.json["detail"] != "no such app" {
-					t.Errorf("%s as %s in %s: %d %s", op.OperationID, who, app, r.status, r.body)
-				}
-				checked++
-			}
-		}
-		// The admin of shop asks for the other app's things by way of shop.
-		creates := strings.HasPrefix(op.OperationID, "put-")
-		if strings.Contains(strings.TrimPrefix(op.Path, "/api/v1/apps/{app}"), "{") && !creates && op.OperationID != "list-entries" {
-			r := p["admin"].api(op.Method, strings.Replace(path, "{app}", "shop", 1), bodies[op.OperationID])
-			if r.status != 404 {
-				t.Errorf("%s by way of shop: %d %s", op.OperationID, r.status, r.body)
-			}
+		names := strings.Contains(strings.TrimPrefix(op.Path, "/api/v1/apps/{app}"), "{")
+		byWayOfShop := names && !strings.HasPrefix(op.OperationID, "put-") && op.OperationID != "list-entries"
+		checked += 4
+		if byWayOfShop {
 			checked++
 		}
+		t.Run(op.OperationID, func(t *testing.T) {
+			// Who is nobody in an app sees nothing of it, and nothing of an app that does not exist.
+			for _, app := range []string{"default", "no-such-app"} {
+				for _, who := range []string{"stranger", "admin"} {
+					r := p[who].on(t).api(op.Method, strings.Replace(path, "{app}", app, 1), bodies[op.OperationID])
+					if r.status != 404 || r.json["detail"] != "no such app" {
+						t.Errorf("as %s in %s: %d %s", who, app, r.status, r.body)
+					}
+				}
+			}
+
+			// The admin of shop asks for the other app's things by way of shop.
+			if byWayOfShop {
+				path := strings.Replace(path, "{app}", "shop", 1)
+				p["admin"].on(t).api(op.Method, path, bodies[op.OperationID]).want(404)
+			}
+		})
 	}
 	if checked < 150 {
 		t.Errorf("only %d calls were checked", checked)
@@ -136,24 +140,26 @@ func TestRoles(t *testing.T) {
 		path := strings.TrimPrefix(fill(op.Path, map[string]string{"app": "shop", "name": "nope", "collection": "c", "key": "k", "version": "1",
 			"username": "nope", "id": nothing}), "/api/v1")
 		for role := range rank {
-			r := p[role].api(op.Method, path, bodies[op.OperationID])
-			forbidden := rank[role] < rank[or(least[op.OperationID], "viewer")]
-			if (r.status == 403) != forbidden && !(r.status == 403 && op.OperationID == "create-route") {
-				t.Errorf("%s as %s: %d %s", op.OperationID, role, r.status, r.body)
-			}
+			t.Run(op.OperationID+" as "+role, func(t *testing.T) {
+				r := p[role].on(t).api(op.Method, path, bodies[op.OperationID])
+				forbidden := rank[role] < rank[or(least[op.OperationID], "viewer")]
+				if (r.status == 403) != forbidden && !(r.status == 403 && op.OperationID == "create-route") {
+					t.Errorf("%d %s", r.status, r.body)
+				}
+			})
 		}
 	}
+
 	for _, who := range []string{"admin", "editor", "viewer", "stranger"} { // none is an instance admin
 		for _, c := range [][2]string{{"GET", "/users"}, {"POST", "/apps"}, {"GET", "/audit"}, {"POST", "/users"}, {"DELETE", "/users/admin"}} {
 			body := bodies[map[string]string{"/apps": "create-app", "/users": "create-user"}[c[1]]]
 			if c[0] != "POST" {
 				body = nil
 			}
-			if r := p[who].api(c[0], c[1], body); r.status != 403 {
-				t.Errorf("%s %s as %s: %d", c[0], c[1], who, r.status)
-			}
+			t.Run(c[0]+c[1]+" as "+who, func(t *testing.T) { p[who].on(t).api(c[0], c[1], body).want(403) })
 		}
 	}
+
 	w.as("").api("GET", "/apps", nil).want(401)
 	w.as("pic_nonsense").api("GET", "/apps", nil).want(401)
 	w.as("garbage").api("GET", "/apps", nil).want(401)
@@ -178,6 +184,7 @@ func or(a, b string) string {
 	return a
 }
 
+// A key has its scopes and its app, never more than its user, and ends with its time, its user or its revocation.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -198,6 +205,7 @@ func TestKeys(t *testing.T) {
 	inShop.api("GET", "/apps/shop/kv", nil).want(200)
 	inShop.api("GET", "/apps/default/kv", nil).want(404)
 	inShop.api("GET", "/users", nil).want(403)
+
 	// A key never has more than its user.
 	viewer := key(p["viewer"], []string{"kv:write", "kv:read", "users:admin"}, nil)
 	viewer.api("PUT", "/apps/shop/kv/c/k", map[string]any{"value": 1}).want(403)
@@ -207,6 +215,7 @@ func TestKeys(t *testing.T) {
 	soon := key(w, []string{"kv:read"}, map[string]any{"expires_at": time.Now().Add(3 * time.Second).UTC().Format(time.RFC3339Nano)})
 	soon.api("GET", "/apps/default/kv", nil).want(200)
 	w.eventually("the key expires", func() bool { return soon.api("GET", "/apps/default/kv", nil).status == 401 })
+
 	// Scripts: access key and private.
 	w.deploy("open", `export default (r, env, ctx) => ctx.principal`)
 	w.api("PUT", "/apps/default/scripts/locked", map[string]any{"source": "export default (r, env, ctx) => ctx.principal", "access": "key"}).want(201)
@@ -236,6 +245,7 @@ func TestKeys(t *testing.T) {
 	}
 	w.do("GET", "/f/default/open", nil, "Authorization", "Bearer pic_wrong").want(401)
 	w.do("GET", "/f/shop/inner", nil, "Cookie", "picloud="+w.token).want(401)
+
 	// Revoked keys and ended sessions are dead at once, on every node.
 	b := joinFixture(t, w.n.cfg.DatabaseURL)
 	session := b.as(w.login("editor1", testPassword))
@@ -248,6 +258,7 @@ func TestKeys(t *testing.T) {
 	reader.api("GET", "/apps/default/kv", nil).want(401)
 }
 
+// Users come and go by the rules of their roles; a changed password ends sessions; guessing is slowed down.
 func TestUsers(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -272,10 +283,9 @@ func TestUsers(t *testing.T) {
 		"last owner leaves":     {w, "DELETE", "/users/admin", nil, 409},
 		"unknown user":          {w, "DELETE", "/users/nobody", nil, 404},
 	} {
-		if r := c.as.api(c.method, c.path, c.body); r.status != c.status {
-			t.Errorf("%s: %d %s", name, r.status, r.body)
-		}
+		t.Run(name, func(t *testing.T) { c.as.on(t).api(c.method, c.path, c.body).want(c.status) })
 	}
+
 	// A password change ends the sessions.
 	second.api("PATCH", "/users/second", map[string]any{"password": testPassword + "2"}).want(200)
 	second.api("GET", "/auth/me", nil).want(401)
@@ -285,6 +295,7 @@ func TestUsers(t *testing.T) {
 	}
 	s.api("POST", "/auth/logout", nil).want(204)
 	s.api("GET", "/auth/me", nil).want(401)
+
 	// Guessing is slowed down, without locking out the user elsewhere: the throttle counts by client and user.
 	statuses := map[int]int{}
 	for range 8 {
