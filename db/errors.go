@@ -31,6 +31,8 @@ func Translate(err error) error {
 			return fmt.Errorf("%w: %w", ErrDuplicate, err)
 		case pg.Code == "23503":
 			return fmt.Errorf("%w: %w", ErrReference, err)
+		case pg.Code == "22021": // the text looked for has a NUL or is not UTF-8: no row holds it
+			return fmt.Errorf("%w: %w", ErrNotFound, err)
 		case pg.Code[:2] == "08", pg.Code[:2] == "57", pg.Code == "53300":
 			return fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}

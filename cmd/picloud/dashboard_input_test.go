@@ -64,7 +64,7 @@ func takesBadInput(path string) bool {
 	switch {
 	case !strings.HasPrefix(path, "/admin"), strings.HasSuffix(path, "*"), strings.Contains(path, "/tail/events"):
 		return false
-	case strings.Contains(path, "logout"), path == "/admin/profile/sessions/end", strings.HasSuffix(path, "/profile/password"):
+	case strings.Contains(path, "logout"), path == "/admin/profile/sessions/end", strings.HasSuffix(path, "/password"):
 		return false
 	}
 	return true
