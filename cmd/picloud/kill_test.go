@@ -34,6 +34,7 @@ func startProcess(t *testing.T, env ...string) *process {
 
 func startService(t *testing.T, command string, env ...string) *process {
 	t.Helper()
+	needsNode(t)
 	p := &process{t: t, command: command, url: "http://127.0.0.1:" + freePort(t)}
 	p.restart(env...)
 	return p

@@ -32,6 +32,7 @@ func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {
 	if err != nil {
 		return err
 	}
+
 	file := filepath.Join(c.DataDir, "secret.key")
 	count, err := n.manager.Reseal(ctx, box, func() error {
 		if !inFile {
@@ -42,11 +43,13 @@ func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {
 	if err != nil {
 		return fmt.Errorf("rotate the master key: %w", err)
 	}
+
 	if inFile {
 		if err := os.Rename(file+".new", file); err != nil {
 			return fmt.Errorf("the values are sealed under the key in %s.new: rename it to secret.key: %w", file, err)
 		}
 	}
+
 	fmt.Printf("%d variables and secrets are sealed under the key %s now.\n", count, box.KeyID())
 	if !inFile {
 		fmt.Println("Start PiCloud with PICLOUD_SECRET_KEY set to the new key. Sessions and cursors of the old one have ended.")
@@ -63,9 +66,12 @@ func (c *RotateKeyCmd) nextKey() (key []byte, inFile bool, err error) {
 		}
 		return key, c.SecretKey == "", nil
 	}
+
 	if c.SecretKey != "" {
-		return nil, false, errors.New("the master key comes from PICLOUD_SECRET_KEY: give the new one as PICLOUD_NEW_SECRET_KEY")
+		return nil, false, errors.New("the master key comes from PICLOUD_SECRET_KEY: give the new one as " +
+			"PICLOUD_NEW_SECRET_KEY")
 	}
+
 	key = make([]byte, keySize)
 	_, _ = rand.Read(key)
 	return key, true, nil

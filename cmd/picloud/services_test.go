@@ -19,6 +19,7 @@ import (
 // startExecutor runs the service of sandboxes, which answers on a socket and speaks no HTTP.
 func startExecutor(t *testing.T, socket string) *exec.Cmd {
 	t.Helper()
+	needsNode(t)
 	cmd := exec.Command(testkit.Binary(t), "executor")
 	cmd.Env = []string{"PICLOUD_EXECUTOR=" + socket}
 	var out bytes.Buffer
