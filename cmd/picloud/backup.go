@@ -34,14 +34,15 @@ type RestoreCmd struct {
 // ReleaseCmd lets a restored copy work.
 type ReleaseCmd struct{ Config }
 
-// Run takes a consistent copy while PiCloud runs. Variables and secrets stay sealed in it: keep the master key as well.
+// Run takes a consistent copy while PiCloud runs. Variables and secrets stay sealed in it: keep the master
+// key as well.
 func (c *BackupCmd) Run() error {
 	return c.withDatabase(func(ctx context.Context, n *node) error {
 		if err := backup(ctx, n.url, c.File); err != nil {
 			return err
 		}
-		fmt.Printf("Wrote %s. The master key is not in it: keep PICLOUD_SECRET_KEY, or secret.key of the data directory, "+
-			"as well.\n", c.File)
+		fmt.Printf("Wrote %s. The master key is not in it: keep PICLOUD_SECRET_KEY, or secret.key of the data "+
+			"directory, as well.\n", c.File)
 		return nil
 	})
 }
@@ -75,7 +76,9 @@ func (c *Config) withDatabase(f func(ctx context.Context, n *node) error) error 
 }
 
 // withNode opens a database for a command, and closes it.
-func (c *Config) withNode(open func(*node, context.Context) error, f func(ctx context.Context, n *node) error) error {
+func (c *Config) withNode(
+	open func(*node, context.Context) error, f func(ctx context.Context, n *node) error,
+) error {
 	if err := c.complete(); err != nil {
 		return err
 	}
@@ -100,7 +103,8 @@ func (n *node) attach(ctx context.Context) error {
 	return n.connect(ctx)
 }
 
-// useRunning makes the PostgreSQL that another process runs in the data directory the configured one, if there is one.
+// useRunning makes the PostgreSQL that another process runs in the data directory the configured one, if
+// there is one.
 func (n *node) useRunning() error {
 	url, err := pglocal.Running(filepath.Join(n.cfg.DataDir, "postgres"))
 	if err != nil || url == "" {
@@ -118,7 +122,8 @@ func (n *node) useRunning() error {
 	return nil
 }
 
-// tool runs a client program of PostgreSQL's. The address goes by the environment: a command line can be read by others.
+// tool runs a client program of PostgreSQL's. The address goes by the environment: a command line can be read
+// by others.
 func tool(ctx context.Context, url, name string, args ...string) error {
 	path, err := exec.LookPath(name)
 	if bin, findErr := pglocal.Find(0); findErr == nil { // the newest: it reads older servers
@@ -158,7 +163,8 @@ func backup(ctx context.Context, url, file string) error {
 	_ = f.Close()
 	defer func() { _ = os.Remove(part) }()
 
-	if err := tool(ctx, url, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--file="+part); err != nil {
+	err = tool(ctx, url, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--file="+part)
+	if err != nil {
 		return err
 	}
 
@@ -181,15 +187,15 @@ func restore(ctx context.Context, n *node, file string) error {
 		return err
 	}
 	if !empty {
-		return errors.New("the database is not empty: restore into a new one, named by DATABASE_URL or in a new " +
-			"PICLOUD_DATA_DIR")
+		return errors.New("the database is not empty: restore into a new one, named by DATABASE_URL " +
+			"or in a new PICLOUD_DATA_DIR")
 	}
 	if !isDump(file) {
 		return fmt.Errorf("%s is no file that picloud backup wrote", file)
 	}
 
-	err = tool(ctx, n.url, "pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges",
-		"--dbname="+db.Name(n.url), file)
+	err = tool(ctx, n.url, "pg_restore", "--exit-on-error", "--single-transaction",
+		"--no-owner", "--no-privileges", "--dbname="+db.Name(n.url), file)
 	if err != nil {
 		return err
 	}

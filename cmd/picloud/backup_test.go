@@ -10,8 +10,9 @@ import (
 	"picloud/internal/testkit"
 )
 
-// A backup that is taken while everything runs is restored into an empty database. The copy answers requests and opens its
-// secrets, but handles no event and fires no schedule until it is released; slots of before are not made up for.
+// A backup that is taken while everything runs is restored into an empty database. The copy answers requests
+// and opens its secrets, but handles no event and fires no schedule until it is released; slots of before are
+// not made up for.
 func TestBackup(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -105,7 +106,8 @@ func TestBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// The newest slot is the first; the slots of before the release may be many, so it is a fired one that shows the release.
+	// The newest slot is the first; the slots of before the release may be many, so it is a fired one that
+	// shows the release.
 	var slots []map[string]any
 	c.eventually("the copy goes on", func() bool {
 		slots = c.slots(cron)

@@ -104,7 +104,8 @@ func TestBadInput(t *testing.T) {
 	w.do("GET", "/f/other/theirs", nil).want(404)
 }
 
-// Rows whose trigger is disabled wait and say so; deleting what rows wait for needs force and makes them dead letters.
+// Rows whose trigger is disabled wait and say so; deleting what rows wait for needs force and makes them dead
+// letters.
 func TestQueueOperations(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

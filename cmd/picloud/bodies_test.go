@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Bodies are bytes: what a script makes of streams, buffers, blobs and forms arrives whole, and what never ends is ended.
+// Bodies are bytes: what a script makes of streams, buffers, blobs and forms arrives whole, and what never
+// ends is ended.
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

@@ -50,7 +50,8 @@ func TestBrowser(t *testing.T) {
 	w.runNode(t, "--test", "test/types.test.mjs", "test/stories.test.mjs")
 }
 
-// Not a test but how `make screenshots` takes the README's pictures, with a day of runs made up for the charts.
+// Not a test but how `make screenshots` takes the README's pictures, with a day of runs made up for the
+// charts.
 func TestScreenshots(t *testing.T) {
 	if os.Getenv("SCREENSHOTS") == "" || os.Getenv("SCREENSHOTS") == "0" {
 		t.Skip("make screenshots takes them")

@@ -33,13 +33,14 @@ func freePort(t *testing.T) string {
 	return addr[strings.LastIndexByte(addr, ':')+1:]
 }
 
-// startCaddy runs the Caddyfile of this repository in front of nodes, with certificates of its own authority. The client
-// trusts that and finds every host there.
+// startCaddy runs the Caddyfile of this repository in front of nodes, with certificates of its own authority.
+// The client trusts that and finds every host there.
 func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port string) {
 	t.Helper()
 	home, port := t.TempDir(), freePort(t)
 	admin, scripts := "admin.localhost", []string{"scripts.localhost", "shop.localhost"}
-	// Caddy's cleaner, which starts with it, deletes a certificate's folder that is empty still, and Caddy tries again a minute later.
+	// Caddy's cleaner, which starts with it, deletes a certificate's folder that is empty still, and Caddy
+	// tries again a minute later.
 	for _, host := range append([]string{admin}, scripts...) {
 		if err := os.MkdirAll(filepath.Join(home, "caddy", "certificates", "local", host, "keep"), 0o700); err != nil {
 			t.Fatal(err)
@@ -77,8 +78,9 @@ func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port st
 	}
 }
 
-// Two nodes behind the real Caddy: one is killed under load, comes back, and the other is stopped. No request that may be sent
-// again fails, and what was done by a key was done once. The edge is as it is without Caddy, over TLS.
+// Two nodes behind the real Caddy: one is killed under load, comes back, and the other is stopped. No request
+// that may be sent again fails, and what was done by a key was done once. The edge is as it is without Caddy,
+// over TLS.
 func TestCaddy(t *testing.T) {
 	t.Parallel()
 	env := []string{"DATABASE_URL=" + newDatabase(t), "PICLOUD_SECRET_KEY=" + testKey, "PICLOUD_LEASE=2s",
@@ -167,7 +169,8 @@ func TestCaddy(t *testing.T) {
 			}
 		})
 	}
-	// Each phase is so many answers long: under load before the kill, while one node is gone, after the other has gone.
+	// Each phase is so many answers long: under load before the kill, while one node is gone, after the other
+	// has gone.
 	answers := func(n int64) {
 		t.Helper()
 		from := answered.Load()

@@ -17,8 +17,8 @@ import (
 	"picloud/db/pglocal"
 )
 
-// Config is everything that can be set, by environment or by flags of the same name. Secrets can also come from a file:
-// NAME_FILE holds the path.
+// Config is everything that can be set, by environment or by flags of the same name. Secrets can also come
+// from a file: NAME_FILE holds the path.
 type Config struct {
 	Listen               string        `env:"PICLOUD_LISTEN" default:":8080" help:"Address to answer on."`
 	DataDir              string        `env:"PICLOUD_DATA_DIR" help:"PiCloud's own database, keys and logs (default ./picloud-data; as root /var/lib/picloud where PostgreSQL cannot reach that)."`
@@ -103,7 +103,8 @@ func loadSecretFiles() error {
 	return nil
 }
 
-// complete fills in what depends on the machine and checks everything; its errors are sentences for the operator.
+// complete fills in what depends on the machine and checks everything; its errors are sentences for the
+// operator.
 func (c *Config) complete() error {
 	c.setDefaults()
 	c.AdminHost = strings.ToLower(c.AdminHost)
@@ -210,12 +211,12 @@ func (c *Config) checkRole() error {
 	return nil
 }
 
-// checkMasterKey refuses a start that would make a new master key each time: the values sealed under the last one would be
-// lost with it.
+// checkMasterKey refuses a start that would make a new master key each time: the values sealed under the last
+// one would be lost with it.
 func (c *Config) checkMasterKey() error {
 	if c.DatabaseURL != "" && c.DataDir == "" && c.key == nil {
-		return errors.New("DATABASE_URL is set, but neither PICLOUD_SECRET_KEY nor PICLOUD_DATA_DIR: set one of them, " +
-			"so that the master key is the same after a restart")
+		return errors.New("DATABASE_URL is set, but neither PICLOUD_SECRET_KEY nor PICLOUD_DATA_DIR: " +
+			"set one of them, so that the master key is the same after a restart")
 	}
 	return nil
 }
@@ -266,8 +267,8 @@ func (c *Config) chooseDataDir() error {
 
 	// Somewhere else is all right as a default, but not against what was asked for.
 	if chosen {
-		return fmt.Errorf("PICLOUD_DATA_DIR: PostgreSQL runs as %q, which cannot enter a parent of %s: choose a directory "+
-			"that it can reach, such as /var/lib/picloud", acc.Name, c.DataDir)
+		return fmt.Errorf("PICLOUD_DATA_DIR: PostgreSQL runs as %q, which cannot enter a parent of %s: "+
+			"choose a directory that it can reach, such as /var/lib/picloud", acc.Name, c.DataDir)
 	}
 	c.DataDir = "/var/lib/picloud"
 	return nil

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// What is out of bounds, contradicts itself or cannot be read is refused with a sentence that names the variable, and the
-// values at the bounds are not.
+// What is out of bounds, contradicts itself or cannot be read is refused with a sentence that names the
+// variable, and the values at the bounds are not.
 func TestConfigIsChecked(t *testing.T) {
 	t.Parallel()
 	const ok = ""
@@ -138,7 +138,8 @@ func TestConfigExecutor(t *testing.T) {
 	}
 }
 
-// The data directory is absolute, and one that PostgreSQL's user cannot enter is refused, or replaced if nobody chose it.
+// The data directory is absolute, and one that PostgreSQL's user cannot enter is refused, or replaced if
+// nobody chose it.
 func TestConfigDataDir(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

@@ -14,8 +14,9 @@ import (
 	"picloud/internal/testkit"
 )
 
-// The web APIs of the sandbox say what Node's say, or differ as the golden file has it: web/test/conformance.js has the
-// cases. UPDATE=1 writes the golden file anew. Under another major version of Node only the sandbox's side is compared.
+// The web APIs of the sandbox say what Node's say, or differ as the golden file has it:
+// web/test/conformance.js has the cases. UPDATE=1 writes the golden file anew. Under another major version of
+// Node only the sandbox's side is compared.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	needsNode(t)
@@ -76,7 +77,8 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// conformanceTable has two sections of cases in the order of their names: "- name" and what the two say, or what both do.
+// conformanceTable has two sections of cases in the order of their names: "- name" and what the two say, or
+// what both do.
 func conformanceTable(version string, node, here map[string]string) string {
 	var agree, differ strings.Builder
 	agreed := 0

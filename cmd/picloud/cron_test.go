@@ -97,8 +97,8 @@ func TestCron(t *testing.T) {
 	other.balanced()
 }
 
-// After a downtime each trigger does what it was told to, and says so slot by slot; a change or a clock that was put back fires no
-// slot again.
+// After a downtime each trigger does what it was told to, and says so slot by slot; a change or a clock that
+// was put back fires no slot again.
 func TestCronCatchesUp(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -183,7 +183,8 @@ func TestCronWarns(t *testing.T) {
 	}
 }
 
-// A run that goes on lets a slot be skipped, if the trigger says so; a failing one is retried and becomes a dead letter.
+// A run that goes on lets a slot be skipped, if the trigger says so; a failing one is retried and becomes a
+// dead letter.
 func TestCronOverlap(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -280,7 +281,8 @@ func TestCronRefuses(t *testing.T) {
 	}
 }
 
-// Nodes are killed while a schedule of every second fires: every slot is a row, and every one that fired was handled once.
+// Nodes are killed while a schedule of every second fires: every slot is a row, and every one that fired was
+// handled once.
 func TestCronKill(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)

@@ -23,7 +23,8 @@ var (
 		active name description hosts slug scopes app days`)
 )
 
-// Whatever stands in an address or a form, a page answers below 500, and nothing that a visitor typed becomes markup.
+// Whatever stands in an address or a form, a page answers below 500, and nothing that a visitor typed becomes
+// markup.
 func TestDashboardBadInput(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -59,7 +60,8 @@ func TestDashboardBadInput(t *testing.T) {
 	}
 }
 
-// takesBadInput leaves out what is no page of the dashboard, does not end, or ends the session that the others need.
+// takesBadInput leaves out what is no page of the dashboard, does not end, or ends the session that the
+// others need.
 func takesBadInput(path string) bool {
 	switch {
 	case !strings.HasPrefix(path, "/admin"), strings.HasSuffix(path, "*"), strings.Contains(path, "/tail/events"):
@@ -70,7 +72,8 @@ func takesBadInput(path string) bool {
 	return true
 }
 
-// badAddress opens a page with bad parameters: all of them, and each alone, so that it is not another that is refused.
+// badAddress opens a page with bad parameters: all of them, and each alone, so that it is not another that is
+// refused.
 func (b *browser) badAddress(path string) {
 	b.t.Helper()
 	for _, bad := range badValues {

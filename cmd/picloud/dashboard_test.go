@@ -64,8 +64,8 @@ func (b *browser) shows(texts ...string) {
 	}
 }
 
-// The main stories, without JavaScript: write a script with an error, mend it, bind it, find its dead letter, edit the
-// payload, replay it.
+// The main stories, without JavaScript: write a script with an error, mend it, bind it, find its dead letter,
+// edit the payload, replay it.
 func TestDashboardStories(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

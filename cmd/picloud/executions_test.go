@@ -8,8 +8,8 @@ import (
 	"picloud/internal/orchestrator"
 )
 
-// What no index finds - a text, a source, a script that is gone - is looked for in steps, and following the cursor finds all
-// of it, each once.
+// What no index finds - a text, a source, a script that is gone - is looked for in steps, and following the
+// cursor finds all of it, each once.
 func TestExecutionSearch(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"picloud/internal/auth"
 	"picloud/internal/testkit"
 )
@@ -23,8 +25,21 @@ func TestMain(m *testing.M) {
 	testkit.Server()
 	auth.CheapPasswords() // in this process; those that tests start hash as an operator's do
 	code := m.Run()
+	if code == 0 {
+		code = checkLeaks()
+	}
 	testkit.Leave()
 	os.Exit(code)
+}
+
+// checkLeaks fails the run if a goroutine outlives the nodes and clients of all tests.
+func checkLeaks() int {
+	http.DefaultClient.CloseIdleConnections()
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
 const testPassword = "correct horse battery"
@@ -32,8 +47,8 @@ const testPassword = "correct horse battery"
 // testKey is the master key of every test's installation.
 var testKey = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, keySize))
 
-// unhurried is the time limit, in milliseconds, of scripts whose outcome is not about time: no machine is so busy that it
-// ends one.
+// unhurried is the time limit, in milliseconds, of scripts whose outcome is not about time: no machine is so
+// busy that it ends one.
 const unhurried = 30_000
 
 // fixture is a node under test with the client of its owner.
@@ -133,8 +148,9 @@ func newClient(t testing.TB) *http.Client {
 	return client
 }
 
-// checkpoint is a server that scripts fetch to say how far they have come, with a name as the path. A script that asks for
-// a path below /wait/ goes on when the test calls release. Its node needs PICLOUD_FETCH_ALLOW_PRIVATE.
+// checkpoint is a server that scripts fetch to say how far they have come, with a name as the path. A script
+// that asks for a path below /wait/ goes on when the test calls release. Its node needs
+// PICLOUD_FETCH_ALLOW_PRIVATE.
 type checkpoint struct {
 	t        testing.TB
 	url      string

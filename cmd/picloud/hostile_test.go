@@ -27,11 +27,13 @@ const (
 	cleanAnswer = `{"keys":[],"p":null,"json":"[2]","then":"undefined1,51/1/1970"}`
 )
 
-// attack is a case of testdata/hostile.js: its name, and "outcome|outcome: text", what it may end as and what its answer holds.
+// attack is a case of testdata/hostile.js: its name, and "outcome|outcome: text", what it may end as and what
+// its answer holds.
 type attack struct{ Name, Want string }
 
-// A hostile script hurts only itself: each ends as it must, another app's endpoint answers all the while, the next run of
-// the same script finds a clean runtime, and the memory of PiCloud itself stays flat. Not parallel: it measures that memory.
+// A hostile script hurts only itself: each ends as it must, another app's endpoint answers all the while, the
+// next run of the same script finds a clean runtime, and the memory of PiCloud itself stays flat. Not
+// parallel: it measures that memory.
 func TestHostileScripts(t *testing.T) {
 	w := newFixture(t)
 	w.putScript("hasty", hostileSource, 500) // for what runs until its time is over
@@ -67,7 +69,8 @@ func TestHostileScripts(t *testing.T) {
 	for _, a := range attacks {
 		t.Run(a.Name, func(t *testing.T) { w.on(t).attack(t, a) })
 	}
-	// The neighbours ask while the attacks run; when only one attack was chosen with -run, they have not come far yet.
+	// The neighbours ask while the attacks run; when only one attack was chosen with -run, they have not come
+	// far yet.
 	w.eventually("the other app answered 100 times", func() bool { return answered.Load() >= 100 || t.Failed() })
 	over.Store(true)
 	neighbours.Wait()

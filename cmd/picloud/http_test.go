@@ -101,7 +101,8 @@ func TestStatusTable(t *testing.T) {
 	}
 }
 
-// Routes: the more precise one answers, params are decoded, what cannot be a route is refused, hosts go before paths.
+// Routes: the more precise one answers, params are decoded, what cannot be a route is refused, hosts go
+// before paths.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -217,8 +218,8 @@ func TestModules(t *testing.T) {
 	}
 }
 
-// What a caller sends reaches the script, but for PiCloud's own credentials; what a script answers reaches the caller, but
-// for what would act on the dashboard's origin.
+// What a caller sends reaches the script, but for PiCloud's own credentials; what a script answers reaches
+// the caller, but for what would act on the dashboard's origin.
 func TestEdge(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -399,7 +400,8 @@ func TestIdempotency(t *testing.T) {
 	}
 }
 
-// A caller that hangs up cancels nothing: the run commits, and what would have been sent is kept. Real sockets.
+// A caller that hangs up cancels nothing: the run commits, and what would have been sent is kept. Real
+// sockets.
 func TestAbandoned(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, func(c *Config) { c.FetchAllowPrivate = true })
@@ -466,7 +468,8 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
-// Saturated: what cannot be served within two seconds is refused with 503, and one app does not starve another.
+// Saturated: what cannot be served within two seconds is refused with 503, and one app does not starve
+// another.
 func TestGateSaturation(t *testing.T) {
 	w := newFixture(t, func(c *Config) { c.Concurrency, c.Queue = 2, 2; c.ScriptTimeout = 10 * time.Second })
 	w.deploy("hold", `export default async () => { await new Promise((r) => setTimeout(r, 4000)); return "held" }`)

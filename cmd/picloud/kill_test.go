@@ -93,8 +93,8 @@ func rounds(t *testing.T) int {
 	return n
 }
 
-// The server is killed at random moments under load, round after round. Whatever was acknowledged is there, whatever is
-// there was handled exactly once, and the ledger balances.
+// The server is killed at random moments under load, round after round. Whatever was acknowledged is there,
+// whatever is there was handled exactly once, and the ledger balances.
 func TestKill(t *testing.T) {
 	key := "PICLOUD_SECRET_KEY=" + testKey
 	env := []string{"DATABASE_URL=" + newDatabase(t), key, "PICLOUD_LEASE=2s"}

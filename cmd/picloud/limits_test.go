@@ -53,7 +53,8 @@ const cases = {
 };
 export default (r) => cases[new URL(r.url).searchParams.get("c")]();`
 
-// A limit that is hit ends the run with an outcome that names the limit, its value, what was used and, where known, the line.
+// A limit that is hit ends the run with an outcome that names the limit, its value, what was used and, where
+// known, the line.
 func TestLimitsAreNamed(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

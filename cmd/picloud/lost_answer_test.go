@@ -16,7 +16,8 @@ import (
 	"picloud/internal/testkit/wire"
 )
 
-// However often the connection breaks around COMMIT, each run takes effect exactly once and its caller hears of it.
+// However often the connection breaks around COMMIT, each run takes effect exactly once and its caller hears
+// of it.
 func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	cut, dsn := testkit.Wire(t, newDatabase(t))
@@ -69,8 +70,8 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// The database stays away: before COMMIT was sent nothing was kept, and the caller may try again; after it nobody can tell,
-// and the caller is told that.
+// The database stays away: before COMMIT was sent nothing was kept, and the caller may try again; after it
+// nobody can tell, and the caller is told that.
 func TestDatabaseStaysAway(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -105,8 +106,8 @@ func TestDatabaseStaysAway(t *testing.T) {
 	}
 }
 
-// Nobody can tell whether a group of commits took effect, and the database comes back only after that was said: none of them
-// is made a second time under another id.
+// Nobody can tell whether a group of commits took effect, and the database comes back only after that was
+// said: none of them is made a second time under another id.
 func TestUnknownGroup(t *testing.T) {
 	t.Parallel()
 	direct := newDatabase(t)

@@ -83,7 +83,8 @@ func runNode(c *Config, as role) error {
 	if err := c.complete(); err != nil {
 		return err
 	}
-	// What lives is small and what a request allocates dies with it: collecting less often costs little memory.
+	// What lives is small and what a request allocates dies with it: collecting less often costs little
+	// memory.
 	debug.SetGCPercent(400)
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -96,7 +97,8 @@ func runNode(c *Config, as role) error {
 
 	fmt.Printf("PiCloud %s answers at %s\n", version, n.URL())
 	if n.madePassword != "" {
-		fmt.Printf("First owner: username %q, password %q (shown this once)\n", c.AdminUsername, n.madePassword)
+		fmt.Printf("First owner: username %q, password %q (shown this once)\n",
+			c.AdminUsername, n.madePassword)
 	}
 
 	select {

@@ -10,8 +10,8 @@ import (
 	"picloud/internal/orchestrator"
 )
 
-// collector turns the counters of the orchestrator and the executor into Prometheus metrics at each scrape. docs/operating.md
-// explains every one of them to operators.
+// collector turns the counters of the orchestrator and the executor into Prometheus metrics at each scrape.
+// docs/operating.md explains every one of them to operators.
 type collector struct {
 	orchestrator *orchestrator.Orchestrator
 	executor     *executor.Pool
@@ -46,22 +46,26 @@ func newCollector(o *orchestrator.Orchestrator, e *executor.Pool) *collector {
 		groups:    desc("commit_groups_total", "Commits of groups of runs."),
 		commits:   desc("commits_total", "Runs and operations committed, refused ones included."),
 		conflicts: desc("commit_conflicts_total", "Commits refused because a key had changed."),
-		dropped:   desc("execution_records_dropped_total", "Execution records dropped because too many waited."),
-		children:  desc("sandbox_children", "Sandbox processes alive."),
-		started:   desc("sandbox_started_total", "Sandbox processes started."),
-		died:      desc("sandbox_died_total", "Sandbox processes that died with work in hand."),
+		dropped: desc("execution_records_dropped_total",
+			"Execution records dropped because too many waited."),
+		children: desc("sandbox_children", "Sandbox processes alive."),
+		started:  desc("sandbox_started_total", "Sandbox processes started."),
+		died:     desc("sandbox_died_total", "Sandbox processes that died with work in hand."),
 
-		queue:   desc("outbox_rows", "Events in the queues of the whole installation.", "state"),
-		due:     desc("outbox_overdue_seconds", "For how long the most overdue event that waits has been due."),
+		queue: desc("outbox_rows", "Events in the queues of the whole installation.", "state"),
+		due: desc("outbox_overdue_seconds",
+			"For how long the most overdue event that waits has been due."),
 		letters: desc("dead_letters_unresolved", "Dead letters that nobody has dealt with."),
-		overdue: desc("schedule_overdue_seconds", "For how long the most overdue schedule should have fired."),
+		overdue: desc("schedule_overdue_seconds",
+			"For how long the most overdue schedule should have fired."),
 	}
 }
 
 // Describe names the metrics.
 func (c *collector) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, ch) }
 
-// Collect reads the counters. If the database does not answer in time, the metrics of this node are sent all the same.
+// Collect reads the counters. If the database does not answer in time, the metrics of this node are sent all
+// the same.
 func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	c.collectNode(ch)
 
@@ -120,8 +124,8 @@ func counter(ch chan<- prometheus.Metric, d *prometheus.Desc, v int64, labels ..
 // scrapeTimeout is how long the database may take to count.
 const scrapeTimeout = 3 * time.Second
 
-// histogram makes cumulative buckets in seconds of the orchestrator's, whose bounds are powers of two in milliseconds. The last
-// one has no bound: Prometheus knows it as +Inf, from the count.
+// histogram makes cumulative buckets in seconds of the orchestrator's, whose bounds are powers of two in
+// milliseconds. The last one has no bound: Prometheus knows it as +Inf, from the count.
 func histogram(d *prometheus.Desc, t *orchestrator.Durations) prometheus.Metric {
 	cumulative := map[float64]uint64{}
 	count := uint64(0)

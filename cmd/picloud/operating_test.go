@@ -68,7 +68,8 @@ func fails(t *testing.T, says string, env ...string) {
 	}
 }
 
-// PiCloud's own PostgreSQL survives a kill -9 of PiCloud; two PiClouds live side by side, but not on one directory.
+// PiCloud's own PostgreSQL survives a kill -9 of PiCloud; two PiClouds live side by side, but not on one
+// directory.
 func TestOwnPostgres(t *testing.T) {
 	t.Parallel()
 	needsNode(t)

@@ -110,7 +110,8 @@ func TestPackages(t *testing.T) {
 	}
 }
 
-// Small real applications made of several packages: every part of them is used, by a client that keeps its cookies.
+// Small real applications made of several packages: every part of them is used, by a client that keeps its
+// cookies.
 func TestApplications(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, func(c *Config) { c.AdminHost = "127.0.0.1" }) // cookies of scripts need a host of their own

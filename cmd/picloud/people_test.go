@@ -60,7 +60,8 @@ func fill(path string, values map[string]string) string {
 	return path
 }
 
-// Another app's ids answer 404 on every route: as a member of no app, with ids of the other app, and with its names.
+// Another app's ids answer 404 on every route: as a member of no app, with ids of the other app, and with its
+// names.
 func TestOtherAppsAre404(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -184,7 +185,8 @@ func or(a, b string) string {
 	return a
 }
 
-// A key has its scopes and its app, never more than its user, and ends with its time, its user or its revocation.
+// A key has its scopes and its app, never more than its user, and ends with its time, its user or its
+// revocation.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -296,7 +298,8 @@ func TestUsers(t *testing.T) {
 	s.api("POST", "/auth/logout", nil).want(204)
 	s.api("GET", "/auth/me", nil).want(401)
 
-	// Guessing is slowed down, without locking out the user elsewhere: the throttle counts by client and user.
+	// Guessing is slowed down, without locking out the user elsewhere: the throttle counts by client and
+	// user.
 	statuses := map[int]int{}
 	for range 8 {
 		r := w.as("").api("POST", "/auth/login", map[string]any{"username": "second", "password": "wrong guess"})

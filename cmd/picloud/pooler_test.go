@@ -18,7 +18,8 @@ import (
 	"picloud/internal/testkit"
 )
 
-// startPgBouncer puts the real PgBouncer in front of a database, in transaction mode, and gives the address to use instead.
+// startPgBouncer puts the real PgBouncer in front of a database, in transaction mode, and gives the address
+// to use instead.
 func startPgBouncer(t *testing.T, dsn string) string {
 	t.Helper()
 	cfg, err := pgx.ParseConfig(dsn)
@@ -84,8 +85,8 @@ func findPgBouncer(t *testing.T) string {
 	return ""
 }
 
-// Two nodes behind a pooler in transaction mode: they notice that they cannot hear each other, say so, and look for news
-// every second. Everything else is as ever, from an empty database on.
+// Two nodes behind a pooler in transaction mode: they notice that they cannot hear each other, say so, and
+// look for news every second. Everything else is as ever, from an empty database on.
 func TestPooler(t *testing.T) {
 	t.Parallel()
 	needsNode(t)

@@ -18,8 +18,9 @@ type RotateKeyCmd struct {
 	NewSecretKey string `env:"PICLOUD_NEW_SECRET_KEY" help:"The new master key, 32 bytes in base64. Without it one is made in the data directory." secret:"true"`
 }
 
-// Run works while PiCloud is stopped. With a key file, the new one lies beside it before the database changes, and takes
-// its place right after: a crash in between leaves secret.key.new, and the start says which key is needed.
+// Run works while PiCloud is stopped. With a key file, the new one lies beside it before the database
+// changes, and takes its place right after: a crash in between leaves secret.key.new, and the start says
+// which key is needed.
 func (c *RotateKeyCmd) Run() error { return c.withNode((*node).openDatabase, c.rotate) }
 
 func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {
@@ -46,13 +47,15 @@ func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {
 
 	if inFile {
 		if err := os.Rename(file+".new", file); err != nil {
-			return fmt.Errorf("the values are sealed under the key in %s.new: rename it to secret.key: %w", file, err)
+			return fmt.Errorf("the values are sealed under the key in %s.new: rename it to secret.key: %w",
+				file, err)
 		}
 	}
 
 	fmt.Printf("%d variables and secrets are sealed under the key %s now.\n", count, box.KeyID())
 	if !inFile {
-		fmt.Println("Start PiCloud with PICLOUD_SECRET_KEY set to the new key. Sessions and cursors of the old one have ended.")
+		fmt.Println("Start PiCloud with PICLOUD_SECRET_KEY set to the new key. " +
+			"Sessions and cursors of the old one have ended.")
 	}
 	return nil
 }
@@ -62,7 +65,8 @@ func (c *RotateKeyCmd) nextKey() (key []byte, inFile bool, err error) {
 	if c.NewSecretKey != "" {
 		key, err = base64.StdEncoding.DecodeString(c.NewSecretKey)
 		if err != nil || len(key) != keySize {
-			return nil, false, errors.New("PICLOUD_NEW_SECRET_KEY must be 32 bytes in base64: openssl rand -base64 32")
+			return nil, false, errors.New("PICLOUD_NEW_SECRET_KEY must be 32 bytes in base64: " +
+				"openssl rand -base64 32")
 		}
 		return key, c.SecretKey == "", nil
 	}

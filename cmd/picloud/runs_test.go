@@ -31,7 +31,8 @@ func storm(t *testing.T, n int, nodes []*fixture, path func(k int) string) map[i
 	return got
 }
 
-// stormOfSuccess sends n requests as storm does, and those that the gate refused once more, until all have succeeded.
+// stormOfSuccess sends n requests as storm does, and those that the gate refused once more, until all have
+// succeeded.
 func stormOfSuccess(t *testing.T, n int, nodes []*fixture, path func(k int) string) {
 	t.Helper()
 	missing := n
@@ -44,8 +45,8 @@ func stormOfSuccess(t *testing.T, n int, nodes []*fixture, path func(k int) stri
 	}
 }
 
-// No update is ever lost: 64 concurrent runs that read and write one counter, on two nodes of one database, all succeed; the
-// counter has what was answered with 200, and nothing of what a busy node refused.
+// No update is ever lost: 64 concurrent runs that read and write one counter, on two nodes of one database,
+// all succeed; the counter has what was answered with 200, and nothing of what a busy node refused.
 func TestNoLostUpdates(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)
@@ -219,7 +220,8 @@ func TestEventsOfOneRun(t *testing.T) {
 	}
 }
 
-// waitUntil: the response goes out after the first commit; later writes are a second one, dropped when a promise rejects.
+// waitUntil: the response goes out after the first commit; later writes are a second one, dropped when a
+// promise rejects.
 func TestWaitUntil(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -270,7 +272,8 @@ func TestConflictAfterFetch(t *testing.T) {
 	}
 }
 
-// Dispatched runs that write a hot key and then fail do not make those that succeed conflict with what never was.
+// Dispatched runs that write a hot key and then fail do not make those that succeed conflict with what never
+// was.
 func TestFailedWritesAreNotFollowed(t *testing.T) {
 	w := newFixture(t)
 	w.deploy("s", `import { kv } from "picloud"; export default {

@@ -14,9 +14,11 @@ import (
 	"picloud/internal/executor"
 )
 
-// The three services of a cluster are the parts of serve, each in a process of its own: manager, orchestrator and executor.
+// The three services of a cluster are the parts of serve, each in a process of its own: manager, orchestrator
+// and executor.
 
-// ManagerCmd runs the control plane: the dashboard and the API. Its test runs are all the scripts that it runs.
+// ManagerCmd runs the control plane: the dashboard and the API. Its test runs are all the scripts that it
+// runs.
 type ManagerCmd struct{ Config }
 
 // Run serves until SIGINT or SIGTERM.
@@ -28,7 +30,8 @@ type OrchestratorCmd struct{ Config }
 // Run serves until SIGINT or SIGTERM.
 func (c *OrchestratorCmd) Run() error { return runNode(&c.Config, roleOrchestrator) }
 
-// ExecutorCmd runs the sandboxes of this machine for the other services. It knows neither the database nor a secret.
+// ExecutorCmd runs the sandboxes of this machine for the other services. It knows neither the database nor a
+// secret.
 type ExecutorCmd struct {
 	Socket           string `env:"PICLOUD_EXECUTOR" name:"executor" default:"/run/picloud/executor.sock" help:"Unix socket to answer on; who may write to it may start sandboxes."`
 	UnprivilegedUser string `env:"PICLOUD_UNPRIVILEGED_USER" help:"User that sandbox processes become when the executor is root (default nobody)."`
@@ -72,7 +75,8 @@ func listenUnix(path string) (*net.UnixListener, error) {
 	}
 	if c, err := net.Dial("unix", path); err == nil {
 		_ = c.Close()
-		return nil, fmt.Errorf("another executor answers on %s: stop it, or set PICLOUD_EXECUTOR to another path", path)
+		return nil, fmt.Errorf("another executor answers on %s: stop it, or set PICLOUD_EXECUTOR to another path",
+			path)
 	}
 
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

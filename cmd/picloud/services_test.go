@@ -38,8 +38,9 @@ func startExecutor(t *testing.T, socket string) *exec.Cmd {
 	}
 }
 
-// The three services do together what serve does alone: the manager has dashboard and API, the orchestrator endpoints, events
-// and schedules, and both have their sandboxes from the executor. Each may die and come back.
+// The three services do together what serve does alone: the manager has dashboard and API, the orchestrator
+// endpoints, events and schedules, and both have their sandboxes from the executor. Each may die and come
+// back.
 func TestServices(t *testing.T) {
 	t.Parallel()
 	dir, err := os.MkdirTemp("", "picloud-services-")
@@ -81,7 +82,8 @@ func TestServices(t *testing.T) {
 	ends.eventually("the orchestrator knows the script", func() bool { return ends.do("GET", "/f/default/work?id=first", nil).status == 200 })
 	w.eventually("events and schedules run", func() bool { return w.kv("handled", "first") == 1.0 && len(w.allKeys("ticks")) > 1 })
 
-	// The executor is killed while a run is in the middle: the run is made again, by the executor that comes back.
+	// The executor is killed while a run is in the middle: the run is made again, by the executor that comes
+	// back.
 	var wg sync.WaitGroup
 	wg.Go(func() { ends.do("GET", "/f/default/work?id=again&wait=1", nil).want(200) })
 	middle.await("/wait/middle")

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// The main job: a script sets a key, a trigger's script fails, retries, becomes a dead letter, is mended, replayed, done.
+// The main job: a script sets a key, a trigger's script fails, retries, becomes a dead letter, is mended,
+// replayed, done.
 func TestStory(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -100,7 +101,8 @@ func TestDeadLetters(t *testing.T) {
 	w.balanced()
 }
 
-// A dead_letter trigger's handler resolves the letter, or marks it handler_failed, which stays unresolved and replayable.
+// A dead_letter trigger's handler resolves the letter, or marks it handler_failed, which stays unresolved and
+// replayable.
 func TestDeadLetterTriggers(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// A response made of a stream reaches its caller piece by piece, after the run's commit; what the stream writes is a second commit.
+// A response made of a stream reaches its caller piece by piece, after the run's commit; what the stream
+// writes is a second commit.
 func TestStreamedResponses(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

@@ -62,7 +62,8 @@ func next(t *testing.T, lines <-chan string, kind string) map[string]any {
 	}
 }
 
-// A tail shows what happens on every node, long lines cut, floods counted; what is secret on one is secret on all.
+// A tail shows what happens on every node, long lines cut, floods counted; what is secret on one is secret on
+// all.
 func TestTailOfAllNodes(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -110,7 +111,8 @@ func TestTailOfAllNodes(t *testing.T) {
 	}
 }
 
-// The live tail shows an app's runs with their lines, filtered, to those who may see them, and does not hold up shutdown.
+// The live tail shows an app's runs with their lines, filtered, to those who may see them, and does not hold
+// up shutdown.
 func TestTail(t *testing.T) {
 	w := newFixture(t)
 	p := people(w)

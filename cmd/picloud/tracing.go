@@ -18,7 +18,8 @@ import (
 )
 
 // openTracing sends a span of each run to a collector that the standard variables of OpenTelemetry name
-// (OTEL_EXPORTER_OTLP_ENDPOINT, _HEADERS, OTEL_TRACES_SAMPLER ...), by OTLP over HTTP. Without them there is none: nil.
+// (OTEL_EXPORTER_OTLP_ENDPOINT, _HEADERS, OTEL_TRACES_SAMPLER ...), by OTLP over HTTP. Without them there is
+// none: nil.
 func openTracing(ctx context.Context, nodeName string) (*sdktrace.TracerProvider, error) {
 	if !tracingWanted() {
 		return nil, nil
@@ -51,8 +52,10 @@ func openTracing(ctx context.Context, nodeName string) (*sdktrace.TracerProvider
 
 // tracingWanted reports whether the environment names a collector and does not switch tracing off.
 func tracingWanted() bool {
-	named := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
-	off := strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || os.Getenv("OTEL_TRACES_EXPORTER") == "none"
+	named := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" ||
+		os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
+	off := strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") ||
+		os.Getenv("OTEL_TRACES_EXPORTER") == "none"
 	return named && !off
 }
 

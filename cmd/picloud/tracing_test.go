@@ -63,8 +63,9 @@ func (s *spanSink) of(execution string) *v1.Span {
 	return s.spans[execution]
 }
 
-// With a collector each run is a span: what one root caused is one trace, a caller's trace goes on, and nothing of a secret
-// is in it. Without one there is no tracer. Not parallel: the collector is configured by the environment.
+// With a collector each run is a span: what one root caused is one trace, a caller's trace goes on, and
+// nothing of a secret is in it. Without one there is no tracer. Not parallel: the collector is configured by
+// the environment.
 func TestTracing(t *testing.T) {
 	needsNode(t)
 	sink := newSpanSink(t)

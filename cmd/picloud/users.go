@@ -60,7 +60,9 @@ func (c *ResetPasswordCmd) Run() error {
 
 // Run prints a line for each user.
 func (c *UserListCmd) Run() error {
-	return c.withManager(func(ctx context.Context, m *manager.Manager) error { return listUsers(ctx, m, os.Stdout) })
+	return c.withManager(func(ctx context.Context, m *manager.Manager) error {
+		return listUsers(ctx, m, os.Stdout)
+	})
 }
 
 // usersPage is how many users are read at a time.

@@ -11,8 +11,8 @@ import (
 
 const secretValue = "s3cr3t-value-of-the-shop"
 
-// Variables and secrets are what scripts find in env, from the next run on and on every node; a secret is shown to nobody
-// and in no record.
+// Variables and secrets are what scripts find in env, from the next run on and on every node; a secret is
+// shown to nobody and in no record.
 func TestVariables(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

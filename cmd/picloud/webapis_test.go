@@ -11,8 +11,8 @@ import (
 	"picloud/internal/testkit"
 )
 
-// Every name of the Minimum Common Web API is there, or is not, as web/test/names.js tests it in the sandbox; the page
-// docs/web-apis.md says so. UPDATE=1 writes the page's table anew.
+// Every name of the Minimum Common Web API is there, or is not, as web/test/names.js tests it in the sandbox;
+// the page docs/web-apis.md says so. UPDATE=1 writes the page's table anew.
 func TestWebAPINames(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)

@@ -22,8 +22,9 @@ import (
 	"picloud/migrations"
 )
 
-// One PostgreSQL serves every test binary of a source tree, however many of them run at once. Its parent is the keeper: a
-// child process that runs the test binary which needed the server first, and that outlives it if others still need it.
+// One PostgreSQL serves every test binary of a source tree, however many of them run at once. Its parent is
+// the keeper: a child process that runs the test binary which needed the server first, and that outlives it
+// if others still need it.
 //
 // Locks on open files say who is there, so that a process that was killed counts as gone:
 //
@@ -31,7 +32,8 @@ import (
 //	starting  held while a test binary looks for the server or starts a keeper; taken under users
 //	alive     the keeper holds it exclusively; the address that a killed keeper left behind is not believed
 //
-// The directory is removed with the server. Whoever locks a file that was removed meanwhile locks the new one instead.
+// The directory is removed with the server. Whoever locks a file that was removed meanwhile locks the new one
+// instead.
 const (
 	usersLock    = "users"
 	startingLock = "starting"
@@ -40,10 +42,12 @@ const (
 	dataDir      = "data"
 )
 
-// keeperVariable names the environment variable that makes a test binary a keeper; its value is the directory.
+// keeperVariable names the environment variable that makes a test binary a keeper; its value is the
+// directory.
 const keeperVariable = "PICLOUD_TEST_KEEPER"
 
-// testConnections is the server's limit: two nodes a test, 12 connections a node, and tests of several packages at once.
+// testConnections is the server's limit: two nodes a test, 12 connections a node, and tests of several
+// packages at once.
 const testConnections = 500
 
 // membership is the use that a test binary makes of the shared server.
@@ -94,7 +98,8 @@ func (m *membership) running() bool {
 	return err == nil
 }
 
-// leave ends the membership. The last one waits until the server is gone, so that nothing runs on after the tests.
+// leave ends the membership. The last one waits until the server is gone, so that nothing runs on after the
+// tests.
 func (m *membership) leave() {
 	_ = m.users.Close()
 
@@ -108,7 +113,8 @@ func (m *membership) leave() {
 	}
 }
 
-// othersUse reports whether another test binary holds the lock that the keeper waits for: it can be shared, but not taken.
+// othersUse reports whether another test binary holds the lock that the keeper waits for: it can be shared,
+// but not taken.
 func (m *membership) othersUse() bool {
 	try := func(how int) bool {
 		f, err := os.Open(filepath.Join(m.dir, usersLock))
@@ -121,7 +127,8 @@ func (m *membership) othersUse() bool {
 	return !try(syscall.LOCK_EX) && try(syscall.LOCK_SH)
 }
 
-// serverDir names the directory of this source tree's server. Another tree, another user or another schema has another.
+// serverDir names the directory of this source tree's server. Another tree, another user or another schema
+// has another.
 func serverDir() (string, error) {
 	hash := sha256.New()
 	_, _ = io.WriteString(hash, Root())
@@ -180,7 +187,8 @@ func flock(f *os.File, how int) error {
 	}
 }
 
-// ownDirectory makes the directory, and refuses one that another user has put there. PostgreSQL's user passes through it.
+// ownDirectory makes the directory, and refuses one that another user has put there. PostgreSQL's user passes
+// through it.
 func ownDirectory(dir string) error {
 	if err := os.Mkdir(dir, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("make the directory of the tests' PostgreSQL: %w", err)
@@ -211,8 +219,8 @@ func startKeeper(dir string) error {
 	}
 	defer func() { _ = answer.Close() }()
 
-	// Its own session: an interrupt from the terminal ends the tests, and the keeper then stops the server. It has none of our
-	// files, since go test waits for everybody who could still write to its output.
+	// Its own session: an interrupt from the terminal ends the tests, and the keeper then stops the server.
+	// It has none of our files, since go test waits for everybody who could still write to its output.
 	cmd := exec.Command(binary)
 	cmd.Dir = os.TempDir()
 	cmd.Env = append(os.Environ(), keeperVariable+"="+dir)
@@ -276,7 +284,8 @@ func keepServer(dir string, ready *os.File) error {
 
 	_ = os.Remove(filepath.Join(dir, addressFile))
 	err = errors.Join(server.Stop(), os.RemoveAll(data))
-	// The lock that a newcomer waits for goes last: by then there is nothing left that it could mistake for a server.
+	// The lock that a newcomer waits for goes last: by then there is nothing left that it could mistake for a
+	// server.
 	for _, name := range []string{startingLock, aliveLock, usersLock} {
 		_ = os.Remove(filepath.Join(dir, name))
 	}

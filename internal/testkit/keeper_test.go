@@ -104,7 +104,8 @@ func waitFor(t *testing.T, what string, f func() bool) {
 	}
 }
 
-// serverPlace is where a server may be: PostgreSQL's user must reach it, and a test's own directory is only for its user.
+// serverPlace is where a server may be: PostgreSQL's user must reach it, and a test's own directory is only
+// for its user.
 func serverPlace(t *testing.T) string {
 	t.Helper()
 	parent, err := os.MkdirTemp("", "testkit-")
@@ -118,8 +119,8 @@ func serverPlace(t *testing.T) string {
 	return filepath.Join(parent, "server")
 }
 
-// Test binaries share one server. It outlives the one that started it, and is gone when the last one has left, however
-// that one ended.
+// Test binaries share one server. It outlives the one that started it, and is gone when the last one has
+// left, however that one ended.
 func TestServerIsShared(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -150,7 +151,8 @@ func TestServerIsShared(t *testing.T) {
 	})
 }
 
-// The last binary that leaves in order returns when nothing runs any more; and a keeper that was killed is replaced.
+// The last binary that leaves in order returns when nothing runs any more; and a keeper that was killed is
+// replaced.
 func TestKeeperIsKilled(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -17,7 +17,8 @@ import (
 	"picloud/internal/testkit/wire"
 )
 
-// server is what this test binary uses of the shared PostgreSQL; it joins when a test wants the first database.
+// server is what this test binary uses of the shared PostgreSQL; it joins when a test wants the first
+// database.
 var server struct {
 	once   sync.Once
 	err    error
@@ -28,15 +29,17 @@ var server struct {
 
 const template = "picloud_template"
 
-// Main runs the tests of a package that uses Database, and ends its part in the shared server. It is also where the server's
-// keeper begins: a package that uses Database has a TestMain that calls Main, or Server and Leave.
+// Main runs the tests of a package that uses Database, and ends its part in the shared server. It is also
+// where the server's keeper begins: a package that uses Database has a TestMain that calls Main, or Server
+// and Leave.
 func Main(m *testing.M) int {
 	Server()
 	defer Leave()
 	return m.Run()
 }
 
-// Server turns the process into the keeper of the shared PostgreSQL, and does not return, if that is what it was started for.
+// Server turns the process into the keeper of the shared PostgreSQL, and does not return, if that is what it
+// was started for.
 func Server() {
 	if dir := os.Getenv(keeperVariable); dir != "" {
 		os.Exit(keep(dir))
@@ -50,7 +53,8 @@ func Leave() {
 	}
 }
 
-// EmptyDatabase makes a database in which there is nothing, and gives its URL. It is dropped when the test ends.
+// EmptyDatabase makes a database in which there is nothing, and gives its URL. It is dropped when the test
+// ends.
 func EmptyDatabase(t testing.TB) string {
 	t.Helper()
 	return createDatabase(t, "TEMPLATE template0 ENCODING 'UTF8'")
