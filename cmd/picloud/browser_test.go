@@ -31,7 +31,7 @@ func chromium(t *testing.T) string {
 // runNode runs a program of web/ against a world.
 func (w *fixture) runNode(t *testing.T, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", args...)
 	cmd.Dir = filepath.Join(testkit.Root(), "web")

@@ -207,9 +207,7 @@ func TestDashboardSafety(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = res.Body.Close()
-	if c := res.Header.Get("Set-Cookie"); !strings.Contains(c, "HttpOnly") || !strings.Contains(c, "SameSite=Lax") || !strings.Contains(c, "picloud=pcs_") {
-		t.Errorf("cookie %q", c)
-	}
+	has(t, "the session's cookie", res.Header.Get("Set-Cookie"), "HttpOnly", "SameSite=Lax", "picloud=pcs_")
 	w.api("PATCH", "/users/viewer1", map[string]any{"active": false}).want(200)
 	if r := viewer.open("/apps/shop"); !strings.Contains(r.body, "Log in") {
 		t.Errorf("a deactivated user still sees %s", r.body)

@@ -5,12 +5,15 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +26,8 @@ import (
 
 func TestMain(m *testing.M) {
 	testkit.Server()
+	flag.Parse()
+	runMoreAtOnce()
 	auth.CheapPasswords() // in this process; those that tests start hash as an operator's do
 	code := m.Run()
 	if code == 0 {
@@ -32,10 +37,22 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// runMoreAtOnce lets twice as many tests run as there are processors, unless -parallel says how many: they wait for
+// schedules, retries and child processes for longer than they compute.
+func runMoreAtOnce() {
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		_ = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
+	}
+}
+
 // checkLeaks fails the run if a goroutine outlives the nodes and clients of all tests.
 func checkLeaks() int {
 	http.DefaultClient.CloseIdleConnections()
-	if err := goleak.Find(); err != nil {
+	// fasthttp's cleaner of idle workers sleeps for ten seconds before it sees that its server was stopped.
+	cleaner := goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2")
+	if err := goleak.Find(cleaner); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -148,6 +165,41 @@ func newClient(t testing.TB) *http.Client {
 	return client
 }
 
+// has asserts that a text holds each of some parts.
+func has(t testing.TB, what, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%s: no %q in %.1500s", what, part, text)
+		}
+	}
+}
+
+// hasNot asserts that a text holds none of some parts.
+func hasNot(t testing.TB, what, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if strings.Contains(text, part) {
+			t.Errorf("%s: %q in %.1500s", what, part, text)
+		}
+	}
+}
+
+// object asserts members of an object that came as JSON.
+func object(t testing.TB, what string, got any, want map[string]any) {
+	t.Helper()
+	members, ok := got.(map[string]any)
+	if !ok {
+		t.Errorf("%s is %v", what, got)
+		return
+	}
+	for name, value := range want {
+		if members[name] != value {
+			t.Errorf("%s: %s is %v, want %v", what, name, members[name], value)
+		}
+	}
+}
+
 // checkpoint is a server that scripts fetch to say how far they have come, with a name as the path. A script
 // that asks for a path below /wait/ goes on when the test calls release. Its node needs
 // PICLOUD_FETCH_ALLOW_PRIVATE.
@@ -256,6 +308,16 @@ func (r *reply) number(path string) float64 {
 		r.t.Fatalf("%s: %s is %v in %s", r.what, path, r.get(path), r.body)
 	}
 	return n
+}
+
+// members asserts members of an object, or of what a path leads to, one by one; numbers are float64.
+func (r *reply) members(want map[string]any) {
+	r.t.Helper()
+	for path, value := range want {
+		if got := r.get(path); got != value {
+			r.t.Errorf("%s: %s is %v, want %v", r.what, path, got, value)
+		}
+	}
 }
 
 // get follows a path of members and indices, as in "items.0.id".

@@ -66,9 +66,14 @@ func TestHostileScripts(t *testing.T) {
 			}
 		})
 	}
-	for _, a := range attacks {
-		t.Run(a.Name, func(t *testing.T) { w.on(t).attack(t, a) })
-	}
+	t.Run("attacks", func(t *testing.T) { // returns when all of them have
+		for _, a := range attacks {
+			t.Run(a.Name, func(t *testing.T) {
+				t.Parallel()
+				w.on(t).attack(t, a)
+			})
+		}
+	})
 	// The neighbours ask while the attacks run; when only one attack was chosen with -run, they have not come
 	// far yet.
 	w.eventually("the other app answered 100 times", func() bool { return answered.Load() >= 100 || t.Failed() })

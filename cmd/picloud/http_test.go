@@ -144,6 +144,7 @@ func TestRoutes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { w.on(t).api("POST", "/apps/default/routes", c.body).want(c.status) })
 	}
+
 	// Hosts: exact before wildcard before any; a path that misses falls through.
 	w.api("PATCH", "/apps/default", map[string]any{"hosts": []string{"api.example.com", "*.example.com"}}).want(200)
 	w.deploy("exact", `export default () => "exact"`)
@@ -198,6 +199,7 @@ func TestModules(t *testing.T) {
 	if r := w.do("GET", "/f/default/cyc", nil).want(200); r.body != "2" {
 		t.Errorf("cycle: %s", r.body)
 	}
+
 	// Versions, rollback, If-Match.
 	w.deploy("v", `export default () => 1`)
 	w.deploy("v", `export default () => 2`)
@@ -223,27 +225,31 @@ func TestModules(t *testing.T) {
 func TestEdge(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
-	w.deploy("echo", `export default { async fetch(r) { return Response.json({ headers: [...r.headers], body: await r.text(), method: r.method, url: r.url }) } }`)
-	w.deploy("set", `export default { fetch: () => new Response("<script>1</script>", { headers: [["content-type", "text/html"], ["set-cookie", "a=b"],
-		["strict-transport-security", "max-age=1"], ["connection", "close"], ["date", "Thu, 01 Jan 1970 00:00:00 GMT"], ["x-ok", "1"], ["content-security-policy", "default-src 'self'"], ["clear-site-data", "*"]] }) }`)
-	r := w.do("POST", "/f/default/echo?q=1", "body", "Authorization", "Bearer "+w.token, "Cookie", "picloud=secret; mine=1; __Host-picloud=secret", "X-Forwarded-For", "6.6.6.6", "X-Mine", "v").want(200)
-	if strings.Contains(r.body, "secret") || strings.Contains(r.body, w.token) || strings.Contains(r.body, "authorization") || strings.Contains(r.body, "6.6.6.6") {
-		t.Errorf("the script sees what it must not: %s", r.body)
-	}
-	if !strings.Contains(r.body, `["cookie","mine=1"]`) || !strings.Contains(r.body, `["x-mine","v"]`) || !strings.Contains(r.body, `"body":"body"`) || !strings.Contains(r.body, `/f/default/echo?q=1`) {
-		t.Errorf("the script misses something: %s", r.body)
-	}
-	if r := w.do("GET", "/f/default/echo", nil, "Authorization", "Basic abc").want(200); !strings.Contains(r.body, "Basic abc") {
-		t.Errorf("a foreign credential must pass: %s", r.body)
-	}
+	w.deploy("echo", `export default { async fetch(r) {
+		return Response.json({ headers: [...r.headers], body: await r.text(), method: r.method, url: r.url }) } }`)
+	w.deploy("set", `export default { fetch: () => new Response("<script>1</script>", { headers: [
+		["content-type", "text/html"], ["set-cookie", "a=b"], ["strict-transport-security", "max-age=1"],
+		["connection", "close"], ["date", "Thu, 01 Jan 1970 00:00:00 GMT"], ["x-ok", "1"],
+		["content-security-policy", "default-src 'self'"], ["clear-site-data", "*"]] }) }`)
+	r := w.do("POST", "/f/default/echo?q=1", "body", "Authorization", "Bearer "+w.token,
+		"Cookie", "picloud=secret; mine=1; __Host-picloud=secret", "X-Forwarded-For", "6.6.6.6", "X-Mine", "v").want(200)
+	hasNot(t, "what the script sees", r.body, "secret", w.token, "authorization", "6.6.6.6")
+	has(t, "what the script sees", r.body,
+		`["cookie","mine=1"]`, `["x-mine","v"]`, `"body":"body"`, `/f/default/echo?q=1`)
+	r = w.do("GET", "/f/default/echo", nil, "Authorization", "Basic abc").want(200)
+	has(t, "a foreign credential", r.body, "Basic abc")
+
 	h := w.do("GET", "/f/default/set", nil).want(200).header
-	if h.Get("Set-Cookie") != "" || h.Get("Strict-Transport-Security") != "" || h.Get("Clear-Site-Data") != "" || h.Get("X-Ok") != "1" ||
-		h.Get("X-Content-Type-Options") != "nosniff" {
-		t.Errorf("headers %v", h)
+	for name, want := range map[string]string{
+		"Set-Cookie": "", "Strict-Transport-Security": "", "Clear-Site-Data": "", "X-Ok": "1", "X-Content-Type-Options": "nosniff",
+	} {
+		same(t, name, h.Get(name), want)
 	}
-	if csp := h.Values("Content-Security-Policy"); len(csp) != 2 || csp[1] != "sandbox allow-scripts allow-forms allow-popups" {
+	csp := h.Values("Content-Security-Policy")
+	if len(csp) != 2 || csp[1] != "sandbox allow-scripts allow-forms allow-popups" {
 		t.Errorf("policies %v", csp)
 	}
+
 	// Bodies: whole, binary, too large, deep.
 	big := bytes.Repeat([]byte{0xff, 0x00}, 5<<20)
 	w.deploy("size", `export default { async fetch(r) { const b = await r.arrayBuffer(); return { n: b.byteLength } } }`)
@@ -262,6 +268,7 @@ func TestEdge(t *testing.T) {
 	if !strings.Contains(brew.body, `"code":"malformed"`) || !strings.Contains(brew.body, "PATCH") {
 		t.Errorf("an unknown method: %s", brew.body)
 	}
+
 	// Every answer says when it was given, and no goroutine keeps an idle server's clock.
 	for _, h := range []http.Header{h, large.header, w.do("GET", "/", nil).header, w.do("HEAD", "/f/nowhere", nil).want(404).header, brew.header} {
 		if at, err := http.ParseTime(h.Get("Date")); err != nil || time.Since(at).Abs() > time.Minute || len(h.Values("Date")) != 1 {
@@ -321,12 +328,14 @@ func TestAsyncAndOutbox(t *testing.T) {
 		e := w.api("GET", "/apps/default/executions/"+id, nil).want(200)
 		return e.str("status") == "succeeded"
 	})
-	if v := w.kv("jobs", "last").(map[string]any); v["method"] != "POST" || v["principal"].(map[string]any)["username"] != "admin" || v["key"] != id {
-		t.Errorf("the job saw %v", v)
-	}
+	job, _ := w.kv("jobs", "last").(map[string]any)
+	object(t, "what the job saw", job, map[string]any{"method": "POST", "key": id})
+	object(t, "the job's principal", job["principal"], map[string]any{"username": "admin"})
+
 	// Anonymous callers are served sync, whatever they wish.
 	w.do("POST", "/f/default/job", "x", "Prefer", "respond-async").want(201)
 	w.do("POST", "/f/default/job", strings.Repeat("x", 1<<20+1), async...).want(413)
+
 	// Through outbox and inbox, and the answer is the script's.
 	r = w.do("POST", "/f/default/job", "b", append([]string{"X-PiCloud-Dispatch", "outbox"}, auth...)...).want(201)
 	if r.body != "done b" || r.header.Get("X-Job") != "1" || r.header.Get("X-Execution-Id") == "" {
@@ -337,6 +346,7 @@ func TestAsyncAndOutbox(t *testing.T) {
 	if c["done"] != 3.0 || c["dead_lettered"] != 0.0 {
 		t.Errorf("a row with a client is never retried: %v", c)
 	}
+
 	// A route can be async for everybody.
 	w.api("POST", "/apps/default/routes", map[string]any{"script": "job", "path": "/hook/:who", "dispatch": "async"}).want(201)
 	w.do("POST", "/hook/me", "hooked").want(202)

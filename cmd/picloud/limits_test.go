@@ -58,7 +58,7 @@ export default (r) => cases[new URL(r.url).searchParams.get("c")]();`
 func TestLimitsAreNamed(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
-	w.putScript("quick", limitsSource, 400) // for the cases that are about time
+	w.putScript("quick", limitsSource, 2000) // for the cases that are about time: it must begin to compute before
 	w.putScript("l", limitsSource, unhurried)
 
 	cases := []struct {
@@ -66,8 +66,8 @@ func TestLimitsAreNamed(t *testing.T) {
 		message              []string // parts of what the error says
 		stack                string   // a part of it, where the line is known
 	}{
-		{"computing", "quick", "timeout", []string{"its limit of 400ms", "it was computing", "of CPU time"}, "at computing (quick.js:4:"},
-		{"waiting", "quick", "timeout", []string{"its limit of 400ms", "waiting for 1 timer"}, ""},
+		{"computing", "quick", "timeout", []string{"its limit of 2s", "it was computing", "of CPU time"}, "at computing (quick.js:4:"},
+		{"waiting", "quick", "timeout", []string{"its limit of 2s", "waiting for 1 timer"}, ""},
 		{"stuck", "l", "failed", []string{"never settles"}, ""},
 		{"memory", "l", "memory", []string{"its 64 MiB", "in use", "did not fit"}, ""},
 		{"key", "l", "failed", []string{"1 to 512 bytes", "600"}, "at key (l.js:14:"},
@@ -78,12 +78,21 @@ func TestLimitsAreNamed(t *testing.T) {
 		{"stack", "l", "failed", []string{"Maximum call stack size exceeded"}, "l.js:28:"},
 	}
 	// All of them run before the first is looked at: records are written once a second.
+	// The two that wait for their time do so together, the others one after the other: each has a child to itself.
 	ids := map[string]string{}
+	slow := map[string]func() *reply{}
 	for _, c := range cases {
-		ids[c.name] = w.limit(c.script, c.name)
+		if c.script == "quick" {
+			slow[c.name] = w.begin("GET", "/f/default/quick?c="+c.name, nil)
+			continue
+		}
+		ids[c.name] = w.limit(c.name)
 	}
 	for _, name := range []string{"lines", "bytes", "work"} {
-		ids[name] = w.limit("l", name)
+		ids[name] = w.limit(name)
+	}
+	for name, answer := range slow {
+		ids[name] = answer().header.Get("X-Execution-Id")
 	}
 
 	for _, c := range cases {
@@ -108,7 +117,8 @@ func TestLimitsAreNamed(t *testing.T) {
 		if got := logs.str("status"); got != "failed" {
 			t.Errorf("status %s", got)
 		}
-		if n, last := logs.lastLogs(2); n != 1001 || last[0] != "line 999" || !strings.Contains(last[1], "500 more lines were dropped") {
+		n, last := logs.lastLogs(2)
+		if n != 1001 || last[0] != "line 999" || !strings.Contains(last[1], "500 more lines were dropped") {
 			t.Errorf("%d lines that end with %q", n, last)
 		}
 	})
@@ -143,10 +153,10 @@ func TestLimitsAreNamed(t *testing.T) {
 	})
 }
 
-// limit runs a case of limitsSource and gives its execution's id.
-func (w *fixture) limit(script, name string) string {
+// limit runs a case of limitsSource that is not about time, and gives its execution's id.
+func (w *fixture) limit(name string) string {
 	w.t.Helper()
-	return w.do("GET", "/f/default/"+script+"?c="+name, nil).header.Get("X-Execution-Id")
+	return w.do("GET", "/f/default/l?c="+name, nil).header.Get("X-Execution-Id")
 }
 
 // lastLogs counts the log lines of an execution, and gives the messages of the last ones.

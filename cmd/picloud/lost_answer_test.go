@@ -92,9 +92,10 @@ func TestDatabaseStaysAway(t *testing.T) {
 			w.api("DELETE", "/apps/default/kv/c/k", nil).want(204)
 			c.set(cut)
 			r := w.do("GET", "/f/default/w", nil).want(c.status)
-			if r.json["code"] != c.code || (r.header.Get("Retry-After") != "") != (c.status == 503) || r.header.Get("X-Execution-Id") == "" {
-				t.Errorf("%v %s", r.header, r.body)
-			}
+			same(t, "code", r.str("code"), c.code)
+			same(t, "there is a Retry-After", r.header.Get("Retry-After") != "", c.status == 503)
+			same(t, "there is an X-Execution-Id", r.header.Get("X-Execution-Id") != "", true)
+
 			cut.Before.Store(0)
 			cut.After.Store(0)
 			cut.Vanish.Store(false)

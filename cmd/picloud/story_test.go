@@ -26,30 +26,35 @@ func TestStory(t *testing.T) {
 	})
 	letters := w.api("GET", "/apps/default/dead-letters?script=worker&source=kv", nil).want(200)
 	letter := letters.str("items.0.id")
-	if letters.get("items.0.attempts") != 3.0 || letters.str("items.0.error.message") != "broken" || letters.str("items.0.trigger_id") != id ||
-		letters.str("items.0.root_id") != root || letters.get("items.0.payload.value.n") != 1.0 {
-		t.Fatalf("dead letter %s", letters.body)
-	}
+	letters.members(map[string]any{
+		"items.0.attempts":        3.0,
+		"items.0.error.message":   "broken",
+		"items.0.trigger_id":      id,
+		"items.0.root_id":         root,
+		"items.0.payload.value.n": 1.0,
+	})
+
 	execs := w.api("GET", "/apps/default/executions?root="+root, nil).want(200)
 	if len(execs.items()) != 4 {
 		t.Fatalf("want the request and three attempts: %s", execs.body)
 	}
 	for k := range 3 {
-		if execs.get(fmt.Sprintf("items.%d.attempt", k)) != float64(3-k) || execs.str(fmt.Sprintf("items.%d.status", k)) != "failed" ||
-			execs.str(fmt.Sprintf("items.%d.parent_id", k)) != root || execs.str(fmt.Sprintf("items.%d.principal", k)) != "registrant:admin" {
-			t.Errorf("attempt %d: %v", 3-k, execs.get(fmt.Sprint("items.", k)))
-		}
+		object(t, fmt.Sprint("attempt ", 3-k), execs.items()[k], map[string]any{
+			"attempt": float64(3 - k), "status": "failed", "parent_id": root, "principal": "registrant:admin",
+		})
 	}
 	if msg := execs.str("items.0.logs.0.message"); msg != "attempt 3" {
 		t.Errorf("log %q", msg)
 	}
-	w.deploy("worker", `import { kv } from "picloud"; export default { async kv(e) { await kv.collection("done").increment("n", e.value.n) } }`)
+
+	w.deploy("worker", `import { kv } from "picloud"; export default {
+		async kv(e) { await kv.collection("done").increment("n", e.value.n) } }`)
 	rep := w.api("POST", "/apps/default/dead-letters/"+letter+"/replay", nil).want(200)
 	w.eventually("replayed event handled", func() bool { return w.kv("done", "n") == 1.0 })
 	d := w.api("GET", "/apps/default/dead-letters/"+letter, nil).want(200)
-	if d.str("resolution") != "replayed" || d.str("replayed_as") != rep.str("outbox_id") || d.str("resolved_by") != "admin" {
-		t.Errorf("after replay %s", d.body)
-	}
+	d.members(map[string]any{
+		"resolution": "replayed", "replayed_as": rep.str("outbox_id"), "resolved_by": "admin",
+	})
 	w.api("POST", "/apps/default/dead-letters/"+letter+"/replay", nil).want(409)
 	c := w.balanced()
 	if c["enqueued"] != 2.0 || c["done"] != 1.0 || c["dead_lettered"] != 1.0 {
@@ -129,10 +134,10 @@ func TestDeadLetterTriggers(t *testing.T) {
 	if _, res := resolution("case:good"); res != "handled_by_script" {
 		t.Errorf("resolution %s", res)
 	}
-	v, _ := w.kv("buried", "case:good").(map[string]any)
-	if v["attempts"] != 1.0 || v["error"] != "no" || v["script"] != "worker" || v["v"] != 5.0 || v["depth"] != 1.0 {
-		t.Errorf("the handler saw %v", v)
-	}
+	object(t, "what the handler saw", w.kv("buried", "case:good"), map[string]any{
+		"attempts": 1.0, "error": "no", "script": "worker", "v": 5.0, "depth": 1.0,
+	})
+
 	w.do("POST", "/f/default/put", nil, "c", "case:bad").want(204)
 	id, res := resolution("case:bad")
 	if res != "handler_failed" {

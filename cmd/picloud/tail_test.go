@@ -100,9 +100,7 @@ func TestTailOfAllNodes(t *testing.T) {
 	if l := next(t, lines, "log"); !strings.HasSuffix(l["message"].(string), " ... cut") {
 		t.Errorf("the long line came as %.40q", l["message"])
 	}
-	if r := next(t, lines, "run"); r["script"] != "s" || r["status"] != "succeeded" || r["http_status"] != 204.0 {
-		t.Errorf("run %v", r)
-	}
+	object(t, "run", next(t, lines, "run"), map[string]any{"script": "s", "status": "succeeded", "http_status": 204.0})
 	for range 4 {
 		other.do("GET", "/f/shop/s?m=flood&n=80", nil).want(204)
 	}
@@ -133,20 +131,23 @@ func TestTail(t *testing.T) {
 	}
 	w.do("GET", "/f/default/s", nil).want(200) // another app's
 	w.do("GET", "/f/shop/s", nil).want(200)
-	if l := next(t, all, "log"); l["message"] != "line\nwith \u2028 ends" || l["level"] != "warn" || l["script"] != "s" {
-		t.Errorf("first line: %v", l)
-	}
-	if r := next(t, all, "run"); r["status"] != "succeeded" || r["script"] != "s" || r["http_status"] != 200.0 {
-		t.Errorf("first run: %v", r)
-	}
+	object(t, "first line", next(t, all, "log"), map[string]any{
+		"message": "line\nwith \u2028 ends", "level": "warn", "script": "s",
+	})
+	object(t, "first run", next(t, all, "run"), map[string]any{
+		"status": "succeeded", "script": "s", "http_status": 200.0,
+	})
+
 	id := w.do("GET", "/f/shop/s?fail", nil).want(502).header.Get("X-Execution-Id")
 	for name, tail := range map[string]<-chan string{"all": all, "failed": failed} {
-		if r := next(t, tail, "run"); r["execution_id"] != id || r["status"] != "failed" || r["error"].(map[string]any)["message"] != "no" {
-			t.Errorf("%s: %v", name, r)
-		} else if logs, _ := r["logs"].([]any); (len(logs) == 1) != (name == "failed") {
+		r := next(t, tail, "run")
+		object(t, name, r, map[string]any{"execution_id": id, "status": "failed"})
+		object(t, name+": error", r["error"], map[string]any{"message": "no"})
+		if logs, _ := r["logs"].([]any); (len(logs) == 1) != (name == "failed") {
 			t.Errorf("%s has the lines %v", name, logs)
 		}
 	}
+
 	// A line is there while its run goes on.
 	w.api("PUT", "/apps/shop/scripts/slow", map[string]any{"source": `export default async () => { console.log("begun"); await new Promise((r) => setTimeout(r, 3000)); return 1 }`}).want(201)
 	ended := make(chan struct{})

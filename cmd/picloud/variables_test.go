@@ -31,9 +31,12 @@ func TestVariables(t *testing.T) {
 	w.api("PUT", "/apps/default/variables/REGION", map[string]any{"value": "eu"}).want(200)
 	w.api("PUT", "/apps/default/secrets/TOKEN", map[string]any{"value": secretValue}).want(200)
 	w.api("PUT", "/apps/default/secrets/SHORT", map[string]any{"value": "abc"}).want(200)
-	if r := run(w); r["atStart"] != "eu" || r["now"] != "eu" || fmt.Sprint(r["names"]) != "[REGION SHORT TOKEN]" || r["token"] != float64(len(secretValue)) || r["changed"] == true {
-		t.Errorf("with variables: %v", r)
-	}
+	found := run(w)
+	object(t, "with variables", found, map[string]any{
+		"atStart": "eu", "now": "eu", "token": float64(len(secretValue)), "changed": false,
+	})
+	same(t, "the names of variables", fmt.Sprint(found["names"]), "[REGION SHORT TOKEN]")
+
 	w.api("PUT", "/apps/default/variables/REGION", map[string]any{"value": "us"}).want(200)
 	for range 3 {
 		if r := run(w); r["atStart"] != "us" || r["now"] != "us" {
@@ -62,9 +65,7 @@ func TestVariables(t *testing.T) {
 		record = w.api("GET", "/apps/default/executions/"+id, nil)
 		return record.status == 200
 	})
-	if !strings.Contains(record.body, "the token is ***!") || !strings.Contains(record.body, "bad token ***") || !strings.Contains(record.body, "abc") {
-		t.Errorf("the record: %s", record.body)
-	}
+	has(t, "the record", record.body, "the token is ***!", "bad token ***", "abc")
 	for what, body := range map[string]string{"record": record.body, "secrets": w.api("GET", "/apps/default/secrets", nil).want(200).body,
 		"variables": w.api("GET", "/apps/default/variables", nil).want(200).body, "audit": w.api("GET", "/audit", nil).want(200).body,
 		"invoke":    w.api("POST", "/apps/default/scripts/s/invoke", map[string]any{"request": map[string]any{"path": "?leak"}}).want(200).body,
