@@ -127,7 +127,8 @@ func (n *node) useRunning() error {
 func tool(ctx context.Context, url, name string, args ...string) error {
 	path, err := exec.LookPath(name)
 	if bin, findErr := pglocal.Find(0); findErr == nil { // the newest: it reads older servers
-		path, err = filepath.Join(bin.Dir, name), nil
+		path = filepath.Join(bin.Dir, name)
+		err = nil
 	}
 	if err != nil {
 		return fmt.Errorf("%s is missing: install PostgreSQL's client programs", name)

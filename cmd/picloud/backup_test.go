@@ -113,7 +113,8 @@ func TestBackup(t *testing.T) {
 		slots = c.slots(cron)
 		return c.kv("handled", "after") == 1.0 && slots[0]["state"] == "fired" && len(slots) > before+3
 	})
-	missed, fired := 0, 0
+	missed := 0
+	fired := 0
 	for _, s := range slots[:len(slots)-before] {
 		switch {
 		case s["state"] == "missed" && strings.HasPrefix(s["reason"].(string), "this restored copy"):

@@ -37,8 +37,10 @@ func freePort(t *testing.T) string {
 // The client trusts that and finds every host there.
 func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port string) {
 	t.Helper()
-	home, port := t.TempDir(), freePort(t)
-	admin, scripts := "admin.localhost", []string{"scripts.localhost", "shop.localhost"}
+	home := t.TempDir()
+	port = freePort(t)
+	admin := "admin.localhost"
+	scripts := []string{"scripts.localhost", "shop.localhost"}
 	// Caddy's cleaner, which starts with it, deletes a certificate's folder that is empty still, and Caddy
 	// tries again a minute later.
 	for _, host := range append([]string{admin}, scripts...) {
@@ -51,7 +53,8 @@ func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port st
 		"PICLOUD_CADDY_ADMIN=off", "PICLOUD_CADDY_OPTIONS=skip_install_trust", "PICLOUD_ADMIN_HOST="+admin, "PICLOUD_SCRIPT_HOSTS="+strings.Join(scripts, ", "),
 		"PICLOUD_UPSTREAMS="+strings.Join(upstreams, " "), "PICLOUD_ADMIN_UPSTREAMS="+strings.Join(upstreams, " "))
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout = &out
+	cmd.Stderr = &out
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("caddy: %v (`make test` installs it)", err)
 	}

@@ -13,6 +13,14 @@ import (
 	"time"
 )
 
+// alone is a service of a cluster without the cluster's database.
+func alone(as role) func(*Config) {
+	return func(c *Config) {
+		c.role = as
+		c.DatabaseURL = ""
+	}
+}
+
 // What is out of bounds, contradicts itself or cannot be read is refused with a sentence that names the
 // variable, and the values at the bounds are not.
 func TestConfigIsChecked(t *testing.T) {
@@ -61,8 +69,8 @@ func TestConfigIsChecked(t *testing.T) {
 		"key not in base64":  {func(c *Config) { c.SecretKey = "abc" }, "PICLOUD_SECRET_KEY must be 32 bytes in base64"},
 		"key of 31 bytes":    {func(c *Config) { c.SecretKey = base64.StdEncoding.EncodeToString(make([]byte, 31)) }, "32 bytes"},
 		"no key, no place":   {func(c *Config) { c.SecretKey = "" }, "neither PICLOUD_SECRET_KEY nor PICLOUD_DATA_DIR"},
-		"manager alone":      {func(c *Config) { c.role, c.DatabaseURL = roleManager, "" }, "picloud manager needs DATABASE_URL"},
-		"orchestrator alone": {func(c *Config) { c.role, c.DatabaseURL = roleOrchestrator, "" }, "orchestrator needs DATABASE_URL"},
+		"manager alone":      {alone(roleManager), "picloud manager needs DATABASE_URL"},
+		"orchestrator alone": {alone(roleOrchestrator), "picloud orchestrator needs DATABASE_URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

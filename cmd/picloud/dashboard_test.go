@@ -136,7 +136,8 @@ func TestDashboardSafety(t *testing.T) {
 	w := newFixture(t)
 	people(w)
 	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": "export default { fetch: () => 1, kv() {} }", "access": "private"}).want(201)
-	viewer, stranger := w.browse("viewer1"), w.browse("stranger")
+	viewer := w.browse("viewer1")
+	stranger := w.browse("stranger")
 
 	// Every page of another app is the same 404 as one of no app, and a POST needs a form of this session.
 	pages := 0

@@ -380,7 +380,8 @@ func (w *fixture) request(method, path string, body any, headers ...string) *htt
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		rd, contentType = bytes.NewReader(enc), "application/json"
+		rd = bytes.NewReader(enc)
+		contentType = "application/json"
 	}
 
 	url := path

@@ -99,7 +99,8 @@ func (w *fixture) attack(t *testing.T, a attack) {
 
 	auth := []string{"Authorization", "Bearer " + w.token} // so that the answer says what was thrown
 	r := w.do("GET", "/f/default/"+script+"?name="+url.QueryEscape(a.Name), nil, auth...)
-	got, body := "succeeded", r.body
+	got := "succeeded"
+	body := r.body
 	if r.status >= 400 && r.json["code"] != nil {
 		got, _ = r.json["code"].(string)
 		body, _ = r.json["detail"].(string)

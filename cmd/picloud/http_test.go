@@ -481,7 +481,11 @@ func TestAbandoned(t *testing.T) {
 // Saturated: what cannot be served within two seconds is refused with 503, and one app does not starve
 // another.
 func TestGateSaturation(t *testing.T) {
-	w := newFixture(t, func(c *Config) { c.Concurrency, c.Queue = 2, 2; c.ScriptTimeout = 10 * time.Second })
+	w := newFixture(t, func(c *Config) {
+		c.Concurrency = 2
+		c.Queue = 2
+		c.ScriptTimeout = 10 * time.Second
+	})
 	w.deploy("hold", `export default async () => { await new Promise((r) => setTimeout(r, 4000)); return "held" }`)
 	got := storm(t, 6, []*fixture{w}, func(int) string { return "/f/default/hold" })
 	if got[200] != 2 || got[503] != 4 {

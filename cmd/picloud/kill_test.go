@@ -42,12 +42,14 @@ func startService(t *testing.T, command string, env ...string) *process {
 
 // restart starts it, at the address that it had.
 func (p *process) restart(env ...string) {
-	t, addr := p.t, strings.TrimPrefix(p.url, "http://")
+	t := p.t
+	addr := strings.TrimPrefix(p.url, "http://")
 	t.Helper()
 	p.cmd = exec.Command(testkit.Binary(t), p.command)
 	p.cmd.Env = append(os.Environ(), append([]string{"PICLOUD_LISTEN=" + addr, "PICLOUD_ADMIN_PASSWORD=" + testPassword}, env...)...)
 	var out bytes.Buffer
-	p.cmd.Stdout, p.cmd.Stderr = &out, &out
+	p.cmd.Stdout = &out
+	p.cmd.Stderr = &out
 	if os.Getenv("VERBOSE") != "" {
 		p.cmd.Stderr = os.Stderr
 	}
@@ -164,8 +166,10 @@ func TestKill(t *testing.T) {
 		return c["waiting"] == 0.0 && c["running"] == 0.0
 	})
 	c := w.balanced()
-	events, handled := w.allKeys("event"), w.allKeys("handled")
-	lost, doubled := 0, 0
+	events := w.allKeys("event")
+	handled := w.allKeys("handled")
+	lost := 0
+	doubled := 0
 	for id := range acked {
 		if events[id] == nil {
 			lost++

@@ -135,7 +135,9 @@ func TestLimitsAreNamed(t *testing.T) {
 	// What a run used is recorded.
 	t.Run("work", func(t *testing.T) {
 		e := w.on(t).record(ids["work"])
-		cpu, memory, duration := e.number("cpu_ms"), e.number("memory_mib"), e.number("duration_ms")
+		cpu := e.number("cpu_ms")
+		memory := e.number("memory_mib")
+		duration := e.number("duration_ms")
 		if cpu <= 0 || cpu > duration+1 {
 			t.Errorf("%v ms of CPU in %v ms", cpu, duration)
 		}

@@ -73,7 +73,8 @@ func fails(t *testing.T, says string, env ...string) {
 func TestOwnPostgres(t *testing.T) {
 	t.Parallel()
 	needsNode(t)
-	dir, other := ownDir(t), ownDir(t)
+	dir := ownDir(t)
+	other := ownDir(t)
 	p := startProcess(t, "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
 	q := startProcess(t, "PICLOUD_DATA_DIR="+other, "DATABASE_URL=")
 	defer q.stop()
@@ -175,7 +176,8 @@ func TestOwnPostgresAsUser(t *testing.T) {
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "PICLOUD_LISTEN=" + addr, "PICLOUD_ADMIN_PASSWORD=" + testPassword}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout = &out
+	cmd.Stderr = &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

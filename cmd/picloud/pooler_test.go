@@ -56,7 +56,8 @@ default_pool_size = 20
 	cmd := exec.Command("pgbouncer", filepath.Join(dir, "pgbouncer.ini"))
 	cmd.SysProcAttr = acc.SysProcAttr()
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout = &out
+	cmd.Stderr = &out
 	cmd.Path = findPgBouncer(t)
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("pgbouncer: %v", err)
@@ -91,7 +92,8 @@ func TestPooler(t *testing.T) {
 	t.Parallel()
 	needsNode(t)
 	dsn := startPgBouncer(t, testkit.EmptyDatabase(t))
-	a, b := joinFixture(t, dsn), joinFixture(t, dsn)
+	a := joinFixture(t, dsn)
+	b := joinFixture(t, dsn)
 	if !a.n.db.Pooled() {
 		t.Fatal("the pooler was not noticed")
 	}

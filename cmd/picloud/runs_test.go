@@ -50,7 +50,8 @@ func stormOfSuccess(t *testing.T, n int, nodes []*fixture, path func(k int) stri
 func TestNoLostUpdates(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)
-	a, b := joinFixture(t, url), joinFixture(t, url)
+	a := joinFixture(t, url)
+	b := joinFixture(t, url)
 	a.deploy("getset", `import { kv } from "picloud"; const c = kv.collection("c");
 		export default { async fetch() { const n = (await c.get("getset")) ?? 0; await c.set("getset", n + 1); return n } }`)
 	a.deploy("increment", `import { kv } from "picloud"; const c = kv.collection("c"); export default { fetch: () => c.increment("increment") }`)
@@ -74,7 +75,8 @@ func TestNoLostUpdates(t *testing.T) {
 func TestWriteSkew(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)
-	a, b := joinFixture(t, url), joinFixture(t, url)
+	a := joinFixture(t, url)
+	b := joinFixture(t, url)
 	a.deploy("leave", `import { kv } from "picloud"; const c = kv.collection("duty");
 		export default { async fetch(r) {
 			const [me, other] = new URL(r.url).pathname.split("/").slice(-2);
@@ -84,7 +86,8 @@ func TestWriteSkew(t *testing.T) {
 		} }`)
 	b.eventually("the other node knows the script", func() bool { return b.do("POST", "/f/default/leave/warm/up", nil).status == 200 })
 	for round := range 40 {
-		x, y := fmt.Sprintf("x%d", round), fmt.Sprintf("y%d", round)
+		x := fmt.Sprintf("x%d", round)
+		y := fmt.Sprintf("y%d", round)
 		storm(t, 2, []*fixture{a, b}, func(k int) string {
 			if k == 0 {
 				return "/f/default/leave/" + x + "/" + y

@@ -23,7 +23,8 @@ func startExecutor(t *testing.T, socket string) *exec.Cmd {
 	cmd := exec.Command(testkit.Binary(t), "executor")
 	cmd.Env = []string{"PICLOUD_EXECUTOR=" + socket}
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout = &out
+	cmd.Stderr = &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

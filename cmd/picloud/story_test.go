@@ -123,7 +123,8 @@ func TestDeadLetterTriggers(t *testing.T) {
 			for _, it := range w.api("GET", "/apps/default/dead-letters?state=all", nil).want(200).items() {
 				m := it.(map[string]any)
 				if m["payload"].(map[string]any)["collection"] == collection && m["resolution"] != nil {
-					id, res = m["id"].(string), m["resolution"].(string)
+					id = m["id"].(string)
+					res = m["resolution"].(string)
 				}
 			}
 			return res != ""
@@ -221,10 +222,10 @@ func TestScriptsAndDeadLetters(t *testing.T) {
 	w.deploy("ops", `import { deadLetters } from "picloud"; export default async () => {
 		const [d] = (await deadLetters.list()).items, v = await deadLetters.resolve(d.id, "slow").then(() => "mine", (e) => e.message);
 		await new Promise((r) => setTimeout(r, 300)); return { v } }`)
-	one, other := w.begin("POST", "/f/default/ops", nil), w.begin("POST", "/f/default/ops", nil)
-	if a, b := one().want(200).str("v"), other().want(200).str("v"); a != "mine" || b != "mine" {
-		t.Errorf("two runs: %s and %s", a, b)
-	}
+	one := w.begin("POST", "/f/default/ops", nil)
+	other := w.begin("POST", "/f/default/ops", nil)
+	same(t, "what one run got", one().want(200).str("v"), "mine")
+	same(t, "what the other run got", other().want(200).str("v"), "mine")
 	unresolved(1)
 
 	// waitUntil work is a commit of its own; a handler that replays what fails again ends at the depth limit.

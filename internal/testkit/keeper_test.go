@@ -127,7 +127,8 @@ func TestServerIsShared(t *testing.T) {
 		t.Skip("starts PostgreSQL")
 	}
 	dir := serverPlace(t)
-	first, second := startHolder(t, dir), startHolder(t, dir)
+	first := startHolder(t, dir)
+	second := startHolder(t, dir)
 	if first.url != second.url {
 		t.Fatalf("two servers: %s and %s", first.url, second.url)
 	}
