@@ -6,6 +6,11 @@ import (
 	"testing"
 )
 
+// nested is so many brackets within each other.
+func nested(open string, depth int, shut string) string {
+	return strings.Repeat(open, depth) + strings.Repeat(shut, depth)
+}
+
 // Bad input gets a clear 4xx that says what is wrong, and nothing changes.
 func TestBadInput(t *testing.T) {
 	t.Parallel()
@@ -22,62 +27,63 @@ func TestBadInput(t *testing.T) {
 	js := []string{"Content-Type", "text/javascript"}
 	json := []string{"Content-Type", "application/json"}
 	for name, c := range map[string]struct {
-		method, path string
+		method, path string // ~ is the default app
 		body         any
 		headers      []string
 		status       int
 		says         string
 	}{
-		"broken syntax":           {"PUT", "/apps/default/scripts/bad", "export default {\n  fetch( {", js, 422, "bad.js:2:"},
-		"300,000 parentheses":     {"PUT", "/apps/default/scripts/bad", strings.Repeat("(", 300_000) + strings.Repeat(")", 300_000), js, 422, "nests too deeply"},
-		"source too large":        {"PUT", "/apps/default/scripts/bad", strings.Repeat("/", 1<<20+1), js, 413, "1048576"},
-		"source with NUL":         {"PUT", "/apps/default/scripts/bad", "export default () => '\x00'", js, 422, "NUL"},
-		"source not UTF-8":        {"PUT", "/apps/default/scripts/bad", "export default () => '\xff'", js, 422, "UTF-8"},
-		"script name with ../":    {"PUT", "/apps/default/scripts/..%2F..%2Fx", "export default 1", js, 422, "must match"},
-		"script name with NUL":    {"PUT", "/apps/default/scripts/a%00b", "export default 1", js, 422, "must match"},
-		"script name of 1,000":    {"PUT", "/apps/default/scripts/" + strings.Repeat("a", 1000), "export default 1", js, 422, "must match"},
-		"wrong content type":      {"PUT", "/apps/default/scripts/bad", "x", []string{"Content-Type", "image/png"}, 422, "text/javascript"},
-		"no source":               {"PUT", "/apps/default/scripts/bad", "{}", json, 422, "source"},
-		"unknown kind":            {"PUT", "/apps/default/scripts/bad", `{"source":"1","kind":"lambda"}`, json, 422, "kind must be"},
-		"limit over the ceiling":  {"PUT", "/apps/default/scripts/bad", `{"source":"1","limits":{"timeout_ms":300001}}`, json, 422, "300000"},
-		"memory over the ceiling": {"PUT", "/apps/default/scripts/bad", `{"source":"1","limits":{"memory_mib":129}}`, json, 422, "128"},
-		"11 MB body":              {"PUT", "/apps/default/scripts/bad", strings.Repeat("x", 11<<20), js, 413, "bytes"},
+		"broken syntax":           {"PUT", "~/scripts/bad", "export default {\n  fetch( {", js, 422, "bad.js:2:"},
+		"300,000 parentheses":     {"PUT", "~/scripts/bad", nested("(", 300_000, ")"), js, 422, "nests too deeply"},
+		"source too large":        {"PUT", "~/scripts/bad", strings.Repeat("/", 1<<20+1), js, 413, "1048576"},
+		"source with NUL":         {"PUT", "~/scripts/bad", "export default () => '\x00'", js, 422, "NUL"},
+		"source not UTF-8":        {"PUT", "~/scripts/bad", "export default () => '\xff'", js, 422, "UTF-8"},
+		"script name with ../":    {"PUT", "~/scripts/..%2F..%2Fx", "export default 1", js, 422, "must match"},
+		"script name with NUL":    {"PUT", "~/scripts/a%00b", "export default 1", js, 422, "must match"},
+		"script name of 1,000":    {"PUT", "~/scripts/" + strings.Repeat("a", 1000), "export default 1", js, 422, "must match"},
+		"wrong content type":      {"PUT", "~/scripts/bad", "x", []string{"Content-Type", "image/png"}, 422, "text/javascript"},
+		"no source":               {"PUT", "~/scripts/bad", "{}", json, 422, "source"},
+		"unknown kind":            {"PUT", "~/scripts/bad", `{"source":"1","kind":"lambda"}`, json, 422, "kind must be"},
+		"limit over the ceiling":  {"PUT", "~/scripts/bad", `{"source":"1","limits":{"timeout_ms":300001}}`, json, 422, "300000"},
+		"memory over the ceiling": {"PUT", "~/scripts/bad", `{"source":"1","limits":{"memory_mib":129}}`, json, 422, "128"},
+		"11 MB body":              {"PUT", "~/scripts/bad", strings.Repeat("x", 11<<20), js, 413, "bytes"},
 		"invalid JSON":            {"POST", "/apps", `{"slug":`, json, 400, ""},
 		"JSON of the wrong type":  {"POST", "/apps", `{"slug":7}`, json, 422, "slug"},
 		"unknown field":           {"POST", "/apps", `{"slug":"x","colour":"red"}`, json, 422, "unexpected property"},
 		"bad slug":                {"POST", "/apps", `{"slug":"../x"}`, json, 422, "must match"},
 		"reserved slug":           {"POST", "/apps", `{"slug":"admin"}`, json, 422, "reserved"},
 		"taken slug":              {"POST", "/apps", `{"slug":"other"}`, json, 409, "exists"},
-		"trigger to another app":  {"POST", "/apps/default/triggers", `{"kind":"kv","script":"theirs","collection":"c"}`, json, 422, "no script"},
-		"trigger to a module":     {"POST", "/apps/default/triggers", `{"kind":"kv","script":"mod","collection":"c"}`, json, 422, "module"},
-		"trigger without handler": {"POST", "/apps/default/triggers", `{"kind":"dead_letter","script":"good"}`, json, 422, "deadLetter"},
-		"trigger of unknown kind": {"POST", "/apps/default/triggers", `{"kind":"smoke","script":"good"}`, json, 422, "kind"},
-		"bad collection":          {"POST", "/apps/default/triggers", `{"kind":"kv","script":"good","collection":"a b"}`, json, 422, "collection"},
-		"bad ops":                 {"POST", "/apps/default/triggers", `{"kind":"kv","script":"good","collection":"c","ops":["upsert"]}`, json, 422, "ops"},
-		"bad retry":               {"POST", "/apps/default/triggers", `{"kind":"kv","script":"good","collection":"c","retry":{"max_attempts":0}}`, json, 422, "max_attempts"},
-		"value of 257 KiB":        {"PUT", "/apps/default/kv/c/k", `{"value":"` + strings.Repeat("x", 257<<10) + `"}`, json, 422, "262144"},
-		"value of 1e131071":       {"PUT", "/apps/default/kv/c/k", `{"value":1e131071}`, json, 422, "outside"},
-		"value of 100,000 [":      {"PUT", "/apps/default/kv/c/k", `{"value":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + `}`, json, 422, "deep"},
-		"value 501 deep":          {"PUT", "/apps/default/kv/c/k", `{"value":` + strings.Repeat("[", 501) + strings.Repeat("]", 501) + `}`, json, 422, "500"},
-		"value missing":           {"PUT", "/apps/default/kv/c/k", `{}`, json, 422, "value"},
-		"key with NUL":            {"PUT", "/apps/default/kv/c/a%00b", `{"value":1}`, json, 422, "NUL"},
-		"key of 513 bytes":        {"PUT", "/apps/default/kv/c/" + strings.Repeat("k", 513), `{"value":1}`, json, 422, "512"},
-		"key ..":                  {"PUT", "/apps/default/kv/c/%2E%2E", `{"value":1}`, json, 422, ".."},
-		"collection with a space": {"GET", "/apps/default/kv/a%20b/k", nil, nil, 422, "must match"},
-		"ttl too short":           {"PUT", "/apps/default/kv/c/k", `{"value":1,"ttl_seconds":0.1}`, json, 422, "ttl"},
-		"version mismatch":        {"PUT", "/apps/default/kv/c/k0", `{"value":1,"if_version":0}`, json, 412, "version"},
-		"cursor of another list":  {"GET", "/apps/default/routes?cursor=" + scriptCursor, nil, nil, 422, "cursor"},
-		"cursor of another kv":    {"GET", "/apps/default/kv/d?cursor=" + kvCursor, nil, nil, 422, "cursor"},
-		"cursor made up":          {"GET", "/apps/default/executions?cursor=AAAA", nil, nil, 422, "cursor"},
-		"limit 0":                 {"GET", "/apps/default/executions?limit=0", nil, nil, 422, "limit"},
-		"limit 1001":              {"GET", "/apps/default/executions?limit=1001", nil, nil, 422, "limit"},
-		"an id that is none":      {"GET", "/apps/default/executions/zzz", nil, nil, 404, "execution"},
-		"execution not recorded":  {"GET", "/apps/default/executions/01900000-0000-7000-8000-000000000000", nil, nil, 404, "recorded"},
+		"trigger to another app":  {"POST", "~/triggers", `{"kind":"kv","script":"theirs","collection":"c"}`, json, 422, "no script"},
+		"trigger to a module":     {"POST", "~/triggers", `{"kind":"kv","script":"mod","collection":"c"}`, json, 422, "module"},
+		"trigger without handler": {"POST", "~/triggers", `{"kind":"dead_letter","script":"good"}`, json, 422, "deadLetter"},
+		"trigger of unknown kind": {"POST", "~/triggers", `{"kind":"smoke","script":"good"}`, json, 422, "kind"},
+		"bad collection":          {"POST", "~/triggers", `{"kind":"kv","script":"good","collection":"a b"}`, json, 422, "collection"},
+		"bad ops":                 {"POST", "~/triggers", `{"kind":"kv","script":"good","collection":"c","ops":["upsert"]}`, json, 422, "ops"},
+		"bad retry":               {"POST", "~/triggers", `{"kind":"kv","script":"good","collection":"c","retry":{"max_attempts":0}}`, json, 422, "max_attempts"},
+		"value of 257 KiB":        {"PUT", "~/kv/c/k", `{"value":"` + strings.Repeat("x", 257<<10) + `"}`, json, 422, "262144"},
+		"value of 1e131071":       {"PUT", "~/kv/c/k", `{"value":1e131071}`, json, 422, "outside"},
+		"value of 100,000 [":      {"PUT", "~/kv/c/k", `{"value":` + nested("[", 100_000, "]") + `}`, json, 422, "deep"},
+		"value 501 deep":          {"PUT", "~/kv/c/k", `{"value":` + nested("[", 501, "]") + `}`, json, 422, "500"},
+		"value missing":           {"PUT", "~/kv/c/k", `{}`, json, 422, "value"},
+		"key with NUL":            {"PUT", "~/kv/c/a%00b", `{"value":1}`, json, 422, "NUL"},
+		"key of 513 bytes":        {"PUT", "~/kv/c/" + strings.Repeat("k", 513), `{"value":1}`, json, 422, "512"},
+		"key ..":                  {"PUT", "~/kv/c/%2E%2E", `{"value":1}`, json, 422, ".."},
+		"collection with a space": {"GET", "~/kv/a%20b/k", nil, nil, 422, "must match"},
+		"ttl too short":           {"PUT", "~/kv/c/k", `{"value":1,"ttl_seconds":0.1}`, json, 422, "ttl"},
+		"version mismatch":        {"PUT", "~/kv/c/k0", `{"value":1,"if_version":0}`, json, 412, "version"},
+		"cursor of another list":  {"GET", "~/routes?cursor=" + scriptCursor, nil, nil, 422, "cursor"},
+		"cursor of another kv":    {"GET", "~/kv/d?cursor=" + kvCursor, nil, nil, 422, "cursor"},
+		"cursor made up":          {"GET", "~/executions?cursor=AAAA", nil, nil, 422, "cursor"},
+		"limit 0":                 {"GET", "~/executions?limit=0", nil, nil, 422, "limit"},
+		"limit 1001":              {"GET", "~/executions?limit=1001", nil, nil, 422, "limit"},
+		"an id that is none":      {"GET", "~/executions/zzz", nil, nil, 404, "execution"},
+		"execution not recorded":  {"GET", "~/executions/01900000-0000-7000-8000-000000000000", nil, nil, 404, "recorded"},
 		"no such address":         {"GET", "/nothing", nil, nil, 404, "no such"},
 		"deleting without force":  {"DELETE", "/apps/other", nil, nil, 409, "force"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := w.on(t).api(c.method, c.path, c.body, c.headers...).want(c.status)
+			path := strings.Replace(c.path, "~", "/apps/default", 1)
+			r := w.on(t).api(c.method, path, c.body, c.headers...).want(c.status)
 			if !strings.Contains(r.body, c.says) {
 				t.Errorf("no %q in %.300s", c.says, r.body)
 			}

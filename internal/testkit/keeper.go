@@ -28,7 +28,7 @@ import (
 //
 // Locks on open files say who is there, so that a process that was killed counts as gone:
 //
-//	users     each test binary holds it shared; the keeper that gets it exclusively is alone, and stops the server
+//	users     each test binary holds it shared; the keeper that gets it exclusively is alone, and ends
 //	starting  held while a test binary looks for the server or starts a keeper; taken under users
 //	alive     the keeper holds it exclusively; the address that a killed keeper left behind is not believed
 //
@@ -103,7 +103,8 @@ func (m *membership) running() bool {
 func (m *membership) leave() {
 	_ = m.users.Close()
 
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	deadline := time.Now().Add(10 * time.Second) // a keeper that was killed does not come any more
+	for ; time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if _, err := os.Stat(filepath.Join(m.dir, usersLock)); err != nil {
 			return // the keeper removes it last
 		}
