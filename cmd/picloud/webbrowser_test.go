@@ -28,7 +28,7 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// runNode runs a program of web/ against a world.
+// runNode runs a program of web/ against a node under test.
 func (w *fixture) runNode(t *testing.T, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
@@ -43,7 +43,8 @@ func (w *fixture) runNode(t *testing.T, args ...string) {
 	}
 }
 
-// The dashboard's stories in a real Chromium: see web/test/stories.test.mjs.
+// The dashboard's stories in a real Chromium: see web/test/stories.test.mjs. The longest test stands last in
+// the package: of parallel tests the last one begins first.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
