@@ -65,7 +65,7 @@ func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port st
 			return (&net.Dialer{}).DialContext(ctx, network, "127.0.0.1:"+port)
 		}}}
 	t.Cleanup(client.CloseIdleConnections)
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		root, err := os.ReadFile(filepath.Join(home, "caddy", "pki", "authorities", "local", "root.crt"))
 		if err == nil && authority.AppendCertsFromPEM(root) {
 			if res, err := client.Get("https://admin.localhost/healthz"); err == nil {

@@ -56,7 +56,7 @@ func (p *process) restart(env ...string) {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		res, err := http.Get(p.url + "/healthz")
 		if err == nil {
@@ -141,7 +141,7 @@ func TestKill(t *testing.T) {
 					sent.Add(1)
 					res, err := client.Do(req)
 					if err != nil {
-						time.Sleep(5 * time.Millisecond)
+						time.Sleep(5 * time.Millisecond) // it was killed: not all of the machine for asking again
 						continue
 					}
 					_ = res.Body.Close()
@@ -153,6 +153,7 @@ func TestKill(t *testing.T) {
 				}
 			})
 		}
+		// The moment of the kill is random, and not that of anything that happens.
 		time.Sleep(100*time.Millisecond + time.Duration(rand.IntN(900))*time.Millisecond)
 		p.kill()
 		close(stop)

@@ -122,22 +122,29 @@ func TestUnknownGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = other.Close(ctx) }()
-	if _, err := other.Exec(ctx, "BEGIN; LOCK TABLE kv IN EXCLUSIVE MODE"); err != nil { // the first commit waits, the others gather behind it
+	// The first commit waits for the lock, and the others gather behind it.
+	if _, err := other.Exec(ctx, "BEGIN; LOCK TABLE kv IN EXCLUSIVE MODE"); err != nil {
 		t.Fatal(err)
 	}
+	const runs = 24
 	cut.Spare.Store(1) // the first one's
 	cut.After.Store(100)
 	cut.Vanish.Store(true)
 	back := make(chan error, 1)
 	go func() {
-		time.Sleep(time.Second)
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if s := w.n.orchestrator.Stats(); s.PermitsAll-s.PermitsFree == runs {
+				break
+			}
+		}
+		time.Sleep(time.Second) // all of them run; now they come to their commits
 		_, err := other.Exec(ctx, "ROLLBACK")
 		time.Sleep(patienceOfCommits + 2*time.Second)
 		cut.After.Store(0)
 		cut.Vanish.Store(false)
 		back <- err
 	}()
-	got := storm(t, 24, []*fixture{w}, func(k int) string { return fmt.Sprintf("/f/default/w?id=%d", k) })
+	got := storm(t, runs, []*fixture{w}, func(k int) string { return fmt.Sprintf("/f/default/w?id=%d", k) })
 	if err := <-back; err != nil {
 		t.Error(err)
 	}

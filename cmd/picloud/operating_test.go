@@ -50,7 +50,7 @@ func (p *process) wait() {
 
 	select {
 	case <-done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		p.t.Error("picloud did not stop")
 		_ = p.cmd.Process.Kill()
 	}

@@ -56,7 +56,7 @@ func next(t *testing.T, lines <-chan string, kind string) map[string]any {
 				}
 				return run
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("the tail says nothing")
 		}
 	}

@@ -35,7 +35,8 @@ func (w *fixture) runNode(t *testing.T, args ...string) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", args...)
 	cmd.Dir = filepath.Join(testkit.Root(), "web")
-	cmd.Env = append(os.Environ(), "PICLOUD_URL="+w.base, "PICLOUD_ADMIN_PASSWORD="+testPassword, "CHROMIUM="+chromium(t))
+	cmd.Env = append(os.Environ(),
+		"PICLOUD_URL="+w.base, "PICLOUD_ADMIN_PASSWORD="+testPassword, "CHROMIUM="+chromium(t))
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
@@ -47,8 +48,16 @@ func (w *fixture) runNode(t *testing.T, args ...string) {
 // the package: of parallel tests the last one begins first.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t)
-	w.runNode(t, "--test", "test/types.test.mjs", "test/stories.test.mjs")
+	for size, pattern := range map[string]string{
+		"phone":   "/, phone$/",
+		"desktop": "/^(?!.*, phone$)/", // and what is of no size
+	} {
+		t.Run(size, func(t *testing.T) {
+			t.Parallel()
+			w := newFixture(t)
+			w.runNode(t, "--test", "--test-name-pattern="+pattern, "test/types.test.mjs", "test/stories.test.mjs")
+		})
+	}
 }
 
 // Not a test but how `make screenshots` takes the README's pictures, with a day of runs made up for the
