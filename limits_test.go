@@ -114,7 +114,7 @@ var limitSections = []struct {
 		{"maxLineage", "Rows of each kind in the tree of one cause", "rows"},
 		{"maxIdle", "Idle runtimes that a sandbox process keeps", "runtimes"},
 		{"maxRunsPerChild", "Runs after which a sandbox process is replaced", "runs"},
-		{"idleAfter", "Idle time after which a sandbox process ends", ""},
+		{"idleTimeout", "Idle time after which a sandbox process ends", ""},
 	}},
 	{"limits of people", []limit{
 		{"SessionIdle", "Idle time after which a session ends", ""},

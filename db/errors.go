@@ -23,6 +23,7 @@ const (
 	codeUniqueViolation     = "23505"
 	codeForeignKeyViolation = "23503"
 	codeTooManyConnections  = "53300"
+	codeUntranslatable      = "22021" // a text with a NUL, or one that is not UTF-8
 	codeDuplicateDatabase   = "42P04"
 	codeProtocolViolation   = "08P01"
 	codeAdminShutdown       = "57P01"
@@ -60,6 +61,8 @@ func translateCode(err error, code string) error {
 		return fmt.Errorf("%w: %w", ErrDuplicate, err)
 	case code == codeForeignKeyViolation:
 		return fmt.Errorf("%w: %w", ErrReference, err)
+	case code == codeUntranslatable: // no row holds such a text
+		return fmt.Errorf("%w: %w", ErrNotFound, err)
 	case class == classConnection, class == classIntervention, code == codeTooManyConnections:
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	default:

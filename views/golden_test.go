@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -28,17 +29,31 @@ const someID = "01a20d5d-7b7e-7000-8a17-5f0e8d3f6a10"
 
 // frame is the frame of a page in an app; out is that of one outside.
 func frame(title, tab string) Page {
-	return Page{Title: title, User: "ada", Admin: true, CSRF: "0123abcd", App: "shop", Tab: tab, Unresolved: 3, MayAudit: true, Assets: assets()}
+	return Page{
+		Title:      title,
+		User:       "ada",
+		Admin:      true,
+		CSRF:       "0123abcd",
+		App:        "shop",
+		Tab:        tab,
+		Unresolved: 3,
+		MayAudit:   true,
+		Assets:     assets(),
+	}
 }
 
 func out(title, tab string) Page {
 	p := frame(title, tab)
-	p.App, p.Unresolved = "", 0
+	p.App = ""
+	p.Unresolved = 0
 	return p
 }
 
 func assets() Assets {
-	return Assets{"/static/app.css?v=1", "/static/htmx.min.js?v=1", "/static/app.js?v=1", "/static/editor.js?v=1", "/static/picloud.d.ts?v=1"}
+	return Assets{
+		"/static/app.css?v=1", "/static/htmx.min.js?v=1", "/static/app.js?v=1", "/static/editor.js?v=1",
+		"/static/picloud.d.ts?v=1",
+	}
 }
 
 func render(t *testing.T, c templ.Component) string {
@@ -53,13 +68,16 @@ func render(t *testing.T, c templ.Component) string {
 
 // Each page in each of its states is what it was. `go test ./views -update` accepts what changed, for a look at the diff.
 func TestGolden(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	for _, p := range pages() {
 		file := filepath.Join("testdata", p.name+".html")
 		seen[file] = true
 		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
 			got := strings.ReplaceAll(render(t, p.page), "><", ">\n<") + "\n"
 			checkHTML(t, got)
+
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
@@ -75,6 +93,7 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
+
 	files, err := filepath.Glob("testdata/*.html")
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +106,8 @@ func TestGolden(t *testing.T) {
 }
 
 func firstDifference(got, want string) string {
-	g, w := strings.Split(got, "\n"), strings.Split(want, "\n")
+	g := strings.Split(got, "\n")
+	w := strings.Split(want, "\n")
 	for k := range min(len(g), len(w)) {
 		if g[k] != w[k] {
 			return "line " + itoa(k+1) + "\n got " + g[k] + "\nwant " + w[k]
@@ -108,17 +128,9 @@ func checkHTML(t *testing.T, text string) {
 		if kind != html.StartTagToken && kind != html.SelfClosingTagToken {
 			continue
 		}
+
 		tag := z.Token()
-		attr := map[string]string{}
-		for _, a := range tag.Attr {
-			attr[a.Key] = a.Val
-			if strings.HasPrefix(a.Key, "on") || a.Key == "style" {
-				t.Errorf("<%s> has the attribute %s, which the policy blocks", tag.Data, a.Key)
-			}
-			if (a.Key == "href" || a.Key == "action" || a.Key == "src") && strings.HasPrefix(strings.ToLower(strings.TrimSpace(a.Val)), "javascript:") {
-				t.Errorf("<%s> leads to %s", tag.Data, a.Val)
-			}
-		}
+		attr := checkAttributes(t, tag)
 		if tag.Data == "script" && (attr["nonce"] != "nonce" || !strings.HasPrefix(attr["src"], "/static/")) {
 			t.Errorf("a script that is not ours: %v", attr)
 		}
@@ -128,10 +140,29 @@ func checkHTML(t *testing.T, text string) {
 			}
 			ids[id] = true
 		}
-		if tag.Data == "form" && attr["method"] == "post" && !strings.Contains(text, `name="csrf"`) && !strings.Contains(attr["action"], "/login") {
+
+		posts := tag.Data == "form" && attr["method"] == "post" && !strings.Contains(attr["action"], "/login")
+		if posts && !strings.Contains(text, `name="csrf"`) {
 			t.Errorf("the form %s carries no token", attr["action"])
 		}
 	}
+}
+
+// checkAttributes finds attributes that run a script, and gives all of them by name.
+func checkAttributes(t *testing.T, tag html.Token) map[string]string {
+	t.Helper()
+	attr := map[string]string{}
+	for _, a := range tag.Attr {
+		attr[a.Key] = a.Val
+		if strings.HasPrefix(a.Key, "on") || a.Key == "style" {
+			t.Errorf("<%s> has the attribute %s, which the policy blocks", tag.Data, a.Key)
+		}
+		leads := a.Key == "href" || a.Key == "action" || a.Key == "src"
+		if leads && strings.HasPrefix(strings.ToLower(strings.TrimSpace(a.Val)), "javascript:") {
+			t.Errorf("<%s> leads to %s", tag.Data, a.Val)
+		}
+	}
+	return attr
 }
 
 // hostile is in every text of every page at once.
@@ -139,18 +170,23 @@ const hostile = `"><script>alert(1)</script>'<img src=x onerror=alert(1)>javascr
 
 // Whatever scripts and callers put into names, keys, errors, logs and headers stays text.
 func TestEverythingIsEscaped(t *testing.T) {
+	t.Parallel()
 	for _, p := range pages() {
-		vm := reflect.New(reflect.TypeOf(p.vm)).Elem()
-		vm.Set(reflect.ValueOf(p.vm))
-		fill(vm)
-		text := render(t, p.again(vm.Interface()))
-		if strings.Contains(text, "<script>") || strings.Contains(text, "<img") {
-			t.Errorf("%s lets markup through", p.name)
-		}
-		if !strings.Contains(text, "&lt;script&gt;") {
-			t.Errorf("%s shows no hostile text: the test misses it", p.name)
-		}
-		t.Run(p.name, func(t *testing.T) { checkHTML(t, text) })
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			vm := reflect.New(reflect.TypeOf(p.vm)).Elem()
+			vm.Set(reflect.ValueOf(p.vm))
+			fill(vm)
+
+			text := render(t, p.again(vm.Interface()))
+			if strings.Contains(text, "<script>") || strings.Contains(text, "<img") {
+				t.Error("it lets markup through")
+			}
+			if !strings.Contains(text, "&lt;script&gt;") {
+				t.Error("it shows no hostile text: the test misses it")
+			}
+			checkHTML(t, text)
+		})
 	}
 }
 
@@ -192,38 +228,57 @@ func fill(v reflect.Value) {
 	}
 }
 
-func TestWords(t *testing.T) {
-	for d, want := range map[time.Duration]string{0: "just now", 3 * time.Second: "3 s ago", -3 * time.Second: "in 3 s", 2 * time.Minute: "2 min ago",
-		3 * time.Hour: "3 h ago", -50 * time.Hour: "in 2 days", 20 * 365 * 24 * time.Hour: "years ago"} {
-		if got := Ago(d); got != want {
-			t.Errorf("Ago(%v) = %q, want %q", d, got, want)
+// words runs a case as a subtest: a function of the pages makes words of something.
+func words[T comparable](t *testing.T, name string, got, want T) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		if got != want {
+			t.Errorf("it says %v, want %v", got, want)
 		}
-	}
-	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", -1000: "-1,000", -100: "-100", 1234567: "1,234,567"} {
-		if got := count(n); got != want {
-			t.Errorf("count(%d) = %q, want %q", n, got, want)
-		}
-	}
-	for v, want := range map[float64]float64{0: 1, 0.3: 0.5, 1: 1, 3: 5, 7: 10, 99: 100, 100: 100, 101: 200} {
-		if got := niceCeil(v); got < want*0.999 || got > want*1.001 {
-			t.Errorf("niceCeil(%v) = %v, want %v", v, got, want)
-		}
-	}
-	for _, c := range [][3]string{{"0", "0", "0\u00a0%"}, {"1", "1000", "<1\u00a0%"}, {"1", "2", "50\u00a0%"}} {
-		if got := percent(atoi(c[0]), atoi(c[1])); got != c[2] {
-			t.Errorf("percent(%s, %s) = %q, want %q", c[0], c[1], got, c[2])
-		}
-	}
-	for attempts, want := range map[int]string{1: "one try", 3: "3 tries within about 15 s"} {
-		if got := InWords(attempts, 15*time.Second); got != want {
-			t.Errorf("InWords(%d) = %q, want %q", attempts, got, want)
-		}
-	}
+	})
 }
 
-func atoi(s string) (n int64) {
-	for _, c := range s {
-		n = n*10 + int64(c-'0')
+// Times, counts, shares and attempts are said as people say them, at the edges as well.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0:                         "just now",
+		3 * time.Second:           "3 s ago",
+		-3 * time.Second:          "in 3 s",
+		2 * time.Minute:           "2 min ago",
+		3 * time.Hour:             "3 h ago",
+		-50 * time.Hour:           "in 2 days",
+		20 * 365 * 24 * time.Hour: "years ago",
+	} {
+		words(t, "Ago "+d.String(), Ago(d), want)
 	}
-	return n
+
+	for n, want := range map[int64]string{
+		0: "0", 999: "999", 1000: "1,000", -1000: "-1,000", -100: "-100", 1234567: "1,234,567",
+	} {
+		words(t, fmt.Sprint("count ", n), count(n), want)
+	}
+
+	for v, want := range map[float64]float64{0: 1, 0.3: 0.5, 1: 1, 3: 5, 7: 10, 99: 100, 100: 100, 101: 200} {
+		t.Run(fmt.Sprint("niceCeil ", v), func(t *testing.T) {
+			if got := niceCeil(v); got < want*0.999 || got > want*1.001 {
+				t.Errorf("%v, want %v", got, want)
+			}
+		})
+	}
+
+	for _, c := range []struct {
+		part, whole int64
+		want        string
+	}{
+		{0, 0, "0\u00a0%"},
+		{1, 1000, "<1\u00a0%"},
+		{1, 2, "50\u00a0%"},
+	} {
+		words(t, fmt.Sprint("percent ", c.part, " of ", c.whole), percent(c.part, c.whole), c.want)
+	}
+
+	for attempts, want := range map[int]string{1: "one try", 3: "3 tries within about 15 s"} {
+		words(t, fmt.Sprint("InWords ", attempts), InWords(attempts, 15*time.Second), want)
+	}
 }

@@ -39,8 +39,10 @@ func points() []Point {
 	for k := range 24 {
 		p := Point{At: at(time.Duration(24-k) * time.Hour)}
 		if k%5 != 0 {
-			p.Runs, p.Errors = int64(k*100), int64(k%3)
-			p.P50, p.P95 = time.Duration(k)*time.Millisecond, time.Duration(3*k)*time.Millisecond
+			p.Runs = int64(k * 100)
+			p.Errors = int64(k % 3)
+			p.P50 = time.Duration(k) * time.Millisecond
+			p.P95 = time.Duration(3*k) * time.Millisecond
 		}
 		list = append(list, p)
 	}
@@ -82,7 +84,10 @@ var (
 
 func resolvedLetter() DeadLetterPage {
 	p := deadLetter
-	p.DeadLetterRow, p.ResolvedBy, p.ResolveReason, p.ResolvedAt = resolved, "ada", "was a test", ptr(at(time.Minute))
+	p.DeadLetterRow = resolved
+	p.ResolvedBy = "ada"
+	p.ResolveReason = "was a test"
+	p.ResolvedAt = ptr(at(time.Minute))
 	return p
 }
 
@@ -93,13 +98,21 @@ func newScript() ScriptPage {
 
 func viewedScript() ScriptPage {
 	p := editorPage
-	p.MayEdit, p.MayDelete, p.MayTriggers, p.Kind, p.Access, p.Routes, p.Triggers, p.Executions = false, false, false, "endpoint", "public", nil, nil, nil
+	p.MayEdit = false
+	p.MayDelete = false
+	p.MayTriggers = false
+	p.Kind = "endpoint"
+	p.Access = "public"
+	p.Routes = nil
+	p.Triggers = nil
+	p.Executions = nil
 	return p
 }
 
 func module() ScriptPage {
 	p := editorPage
-	p.Kind, p.Name = "module", "lib"
+	p.Kind = "module"
+	p.Name = "lib"
 	p.Deploy = Deploy{Version: 2, Warning: "it throws when it is loaded"}
 	return p
 }

@@ -34,13 +34,15 @@ type RestoreCmd struct {
 // ReleaseCmd lets a restored copy work.
 type ReleaseCmd struct{ Config }
 
-// Run takes a consistent copy while PiCloud runs. Variables and secrets stay sealed in it: keep the master key as well.
+// Run takes a consistent copy while PiCloud runs. Variables and secrets stay sealed in it: keep the master
+// key as well.
 func (c *BackupCmd) Run() error {
 	return c.withDatabase(func(ctx context.Context, n *node) error {
 		if err := backup(ctx, n.url, c.File); err != nil {
 			return err
 		}
-		fmt.Printf("Wrote %s. The master key is not in it: keep PICLOUD_SECRET_KEY, or secret.key of the data directory, as well.\n", c.File)
+		fmt.Printf("Wrote %s. The master key is not in it: keep PICLOUD_SECRET_KEY, or secret.key of the data "+
+			"directory, as well.\n", c.File)
 		return nil
 	})
 }
@@ -74,12 +76,15 @@ func (c *Config) withDatabase(f func(ctx context.Context, n *node) error) error 
 }
 
 // withNode opens a database for a command, and closes it.
-func (c *Config) withNode(open func(*node, context.Context) error, f func(ctx context.Context, n *node) error) error {
+func (c *Config) withNode(
+	open func(*node, context.Context) error, f func(ctx context.Context, n *node) error,
+) error {
 	if err := c.complete(); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+
 	n := &node{cfg: c, log: newLogger(c.LogFormat)}
 	defer n.Stop()
 	if err := open(n, ctx); err != nil {
@@ -88,31 +93,42 @@ func (c *Config) withNode(open func(*node, context.Context) error, f func(ctx co
 	return f(ctx, n)
 }
 
-// attach is connect, but for PiCloud's own PostgreSQL while another process has started it.
+// attach connects as connect does, also to PiCloud's own PostgreSQL while another process runs it.
 func (n *node) attach(ctx context.Context) error {
 	if n.cfg.DatabaseURL == "" {
-		url, err := pglocal.Running(filepath.Join(n.cfg.DataDir, "postgres"))
-		if err != nil {
+		if err := n.useRunning(); err != nil {
 			return err
-		}
-		if url != "" {
-			n.cfg.DatabaseURL = pglocal.Database(url, ownDatabase)
-			if n.cfg.key == nil {
-				if n.cfg.key, err = masterKey(filepath.Join(n.cfg.DataDir, "secret.key")); err != nil {
-					return err
-				}
-			}
-			n.cfg.DataDir = "" // its lock is the other's
 		}
 	}
 	return n.connect(ctx)
 }
 
-// tool runs a program of PostgreSQL's. The address goes by the environment: a command line can be read by others.
+// useRunning makes the PostgreSQL that another process runs in the data directory the configured one, if
+// there is one.
+func (n *node) useRunning() error {
+	url, err := pglocal.Running(filepath.Join(n.cfg.DataDir, "postgres"))
+	if err != nil || url == "" {
+		return err
+	}
+	n.cfg.DatabaseURL = pglocal.Database(url, ownDatabase)
+
+	if n.cfg.key == nil {
+		n.cfg.key, err = masterKey(filepath.Join(n.cfg.DataDir, "secret.key"))
+		if err != nil {
+			return err
+		}
+	}
+	n.cfg.DataDir = "" // the other process has its lock
+	return nil
+}
+
+// tool runs a client program of PostgreSQL's. The address goes by the environment: a command line can be read
+// by others.
 func tool(ctx context.Context, url, name string, args ...string) error {
 	path, err := exec.LookPath(name)
 	if bin, findErr := pglocal.Find(0); findErr == nil { // the newest: it reads older servers
-		path, err = filepath.Join(bin.Dir, name), nil
+		path = filepath.Join(bin.Dir, name)
+		err = nil
 	}
 	if err != nil {
 		return fmt.Errorf("%s is missing: install PostgreSQL's client programs", name)
@@ -121,6 +137,8 @@ func tool(ctx context.Context, url, name string, args ...string) error {
 	if err != nil {
 		return err
 	}
+
+	// Cancelled, it is asked to end before it is killed, so that it can end its own session.
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -133,7 +151,7 @@ func tool(ctx context.Context, url, name string, args ...string) error {
 	return nil
 }
 
-// backup writes a whole file or none.
+// backup writes a whole file or none: pg_dump fills one beside it, which gets the name when it is on disk.
 func backup(ctx context.Context, url, file string) error {
 	if _, err := os.Lstat(file); err == nil {
 		return fmt.Errorf("%s exists: choose another name", file)
@@ -145,9 +163,12 @@ func backup(ctx context.Context, url, file string) error {
 	}
 	_ = f.Close()
 	defer func() { _ = os.Remove(part) }()
-	if err := tool(ctx, url, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--file="+part); err != nil {
+
+	err = tool(ctx, url, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--file="+part)
+	if err != nil {
 		return err
 	}
+
 	if f, err = os.Open(part); err == nil {
 		err = errors.Join(f.Sync(), f.Close())
 	}
@@ -167,30 +188,42 @@ func restore(ctx context.Context, n *node, file string) error {
 		return err
 	}
 	if !empty {
-		return errors.New("the database is not empty: restore into a new one, named by DATABASE_URL or in a new PICLOUD_DATA_DIR")
+		return errors.New("the database is not empty: restore into a new one, named by DATABASE_URL " +
+			"or in a new PICLOUD_DATA_DIR")
 	}
-	head := make([]byte, 5)
-	f, err := os.Open(file)
-	if err == nil {
-		_, err = io.ReadFull(f, head)
-		_ = f.Close()
-	}
-	if err != nil || string(head) != "PGDMP" {
+	if !isDump(file) {
 		return fmt.Errorf("%s is no file that picloud backup wrote", file)
 	}
-	if err := tool(ctx, n.url, "pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges", "--dbname="+db.Name(n.url), file); err != nil {
+
+	err = tool(ctx, n.url, "pg_restore", "--exit-on-error", "--single-transaction",
+		"--no-owner", "--no-privileges", "--dbname="+db.Name(n.url), file)
+	if err != nil {
 		return err
 	}
+	// The file may be of an older version, and its nodes are not this installation's.
 	if err := n.db.Migrate(ctx, migrations.FS); err != nil {
 		return err
 	}
 	if err := n.db.Queries().ForgetNodes(ctx); err != nil {
 		return fmt.Errorf("forget nodes: %w", db.Translate(err))
 	}
-	return n.db.Queries().SetHold(ctx, "restored from a backup on "+time.Now().UTC().Format("2 January 2006 15:04 UTC"))
+	at := time.Now().UTC().Format("2 January 2006 15:04 UTC")
+	return n.db.Queries().SetHold(ctx, "restored from a backup on "+at)
 }
 
-// release ends the hold and tells the nodes.
+// isDump reports whether a file begins as pg_dump's custom format does.
+func isDump(file string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	head := make([]byte, 5)
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head) == "PGDMP"
+}
+
+// release ends the hold and notifies the nodes.
 func release(ctx context.Context, d *db.DB) error {
 	if err := d.Queries().SetHold(ctx, ""); err != nil {
 		return fmt.Errorf("end the hold: %w", db.Translate(err))

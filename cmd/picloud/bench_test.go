@@ -17,13 +17,14 @@ func BenchmarkWrite(b *testing.B) {
 }
 
 func benchmarkScript(b *testing.B, source string) {
-	w := newWorld(b)
+	w := newFixture(b)
 	w.deploy("hello", source)
 	b.SetParallelism(32)
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		client := &fasthttp.HostClient{Addr: w.base[len("http://"):], MaxConns: 1}
-		req, res := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
+		req := fasthttp.AcquireRequest()
+		res := fasthttp.AcquireResponse()
 		req.SetRequestURI(w.base + "/f/default/hello")
 		for pb.Next() {
 			if err := client.Do(req, res); err != nil || res.StatusCode() >= 300 {

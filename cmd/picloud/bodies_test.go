@@ -6,10 +6,12 @@ import (
 	"testing"
 )
 
-// Bodies are bytes: what a script makes of streams, buffers, blobs and forms arrives whole, and what never ends is ended.
+// Bodies are bytes: what a script makes of streams, buffers, blobs and forms arrives whole, and what never
+// ends is ended.
 func TestBodies(t *testing.T) {
-	w := newWorld(t)
-	w.api("PUT", "/apps/default/scripts/b", map[string]any{"limits": map[string]any{"timeout_ms": 1500}, "source": `
+	t.Parallel()
+	w := newFixture(t)
+	w.api("PUT", "/apps/default/scripts/b", map[string]any{"limits": map[string]any{"timeout_ms": unhurried}, "source": `
 		const enc = new TextEncoder();
 		const cases = {
 			bytes: () => new Response(new Uint8Array([0, 255, 128, 10])),
@@ -37,25 +39,46 @@ func TestBodies(t *testing.T) {
 		status int
 		want   string
 	}{
-		{"bytes", 200, "\x00\xff\x80\n"}, {"view", 200, "\x02\x03"}, {"buffer", 200, "hé"}, {"blob", 200, "ab"}, {"stream", 200, "abc"}, {"through", 200, "HELLO"},
-		{"endless", 507, "more than the"}, {"never", 502, "never settles"}, {"throwing", 502, "dry"}, {"strange", 502, "must give strings"}, {"locked", 502, "locked"},
-		{"taken", 502, "already been read"}, {"rounds", 502, "iterations"}, {"forge", 502, ""},
+		{"bytes", 200, "\x00\xff\x80\n"},
+		{"view", 200, "\x02\x03"},
+		{"buffer", 200, "hé"},
+		{"blob", 200, "ab"},
+		{"stream", 200, "abc"},
+		{"through", 200, "HELLO"},
+		{"endless", 507, "more than the"},
+		{"never", 502, "never settles"},
+		{"throwing", 502, "dry"},
+		{"strange", 502, "must give strings"},
+		{"locked", 502, "locked"},
+		{"taken", 502, "already been read"},
+		{"rounds", 502, "iterations"},
+		{"forge", 502, ""},
 	} {
 		// An answer under an Idempotency-Key is kept whole, so that its end decides.
-		r := w.do("GET", "/f/default/b?c="+c.name, nil, "Authorization", "Bearer "+w.token, "Idempotency-Key", c.name)
-		if r.status != c.status || c.status == 200 && r.body != c.want || !strings.Contains(r.body, c.want) {
-			t.Errorf("%s: %d %q, want %d %q", c.name, r.status, r.body, c.status, c.want)
-		}
-		w.do("GET", "/f/default/other", nil).want(200)
+		t.Run(c.name, func(t *testing.T) {
+			w := w.on(t)
+			r := w.do("GET", "/f/default/b?c="+c.name, nil, "Authorization", "Bearer "+w.token, "Idempotency-Key", c.name).
+				want(c.status)
+			if c.status == 200 && r.body != c.want || !strings.Contains(r.body, c.want) {
+				t.Errorf("%q, want %q", r.body, c.want)
+			}
+			w.do("GET", "/f/default/other", nil).want(200)
+		})
 	}
+
 	blob := string(bytes.Repeat([]byte{0, 1, 254, 255, '\r', '\n'}, 100_000))
 	for _, name := range []string{"echo", "reuse"} {
 		if r := w.do("POST", "/f/default/b?c="+name, blob).want(200); r.body != blob {
 			t.Errorf("%s: %d of %d bytes came back", name, len(r.body), len(blob))
 		}
 	}
+
+	const part = "filename=\"f.bin\"\r\nContent-Type: application/octet-stream\r\n\r\n\x00\x01\r\n"
 	r := w.do("GET", "/f/default/b?c=form", nil).want(200)
-	if ct := r.header.Get("Content-Type"); !strings.HasPrefix(ct, "multipart/form-data; boundary=") || !strings.Contains(r.body, "filename=\"f.bin\"\r\nContent-Type: application/octet-stream\r\n\r\n\x00\x01\r\n") {
-		t.Errorf("form: %s %q", ct, r.body)
+	if ct := r.header.Get("Content-Type"); !strings.HasPrefix(ct, "multipart/form-data; boundary=") {
+		t.Errorf("a form's type: %s", ct)
+	}
+	if !strings.Contains(r.body, part) {
+		t.Errorf("form: %q", r.body)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,13 +33,16 @@ func freePort(t *testing.T) string {
 	return addr[strings.LastIndexByte(addr, ':')+1:]
 }
 
-// startCaddy runs the Caddyfile of this repository in front of nodes, with certificates of its own authority. The client
-// trusts that and finds every host there.
+// startCaddy runs the Caddyfile of this repository in front of nodes, with certificates of its own authority.
+// The client trusts that and finds every host there.
 func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port string) {
 	t.Helper()
-	home, port := t.TempDir(), freePort(t)
-	admin, scripts := "admin.localhost", []string{"scripts.localhost", "shop.localhost"}
-	// Caddy's cleaner, which starts with it, deletes a certificate's folder that is empty still, and Caddy tries again a minute later.
+	home := t.TempDir()
+	port = freePort(t)
+	admin := "admin.localhost"
+	scripts := []string{"scripts.localhost", "shop.localhost"}
+	// Caddy's cleaner, which starts with it, deletes a certificate's folder that is empty still, and Caddy
+	// tries again a minute later.
 	for _, host := range append([]string{admin}, scripts...) {
 		if err := os.MkdirAll(filepath.Join(home, "caddy", "certificates", "local", host, "keep"), 0o700); err != nil {
 			t.Fatal(err)
@@ -49,7 +53,8 @@ func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port st
 		"PICLOUD_CADDY_ADMIN=off", "PICLOUD_CADDY_OPTIONS=skip_install_trust", "PICLOUD_ADMIN_HOST="+admin, "PICLOUD_SCRIPT_HOSTS="+strings.Join(scripts, ", "),
 		"PICLOUD_UPSTREAMS="+strings.Join(upstreams, " "), "PICLOUD_ADMIN_UPSTREAMS="+strings.Join(upstreams, " "))
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout = &out
+	cmd.Stderr = &out
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("caddy: %v (`make test` installs it)", err)
 	}
@@ -60,7 +65,7 @@ func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port st
 			return (&net.Dialer{}).DialContext(ctx, network, "127.0.0.1:"+port)
 		}}}
 	t.Cleanup(client.CloseIdleConnections)
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		root, err := os.ReadFile(filepath.Join(home, "caddy", "pki", "authorities", "local", "root.crt"))
 		if err == nil && authority.AppendCertsFromPEM(root) {
 			if res, err := client.Get("https://admin.localhost/healthz"); err == nil {
@@ -76,18 +81,19 @@ func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port st
 	}
 }
 
-// Two nodes behind the real Caddy: one is killed under load, comes back, and the other is stopped. No request that may be sent
-// again fails, and what was done by a key was done once. The edge is as it is without Caddy, over TLS.
+// Two nodes behind the real Caddy: one is killed under load, comes back, and the other is stopped. No request
+// that may be sent again fails, and what was done by a key was done once. The edge is as it is without Caddy,
+// over TLS.
 func TestCaddy(t *testing.T) {
 	t.Parallel()
-	env := []string{"DATABASE_URL=" + testkit.Database(t), "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_LEASE=2s",
+	env := []string{"DATABASE_URL=" + newDatabase(t), "PICLOUD_SECRET_KEY=" + testKey, "PICLOUD_LEASE=2s",
 		"PICLOUD_ADMIN_HOST=admin.localhost", "PICLOUD_TRUSTED_PROXIES=127.0.0.1"}
 	a := startProcess(t, env...)
 	defer func() { a.kill() }()
 	b := startProcess(t, env...)
 	defer func() { b.kill() }()
 	client, port := startCaddy(t, strings.TrimPrefix(a.url, "http://"), strings.TrimPrefix(b.url, "http://"))
-	w := &world{t: t, base: "https://admin.localhost:" + port, http: client}
+	w := &fixture{t: t, base: "https://admin.localhost:" + port, http: client}
 	w.token = w.login("admin", testPassword)
 	w.api("PUT", "/apps/default/scripts/count", map[string]any{"source": `import { kv } from "picloud";
 		export default async (request) => {
@@ -127,7 +133,7 @@ func TestCaddy(t *testing.T) {
 	}
 
 	// The load.
-	var sent, failed atomic.Int64
+	var sent, answered, failed atomic.Int64
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
 	fail := func(format string, args ...any) {
@@ -159,21 +165,35 @@ func TestCaddy(t *testing.T) {
 				if res.StatusCode != 200 {
 					fail("%s: %d %s", method, res.StatusCode, body)
 				}
+				answered.Add(1)
 				if method == "POST" {
 					sent.Add(1)
 				}
 			}
 		})
 	}
-	time.Sleep(1500 * time.Millisecond)
-	a.kill()
-	time.Sleep(4 * time.Second)
-	a.restart(env...)
-	time.Sleep(4 * time.Second) // Caddy notices
-	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+	// Each phase is so many answers long: under load before the kill, while one node is gone, after the other
+	// has gone.
+	answers := func(n int64) {
+		t.Helper()
+		from := answered.Load()
+		w.eventually(fmt.Sprintf("%d more answers", n), func() bool { return answered.Load() >= from+n })
 	}
-	time.Sleep(3 * time.Second)
+	answers(200)
+	a.kill()
+	answers(200)
+	a.restart(env...)
+	ran := regexp.MustCompile(`picloud_runs_total\{outcome="succeeded"\} (\d+)`)
+	direct := &fixture{t: t, base: a.url, http: defaultClient()}
+	w.eventually("Caddy asks the node that came back", func() bool {
+		metrics := direct.do("GET", "/metrics", nil, "Host", "admin.localhost", "Authorization", "Bearer "+w.token)
+		m := ran.FindStringSubmatch(metrics.body)
+		return m != nil && len(m[1]) >= 2 // ten runs or more
+	})
+	b.terminate()
+	answers(200)
+	b.wait()
+	answers(50)
 	close(stop)
 	wg.Wait()
 	done := w.allKeys("done")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -16,8 +17,8 @@ import (
 	"picloud/db/pglocal"
 )
 
-// Config is everything that can be set, by environment or by flags of the same name. Secrets can also come from a file:
-// NAME_FILE holds the path.
+// Config is everything that can be set, by environment or by flags of the same name. Secrets can also come
+// from a file: NAME_FILE holds the path.
 type Config struct {
 	Listen               string        `env:"PICLOUD_LISTEN" default:":8080" help:"Address to answer on."`
 	DataDir              string        `env:"PICLOUD_DATA_DIR" help:"PiCloud's own database, keys and logs (default ./picloud-data; as root /var/lib/picloud where PostgreSQL cannot reach that)."`
@@ -50,8 +51,9 @@ type Config struct {
 	SessionRetention     time.Duration `env:"PICLOUD_SESSION_RETENTION" default:"720h" help:"How long a session lasts."`
 	IdempotencyRetention time.Duration `env:"PICLOUD_IDEMPOTENCY_RETENTION" default:"24h" help:"How long an Idempotency-Key answers again."`
 
-	proxies []netip.Prefix
-	key     []byte
+	// What complete makes of the settings above; role is set by the command before.
+	proxies []netip.Prefix // of TrustedProxies
+	key     []byte         // the master key; nil until openDataDir has read it from a file
 	role    role
 }
 
@@ -63,11 +65,12 @@ type role struct {
 }
 
 var (
-	roleServe        = role{"serve", true, true}
-	roleManager      = role{"manager", true, false}
-	roleOrchestrator = role{"orchestrator", false, true}
+	roleServe        = role{name: "serve", admin: true, scripts: true}
+	roleManager      = role{name: "manager", admin: true}
+	roleOrchestrator = role{name: "orchestrator", scripts: true}
 )
 
+// Values of PICLOUD_EXECUTOR: sandboxes as children of this process, or the socket of picloud executor.
 const (
 	ownSandboxes   = "own"
 	executorSocket = "/run/picloud/executor.sock"
@@ -85,6 +88,7 @@ func loadSecretFiles() error {
 		if file == "" {
 			continue
 		}
+
 		if os.Getenv(name) != "" {
 			return fmt.Errorf("%s and %s_FILE are both set: keep one", name, name)
 		}
@@ -99,12 +103,30 @@ func loadSecretFiles() error {
 	return nil
 }
 
-// complete fills in what depends on the machine and checks everything; its errors are sentences for the operator.
+// complete fills in what depends on the machine and checks everything; its errors are sentences for the
+// operator.
 func (c *Config) complete() error {
+	c.setDefaults()
+	c.AdminHost = strings.ToLower(c.AdminHost)
+
+	// The order is that of the messages: an operator with several mistakes is told of the first.
+	for _, check := range []func() error{
+		c.checkBounds, c.parseProxies, c.parseKey, c.checkRole, c.checkMasterKey, c.chooseDataDir,
+	} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setDefaults fills in what depends on the machine or on other settings.
+func (c *Config) setDefaults() {
 	cpus := runtime.NumCPU()
 	setDefault(&c.DBConnections, 2*cpus+8)
 	setDefault(&c.Concurrency, 16*cpus)
 	setDefault(&c.Queue, 8*c.Concurrency)
+
 	if c.NodeName == "" {
 		host, err := os.Hostname()
 		if err != nil {
@@ -112,28 +134,51 @@ func (c *Config) complete() error {
 		}
 		c.NodeName = fmt.Sprintf("%s-%d", host, os.Getpid())
 	}
-	bounds := []struct {
+	if c.role.name == "" {
+		c.role = roleServe
+	}
+	if c.Executor == "" {
+		c.Executor = ownSandboxes
+		if c.role != roleServe {
+			c.Executor = executorSocket
+		}
+	}
+}
+
+// within reports whether least <= v <= most.
+func within[T cmp.Ordered](v, least, most T) bool { return least <= v && v <= most }
+
+// checkBounds checks numbers and times.
+func (c *Config) checkBounds() error {
+	retentions := min(c.DeadLetterRetention, c.AbandonedRetention, c.IdempotencyRetention, c.SessionRetention)
+	for _, bound := range []struct {
 		ok   bool
 		text string
 	}{
-		{c.DBConnections >= db.MinConnections && c.DBConnections <= 1000, fmt.Sprintf("PICLOUD_DB_CONNECTIONS must be from %d to 1000", db.MinConnections)},
-		{c.Concurrency >= 1 && c.Concurrency <= 10_000, "PICLOUD_CONCURRENCY must be from 1 to 10000"},
-		{c.Queue >= 0 && c.Queue <= 1_000_000, "PICLOUD_QUEUE must be from 0 to 1000000"},
-		{c.ScriptTimeout >= 10*time.Millisecond && c.ScriptTimeout <= maxScriptTimeout, "PICLOUD_SCRIPT_TIMEOUT must be from 10ms to 300s"},
-		{c.ScriptMemory >= 16 && c.ScriptMemory <= 8192, "PICLOUD_SCRIPT_MEMORY must be from 16 to 8192 (MiB)"},
-		{c.MaxBody >= 1024 && c.MaxBody <= 32<<20, "PICLOUD_MAX_BODY must be from 1024 to 33554432 (bytes)"},
-		{c.MaxDepth >= 1 && c.MaxDepth <= 100, "PICLOUD_MAX_DEPTH must be from 1 to 100"},
-		{c.Lease >= time.Second && c.Lease <= 10*time.Minute, "PICLOUD_LEASE must be from 1s to 10m"},
-		{c.ShutdownGrace >= 0 && c.ShutdownGrace <= 10*time.Minute, "PICLOUD_SHUTDOWN_GRACE must be from 0s to 10m"},
+		{within(c.DBConnections, db.MinConnections, 1000),
+			fmt.Sprintf("PICLOUD_DB_CONNECTIONS must be from %d to 1000", db.MinConnections)},
+		{within(c.Concurrency, 1, 10_000), "PICLOUD_CONCURRENCY must be from 1 to 10000"},
+		{within(c.Queue, 0, 1_000_000), "PICLOUD_QUEUE must be from 0 to 1000000"},
+		{within(c.ScriptTimeout, 10*time.Millisecond, maxScriptTimeout),
+			"PICLOUD_SCRIPT_TIMEOUT must be from 10ms to 300s"},
+		{within(c.ScriptMemory, 16, 8192), "PICLOUD_SCRIPT_MEMORY must be from 16 to 8192 (MiB)"},
+		{within(c.MaxBody, 1024, 32<<20), "PICLOUD_MAX_BODY must be from 1024 to 33554432 (bytes)"},
+		{within(c.MaxDepth, 1, 100), "PICLOUD_MAX_DEPTH must be from 1 to 100"},
+		{within(c.Lease, time.Second, 10*time.Minute), "PICLOUD_LEASE must be from 1s to 10m"},
+		{within(c.ShutdownGrace, 0, 10*time.Minute), "PICLOUD_SHUTDOWN_GRACE must be from 0s to 10m"},
 		{c.ExecutionRetention >= time.Hour, "PICLOUD_EXECUTION_RETENTION must be at least 1h"},
-		{c.DeadLetterRetention > 0 && c.AbandonedRetention > 0 && c.IdempotencyRetention > 0 && c.SessionRetention > 0 && c.AuditRetention >= 0,
+		{retentions > 0 && c.AuditRetention >= 0,
 			"retentions must be positive (PICLOUD_AUDIT_RETENTION may be 0: for ever)"},
-	}
-	for _, b := range bounds {
-		if !b.ok {
-			return errors.New(b.text)
+	} {
+		if !bound.ok {
+			return errors.New(bound.text)
 		}
 	}
+	return nil
+}
+
+// parseProxies makes prefixes of the trusted proxies; a single address is a prefix of its whole length.
+func (c *Config) parseProxies() error {
 	for _, p := range c.TrustedProxies {
 		prefix, err := parsePrefix(strings.TrimSpace(p))
 		if err != nil {
@@ -141,34 +186,43 @@ func (c *Config) complete() error {
 		}
 		c.proxies = append(c.proxies, prefix)
 	}
-	c.AdminHost = strings.ToLower(c.AdminHost)
-	if c.SecretKey != "" {
-		key, err := base64.StdEncoding.DecodeString(c.SecretKey)
-		if err != nil || len(key) != keySize {
-			return errors.New("PICLOUD_SECRET_KEY must be 32 bytes in base64: openssl rand -base64 32")
-		}
-		c.key = key
+	return nil
+}
+
+// parseKey decodes the master key, if it is given by the environment and not by a file of the data directory.
+func (c *Config) parseKey() error {
+	if c.SecretKey == "" {
+		return nil
 	}
-	if c.role.name == "" {
-		c.role = roleServe
+	key, err := base64.StdEncoding.DecodeString(c.SecretKey)
+	if err != nil || len(key) != keySize {
+		return errors.New("PICLOUD_SECRET_KEY must be 32 bytes in base64: openssl rand -base64 32")
 	}
+	c.key = key
+	return nil
+}
+
+// checkRole refuses a service of a cluster that would have a database of its own.
+func (c *Config) checkRole() error {
 	if c.role != roleServe && c.DatabaseURL == "" {
-		return fmt.Errorf("picloud %s needs DATABASE_URL: it shares one PostgreSQL with the other services (picloud serve can run its own)", c.role.name)
+		return fmt.Errorf("picloud %s needs DATABASE_URL: it shares one PostgreSQL with the other services "+
+			"(picloud serve can run its own)", c.role.name)
 	}
-	if c.Executor == "" {
-		if c.Executor = ownSandboxes; c.role != roleServe {
-			c.Executor = executorSocket
-		}
-	}
+	return nil
+}
+
+// checkMasterKey refuses a start that would make a new master key each time: the values sealed under the last
+// one would be lost with it.
+func (c *Config) checkMasterKey() error {
 	if c.DatabaseURL != "" && c.DataDir == "" && c.key == nil {
-		return errors.New("DATABASE_URL is set, but neither PICLOUD_SECRET_KEY nor PICLOUD_DATA_DIR: set one of them, " +
-			"so that the master key is the same after a restart")
+		return errors.New("DATABASE_URL is set, but neither PICLOUD_SECRET_KEY nor PICLOUD_DATA_DIR: " +
+			"set one of them, so that the master key is the same after a restart")
 	}
-	return c.chooseDataDir()
+	return nil
 }
 
 const (
-	keySize          = 32
+	keySize          = 32 // bytes: AES-256, and HMAC-SHA-256
 	maxScriptTimeout = 300 * time.Second
 )
 
@@ -188,7 +242,7 @@ func parsePrefix(s string) (netip.Prefix, error) {
 // chooseDataDir takes ./picloud-data unless PiCloud's own PostgreSQL could not enter it.
 func (c *Config) chooseDataDir() error {
 	if c.DataDir == "" && c.DatabaseURL != "" {
-		return nil
+		return nil // nothing is kept on this machine
 	}
 	chosen := c.DataDir != ""
 	if !chosen {
@@ -202,6 +256,7 @@ func (c *Config) chooseDataDir() error {
 	if c.DatabaseURL != "" {
 		return nil
 	}
+
 	acc, err := pglocal.ServerAccount()
 	if err != nil {
 		return err
@@ -209,9 +264,11 @@ func (c *Config) chooseDataDir() error {
 	if acc.Reaches(c.DataDir) {
 		return nil
 	}
+
+	// Somewhere else is all right as a default, but not against what was asked for.
 	if chosen {
-		return fmt.Errorf("PICLOUD_DATA_DIR: PostgreSQL runs as %q, which cannot enter a parent of %s: choose a directory that it can reach, "+
-			"such as /var/lib/picloud", acc.Name, c.DataDir)
+		return fmt.Errorf("PICLOUD_DATA_DIR: PostgreSQL runs as %q, which cannot enter a parent of %s: "+
+			"choose a directory that it can reach, such as /var/lib/picloud", acc.Name, c.DataDir)
 	}
 	c.DataDir = "/var/lib/picloud"
 	return nil

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"picloud/internal/testkit"
 )
 
 const clockwork = `import { kv } from "picloud";
@@ -15,7 +13,7 @@ const clockwork = `import { kv } from "picloud";
 		await kv.collection("slots").increment(new Date(event.scheduledTime).toISOString());
 		await kv.collection("last").set("event", { ...event, principal: ctx.principal.username, depth: ctx.depth, attempt: ctx.attempt }) } }`
 
-func (w *world) slots(trigger string) []map[string]any {
+func (w *fixture) slots(trigger string) []map[string]any {
 	w.t.Helper()
 	var all []map[string]any
 	for cursor := ""; ; {
@@ -43,8 +41,8 @@ func slotTime(t *testing.T, s map[string]any) time.Time {
 // Two nodes, a schedule of every second: each slot is fired once, also while one node goes; each is a row.
 func TestCron(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	other := joinWorld(t, w.n.cfg.DatabaseURL)
+	w := newFixture(t)
+	other := joinFixture(t, w.n.cfg.DatabaseURL)
 	w.deploy("clock", clockwork)
 	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "* * * * * *", "timezone": "europe/berlin"})
 	w.eventually("3 slots", func() bool { return len(w.slots(id)) >= 3 })
@@ -52,14 +50,18 @@ func TestCron(t *testing.T) {
 	before := len(other.slots(id))
 	other.eventually("3 more slots", func() bool { return len(other.slots(id)) >= before+3 })
 	r := other.api("GET", "/apps/default/triggers/"+id, nil).want(200)
-	if r.str("schedule") != "* * * * * *" || r.str("timezone") != "Europe/Berlin" || r.str("catch_up") != "one" || r.str("overlap") != "allow" || r.get("jitter_ms") != 0.0 {
-		t.Errorf("trigger %s", r.body)
-	}
+	same(t, "schedule", r.str("schedule"), "* * * * * *")
+	same(t, "timezone", r.str("timezone"), "Europe/Berlin")
+	same(t, "catch_up", r.str("catch_up"), "one")
+	same(t, "overlap", r.str("overlap"), "allow")
+	same(t, "jitter_ms", r.number("jitter_ms"), 0)
+
 	other.api("PATCH", "/apps/default/triggers/"+id, map[string]any{"enabled": false}).want(200)
 	other.eventually("the last runs", func() bool {
 		c := other.api("GET", "/apps/default/conservation", nil).want(200)
 		return c.json["waiting"] == 0.0 && c.json["running"] == 0.0
 	})
+
 	slots := other.slots(id)
 	runs := other.allKeys("slots")
 	for k, s := range slots {
@@ -77,24 +79,29 @@ func TestCron(t *testing.T) {
 	if len(runs) != len(slots) {
 		t.Errorf("%d slots, %d of them ran", len(slots), len(runs))
 	}
+
 	e, _ := other.kv("last", "event").(map[string]any)
-	if e["cron"] != "* * * * * *" || e["timezone"] != "Europe/Berlin" || e["principal"] != "admin" || e["depth"] != 0.0 || e["attempt"] != 1.0 {
-		t.Errorf("event %v", e)
+	for name, want := range map[string]any{
+		"cron": "* * * * * *", "timezone": "Europe/Berlin", "principal": "admin", "depth": 0.0, "attempt": 1.0,
+	} {
+		same(t, "the event's "+name, e[name], want)
 	}
 	ex := other.api("GET", fmt.Sprint("/apps/default/executions/", slots[0]["execution_id"]), nil).want(200)
-	if ex.str("source") != "cron" || ex.str("request") != "* * * * * *" || ex.str("trigger_id") != id || ex.str("principal") != "registrant:admin" {
-		t.Errorf("execution %s", ex.body)
-	}
+	same(t, "the execution's source", ex.str("source"), "cron")
+	same(t, "the execution's request", ex.str("request"), "* * * * * *")
+	same(t, "the execution's trigger", ex.str("trigger_id"), id)
+	same(t, "the execution's principal", ex.str("principal"), "registrant:admin")
 	if up := other.api("GET", "/apps/default/triggers/"+id+"/slots", nil).want(200); len(up.json["upcoming"].([]any)) != 0 {
 		t.Errorf("a disabled trigger has slots to come: %s", up.body)
 	}
 	other.balanced()
 }
 
-// After a downtime each trigger does what it was told to, and says so slot by slot; a change or a clock that was put back fires no
-// slot again.
+// After a downtime each trigger does what it was told to, and says so slot by slot; a change or a clock that
+// was put back fires no slot again.
 func TestCronCatchesUp(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.deploy("clock", clockwork)
 	missed := func(id, by string) {
 		t.Helper()
@@ -141,7 +148,8 @@ func TestCronCatchesUp(t *testing.T) {
 
 // A schedule that does not fire as it should is shown as such, by the API and on the pages.
 func TestCronWarns(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.deploy("clock", clockwork)
 	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "0 0 1 1 *"})
 	// Another holder of the lease, whose time does not end, keeps it from firing.
@@ -175,10 +183,11 @@ func TestCronWarns(t *testing.T) {
 	}
 }
 
-// A run that goes on lets a slot be skipped, if the trigger says so; a failing one is retried and becomes a dead letter.
+// A run that goes on lets a slot be skipped, if the trigger says so; a failing one is retried and becomes a
+// dead letter.
 func TestCronOverlap(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newFixture(t)
 	w.deploy("slow", `export default { async scheduled() { await new Promise((r) => setTimeout(r, 2600)) } }`)
 	w.deploy("bad", `export default { scheduled() { throw new Error("no") } }`)
 	id := w.trigger(map[string]any{"kind": "cron", "script": "slow", "schedule": "* * * * * *", "overlap": "skip"})
@@ -202,33 +211,66 @@ func TestCronOverlap(t *testing.T) {
 	w.balanced()
 }
 
+// A schedule that cannot be meant is refused with a sentence that says why, and changes nothing.
 func TestCronRefuses(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.deploy("clock", clockwork)
 	w.deploy("web", `export default () => 1`)
 	w.deploy("keys", `export default { kv() {} }`)
-	for _, c := range []struct {
+	for name, c := range map[string]struct {
 		body map[string]any
 		want string
 	}{
-		{map[string]any{"kind": "cron", "script": "clock"}, "needs a schedule"},
-		{map[string]any{"kind": "cron", "script": "clock", "schedule": "every day"}, "5 fields"},
-		{map[string]any{"kind": "cron", "script": "clock", "schedule": "0 0 30 2 *"}, "never comes"},
-		{map[string]any{"kind": "cron", "script": "clock", "schedule": "61 * * * *"}, "above maximum"},
-		{map[string]any{"kind": "cron", "script": "clock", "schedule": "* * * * *", "timezone": "../../etc/passwd"}, "time zone"},
-		{map[string]any{"kind": "cron", "script": "clock", "schedule": "* * * * *", "catch_up": "some"}, "catch_up"},
-		{map[string]any{"kind": "cron", "script": "clock", "schedule": "* * * * *", "overlap": "kill"}, "overlap"},
-		{map[string]any{"kind": "cron", "script": "clock", "schedule": "* * * * *", "jitter_ms": -1}, "jitter_ms"},
-		{map[string]any{"kind": "cron", "script": "clock", "schedule": "* * * * *", "collection": "x"}, "kv triggers"},
-		{map[string]any{"kind": "cron", "script": "clock", "schedule": "* * * * *", "failed_script": "x"}, "dead_letter triggers"},
-		{map[string]any{"kind": "kv", "script": "keys", "collection": "x", "schedule": "* * * * *"}, "cron triggers"},
-		{map[string]any{"kind": "cron", "script": "web", "schedule": "* * * * *"}, "exports no handler scheduled"},
-		{map[string]any{"kind": "cron", "script": "clock", "schedule": strings.Repeat("1,", 5000) + "1 * * * *"}, "not a cron expression"},
-		{map[string]any{"kind": "cron", "script": "clock", "schedule": "\x00 * * * *"}, "characters"},
+		"no schedule": {map[string]any{
+			"kind": "cron", "script": "clock",
+		}, "needs a schedule"},
+		"words": {map[string]any{
+			"kind": "cron", "script": "clock", "schedule": "every day",
+		}, "5 fields"},
+		"30 February": {map[string]any{
+			"kind": "cron", "script": "clock", "schedule": "0 0 30 2 *",
+		}, "never comes"},
+		"minute 61": {map[string]any{
+			"kind": "cron", "script": "clock", "schedule": "61 * * * *",
+		}, "above maximum"},
+		"path as time zone": {map[string]any{
+			"kind": "cron", "script": "clock", "schedule": "* * * * *", "timezone": "../../etc/passwd",
+		}, "time zone"},
+		"unknown catch_up": {map[string]any{
+			"kind": "cron", "script": "clock", "schedule": "* * * * *", "catch_up": "some",
+		}, "catch_up"},
+		"unknown overlap": {map[string]any{
+			"kind": "cron", "script": "clock", "schedule": "* * * * *", "overlap": "kill",
+		}, "overlap"},
+		"negative jitter": {map[string]any{
+			"kind": "cron", "script": "clock", "schedule": "* * * * *", "jitter_ms": -1,
+		}, "jitter_ms"},
+		"collection": {map[string]any{
+			"kind": "cron", "script": "clock", "schedule": "* * * * *", "collection": "x",
+		}, "kv triggers"},
+		"failed script": {map[string]any{
+			"kind": "cron", "script": "clock", "schedule": "* * * * *", "failed_script": "x",
+		}, "dead_letter triggers"},
+		"schedule of a kv trigger": {map[string]any{
+			"kind": "kv", "script": "keys", "collection": "x", "schedule": "* * * * *",
+		}, "cron triggers"},
+		"script without handler": {map[string]any{
+			"kind": "cron", "script": "web", "schedule": "* * * * *",
+		}, "exports no handler scheduled"},
+		"10,000 bytes": {map[string]any{
+			"kind": "cron", "script": "clock", "schedule": strings.Repeat("1,", 5000) + "1 * * * *",
+		}, "not a cron expression"},
+		"NUL": {map[string]any{
+			"kind": "cron", "script": "clock", "schedule": "\x00 * * * *",
+		}, "characters"},
 	} {
-		if r := w.api("POST", "/apps/default/triggers", c.body).want(422); !strings.Contains(r.body, c.want) {
-			t.Errorf("%v: %s", c.body, r.body)
-		}
+		t.Run(name, func(t *testing.T) {
+			r := w.on(t).api("POST", "/apps/default/triggers", c.body).want(422)
+			if !strings.Contains(r.body, c.want) {
+				t.Errorf("no %q in %s", c.want, r.body)
+			}
+		})
 	}
 	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "@daily", "jitter_ms": 1000})
 	w.api("PATCH", "/apps/default/triggers/"+id, map[string]any{"schedule": "* * *"}).want(422)
@@ -239,27 +281,28 @@ func TestCronRefuses(t *testing.T) {
 	}
 }
 
-// Nodes are killed while a schedule of every second fires: every slot is a row, and every one that fired was handled once.
+// Nodes are killed while a schedule of every second fires: every slot is a row, and every one that fired was
+// handled once.
 func TestCronKill(t *testing.T) {
 	t.Parallel()
-	url := testkit.Database(t)
-	env := []string{"DATABASE_URL=" + url, "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_LEASE=2s"}
+	url := newDatabase(t)
+	env := []string{"DATABASE_URL=" + url, "PICLOUD_SECRET_KEY=" + testKey, "PICLOUD_LEASE=2s"}
 	nodes := []*process{startProcess(t, env...), startProcess(t, env...)}
 	defer func() {
 		for _, p := range nodes {
 			p.kill()
 		}
 	}()
-	w := nodes[0].world()
+	w := nodes[0].fixture()
 	w.deploy("clock", clockwork)
 	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "* * * * * *", "catch_up": "all"})
 	for round := range 3 {
-		time.Sleep(1700 * time.Millisecond)
+		time.Sleep(1700 * time.Millisecond) // not to wait for anything: so much of the schedule passes before each kill
 		victim := nodes[round%2]
 		victim.kill()
 		victim.restart(env...)
 	}
-	w = nodes[1].world()
+	w = nodes[1].fixture()
 	n := len(w.slots(id))
 	w.eventually("it goes on", func() bool { return len(w.slots(id)) > n+2 })
 	w.api("PATCH", "/apps/default/triggers/"+id, map[string]any{"enabled": false}).want(200)
@@ -267,7 +310,9 @@ func TestCronKill(t *testing.T) {
 		c := w.api("GET", "/apps/default/conservation", nil).want(200)
 		return c.json["waiting"] == 0.0 && c.json["running"] == 0.0
 	})
-	slots, runs := w.slots(id), w.allKeys("slots")
+
+	slots := w.slots(id)
+	runs := w.allKeys("slots")
 	for k, s := range slots {
 		at := slotTime(t, s)
 		if k > 0 && !slotTime(t, slots[k-1]).Equal(at.Add(time.Second)) {

@@ -7,72 +7,118 @@ import (
 )
 
 // badValues are what nobody should be able to break a page with.
-var badValues = []string{"\x00", "a\x00b", "\xff\xfe", "%", strings.Repeat("x", 600), "-1", "999999999999999999999", "'; DROP TABLE apps; --", "../../etc/passwd",
-	"<script>alert(1)</script>", "01900000-0000-7000-8000-000000000000", "0", "true", "{\"a\":", strings.Repeat("[", 200), "\u2028"}
+var badValues = []string{
+	"\x00", "a\x00b", "\xff\xfe", "%", strings.Repeat("x", 600), "-1", "999999999999999999999", "'; DROP TABLE apps; --",
+	"../../etc/passwd", "<script>alert(1)</script>", "01900000-0000-7000-8000-000000000000", "0", "true", "{\"a\":",
+	strings.Repeat("[", 200), "\u2028",
+}
 
-// Whatever stands in an address or a form, a page answers below 500, and nothing that a visitor typed becomes markup.
+// badParams and badFields are what the dashboard reads from an address and from a form.
+var (
+	badParams = strings.Fields(`cursor q script status source trigger root from to id key prefix collection name state error
+		actor action method url kind done fired replayed deployed`)
+	badFields = strings.Fields(`source version language kind access timeout_ms memory_mib handler method path headers body event
+		script host dispatch collection ops trigger failed_script max_attempts backoff base_ms max_ms jitter enabled confirm
+		force payload reason id cursor total done replayed error key value ttl_seconds username password current role email
+		active name description hosts slug scopes app days`)
+)
+
+// Whatever stands in an address or a form, a page answers below 500, and nothing that a visitor typed becomes
+// markup.
 func TestDashboardBadInput(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": "export default { fetch: () => 1, kv() {} }"}).want(201)
-	trigger := w.api("POST", "/apps/default/triggers", map[string]any{"kind": "kv", "script": "s", "collection": "c"}).want(201).str("id")
+	trigger := w.trigger(map[string]any{"kind": "kv", "script": "s", "collection": "c"})
 	w.api("PUT", "/apps/default/kv/c/k", map[string]any{"value": 1}).want(200)
-	b := w.browse("admin")
-	params := []string{"cursor", "q", "script", "status", "source", "trigger", "root", "from", "to", "id", "key", "prefix", "collection", "name", "state", "error", "actor", "action",
-		"method", "url", "kind", "done", "fired", "replayed", "deployed"}
-	fields := []string{"source", "version", "language", "kind", "access", "timeout_ms", "memory_mib", "handler", "method", "path", "headers", "body", "event", "script", "host", "dispatch",
-		"collection", "ops", "trigger", "failed_script", "max_attempts", "backoff", "base_ms", "max_ms", "jitter", "enabled", "confirm", "force", "payload", "reason", "id", "cursor", "total", "done",
-		"replayed", "error", "key", "value", "ttl_seconds", "username", "password", "current", "role", "email", "active", "name", "description", "hosts", "slug", "scopes", "app", "days"}
+	visitor := w.browse("admin")
+	known := strings.NewReplacer(
+		":app", "default", ":name", "s", ":collection", "c", ":username", "admin", ":id", trigger)
+
 	pages := 0
 	for _, route := range w.n.server.Routes() {
-		if !strings.HasPrefix(route.Path, "/admin") || strings.Contains(route.Path, "/tail/events") || strings.Contains(route.Path, "logout") || strings.HasSuffix(route.Path, "*") ||
-			route.Path == "/admin/profile/sessions/end" || strings.HasSuffix(route.Path, "/profile/password") {
+		if !takesBadInput(route.Path) {
 			continue
 		}
 		pages++
-		for _, bad := range badValues {
-			path := strings.NewReplacer(":app", "default", ":name", "s", ":collection", "c", ":username", "admin", ":id", trigger).Replace(route.Path)
-			if route.Method == "GET" {
-				query := url.Values{}
-				for _, p := range params {
-					query.Set(p, bad)
+		t.Run(route.Method+" "+route.Path, func(t *testing.T) {
+			t.Parallel()
+			b := &browser{fixture: visitor.on(t)} // the same session, a page of its own
+			switch {
+			case route.Method == "GET":
+				b.badAddress(known.Replace(route.Path))
+				if strings.Contains(route.Path, ":") {
+					b.badNames(route.Path)
 				}
-				b.check(t, b.do("GET", path+"?"+query.Encode(), nil, "Accept", "text/html"))
-				for _, p := range params { // one alone, so that it is not another that is refused
-					b.check(t, b.do("GET", path+"?"+url.Values{p: {bad}}.Encode(), nil, "Accept", "text/html"))
-				}
-				continue
+			case route.Method == "POST" && !strings.HasSuffix(route.Path, "/delete"):
+				b.badForm(known.Replace(route.Path))
 			}
-			if route.Method != "POST" || strings.HasSuffix(path, "/delete") {
-				continue
-			}
-			b.open("/profile")
-			form := []string{}
-			for _, f := range fields {
-				form = append(form, f, bad)
-			}
-			b.check(t, b.submit(path, form...))
-		}
-		if strings.Contains(route.Path, ":") && route.Method == "GET" {
-			for _, bad := range badValues {
-				path := strings.NewReplacer(":app", "default").Replace(route.Path)
-				for _, p := range []string{":name", ":collection", ":username", ":id"} {
-					path = strings.ReplaceAll(path, p, url.PathEscape(bad))
-				}
-				b.check(t, b.do("GET", path, nil, "Accept", "text/html"))
-			}
-		}
+		})
 	}
 	if pages < 60 {
 		t.Errorf("only %d pages were tried", pages)
 	}
 }
 
-func (b *browser) check(t *testing.T, r *reply) {
-	t.Helper()
+// takesBadInput leaves out what is no page of the dashboard, does not end, or ends the session that the
+// others need.
+func takesBadInput(path string) bool {
+	switch {
+	case !strings.HasPrefix(path, "/admin"), strings.HasSuffix(path, "*"), strings.Contains(path, "/tail/events"):
+		return false
+	case strings.Contains(path, "logout"), path == "/admin/profile/sessions/end", strings.HasSuffix(path, "/password"):
+		return false
+	}
+	return true
+}
+
+// badAddress opens a page with bad parameters: all of them, and each alone, so that it is not another that is
+// refused.
+func (b *browser) badAddress(path string) {
+	b.t.Helper()
+	for _, bad := range badValues {
+		query := url.Values{}
+		for _, p := range badParams {
+			query.Set(p, bad)
+		}
+		b.check(b.do("GET", path+"?"+query.Encode(), nil, "Accept", "text/html"))
+		for _, p := range badParams {
+			b.check(b.do("GET", path+"?"+url.Values{p: {bad}}.Encode(), nil, "Accept", "text/html"))
+		}
+	}
+}
+
+// badNames opens a page of what does not exist, by names that cannot exist.
+func (b *browser) badNames(route string) {
+	b.t.Helper()
+	for _, bad := range badValues {
+		path := strings.ReplaceAll(route, ":app", "default")
+		for _, p := range []string{":name", ":collection", ":username", ":id"} {
+			path = strings.ReplaceAll(path, p, url.PathEscape(bad))
+		}
+		b.check(b.do("GET", path, nil, "Accept", "text/html"))
+	}
+}
+
+// badForm sends a form in which every field is bad.
+func (b *browser) badForm(path string) {
+	b.t.Helper()
+	for _, bad := range badValues {
+		b.open("/profile") // for the token of its form
+		form := []string{}
+		for _, f := range badFields {
+			form = append(form, f, bad)
+		}
+		b.check(b.submit(path, form...))
+	}
+}
+
+func (b *browser) check(r *reply) {
+	b.t.Helper()
 	if r.status >= 500 {
-		t.Errorf("%.300s: %d %.300s", r.what, r.status, r.body)
+		b.t.Errorf("%.300s: %d %.300s", r.what, r.status, r.body)
 	}
 	if strings.Contains(r.body, "<script>alert") {
-		t.Errorf("%.300s lets markup through", r.what)
+		b.t.Errorf("%.300s lets markup through", r.what)
 	}
 }

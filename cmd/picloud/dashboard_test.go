@@ -12,11 +12,11 @@ import (
 
 // browser is a visitor of the dashboard with a cookie jar, who fills in the forms that pages show.
 type browser struct {
-	*world
+	*fixture
 	page *reply
 }
 
-func (w *world) browse(username string) *browser {
+func (w *fixture) browse(username string) *browser {
 	w.t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -24,7 +24,7 @@ func (w *world) browse(username string) *browser {
 	}
 	c := *w
 	c.http = &http.Client{Jar: jar, Timeout: 30 * time.Second}
-	b := &browser{world: &c}
+	b := &browser{fixture: &c}
 	b.open("/login")
 	b.submit("/admin/login", "username", username, "password", testPassword)
 	if r := b.open(""); r.status != 200 || !strings.Contains(r.body, "<h1>Apps</h1>") {
@@ -64,10 +64,11 @@ func (b *browser) shows(texts ...string) {
 	}
 }
 
-// The main stories, without JavaScript: write a script with an error, mend it, bind it, find its dead letter, edit the
-// payload, replay it.
+// The main stories, without JavaScript: write a script with an error, mend it, bind it, find its dead letter,
+// edit the payload, replay it.
 func TestDashboardStories(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	b := w.browse("admin")
 	b.open("/apps/default/scripts")
 	b.shows("No script yet")
@@ -131,10 +132,12 @@ func TestDashboardStories(t *testing.T) {
 
 // Nobody acts through another's browser, sees what they may not, or uses the cookie elsewhere.
 func TestDashboardSafety(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	people(w)
 	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": "export default { fetch: () => 1, kv() {} }", "access": "private"}).want(201)
-	viewer, stranger := w.browse("viewer1"), w.browse("stranger")
+	viewer := w.browse("viewer1")
+	stranger := w.browse("stranger")
 
 	// Every page of another app is the same 404 as one of no app, and a POST needs a form of this session.
 	pages := 0
@@ -205,9 +208,7 @@ func TestDashboardSafety(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = res.Body.Close()
-	if c := res.Header.Get("Set-Cookie"); !strings.Contains(c, "HttpOnly") || !strings.Contains(c, "SameSite=Lax") || !strings.Contains(c, "picloud=pcs_") {
-		t.Errorf("cookie %q", c)
-	}
+	has(t, "the session's cookie", res.Header.Get("Set-Cookie"), "HttpOnly", "SameSite=Lax", "picloud=pcs_")
 	w.api("PATCH", "/users/viewer1", map[string]any{"active": false}).want(200)
 	if r := viewer.open("/apps/shop"); !strings.Contains(r.body, "Log in") {
 		t.Errorf("a deactivated user still sees %s", r.body)

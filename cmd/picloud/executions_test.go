@@ -7,10 +7,11 @@ import (
 	"testing"
 )
 
-// What no index finds - a text, a source, a script that is gone - is looked for in steps, and following the cursor finds all
-// of it, each once.
+// What no index finds - a text, a source, a script that is gone - is looked for in steps, and following the
+// cursor finds all of it, each once.
 func TestExecutionSearch(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": "export default () => 1"}).want(201)
 	_, err := w.n.db.General.Exec(context.Background(), `INSERT INTO executions (app_id, id, trigger_id, script_id, script, version, source, status, attempt, depth, root_id, node,
 		started_at, duration_us, error_name, error_message, request, logs)
@@ -60,7 +61,8 @@ func TestExecutionSearch(t *testing.T) {
 
 // Statistics count every run, by minute and by hour, with the errors apart.
 func TestStats(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	people(w)
 	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": `export default (r) => { if (r.url.includes("fail")) throw new Error("no"); return 1 }`}).want(201)
 	w.api("PUT", "/apps/shop/scripts/other", map[string]any{"source": `export default () => 1`}).want(201)
@@ -102,9 +104,10 @@ func TestStats(t *testing.T) {
 
 // Nodes are listed while they run, for who may see the instance.
 func TestNodes(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	p := people(w)
-	other := joinWorld(t, w.n.cfg.DatabaseURL, func(c *Config) { c.NodeName = "zz-other" })
+	other := joinFixture(t, w.n.cfg.DatabaseURL, func(c *Config) { c.NodeName = "zz-other" })
 	items := w.api("GET", "/nodes", nil).want(200).items()
 	if len(items) != 2 || items[0].(map[string]any)["self"] != true || items[1].(map[string]any)["name"] != "zz-other" {
 		t.Errorf("nodes: %v", items)
@@ -118,7 +121,8 @@ func TestNodes(t *testing.T) {
 
 // One dead letter that cannot be replayed does not hold up those behind it.
 func TestBulkReplayGoesOn(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": `import { kv } from "picloud"; export default { kv: (e) => kv.collection("done").set(e.key, 1), fetch: () => 1 }`}).want(201)
 	_, err := w.n.db.General.Exec(context.Background(), `INSERT INTO dead_letters (app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id)
 		SELECT 1, gen_random_uuid(), gen_random_uuid(), v.source, '', CASE WHEN v.source = 'kv' THEN gen_random_uuid() END, CASE WHEN v.gone THEN gen_random_uuid() ELSE s.id END, 's', v.payload, 'failed', '{}', 1, 1, s.id

@@ -15,7 +15,8 @@ import (
 
 // Outcome by outcome: the status table, each row by a script that earns it.
 func TestStatusTable(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.ScriptTimeout = 700 * time.Millisecond })
+	t.Parallel()
+	w := newFixture(t, func(c *Config) { c.ScriptTimeout = unhurried * time.Millisecond })
 	scripts := map[string]string{
 		"json":      `export default () => ({ hello: "world" })`,
 		"text":      `export default () => "text"`,
@@ -27,8 +28,6 @@ func TestStatusTable(t *testing.T) {
 		"badvalue":  `export default () => () => 1`,
 		"bigint":    `export default () => 1n`,
 		"crash":     `export default () => { ''.padStart(2**33, 'ab') }`,
-		"loop":      `export default () => { for (;;); }`,
-		"sleep":     `export default async () => { await new Promise((r) => setTimeout(r, 60000)) }`,
 		"nohandler": `export default { kv() {} }`,
 		"toplevel":  `throw new Error("at evaluation"); export default {}`,
 		"params":    `export default { fetch: (r, env, ctx) => ({ params: ctx.params, method: r.method, url: new URL(r.url).pathname }) }`,
@@ -36,33 +35,52 @@ func TestStatusTable(t *testing.T) {
 	for name, src := range scripts {
 		w.deploy(name, src)
 	}
+	w.putScript("loop", `export default () => { for (;;); }`, 700)
+	w.putScript("sleep", `export default async () => { await new Promise((r) => setTimeout(r, 60000)) }`, 700)
+
 	for _, c := range []struct {
 		script string
 		status int
 		body   string
 		code   string
 	}{
-		{"json", 200, `{"hello":"world"}`, ""}, {"text", 200, "text", ""}, {"empty", 204, "", ""}, {"nul", 200, "null", ""},
-		{"async", 200, "[1]", ""}, {"response", 201, "made", ""}, {"throws", 502, "", "failed"}, {"badvalue", 502, "", "failed"},
-		{"bigint", 502, "", "failed"}, {"crash", 507, "", "memory"}, {"loop", 504, "", "timeout"}, {"sleep", 504, "", "timeout"},
-		{"nohandler", 502, "", "failed"}, {"toplevel", 502, "", "failed"}, {"missing", 404, "", "not-found"},
+		{"json", 200, `{"hello":"world"}`, ""},
+		{"text", 200, "text", ""},
+		{"empty", 204, "", ""},
+		{"nul", 200, "null", ""},
+		{"async", 200, "[1]", ""},
+		{"response", 201, "made", ""},
+		{"throws", 502, "", "failed"},
+		{"badvalue", 502, "", "failed"},
+		{"bigint", 502, "", "failed"},
+		{"crash", 507, "", "memory"},
+		{"loop", 504, "", "timeout"},
+		{"sleep", 504, "", "timeout"},
+		{"nohandler", 502, "", "failed"},
+		{"toplevel", 502, "", "failed"},
+		{"missing", 404, "", "not-found"},
 	} {
-		r := w.do("GET", "/f/default/"+c.script, nil).want(c.status)
-		if c.code == "" && r.body != c.body {
-			t.Errorf("%s: body %q", c.script, r.body)
-		}
-		if c.code != "" && (r.json["code"] != c.code || !strings.HasPrefix(r.header.Get("Content-Type"), "application/problem+json")) {
-			t.Errorf("%s: %s %s", c.script, r.header, r.body)
-		}
-		if (c.status == 404) == (r.header.Get("X-Execution-Id") != "") {
-			t.Errorf("%s: X-Execution-Id %q", c.script, r.header.Get("X-Execution-Id"))
-		}
-		if strings.Contains(r.body, "secret detail") {
-			t.Errorf("%s: an anonymous caller sees what the script threw: %s", c.script, r.body)
-		}
-		if r.status == 503 && r.header.Get("Retry-After") == "" {
-			t.Errorf("%s: no Retry-After", c.script)
-		}
+		t.Run(c.script, func(t *testing.T) {
+			r := w.on(t).do("GET", "/f/default/"+c.script, nil).want(c.status)
+			if c.code == "" && r.body != c.body {
+				t.Errorf("body %q", r.body)
+			}
+			if c.code != "" && r.str("code") != c.code {
+				t.Errorf("code %s, want %s", r.str("code"), c.code)
+			}
+			if contentType := r.header.Get("Content-Type"); c.code != "" && !strings.HasPrefix(contentType, "application/problem+json") {
+				t.Errorf("a problem of type %q: %s", contentType, r.body)
+			}
+			if (c.status == 404) == (r.header.Get("X-Execution-Id") != "") {
+				t.Errorf("X-Execution-Id %q", r.header.Get("X-Execution-Id"))
+			}
+			if strings.Contains(r.body, "secret detail") {
+				t.Errorf("an anonymous caller sees what the script threw: %s", r.body)
+			}
+			if r.status == 503 && r.header.Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+		})
 	}
 	for script, header := range map[string]string{"json": "application/json", "text": "text/plain;charset=UTF-8"} {
 		if got := w.do("GET", "/f/default/"+script, nil).header.Get("Content-Type"); got != header {
@@ -73,6 +91,7 @@ func TestStatusTable(t *testing.T) {
 		r := w.api("GET", "/apps/default/executions?script=throws", nil).want(200)
 		return len(r.items()) == 1 && r.str("items.0.error.stack") != "" && r.get("items.0.http_status") == 502.0
 	})
+
 	r := w.do("GET", "/f/default/throws", nil, "Accept", "text/html,*/*").want(502)
 	if !strings.Contains(r.header.Get("Content-Type"), "text/html") || !strings.Contains(r.body, "<h1>502 Bad Gateway</h1>") {
 		t.Errorf("a browser gets %s", r.body)
@@ -82,8 +101,11 @@ func TestStatusTable(t *testing.T) {
 	}
 }
 
+// Routes: the more precise one answers, params are decoded, what cannot be a route is refused, hosts go
+// before paths.
 func TestRoutes(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.deploy("p", `export default { fetch: (r, env, ctx) => ({ p: ctx.params, m: r.method }) }`)
 	w.deploy("q", `export default () => "q"`)
 	route := func(body map[string]any) *reply { return w.api("POST", "/apps/default/routes", body) }
@@ -120,10 +142,9 @@ func TestRoutes(t *testing.T) {
 		"NUL in the path":   {map[string]any{"script": "q", "path": "/a\x00"}, 422},
 		"very long pattern": {map[string]any{"script": "q", "path": "/" + strings.Repeat("a", 5000)}, 422},
 	} {
-		if r := route(c.body); r.status != c.status {
-			t.Errorf("%s: %d %s", name, r.status, r.body)
-		}
+		t.Run(name, func(t *testing.T) { w.on(t).api("POST", "/apps/default/routes", c.body).want(c.status) })
 	}
+
 	// Hosts: exact before wildcard before any; a path that misses falls through.
 	w.api("PATCH", "/apps/default", map[string]any{"hosts": []string{"api.example.com", "*.example.com"}}).want(200)
 	w.deploy("exact", `export default () => "exact"`)
@@ -144,7 +165,8 @@ func TestRoutes(t *testing.T) {
 
 // Modules: bundled at deploy, rebuilt with their importers, guarded.
 func TestModules(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	put := func(name, source, kind string) *reply {
 		return w.api("PUT", "/apps/default/scripts/"+name, map[string]any{"source": source, "kind": kind})
 	}
@@ -177,6 +199,7 @@ func TestModules(t *testing.T) {
 	if r := w.do("GET", "/f/default/cyc", nil).want(200); r.body != "2" {
 		t.Errorf("cycle: %s", r.body)
 	}
+
 	// Versions, rollback, If-Match.
 	w.deploy("v", `export default () => 1`)
 	w.deploy("v", `export default () => 2`)
@@ -197,31 +220,36 @@ func TestModules(t *testing.T) {
 	}
 }
 
-// What a caller sends reaches the script, but for PiCloud's own credentials; what a script answers reaches the caller, but
-// for what would act on the dashboard's origin.
+// What a caller sends reaches the script, but for PiCloud's own credentials; what a script answers reaches
+// the caller, but for what would act on the dashboard's origin.
 func TestEdge(t *testing.T) {
-	w := newWorld(t)
-	w.deploy("echo", `export default { async fetch(r) { return Response.json({ headers: [...r.headers], body: await r.text(), method: r.method, url: r.url }) } }`)
-	w.deploy("set", `export default { fetch: () => new Response("<script>1</script>", { headers: [["content-type", "text/html"], ["set-cookie", "a=b"],
-		["strict-transport-security", "max-age=1"], ["connection", "close"], ["date", "Thu, 01 Jan 1970 00:00:00 GMT"], ["x-ok", "1"], ["content-security-policy", "default-src 'self'"], ["clear-site-data", "*"]] }) }`)
-	r := w.do("POST", "/f/default/echo?q=1", "body", "Authorization", "Bearer "+w.token, "Cookie", "picloud=secret; mine=1; __Host-picloud=secret", "X-Forwarded-For", "6.6.6.6", "X-Mine", "v").want(200)
-	if strings.Contains(r.body, "secret") || strings.Contains(r.body, w.token) || strings.Contains(r.body, "authorization") || strings.Contains(r.body, "6.6.6.6") {
-		t.Errorf("the script sees what it must not: %s", r.body)
-	}
-	if !strings.Contains(r.body, `["cookie","mine=1"]`) || !strings.Contains(r.body, `["x-mine","v"]`) || !strings.Contains(r.body, `"body":"body"`) || !strings.Contains(r.body, `/f/default/echo?q=1`) {
-		t.Errorf("the script misses something: %s", r.body)
-	}
-	if r := w.do("GET", "/f/default/echo", nil, "Authorization", "Basic abc").want(200); !strings.Contains(r.body, "Basic abc") {
-		t.Errorf("a foreign credential must pass: %s", r.body)
-	}
+	t.Parallel()
+	w := newFixture(t)
+	w.deploy("echo", `export default { async fetch(r) {
+		return Response.json({ headers: [...r.headers], body: await r.text(), method: r.method, url: r.url }) } }`)
+	w.deploy("set", `export default { fetch: () => new Response("<script>1</script>", { headers: [
+		["content-type", "text/html"], ["set-cookie", "a=b"], ["strict-transport-security", "max-age=1"],
+		["connection", "close"], ["date", "Thu, 01 Jan 1970 00:00:00 GMT"], ["x-ok", "1"],
+		["content-security-policy", "default-src 'self'"], ["clear-site-data", "*"]] }) }`)
+	r := w.do("POST", "/f/default/echo?q=1", "body", "Authorization", "Bearer "+w.token,
+		"Cookie", "picloud=secret; mine=1; __Host-picloud=secret", "X-Forwarded-For", "6.6.6.6", "X-Mine", "v").want(200)
+	hasNot(t, "what the script sees", r.body, "secret", w.token, "authorization", "6.6.6.6")
+	has(t, "what the script sees", r.body,
+		`["cookie","mine=1"]`, `["x-mine","v"]`, `"body":"body"`, `/f/default/echo?q=1`)
+	r = w.do("GET", "/f/default/echo", nil, "Authorization", "Basic abc").want(200)
+	has(t, "a foreign credential", r.body, "Basic abc")
+
 	h := w.do("GET", "/f/default/set", nil).want(200).header
-	if h.Get("Set-Cookie") != "" || h.Get("Strict-Transport-Security") != "" || h.Get("Clear-Site-Data") != "" || h.Get("X-Ok") != "1" ||
-		h.Get("X-Content-Type-Options") != "nosniff" {
-		t.Errorf("headers %v", h)
+	for name, want := range map[string]string{
+		"Set-Cookie": "", "Strict-Transport-Security": "", "Clear-Site-Data": "", "X-Ok": "1", "X-Content-Type-Options": "nosniff",
+	} {
+		same(t, name, h.Get(name), want)
 	}
-	if csp := h.Values("Content-Security-Policy"); len(csp) != 2 || csp[1] != "sandbox allow-scripts allow-forms allow-popups" {
+	csp := h.Values("Content-Security-Policy")
+	if len(csp) != 2 || csp[1] != "sandbox allow-scripts allow-forms allow-popups" {
 		t.Errorf("policies %v", csp)
 	}
+
 	// Bodies: whole, binary, too large, deep.
 	big := bytes.Repeat([]byte{0xff, 0x00}, 5<<20)
 	w.deploy("size", `export default { async fetch(r) { const b = await r.arrayBuffer(); return { n: b.byteLength } } }`)
@@ -240,6 +268,7 @@ func TestEdge(t *testing.T) {
 	if !strings.Contains(brew.body, `"code":"malformed"`) || !strings.Contains(brew.body, "PATCH") {
 		t.Errorf("an unknown method: %s", brew.body)
 	}
+
 	// Every answer says when it was given, and no goroutine keeps an idle server's clock.
 	for _, h := range []http.Header{h, large.header, w.do("GET", "/", nil).header, w.do("HEAD", "/f/nowhere", nil).want(404).header, brew.header} {
 		if at, err := http.ParseTime(h.Get("Date")); err != nil || time.Since(at).Abs() > time.Minute || len(h.Values("Date")) != 1 {
@@ -254,14 +283,15 @@ func TestEdge(t *testing.T) {
 
 // The dashboard's host and the scripts' hosts are apart when an admin host is set.
 func TestAdminHost(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.deploy("set", `export default { fetch: () => new Response("x", { headers: [["set-cookie", "a=b"], ["set-cookie", "picloud=evil"]] }) }`)
 	url := w.n.cfg.DatabaseURL
 	cfg := testConfig(url, func(c *Config) { c.AdminHost = "admin.test"; c.NodeName = "second" })
 	if err := cfg.complete(); err != nil {
 		t.Fatal(err)
 	}
-	n := &node{cfg: cfg, log: w.n.log, command: w.n.command}
+	n := &node{cfg: cfg, log: w.n.log, command: w.n.command, passwords: w.n.passwords}
 	if err := n.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -277,8 +307,10 @@ func TestAdminHost(t *testing.T) {
 	}
 }
 
+// A caller is answered at once and the run follows, or waits for a run that goes through the outbox.
 func TestAsyncAndOutbox(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.deploy("job", `import { kv } from "picloud"; export default { async fetch(r, env, ctx) {
 		const body = await r.text();
 		await kv.collection("jobs").set("last", { body, method: r.method, principal: ctx.principal, params: ctx.params, key: ctx.idempotencyKey });
@@ -296,12 +328,14 @@ func TestAsyncAndOutbox(t *testing.T) {
 		e := w.api("GET", "/apps/default/executions/"+id, nil).want(200)
 		return e.str("status") == "succeeded"
 	})
-	if v := w.kv("jobs", "last").(map[string]any); v["method"] != "POST" || v["principal"].(map[string]any)["username"] != "admin" || v["key"] != id {
-		t.Errorf("the job saw %v", v)
-	}
+	job, _ := w.kv("jobs", "last").(map[string]any)
+	object(t, "what the job saw", job, map[string]any{"method": "POST", "key": id})
+	object(t, "the job's principal", job["principal"], map[string]any{"username": "admin"})
+
 	// Anonymous callers are served sync, whatever they wish.
 	w.do("POST", "/f/default/job", "x", "Prefer", "respond-async").want(201)
 	w.do("POST", "/f/default/job", strings.Repeat("x", 1<<20+1), async...).want(413)
+
 	// Through outbox and inbox, and the answer is the script's.
 	r = w.do("POST", "/f/default/job", "b", append([]string{"X-PiCloud-Dispatch", "outbox"}, auth...)...).want(201)
 	if r.body != "done b" || r.header.Get("X-Job") != "1" || r.header.Get("X-Execution-Id") == "" {
@@ -312,6 +346,7 @@ func TestAsyncAndOutbox(t *testing.T) {
 	if c["done"] != 3.0 || c["dead_lettered"] != 0.0 {
 		t.Errorf("a row with a client is never retried: %v", c)
 	}
+
 	// A route can be async for everybody.
 	w.api("POST", "/apps/default/routes", map[string]any{"script": "job", "path": "/hook/:who", "dispatch": "async"}).want(201)
 	w.do("POST", "/hook/me", "hooked").want(202)
@@ -323,22 +358,28 @@ func TestAsyncAndOutbox(t *testing.T) {
 	w.balanced()
 }
 
+// A request that is sent again under its key is answered as the first time, and runs once.
 func TestIdempotency(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t, func(c *Config) { c.FetchAllowPrivate = true })
+	middle := newCheckpoint(t)
 	w.deploy("pay", `import { kv } from "picloud"; export default { async fetch(r, env, ctx) {
 		const n = await kv.collection("pay").increment("n");
 		const body = await r.text();
 		if (body === "fail") throw new Error("no");
-		if (body === "slow") await new Promise((r) => setTimeout(r, 1500));
+		if (body === "slow") await fetch("`+middle.url+`/wait/slow");
 		return Response.json({ n, key: ctx.idempotencyKey }, { status: 201, headers: { "x-n": String(n) } });
 	} }`)
 	key := func(k string) []string { return []string{"Idempotency-Key", k} }
 	first := w.do("POST", "/f/default/pay", "x", key("k1")...).want(201)
 	again := w.do("POST", "/f/default/pay", "x", key("k1")...).want(201)
-	if again.body != first.body || again.header.Get("X-N") != "1" || again.header.Get("Idempotent-Replayed") != "true" ||
-		first.header.Get("Idempotent-Replayed") != "" || again.header.Get("X-Execution-Id") != first.header.Get("X-Execution-Id") || first.json["key"] != "k1" {
-		t.Errorf("first %s, again %v %s", first.body, again.header, again.body)
-	}
+	same(t, "the body again", again.body, first.body)
+	same(t, "X-N again", again.header.Get("X-N"), "1")
+	same(t, "Idempotent-Replayed at first", first.header.Get("Idempotent-Replayed"), "")
+	same(t, "Idempotent-Replayed again", again.header.Get("Idempotent-Replayed"), "true")
+	same(t, "X-Execution-Id again", again.header.Get("X-Execution-Id"), first.header.Get("X-Execution-Id"))
+	same(t, "the key that the script saw", first.str("key"), "k1")
+
 	w.do("POST", "/f/default/pay", "y", key("k1")...).want(422)
 	w.do("POST", "/f/default/pay?q=1", "x", key("k1")...).want(422)
 	w.do("POST", "/f/default/pay", "x", "Idempotency-Key", "k1", "Authorization", "Bearer "+w.token).want(201) // another principal: another key
@@ -350,10 +391,11 @@ func TestIdempotency(t *testing.T) {
 	}
 	w.do("POST", "/f/default/pay", "ok", key("k2")...).want(201) // the failed run freed the key
 	slow := w.begin("POST", "/f/default/pay", "slow", key("k3")...)
-	time.Sleep(500 * time.Millisecond) // the first has begun, and goes on for twice as long
+	middle.await("/wait/slow")
 	if r := w.do("POST", "/f/default/pay", "slow", key("k3")...).want(409); r.header.Get("Retry-After") != "1" {
 		t.Errorf("still running: %v", r.header)
 	}
+	middle.release()
 	slow().want(201)
 	w.do("POST", "/f/default/pay", "slow", key("k3")...).want(201)
 	async := []string{"Idempotency-Key", "k4", "Prefer", "respond-async", "Authorization", "Bearer " + w.token}
@@ -368,14 +410,19 @@ func TestIdempotency(t *testing.T) {
 	}
 }
 
-// A caller that hangs up cancels nothing: the run commits, and what would have been sent is kept. Real sockets.
+// A caller that hangs up cancels nothing: the run commits, and what would have been sent is kept. Real
+// sockets.
 func TestAbandoned(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t, func(c *Config) { c.FetchAllowPrivate = true })
+	begun := newCheckpoint(t)
+	// The direct run goes on until its caller has left; through the outbox a run does not learn that.
 	w.deploy("slow", `import { kv } from "picloud"; export default { async fetch(r) {
 		const id = new URL(r.url).searchParams.get("id");
 		let aborted = false;
-		r.signal.addEventListener("abort", () => { aborted = true; console.log("caller left") });
-		await new Promise((r) => setTimeout(r, 400));
+		const left = new Promise((gone) => r.signal.addEventListener("abort", () => { aborted = true; gone() }));
+		await fetch("`+begun.url+`/" + id);
+		await Promise.race([left, new Promise((r) => setTimeout(r, id === "direct" ? 4000 : 400))]);
 		await kv.collection("slow").set(id, { aborted });
 		return new Response("late " + id, { status: 200 });
 	} }`)
@@ -388,8 +435,8 @@ func TestAbandoned(t *testing.T) {
 		if outbox {
 			extra = "X-PiCloud-Dispatch: outbox\r\nAuthorization: Bearer " + w.token + "\r\n"
 		}
-		fmt.Fprintf(conn, "GET /f/default/slow?id=%s HTTP/1.1\r\nHost: x\r\n%s\r\n", id, extra)
-		time.Sleep(100 * time.Millisecond) // the run has begun
+		_, _ = fmt.Fprintf(conn, "GET /f/default/slow?id=%s HTTP/1.1\r\nHost: x\r\n%s\r\n", id, extra)
+		begun.await("/" + id)
 		_ = conn.Close()
 		w.eventually("the run of "+id+" committed", func() bool { return w.kv("slow", id) != nil })
 		w.eventually("the answer of "+id+" was kept", func() bool {
@@ -431,11 +478,16 @@ func TestAbandoned(t *testing.T) {
 	}
 }
 
-// Saturated: what cannot be served within two seconds is refused with 503, and one app does not starve another.
+// Saturated: what cannot be served within two seconds is refused with 503, and one app does not starve
+// another.
 func TestGateSaturation(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.Concurrency, c.Queue = 2, 2; c.ScriptTimeout = 10 * time.Second })
+	w := newFixture(t, func(c *Config) {
+		c.Concurrency = 2
+		c.Queue = 2
+		c.ScriptTimeout = 10 * time.Second
+	})
 	w.deploy("hold", `export default async () => { await new Promise((r) => setTimeout(r, 4000)); return "held" }`)
-	got := storm(t, 6, []*world{w}, func(int) string { return "/f/default/hold" })
+	got := storm(t, 6, []*fixture{w}, func(int) string { return "/f/default/hold" })
 	if got[200] != 2 || got[503] != 4 {
 		t.Errorf("statuses %v", got)
 	}

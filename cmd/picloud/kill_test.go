@@ -34,6 +34,7 @@ func startProcess(t *testing.T, env ...string) *process {
 
 func startService(t *testing.T, command string, env ...string) *process {
 	t.Helper()
+	needsNode(t)
 	p := &process{t: t, command: command, url: "http://127.0.0.1:" + freePort(t)}
 	p.restart(env...)
 	return p
@@ -41,19 +42,21 @@ func startService(t *testing.T, command string, env ...string) *process {
 
 // restart starts it, at the address that it had.
 func (p *process) restart(env ...string) {
-	t, addr := p.t, strings.TrimPrefix(p.url, "http://")
+	t := p.t
+	addr := strings.TrimPrefix(p.url, "http://")
 	t.Helper()
 	p.cmd = exec.Command(testkit.Binary(t), p.command)
 	p.cmd.Env = append(os.Environ(), append([]string{"PICLOUD_LISTEN=" + addr, "PICLOUD_ADMIN_PASSWORD=" + testPassword}, env...)...)
 	var out bytes.Buffer
-	p.cmd.Stdout, p.cmd.Stderr = &out, &out
+	p.cmd.Stdout = &out
+	p.cmd.Stderr = &out
 	if os.Getenv("VERBOSE") != "" {
 		p.cmd.Stderr = os.Stderr
 	}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		res, err := http.Get(p.url + "/healthz")
 		if err == nil {
@@ -74,8 +77,8 @@ func (p *process) kill() {
 	_ = p.cmd.Wait()
 }
 
-func (p *process) world() *world {
-	w := &world{t: p.t, base: p.url, http: &http.Client{Timeout: 30 * time.Second}}
+func (p *process) fixture() *fixture {
+	w := &fixture{t: p.t, base: p.url, http: &http.Client{Timeout: 30 * time.Second}}
 	w.token = w.login("admin", testPassword)
 	return w
 }
@@ -92,13 +95,13 @@ func rounds(t *testing.T) int {
 	return n
 }
 
-// The server is killed at random moments under load, round after round. Whatever was acknowledged is there, whatever is
-// there was handled exactly once, and the ledger balances.
+// The server is killed at random moments under load, round after round. Whatever was acknowledged is there,
+// whatever is there was handled exactly once, and the ledger balances.
 func TestKill(t *testing.T) {
-	key := "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
-	env := []string{"DATABASE_URL=" + testkit.Database(t), key, "PICLOUD_LEASE=2s"}
+	key := "PICLOUD_SECRET_KEY=" + testKey
+	env := []string{"DATABASE_URL=" + newDatabase(t), key, "PICLOUD_LEASE=2s"}
 	p := startProcess(t, env...)
-	w := p.world()
+	w := p.fixture()
 	w.deploy("produce", `import { kv } from "picloud"; export default { async fetch(r) {
 		const id = new URL(r.url).searchParams.get("id");
 		await kv.collection("event").set(id, 1);
@@ -138,7 +141,7 @@ func TestKill(t *testing.T) {
 					sent.Add(1)
 					res, err := client.Do(req)
 					if err != nil {
-						time.Sleep(5 * time.Millisecond)
+						time.Sleep(5 * time.Millisecond) // it was killed: not all of the machine for asking again
 						continue
 					}
 					_ = res.Body.Close()
@@ -150,6 +153,7 @@ func TestKill(t *testing.T) {
 				}
 			})
 		}
+		// The moment of the kill is random, and not that of anything that happens.
 		time.Sleep(100*time.Millisecond + time.Duration(rand.IntN(900))*time.Millisecond)
 		p.kill()
 		close(stop)
@@ -157,14 +161,16 @@ func TestKill(t *testing.T) {
 		p = startProcess(t, env...)
 	}
 	defer p.kill()
-	w = p.world()
+	w = p.fixture()
 	w.eventuallyIn(60*time.Second, "everything is handled", func() bool {
 		c := w.api("GET", "/apps/default/conservation", nil).want(200).json
 		return c["waiting"] == 0.0 && c["running"] == 0.0
 	})
 	c := w.balanced()
-	events, handled := w.allKeys("event"), w.allKeys("handled")
-	lost, doubled := 0, 0
+	events := w.allKeys("event")
+	handled := w.allKeys("handled")
+	lost := 0
+	doubled := 0
 	for id := range acked {
 		if events[id] == nil {
 			lost++
@@ -188,7 +194,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-func (w *world) eventuallyIn(d time.Duration, what string, f func() bool) {
+func (w *fixture) eventuallyIn(d time.Duration, what string, f func() bool) {
 	w.t.Helper()
 	for deadline := time.Now().Add(d); !f(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -197,7 +203,7 @@ func (w *world) eventuallyIn(d time.Duration, what string, f func() bool) {
 	}
 }
 
-func (w *world) allKeys(collection string) map[string]any {
+func (w *fixture) allKeys(collection string) map[string]any {
 	w.t.Helper()
 	out := map[string]any{}
 	for cursor := ""; ; {

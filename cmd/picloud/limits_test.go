@@ -1,15 +1,13 @@
 package main
 
 import (
-	"fmt"
+	"encoding/json"
 	"strings"
 	"testing"
 )
 
-// A limit that is hit ends the run with an outcome that names the limit, its value, what was used and, where known, the line.
-func TestLimitsAreNamed(t *testing.T) {
-	w := newWorld(t)
-	source := `import { kv, log } from "picloud";
+// limitsSource runs into a limit by the name of a case. Its lines are counted: outcomes name them.
+const limitsSource = `import { kv, log } from "picloud";
 const c = kv.collection("limits");
 const cases = {
   computing() {
@@ -54,55 +52,125 @@ const cases = {
   },
 };
 export default (r) => cases[new URL(r.url).searchParams.get("c")]();`
-	for name, timeout := range map[string]int{"quick": 400, "l": 10000} {
-		w.api("PUT", "/apps/default/scripts/"+name, map[string]any{"source": source, "limits": map[string]any{"timeout_ms": timeout, "memory_mib": 64}}).want(201)
-	}
+
+// A limit that is hit ends the run with an outcome that names the limit, its value, what was used and, where
+// known, the line.
+func TestLimitsAreNamed(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	w.putScript("quick", limitsSource, 2000) // for the cases that are about time: it must begin to compute before
+	w.putScript("l", limitsSource, unhurried)
+
 	cases := []struct {
-		name, status string
-		want         []string
+		name, script, status string
+		message              []string // parts of what the error says
+		stack                string   // a part of it, where the line is known
 	}{
-		{"computing", "timeout", []string{"its limit of 400ms", "it was computing", "of CPU time", "at computing (quick.js:4:"}},
-		{"waiting", "timeout", []string{"its limit of 400ms", "waiting for 1 timer"}},
-		{"stuck", "failed", []string{"never settles"}},
-		{"memory", "memory", []string{"its 64 MiB", "in use", "did not fit"}},
-		{"key", "failed", []string{"1 to 512 bytes", "600", "at key (l.js:14:"}},
-		{"value", "memory", []string{"bytes", "at value (l.js:17:"}},
-		{"body", "memory", []string{"11534336 bytes", "10485760 are allowed"}},
-		{"calls", "memory", []string{"a run can make 10000 host calls"}},
-		{"timers", "memory", []string{"a run can have 10000 timers", "at timers (l.js:25:"}},
-		{"stack", "failed", []string{"Maximum call stack size exceeded", "l.js:28:"}},
-		{"lines", "failed", []string{"line 999", "500 more lines were dropped"}},
-		{"bytes", "failed", []string{"[cut: the run has reached its log limit"}},
+		{"computing", "quick", "timeout", []string{"its limit of 2s", "it was computing", "of CPU time"}, "at computing (quick.js:4:"},
+		{"waiting", "quick", "timeout", []string{"its limit of 2s", "waiting for 1 timer"}, ""},
+		{"stuck", "l", "failed", []string{"never settles"}, ""},
+		{"memory", "l", "memory", []string{"its 64 MiB", "in use", "did not fit"}, ""},
+		{"key", "l", "failed", []string{"1 to 512 bytes", "600"}, "at key (l.js:14:"},
+		{"value", "l", "memory", []string{"bytes"}, "at value (l.js:17:"},
+		{"body", "l", "memory", []string{"11534336 bytes", "10485760 are allowed"}, ""},
+		{"calls", "l", "memory", []string{"a run can make 10000 host calls"}, ""},
+		{"timers", "l", "memory", []string{"a run can have 10000 timers"}, "at timers (l.js:25:"},
+		{"stack", "l", "failed", []string{"Maximum call stack size exceeded"}, "l.js:28:"},
 	}
+	// All of them run before the first is looked at: records are written once a second.
+	// The two that wait for their time do so together, the others one after the other: each has a child to itself.
 	ids := map[string]string{}
+	slow := map[string]func() *reply{}
 	for _, c := range cases {
-		script := "l"
-		if c.status == "timeout" {
-			script = "quick"
+		if c.script == "quick" {
+			slow[c.name] = w.begin("GET", "/f/default/quick?c="+c.name, nil)
+			continue
 		}
-		ids[c.name] = w.do("GET", "/f/default/"+script+"?c="+c.name, nil).header.Get("X-Execution-Id")
+		ids[c.name] = w.limit(c.name)
 	}
-	for _, c := range cases {
-		var e *reply
-		w.eventually(c.name+" is recorded", func() bool {
-			e = w.api("GET", "/apps/default/executions/"+ids[c.name], nil)
-			return e.status == 200
-		})
-		for _, want := range append(c.want, fmt.Sprintf(`"status":%q`, c.status)) {
-			if !strings.Contains(e.body, want) {
-				t.Errorf("%s: no %q in %.1500s", c.name, want, e.body)
-			}
-		}
+	for _, name := range []string{"lines", "bytes", "work"} {
+		ids[name] = w.limit(name)
 	}
-	id := w.do("GET", "/f/default/l?c=work", nil).header.Get("X-Execution-Id")
-	w.eventually("work is recorded", func() bool { return w.api("GET", "/apps/default/executions/"+id, nil).status == 200 })
-	e := w.api("GET", "/apps/default/executions/"+id, nil).json
-	if cpu, memory := e["cpu_ms"].(float64), e["memory_mib"].(float64); cpu <= 0 || cpu > e["duration_ms"].(float64)+1 || memory < 5 || memory > 200 {
-		t.Errorf("work took %v ms of CPU in %v ms, and %v MiB", cpu, e["duration_ms"], memory)
+	for name, answer := range slow {
+		ids[name] = answer().header.Get("X-Execution-Id")
 	}
 
-	r := w.api("PUT", "/apps/default/scripts/big", map[string]any{"source": "//" + strings.Repeat("x", 1<<20)})
-	if r.status != 413 || !strings.Contains(r.body, "1048578 bytes; at most 1048576") {
-		t.Errorf("a large source: %d %s", r.status, r.body)
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			e := w.on(t).record(ids[c.name])
+			if got := e.str("status"); got != c.status {
+				t.Errorf("status %s, want %s", got, c.status)
+			}
+			for _, want := range c.message {
+				if got := e.str("error.message"); !strings.Contains(got, want) {
+					t.Errorf("no %q in the message %q", want, got)
+				}
+			}
+			if stack, _ := e.get("error.stack").(string); !strings.Contains(stack, c.stack) {
+				t.Errorf("no %q in the stack %q", c.stack, stack)
+			}
+		})
 	}
+
+	t.Run("lines", func(t *testing.T) {
+		logs := w.on(t).record(ids["lines"])
+		if got := logs.str("status"); got != "failed" {
+			t.Errorf("status %s", got)
+		}
+		n, last := logs.lastLogs(2)
+		if n != 1001 || last[0] != "line 999" || !strings.Contains(last[1], "500 more lines were dropped") {
+			t.Errorf("%d lines that end with %q", n, last)
+		}
+	})
+	t.Run("bytes", func(t *testing.T) {
+		logs := w.on(t).record(ids["bytes"])
+		if got := logs.str("status"); got != "failed" {
+			t.Errorf("status %s", got)
+		}
+		if !strings.Contains(logs.body, "[cut: the run has reached its log limit") {
+			t.Errorf("no line says that it is cut: %.1500s", logs.body)
+		}
+	})
+
+	// What a run used is recorded.
+	t.Run("work", func(t *testing.T) {
+		e := w.on(t).record(ids["work"])
+		cpu := e.number("cpu_ms")
+		memory := e.number("memory_mib")
+		duration := e.number("duration_ms")
+		if cpu <= 0 || cpu > duration+1 {
+			t.Errorf("%v ms of CPU in %v ms", cpu, duration)
+		}
+		if memory < 5 || memory > 200 {
+			t.Errorf("%v MiB", memory)
+		}
+	})
+
+	t.Run("source", func(t *testing.T) {
+		large := map[string]any{"source": "//" + strings.Repeat("x", 1<<20)}
+		r := w.on(t).api("PUT", "/apps/default/scripts/big", large).want(413)
+		if !strings.Contains(r.str("detail"), "1048578 bytes; at most 1048576") {
+			t.Errorf("a large source: %s", r.body)
+		}
+	})
+}
+
+// limit runs a case of limitsSource that is not about time, and gives its execution's id.
+func (w *fixture) limit(name string) string {
+	w.t.Helper()
+	return w.do("GET", "/f/default/l?c="+name, nil).header.Get("X-Execution-Id")
+}
+
+// lastLogs counts the log lines of an execution, and gives the messages of the last ones.
+func (r *reply) lastLogs(last int) (n int, messages []string) {
+	r.t.Helper()
+	var execution struct{ Logs []struct{ Message string } }
+	if err := json.Unmarshal([]byte(r.body), &execution); err != nil {
+		r.t.Fatal(err)
+	}
+	n = len(execution.Logs)
+	for _, line := range execution.Logs[max(0, n-last):] {
+		messages = append(messages, line.Message)
+	}
+	return n, messages
 }

@@ -16,10 +16,12 @@ import (
 	"picloud/internal/testkit/wire"
 )
 
-// However often the connection breaks around COMMIT, each run takes effect exactly once and its caller hears of it.
+// However often the connection breaks around COMMIT, each run takes effect exactly once and its caller hears
+// of it.
 func TestLostAnswers(t *testing.T) {
-	cut, dsn := testkit.Wire(t, testkit.Database(t))
-	w := joinWorld(t, dsn)
+	t.Parallel()
+	cut, dsn := testkit.Wire(t, newDatabase(t))
+	w := joinFixture(t, dsn)
 	w.deploy("w", `import { kv } from "picloud"; export default { async fetch(r) {
 		await kv.collection("k").set(new URL(r.url).searchParams.get("id"), 1);
 		await kv.collection("total").increment("n");
@@ -68,9 +70,10 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
-// The database stays away: before COMMIT was sent nothing was kept, and the caller may try again; after it nobody can tell,
-// and the caller is told that.
+// The database stays away: before COMMIT was sent nothing was kept, and the caller may try again; after it
+// nobody can tell, and the caller is told that.
 func TestDatabaseStaysAway(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		set    func(*wire.Wire)
 		status int
@@ -82,16 +85,17 @@ func TestDatabaseStaysAway(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cut, dsn := testkit.Wire(t, testkit.Database(t))
-			w := joinWorld(t, dsn)
+			cut, dsn := testkit.Wire(t, newDatabase(t))
+			w := joinFixture(t, dsn)
 			w.deploy("w", `import { kv } from "picloud"; export default { fetch: () => kv.collection("c").set("k", 1) }`)
 			w.do("GET", "/f/default/w?warm", nil).want(204)
 			w.api("DELETE", "/apps/default/kv/c/k", nil).want(204)
 			c.set(cut)
 			r := w.do("GET", "/f/default/w", nil).want(c.status)
-			if r.json["code"] != c.code || (r.header.Get("Retry-After") != "") != (c.status == 503) || r.header.Get("X-Execution-Id") == "" {
-				t.Errorf("%v %s", r.header, r.body)
-			}
+			same(t, "code", r.str("code"), c.code)
+			same(t, "there is a Retry-After", r.header.Get("Retry-After") != "", c.status == 503)
+			same(t, "there is an X-Execution-Id", r.header.Get("X-Execution-Id") != "", true)
+
 			cut.Before.Store(0)
 			cut.After.Store(0)
 			cut.Vanish.Store(false)
@@ -103,13 +107,13 @@ func TestDatabaseStaysAway(t *testing.T) {
 	}
 }
 
-// Nobody can tell whether a group of commits took effect, and the database comes back only after that was said: none of them
-// is made a second time under another id.
+// Nobody can tell whether a group of commits took effect, and the database comes back only after that was
+// said: none of them is made a second time under another id.
 func TestUnknownGroup(t *testing.T) {
 	t.Parallel()
-	direct := testkit.Database(t)
+	direct := newDatabase(t)
 	cut, dsn := testkit.Wire(t, direct)
-	w := joinWorld(t, dsn)
+	w := joinFixture(t, dsn)
 	w.deploy("w", `import { kv } from "picloud"; export default { fetch: (r) => kv.collection("c").increment(new URL(r.url).searchParams.get("id")) }`)
 	w.do("POST", "/f/default/w?id=warm", nil).want(200)
 	ctx := context.Background()
@@ -118,22 +122,29 @@ func TestUnknownGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = other.Close(ctx) }()
-	if _, err := other.Exec(ctx, "BEGIN; LOCK TABLE kv IN EXCLUSIVE MODE"); err != nil { // the first commit waits, the others gather behind it
+	// The first commit waits for the lock, and the others gather behind it.
+	if _, err := other.Exec(ctx, "BEGIN; LOCK TABLE kv IN EXCLUSIVE MODE"); err != nil {
 		t.Fatal(err)
 	}
+	const runs = 24
 	cut.Spare.Store(1) // the first one's
 	cut.After.Store(100)
 	cut.Vanish.Store(true)
 	back := make(chan error, 1)
 	go func() {
-		time.Sleep(time.Second)
+		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if s := w.n.orchestrator.Stats(); s.PermitsAll-s.PermitsFree == runs {
+				break
+			}
+		}
+		time.Sleep(time.Second) // all of them run; now they come to their commits
 		_, err := other.Exec(ctx, "ROLLBACK")
 		time.Sleep(patienceOfCommits + 2*time.Second)
 		cut.After.Store(0)
 		cut.Vanish.Store(false)
 		back <- err
 	}()
-	got := storm(t, 24, []*world{w}, func(k int) string { return fmt.Sprintf("/f/default/w?id=%d", k) })
+	got := storm(t, runs, []*fixture{w}, func(k int) string { return fmt.Sprintf("/f/default/w?id=%d", k) })
 	if err := <-back; err != nil {
 		t.Error(err)
 	}

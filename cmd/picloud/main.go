@@ -44,18 +44,24 @@ type CLI struct {
 }
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == "sandbox" { // before anything else: a child starts fast
+	// A sandbox child must start fast: nothing else comes before it.
+	if len(os.Args) == 2 && os.Args[1] == "sandbox" {
 		if err := sandbox.Main(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		return
 	}
+
 	if err := loadSecretFiles(); err != nil {
 		fail(err)
 	}
 	var cli CLI
-	k := kong.Parse(&cli, kong.Name("picloud"), kong.Description("A self-hosted, event-driven serverless platform."), kong.UsageOnError())
+	k := kong.Parse(&cli,
+		kong.Name("picloud"),
+		kong.Description("A self-hosted, event-driven serverless platform."),
+		kong.UsageOnError(),
+	)
 	if err := k.Run(); err != nil {
 		fail(err)
 	}
@@ -77,8 +83,10 @@ func runNode(c *Config, as role) error {
 	if err := c.complete(); err != nil {
 		return err
 	}
-	// What lives is small and what a request allocates dies with it: collecting less often costs little memory.
+	// What lives is small and what a request allocates dies with it: collecting less often costs little
+	// memory.
 	debug.SetGCPercent(400)
+
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	log := newLogger(c.LogFormat)
@@ -86,10 +94,13 @@ func runNode(c *Config, as role) error {
 	if err != nil {
 		return err
 	}
+
 	fmt.Printf("PiCloud %s answers at %s\n", version, n.URL())
 	if n.madePassword != "" {
-		fmt.Printf("First owner: username %q, password %q (shown this once)\n", c.AdminUsername, n.madePassword)
+		fmt.Printf("First owner: username %q, password %q (shown this once)\n",
+			c.AdminUsername, n.madePassword)
 	}
+
 	select {
 	case <-ctx.Done():
 		log.Info("stopping", "grace", c.ShutdownGrace)
@@ -118,6 +129,7 @@ func (c *ConfigCmd) Run() error {
 	if err := c.complete(); err != nil {
 		return err
 	}
+
 	v := reflect.ValueOf(c.Config)
 	for f := range v.NumField() {
 		field := v.Type().Field(f)
@@ -125,6 +137,7 @@ func (c *ConfigCmd) Run() error {
 		if name == "" {
 			continue
 		}
+
 		value := fmt.Sprint(v.Field(f).Interface())
 		if value != "" && (field.Tag.Get("secret") != "" || name == "DATABASE_URL") {
 			value = "(set)"
@@ -149,6 +162,7 @@ func examine(ctx context.Context, n *node, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("examine: %w", err)
 	}
+
 	var verdict error
 	for _, f := range report.Findings {
 		if _, err := fmt.Fprintf(w, "%-4s  %-12s  %s\n", f.State, f.Check, f.Text); err != nil {

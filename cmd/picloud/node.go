@@ -47,6 +47,8 @@ type node struct {
 	ids cloud.IDSource
 	// command starts a sandbox child; empty is this binary.
 	command []string
+	// passwords hashes passwords; nil is the cost of production.
+	passwords *auth.Passwords
 
 	lock         *os.File
 	postgres     *pglocal.Server
@@ -85,6 +87,7 @@ func (n *node) start(ctx context.Context) error {
 	if err := n.openDatabase(ctx); err != nil {
 		return err
 	}
+
 	if err := n.buildExecutor(); err != nil {
 		return err
 	}
@@ -92,6 +95,7 @@ func (n *node) start(ctx context.Context) error {
 	if n.tracing, err = openTracing(ctx, n.cfg.NodeName); err != nil {
 		return err
 	}
+
 	n.buildOrchestrator()
 	n.buildManager()
 	if err := n.manager.CheckKeys(ctx); err != nil {
@@ -101,6 +105,7 @@ func (n *node) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make the first owner: %w", err)
 	}
+
 	n.madePassword = made
 	if err := n.orchestrator.Start(ctx); err != nil {
 		return err
@@ -129,6 +134,7 @@ func (n *node) connect(ctx context.Context) error {
 			return err
 		}
 	}
+
 	url := n.cfg.DatabaseURL
 	if url == "" {
 		var err error
@@ -143,6 +149,7 @@ func (n *node) connect(ctx context.Context) error {
 		url = pglocal.Database(n.postgres.URL(), ownDatabase)
 		n.watchPostgres()
 	}
+
 	var err error
 	if n.secrets, err = secrets.NewBox(n.cfg.key); err != nil {
 		return err
@@ -172,6 +179,7 @@ func (n *node) openDataDir() error {
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
+
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("open the data directory's lock: %w", err)
@@ -180,6 +188,7 @@ func (n *node) openDataDir() error {
 		_ = lock.Close()
 		return fmt.Errorf("another PiCloud uses the data directory %s: stop it, or set PICLOUD_DATA_DIR to another directory", dir)
 	}
+
 	n.lock = lock
 	if n.cfg.key != nil {
 		return nil
@@ -201,6 +210,7 @@ func masterKey(file string) ([]byte, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the master key: %w", err)
 	}
+
 	key := make([]byte, keySize)
 	_, _ = rand.Read(key)
 	if err := os.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600); err != nil {
@@ -245,6 +255,7 @@ func launcher(command []string, unprivileged string) (*executor.Launcher, error)
 		}
 		command = []string{exe, "sandbox"}
 	}
+
 	uid, gid, err := sandboxUser(unprivileged)
 	return &executor.Launcher{Command: command, UID: uid, GID: gid}, err
 }
@@ -266,10 +277,12 @@ func sandboxUser(name string) (uid, gid int, err error) {
 			return firstSpareUID, firstSpareUID, nil
 		}
 	}
+
 	u, err := user.Lookup(name)
 	if err != nil {
 		return 0, 0, fmt.Errorf("PICLOUD_UNPRIVILEGED_USER: there is no user %q", name)
 	}
+
 	uid, err1 := strconv.Atoi(u.Uid)
 	gid, err2 := strconv.Atoi(u.Gid)
 	if err := errors.Join(err1, err2); err != nil {
@@ -327,11 +340,24 @@ func (n *node) buildOrchestrator() {
 }
 
 func (n *node) buildManager() {
-	cfg := manager.Config{DB: n.db, Compiler: n.executor, IDs: &n.ids, Sealer: n.secrets, MaxTimeout: maxScriptTimeout, MaxMemoryMiB: n.cfg.ScriptMemory,
-		SessionLifetime: n.cfg.SessionRetention, Changed: func(context.Context, cloud.AppID) {}, PeopleChanged: func() {},
-		Env: func(cloud.AppID) *cloud.Env { return nil }}
+	cfg := manager.Config{
+		DB:              n.db,
+		Compiler:        n.executor,
+		IDs:             &n.ids,
+		Sealer:          n.secrets,
+		Passwords:       n.passwords,
+		MaxTimeout:      maxScriptTimeout,
+		MaxMemoryMiB:    n.cfg.ScriptMemory,
+		SessionLifetime: n.cfg.SessionRetention,
+		Changed:         func(context.Context, cloud.AppID) {},
+		PeopleChanged:   func() {},
+		Env:             func(cloud.AppID) *cloud.Env { return nil },
+	}
+	// The commands that only need the manager have no data plane to tell.
 	if n.orchestrator != nil {
-		cfg.Changed, cfg.PeopleChanged, cfg.Env = n.orchestrator.Refresh, n.auth.Flush, n.orchestrator.Catalog.EnvOf
+		cfg.Changed = n.orchestrator.Refresh
+		cfg.PeopleChanged = n.auth.Flush
+		cfg.Env = n.orchestrator.Catalog.EnvOf
 	}
 	n.manager = manager.New(cfg)
 }
@@ -344,6 +370,7 @@ func (n *node) serve() error {
 		Version: version, Node: n.cfg.NodeName, PublicURL: n.cfg.PublicURL, MaxBody: n.cfg.MaxBody, ScriptTimeout: n.cfg.ScriptTimeout,
 		ScriptMemory: n.cfg.ScriptMemory, NoAdmin: !n.cfg.role.admin, NoScripts: !n.cfg.role.scripts, Sandbox: n.sandboxStats, AdminHost: n.cfg.AdminHost, TrustedProxies: n.cfg.proxies, CursorKey: n.derive("cursors"),
 		Ready: n.ready, Metrics: registry, MetricsElsewhere: n.cfg.MetricsListen != ""})
+
 	l, err := net.Listen("tcp", n.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("PICLOUD_LISTEN: %w", err)
@@ -354,6 +381,7 @@ func (n *node) serve() error {
 			n.failed <- fmt.Errorf("serve: %w", err)
 		}
 	}()
+
 	if n.cfg.MetricsListen == "" {
 		return nil
 	}
@@ -361,6 +389,7 @@ func (n *node) serve() error {
 	if err != nil {
 		return fmt.Errorf("PICLOUD_METRICS_LISTEN: %w", err)
 	}
+
 	n.metrics = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := n.server.Metrics()
 		if err != nil || r.URL.Path != "/metrics" {
@@ -397,6 +426,7 @@ func (n *node) URL() string {
 	if !ok {
 		return n.listener.Addr().String()
 	}
+
 	host := "localhost"
 	if !addr.IP.IsUnspecified() {
 		host = addr.IP.String()
@@ -412,6 +442,7 @@ func (n *node) Stop() {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), n.cfg.ShutdownGrace)
 		defer cancel()
+
 		n.stopWork(ctx)
 		if n.db != nil {
 			n.db.Close()
@@ -440,12 +471,14 @@ func (n *node) stopWork(ctx context.Context) {
 	if n.metrics != nil {
 		_ = n.metrics.Close()
 	}
+
 	if n.executor != nil {
 		n.executor.Close()
 	}
 	if n.orchestrator != nil {
 		n.orchestrator.Stop()
 	}
+
 	if n.tracing != nil {
 		if err := n.tracing.Shutdown(ctx); err != nil {
 			n.log.Warn("send the last traces", "error", err)

@@ -31,13 +31,26 @@ func ownDir(t *testing.T) string {
 	return filepath.Join(dir, "data")
 }
 
+// stop ends a process as an operator does.
 func (p *process) stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	p.terminate()
+	p.wait()
+}
+
+// terminate asks a process to end; asked a second time it would end at once.
+func (p *process) terminate() { _ = p.cmd.Process.Signal(syscall.SIGTERM) }
+
+// wait waits until a process that was asked to end has ended.
+func (p *process) wait() {
 	done := make(chan struct{})
-	go func() { _ = p.cmd.Wait(); close(done) }()
+	go func() {
+		_ = p.cmd.Wait()
+		close(done)
+	}()
+
 	select {
 	case <-done:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		p.t.Error("picloud did not stop")
 		_ = p.cmd.Process.Kill()
 	}
@@ -55,20 +68,24 @@ func fails(t *testing.T, says string, env ...string) {
 	}
 }
 
-// PiCloud's own PostgreSQL survives a kill -9 of PiCloud; two PiClouds live side by side, but not on one directory.
+// PiCloud's own PostgreSQL survives a kill -9 of PiCloud; two PiClouds live side by side, but not on one
+// directory.
 func TestOwnPostgres(t *testing.T) {
-	dir, other := ownDir(t), ownDir(t)
+	t.Parallel()
+	needsNode(t)
+	dir := ownDir(t)
+	other := ownDir(t)
 	p := startProcess(t, "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
 	q := startProcess(t, "PICLOUD_DATA_DIR="+other, "DATABASE_URL=")
 	defer q.stop()
-	p.world().api("PUT", "/apps/default/kv/c/k", map[string]any{"value": 1}).want(200)
-	if q.world().kv("c", "k") != nil {
+	p.fixture().api("PUT", "/apps/default/kv/c/k", map[string]any{"value": 1}).want(200)
+	if q.fixture().kv("c", "k") != nil {
 		t.Error("two data directories share a database")
 	}
 	fails(t, "another PiCloud uses the data directory", "PICLOUD_DATA_DIR="+dir)
 	p.kill()
 	p = startProcess(t, "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
-	w := p.world()
+	w := p.fixture()
 	if w.kv("c", "k") != 1.0 {
 		t.Error("what was committed is gone")
 	}
@@ -92,7 +109,7 @@ func TestOwnPostgres(t *testing.T) {
 	password := strings.TrimSpace(string(out[bytes.LastIndexByte(bytes.TrimSpace(out), ' '):]))
 	p = startProcess(t, "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
 	defer p.stop()
-	p2 := &world{t: t, base: p.url, http: w.http}
+	p2 := &fixture{t: t, base: p.url, http: w.http}
 	admin := p2.as(p2.login("admin", password))
 	// The commands find the PostgreSQL of a PiCloud that runs.
 	command := func(args ...string) string {
@@ -125,6 +142,8 @@ func TestOwnPostgres(t *testing.T) {
 
 // As an ordinary user, in a home that nobody else can read.
 func TestOwnPostgresAsUser(t *testing.T) {
+	t.Parallel()
+	needsNode(t)
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become another user; for the others TestOwnPostgres is this test")
 	}
@@ -157,13 +176,14 @@ func TestOwnPostgresAsUser(t *testing.T) {
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "PICLOUD_LISTEN=" + addr, "PICLOUD_ADMIN_PASSWORD=" + testPassword}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout = &out
+	cmd.Stderr = &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	p := &process{t: t, cmd: cmd, url: "http://" + addr}
 	defer p.stop()
-	w := &world{t: t, base: p.url, http: defaultClient()}
+	w := &fixture{t: t, base: p.url, http: defaultClient()}
 	w.eventually("it answers", func() bool {
 		res, err := w.http.Get(p.url + "/readyz")
 		if err != nil {
@@ -184,6 +204,8 @@ func TestOwnPostgresAsUser(t *testing.T) {
 
 // A bad value stops the start with a sentence.
 func TestBadConfiguration(t *testing.T) {
+	t.Parallel()
+	needsNode(t)
 	dir := "PICLOUD_DATA_DIR=" + ownDir(t)
 	for env, says := range map[string]string{
 		"PICLOUD_SECRET_KEY=abc":             "32 bytes in base64",
@@ -198,39 +220,63 @@ func TestBadConfiguration(t *testing.T) {
 		if strings.HasPrefix(env, "PICLOUD_UNPRIVILEGED_USER") && os.Geteuid() != 0 {
 			continue
 		}
-		fails(t, says, dir, env)
+		t.Run(env, func(t *testing.T) { fails(t, says, dir, env) })
 	}
 	fails(t, "PICLOUD_SECRET_KEY nor PICLOUD_DATA_DIR", "DATABASE_URL=postgres://x/y")
 	secret := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(secret, []byte("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n"), 0o600); err != nil {
+	if err := os.WriteFile(secret, []byte(testKey+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(testkit.Binary(t), "config")
 	cmd.Env = []string{"PICLOUD_SECRET_KEY_FILE=" + secret, "PICLOUD_ADMIN_PASSWORD=hidden-one", dir}
 	out, err := cmd.CombinedOutput()
-	if err != nil || strings.Contains(string(out), "BwcH") || strings.Contains(string(out), "hidden-one") || !strings.Contains(string(out), "PICLOUD_SECRET_KEY=(set)") {
-		t.Errorf("config: %v %s", err, out)
+	if err != nil {
+		t.Errorf("config: %v", err)
+	}
+	if strings.Contains(string(out), "BwcH") || strings.Contains(string(out), "hidden-one") {
+		t.Errorf("config shows a secret: %s", out)
+	}
+	if !strings.Contains(string(out), "PICLOUD_SECRET_KEY=(set)") {
+		t.Errorf("config does not say that a secret is set: %s", out)
 	}
 }
 
 // SIGTERM drains: a run in progress is answered, its events wait for the next start.
 func TestDrain(t *testing.T) {
-	key := "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="
-	env := []string{"DATABASE_URL=" + testkit.Database(t), key}
+	t.Parallel()
+	env := []string{
+		"DATABASE_URL=" + newDatabase(t), "PICLOUD_SECRET_KEY=" + testKey, "PICLOUD_FETCH_ALLOW_PRIVATE=true",
+	}
 	p := startProcess(t, env...)
-	w := p.world()
-	w.deploy("slow", `import { kv } from "picloud"; export default { async fetch() { await new Promise((r) => setTimeout(r, 2000)); await kv.collection("in").set("k", 1); return "finished" },
+	w := p.fixture()
+	middle := newCheckpoint(t)
+	w.deploy("slow", `import { kv } from "picloud"; export default {
+		async fetch() {
+			await fetch("`+middle.url+`/wait/middle");
+			await kv.collection("in").set("k", 1);
+			return "finished";
+		},
 		async kv() { await kv.collection("out").increment("n") } }`)
 	w.trigger(map[string]any{"kind": "kv", "script": "slow", "collection": "in"})
+
 	answer := w.begin("GET", "/f/default/slow", nil)
-	time.Sleep(700 * time.Millisecond) // it has begun
-	p.stop()
+	middle.await("/wait/middle")
+	p.terminate()
+	w.eventually("nobody comes in any more", func() bool {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	})
+	middle.release()
+	p.wait()
 	if r := answer(); r.status != 200 || r.body != "finished" {
 		t.Errorf("a run in progress got %d %s", r.status, r.body)
 	}
 	p = startProcess(t, env...)
 	defer p.stop()
-	w = p.world()
+	w = p.fixture()
 	w.eventually("the event is handled after the restart", func() bool { return w.kv("out", "n") == 1.0 })
 	w.balanced()
 }

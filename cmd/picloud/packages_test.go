@@ -16,9 +16,19 @@ func bundle(t *testing.T, entry string) string { return bundleWith(t, entry, fal
 
 func bundleWith(t *testing.T, entry string, minify bool) string {
 	t.Helper()
-	res := api.Build(api.BuildOptions{EntryPoints: []string{entry}, Bundle: true, Format: api.FormatESModule, Platform: api.PlatformNeutral,
-		MainFields: []string{"module", "main"}, Conditions: []string{"worker", "browser", "import"}, External: []string{"picloud"}, LogLevel: api.LogLevelSilent,
-		MinifyIdentifiers: minify, MinifySyntax: minify, MinifyWhitespace: minify})
+	res := api.Build(api.BuildOptions{
+		EntryPoints:       []string{entry},
+		Bundle:            true,
+		Format:            api.FormatESModule,
+		Platform:          api.PlatformNeutral,
+		MainFields:        []string{"module", "main"},
+		Conditions:        []string{"worker", "browser", "import"},
+		External:          []string{"picloud"},
+		LogLevel:          api.LogLevelSilent,
+		MinifyIdentifiers: minify,
+		MinifySyntax:      minify,
+		MinifyWhitespace:  minify,
+	})
 	if len(res.Errors) > 0 {
 		t.Fatalf("bundle %s: %v", entry, res.Errors)
 	}
@@ -27,7 +37,8 @@ func bundleWith(t *testing.T, entry string, minify bool) string {
 
 // Real packages run as their registry has them: small programs in web/test/packages, bundled and deployed.
 func TestPackages(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	dir := filepath.Join(testkit.Root(), "web", "test", "packages")
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -42,7 +53,8 @@ func TestPackages(t *testing.T) {
 		}
 		deployed[name] = true
 	}
-	const multipart = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b--\r\n"
+	const multipart = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n" +
+		"--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b--\r\n"
 	called := map[string]bool{}
 	for _, c := range []struct {
 		method, path, body, contentType string
@@ -74,16 +86,20 @@ func TestPackages(t *testing.T) {
 	} {
 		name, _, _ := strings.Cut(c.path, "/")
 		called[name] = true
-		r := w.do(c.method, "/f/default/"+c.path, c.body, "Content-Type", c.contentType, "Cookie", "seen=before")
-		if r.status != c.status || !strings.Contains(r.body, c.want) {
-			t.Errorf("%s %s: %d %s, want %d %s", c.method, c.path, r.status, r.body, c.status, c.want)
-		}
+		t.Run(c.method+" "+c.path, func(t *testing.T) {
+			r := w.on(t).do(c.method, "/f/default/"+c.path, c.body, "Content-Type", c.contentType, "Cookie", "seen=before").
+				want(c.status)
+			if !strings.Contains(r.body, c.want) {
+				t.Errorf("%s, want %s", r.body, c.want)
+			}
+		})
 	}
 	for name := range deployed {
 		if !called[name] {
 			t.Errorf("%s is deployed and never called", name)
 		}
 	}
+
 	// The runtimes of all of them are fit to be used again.
 	for range 3 {
 		for name := range deployed {
@@ -94,9 +110,11 @@ func TestPackages(t *testing.T) {
 	}
 }
 
-// Small real applications made of several packages: every part of them is used, by a client that keeps its cookies.
+// Small real applications made of several packages: every part of them is used, by a client that keeps its
+// cookies.
 func TestApplications(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.AdminHost = "127.0.0.1" }) // cookies of scripts need a host of their own
+	t.Parallel()
+	w := newFixture(t, func(c *Config) { c.AdminHost = "127.0.0.1" }) // cookies of scripts need a host of their own
 	w.api("PUT", "/apps/default/secrets/SHOP_KEY", map[string]any{"value": "a secret of at least thirty-two bytes"}).want(200)
 	for _, name := range []string{"shop", "links"} {
 		r := w.api("PUT", "/apps/default/scripts/"+name, map[string]any{"source": bundleWith(t, filepath.Join(testkit.Root(), "web", "test", "apps", name+".js"), true)}).want(201)

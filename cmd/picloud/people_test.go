@@ -9,14 +9,12 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-
-	"picloud/internal/testkit"
 )
 
 // people makes an app with a member of each role, and a stranger. It returns their worlds by name.
-func people(w *world) map[string]*world {
+func people(w *fixture) map[string]*fixture {
 	w.api("POST", "/apps", map[string]any{"slug": "shop", "name": "Shop"}).want(201)
-	out := map[string]*world{"owner": w}
+	out := map[string]*fixture{"owner": w}
 	for _, role := range []string{"admin", "editor", "viewer"} {
 		w.api("POST", "/users", map[string]any{"username": role + "1", "password": testPassword}).want(201)
 		w.api("POST", "/apps/shop/members", map[string]any{"username": role + "1", "role": role}).want(201)
@@ -43,16 +41,28 @@ func operations(n *node) []*huma.Operation {
 
 // bodies are valid enough to get past validation to the question of who may.
 var bodies = map[string]any{
-	"login": map[string]any{"username": "nobody", "password": "x"}, "create-app": map[string]any{"slug": "x"}, "update-app": map[string]any{},
-	"rollback-script": map[string]any{"version": 1}, "create-route": map[string]any{"script": "s", "path": "/x"}, "update-route": map[string]any{},
-	"match-route": map[string]any{"method": "GET", "url": "/x"}, "create-trigger": map[string]any{"kind": "kv", "script": "s", "collection": "c"},
-	"update-trigger": map[string]any{}, "fire-trigger": map[string]any{"event": 1}, "put-entry": map[string]any{"value": 1},
-	"put-variable": map[string]any{"value": "x"}, "put-secret": map[string]any{"value": "x"},
-	"resolve-dead-letter": map[string]any{"reason": "x"}, "replay-dead-letters": map[string]any{"ids": []string{}},
-	"add-member": map[string]any{"username": "x", "role": "viewer"}, "update-member": map[string]any{"role": "viewer"},
-	"create-user": map[string]any{"username": "x", "password": testPassword}, "update-user": map[string]any{"active": true},
-	"create-api-key": map[string]any{"name": "x", "scopes": []string{"kv:read"}}, "put-script": map[string]any{"source": "export default () => 1"},
-	"invoke-script": map[string]any{},
+	"login":               map[string]any{"username": "nobody", "password": "x"},
+	"create-app":          map[string]any{"slug": "x"},
+	"update-app":          map[string]any{},
+	"rollback-script":     map[string]any{"version": 1},
+	"create-route":        map[string]any{"script": "s", "path": "/x"},
+	"update-route":        map[string]any{},
+	"match-route":         map[string]any{"method": "GET", "url": "/x"},
+	"create-trigger":      map[string]any{"kind": "kv", "script": "s", "collection": "c"},
+	"update-trigger":      map[string]any{},
+	"fire-trigger":        map[string]any{"event": 1},
+	"put-entry":           map[string]any{"value": 1},
+	"put-variable":        map[string]any{"value": "x"},
+	"put-secret":          map[string]any{"value": "x"},
+	"resolve-dead-letter": map[string]any{"reason": "x"},
+	"replay-dead-letters": map[string]any{"ids": []string{}},
+	"add-member":          map[string]any{"username": "x", "role": "viewer"},
+	"update-member":       map[string]any{"role": "viewer"},
+	"create-user":         map[string]any{"username": "x", "password": testPassword},
+	"update-user":         map[string]any{"active": true},
+	"create-api-key":      map[string]any{"name": "x", "scopes": []string{"kv:read"}},
+	"put-script":          map[string]any{"source": "export default () => 1"},
+	"invoke-script":       map[string]any{},
 }
 
 func fill(path string, values map[string]string) string {
@@ -62,9 +72,11 @@ func fill(path string, values map[string]string) string {
 	return path
 }
 
-// Another app's ids answer 404 on every route: as a member of no app, with ids of the other app, and with its names.
+// Another app's ids answer 404 on every route: as a member of no app, with ids of the other app, and with its
+// names.
 func TestOtherAppsAre404(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	p := people(w)
 	// Things in the default app, of which the members of shop know the ids.
 	w.deploy("s", `import { kv } from "picloud"; export default { fetch: () => kv.collection("c").set("k", 1), kv() { throw new Error("x") } }`)
@@ -86,25 +98,29 @@ func TestOtherAppsAre404(t *testing.T) {
 			}
 		}
 		path := strings.TrimPrefix(fill(op.Path, values), "/api/v1")
-		// Who is nobody in an app sees nothing of it, and nothing of an app that does not exist.
-		for _, app := range []string{"default", "no-such-app"} {
-			for _, who := range []string{"stranger", "admin"} {
-				r := p[who].api(op.Method, strings.Replace(path, "{app}", app, 1), bodies[op.OperationID])
-				if r.status != 404 || r.json["detail"] != "no such app" {
-					t.Errorf("%s as %s in %s: %d %s", op.OperationID, who, app, r.status, r.body)
-				}
-				checked++
-			}
-		}
-		// The admin of shop asks for the other app's things by way of shop.
-		creates := strings.HasPrefix(op.OperationID, "put-")
-		if strings.Contains(strings.TrimPrefix(op.Path, "/api/v1/apps/{app}"), "{") && !creates && op.OperationID != "list-entries" {
-			r := p["admin"].api(op.Method, strings.Replace(path, "{app}", "shop", 1), bodies[op.OperationID])
-			if r.status != 404 {
-				t.Errorf("%s by way of shop: %d %s", op.OperationID, r.status, r.body)
-			}
+		names := strings.Contains(strings.TrimPrefix(op.Path, "/api/v1/apps/{app}"), "{")
+		byWayOfShop := names && !strings.HasPrefix(op.OperationID, "put-") && op.OperationID != "list-entries"
+		checked += 4
+		if byWayOfShop {
 			checked++
 		}
+		t.Run(op.OperationID, func(t *testing.T) {
+			// Who is nobody in an app sees nothing of it, and nothing of an app that does not exist.
+			for _, app := range []string{"default", "no-such-app"} {
+				for _, who := range []string{"stranger", "admin"} {
+					r := p[who].on(t).api(op.Method, strings.Replace(path, "{app}", app, 1), bodies[op.OperationID])
+					if r.status != 404 || r.json["detail"] != "no such app" {
+						t.Errorf("as %s in %s: %d %s", who, app, r.status, r.body)
+					}
+				}
+			}
+
+			// The admin of shop asks for the other app's things by way of shop.
+			if byWayOfShop {
+				path := strings.Replace(path, "{app}", "shop", 1)
+				p["admin"].on(t).api(op.Method, path, bodies[op.OperationID]).want(404)
+			}
+		})
 	}
 	if checked < 150 {
 		t.Errorf("only %d calls were checked", checked)
@@ -116,18 +132,12 @@ func TestOtherAppsAre404(t *testing.T) {
 
 // Each role may do what its column of the table says, operation by operation.
 func TestRoles(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	p := people(w)
 	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": "export default { fetch: () => 1, kv() {} }"}).want(201)
 	nothing := "01900000-0000-7000-8000-000000000000"
-	least := map[string]string{ // everything else in an app is for viewers
-		"put-script": "editor", "rollback-script": "editor", "invoke-script": "editor", "create-route": "editor", "update-route": "editor",
-		"delete-route": "editor", "put-entry": "editor", "delete-entry": "editor", "fire-trigger": "editor", "run-outbox-row-now": "editor",
-		"remove-outbox-row": "editor", "replay-dead-letter": "editor", "replay-dead-letters": "editor", "resolve-dead-letter": "editor",
-		"delete-script": "admin", "create-trigger": "admin", "update-trigger": "admin", "delete-trigger": "admin", "add-member": "admin",
-		"update-member": "admin", "remove-member": "admin", "update-app": "admin", "delete-app": "admin", "list-app-audit": "admin",
-		"put-variable": "admin", "delete-variable": "admin", "put-secret": "admin", "delete-secret": "admin",
-	}
+	least := leastRoles()
 	rank := map[string]int{"viewer": 0, "editor": 1, "admin": 2}
 	for _, op := range operations(w.n) {
 		if !strings.Contains(op.Path, "/apps/{app}") || op.OperationID == "delete-app" || op.OperationID == "tail" { // TestTail: it does not end
@@ -136,24 +146,26 @@ func TestRoles(t *testing.T) {
 		path := strings.TrimPrefix(fill(op.Path, map[string]string{"app": "shop", "name": "nope", "collection": "c", "key": "k", "version": "1",
 			"username": "nope", "id": nothing}), "/api/v1")
 		for role := range rank {
-			r := p[role].api(op.Method, path, bodies[op.OperationID])
-			forbidden := rank[role] < rank[or(least[op.OperationID], "viewer")]
-			if (r.status == 403) != forbidden && !(r.status == 403 && op.OperationID == "create-route") {
-				t.Errorf("%s as %s: %d %s", op.OperationID, role, r.status, r.body)
-			}
+			t.Run(op.OperationID+" as "+role, func(t *testing.T) {
+				r := p[role].on(t).api(op.Method, path, bodies[op.OperationID])
+				forbidden := rank[role] < rank[or(least[op.OperationID], "viewer")]
+				if (r.status == 403) != forbidden && !(r.status == 403 && op.OperationID == "create-route") {
+					t.Errorf("%d %s", r.status, r.body)
+				}
+			})
 		}
 	}
+
 	for _, who := range []string{"admin", "editor", "viewer", "stranger"} { // none is an instance admin
 		for _, c := range [][2]string{{"GET", "/users"}, {"POST", "/apps"}, {"GET", "/audit"}, {"POST", "/users"}, {"DELETE", "/users/admin"}} {
 			body := bodies[map[string]string{"/apps": "create-app", "/users": "create-user"}[c[1]]]
 			if c[0] != "POST" {
 				body = nil
 			}
-			if r := p[who].api(c[0], c[1], body); r.status != 403 {
-				t.Errorf("%s %s as %s: %d", c[0], c[1], who, r.status)
-			}
+			t.Run(c[0]+c[1]+" as "+who, func(t *testing.T) { p[who].on(t).api(c[0], c[1], body).want(403) })
 		}
 	}
+
 	w.as("").api("GET", "/apps", nil).want(401)
 	w.as("pic_nonsense").api("GET", "/apps", nil).want(401)
 	w.as("garbage").api("GET", "/apps", nil).want(401)
@@ -171,6 +183,23 @@ func TestRoles(t *testing.T) {
 	}
 }
 
+// leastRoles are those that may do an operation in an app; everything else is for viewers.
+func leastRoles() map[string]string {
+	byRole := map[string]string{
+		"editor": `put-script rollback-script invoke-script create-route update-route delete-route put-entry delete-entry
+			fire-trigger run-outbox-row-now remove-outbox-row replay-dead-letter replay-dead-letters resolve-dead-letter`,
+		"admin": `delete-script create-trigger update-trigger delete-trigger add-member update-member remove-member
+			update-app delete-app list-app-audit put-variable delete-variable put-secret delete-secret`,
+	}
+	least := map[string]string{}
+	for role, operations := range byRole {
+		for _, operation := range strings.Fields(operations) {
+			least[operation] = role
+		}
+	}
+	return least
+}
+
 func or(a, b string) string {
 	if a == "" {
 		return b
@@ -178,10 +207,13 @@ func or(a, b string) string {
 	return a
 }
 
+// A key has its scopes and its app, never more than its user, and ends with its time, its user or its
+// revocation.
 func TestKeys(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	p := people(w)
-	key := func(as *world, scopes []string, more map[string]any) *world {
+	key := func(as *fixture, scopes []string, more map[string]any) *fixture {
 		body := map[string]any{"name": "k", "scopes": scopes}
 		for k, v := range more {
 			body[k] = v
@@ -197,6 +229,7 @@ func TestKeys(t *testing.T) {
 	inShop.api("GET", "/apps/shop/kv", nil).want(200)
 	inShop.api("GET", "/apps/default/kv", nil).want(404)
 	inShop.api("GET", "/users", nil).want(403)
+
 	// A key never has more than its user.
 	viewer := key(p["viewer"], []string{"kv:write", "kv:read", "users:admin"}, nil)
 	viewer.api("PUT", "/apps/shop/kv/c/k", map[string]any{"value": 1}).want(403)
@@ -206,12 +239,13 @@ func TestKeys(t *testing.T) {
 	soon := key(w, []string{"kv:read"}, map[string]any{"expires_at": time.Now().Add(3 * time.Second).UTC().Format(time.RFC3339Nano)})
 	soon.api("GET", "/apps/default/kv", nil).want(200)
 	w.eventually("the key expires", func() bool { return soon.api("GET", "/apps/default/kv", nil).status == 401 })
+
 	// Scripts: access key and private.
 	w.deploy("open", `export default (r, env, ctx) => ctx.principal`)
 	w.api("PUT", "/apps/default/scripts/locked", map[string]any{"source": "export default (r, env, ctx) => ctx.principal", "access": "key"}).want(201)
 	w.api("PUT", "/apps/shop/scripts/inner", map[string]any{"source": "export default (r, env, ctx) => ctx.principal", "access": "private"}).want(201)
 	runner := key(w, []string{"scripts:run"}, nil)
-	call := func(as *world, path string, status int) string {
+	call := func(as *fixture, path string, status int) string {
 		t.Helper()
 		headers := []string{}
 		if as != nil {
@@ -235,8 +269,9 @@ func TestKeys(t *testing.T) {
 	}
 	w.do("GET", "/f/default/open", nil, "Authorization", "Bearer pic_wrong").want(401)
 	w.do("GET", "/f/shop/inner", nil, "Cookie", "picloud="+w.token).want(401)
+
 	// Revoked keys and ended sessions are dead at once, on every node.
-	b := joinWorld(t, w.n.cfg.DatabaseURL)
+	b := joinFixture(t, w.n.cfg.DatabaseURL)
 	session := b.as(w.login("editor1", testPassword))
 	session.api("GET", "/apps", nil).want(200)
 	w.api("PATCH", "/users/editor1", map[string]any{"active": false}).want(200)
@@ -247,12 +282,14 @@ func TestKeys(t *testing.T) {
 	reader.api("GET", "/apps/default/kv", nil).want(401)
 }
 
+// Users come and go by the rules of their roles; a changed password ends sessions; guessing is slowed down.
 func TestUsers(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.api("POST", "/users", map[string]any{"username": "second", "password": testPassword, "role": "admin"}).want(201)
 	second := w.as(w.login("second", testPassword))
 	for name, c := range map[string]struct {
-		as     *world
+		as     *fixture
 		method string
 		path   string
 		body   any
@@ -270,20 +307,19 @@ func TestUsers(t *testing.T) {
 		"last owner leaves":     {w, "DELETE", "/users/admin", nil, 409},
 		"unknown user":          {w, "DELETE", "/users/nobody", nil, 404},
 	} {
-		if r := c.as.api(c.method, c.path, c.body); r.status != c.status {
-			t.Errorf("%s: %d %s", name, r.status, r.body)
-		}
+		t.Run(name, func(t *testing.T) { c.as.on(t).api(c.method, c.path, c.body).want(c.status) })
 	}
+
 	// A password change ends the sessions.
 	second.api("PATCH", "/users/second", map[string]any{"password": testPassword + "2"}).want(200)
 	second.api("GET", "/auth/me", nil).want(401)
 	s := w.as(w.login("second", testPassword+"2"))
-	if r := s.api("GET", "/auth/me", nil).want(200); r.str("username") != "second" || r.str("role") != "admin" {
-		t.Errorf("me %s", r.body)
-	}
+	s.api("GET", "/auth/me", nil).want(200).members(map[string]any{"username": "second", "role": "admin"})
 	s.api("POST", "/auth/logout", nil).want(204)
 	s.api("GET", "/auth/me", nil).want(401)
-	// Guessing is slowed down, without locking out the user elsewhere: the throttle counts by client and user.
+
+	// Guessing is slowed down, without locking out the user elsewhere: the throttle counts by client and
+	// user.
 	statuses := map[int]int{}
 	for range 8 {
 		r := w.as("").api("POST", "/auth/login", map[string]any{"username": "second", "password": "wrong guess"})
@@ -303,9 +339,12 @@ func TestUsers(t *testing.T) {
 
 // A dispatched run acts as the trigger's registrant; one who may no longer is refused, with the reason.
 func TestRegistrant(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	p := people(w)
-	shop := func(as *world, method, path string, body any) *reply { return as.api(method, "/apps/shop"+path, body) }
+	shop := func(as *fixture, method, path string, body any) *reply {
+		return as.api(method, "/apps/shop"+path, body)
+	}
 	shop(w, "PUT", "/scripts/s", map[string]any{"source": `import { kv } from "picloud"; export default { async kv(e, env, ctx) { await kv.collection("by").set(e.key, ctx.principal) } }`}).want(201)
 	trigger := shop(p["admin"], "POST", "/triggers", map[string]any{"kind": "kv", "script": "s", "collection": "in"}).want(201)
 	if trigger.str("registered_by") != "admin1" {
@@ -346,9 +385,10 @@ func TestRegistrant(t *testing.T) {
 
 // Definitions changed by one process are used by another within a second, and the login survives a restart.
 func TestTwoNodes(t *testing.T) {
-	url := testkit.Database(t)
-	a := joinWorld(t, url)
-	b := joinWorld(t, url)
+	t.Parallel()
+	url := newDatabase(t)
+	a := joinFixture(t, url)
+	b := joinFixture(t, url)
 	for k := range 3 {
 		a.deploy("s", fmt.Sprintf("export default () => %d", k))
 		started := time.Now()

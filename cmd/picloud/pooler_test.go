@@ -18,7 +18,8 @@ import (
 	"picloud/internal/testkit"
 )
 
-// startPgBouncer puts the real PgBouncer in front of a database, in transaction mode, and gives the address to use instead.
+// startPgBouncer puts the real PgBouncer in front of a database, in transaction mode, and gives the address
+// to use instead.
 func startPgBouncer(t *testing.T, dsn string) string {
 	t.Helper()
 	cfg, err := pgx.ParseConfig(dsn)
@@ -55,13 +56,14 @@ default_pool_size = 20
 	cmd := exec.Command("pgbouncer", filepath.Join(dir, "pgbouncer.ini"))
 	cmd.SysProcAttr = acc.SysProcAttr()
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout = &out
+	cmd.Stderr = &out
 	cmd.Path = findPgBouncer(t)
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("pgbouncer: %v", err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		c, err := net.Dial("tcp", "127.0.0.1:"+port)
 		if err == nil {
 			_ = c.Close()
@@ -84,12 +86,14 @@ func findPgBouncer(t *testing.T) string {
 	return ""
 }
 
-// Two nodes behind a pooler in transaction mode: they notice that they cannot hear each other, say so, and look for news
-// every second. Everything else is as ever, from an empty database on.
+// Two nodes behind a pooler in transaction mode: they notice that they cannot hear each other, say so, and
+// look for news every second. Everything else is as ever, from an empty database on.
 func TestPooler(t *testing.T) {
 	t.Parallel()
+	needsNode(t)
 	dsn := startPgBouncer(t, testkit.EmptyDatabase(t))
-	a, b := joinWorld(t, dsn), joinWorld(t, dsn)
+	a := joinFixture(t, dsn)
+	b := joinFixture(t, dsn)
 	if !a.n.db.Pooled() {
 		t.Fatal("the pooler was not noticed")
 	}
@@ -108,11 +112,11 @@ func TestPooler(t *testing.T) {
 	for how, want := range map[string]int{"sync": 200, "outbox": 200} {
 		var got map[int]int
 		if how == "sync" {
-			got = storm(t, 64, []*world{a, b}, func(k int) string { return fmt.Sprintf("/f/default/count?id=%s%d", how, k) })
+			got = storm(t, 64, []*fixture{a, b}, func(k int) string { return fmt.Sprintf("/f/default/count?id=%s%d", how, k) })
 		} else {
 			got = map[int]int{}
 			for k := range 16 {
-				got[[]*world{a, b}[k%2].do("POST", fmt.Sprintf("/f/default/count?id=%s%d", how, k), nil, "X-PiCloud-Dispatch", "outbox", "Authorization", "Bearer "+a.token, "Idempotency-Key", how+fmt.Sprint(k)).status]++
+				got[[]*fixture{a, b}[k%2].do("POST", fmt.Sprintf("/f/default/count?id=%s%d", how, k), nil, "X-PiCloud-Dispatch", "outbox", "Authorization", "Bearer "+a.token, "Idempotency-Key", how+fmt.Sprint(k)).status]++
 			}
 		}
 		if len(got) != 1 || got[want] == 0 {

@@ -18,8 +18,9 @@ type RotateKeyCmd struct {
 	NewSecretKey string `env:"PICLOUD_NEW_SECRET_KEY" help:"The new master key, 32 bytes in base64. Without it one is made in the data directory." secret:"true"`
 }
 
-// Run works while PiCloud is stopped. With a key file, the new one lies beside it before the database changes, and takes
-// its place right after: a crash in between leaves secret.key.new, and the start says which key is needed.
+// Run works while PiCloud is stopped. With a key file, the new one lies beside it before the database
+// changes, and takes its place right after: a crash in between leaves secret.key.new, and the start says
+// which key is needed.
 func (c *RotateKeyCmd) Run() error { return c.withNode((*node).openDatabase, c.rotate) }
 
 func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {
@@ -32,6 +33,7 @@ func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {
 	if err != nil {
 		return err
 	}
+
 	file := filepath.Join(c.DataDir, "secret.key")
 	count, err := n.manager.Reseal(ctx, box, func() error {
 		if !inFile {
@@ -42,14 +44,18 @@ func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {
 	if err != nil {
 		return fmt.Errorf("rotate the master key: %w", err)
 	}
+
 	if inFile {
 		if err := os.Rename(file+".new", file); err != nil {
-			return fmt.Errorf("the values are sealed under the key in %s.new: rename it to secret.key: %w", file, err)
+			return fmt.Errorf("the values are sealed under the key in %s.new: rename it to secret.key: %w",
+				file, err)
 		}
 	}
+
 	fmt.Printf("%d variables and secrets are sealed under the key %s now.\n", count, box.KeyID())
 	if !inFile {
-		fmt.Println("Start PiCloud with PICLOUD_SECRET_KEY set to the new key. Sessions and cursors of the old one have ended.")
+		fmt.Println("Start PiCloud with PICLOUD_SECRET_KEY set to the new key. " +
+			"Sessions and cursors of the old one have ended.")
 	}
 	return nil
 }
@@ -59,13 +65,17 @@ func (c *RotateKeyCmd) nextKey() (key []byte, inFile bool, err error) {
 	if c.NewSecretKey != "" {
 		key, err = base64.StdEncoding.DecodeString(c.NewSecretKey)
 		if err != nil || len(key) != keySize {
-			return nil, false, errors.New("PICLOUD_NEW_SECRET_KEY must be 32 bytes in base64: openssl rand -base64 32")
+			return nil, false, errors.New("PICLOUD_NEW_SECRET_KEY must be 32 bytes in base64: " +
+				"openssl rand -base64 32")
 		}
 		return key, c.SecretKey == "", nil
 	}
+
 	if c.SecretKey != "" {
-		return nil, false, errors.New("the master key comes from PICLOUD_SECRET_KEY: give the new one as PICLOUD_NEW_SECRET_KEY")
+		return nil, false, errors.New("the master key comes from PICLOUD_SECRET_KEY: give the new one as " +
+			"PICLOUD_NEW_SECRET_KEY")
 	}
+
 	key = make([]byte, keySize)
 	_, _ = rand.Read(key)
 	return key, true, nil

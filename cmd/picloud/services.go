@@ -14,9 +14,11 @@ import (
 	"picloud/internal/executor"
 )
 
-// The three services of a cluster are the parts of serve, each in a process of its own.
+// The three services of a cluster are the parts of serve, each in a process of its own: manager, orchestrator
+// and executor.
 
-// ManagerCmd runs the control plane: the dashboard and the API. Its test runs are all the scripts that it runs.
+// ManagerCmd runs the control plane: the dashboard and the API. Its test runs are all the scripts that it
+// runs.
 type ManagerCmd struct{ Config }
 
 // Run serves until SIGINT or SIGTERM.
@@ -28,7 +30,8 @@ type OrchestratorCmd struct{ Config }
 // Run serves until SIGINT or SIGTERM.
 func (c *OrchestratorCmd) Run() error { return runNode(&c.Config, roleOrchestrator) }
 
-// ExecutorCmd runs the sandboxes of this machine for the other services. It knows neither the database nor a secret.
+// ExecutorCmd runs the sandboxes of this machine for the other services. It knows neither the database nor a
+// secret.
 type ExecutorCmd struct {
 	Socket           string `env:"PICLOUD_EXECUTOR" name:"executor" default:"/run/picloud/executor.sock" help:"Unix socket to answer on; who may write to it may start sandboxes."`
 	UnprivilegedUser string `env:"PICLOUD_UNPRIVILEGED_USER" help:"User that sandbox processes become when the executor is root (default nobody)."`
@@ -39,6 +42,7 @@ type ExecutorCmd struct {
 func (c *ExecutorCmd) Run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+
 	start, err := launcher(nil, c.UnprivilegedUser)
 	if err != nil {
 		return err
@@ -47,15 +51,18 @@ func (c *ExecutorCmd) Run() error {
 	if err != nil {
 		return err
 	}
+
 	s := &executor.Service{Launcher: start, Log: newLogger(c.LogFormat)}
 	failed := make(chan error, 1)
 	go func() { failed <- s.Serve(l) }()
 	fmt.Printf("PiCloud %s starts sandboxes for those who ask at %s\n", version, c.Socket)
+
 	select {
 	case <-ctx.Done():
 		err = nil
 	case err = <-failed:
 	}
+
 	_ = l.Close()
 	s.Close()
 	return err
@@ -68,8 +75,10 @@ func listenUnix(path string) (*net.UnixListener, error) {
 	}
 	if c, err := net.Dial("unix", path); err == nil {
 		_ = c.Close()
-		return nil, fmt.Errorf("another executor answers on %s: stop it, or set PICLOUD_EXECUTOR to another path", path)
+		return nil, fmt.Errorf("another executor answers on %s: stop it, or set PICLOUD_EXECUTOR to another path",
+			path)
 	}
+
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("PICLOUD_EXECUTOR: replace the old socket: %w", err)
 	}
@@ -77,5 +86,5 @@ func listenUnix(path string) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PICLOUD_EXECUTOR: %w", err)
 	}
-	return l, os.Chmod(path, 0o660)
+	return l, os.Chmod(path, 0o660) // who may write to it may start sandboxes: the owner and the group
 }

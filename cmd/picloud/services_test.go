@@ -19,14 +19,16 @@ import (
 // startExecutor runs the service of sandboxes, which answers on a socket and speaks no HTTP.
 func startExecutor(t *testing.T, socket string) *exec.Cmd {
 	t.Helper()
+	needsNode(t)
 	cmd := exec.Command(testkit.Binary(t), "executor")
 	cmd.Env = []string{"PICLOUD_EXECUTOR=" + socket}
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout = &out
+	cmd.Stderr = &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		if c, err := net.Dial("unix", socket); err == nil {
 			_ = c.Close()
 			return cmd
@@ -37,8 +39,9 @@ func startExecutor(t *testing.T, socket string) *exec.Cmd {
 	}
 }
 
-// The three services do together what serve does alone: the manager has dashboard and API, the orchestrator endpoints, events
-// and schedules, and both have their sandboxes from the executor. Each may die and come back.
+// The three services do together what serve does alone: the manager has dashboard and API, the orchestrator
+// endpoints, events and schedules, and both have their sandboxes from the executor. Each may die and come
+// back.
 func TestServices(t *testing.T) {
 	t.Parallel()
 	dir, err := os.MkdirTemp("", "picloud-services-")
@@ -50,13 +53,15 @@ func TestServices(t *testing.T) {
 	box := startExecutor(t, socket)
 	end := func(cmd *exec.Cmd) { _ = cmd.Process.Kill(); _ = cmd.Wait() }
 	defer func() { end(box) }()
-	env := []string{"DATABASE_URL=" + testkit.Database(t), "PICLOUD_SECRET_KEY=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=", "PICLOUD_LEASE=2s", "PICLOUD_EXECUTOR=" + socket}
+	env := []string{"DATABASE_URL=" + newDatabase(t), "PICLOUD_SECRET_KEY=" + testKey, "PICLOUD_LEASE=2s",
+		"PICLOUD_EXECUTOR=" + socket, "PICLOUD_FETCH_ALLOW_PRIVATE=true"}
 	m := startService(t, "manager", env...)
 	defer m.kill()
 	o := startService(t, "orchestrator", env...)
 	defer func() { o.kill() }()
-	w := m.world()
-	ends := &world{t: t, base: o.url, http: defaultClient()}
+	w := m.fixture()
+	middle := newCheckpoint(t)
+	ends := &fixture{t: t, base: o.url, http: defaultClient()}
 
 	// Who answers what.
 	w.do("GET", "/admin/login", nil).want(200)
@@ -67,7 +72,7 @@ func TestServices(t *testing.T) {
 		async fetch(r) {
 			const p = new URL(r.url).searchParams;
 			await kv.collection("made").set(p.get("id"), 1);
-			if (p.get("ms")) await new Promise((done) => setTimeout(done, Number(p.get("ms"))));
+			if (p.get("wait")) await fetch("`+middle.url+`/wait/middle");
 			return "made";
 		},
 		async kv(e) { await kv.collection("handled").increment(e.key); },
@@ -78,12 +83,15 @@ func TestServices(t *testing.T) {
 	ends.eventually("the orchestrator knows the script", func() bool { return ends.do("GET", "/f/default/work?id=first", nil).status == 200 })
 	w.eventually("events and schedules run", func() bool { return w.kv("handled", "first") == 1.0 && len(w.allKeys("ticks")) > 1 })
 
-	// The executor is killed while a run is in the middle: the run is made again, by the executor that comes back.
+	// The executor is killed while a run is in the middle: the run is made again, by the executor that comes
+	// back.
 	var wg sync.WaitGroup
-	wg.Go(func() { ends.do("GET", "/f/default/work?id=again&ms=1500", nil).want(200) })
-	time.Sleep(500 * time.Millisecond)
+	wg.Go(func() { ends.do("GET", "/f/default/work?id=again&wait=1", nil).want(200) })
+	middle.await("/wait/middle")
 	end(box)
 	box = startExecutor(t, socket)
+	middle.await("/wait/middle") // the run that is made again
+	middle.release()
 	wg.Wait()
 	w.eventually("its event is handled", func() bool { return w.kv("handled", "again") == 1.0 })
 
@@ -98,11 +106,9 @@ func TestServices(t *testing.T) {
 
 	// The orchestrator is killed: its sandboxes go with it, and the executor stays.
 	o.kill()
-	for deadline := time.Now().Add(5 * time.Second); len(childrenOf(box.Process.Pid)) > 1; time.Sleep(20 * time.Millisecond) { // the manager may have one
-		if time.Now().After(deadline) {
-			t.Fatalf("sandboxes outlive the orchestrator: %v", childrenOf(box.Process.Pid))
-		}
-	}
+	w.eventually("no sandbox outlives the orchestrator", func() bool {
+		return len(childrenOf(box.Process.Pid)) <= 1 // the manager may have one
+	})
 	o.restart(env...)
 	ends.do("GET", "/f/default/work?id=last", nil).want(200)
 	w.eventually("it goes on", func() bool { return w.kv("handled", "last") == 1.0 })

@@ -6,9 +6,11 @@ import (
 	"testing"
 )
 
-// The main job: a script sets a key, a trigger's script fails, retries, becomes a dead letter, is mended, replayed, done.
+// The main job: a script sets a key, a trigger's script fails, retries, becomes a dead letter, is mended,
+// replayed, done.
 func TestStory(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.deploy("order", `import { kv } from "picloud";
 		export default { async fetch(r) { await kv.collection("orders").set("o1", { n: 1 }); return { ok: true } } }`)
 	w.deploy("worker", `export default { async kv(e, env, ctx) { console.log("attempt", ctx.attempt); throw new Error("broken") } }`)
@@ -24,30 +26,35 @@ func TestStory(t *testing.T) {
 	})
 	letters := w.api("GET", "/apps/default/dead-letters?script=worker&source=kv", nil).want(200)
 	letter := letters.str("items.0.id")
-	if letters.get("items.0.attempts") != 3.0 || letters.str("items.0.error.message") != "broken" || letters.str("items.0.trigger_id") != id ||
-		letters.str("items.0.root_id") != root || letters.get("items.0.payload.value.n") != 1.0 {
-		t.Fatalf("dead letter %s", letters.body)
-	}
+	letters.members(map[string]any{
+		"items.0.attempts":        3.0,
+		"items.0.error.message":   "broken",
+		"items.0.trigger_id":      id,
+		"items.0.root_id":         root,
+		"items.0.payload.value.n": 1.0,
+	})
+
 	execs := w.api("GET", "/apps/default/executions?root="+root, nil).want(200)
 	if len(execs.items()) != 4 {
 		t.Fatalf("want the request and three attempts: %s", execs.body)
 	}
 	for k := range 3 {
-		if execs.get(fmt.Sprintf("items.%d.attempt", k)) != float64(3-k) || execs.str(fmt.Sprintf("items.%d.status", k)) != "failed" ||
-			execs.str(fmt.Sprintf("items.%d.parent_id", k)) != root || execs.str(fmt.Sprintf("items.%d.principal", k)) != "registrant:admin" {
-			t.Errorf("attempt %d: %v", 3-k, execs.get(fmt.Sprint("items.", k)))
-		}
+		object(t, fmt.Sprint("attempt ", 3-k), execs.items()[k], map[string]any{
+			"attempt": float64(3 - k), "status": "failed", "parent_id": root, "principal": "registrant:admin",
+		})
 	}
 	if msg := execs.str("items.0.logs.0.message"); msg != "attempt 3" {
 		t.Errorf("log %q", msg)
 	}
-	w.deploy("worker", `import { kv } from "picloud"; export default { async kv(e) { await kv.collection("done").increment("n", e.value.n) } }`)
+
+	w.deploy("worker", `import { kv } from "picloud"; export default {
+		async kv(e) { await kv.collection("done").increment("n", e.value.n) } }`)
 	rep := w.api("POST", "/apps/default/dead-letters/"+letter+"/replay", nil).want(200)
 	w.eventually("replayed event handled", func() bool { return w.kv("done", "n") == 1.0 })
 	d := w.api("GET", "/apps/default/dead-letters/"+letter, nil).want(200)
-	if d.str("resolution") != "replayed" || d.str("replayed_as") != rep.str("outbox_id") || d.str("resolved_by") != "admin" {
-		t.Errorf("after replay %s", d.body)
-	}
+	d.members(map[string]any{
+		"resolution": "replayed", "replayed_as": rep.str("outbox_id"), "resolved_by": "admin",
+	})
 	w.api("POST", "/apps/default/dead-letters/"+letter+"/replay", nil).want(409)
 	c := w.balanced()
 	if c["enqueued"] != 2.0 || c["done"] != 1.0 || c["dead_lettered"] != 1.0 {
@@ -57,7 +64,8 @@ func TestStory(t *testing.T) {
 
 // A dead letter can be replayed with an edited payload, in bulk, or be resolved; handlers resolve it too.
 func TestDeadLetters(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.deploy("worker", `import { kv } from "picloud"; export default { async kv(e, env, ctx) {
 		if (!e.value.good) throw new TypeError("bad value"); await kv.collection("done").increment("n") } }`)
 	w.deploy("put", `import { kv } from "picloud"; export default { async fetch(r) { await kv.collection("in").set(r.headers.get("k"), {}) } }`)
@@ -98,9 +106,11 @@ func TestDeadLetters(t *testing.T) {
 	w.balanced()
 }
 
-// A dead_letter trigger's handler resolves the letter, or marks it handler_failed, which stays unresolved and replayable.
+// A dead_letter trigger's handler resolves the letter, or marks it handler_failed, which stays unresolved and
+// replayable.
 func TestDeadLetterTriggers(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.deploy("worker", `export default { kv() { throw new RangeError("no") } }`)
 	w.deploy("put", `import { kv } from "picloud"; export default { async fetch(r) { await kv.collection(r.headers.get("c")).set("k", 5) } }`)
 	w.deploy("undertaker", `import { kv } from "picloud"; export default { async deadLetter(e, env, ctx) {
@@ -113,7 +123,8 @@ func TestDeadLetterTriggers(t *testing.T) {
 			for _, it := range w.api("GET", "/apps/default/dead-letters?state=all", nil).want(200).items() {
 				m := it.(map[string]any)
 				if m["payload"].(map[string]any)["collection"] == collection && m["resolution"] != nil {
-					id, res = m["id"].(string), m["resolution"].(string)
+					id = m["id"].(string)
+					res = m["resolution"].(string)
 				}
 			}
 			return res != ""
@@ -124,10 +135,10 @@ func TestDeadLetterTriggers(t *testing.T) {
 	if _, res := resolution("case:good"); res != "handled_by_script" {
 		t.Errorf("resolution %s", res)
 	}
-	v, _ := w.kv("buried", "case:good").(map[string]any)
-	if v["attempts"] != 1.0 || v["error"] != "no" || v["script"] != "worker" || v["v"] != 5.0 || v["depth"] != 1.0 {
-		t.Errorf("the handler saw %v", v)
-	}
+	object(t, "what the handler saw", w.kv("buried", "case:good"), map[string]any{
+		"attempts": 1.0, "error": "no", "script": "worker", "v": 5.0, "depth": 1.0,
+	})
+
 	w.do("POST", "/f/default/put", nil, "c", "case:bad").want(204)
 	id, res := resolution("case:bad")
 	if res != "handler_failed" {
@@ -142,7 +153,8 @@ func TestDeadLetterTriggers(t *testing.T) {
 
 // A script deals with dead letters: what it does takes effect with its commit, or not at all.
 func TestScriptsAndDeadLetters(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.MaxDepth = 3 })
+	t.Parallel()
+	w := newFixture(t, func(c *Config) { c.MaxDepth = 3 })
 	w.deploy("worker", `import { kv } from "picloud"; export default { async kv(e) {
 		if (!e.value.good) throw new TypeError("bad value"); await kv.collection("done").increment("n") } }`)
 	w.deploy("put", `import { kv } from "picloud"; export default { async fetch(r) { await kv.collection("in").set(r.headers.get("k"), { from: "put" }) } }`)
@@ -210,10 +222,10 @@ func TestScriptsAndDeadLetters(t *testing.T) {
 	w.deploy("ops", `import { deadLetters } from "picloud"; export default async () => {
 		const [d] = (await deadLetters.list()).items, v = await deadLetters.resolve(d.id, "slow").then(() => "mine", (e) => e.message);
 		await new Promise((r) => setTimeout(r, 300)); return { v } }`)
-	one, other := w.begin("POST", "/f/default/ops", nil), w.begin("POST", "/f/default/ops", nil)
-	if a, b := one().want(200).str("v"), other().want(200).str("v"); a != "mine" || b != "mine" {
-		t.Errorf("two runs: %s and %s", a, b)
-	}
+	one := w.begin("POST", "/f/default/ops", nil)
+	other := w.begin("POST", "/f/default/ops", nil)
+	same(t, "what one run got", one().want(200).str("v"), "mine")
+	same(t, "what the other run got", other().want(200).str("v"), "mine")
 	unresolved(1)
 
 	// waitUntil work is a commit of its own; a handler that replays what fails again ends at the depth limit.
@@ -246,7 +258,8 @@ func TestScriptsAndDeadLetters(t *testing.T) {
 
 // Chains end at the depth limit, visibly.
 func TestDepth(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.MaxDepth = 3 })
+	t.Parallel()
+	w := newFixture(t, func(c *Config) { c.MaxDepth = 3 })
 	w.deploy("loop", `import { kv } from "picloud";
 		const go = async (d) => { await kv.collection("loop").increment("n") };
 		export default { fetch: () => go(), kv: (e, env, ctx) => go(ctx.depth) }`)

@@ -14,10 +14,12 @@ import (
 	"time"
 )
 
-// A response made of a stream reaches its caller piece by piece, after the run's commit; what the stream writes is a second commit.
+// A response made of a stream reaches its caller piece by piece, after the run's commit; what the stream
+// writes is a second commit.
 func TestStreamedResponses(t *testing.T) {
-	w := newWorld(t)
-	w.api("PUT", "/apps/default/scripts/s", map[string]any{"limits": map[string]any{"timeout_ms": 4000}, "source": `
+	t.Parallel()
+	w := newFixture(t)
+	source := `
 		import { kv } from "picloud";
 		const notes = kv.collection("notes");
 		const enc = new TextEncoder();
@@ -35,23 +37,28 @@ func TestStreamedResponses(t *testing.T) {
 			strange() { return stream({ start(c) { c.enqueue({ a: 1 }); } }); },
 			left(name) { return stream({ async pull(c) { c.enqueue("one"); await later(50); }, async cancel() { await notes.set(name, "cancelled"); } }); },
 		};
-		export default (r) => { const u = new URL(r.url); return cases[u.searchParams.get("c")](u.searchParams.get("k")); };`}).want(201)
+		export default (r) => { const u = new URL(r.url); return cases[u.searchParams.get("c")](u.searchParams.get("k")); };`
+	w.putScript("s", source, unhurried)
+	w.putScript("quick", source, 2000) // for the case that is about time
 	w.api("PUT", "/apps/default/scripts/go", map[string]any{"source": `import { kv } from "picloud"; export default async (r) => { await kv.collection("notes").set("go", Number(new URL(r.url).searchParams.get("n"))); return "ok"; }`}).want(201)
 	note := func(key string) string {
 		return fmt.Sprint(w.kv("notes", key))
 	}
-	open := func(name, key string) *http.Response {
-		req, err := http.NewRequestWithContext(t.Context(), "GET", fmt.Sprintf("%s/f/default/s?c=%s&k=%s", w.base, name, key), nil)
+	openOf := func(t *testing.T, script, name, key string) *http.Response {
+		t.Helper()
+		address := fmt.Sprintf("%s/f/default/%s?c=%s&k=%s", w.base, script, name, key)
+		req, err := http.NewRequestWithContext(t.Context(), "GET", address, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		res, err := http.DefaultClient.Do(req)
+		res, err := w.http.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = res.Body.Close() })
 		return res
 	}
+	open := func(name, key string) *http.Response { return openOf(t, "s", name, key) }
 
 	res := open("events", "e")
 	lines := bufio.NewReader(res.Body)
@@ -71,19 +78,28 @@ func TestStreamedResponses(t *testing.T) {
 	}
 	w.eventually("the second commit", func() bool { return strings.Contains(note("e"), "second") })
 
-	for _, c := range []struct{ name, body, status, want string }{
-		{"breaks", "one", "failed", "dry"}, {"endless", "", "memory", "more than the"}, {"never", "one", "failed", "never ends"},
-		{"slow", "one", "timeout", "limit"}, {"strange", "", "failed", "must give strings"},
+	for _, c := range []struct{ name, script, body, status, want string }{
+		{"breaks", "s", "one", "failed", "dry"},
+		{"endless", "s", "", "memory", "more than the"},
+		{"never", "s", "one", "failed", "never ends"},
+		{"slow", "quick", "one", "timeout", "limit"},
+		{"strange", "s", "", "failed", "must give strings"},
 	} {
-		res := open(c.name, c.name)
-		body, err := io.ReadAll(res.Body)
-		if res.StatusCode != 200 || err == nil || c.body != "" && string(body) != c.body || len(body) > 10<<20 {
-			t.Errorf("%s: %d, %d bytes, %v: want a body that is cut off", c.name, res.StatusCode, len(body), err)
-		}
-		id := res.Header.Get("X-Execution-Id")
-		w.eventually(c.name+" is recorded", func() bool {
-			r := w.api("GET", "/apps/default/executions/"+id, nil)
-			return strings.Contains(r.body, c.want) && strings.Contains(r.body, `"after":"`+c.status+`"`)
+		t.Run(c.name, func(t *testing.T) {
+			w := w.on(t)
+			res := openOf(t, c.script, c.name, c.name)
+			body, err := io.ReadAll(res.Body)
+			if res.StatusCode != 200 || err == nil {
+				t.Errorf("%d, %v: want a body that is cut off", res.StatusCode, err)
+			}
+			if c.body != "" && string(body) != c.body || len(body) > 10<<20 {
+				t.Errorf("%d bytes came: %.20q", len(body), body)
+			}
+			id := res.Header.Get("X-Execution-Id")
+			w.eventually("it is recorded", func() bool {
+				r := w.api("GET", "/apps/default/executions/"+id, nil)
+				return strings.Contains(r.body, c.want) && strings.Contains(r.body, `"after":"`+c.status+`"`)
+			})
 		})
 	}
 	if got := note("breaks"); !strings.Contains(got, "first") {
@@ -113,6 +129,7 @@ func TestStreamedResponses(t *testing.T) {
 
 // What fetch gets: bodies short, long and endless, redirects, cancellation, and what each run is refused.
 func TestFetch(t *testing.T) {
+	t.Parallel()
 	var cancelled atomic.Int32
 	mux := http.NewServeMux()
 	up := httptest.NewServer(mux)
@@ -162,9 +179,9 @@ func TestFetch(t *testing.T) {
 	})
 	mux.HandleFunc("/headers", func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X", strings.Repeat("x", 100<<10)) })
 
-	w := newWorld(t, func(c *Config) { c.FetchAllowPrivate = true })
-	w.api("PUT", "/apps/default/scripts/f", map[string]any{"limits": map[string]any{"timeout_ms": 3000}, "source": `
-		const up = "` + up.URL + `";
+	w := newFixture(t, func(c *Config) { c.FetchAllowPrivate = true })
+	w.putScript("f", `
+		const up = "`+up.URL+`";
 		const text = async (p, init) => (await fetch(up + p, init)).text();
 		const caught = async (f) => { try { return JSON.stringify(await f()); } catch (e) { return e.name + ": " + e.message; } };
 		const cases = {
@@ -203,7 +220,7 @@ func TestFetch(t *testing.T) {
 			upload: () => caught(() => text("/echo", { method: "POST", body: new Uint8Array(11 << 20) })),
 			used: async () => { const q = new Request(up + "/echo", { method: "POST", body: "x" }); await fetch(q); return caught(() => fetch(q)); },
 		};
-		export default (r) => cases[new URL(r.url).searchParams.get("c")]();`}).want(201)
+		export default (r) => cases[new URL(r.url).searchParams.get("c")]();`, unhurried)
 	for name, want := range map[string]string{
 		"post": `[200,"POST",true,"x/y",{"a":1}]`, "streamed": "ab", "pieces": "0,1,2,3,4,", "read": `["0,1,2,3,4,",true]`, "pass": "0,1,2,3,4,",
 		"cloned": `["0,1,2,3,4,","0,1,2,3,4,",true]`, "twice": "TypeError: the body has already been read", "big": "3145728", "bigStream": "3145728",
@@ -214,21 +231,27 @@ func TestFetch(t *testing.T) {
 		"open": "LimitError: a run can have 100 responses", "port": "this port is not reachable", "user": "TypeError: ", "scheme": "FetchError: ", "name": "does not resolve",
 		"closed": "could not be made", "metadata": "true", "smuggle": "TypeError: ", "upload": "LimitError: ", "used": "TypeError: the request's body has already been read",
 	} {
-		r := w.do("GET", "/f/default/f?c="+name, nil, "Authorization", "Bearer "+w.token)
-		if r.status != 200 || !strings.Contains(r.body, want) {
-			t.Errorf("%s: %d %.300q, want %q", name, r.status, r.body, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			w := w.on(t)
+			r := w.do("GET", "/f/default/f?c="+name, nil, "Authorization", "Bearer "+w.token).want(200)
+			if !strings.Contains(r.body, want) {
+				t.Errorf("%.300q, want %q", r.body, want)
+			}
+		})
 	}
 	w.eventually("requests given up are cancelled", func() bool { return cancelled.Load() >= 3+100 })
 
 	// Without the development setting nothing on this machine answers.
-	w = newWorld(t)
+	w = newFixture(t)
 	w.api("PUT", "/apps/default/scripts/f", map[string]any{"source": `export default async (r) => { try { await fetch(await r.text()); return "reached"; } catch (e) { return e.message; } };`}).want(201)
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(up.URL, "http://"))
 	for _, host := range []string{"127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "017700000001", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "0.0.0.0", "0", "[::]",
 		"[64:ff9b::7f00:1]", "[2002:7f00:1::1]", "１２７.0.0.1", "127.0.0.1.", "%31%32%37.0.0.1"} {
-		if r := w.do("POST", "/f/default/f", "http://"+host+":"+port+"/echo").want(200); strings.Contains(r.body, "reached") {
-			t.Errorf("%s was reached", host)
-		}
+		t.Run(host, func(t *testing.T) {
+			r := w.on(t).do("POST", "/f/default/f", "http://"+host+":"+port+"/echo").want(200)
+			if strings.Contains(r.body, "reached") {
+				t.Errorf("%s was reached", host)
+			}
+		})
 	}
 }

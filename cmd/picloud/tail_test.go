@@ -13,7 +13,7 @@ import (
 )
 
 // follow opens a live tail and gives its lines; they end with the stream.
-func (w *world) follow(query string) (lines <-chan string, status int) {
+func (w *fixture) follow(query string) (lines <-chan string, status int) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	w.t.Cleanup(cancel)
@@ -56,17 +56,19 @@ func next(t *testing.T, lines <-chan string, kind string) map[string]any {
 				}
 				return run
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			t.Fatal("the tail says nothing")
 		}
 	}
 }
 
-// A tail shows what happens on every node, long lines cut, floods counted; what is secret on one is secret on all.
+// A tail shows what happens on every node, long lines cut, floods counted; what is secret on one is secret on
+// all.
 func TestTailOfAllNodes(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	people(w)
-	other := joinWorld(t, w.n.cfg.DatabaseURL)
+	other := joinFixture(t, w.n.cfg.DatabaseURL)
 	w.api("PUT", "/apps/shop/secrets/TOKEN", map[string]any{"value": "hunter2hunter2"}).want(200)
 	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": `import { log, env } from "picloud";
 		export default async (r) => { const u = new URL(r.url); log.info("said " + u.searchParams.get("m") + " " + env.TOKEN);
@@ -98,9 +100,7 @@ func TestTailOfAllNodes(t *testing.T) {
 	if l := next(t, lines, "log"); !strings.HasSuffix(l["message"].(string), " ... cut") {
 		t.Errorf("the long line came as %.40q", l["message"])
 	}
-	if r := next(t, lines, "run"); r["script"] != "s" || r["status"] != "succeeded" || r["http_status"] != 204.0 {
-		t.Errorf("run %v", r)
-	}
+	object(t, "run", next(t, lines, "run"), map[string]any{"script": "s", "status": "succeeded", "http_status": 204.0})
 	for range 4 {
 		other.do("GET", "/f/shop/s?m=flood&n=80", nil).want(204)
 	}
@@ -109,9 +109,10 @@ func TestTailOfAllNodes(t *testing.T) {
 	}
 }
 
-// The live tail shows an app's runs with their lines, filtered, to those who may see them, and does not hold up shutdown.
+// The live tail shows an app's runs with their lines, filtered, to those who may see them, and does not hold
+// up shutdown.
 func TestTail(t *testing.T) {
-	w := newWorld(t)
+	w := newFixture(t)
 	p := people(w)
 	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": `import { log } from "picloud";
 		export default (r) => { log.warn("line\nwith \u2028 ends"); if (r.url.includes("fail")) throw new Error("no"); return 1 }`}).want(201)
@@ -130,20 +131,23 @@ func TestTail(t *testing.T) {
 	}
 	w.do("GET", "/f/default/s", nil).want(200) // another app's
 	w.do("GET", "/f/shop/s", nil).want(200)
-	if l := next(t, all, "log"); l["message"] != "line\nwith \u2028 ends" || l["level"] != "warn" || l["script"] != "s" {
-		t.Errorf("first line: %v", l)
-	}
-	if r := next(t, all, "run"); r["status"] != "succeeded" || r["script"] != "s" || r["http_status"] != 200.0 {
-		t.Errorf("first run: %v", r)
-	}
+	object(t, "first line", next(t, all, "log"), map[string]any{
+		"message": "line\nwith \u2028 ends", "level": "warn", "script": "s",
+	})
+	object(t, "first run", next(t, all, "run"), map[string]any{
+		"status": "succeeded", "script": "s", "http_status": 200.0,
+	})
+
 	id := w.do("GET", "/f/shop/s?fail", nil).want(502).header.Get("X-Execution-Id")
 	for name, tail := range map[string]<-chan string{"all": all, "failed": failed} {
-		if r := next(t, tail, "run"); r["execution_id"] != id || r["status"] != "failed" || r["error"].(map[string]any)["message"] != "no" {
-			t.Errorf("%s: %v", name, r)
-		} else if logs, _ := r["logs"].([]any); (len(logs) == 1) != (name == "failed") {
+		r := next(t, tail, "run")
+		object(t, name, r, map[string]any{"execution_id": id, "status": "failed"})
+		object(t, name+": error", r["error"], map[string]any{"message": "no"})
+		if logs, _ := r["logs"].([]any); (len(logs) == 1) != (name == "failed") {
 			t.Errorf("%s has the lines %v", name, logs)
 		}
 	}
+
 	// A line is there while its run goes on.
 	w.api("PUT", "/apps/shop/scripts/slow", map[string]any{"source": `export default async () => { console.log("begun"); await new Promise((r) => setTimeout(r, 3000)); return 1 }`}).want(201)
 	ended := make(chan struct{})
@@ -174,7 +178,8 @@ func TestTail(t *testing.T) {
 
 // A follower that does not read misses runs and is told how many; the runs do not wait for it.
 func TestTailDrops(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	app, err := w.n.manager.App(context.Background(), "default")
 	if err != nil {
 		t.Fatal(err)

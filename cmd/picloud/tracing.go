@@ -18,10 +18,10 @@ import (
 )
 
 // openTracing sends a span of each run to a collector that the standard variables of OpenTelemetry name
-// (OTEL_EXPORTER_OTLP_ENDPOINT, _HEADERS, OTEL_TRACES_SAMPLER ...), by OTLP over HTTP. Without them there is none: nil.
+// (OTEL_EXPORTER_OTLP_ENDPOINT, _HEADERS, OTEL_TRACES_SAMPLER ...), by OTLP over HTTP. Without them there is
+// none: nil.
 func openTracing(ctx context.Context, nodeName string) (*sdktrace.TracerProvider, error) {
-	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" ||
-		strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") || os.Getenv("OTEL_TRACES_EXPORTER") == "none" {
+	if !tracingWanted() {
 		return nil, nil
 	}
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"} {
@@ -29,16 +29,34 @@ func openTracing(ctx context.Context, nodeName string) (*sdktrace.TracerProvider
 			return nil, fmt.Errorf("%s is %q: PiCloud sends traces by http/protobuf", name, v)
 		}
 	}
+
 	exporter, err := otlptracehttp.New(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("trace to the collector of OTEL_EXPORTER_OTLP_ENDPOINT: %w", err)
 	}
-	res, err := resource.New(ctx, resource.WithAttributes(attribute.String("service.name", "picloud"), attribute.String("service.version", version),
-		attribute.String("service.instance.id", nodeName)), resource.WithFromEnv())
+	// What the environment says of the resource goes before what we say.
+	res, err := resource.New(ctx, resource.WithAttributes(
+		attribute.String("service.name", "picloud"),
+		attribute.String("service.version", version),
+		attribute.String("service.instance.id", nodeName),
+	), resource.WithFromEnv())
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
 		return nil, fmt.Errorf("describe this node to the collector: %w", err)
 	}
-	return sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(res), sdktrace.WithIDGenerator(executionIDs{})), nil
+	return sdktrace.NewTracerProvider(
+		sdktrace.WithBatcher(exporter),
+		sdktrace.WithResource(res),
+		sdktrace.WithIDGenerator(executionIDs{}),
+	), nil
+}
+
+// tracingWanted reports whether the environment names a collector and does not switch tracing off.
+func tracingWanted() bool {
+	named := os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" ||
+		os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
+	off := strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") ||
+		os.Getenv("OTEL_TRACES_EXPORTER") == "none"
+	return named && !off
 }
 
 // executionIDs gives spans of runs the ids of their executions, and others random ones.

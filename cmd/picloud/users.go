@@ -12,13 +12,13 @@ import (
 	"picloud/migrations"
 )
 
-// ResetPasswordCmd helps who lost the last password.
+// ResetPasswordCmd helps an operator who has lost the last password.
 type ResetPasswordCmd struct {
 	Config
 	Username string `arg:"" help:"User to reset."`
 }
 
-// UserCmd has what the dashboard has for users, for who cannot log in there.
+// UserCmd does what the dashboard does for users, for an operator who cannot log in there.
 type UserCmd struct {
 	List UserListCmd `cmd:"" help:"List users."`
 	Add  UserAddCmd  `cmd:"" help:"Add a user and print their password."`
@@ -41,6 +41,7 @@ func (c *Config) withManager(f func(ctx context.Context, m *manager.Manager) err
 			return err
 		}
 		n.buildManager()
+
 		return f(ctx, n.manager)
 	})
 }
@@ -59,13 +60,19 @@ func (c *ResetPasswordCmd) Run() error {
 
 // Run prints a line for each user.
 func (c *UserListCmd) Run() error {
-	return c.withManager(func(ctx context.Context, m *manager.Manager) error { return listUsers(ctx, m, os.Stdout) })
+	return c.withManager(func(ctx context.Context, m *manager.Manager) error {
+		return listUsers(ctx, m, os.Stdout)
+	})
 }
 
+// usersPage is how many users are read at a time.
+const usersPage = 1000
+
+// listUsers writes a table of all users, read page by page.
 func listUsers(ctx context.Context, m *manager.Manager, w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for after := ""; ; {
-		page, err := m.Users(ctx, after, 1000)
+		page, err := m.Users(ctx, after, usersPage)
 		if err != nil {
 			return fmt.Errorf("list users: %w", err)
 		}
@@ -79,7 +86,8 @@ func listUsers(ctx context.Context, m *manager.Manager, w io.Writer) error {
 			}
 			after = u.Username
 		}
-		if len(page) < 1000 {
+
+		if len(page) < usersPage {
 			return t.Flush()
 		}
 	}
@@ -89,7 +97,8 @@ func listUsers(ctx context.Context, m *manager.Manager, w io.Writer) error {
 func (c *UserAddCmd) Run() error {
 	return c.withManager(func(ctx context.Context, m *manager.Manager) error {
 		password := auth.NewToken("")[:20]
-		_, err := m.CreateUser(ctx, manager.Actor{Username: "command line", Admin: true, Owner: true}, c.Username, password, manager.UserChange{Role: &c.Role})
+		operator := manager.Actor{Username: "command line", Admin: true, Owner: true}
+		_, err := m.CreateUser(ctx, operator, c.Username, password, manager.UserChange{Role: &c.Role})
 		if err != nil {
 			return fmt.Errorf("add %q: %w", c.Username, err)
 		}

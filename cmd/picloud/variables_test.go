@@ -11,10 +11,11 @@ import (
 
 const secretValue = "s3cr3t-value-of-the-shop"
 
-// Variables and secrets are what scripts find in env, from the next run on and on every node; a secret is shown to nobody
-// and in no record.
+// Variables and secrets are what scripts find in env, from the next run on and on every node; a secret is
+// shown to nobody and in no record.
 func TestVariables(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": `import { env, log } from "picloud";
 		const atStart = env.REGION;
 		export default { async fetch(request, given) {
@@ -23,23 +24,26 @@ func TestVariables(t *testing.T) {
 			try { "use strict"; env.REGION = "x"; } catch { frozen = true; }
 			return { same: env === given, atStart, now: env.REGION, names: Object.keys(given), token: given.TOKEN?.length, missing: given.NOPE === undefined, changed: env.REGION === "x", frozen };
 		} }`}).want(201)
-	run := func(as *world) map[string]any { return as.do("GET", "/f/default/s", nil).want(200).json }
+	run := func(as *fixture) map[string]any { return as.do("GET", "/f/default/s", nil).want(200).json }
 	if r := run(w); r["same"] != true || len(r["names"].([]any)) != 0 || r["missing"] != true {
 		t.Errorf("without variables: %v", r)
 	}
 	w.api("PUT", "/apps/default/variables/REGION", map[string]any{"value": "eu"}).want(200)
 	w.api("PUT", "/apps/default/secrets/TOKEN", map[string]any{"value": secretValue}).want(200)
 	w.api("PUT", "/apps/default/secrets/SHORT", map[string]any{"value": "abc"}).want(200)
-	if r := run(w); r["atStart"] != "eu" || r["now"] != "eu" || fmt.Sprint(r["names"]) != "[REGION SHORT TOKEN]" || r["token"] != float64(len(secretValue)) || r["changed"] == true {
-		t.Errorf("with variables: %v", r)
-	}
+	found := run(w)
+	object(t, "with variables", found, map[string]any{
+		"atStart": "eu", "now": "eu", "token": float64(len(secretValue)), "changed": false,
+	})
+	same(t, "the names of variables", fmt.Sprint(found["names"]), "[REGION SHORT TOKEN]")
+
 	w.api("PUT", "/apps/default/variables/REGION", map[string]any{"value": "us"}).want(200)
 	for range 3 {
 		if r := run(w); r["atStart"] != "us" || r["now"] != "us" {
 			t.Errorf("after a change: %v", r)
 		}
 	}
-	other := joinWorld(t, w.n.cfg.DatabaseURL)
+	other := joinFixture(t, w.n.cfg.DatabaseURL)
 	other.eventually("the other node has them", func() bool { return run(other)["now"] == "us" })
 	w.api("PUT", "/apps/default/variables/REGION", map[string]any{"value": "jp"}).want(200)
 	other.eventually("the other node hears of a change", func() bool { return run(other)["now"] == "jp" })
@@ -61,9 +65,7 @@ func TestVariables(t *testing.T) {
 		record = w.api("GET", "/apps/default/executions/"+id, nil)
 		return record.status == 200
 	})
-	if !strings.Contains(record.body, "the token is ***!") || !strings.Contains(record.body, "bad token ***") || !strings.Contains(record.body, "abc") {
-		t.Errorf("the record: %s", record.body)
-	}
+	has(t, "the record", record.body, "the token is ***!", "bad token ***", "abc")
 	for what, body := range map[string]string{"record": record.body, "secrets": w.api("GET", "/apps/default/secrets", nil).want(200).body,
 		"variables": w.api("GET", "/apps/default/variables", nil).want(200).body, "audit": w.api("GET", "/audit", nil).want(200).body,
 		"invoke":    w.api("POST", "/apps/default/scripts/s/invoke", map[string]any{"request": map[string]any{"path": "?leak"}}).want(200).body,
@@ -110,7 +112,8 @@ func TestVariables(t *testing.T) {
 
 // The master key can be changed; without the right one PiCloud does not start.
 func TestRotateKey(t *testing.T) {
-	w := newWorld(t)
+	t.Parallel()
+	w := newFixture(t)
 	w.api("PUT", "/apps/default/secrets/TOKEN", map[string]any{"value": secretValue}).want(200)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": `export default (r, env) => env.TOKEN`}).want(201)
 	url := w.n.cfg.DatabaseURL
@@ -126,7 +129,7 @@ func TestRotateKey(t *testing.T) {
 		}
 		t.Errorf("start with the old key: %v", err)
 	}
-	again := joinWorld(t, url, func(c *Config) { c.SecretKey = next })
+	again := joinFixture(t, url, func(c *Config) { c.SecretKey = next })
 	if r := again.do("GET", "/f/default/s", nil).want(200); r.body != secretValue {
 		t.Errorf("with the new key: %s", r.body)
 	}

@@ -11,11 +11,13 @@ import (
 	"picloud/internal/testkit"
 )
 
-// Every name of the Minimum Common Web API is there, or is not, as web/test/names.js tests it in the sandbox; the page
-// docs/web-apis.md says so. UPDATE=1 writes the page's table anew.
+// Every name of the Minimum Common Web API is there, or is not, as web/test/names.js tests it in the sandbox;
+// the page docs/web-apis.md says so. UPDATE=1 writes the page's table anew.
 func TestWebAPINames(t *testing.T) {
-	w := newWorld(t)
-	w.api("PUT", "/apps/default/scripts/names", map[string]any{"source": bundle(t, filepath.Join(testkit.Root(), "web", "test", "names.js"))}).want(201)
+	t.Parallel()
+	w := newFixture(t)
+	source := bundle(t, filepath.Join(testkit.Root(), "web", "test", "names.js"))
+	w.api("PUT", "/apps/default/scripts/names", map[string]any{"source": source}).want(201)
 	r := w.do("GET", "/f/default/names", nil, "Authorization", "Bearer "+w.token).want(200)
 	var names []struct{ Name, Spec, Status, Note, Passed string }
 	if err := json.Unmarshal([]byte(r.body), &names); err != nil {
@@ -27,13 +29,17 @@ func TestWebAPINames(t *testing.T) {
 	count := map[string]int{}
 	var table strings.Builder
 	for _, n := range names {
-		if n.Passed != "" {
-			t.Errorf("%s (%s): its test %s", n.Name, n.Status, n.Passed)
-		}
+		t.Run(n.Name, func(t *testing.T) {
+			if n.Passed != "" {
+				t.Errorf("%s: its test %s", n.Status, n.Passed)
+			}
+		})
 		count[n.Status]++
 		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", n.Name, n.Spec, n.Status, n.Note)
 	}
-	got := fmt.Sprintf("%d yes, %d partial, %d no, of %d.\n\n| Name | Standard | There | Where it differs |\n|---|---|---|---|\n%s", count["yes"], count["partial"], count["no"], len(names), table.String())
+	got := fmt.Sprintf("%d yes, %d partial, %d no, of %d.\n\n| Name | Standard | There | Where it differs |\n|---|---|---|---|\n%s",
+		count["yes"], count["partial"], count["no"], len(names), table.String())
+
 	file := filepath.Join(testkit.Root(), "docs", "web-apis.md")
 	page, err := os.ReadFile(file)
 	if err != nil {

@@ -2,23 +2,6 @@ package cloud
 
 import "testing"
 
-// Every outcome that has no response of its own has a status.
-func TestHTTPStatus(t *testing.T) {
-	t.Parallel()
-	for status, want := range map[Status]int{
-		Failed:      502,
-		Crashed:     502,
-		Conflicted:  503,
-		Interrupted: 503,
-		TimedOut:    504,
-		OutOfMemory: 507,
-	} {
-		if got := HTTPStatus[status]; got != want {
-			t.Errorf("%s: %d, want %d", status, got, want)
-		}
-	}
-}
-
 // Every code of an error has its status; an unknown one is our fault.
 func TestStatusOf(t *testing.T) {
 	t.Parallel()

@@ -1,4 +1,5 @@
-// Package testkit is what tests share: the real binary, real databases, a whole PiCloud. No product package imports it.
+// Package testkit is what tests share: the real binary, real databases, a whole PiCloud. No product package
+// imports it.
 package testkit
 
 import (

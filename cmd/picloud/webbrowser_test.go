@@ -28,14 +28,15 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// runNode runs a program of web/ against a world.
-func (w *world) runNode(t *testing.T, args ...string) {
+// runNode runs a program of web/ against a node under test.
+func (w *fixture) runNode(t *testing.T, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", args...)
 	cmd.Dir = filepath.Join(testkit.Root(), "web")
-	cmd.Env = append(os.Environ(), "PICLOUD_URL="+w.base, "PICLOUD_ADMIN_PASSWORD="+testPassword, "CHROMIUM="+chromium(t))
+	cmd.Env = append(os.Environ(),
+		"PICLOUD_URL="+w.base, "PICLOUD_ADMIN_PASSWORD="+testPassword, "CHROMIUM="+chromium(t))
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
@@ -43,18 +44,29 @@ func (w *world) runNode(t *testing.T, args ...string) {
 	}
 }
 
-// The dashboard's stories in a real Chromium: see web/test/stories.test.mjs.
+// The dashboard's stories in a real Chromium: see web/test/stories.test.mjs. The longest test stands last in
+// the package: of parallel tests the last one begins first.
 func TestBrowser(t *testing.T) {
-	w := newWorld(t)
-	w.runNode(t, "--test", "test/types.test.mjs", "test/stories.test.mjs")
+	t.Parallel()
+	for size, pattern := range map[string]string{
+		"phone":   "/, phone$/",
+		"desktop": "/^(?!.*, phone$)/", // and what is of no size
+	} {
+		t.Run(size, func(t *testing.T) {
+			t.Parallel()
+			w := newFixture(t)
+			w.runNode(t, "--test", "--test-name-pattern="+pattern, "test/types.test.mjs", "test/stories.test.mjs")
+		})
+	}
 }
 
-// Not a test but how `make screenshots` takes the README's pictures, with a day of runs made up for the charts.
+// Not a test but how `make screenshots` takes the README's pictures, with a day of runs made up for the
+// charts.
 func TestScreenshots(t *testing.T) {
 	if os.Getenv("SCREENSHOTS") == "" || os.Getenv("SCREENSHOTS") == "0" {
 		t.Skip("make screenshots takes them")
 	}
-	w := newWorld(t)
+	w := newFixture(t)
 	w.api("POST", "/apps", map[string]any{"slug": "shop", "name": "The Shop"}).want(201)
 	_, err := w.n.db.General.Exec(context.Background(), `INSERT INTO execution_stats_hours (app_id, hour, script_id, outcome, n, histogram)
 		SELECT a.id, date_trunc('hour', now()) - h * interval '1 hour', gen_random_uuid(), o.outcome,
