@@ -169,6 +169,7 @@ func FuzzLyingChild(f *testing.F) {
 
 // runLiar makes one run in a child that lies, and returns its outcome.
 func runLiar(t *testing.T, how string) *cloud.Outcome {
+	t.Helper()
 	p := executor.New(executor.Config{
 		Launcher:  &executor.Launcher{Command: []string{os.Args[0], "lie", how}},
 		MemoryMiB: 128,
