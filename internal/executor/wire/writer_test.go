@@ -61,6 +61,7 @@ func TestWriterCoalesces(t *testing.T) {
 // While a peer does not read, frames are queued up to the limit, and Send returns at once; beyond it the
 // Writer has failed.
 func TestWriterLimit(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := net.Pipe()
 		w := NewWriter(a, 0, 100)
@@ -89,6 +90,7 @@ func TestWriterLimit(t *testing.T) {
 
 // A peer that stops reading fails the write after the timeout, and every later Send with the same error.
 func TestWriterTimeout(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a, b := net.Pipe()
 		defer func() { _ = b.Close() }()

@@ -155,6 +155,7 @@ func TestOpenBodiesAreBounded(t *testing.T) {
 
 // Requests beyond maxPerRun wait until one has its response; the end of the run ends the wait.
 func TestRequestsOfARunAreBounded(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := New(Config{AllowPrivate: true, MaxBody: 1 << 20})
 		under := make(chan struct{}, 2*maxPerRun)

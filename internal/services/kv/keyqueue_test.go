@@ -37,6 +37,7 @@ func holds(q *keyQueues, s *Session, key cloud.KeyRef) bool {
 
 // Grants go to the waiting runs in the order of their arrival, one at a time.
 func TestGrantsInOrderOfArrival(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newFixture(t).Store
 		key := ref("hot")
@@ -66,6 +67,7 @@ func TestGrantsInOrderOfArrival(t *testing.T) {
 // A follower gets the grant when its predecessor's changes are submitted, with the value that is not
 // committed yet; once the commit is settled the committed state is right again.
 func TestSubmittedPassesValuesOn(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		f.commit("n", Entry{Value: "1", Version: 7})
@@ -106,6 +108,7 @@ func TestSubmittedPassesValuesOn(t *testing.T) {
 
 // Only the run that has the grant continues from the uncommitted value.
 func TestUncommittedValueIsTheFollowersAlone(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		first, follower, reader := f.Open(1), f.Open(1), f.Open(1)
@@ -126,6 +129,7 @@ func TestUncommittedValueIsTheFollowersAlone(t *testing.T) {
 // Waiting ends after two seconds or with the call; the run goes on without the grant, and leaves nothing in
 // the queue.
 func TestWaitingEnds(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		cancel bool
 		after  time.Duration
@@ -134,6 +138,7 @@ func TestWaitingEnds(t *testing.T) {
 		"with the context":  {true, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				store := newFixture(t).Store
 				ctx, cancel := context.WithCancel(t.Context())
@@ -166,6 +171,7 @@ func TestWaitingEnds(t *testing.T) {
 // Two runs that take two keys in opposite orders do not block each other: the one that would close the circle
 // does not wait.
 func TestNoDeadlock(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newFixture(t).Store
 		up, down := store.Open(1), store.Open(1)
@@ -190,6 +196,7 @@ func TestNoDeadlock(t *testing.T) {
 // Prepare enters in the order of the keys whatever order the conflicts came in, so that it may wait for each
 // of them.
 func TestPrepareEntersInOrder(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newFixture(t).Store
 		holder, retry := store.Open(1), store.Open(1)
@@ -219,6 +226,7 @@ func TestPrepareEntersInOrder(t *testing.T) {
 // A run whose process dies while it waits in a queue is granted nothing: nobody would release it, and from
 // then on everybody behind it would wait for the key in vain.
 func TestClosedSessionIsGrantedNothing(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := context.Background()
 		store := newFixture(t).Store

@@ -14,6 +14,7 @@ import (
 
 // Reads that arrive while all statements are under way share the next one.
 func TestWaitingReadsShareAStatement(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		goOnCh := make(chan struct{})
@@ -82,6 +83,7 @@ func TestFailedReadFailsAll(t *testing.T) {
 
 // A caller that is gone does not wait for the statement, and does not end it for the others.
 func TestReadOfACallerThatIsGone(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		f.commit("k", Entry{Value: "1", Version: 5})

@@ -57,6 +57,7 @@ func openStore(t *testing.T) (*Store, putEntry) {
 
 // The store reads what is committed and has not expired, of its own app.
 func TestStoreReads(t *testing.T) {
+	t.Parallel()
 	store, put := openStore(t)
 	expires := time.Now().Add(time.Hour).Truncate(time.Microsecond)
 	put("c", "k", Entry{Value: `{"a":1}`, Version: 5, Expires: expires})
@@ -95,6 +96,7 @@ func TestStoreReads(t *testing.T) {
 // Pages follow one another in byte order without a gap, for operators and for scripts, who see their own
 // writes in them.
 func TestStoreLists(t *testing.T) {
+	t.Parallel()
 	store, put := openStore(t)
 	var committed []string
 	for n := range 25 {
@@ -182,6 +184,7 @@ func listBySession(t *testing.T, s *Session, prefix string, limit int) []string 
 // No version is handed out twice, by one store or by two: a check must not mistake another's write for what
 // it read.
 func TestVersionsAreUnique(t *testing.T) {
+	t.Parallel()
 	store, _ := openStore(t)
 	other := New(store.cfg)
 	var mu sync.Mutex
