@@ -14,7 +14,7 @@ import (
 // A PUT makes a script or a version of it, and says which of the two it did.
 func TestDeploy(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	const first = "export fetch"
 
 	for _, c := range []struct {
@@ -76,7 +76,7 @@ func TestDeploy(t *testing.T) {
 // Whatever is wrong with a PUT is refused before anything is stored.
 func TestDeployRefuses(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	const source = "export fetch"
 
 	for _, c := range []struct {
@@ -163,7 +163,7 @@ func TestDeployRefuses(t *testing.T) {
 // A failure of the sandbox is not the author's mistake. Its text goes to the log, and never to the caller.
 func TestDeployWithoutSandbox(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 
 	_, err := f.PutScript(t.Context(), f.owner, f.app, "s", manager.ScriptChange{Source: "crash"})
 	if !errors.Is(err, errSandbox) || cloud.CodeOf(err) == cloud.CodeInvalid {
@@ -182,7 +182,7 @@ func TestDeployWithoutSandbox(t *testing.T) {
 // What a change leaves out is kept, and a new script gets the defaults. Limits can be taken away.
 func TestDeployKeepsSettings(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	ctx := t.Context()
 	put := func(change manager.ScriptChange) *manager.Script {
 		t.Helper()
@@ -243,7 +243,7 @@ func TestCompilerGetsModulesAndEnv(t *testing.T) {
 // A module that imports itself by way of another meets the source that is being deployed, not its old one.
 func TestModuleInACircle(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	f.deployModule(t, f.app, "a", "old")
 	f.deployModule(t, f.app, "b", "import a")
 	f.deployModule(t, f.app, "a", "import b\nnew")
@@ -268,7 +268,7 @@ func (f *fixture) code(t *testing.T, app *manager.App, script *manager.Script) s
 // A module's new version reaches every script that imports it, as a new build of the same version.
 func TestModuleRebuildsImporters(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	f.deployModule(t, f.app, "lib", "one")
 	f.deploy(t, f.app, "caller", "import lib\nexport fetch")
 	f.deploy(t, f.app, "bystander", "export fetch")
@@ -293,7 +293,7 @@ func TestModuleRebuildsImporters(t *testing.T) {
 // the place.
 func TestModuleBreaksImporter(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	f.deployModule(t, f.app, "lib", "one")
 	f.deploy(t, f.app, "caller", "import lib\nexport fetch")
 	lib := f.script(t, f.app, "lib")
@@ -319,7 +319,7 @@ func TestModuleBreaksImporter(t *testing.T) {
 // A script cannot change its kind while others depend on what it is.
 func TestChangeOfKind(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 
 	for _, c := range []struct {
 		name    string

@@ -23,6 +23,9 @@ import (
 // TestMain starts one PostgreSQL for the package, and looks for goroutines that the tests leave behind.
 func TestMain(m *testing.M) {
 	code := testkit.Main(m)
+	if shared.f != nil {
+		shared.f.db.Close()
+	}
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -46,7 +49,8 @@ type fixture struct {
 	// app is the default app.
 	app *manager.App
 
-	slugs atomic.Int64
+	// slugs numbers the apps of the database.
+	slugs *atomic.Int64
 
 	// mu guards what the manager's callbacks record.
 	mu     sync.Mutex
@@ -65,17 +69,70 @@ func cheapPasswords() *auth.Passwords {
 	return auth.NewPasswords(auth.PasswordCost{MemoryKiB: 64, Iterations: 1})
 }
 
+// shared is the fixture of the tests that need no database of their own.
+var shared struct {
+	once sync.Once
+	f    *fixture
+}
+
+// outliving is a test whose cleanups are left out: what it makes lasts until PostgreSQL is stopped.
+type outliving struct{ testing.TB }
+
+func (outliving) Cleanup(func()) {}
+
+// sharedFixture is a fixture with an app of its own in a database that it shares with other tests. It is
+// for tests of what belongs to an app. They must not look at accounts, hosts, routes of host any, callbacks
+// or the whole audit trail.
+func sharedFixture(t *testing.T) *fixture {
+	t.Helper()
+	shared.once.Do(func() {
+		f := newManager(t, testkit.Database(outliving{t}))
+		f.firstStart(t)
+		shared.f = f
+	})
+	if shared.f == nil {
+		t.Fatal("the shared fixture could not be made")
+	}
+
+	f := &fixture{
+		Manager:  shared.f.Manager,
+		db:       shared.f.db,
+		ids:      shared.f.ids,
+		compiler: shared.f.compiler,
+		sealer:   shared.f.sealer,
+		owner:    shared.f.owner,
+		slugs:    shared.f.slugs,
+	}
+
+	f.app = f.newApp(t)
+	return f
+}
+
 // emptyFixture is a fixture of a database in which nobody has an account yet.
 func emptyFixture(t *testing.T) *fixture {
 	t.Helper()
-	database, err := db.Open(t.Context(), testkit.Database(t), db.MinConnections)
+	f := newManager(t, testkit.Database(t))
+	t.Cleanup(f.db.Close)
+	return f
+}
+
+// newManager makes a manager of a database. The caller closes the database.
+func newManager(t *testing.T, url string) *fixture {
+	t.Helper()
+	const connections = db.MinConnections + 4 // the tests that share a fixture run in parallel
+	database, err := db.Open(context.Background(), url, connections)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(database.Close)
 
-	f := &fixture{db: database, ids: &cloud.IDSource{}, compiler: &fakeCompiler{},
-		sealer: &fakeSealer{key: "k1"}}
+	f := &fixture{
+		db:       database,
+		ids:      &cloud.IDSource{},
+		compiler: &fakeCompiler{},
+		sealer:   &fakeSealer{key: "k1"},
+		slugs:    &atomic.Int64{},
+	}
+
 	f.Manager = manager.New(manager.Config{
 		DB:              database,
 		Compiler:        f.compiler,
@@ -96,6 +153,13 @@ func emptyFixture(t *testing.T) *fixture {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := emptyFixture(t)
+	f.firstStart(t)
+	return f
+}
+
+// firstStart makes the first owner and the default app.
+func (f *fixture) firstStart(t *testing.T) {
+	t.Helper()
 	if _, err := f.FirstStart(t.Context(), ownerName, ownerPassword); err != nil {
 		t.Fatal(err)
 	}
@@ -109,8 +173,6 @@ func newFixture(t *testing.T) *fixture {
 	if f.app, err = f.App(t.Context(), manager.DefaultApp); err != nil {
 		t.Fatal(err)
 	}
-
-	return f
 }
 
 func envOf(app cloud.AppID) *cloud.Env {

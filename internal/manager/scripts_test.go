@@ -12,7 +12,7 @@ import (
 // of its own.
 func TestRollback(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	f.deployModule(t, f.app, "lib", "one")
 	f.deploy(t, f.app, "s", "import lib\nexport fetch")
 	first := f.script(t, f.app, "s")
@@ -42,7 +42,7 @@ func TestRollback(t *testing.T) {
 // A rollback of a module reaches the scripts that import it.
 func TestRollbackOfModule(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	f.deployModule(t, f.app, "lib", "one")
 	f.deploy(t, f.app, "caller", "import lib\nexport fetch")
 	f.deployModule(t, f.app, "lib", "two")
@@ -57,7 +57,7 @@ func TestRollbackOfModule(t *testing.T) {
 
 func TestRollbackRefuses(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	f.deployModule(t, f.app, "lib", "one")
 	f.deploy(t, f.app, "s", "import lib")
 	f.deploy(t, f.app, "s", "export fetch")
@@ -88,7 +88,7 @@ func TestRollbackRefuses(t *testing.T) {
 // A script goes with its routes and triggers; what others still need keeps it.
 func TestDeleteScript(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	ctx := t.Context()
 
 	t.Run("with routes and triggers", func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestDeleteScript(t *testing.T) {
 // Events that wait for what is being deleted are kept as dead letters, and only if that was asked for.
 func TestDeleteWithWaitingEvents(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	ctx := t.Context()
 
 	for _, c := range []struct {
@@ -198,7 +198,7 @@ func TestDeleteWithWaitingEvents(t *testing.T) {
 // Lists come in pages: what follows the last one seen, at most so many.
 func TestScriptLists(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	ctx := t.Context()
 	for _, name := range []string{"c", "a", "b"} {
 		f.deploy(t, f.app, name, "export fetch")

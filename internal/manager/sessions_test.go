@@ -124,7 +124,7 @@ func TestNeverUsed(t *testing.T) {
 // A key gives no more than its user asked for, and a key that makes keys gives no more than it has.
 func TestCreateKey(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	other := f.newApp(t)
 	user := &auth.Principal{UserID: f.owner.UserID, Username: ownerName, Role: auth.RoleOwner}
 	key := &auth.Principal{UserID: f.owner.UserID, Username: ownerName, Key: true,

@@ -27,7 +27,7 @@ func letterTrigger() manager.TriggerChange {
 // Each kind of trigger has rules of its own, and refuses the fields of the other kinds.
 func TestTriggerRules(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	f.deploy(t, f.app, "s", "export fetch kv scheduled deadLetter")
 	f.deploy(t, f.app, "bare", "export fetch")
 	f.deploy(t, f.app, "unknown", "throw no network here")
@@ -134,7 +134,7 @@ func TestTriggerRules(t *testing.T) {
 
 func TestRetryRules(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	f.deploy(t, f.app, "s", "export kv")
 	type retry = manager.RetryChange
 
@@ -184,11 +184,11 @@ func TestTriggerDefaults(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.deploy(t, f.app, "s", "export scheduled kv")
-	ann := f.newUser(t, "ann", "member")
+	tina := f.newUser(t, "tina", "member")
 
 	change := cronTrigger()
 	change.Timezone = new("europe/berlin")
-	made, err := f.CreateTrigger(t.Context(), ann, f.app, change)
+	made, err := f.CreateTrigger(t.Context(), tina, f.app, change)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestTriggerDefaults(t *testing.T) {
 	if got.Timezone != "Europe/Berlin" {
 		t.Errorf("the time zone is %s", got.Timezone)
 	}
-	if *got.RegisteredBy != ann.UserID || got.RegisteredName != "ann" {
+	if *got.RegisteredBy != tina.UserID || got.RegisteredName != "tina" {
 		t.Errorf("the registrant is %s", got.RegisteredName)
 	}
 
@@ -220,7 +220,7 @@ func TestTriggerDefaults(t *testing.T) {
 // Filters of a dead_letter trigger are set by name and taken away by an empty text.
 func TestDeadLetterFilters(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	f.deploy(t, f.app, "s", "export kv deadLetter")
 	watched := f.trigger(t, f.app, kvTrigger())
 
@@ -265,7 +265,7 @@ func (f *fixture) schedule(t *testing.T, trigger *manager.Trigger) (slot, fire t
 // A cron trigger waits for its next slot while it is enabled. What does not change its times keeps the slot.
 func TestSchedules(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	ctx := t.Context()
 	f.deploy(t, f.app, "s", "export scheduled")
 	const jitter = 60_000
@@ -338,7 +338,7 @@ func TestSchedules(t *testing.T) {
 // A slot that was decided fires once, even if the clock is put back to before it.
 func TestScheduleAfterTheLastSlot(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	ctx := t.Context()
 	f.deploy(t, f.app, "s", "export scheduled")
 	trigger := f.trigger(t, f.app, cronTrigger())
@@ -372,7 +372,7 @@ func TestUpdateTrigger(t *testing.T) {
 	f.deploy(t, f.app, "s", "export kv")
 	f.deploy(t, f.app, "bare", "export fetch")
 	trigger := f.trigger(t, f.app, kvTrigger())
-	ann := f.newUser(t, "ann", "admin")
+	admin := f.newUser(t, "tom", "admin")
 
 	for _, c := range []struct {
 		name   string
@@ -401,7 +401,7 @@ func TestUpdateTrigger(t *testing.T) {
 		{"missing", f.ids.New(), manager.TriggerChange{}, cloud.CodeNotFound, "no such trigger"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := f.UpdateTrigger(ctx, ann, f.app, c.id, c.change)
+			_, err := f.UpdateTrigger(ctx, admin, f.app, c.id, c.change)
 			check(t, err, c.code, c.text)
 		})
 	}
@@ -421,7 +421,7 @@ func TestUpdateTrigger(t *testing.T) {
 // Events wait while their trigger is disabled, and are due again when it is enabled.
 func TestDisabledTriggerParksEvents(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	ctx := t.Context()
 	f.deploy(t, f.app, "s", "export kv")
 	trigger := f.trigger(t, f.app, kvTrigger())
@@ -443,7 +443,7 @@ func TestDisabledTriggerParksEvents(t *testing.T) {
 // The limit counts enabled triggers: a disabled one can always be made, and only be enabled below the limit.
 func TestTriggerLimit(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	ctx := t.Context()
 	f.deploy(t, f.app, "s", "export kv")
 	first := f.trigger(t, f.app, kvTrigger())
@@ -478,7 +478,7 @@ func TestTriggerLimit(t *testing.T) {
 
 func TestDeleteTrigger(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	ctx := t.Context()
 	f.deploy(t, f.app, "s", "export scheduled")
 	trigger := f.trigger(t, f.app, cronTrigger())

@@ -13,7 +13,7 @@ import (
 // A variable is listed with its value, a secret without. A name is one of the two.
 func TestVariables(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	ctx := t.Context()
 	set := func(name, value string, secret bool) error {
 		return f.SetVariable(ctx, f.owner, f.app, name, value, secret)
@@ -68,7 +68,7 @@ func TestVariables(t *testing.T) {
 
 func TestVariableRules(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 
 	for _, c := range []struct {
 		name, variable, value string
@@ -97,7 +97,7 @@ func TestVariableRules(t *testing.T) {
 // The limits are those of variables and secrets together. Replacing a value is not adding one.
 func TestVariableLimits(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	f := sharedFixture(t)
 	ctx := t.Context()
 
 	t.Run("number", func(t *testing.T) {
