@@ -12,11 +12,11 @@
 //   - valueProperty, orderedMap, mapEntry and objectTemplate, as structs of the same form
 //
 // Fields are looked up by name and type in each process, before the first runtime serves a run. If one of
-// them is not what this package knows, nothing is read: Known is false, a Snapshot is never intact, so that
-// every run pays for a runtime of its own, and JSON is left to the engine. TestKnown fails then, and
-// TestIntact, TestIntactNames (package sandbox), TestPlainJSON and FuzzJSON say whether what is read means
-// what it meant: a new version of goja is taken when they pass. docs/design/engine-memory.md says why it is
-// done so.
+// them is not what this package knows, nothing is read or written there: Known is false, a Snapshot is never
+// intact, so that every run pays for a runtime of its own, and JSON is written by the engine and read through
+// its API. TestKnown fails then. TestIntact, TestIntactNames (package sandbox), TestPlainJSON and FuzzJSON
+// fail if a field is where it was and does not mean what it meant. A new version of goja is taken when all of
+// them pass; docs/design/engine-memory.md says more.
 package engine
 
 import (

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/dop251/goja"
@@ -14,6 +16,26 @@ func TestKnown(t *testing.T) {
 	}
 	if !plain().ok {
 		t.Error("goja's plain objects and arrays are not laid out as plain.go knows them")
+	}
+}
+
+// Whoever takes another version of goja has read what this package mirrors of it: the package's comment names the version.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+
+	module, err := os.ReadFile("../../../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	comment, err := os.ReadFile("engine.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	_, rest, _ := strings.Cut(string(module), "github.com/dop251/goja ")
+	version, _, _ := strings.Cut(rest, "\n")
+	if !strings.Contains(string(comment), "It mirrors goja "+version+".") {
+		t.Errorf("go.mod has goja %s, which engine.go does not name", version)
 	}
 }
 

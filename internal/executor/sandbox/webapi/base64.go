@@ -22,6 +22,7 @@ func (g *Global) addBase64() {
 
 		return g.VM.ToValue(base64.StdEncoding.EncodeToString(raw))
 	})
+
 	g.SetGlobal("atob", func(c goja.FunctionCall) goja.Value {
 		raw, err := decodeBase64(c.Argument(0).String())
 		if err != nil {

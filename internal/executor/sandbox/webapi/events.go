@@ -53,6 +53,7 @@ func (g *Global) eventsHost() *goja.Object {
 		g.startTimer("AbortSignal.timeout", c.Argument(0), c.Argument(1)).background = true
 		return goja.Undefined()
 	})
+
 	g.Define(host, "kept", func(goja.FunctionCall) goja.Value {
 		g.LoadedLate() // a listener outlives the run that adds it: no other run may meet it
 		return goja.Undefined()
@@ -64,6 +65,7 @@ func (g *Global) eventsHost() *goja.Object {
 		}
 		return goja.Undefined()
 	})
+
 	for _, name := range []string{"DOMException", "structuredClone"} {
 		_ = host.Set(name, g.VM.GlobalObject().Get(name))
 	}

@@ -71,6 +71,7 @@ func (g *Global) addResponseAttributes(proto *goja.Object, this func(goja.Value)
 		}
 		return g.VM.ToValue("default")
 	})
+
 	g.Getter(proto, "headers", func(v goja.Value) goja.Value {
 		r := this(v)
 		if r.headersObj == nil {

@@ -162,6 +162,7 @@ func (g *Global) addSearchParamsChanges(proto *goja.Object, this func(goja.Value
 			return goja.Undefined()
 		})
 	}
+
 	change("append", func(p *searchParamsState, c goja.FunctionCall) {
 		p.append(c.Argument(0).String(), c.Argument(1).String())
 	})
