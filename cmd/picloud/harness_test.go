@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 	if code == 0 {
 		code = checkLeaks()
 	}
+
 	testkit.Leave()
 	os.Exit(code)
 }
@@ -56,6 +57,7 @@ func checkLeaks() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+
 	return 0
 }
 
@@ -103,6 +105,7 @@ func testConfig(url string, opts ...option) *Config {
 		DBConnections:        12,
 		Concurrency:          32,
 	}
+
 	for _, o := range opts {
 		o(c)
 	}
@@ -193,6 +196,7 @@ func object(t testing.TB, what string, got any, want map[string]any) {
 		t.Errorf("%s is %v", what, got)
 		return
 	}
+
 	for name, value := range want {
 		if members[name] != value {
 			t.Errorf("%s: %s is %v, want %v", what, name, members[name], value)
@@ -222,6 +226,7 @@ func newCheckpoint(t testing.TB) *checkpoint {
 			}
 		}
 	}))
+
 	c.url = server.URL
 	t.Cleanup(server.Close)
 	return c
@@ -298,6 +303,7 @@ func (r *reply) str(path string) string {
 	if !ok {
 		r.t.Fatalf("%s: %s is %v in %s", r.what, path, v, r.body)
 	}
+
 	return s
 }
 
@@ -307,6 +313,7 @@ func (r *reply) number(path string) float64 {
 	if !ok {
 		r.t.Fatalf("%s: %s is %v in %s", r.what, path, r.get(path), r.body)
 	}
+
 	return n
 }
 
@@ -337,6 +344,7 @@ func (r *reply) get(path string) any {
 			return nil
 		}
 	}
+
 	return v
 }
 
@@ -392,6 +400,7 @@ func (w *fixture) request(method, path string, body any, headers ...string) *htt
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
@@ -402,6 +411,7 @@ func (w *fixture) request(method, path string, body any, headers ...string) *htt
 		}
 		req.Header.Set(headers[k], headers[k+1])
 	}
+
 	return req
 }
 
@@ -475,6 +485,7 @@ func (w *fixture) record(id string) *reply {
 		r = w.api("GET", "/apps/default/executions/"+id, nil)
 		return r.status == 200
 	})
+
 	return r
 }
 
@@ -485,6 +496,7 @@ func (w *fixture) kv(collection, key string) any {
 	if r.status == 404 {
 		return nil
 	}
+
 	return r.want(200).json["value"]
 }
 
