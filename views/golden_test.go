@@ -63,6 +63,7 @@ func render(t *testing.T, c templ.Component) string {
 	if err := c.Render(ctx, &b); err != nil {
 		t.Fatal(err)
 	}
+
 	return b.String()
 }
 
@@ -98,6 +99,7 @@ func TestGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, f := range files {
 		if !seen[f] {
 			t.Errorf("%s belongs to no page", f)
@@ -113,6 +115,7 @@ func firstDifference(got, want string) string {
 			return "line " + itoa(k+1) + "\n got " + g[k] + "\nwant " + w[k]
 		}
 	}
+
 	return "one has more lines"
 }
 
@@ -162,6 +165,7 @@ func checkAttributes(t *testing.T, tag html.Token) map[string]string {
 			t.Errorf("<%s> leads to %s", tag.Data, a.Val)
 		}
 	}
+
 	return attr
 }
 

@@ -100,6 +100,7 @@ func (n *node) attach(ctx context.Context) error {
 			return err
 		}
 	}
+
 	return n.connect(ctx)
 }
 
@@ -118,6 +119,7 @@ func (n *node) useRunning() error {
 			return err
 		}
 	}
+
 	n.cfg.DataDir = "" // the other process has its lock
 	return nil
 }
@@ -133,6 +135,7 @@ func tool(ctx context.Context, url, name string, args ...string) error {
 	if err != nil {
 		return fmt.Errorf("%s is missing: install PostgreSQL's client programs", name)
 	}
+
 	env, err := db.ClientEnv(url)
 	if err != nil {
 		return err
@@ -148,6 +151,7 @@ func tool(ctx context.Context, url, name string, args ...string) error {
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(out.String()))
 	}
+
 	return nil
 }
 
@@ -161,6 +165,7 @@ func backup(ctx context.Context, url, file string) error {
 	if err != nil {
 		return fmt.Errorf("write the backup: %w", err)
 	}
+
 	_ = f.Close()
 	defer func() { _ = os.Remove(part) }()
 
@@ -178,6 +183,7 @@ func backup(ctx context.Context, url, file string) error {
 	if err != nil {
 		return fmt.Errorf("write the backup: %w", err)
 	}
+
 	return nil
 }
 
@@ -191,6 +197,7 @@ func restore(ctx context.Context, n *node, file string) error {
 		return errors.New("the database is not empty: restore into a new one, named by DATABASE_URL " +
 			"or in a new PICLOUD_DATA_DIR")
 	}
+
 	if !isDump(file) {
 		return fmt.Errorf("%s is no file that picloud backup wrote", file)
 	}
@@ -200,6 +207,7 @@ func restore(ctx context.Context, n *node, file string) error {
 	if err != nil {
 		return err
 	}
+
 	// The file may be of an older version, and its nodes are not this installation's.
 	if err := n.db.Migrate(ctx, migrations.FS); err != nil {
 		return err
@@ -207,6 +215,7 @@ func restore(ctx context.Context, n *node, file string) error {
 	if err := n.db.Queries().ForgetNodes(ctx); err != nil {
 		return fmt.Errorf("forget nodes: %w", db.Translate(err))
 	}
+
 	at := time.Now().UTC().Format("2 January 2006 15:04 UTC")
 	return n.db.Queries().SetHold(ctx, "restored from a backup on "+at)
 }

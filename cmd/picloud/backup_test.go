@@ -25,6 +25,7 @@ func TestBackup(t *testing.T) {
 	cron := w.trigger(map[string]any{
 		"kind": "cron", "script": "clock", "schedule": "* * * * * *", "catch_up": "all",
 	})
+
 	w.do("GET", "/f/default/put?k=before", nil).want(200)
 	w.eventually("an event and a slot", func() bool {
 		return w.kv("handled", "before") == 1.0 && len(w.slots(cron)) > 1
@@ -38,6 +39,7 @@ func TestBackup(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "exists") {
 		t.Errorf("a second backup into the same file: %v", err)
 	}
+
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file: %v %v", info.Mode(), err)
@@ -59,6 +61,7 @@ func TestBackup(t *testing.T) {
 		}
 		return n
 	}
+
 	err = restore(t.Context(), open(w.n.cfg.DatabaseURL), file)
 	if err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("a restore over what is there: %v", err)
@@ -69,6 +72,7 @@ func TestBackup(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("PGDMP and then nonsense"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	n := open(url)
 	if err := restore(t.Context(), n, bad); err == nil {
 		t.Error("nonsense was restored")
@@ -86,6 +90,7 @@ func TestBackup(t *testing.T) {
 	w.eventually("the old one goes on", func() bool {
 		return w.kv("handled", "old") == 1.0 && len(w.slots(cron)) > before+2
 	})
+
 	if len(c.slots(cron)) != before || c.kv("handled", "after") != nil {
 		t.Errorf("the copy works while it is on hold: %d slots of %d, %v",
 			len(c.slots(cron)), before, c.kv("handled", "after"))
@@ -94,6 +99,7 @@ func TestBackup(t *testing.T) {
 	if !strings.HasPrefix(q.str("items.0.reason"), "on hold: restored from a backup") {
 		t.Errorf("the queue says %s", q.body)
 	}
+
 	d := c.api("GET", "/doctor", nil).want(200)
 	if d.str("items.0.state") != "bad" || !strings.Contains(d.str("items.0.text"), "picloud release") {
 		t.Errorf("the doctor says %s", d.body)
@@ -113,6 +119,7 @@ func TestBackup(t *testing.T) {
 		slots = c.slots(cron)
 		return c.kv("handled", "after") == 1.0 && slots[0]["state"] == "fired" && len(slots) > before+3
 	})
+
 	missed := 0
 	fired := 0
 	for _, s := range slots[:len(slots)-before] {
@@ -125,6 +132,7 @@ func TestBackup(t *testing.T) {
 			t.Errorf("slot %v", s)
 		}
 	}
+
 	if missed < 2 || fired < 1 {
 		t.Errorf("%d slots of before the release, %d since", missed, fired)
 	}

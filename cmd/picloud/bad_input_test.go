@@ -19,6 +19,7 @@ func TestBadInput(t *testing.T) {
 	w.api("PUT", "/apps/default/scripts/mod", map[string]any{"source": "export const x = 1", "kind": "module"}).want(201)
 	w.api("POST", "/apps", map[string]any{"slug": "other"}).want(201)
 	w.api("PUT", "/apps/other/scripts/theirs", map[string]any{"source": "export default { kv() {} }"}).want(201)
+
 	for k := range 3 {
 		w.api("PUT", fmt.Sprintf("/apps/default/kv/c/k%d", k), map[string]any{"value": k}).want(200)
 	}
@@ -92,6 +93,7 @@ func TestBadInput(t *testing.T) {
 			}
 		})
 	}
+
 	if r := w.api("GET", "/apps/default/scripts", nil).want(200); len(r.items()) != 2 {
 		t.Errorf("something was deployed: %s", r.body)
 	}
@@ -141,6 +143,7 @@ func TestQueueOperations(t *testing.T) {
 	w.api("DELETE", "/apps/default/triggers/"+id, nil).want(409)
 	w.api("PATCH", "/apps/default/triggers/"+id, map[string]any{"enabled": true}).want(200)
 	waits(1, "attempt 2 of 5 failed")
+
 	w.api("POST", "/apps/default/outbox/"+row+"/run-now", nil).want(204)
 	w.eventually("it ran", func() bool { return w.kv("out", "k") == 3.0 })
 	w.balanced()
@@ -152,6 +155,7 @@ func TestQueueOperations(t *testing.T) {
 	if d := w.api("GET", "/apps/default/dead-letters/"+letter, nil).want(200); d.str("reason") != "removed by an operator" {
 		t.Errorf("removed row %s", d.body)
 	}
+
 	w.api("DELETE", "/apps/default/outbox/"+row, nil).want(404)
 
 	// So is one whose trigger is deleted.
@@ -162,6 +166,7 @@ func TestQueueOperations(t *testing.T) {
 	if d := w.api("GET", "/apps/default/dead-letters", nil).want(200); d.str("items.0.reason") != "trigger deleted" {
 		t.Errorf("row of a deleted trigger %s", d.body)
 	}
+
 	c := w.balanced()
 	same(t, "enqueued", c["enqueued"], any(3.0))
 	same(t, "done", c["done"], any(1.0))
@@ -173,6 +178,7 @@ func TestQueueOperations(t *testing.T) {
 	w.eventually("the test event failed", func() bool {
 		return w.api("GET", "/apps/default/dead-letters/count", nil).want(200).json["unresolved"] == 3.0
 	})
+
 	inv := func(body any) *reply { return w.api("POST", "/apps/default/scripts/s/invoke", body) }
 	inv(map[string]any{"event": map[string]any{"op": "insert"}, "dry_run": true}).want(200).
 		members(map[string]any{"status": "failed", "error.message": "later"})

@@ -33,6 +33,7 @@ func TestBodies(t *testing.T) {
 			forge: async () => { const k = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]); k.type = "public"; k.extractable = true; return new Response([k.type, k.extractable, Object.getOwnPropertyNames(k)].join()); },
 		};
 		export default (r) => cases[new URL(r.url).searchParams.get("c")](r);`}).want(201)
+
 	w.api("PUT", "/apps/default/scripts/other", map[string]any{"source": "export default () => 1"}).want(201)
 	for _, c := range []struct {
 		name   string
@@ -78,6 +79,7 @@ func TestBodies(t *testing.T) {
 	if ct := r.header.Get("Content-Type"); !strings.HasPrefix(ct, "multipart/form-data; boundary=") {
 		t.Errorf("a form's type: %s", ct)
 	}
+
 	if !strings.Contains(r.body, part) {
 		t.Errorf("form: %q", r.body)
 	}

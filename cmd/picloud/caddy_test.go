@@ -30,6 +30,7 @@ func freePort(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return addr[strings.LastIndexByte(addr, ':')+1:]
 }
 
@@ -41,6 +42,7 @@ func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port st
 	port = freePort(t)
 	admin := "admin.localhost"
 	scripts := []string{"scripts.localhost", "shop.localhost"}
+
 	// Caddy's cleaner, which starts with it, deletes a certificate's folder that is empty still, and Caddy
 	// tries again a minute later.
 	for _, host := range append([]string{admin}, scripts...) {
@@ -48,6 +50,7 @@ func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port st
 			t.Fatal(err)
 		}
 	}
+
 	cmd := exec.Command("caddy", "run", "--adapter", "caddyfile", "--config", filepath.Join(testkit.Root(), "Caddyfile"))
 	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home, "PICLOUD_HTTPS_PORT="+port, "PICLOUD_HTTP_PORT="+freePort(t),
 		"PICLOUD_CADDY_ADMIN=off", "PICLOUD_CADDY_OPTIONS=skip_install_trust", "PICLOUD_ADMIN_HOST="+admin, "PICLOUD_SCRIPT_HOSTS="+strings.Join(scripts, ", "),
@@ -65,6 +68,7 @@ func startCaddy(t *testing.T, upstreams ...string) (client *http.Client, port st
 			return (&net.Dialer{}).DialContext(ctx, network, "127.0.0.1:"+port)
 		}}}
 	t.Cleanup(client.CloseIdleConnections)
+
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		root, err := os.ReadFile(filepath.Join(home, "caddy", "pki", "authorities", "local", "root.crt"))
 		if err == nil && authority.AppendCertsFromPEM(root) {
@@ -95,6 +99,7 @@ func TestCaddy(t *testing.T) {
 	client, port := startCaddy(t, strings.TrimPrefix(a.url, "http://"), strings.TrimPrefix(b.url, "http://"))
 	w := &fixture{t: t, base: "https://admin.localhost:" + port, http: client}
 	w.token = w.login("admin", testPassword)
+
 	w.api("PUT", "/apps/default/scripts/count", map[string]any{"source": `import { kv } from "picloud";
 		export default async (request) => {
 			if (request.method === "GET") return { n: await kv.collection("done").get("k0-1"), url: request.url, client: request.headers.get("x-forwarded-for") };
@@ -107,6 +112,7 @@ func TestCaddy(t *testing.T) {
 	if r.str("url") != "https://scripts.localhost:"+port+"/f/default/count?a=b" {
 		t.Errorf("the script sees %s", r.body)
 	}
+
 	w.do("GET", "https://scripts.localhost:"+port+"/admin/login", nil).want(404)
 	w.do("GET", "https://admin.localhost:"+port+"/f/default/count", nil).want(404)
 	if page := w.do("GET", "https://admin.localhost:"+port+"/admin/login", nil).want(200); !strings.Contains(page.body, "Log in") {
@@ -118,11 +124,13 @@ func TestCaddy(t *testing.T) {
 			t.Errorf("a body of 20 MiB: %d", res.StatusCode)
 		}
 	}
+
 	began := time.Now()
 	res, err := client.Get("https://scripts.localhost/f/default/stream")
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	first := make([]byte, 2)
 	_, _ = io.ReadFull(res.Body, first)
 	early := time.Since(began)
@@ -141,6 +149,7 @@ func TestCaddy(t *testing.T) {
 			t.Errorf(format, args...)
 		}
 	}
+
 	for worker := range 6 {
 		wg.Go(func() {
 			for n := 0; ; n++ {
@@ -172,6 +181,7 @@ func TestCaddy(t *testing.T) {
 			}
 		})
 	}
+
 	// Each phase is so many answers long: under load before the kill, while one node is gone, after the other
 	// has gone.
 	answers := func(n int64) {
@@ -179,6 +189,7 @@ func TestCaddy(t *testing.T) {
 		from := answered.Load()
 		w.eventually(fmt.Sprintf("%d more answers", n), func() bool { return answered.Load() >= from+n })
 	}
+
 	answers(200)
 	a.kill()
 	answers(200)
@@ -190,6 +201,7 @@ func TestCaddy(t *testing.T) {
 		m := ran.FindStringSubmatch(metrics.body)
 		return m != nil && len(m[1]) >= 2 // ten runs or more
 	})
+
 	b.terminate()
 	answers(200)
 	b.wait()
@@ -202,6 +214,7 @@ func TestCaddy(t *testing.T) {
 			t.Errorf("%s was done %v times", key, n)
 		}
 	}
+
 	if int64(len(done)) != sent.Load() {
 		t.Errorf("%d sent, %d done", sent.Load(), len(done))
 	}

@@ -100,6 +100,7 @@ func loadSecretFiles() error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -117,6 +118,7 @@ func (c *Config) complete() error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -134,6 +136,7 @@ func (c *Config) setDefaults() {
 		}
 		c.NodeName = fmt.Sprintf("%s-%d", host, os.Getpid())
 	}
+
 	if c.role.name == "" {
 		c.role = roleServe
 	}
@@ -174,6 +177,7 @@ func (c *Config) checkBounds() error {
 			return errors.New(bound.text)
 		}
 	}
+
 	return nil
 }
 
@@ -186,6 +190,7 @@ func (c *Config) parseProxies() error {
 		}
 		c.proxies = append(c.proxies, prefix)
 	}
+
 	return nil
 }
 
@@ -198,6 +203,7 @@ func (c *Config) parseKey() error {
 	if err != nil || len(key) != keySize {
 		return errors.New("PICLOUD_SECRET_KEY must be 32 bytes in base64: openssl rand -base64 32")
 	}
+
 	c.key = key
 	return nil
 }
@@ -248,6 +254,7 @@ func (c *Config) chooseDataDir() error {
 	if !chosen {
 		c.DataDir = "picloud-data"
 	}
+
 	abs, err := filepath.Abs(c.DataDir)
 	if err != nil {
 		return fmt.Errorf("PICLOUD_DATA_DIR: %w", err)
@@ -270,6 +277,7 @@ func (c *Config) chooseDataDir() error {
 		return fmt.Errorf("PICLOUD_DATA_DIR: PostgreSQL runs as %q, which cannot enter a parent of %s: "+
 			"choose a directory that it can reach, such as /var/lib/picloud", acc.Name, c.DataDir)
 	}
+
 	c.DataDir = "/var/lib/picloud"
 	return nil
 }

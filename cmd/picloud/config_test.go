@@ -99,6 +99,7 @@ func TestConfigDefaults(t *testing.T) {
 	if err := c.complete(); err != nil {
 		t.Fatal(err)
 	}
+
 	cpus := runtime.NumCPU()
 	same(t, "connections", c.DBConnections, 2*cpus+8)
 	same(t, "concurrency", c.Concurrency, 16*cpus)
@@ -113,6 +114,7 @@ func TestConfigDefaults(t *testing.T) {
 	if host, err := os.Hostname(); err == nil && !strings.HasPrefix(c.NodeName, host+"-") {
 		t.Errorf("node name %q", c.NodeName)
 	}
+
 	want := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}
 	if !slices.Equal(c.proxies, want) {
 		t.Errorf("proxies %v, want %v", c.proxies, want)
@@ -174,6 +176,7 @@ func TestConfigDataDir(t *testing.T) {
 		same(t, "an error", err, nil)
 		return
 	}
+
 	same(t, "root's directory", own.DataDir, "/var/lib/picloud")
 	if err == nil || !strings.Contains(err.Error(), "cannot enter a parent of "+dir) {
 		t.Errorf("a directory that PostgreSQL cannot enter: %v", err)

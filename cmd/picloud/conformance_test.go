@@ -31,6 +31,7 @@ func TestConformance(t *testing.T) {
 	if err != nil {
 		t.Fatalf("node: %v", err)
 	}
+
 	var node struct {
 		Version string
 		Cases   map[string]string
@@ -55,6 +56,7 @@ func TestConformance(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +67,7 @@ func TestConformance(t *testing.T) {
 		want = oursOf(want)
 		got = oursOf(got)
 	}
+
 	golden := casesOf(want)
 	for name, says := range casesOf(got) {
 		t.Run(name, func(t *testing.T) {
@@ -73,6 +76,7 @@ func TestConformance(t *testing.T) {
 			}
 		})
 	}
+
 	if got != want {
 		t.Errorf("the table has changed (UPDATE=1 writes it anew):\n%s", strings.Join(changedLines(want, got), "\n"))
 	}
@@ -91,6 +95,7 @@ func conformanceTable(version string, node, here map[string]string) string {
 			fmt.Fprintf(&differ, "- %s\n    node    %s\n    picloud %s\n", name, node[name], here[name])
 		}
 	}
+
 	return fmt.Sprintf("%d of %d cases agree with Node %s.\n\nThey differ:\n\n%s\nThey agree:\n\n%s",
 		agreed, len(node), version, differ.String(), agree.String())
 }
@@ -107,6 +112,7 @@ func casesOf(table string) map[string]string {
 			cases[name] += l
 		}
 	}
+
 	return cases
 }
 
@@ -122,6 +128,7 @@ func oursOf(table string) string {
 			cases = append(cases, name+l)
 		}
 	}
+
 	slices.Sort(cases)
 	return strings.Join(cases, "")
 }
@@ -137,5 +144,6 @@ func changedLines(a, b string) []string {
 			}
 		}
 	}
+
 	return out
 }

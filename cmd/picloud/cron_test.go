@@ -35,6 +35,7 @@ func slotTime(t *testing.T, s map[string]any) time.Time {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return at
 }
 
@@ -76,6 +77,7 @@ func TestCron(t *testing.T) {
 			t.Errorf("slot %s ran %v times", at, n)
 		}
 	}
+
 	if len(runs) != len(slots) {
 		t.Errorf("%d slots, %d of them ran", len(slots), len(runs))
 	}
@@ -86,6 +88,7 @@ func TestCron(t *testing.T) {
 	} {
 		same(t, "the event's "+name, e[name], want)
 	}
+
 	ex := other.api("GET", fmt.Sprint("/apps/default/executions/", slots[0]["execution_id"]), nil).want(200)
 	same(t, "the execution's source", ex.str("source"), "cron")
 	same(t, "the execution's request", ex.str("request"), "* * * * * *")
@@ -94,6 +97,7 @@ func TestCron(t *testing.T) {
 	if up := other.api("GET", "/apps/default/triggers/"+id+"/slots", nil).want(200); len(up.json["upcoming"].([]any)) != 0 {
 		t.Errorf("a disabled trigger has slots to come: %s", up.body)
 	}
+
 	other.balanced()
 }
 
@@ -111,6 +115,7 @@ func TestCronCatchesUp(t *testing.T) {
 		}
 		w.n.orchestrator.Refresh(context.Background(), 1)
 	}
+
 	for catchUp, want := range map[string]map[string]int{"none": {"missed": 4}, "one": {"missed": 3, "late": 1}, "all": {"late": 4}} {
 		id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "0 0 1 * *", "catch_up": catchUp})
 		up := w.api("GET", "/apps/default/triggers/"+id+"/slots", nil).want(200)
@@ -143,6 +148,7 @@ func TestCronCatchesUp(t *testing.T) {
 		}
 		w.api("DELETE", "/apps/default/triggers/"+id+"?force=true", nil).want(204)
 	}
+
 	w.balanced()
 }
 
@@ -152,6 +158,7 @@ func TestCronWarns(t *testing.T) {
 	w := newFixture(t)
 	w.deploy("clock", clockwork)
 	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "0 0 1 1 *"})
+
 	// Another holder of the lease, whose time does not end, keeps it from firing.
 	_, err := w.n.db.General.Exec(context.Background(), `INSERT INTO leases VALUES ('cron', 'somebody', 'infinity')`)
 	if err == nil {
@@ -160,6 +167,7 @@ func TestCronWarns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	w.n.orchestrator.Refresh(context.Background(), 1)
 	if ms, _ := w.api("GET", "/apps/default/triggers/"+id+"/slots", nil).want(200).json["overdue_ms"].(float64); ms < 600_000 {
 		t.Errorf("overdue %v", ms)
@@ -173,11 +181,13 @@ func TestCronWarns(t *testing.T) {
 	if _, err := w.n.db.General.Exec(context.Background(), `UPDATE leases SET until = clock_timestamp()`); err != nil {
 		t.Fatal(err)
 	}
+
 	w.n.orchestrator.Refresh(context.Background(), 1)
 	w.eventually("the slot", func() bool { s := w.slots(id); return len(s) == 1 && s[0]["state"] == "late" })
 	if text := b.open("/apps/default").body; strings.Contains(text, "should have fired") {
 		t.Error("it fired, and is warned of")
 	}
+
 	if m := w.do("GET", "/metrics", nil, "Authorization", "Bearer "+w.token).want(200).body; !strings.Contains(m, `picloud_schedule_slots_total{state="late"} 1`) {
 		t.Errorf("metrics %s", m)
 	}
@@ -203,11 +213,13 @@ func TestCronOverlap(t *testing.T) {
 		}
 		return strings.HasPrefix(states, "fs") && strings.Contains(states[1:], "sf")
 	})
+
 	w.api("PATCH", "/apps/default/triggers/"+id, map[string]any{"enabled": false}).want(200)
 	w.eventually("dead letter", func() bool {
 		l := w.api("GET", "/apps/default/dead-letters?source=cron", nil).want(200)
 		return len(l.items()) == 1 && l.get("items.0.attempts") == 2.0 && l.str("items.0.script") == "bad" && l.str("items.0.root_id") == fired.str("execution_id")
 	})
+
 	w.balanced()
 }
 
@@ -218,6 +230,7 @@ func TestCronRefuses(t *testing.T) {
 	w.deploy("clock", clockwork)
 	w.deploy("web", `export default () => 1`)
 	w.deploy("keys", `export default { kv() {} }`)
+
 	for name, c := range map[string]struct {
 		body map[string]any
 		want string
@@ -272,6 +285,7 @@ func TestCronRefuses(t *testing.T) {
 			}
 		})
 	}
+
 	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "@daily", "jitter_ms": 1000})
 	w.api("PATCH", "/apps/default/triggers/"+id, map[string]any{"schedule": "* * *"}).want(422)
 	w.api("GET", "/apps/default/triggers/"+id+"/slots?cursor=forged", nil).want(422)
@@ -293,6 +307,7 @@ func TestCronKill(t *testing.T) {
 			p.kill()
 		}
 	}()
+
 	w := nodes[0].fixture()
 	w.deploy("clock", clockwork)
 	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "* * * * * *", "catch_up": "all"})
@@ -302,6 +317,7 @@ func TestCronKill(t *testing.T) {
 		victim.kill()
 		victim.restart(env...)
 	}
+
 	w = nodes[1].fixture()
 	n := len(w.slots(id))
 	w.eventually("it goes on", func() bool { return len(w.slots(id)) > n+2 })
@@ -322,6 +338,7 @@ func TestCronKill(t *testing.T) {
 			t.Errorf("slot %v ran %v times", s, n)
 		}
 	}
+
 	if len(runs) != len(slots) {
 		t.Errorf("%d slots, %d of them ran", len(slots), len(runs))
 	}

@@ -55,6 +55,7 @@ func TestDashboardBadInput(t *testing.T) {
 			}
 		})
 	}
+
 	if pages < 60 {
 		t.Errorf("only %d pages were tried", pages)
 	}
@@ -69,6 +70,7 @@ func takesBadInput(path string) bool {
 	case strings.Contains(path, "logout"), path == "/admin/profile/sessions/end", strings.HasSuffix(path, "/password"):
 		return false
 	}
+
 	return true
 }
 

@@ -22,6 +22,7 @@ func (w *fixture) browse(username string) *browser {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	c := *w
 	c.http = &http.Client{Jar: jar, Timeout: 30 * time.Second}
 	b := &browser{fixture: &c}
@@ -30,6 +31,7 @@ func (w *fixture) browse(username string) *browser {
 	if r := b.open(""); r.status != 200 || !strings.Contains(r.body, "<h1>Apps</h1>") {
 		w.t.Fatalf("login of %s: %s", username, r.body)
 	}
+
 	return b
 }
 
@@ -48,6 +50,7 @@ func (b *browser) submit(action string, fields ...string) *reply {
 	if m := csrfField.FindStringSubmatch(b.page.body); m != nil {
 		form.Set("csrf", m[1])
 	}
+
 	for k := 0; k < len(fields); k += 2 {
 		form.Add(fields[k], fields[k+1])
 	}
@@ -79,6 +82,7 @@ func TestDashboardStories(t *testing.T) {
 	if r.status != 422 {
 		t.Errorf("syntax error: %d", r.status)
 	}
+
 	b.shows("orders.js:2:", `data-line="2"`, "  fetch( {</textarea>")
 	b.submit("/admin/apps/default/scripts/orders", append(form, `import { kv } from "picloud"; export default { fetch: () => kv.collection("orders").set("o1", { n: 1 }),
 		async kv(e) { if (e.value.n < 2) throw new Error("<script>alert(1)</script> & more"); await kv.collection("done").set(e.key, e.value.n) } }`)...)
@@ -87,6 +91,7 @@ func TestDashboardStories(t *testing.T) {
 	if r.status != 422 {
 		t.Errorf("a version that somebody else replaced: %d", r.status)
 	}
+
 	b.shows("Somebody deployed another version")
 
 	b.open("/apps/default/triggers/new")
@@ -109,6 +114,7 @@ func TestDashboardStories(t *testing.T) {
 	b.shows("is not JSON", `{&#34;key&#34;:&#34;o1&#34;,&#34;value&#34;:</textarea>`)
 	b.submit("/admin/apps/default/dead-letters/"+letter+"/replay", "payload", `{"key":"o1","value":{"n":2}}`)
 	b.shows("replayed", "by admin")
+
 	w.eventually("the edited event is handled", func() bool { return w.kv("done", "o1") == 2.0 })
 	b.open("/apps/default/kv/done")
 	b.shows("<code>o1</code>", "<code>2</code>")
@@ -118,6 +124,7 @@ func TestDashboardStories(t *testing.T) {
 	b.shows("Caused by", "what it caused", "registrant:admin", "insert orders/o1", "/dead-letters/"+letter)
 	b.open("/apps/default/queue")
 	b.shows("Nothing waits")
+
 	b.open("")
 	b.submit("/admin/apps", "slug", "Bad Slug")
 	b.shows("must match", `value="Bad Slug"`)
@@ -171,6 +178,7 @@ func TestDashboardSafety(t *testing.T) {
 			}
 		}
 	}
+
 	if pages < 15 {
 		t.Errorf("only %d routes were checked", pages)
 	}
@@ -180,33 +188,39 @@ func TestDashboardSafety(t *testing.T) {
 			t.Errorf("a viewer is shown what would fail on %s:\n%s", page, r.body)
 		}
 	}
+
 	// The cookie opens the dashboard and nothing else.
 	for path, status := range map[string]int{"/f/shop/s": 401, "/api/v1/apps": 401, "/metrics": 401} {
 		if r := viewer.do("GET", path, nil); r.status != status {
 			t.Errorf("%s by cookie: %d", path, r.status)
 		}
 	}
+
 	h := viewer.open("/apps/shop").header
 	for name, want := range map[string]string{"Content-Security-Policy": "script-src 'nonce-", "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"} {
 		if !strings.Contains(h.Get(name), want) {
 			t.Errorf("%s: %q", name, h.Get(name))
 		}
 	}
+
 	for file, contentType := range map[string]string{"app.css": "text/css", "htmx.min.js": "text/javascript", "app.js": "text/javascript", "editor.js": "text/javascript", "picloud.d.ts": "text/plain"} {
 		if r := w.do("GET", "/static/"+file, nil).want(200); !strings.HasPrefix(r.header.Get("Content-Type"), contentType) {
 			t.Errorf("%s: %s", file, r.header.Get("Content-Type"))
 		}
 	}
+
 	w.do("GET", "/static/..%2fembed.go", nil).want(404)
 	w.do("GET", "/", nil).want(404)
 	if r := w.do("GET", "/", nil, "Accept", "text/html").want(303); r.header.Get("Location") != "/admin" {
 		t.Errorf("a browser at / is sent to %q", r.header.Get("Location"))
 	}
+
 	res, err := (&http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}).PostForm(w.base+"/admin/login",
 		url.Values{"username": {"viewer1"}, "password": {testPassword}})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	_ = res.Body.Close()
 	has(t, "the session's cookie", res.Header.Get("Set-Cookie"), "HttpOnly", "SameSite=Lax", "picloud=pcs_")
 	w.api("PATCH", "/users/viewer1", map[string]any{"active": false}).want(200)

@@ -33,11 +33,13 @@ func TestDoctor(t *testing.T) {
 		}
 		return states
 	}
+
 	for check, s := range report() {
 		if !strings.HasPrefix(s, "ok: ") {
 			t.Errorf("%s is %s", check, s)
 		}
 	}
+
 	if len(report()) != 10 {
 		t.Errorf("checks %v", report())
 	}
@@ -66,6 +68,7 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("%s is %q, want %q", c.check, got, c.want)
 		}
 	}
+
 	var out bytes.Buffer
 	if err := examine(context.Background(), w.n, &out); err == nil {
 		t.Error("the command finds nothing bad")
@@ -90,20 +93,24 @@ func TestMetrics(t *testing.T) {
 		body = w.do("GET", "/metrics", nil, "Authorization", "Bearer "+w.token).want(200).body
 		return body
 	}
+
 	// The row is there with the commit, the node counts the run a moment after.
 	w.eventually("the dead letter in the metrics", func() bool {
 		return strings.Contains(scrape(), "picloud_dead_letters_unresolved 1\n") && strings.Contains(body, "picloud_run_duration_seconds_count 2\n")
 	})
+
 	for _, line := range []string{`picloud_runs_total{outcome="failed"} 1`, `picloud_runs_total{outcome="succeeded"} 1`, `picloud_outbox_rows{state="waiting"} 0`, "picloud_run_duration_seconds_count 2",
 		`picloud_run_duration_seconds_bucket{le="+Inf"} 2`, "picloud_outbox_overdue_seconds 0", "picloud_schedule_overdue_seconds 0"} {
 		if !strings.Contains(body, line+"\n") {
 			t.Errorf("no line %s in\n%s", line, body)
 		}
 	}
+
 	guide, err := os.ReadFile(filepath.Join(testkit.Root(), "docs", "operating.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, m := range regexp.MustCompile(`(?m)^# TYPE (picloud_\w+) `).FindAllStringSubmatch(body, -1) {
 		short := strings.TrimPrefix(m[1], "picloud_sandbox")
 		if !strings.Contains(string(guide), "`"+m[1]) && !strings.Contains(string(guide), "`"+short+"`") {

@@ -22,6 +22,7 @@ func TestExecutionSearch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	all := func(query string) (found, pages int) {
 		seen := map[string]bool{}
 		for cursor := ""; ; pages++ {
@@ -40,6 +41,7 @@ func TestExecutionSearch(t *testing.T) {
 			cursor = next
 		}
 	}
+
 	for _, c := range []struct {
 		query       string
 		found       int
@@ -52,6 +54,7 @@ func TestExecutionSearch(t *testing.T) {
 			t.Errorf("%s: %d on %d pages, want %d on %d", c.query, found, pages, c.found, c.pagesAtMost)
 		}
 	}
+
 	if history.SearchDepth >= 5000 {
 		t.Error("the test needs more rows than one step looks at")
 	}
@@ -66,6 +69,7 @@ func TestStats(t *testing.T) {
 	people(w)
 	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": `export default (r) => { if (r.url.includes("fail")) throw new Error("no"); return 1 }`}).want(201)
 	w.api("PUT", "/apps/shop/scripts/other", map[string]any{"source": `export default () => 1`}).want(201)
+
 	for range 5 {
 		w.do("GET", "/f/shop/s", nil).want(200)
 	}
@@ -82,15 +86,18 @@ func TestStats(t *testing.T) {
 		}
 		return runs, errors
 	}
+
 	w.eventually("the counts are written", func() bool {
 		runs, _ := sum("?step=1m")
 		return runs == 7
 	})
+
 	for query, want := range map[string][2]float64{"": {7, 1}, "?step=60": {7, 1}, "?step=5m&script=s": {6, 1}, "?step=1h&script=other": {1, 0}, "?step=24h": {7, 1}} {
 		if runs, errors := sum(query); runs != want[0] || errors != want[1] {
 			t.Errorf("stats%s: %v runs, %v errors, want %v", query, runs, errors, want)
 		}
 	}
+
 	if n := len(w.api("GET", "/apps/shop/stats?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z", nil).want(200).items()); n != 24 {
 		t.Errorf("a day has %d hours", n)
 	}
@@ -99,6 +106,7 @@ func TestStats(t *testing.T) {
 			t.Errorf("stats%s: %d", bad, r.status)
 		}
 	}
+
 	w.api("GET", "/apps/shop/stats?script=nosuch", nil).want(404)
 }
 
@@ -112,6 +120,7 @@ func TestNodes(t *testing.T) {
 	if len(items) != 2 || items[0].(map[string]any)["self"] != true || items[1].(map[string]any)["name"] != "zz-other" {
 		t.Errorf("nodes: %v", items)
 	}
+
 	p["admin"].api("GET", "/nodes", nil).want(403)
 	other.n.Stop()
 	if items := w.api("GET", "/nodes", nil).want(200).items(); len(items) != 1 {
@@ -130,6 +139,7 @@ func TestBulkReplayGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	r := w.api("POST", "/apps/default/dead-letters/replay", map[string]any{"filter": map[string]any{"script": "s"}}).want(200)
 	if r.json["matched"] != 4.0 || r.json["replayed"] != 2.0 {
 		t.Errorf("bulk replay: %s", r.body)

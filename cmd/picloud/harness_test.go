@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 	if code == 0 {
 		code = checkLeaks()
 	}
+
 	testkit.Leave()
 	os.Exit(code)
 }
@@ -55,6 +56,7 @@ func checkLeaks() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+
 	return 0
 }
 
@@ -107,6 +109,7 @@ func testConfig(url string, opts ...option) *Config {
 		DBConnections:        12,
 		Concurrency:          32,
 	}
+
 	for _, o := range opts {
 		o(c)
 	}
@@ -197,6 +200,7 @@ func object(t testing.TB, what string, got any, want map[string]any) {
 		t.Errorf("%s is %v", what, got)
 		return
 	}
+
 	for name, value := range want {
 		if members[name] != value {
 			t.Errorf("%s: %s is %v, want %v", what, name, members[name], value)
@@ -226,6 +230,7 @@ func newCheckpoint(t testing.TB) *checkpoint {
 			}
 		}
 	}))
+
 	c.url = server.URL
 	t.Cleanup(server.Close)
 	return c
@@ -302,6 +307,7 @@ func (r *reply) str(path string) string {
 	if !ok {
 		r.t.Fatalf("%s: %s is %v in %s", r.what, path, v, r.body)
 	}
+
 	return s
 }
 
@@ -311,6 +317,7 @@ func (r *reply) number(path string) float64 {
 	if !ok {
 		r.t.Fatalf("%s: %s is %v in %s", r.what, path, r.get(path), r.body)
 	}
+
 	return n
 }
 
@@ -341,6 +348,7 @@ func (r *reply) get(path string) any {
 			return nil
 		}
 	}
+
 	return v
 }
 
@@ -396,6 +404,7 @@ func (w *fixture) request(method, path string, body any, headers ...string) *htt
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
@@ -406,6 +415,7 @@ func (w *fixture) request(method, path string, body any, headers ...string) *htt
 		}
 		req.Header.Set(headers[k], headers[k+1])
 	}
+
 	return req
 }
 
@@ -479,6 +489,7 @@ func (w *fixture) record(id string) *reply {
 		r = w.api("GET", "/apps/default/executions/"+id, nil)
 		return r.status == 200
 	})
+
 	return r
 }
 
@@ -489,6 +500,7 @@ func (w *fixture) kv(collection, key string) any {
 	if r.status == 404 {
 		return nil
 	}
+
 	return r.want(200).json["value"]
 }
 

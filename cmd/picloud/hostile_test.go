@@ -66,6 +66,7 @@ func TestHostileScripts(t *testing.T) {
 			}
 		})
 	}
+
 	t.Run("attacks", func(t *testing.T) { // returns when all of them have
 		for _, a := range attacks {
 			t.Run(a.Name, func(t *testing.T) {
@@ -74,6 +75,7 @@ func TestHostileScripts(t *testing.T) {
 			})
 		}
 	})
+
 	// The neighbours ask while the attacks run; when only one attack was chosen with -run, they have not come
 	// far yet.
 	w.eventually("the other app answered 100 times", func() bool { return answered.Load() >= 100 || t.Failed() })
@@ -105,18 +107,21 @@ func (w *fixture) attack(t *testing.T, a attack) {
 		got, _ = r.json["code"].(string)
 		body, _ = r.json["detail"].(string)
 	}
+
 	if !slices.Contains(allowed, got) || !strings.Contains(body, text) {
 		t.Errorf("%s %.200q, want %s", got, body, a.Want)
 	}
 	if got == "crashed" {
 		t.Errorf("the sandbox crashed: %s", body)
 	}
+
 	if r.header.Get("X-Execution-Id") == "forged" {
 		t.Errorf("the script forged its execution's id: %v", r.header)
 	}
 	if cookies := strings.Join(r.header.Values("Set-Cookie"), " "); strings.Contains(cookies, "picloud") {
 		t.Errorf("the script set PiCloud's cookie: %s", cookies)
 	}
+
 	if clean := w.do("GET", "/f/default/clean", nil).want(200).body; clean != cleanAnswer {
 		t.Errorf("the next script finds %s", clean)
 	}
@@ -133,10 +138,12 @@ func residentMiB(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(b)
 	n, err := strconv.Atoi(string(m[1]))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return n >> 10
 }

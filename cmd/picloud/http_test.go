@@ -32,6 +32,7 @@ func TestStatusTable(t *testing.T) {
 		"toplevel":  `throw new Error("at evaluation"); export default {}`,
 		"params":    `export default { fetch: (r, env, ctx) => ({ params: ctx.params, method: r.method, url: new URL(r.url).pathname }) }`,
 	}
+
 	for name, src := range scripts {
 		w.deploy(name, src)
 	}
@@ -82,11 +83,13 @@ func TestStatusTable(t *testing.T) {
 			}
 		})
 	}
+
 	for script, header := range map[string]string{"json": "application/json", "text": "text/plain;charset=UTF-8"} {
 		if got := w.do("GET", "/f/default/"+script, nil).header.Get("Content-Type"); got != header {
 			t.Errorf("%s: content type %q", script, got)
 		}
 	}
+
 	w.eventually("failures are recorded", func() bool {
 		r := w.api("GET", "/apps/default/executions?script=throws", nil).want(200)
 		return len(r.items()) == 1 && r.str("items.0.error.stack") != "" && r.get("items.0.http_status") == 502.0
@@ -113,6 +116,7 @@ func TestRoutes(t *testing.T) {
 	route(map[string]any{"script": "q", "path": "/users/me", "method": "GET"}).want(201)
 	route(map[string]any{"script": "p", "path": "/files/*"}).want(201)
 	route(map[string]any{"script": "q", "path": "/only", "method": "POST"}).want(201)
+
 	for path, want := range map[string]string{
 		"/users/me": "q", "/users/7": `{"p":{"id":"7"},"m":"GET"}`, "/users/a%2Fb%20c": `{"p":{"id":"a/b c"},"m":"GET"}`,
 		"/files/x/y.txt": `{"p":{"*":"x/y.txt"},"m":"GET"}`, "/users/%C3%A9": `{"p":{"id":"é"},"m":"GET"}`,
@@ -121,12 +125,14 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s: %s", path, r.body)
 		}
 	}
+
 	w.do("GET", "/files", nil).want(404)
 	w.do("GET", "/nothing", nil).want(404)
 	w.do("GET", "/users/%FF", nil).want(422)
 	if r := w.do("GET", "/only", nil).want(405); r.header.Get("Allow") != "POST" || r.header.Get("X-Execution-Id") != "" {
 		t.Errorf("405 headers %v", r.header)
 	}
+
 	for name, c := range map[string]struct {
 		body   map[string]any
 		status int
@@ -151,11 +157,13 @@ func TestRoutes(t *testing.T) {
 	w.deploy("wild", `export default () => "wild"`)
 	route(map[string]any{"script": "exact", "path": "/users/me", "host": "api.example.com"}).want(201)
 	route(map[string]any{"script": "wild", "path": "/users/:x", "host": "*.example.com"}).want(201)
+
 	for host, want := range map[string]string{"api.example.com": "exact", "other.example.com": "wild", "elsewhere.org": "q", "API.example.com:99": "exact"} {
 		if r := w.do("GET", "/users/me", nil, "Host", host).want(200); r.body != want {
 			t.Errorf("host %s: %s", host, r.body)
 		}
 	}
+
 	m := w.api("POST", "/apps/default/routes/match", map[string]any{"method": "GET", "url": "http://other.example.com/users/5"}).want(200)
 	if m.json["matched"] != true || m.str("route.host") != "*.example.com" || m.str("params.x") != "5" {
 		t.Errorf("match %s", m.body)
@@ -170,17 +178,20 @@ func TestModules(t *testing.T) {
 	put := func(name, source, kind string) *reply {
 		return w.api("PUT", "/apps/default/scripts/"+name, map[string]any{"source": source, "kind": kind})
 	}
+
 	put("greet", `export const greet = (n) => "hello " + n`, "module").want(201)
 	put("app", `import { greet } from "./greet"; export default () => greet("you")`, "endpoint").want(201)
 	if r := w.do("GET", "/f/default/app", nil).want(200); r.body != "hello you" {
 		t.Fatalf("body %s", r.body)
 	}
+
 	w.do("GET", "/f/default/greet", nil).want(404)
 	put("greet", `export const greet = (n: string): string => "hi " + n`, "module").want(422) // JavaScript still
 	w.api("PUT", "/apps/default/scripts/greet", `export const greet = (n: string): string => "hi " + n`, "Content-Type", "application/typescript").want(200)
 	if r := w.do("GET", "/f/default/app", nil).want(200); r.body != "hi you" {
 		t.Errorf("the importer was not rebuilt: %s", r.body)
 	}
+
 	r := put("greet", `export const other = 1`, "module").want(422)
 	if r.json["importer"] != "app" {
 		t.Errorf("an importer that no longer builds: %s", r.body)
@@ -188,6 +199,7 @@ func TestModules(t *testing.T) {
 	if r := w.do("GET", "/f/default/app", nil).want(200); r.body != "hi you" {
 		t.Errorf("something changed: %s", r.body)
 	}
+
 	w.api("DELETE", "/apps/default/scripts/greet", nil).want(409)
 	put("greet", `export const greet = (n) => n`, "endpoint").want(409)
 	w.api("POST", "/apps/default/triggers", map[string]any{"kind": "kv", "script": "greet", "collection": "c"}).want(422)
@@ -206,11 +218,13 @@ func TestModules(t *testing.T) {
 	if r := w.api("PUT", "/apps/default/scripts/v", `export default () => 2`, "Content-Type", "text/javascript").want(200); r.json["version"] != 2.0 {
 		t.Errorf("same source must be the same version: %s", r.body)
 	}
+
 	w.api("PUT", "/apps/default/scripts/v", `export default () => 3`, "Content-Type", "text/javascript", "If-Match", `"1"`).want(412)
 	w.api("POST", "/apps/default/scripts/v/rollback", map[string]any{"version": 1}).want(200)
 	if r := w.do("GET", "/f/default/v", nil).want(200); r.body != "1" {
 		t.Errorf("after rollback %s", r.body)
 	}
+
 	w.api("POST", "/apps/default/scripts/v/rollback", map[string]any{"version": 9}).want(404)
 	if r := w.api("GET", "/apps/default/scripts/v/versions", nil).want(200); len(r.items()) != 2 {
 		t.Errorf("versions %s", r.body)
@@ -245,6 +259,7 @@ func TestEdge(t *testing.T) {
 	} {
 		same(t, name, h.Get(name), want)
 	}
+
 	csp := h.Values("Content-Security-Policy")
 	if len(csp) != 2 || csp[1] != "sandbox allow-scripts allow-forms allow-popups" {
 		t.Errorf("policies %v", csp)
@@ -256,6 +271,7 @@ func TestEdge(t *testing.T) {
 	if r := w.do("POST", "/f/default/size", big).want(200); r.body != `{"n":10485760}` {
 		t.Errorf("10 MiB: %s", r.body)
 	}
+
 	if r := w.do("POST", "/f/default/size", append(big, make([]byte, 1<<20)...)).want(413); r.header.Get("X-Execution-Id") != "" {
 		t.Error("413 has an execution")
 	}
@@ -275,6 +291,7 @@ func TestEdge(t *testing.T) {
 			t.Errorf("the date of an answer in %v (%v)", h, err)
 		}
 	}
+
 	stacks := make([]byte, 16<<20)
 	if stacks = stacks[:runtime.Stack(stacks, true)]; bytes.Contains(stacks, []byte("fasthttp.updateServerDate")) {
 		t.Error("an idle server is woken every second")
@@ -291,6 +308,7 @@ func TestAdminHost(t *testing.T) {
 	if err := cfg.complete(); err != nil {
 		t.Fatal(err)
 	}
+
 	n := &node{cfg: cfg, log: w.n.log, command: w.n.command, passwords: w.n.passwords}
 	if err := n.start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -300,6 +318,7 @@ func TestAdminHost(t *testing.T) {
 	b.base = n.URL()
 	b.api("GET", "/apps", nil).want(404)
 	b.api("GET", "/apps", nil, "Host", "admin.test").want(200)
+
 	b.do("GET", "/f/default/set", nil, "Host", "admin.test").want(404)
 	h := b.do("GET", "/f/default/set", nil).want(200).header
 	if got := h.Values("Set-Cookie"); len(got) != 1 || got[0] != "a=b" || h.Get("Content-Security-Policy") != "" {
@@ -317,6 +336,7 @@ func TestAsyncAndOutbox(t *testing.T) {
 		if (body === "fail") throw new Error("x");
 		return new Response("done " + body, { status: 201, headers: { "x-job": "1" } });
 	} }`)
+
 	auth := []string{"Authorization", "Bearer " + w.token}
 	async := append([]string{"Prefer", "respond-async"}, auth...)
 	r := w.do("POST", "/f/default/job", "a\xff\x00b", async...).want(202)
@@ -324,6 +344,7 @@ func TestAsyncAndOutbox(t *testing.T) {
 	if r.header.Get("X-Execution-Id") != id || r.str("accepted_at") == "" {
 		t.Errorf("202: %v %s", r.header, r.body)
 	}
+
 	w.eventually("the job ran", func() bool {
 		e := w.api("GET", "/apps/default/executions/"+id, nil).want(200)
 		return e.str("status") == "succeeded"
@@ -341,6 +362,7 @@ func TestAsyncAndOutbox(t *testing.T) {
 	if r.body != "done b" || r.header.Get("X-Job") != "1" || r.header.Get("X-Execution-Id") == "" {
 		t.Errorf("through the outbox: %v %s", r.header, r.body)
 	}
+
 	w.do("POST", "/f/default/job", "fail", append([]string{"X-PiCloud-Dispatch", "outbox"}, auth...)...).want(502)
 	c := w.balanced()
 	if c["done"] != 3.0 || c["dead_lettered"] != 0.0 {
@@ -354,6 +376,7 @@ func TestAsyncAndOutbox(t *testing.T) {
 		v, _ := w.kv("jobs", "last").(map[string]any)
 		return v["body"] == "hooked" && v["params"].(map[string]any)["who"] == "me" && v["principal"] == nil
 	})
+
 	// A failing async call is retried and becomes a dead letter of source http, which can be replayed edited.
 	w.balanced()
 }
@@ -370,6 +393,7 @@ func TestIdempotency(t *testing.T) {
 		if (body === "slow") await fetch("`+middle.url+`/wait/slow");
 		return Response.json({ n, key: ctx.idempotencyKey }, { status: 201, headers: { "x-n": String(n) } });
 	} }`)
+
 	key := func(k string) []string { return []string{"Idempotency-Key", k} }
 	first := w.do("POST", "/f/default/pay", "x", key("k1")...).want(201)
 	again := w.do("POST", "/f/default/pay", "x", key("k1")...).want(201)
@@ -389,12 +413,14 @@ func TestIdempotency(t *testing.T) {
 	if n := w.kv("pay", "n"); n != 2.0 {
 		t.Errorf("n is %v: a replay or a failed run counted", n)
 	}
+
 	w.do("POST", "/f/default/pay", "ok", key("k2")...).want(201) // the failed run freed the key
 	slow := w.begin("POST", "/f/default/pay", "slow", key("k3")...)
 	middle.await("/wait/slow")
 	if r := w.do("POST", "/f/default/pay", "slow", key("k3")...).want(409); r.header.Get("Retry-After") != "1" {
 		t.Errorf("still running: %v", r.header)
 	}
+
 	middle.release()
 	slow().want(201)
 	w.do("POST", "/f/default/pay", "slow", key("k3")...).want(201)
@@ -404,6 +430,7 @@ func TestIdempotency(t *testing.T) {
 	if one.str("execution_id") != two.str("execution_id") || two.header.Get("Idempotent-Replayed") != "true" {
 		t.Errorf("async: %s %s", one.body, two.body)
 	}
+
 	w.balanced()
 	if n := w.kv("pay", "n"); n != 5.0 {
 		t.Errorf("n is %v", n)
@@ -416,6 +443,7 @@ func TestAbandoned(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, func(c *Config) { c.FetchAllowPrivate = true })
 	begun := newCheckpoint(t)
+
 	// The direct run goes on until its caller has left; through the outbox a run does not learn that.
 	w.deploy("slow", `import { kv } from "picloud"; export default { async fetch(r) {
 		const id = new URL(r.url).searchParams.get("id");
@@ -426,6 +454,7 @@ func TestAbandoned(t *testing.T) {
 		await kv.collection("slow").set(id, { aborted });
 		return new Response("late " + id, { status: 200 });
 	} }`)
+
 	for id, outbox := range map[string]bool{"direct": false, "outbox": true} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(w.base, "http://"))
 		if err != nil {
@@ -452,6 +481,7 @@ func TestAbandoned(t *testing.T) {
 			t.Errorf("%s: request.signal did not abort: %v", id, v)
 		}
 	}
+
 	w.balanced()
 	// Pipelined requests are no hang-up.
 	conn, err := net.Dial("tcp", strings.TrimPrefix(w.base, "http://"))
@@ -459,6 +489,7 @@ func TestAbandoned(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
+
 	for k := range 3 {
 		fmt.Fprintf(conn, "GET /f/default/slow?id=pipe%d HTTP/1.1\r\nHost: x\r\n\r\n", k)
 	}
@@ -486,6 +517,7 @@ func TestGateSaturation(t *testing.T) {
 		c.Queue = 2
 		c.ScriptTimeout = 10 * time.Second
 	})
+
 	w.deploy("hold", `export default async () => { await new Promise((r) => setTimeout(r, 4000)); return "held" }`)
 	got := storm(t, 6, []*fixture{w}, func(int) string { return "/f/default/hold" })
 	if got[200] != 2 || got[503] != 4 {

@@ -56,6 +56,7 @@ func (p *process) restart(env ...string) {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	deadline := time.Now().Add(patience)
 	for {
 		res, err := http.Get(p.url + "/healthz")
@@ -91,6 +92,7 @@ func rounds(t *testing.T) int {
 	if testing.Short() {
 		n = 1
 	}
+
 	t.Logf("%d rounds", n)
 	return n
 }
@@ -108,11 +110,13 @@ func TestKill(t *testing.T) {
 		await kv.collection("total").increment("n");
 		return "ok";
 	} }`)
+
 	// Every third event fails at first; every one ends after its second attempt.
 	w.deploy("consume", `import { kv } from "picloud"; export default { async kv(e, env, ctx) {
 		await kv.collection("handled").increment(e.key);
 		if (ctx.attempt === 1 && e.key.endsWith("3")) throw new Error("once");
 	} }`)
+
 	w.trigger(map[string]any{"kind": "kv", "script": "consume", "collection": "event", "retry": map[string]any{"max_attempts": 10, "base_ms": 50, "backoff": "constant"}})
 	token := w.token
 
@@ -166,6 +170,7 @@ func TestKill(t *testing.T) {
 		c := w.api("GET", "/apps/default/conservation", nil).want(200).json
 		return c["waiting"] == 0.0 && c["running"] == 0.0
 	})
+
 	c := w.balanced()
 	events := w.allKeys("event")
 	handled := w.allKeys("handled")
@@ -176,18 +181,21 @@ func TestKill(t *testing.T) {
 			lost++
 		}
 	}
+
 	for id := range events {
 		if handled[id] != 1.0 {
 			doubled++
 			t.Errorf("event %s was handled %v times", id, handled[id])
 		}
 	}
+
 	if lost > 0 || len(handled) != len(events) || w.kv("total", "n") != float64(len(events)) {
 		t.Errorf("%d acknowledged events lost; %d events, %d handled, total %v", lost, len(events), len(handled), w.kv("total", "n"))
 	}
 	if c["dead_lettered"] != 0.0 {
 		t.Errorf("dead letters after interruptions: %v", c)
 	}
+
 	t.Logf("sent %d, acknowledged %d, events %d, lost %d, doubled %d, ledger %v", sent.Load(), len(acked), len(events), lost, doubled, c)
 	if orphans := machine.Orphans(); len(orphans) > 0 {
 		t.Errorf("sandbox processes outlived their parent: %v", orphans)

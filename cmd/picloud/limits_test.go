@@ -77,6 +77,7 @@ func TestLimitsAreNamed(t *testing.T) {
 		{"timers", "l", "memory", []string{"a run can have 10000 timers"}, "at timers (l.js:25:"},
 		{"stack", "l", "failed", []string{"Maximum call stack size exceeded"}, "l.js:28:"},
 	}
+
 	// All of them run before the first is looked at: records are written once a second.
 	// The two that wait for their time do so together, the others one after the other: each has a child to itself.
 	ids := map[string]string{}
@@ -88,6 +89,7 @@ func TestLimitsAreNamed(t *testing.T) {
 		}
 		ids[c.name] = w.limit(c.name)
 	}
+
 	for _, name := range []string{"lines", "bytes", "work"} {
 		ids[name] = w.limit(name)
 	}
@@ -122,6 +124,7 @@ func TestLimitsAreNamed(t *testing.T) {
 			t.Errorf("%d lines that end with %q", n, last)
 		}
 	})
+
 	t.Run("bytes", func(t *testing.T) {
 		logs := w.on(t).record(ids["bytes"])
 		if got := logs.str("status"); got != "failed" {
@@ -168,6 +171,7 @@ func (r *reply) lastLogs(last int) (n int, messages []string) {
 	if err := json.Unmarshal([]byte(r.body), &execution); err != nil {
 		r.t.Fatal(err)
 	}
+
 	n = len(execution.Logs)
 	for _, line := range execution.Logs[max(0, n-last):] {
 		messages = append(messages, line.Message)

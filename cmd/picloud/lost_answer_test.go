@@ -26,6 +26,7 @@ func TestLostAnswers(t *testing.T) {
 		await kv.collection("k").set(new URL(r.url).searchParams.get("id"), 1);
 		await kv.collection("total").increment("n");
 	} }`)
+
 	w.deploy("h", `import { kv } from "picloud"; export default { async kv(e) { await kv.collection("handled").increment(e.key) } }`)
 	w.trigger(map[string]any{"kind": "kv", "script": "h", "collection": "k"})
 	cut.Before.Store(15)
@@ -51,6 +52,7 @@ func TestLostAnswers(t *testing.T) {
 			}
 		})
 	}
+
 	wg.Wait()
 	w.eventually("all handled", func() bool { return len(w.allKeys("handled")) == n })
 	cut.Before.Store(0)
@@ -58,11 +60,13 @@ func TestLostAnswers(t *testing.T) {
 	if got := w.kv("total", "n"); ok.Load() != n || got != float64(n) || len(w.allKeys("k")) != n {
 		t.Errorf("%d acknowledged, total %v, %d keys, want %d", ok.Load(), got, len(w.allKeys("k")), n)
 	}
+
 	for k, v := range w.allKeys("handled") {
 		if v != 1.0 {
 			t.Errorf("event %s handled %v times", k, v)
 		}
 	}
+
 	w.balanced()
 	t.Logf("cut before COMMIT %d times, after it %d times", cut.CutBefore.Load(), cut.CutAfter.Load())
 	if cut.CutBefore.Load() == 0 || cut.CutAfter.Load() == 0 {
@@ -122,6 +126,7 @@ func TestUnknownGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = other.Close(ctx) }()
+
 	// The first commit waits for the lock, and the others gather behind it.
 	if _, err := other.Exec(ctx, "BEGIN; LOCK TABLE kv IN EXCLUSIVE MODE"); err != nil {
 		t.Fatal(err)
@@ -144,16 +149,19 @@ func TestUnknownGroup(t *testing.T) {
 		cut.Vanish.Store(false)
 		back <- err
 	}()
+
 	got := storm(t, runs, []*fixture{w}, func(k int) string { return fmt.Sprintf("/f/default/w?id=%d", k) })
 	if err := <-back; err != nil {
 		t.Error(err)
 	}
 	w.eventually("the database is back", func() bool { return w.api("GET", "/apps", nil).status == 200 })
+
 	for key, n := range w.allKeys("c") {
 		if n != 1.0 {
 			t.Errorf("%s was done %v times", key, n)
 		}
 	}
+
 	if got[500] < 2 {
 		t.Errorf("no group was left unknown, the test tested nothing: statuses %v", got)
 	}

@@ -83,6 +83,7 @@ func runNode(c *Config, as role) error {
 	if err := c.complete(); err != nil {
 		return err
 	}
+
 	// What lives is small and what a request allocates dies with it: collecting less often costs little
 	// memory.
 	debug.SetGCPercent(400)
@@ -144,6 +145,7 @@ func (c *ConfigCmd) Run() error {
 		}
 		fmt.Printf("%s=%s\n", name, value)
 	}
+
 	return nil
 }
 
@@ -172,6 +174,7 @@ func examine(ctx context.Context, n *node, w io.Writer) error {
 			verdict = errNotWell
 		}
 	}
+
 	return verdict
 }
 

@@ -76,6 +76,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	if err != nil {
 		return
 	}
+
 	gauge(ch, c.queue, float64(facts.Waiting), "waiting")
 	gauge(ch, c.queue, float64(facts.Running), "running")
 	gauge(ch, c.due, float64(facts.DueUs)/1e6)
@@ -101,6 +102,7 @@ func (c *collector) collectNode(ch chan<- prometheus.Metric) {
 	if stats.Listening {
 		listening = 1
 	}
+
 	gauge(ch, c.listening, listening)
 
 	counter(ch, c.groups, stats.Commits.Groups)
@@ -136,5 +138,6 @@ func histogram(d *prometheus.Desc, t *history.Durations) prometheus.Metric {
 			cumulative[float64(uint64(1)<<k)/1000] = count
 		}
 	}
+
 	return prometheus.MustNewConstHistogram(d, count, t.Sum.Seconds(), cumulative)
 }

@@ -28,6 +28,7 @@ func ownDir(t *testing.T) string {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
+
 	return filepath.Join(dir, "data")
 }
 
@@ -82,6 +83,7 @@ func TestOwnPostgres(t *testing.T) {
 	if q.fixture().kv("c", "k") != nil {
 		t.Error("two data directories share a database")
 	}
+
 	fails(t, "another PiCloud uses the data directory", "PICLOUD_DATA_DIR="+dir)
 	p.kill()
 	p = startProcess(t, "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
@@ -89,16 +91,19 @@ func TestOwnPostgres(t *testing.T) {
 	if w.kv("c", "k") != 1.0 {
 		t.Error("what was committed is gone")
 	}
+
 	for _, f := range []string{"secret.key", ".pg-password", "lock", "postgres.log"} {
 		info, err := os.Stat(filepath.Join(dir, f))
 		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v %v", f, info.Mode(), err)
 		}
 	}
+
 	p.stop()
 	if _, err := os.Stat(filepath.Join(dir, "postgres", "postmaster.pid")); err == nil {
 		t.Error("PostgreSQL was left running")
 	}
+
 	// The password of who lost it, while PiCloud is stopped.
 	cmd := exec.Command(testkit.Binary(t), "reset-password", "admin")
 	cmd.Env = append(os.Environ(), "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
@@ -106,11 +111,13 @@ func TestOwnPostgres(t *testing.T) {
 	if err != nil {
 		t.Fatalf("reset-password: %v %s", err, out)
 	}
+
 	password := strings.TrimSpace(string(out[bytes.LastIndexByte(bytes.TrimSpace(out), ' '):]))
 	p = startProcess(t, "PICLOUD_DATA_DIR="+dir, "DATABASE_URL=")
 	defer p.stop()
 	p2 := &fixture{t: t, base: p.url, http: w.http}
 	admin := p2.as(p2.login("admin", password))
+
 	// The commands find the PostgreSQL of a PiCloud that runs.
 	command := func(args ...string) string {
 		t.Helper()
@@ -122,17 +129,20 @@ func TestOwnPostgres(t *testing.T) {
 		}
 		return strings.TrimSpace(string(out))
 	}
+
 	last := func(line string) string { return line[strings.LastIndexByte(line, ' ')+1:] }
 	p2.login("grace", last(command("user", "add", "grace", "--role=admin")))
 	if got := strings.Join(strings.Fields(command("user", "list")), " "); got != "admin owner active grace admin active" {
 		t.Errorf("users %q", got)
 	}
+
 	reset := last(command("reset-password", "admin"))
 	admin.eventually("the session's end", func() bool { return admin.api("GET", "/auth/me", nil).status == 401 })
 	p2.login("admin", reset)
 	if got := command("doctor"); strings.Contains(got, "bad ") || strings.Count(got, "\n") != 9 {
 		t.Errorf("doctor: %s", got)
 	}
+
 	file := filepath.Join(t.TempDir(), "dump")
 	command("backup", file)
 	if info, err := os.Stat(file); err != nil || info.Size() < 1000 {
@@ -147,6 +157,7 @@ func TestOwnPostgresAsUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become another user; for the others TestOwnPostgres is this test")
 	}
+
 	u, err := user.Lookup("nobody")
 	if err != nil {
 		t.Skip("no user nobody")
@@ -160,6 +171,7 @@ func TestOwnPostgresAsUser(t *testing.T) {
 	if err := os.Chmod(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
+
 	binary := filepath.Join(home, "picloud")
 	src, err := os.ReadFile(testkit.Binary(t))
 	if err != nil {
@@ -168,6 +180,7 @@ func TestOwnPostgresAsUser(t *testing.T) {
 	if err := os.WriteFile(binary, src, 0o755); err != nil {
 		t.Fatal(err)
 	}
+
 	l, _ := net.Listen("tcp", "127.0.0.1:0")
 	addr := l.Addr().String()
 	_ = l.Close()
@@ -181,6 +194,7 @@ func TestOwnPostgresAsUser(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	p := &process{t: t, cmd: cmd, url: "http://" + addr}
 	defer p.stop()
 	w := &fixture{t: t, base: p.url, http: defaultClient()}
@@ -193,11 +207,13 @@ func TestOwnPostgresAsUser(t *testing.T) {
 		_ = res.Body.Close()
 		return res.StatusCode == 200
 	})
+
 	w.token = w.login("admin", testPassword)
 	w.deploy("hello", `export default () => "as a user"`)
 	if r := w.do("GET", "/f/default/hello", nil).want(200); r.body != "as a user" {
 		t.Errorf("body %s", r.body)
 	}
+
 	w.deploy("killer", `export default () => { ''.padStart(2**33,'ab') }`)
 	w.do("GET", "/f/default/killer", nil).want(507)
 }
@@ -222,17 +238,20 @@ func TestBadConfiguration(t *testing.T) {
 		}
 		t.Run(env, func(t *testing.T) { fails(t, says, dir, env) })
 	}
+
 	fails(t, "PICLOUD_SECRET_KEY nor PICLOUD_DATA_DIR", "DATABASE_URL=postgres://x/y")
 	secret := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(secret, []byte(testKey+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	cmd := exec.Command(testkit.Binary(t), "config")
 	cmd.Env = []string{"PICLOUD_SECRET_KEY_FILE=" + secret, "PICLOUD_ADMIN_PASSWORD=hidden-one", dir}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("config: %v", err)
 	}
+
 	if strings.Contains(string(out), "BwcH") || strings.Contains(string(out), "hidden-one") {
 		t.Errorf("config shows a secret: %s", out)
 	}
@@ -257,6 +276,7 @@ func TestDrain(t *testing.T) {
 			return "finished";
 		},
 		async kv() { await kv.collection("out").increment("n") } }`)
+
 	w.trigger(map[string]any{"kind": "kv", "script": "slow", "collection": "in"})
 
 	answer := w.begin("GET", "/f/default/slow", nil)
@@ -269,11 +289,13 @@ func TestDrain(t *testing.T) {
 		}
 		return err != nil
 	})
+
 	middle.release()
 	p.wait()
 	if r := answer(); r.status != 200 || r.body != "finished" {
 		t.Errorf("a run in progress got %d %s", r.status, r.body)
 	}
+
 	p = startProcess(t, env...)
 	defer p.stop()
 	w = p.fixture()

@@ -29,6 +29,7 @@ func bundleWith(t *testing.T, entry string, minify bool) string {
 		MinifySyntax:      minify,
 		MinifyWhitespace:  minify,
 	})
+
 	if len(res.Errors) > 0 {
 		t.Fatalf("bundle %s: %v", entry, res.Errors)
 	}
@@ -44,6 +45,7 @@ func TestPackages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	deployed := map[string]bool{}
 	for _, f := range files {
 		name := strings.TrimSuffix(f.Name(), ".js")
@@ -53,6 +55,7 @@ func TestPackages(t *testing.T) {
 		}
 		deployed[name] = true
 	}
+
 	const multipart = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n" +
 		"--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b--\r\n"
 	called := map[string]bool{}
@@ -94,6 +97,7 @@ func TestPackages(t *testing.T) {
 			}
 		})
 	}
+
 	for name := range deployed {
 		if !called[name] {
 			t.Errorf("%s is deployed and never called", name)
@@ -122,6 +126,7 @@ func TestApplications(t *testing.T) {
 			t.Fatalf("%s: %s", name, r.body)
 		}
 	}
+
 	w.trigger(map[string]any{"kind": "kv", "script": "shop", "collection": "orders"})
 	cookie := ""
 	call := func(method, path, body, contentType string, status int, want string) *reply {
@@ -135,6 +140,7 @@ func TestApplications(t *testing.T) {
 		}
 		return r
 	}
+
 	const asJSON, asForm = "application/json", "application/x-www-form-urlencoded"
 	call("GET", "shop/orders/report", "", "", 401, "sign in first")
 	call("POST", "shop/login", "name=x", asForm, 422, `{"error":"user is missing"}`)
@@ -142,6 +148,7 @@ func TestApplications(t *testing.T) {
 	if c := r.header.Get("Set-Cookie"); !strings.Contains(c, "HttpOnly; SameSite=Lax") || r.header.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("headers %v", r.header)
 	}
+
 	call("POST", "shop/orders/", `{"items":[{"sku":"x","price":-1,"count":1}]}`, asJSON, 422, `items.0.sku: Invalid string`)
 	r = call("POST", "shop/orders/", `{"items":[{"sku":"AB123","price":1250.5,"count":2},{"sku":"CD456","price":3,"count":1}]}`, asJSON, 201, `"total":"2.504,00`+"\u00a0"+`€","receipt":36`)
 	id := r.str("id")
@@ -152,6 +159,7 @@ func TestApplications(t *testing.T) {
 	if !strings.HasPrefix(zip.body, "PK\x03\x04") {
 		t.Errorf("archive %q", zip.body[:4])
 	}
+
 	w.eventually("confirmation", func() bool {
 		m, _ := w.kv("confirmations", id).(map[string]any)
 		return m["to"] == "ada" && m["text"] == "Order of 2.504,00\u00a0€" && m["depth"] == 1.0
@@ -164,23 +172,27 @@ func TestApplications(t *testing.T) {
 	if cookie != "session=" {
 		t.Errorf("cookie after logging out: %s", cookie)
 	}
+
 	call("GET", "shop/nowhere", "", "", 404, `{"error":"nothing here","path":"/f/default/shop/nowhere"}`)
 	token := call("GET", "shop/token", "", "", 200, ".").body
 	r = w.do("GET", "/f/default/shop/machine/whoami", nil, "Authorization", "Bearer "+token, "Host", "shop.test").want(200)
 	if r.body != `"machine"` {
 		t.Errorf("whoami %s", r.body)
 	}
+
 	w.do("GET", "/f/default/shop/machine/whoami", nil, "Authorization", "Bearer "+token[:len(token)-3]+"AAA", "Host", "shop.test").want(401)
 
 	call("POST", "links/", `{"url":"https://example.com/x?y=1","slug":"docs"}`, asJSON, 200, `{"slug":"docs"}`)
 	call("POST", "links/", `{"url":"https://example.com/","slug":"docs"}`, asJSON, 409, "docs is taken")
 	call("POST", "links/", `{"url":"javascript:alert(1)"}`, asJSON, 422, `"url":["Invalid URL"]`)
 	call("POST", "links/", `{"url":"https://example.com/","more":1}`, asJSON, 422, `Unrecognized key`)
+
 	for range 3 {
 		if r := call("GET", "links/docs", "", "", 302, ""); r.header.Get("Location") != "https://example.com/x?y=1" {
 			t.Errorf("location %v", r.header)
 		}
 	}
+
 	if n := w.kv("hits", "docs"); n != 3.0 {
 		t.Errorf("hits %v", n)
 	}

@@ -20,6 +20,7 @@ func people(w *fixture) map[string]*fixture {
 		w.api("POST", "/apps/shop/members", map[string]any{"username": role + "1", "role": role}).want(201)
 		out[role] = w.as(w.login(role+"1", testPassword))
 	}
+
 	w.api("POST", "/users", map[string]any{"username": "stranger", "password": testPassword}).want(201)
 	out["stranger"] = w.as(w.login("stranger", testPassword))
 	return out
@@ -35,6 +36,7 @@ func operations(n *node) []*huma.Operation {
 			}
 		}
 	}
+
 	sort.Slice(ops, func(i, j int) bool { return ops[i].OperationID < ops[j].OperationID })
 	return ops
 }
@@ -78,6 +80,7 @@ func TestOtherAppsAre404(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
 	p := people(w)
+
 	// Things in the default app, of which the members of shop know the ids.
 	w.deploy("s", `import { kv } from "picloud"; export default { fetch: () => kv.collection("c").set("k", 1), kv() { throw new Error("x") } }`)
 	trigger := w.trigger(map[string]any{"kind": "kv", "script": "s", "collection": "c", "retry": map[string]any{"max_attempts": 1}})
@@ -122,6 +125,7 @@ func TestOtherAppsAre404(t *testing.T) {
 			}
 		})
 	}
+
 	if checked < 150 {
 		t.Errorf("only %d calls were checked", checked)
 	}
@@ -172,12 +176,14 @@ func TestRoles(t *testing.T) {
 	if r := p["stranger"].api("GET", "/apps", nil).want(200); len(r.items()) != 0 {
 		t.Errorf("a stranger sees %s", r.body)
 	}
+
 	if r := p["viewer"].api("GET", "/apps", nil).want(200); len(r.items()) != 1 {
 		t.Errorf("a viewer sees %s", r.body)
 	}
 	if h := w.as("").do("GET", "/metrics", nil); h.status != 401 {
 		t.Errorf("metrics without credential: %d", h.status)
 	}
+
 	if r := w.do("GET", "/metrics", nil, "Authorization", "Bearer "+w.token).want(200); !strings.Contains(r.body, "picloud_gate_permits") {
 		t.Errorf("metrics: %.200s", r.body)
 	}
@@ -191,12 +197,14 @@ func leastRoles() map[string]string {
 		"admin": `delete-script create-trigger update-trigger delete-trigger add-member update-member remove-member
 			update-app delete-app list-app-audit put-variable delete-variable put-secret delete-secret`,
 	}
+
 	least := map[string]string{}
 	for role, operations := range byRole {
 		for _, operation := range strings.Fields(operations) {
 			least[operation] = role
 		}
 	}
+
 	return least
 }
 
@@ -220,6 +228,7 @@ func TestKeys(t *testing.T) {
 		}
 		return w.as(as.api("POST", "/api-keys", body).want(201).str("key"))
 	}
+
 	reader := key(w, []string{"kv:read"}, nil)
 	reader.api("GET", "/apps/default/kv", nil).want(200)
 	reader.api("PUT", "/apps/default/kv/c/k", map[string]any{"value": 1}).want(403)
@@ -253,17 +262,20 @@ func TestKeys(t *testing.T) {
 		}
 		return w.do("GET", path, nil, headers...).want(status).body
 	}
+
 	call(nil, "/f/default/locked", 401)
 	call(reader, "/f/default/locked", 403)
 	call(w, "/f/default/locked", 403)
 	if b := call(runner, "/f/default/locked", 200); b != `{"username":"admin","kind":"key"}` {
 		t.Errorf("principal %s", b)
 	}
+
 	call(nil, "/f/shop/inner", 401)
 	call(p["stranger"], "/f/shop/inner", 403)
 	if b := call(p["viewer"], "/f/shop/inner", 200); b != `{"username":"viewer1","kind":"user"}` {
 		t.Errorf("principal %s", b)
 	}
+
 	if b := call(nil, "/f/default/open", 200); b != "null" {
 		t.Errorf("anonymous principal %s", b)
 	}
@@ -328,6 +340,7 @@ func TestUsers(t *testing.T) {
 			t.Errorf("%d with Retry-After %q", r.status, r.header.Get("Retry-After"))
 		}
 	}
+
 	if statuses[401] != 5 || statuses[429] != 3 {
 		t.Errorf("guessing: %v", statuses)
 	}
@@ -345,11 +358,13 @@ func TestRegistrant(t *testing.T) {
 	shop := func(as *fixture, method, path string, body any) *reply {
 		return as.api(method, "/apps/shop"+path, body)
 	}
+
 	shop(w, "PUT", "/scripts/s", map[string]any{"source": `import { kv } from "picloud"; export default { async kv(e, env, ctx) { await kv.collection("by").set(e.key, ctx.principal) } }`}).want(201)
 	trigger := shop(p["admin"], "POST", "/triggers", map[string]any{"kind": "kv", "script": "s", "collection": "in"}).want(201)
 	if trigger.str("registered_by") != "admin1" {
 		t.Errorf("trigger %s", trigger.body)
 	}
+
 	fire := func(key string) {
 		shop(p["owner"], "PUT", "/kv/in/"+key, map[string]any{"value": 1}).want(200)
 	}
@@ -360,11 +375,13 @@ func TestRegistrant(t *testing.T) {
 			return len(r.items()) == n && r.str("items.0.reason") == "refused" && strings.Contains(r.str("items.0.error.message"), reason)
 		})
 	}
+
 	fire("a")
 	w.eventually("it ran as admin1", func() bool {
 		r := shop(w, "GET", "/kv/by/a", nil)
 		return r.status == 200 && r.str("value.username") == "admin1" && r.str("value.kind") == "registrant"
 	})
+
 	shop(w, "PATCH", "/members/admin1", map[string]any{"role": "viewer"}).want(200)
 	fire("b")
 	refused(1, "no longer an editor")
@@ -377,6 +394,7 @@ func TestRegistrant(t *testing.T) {
 	if got.json["enabled"] != false || got.str("registered_by") != "admin1" {
 		t.Errorf("the trigger of a deleted user: %s", got.body)
 	}
+
 	fire("d")
 	letter := shop(w, "GET", "/dead-letters", nil).want(200).str("items.0.id")
 	shop(p["editor"], "POST", "/dead-letters/"+letter+"/replay", nil).want(200)
@@ -395,6 +413,7 @@ func TestTwoNodes(t *testing.T) {
 		b.eventually("the new version", func() bool { r := b.do("GET", "/f/default/s", nil); return r.body == fmt.Sprint(k) })
 		t.Logf("the change arrived after %s", time.Since(started).Round(time.Millisecond))
 	}
+
 	// An answer through the outbox comes back, whichever node runs the row.
 	a.deploy("who", `export default async () => { await new Promise((r) => setTimeout(r, 30)); return "answer" }`)
 	b.eventually("the script is known", func() bool { return b.do("GET", "/f/default/who", nil).status == 200 })
@@ -403,6 +422,7 @@ func TestTwoNodes(t *testing.T) {
 		r := a.do("GET", "/f/default/who", nil, "X-PiCloud-Dispatch", "outbox", "Authorization", "Bearer "+a.token).want(200)
 		got[r.body] = true
 	}
+
 	if len(got) != 1 || !got["answer"] {
 		t.Errorf("answers %v", got)
 	}

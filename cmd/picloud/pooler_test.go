@@ -26,6 +26,7 @@ func startPgBouncer(t *testing.T, dsn string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	dir, err := os.MkdirTemp("", "pgbouncer-")
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +47,7 @@ default_pool_size = 20
 	if err := os.WriteFile(filepath.Join(dir, "pgbouncer.ini"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
+
 	acc, err := pglocal.ServerAccount() // it refuses root as well
 	if err != nil {
 		t.Fatal(err)
@@ -53,6 +55,7 @@ default_pool_size = 20
 	if err := os.Chmod(dir, 0o711); err != nil {
 		t.Fatal(err)
 	}
+
 	cmd := exec.Command("pgbouncer", filepath.Join(dir, "pgbouncer.ini"))
 	cmd.SysProcAttr = acc.SysProcAttr()
 	var out bytes.Buffer
@@ -63,6 +66,7 @@ default_pool_size = 20
 		t.Fatalf("pgbouncer: %v", err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
+
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		c, err := net.Dial("tcp", "127.0.0.1:"+port)
 		if err == nil {
@@ -82,6 +86,7 @@ func findPgBouncer(t *testing.T) string {
 			return p
 		}
 	}
+
 	t.Fatal("pgbouncer is missing: `make test` installs it")
 	return ""
 }
@@ -97,6 +102,7 @@ func TestPooler(t *testing.T) {
 	if !a.n.db.Pooled() {
 		t.Fatal("the pooler was not noticed")
 	}
+
 	a.deploy("count", `import { kv } from "picloud"; export default { async fetch(r) {
 		await kv.collection("made").set(new URL(r.url).searchParams.get("id"), 1); return kv.collection("total").increment("n"); },
 		async kv(e) { await kv.collection("handled").increment(e.key); },
@@ -106,6 +112,7 @@ func TestPooler(t *testing.T) {
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("a deployment reached the other node after %s", took)
 	}
+
 	a.trigger(map[string]any{"kind": "kv", "script": "count", "collection": "made"})
 	clock := a.trigger(map[string]any{"kind": "cron", "script": "count", "schedule": "* * * * * *"})
 	b.eventually("the other node knows the trigger", func() bool { return b.n.orchestrator.Catalog.MatchingKV(1, "made") == 1 })
@@ -123,12 +130,14 @@ func TestPooler(t *testing.T) {
 			t.Errorf("%s: statuses %v", how, got)
 		}
 	}
+
 	a.eventually("every event is handled", func() bool { return len(a.allKeys("handled")) == 80 })
 	for key, n := range a.allKeys("handled") {
 		if n != 1.0 {
 			t.Errorf("%s was handled %v times", key, n)
 		}
 	}
+
 	a.eventually("the schedule fires", func() bool { return len(a.allKeys("ticks")) >= 3 })
 	a.eventually("no tick waits", func() bool { return a.api("DELETE", "/apps/default/triggers/"+clock, nil).status == 204 })
 	a.balanced()

@@ -29,6 +29,7 @@ func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {
 	if err != nil {
 		return err
 	}
+
 	box, err := secrets.NewBox(next)
 	if err != nil {
 		return err
@@ -57,6 +58,7 @@ func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {
 		fmt.Println("Start PiCloud with PICLOUD_SECRET_KEY set to the new key. " +
 			"Sessions and cursors of the old one have ended.")
 	}
+
 	return nil
 }
 

@@ -27,6 +27,7 @@ func storm(t *testing.T, n int, nodes []*fixture, path func(k int) string) map[i
 			mu.Unlock()
 		})
 	}
+
 	wg.Wait()
 	return got
 }
@@ -84,6 +85,7 @@ func TestWriteSkew(t *testing.T) {
 			await c.set(me, "off");
 			return "left";
 		} }`)
+
 	b.eventually("the other node knows the script", func() bool { return b.do("POST", "/f/default/leave/warm/up", nil).status == 200 })
 	for round := range 40 {
 		x := fmt.Sprintf("x%d", round)
@@ -110,6 +112,7 @@ func TestAllOrNothing(t *testing.T) {
 	if w.kv("c", "a") != nil || w.kv("c", "n") != nil {
 		t.Error("a failed run left a trace")
 	}
+
 	w.do("GET", "/f/default/half", nil).want(204)
 	if w.kv("c", "a") != 1.0 || w.kv("c", "b") != 2.0 || w.kv("c", "n") != 1.0 {
 		t.Error("a run that succeeded is not whole")
@@ -125,6 +128,7 @@ func TestKVFromScripts(t *testing.T) {
 	if r.status != 200 || r.body != "ok" {
 		t.Fatalf("%d %s\n%s", r.status, r.body, w.record(r.header.Get("X-Execution-Id")).body)
 	}
+
 	if w.kv("c", "first") != "v" || w.kv("c", "gone") != nil {
 		t.Error("committed state is wrong")
 	}
@@ -212,6 +216,7 @@ func TestEventsOfOneRun(t *testing.T) {
 			t.Errorf("no event %s in %s", want, seen)
 		}
 	}
+
 	if n := len(w.kv("seen", "all").([]any)); n != 4 {
 		t.Errorf("%d events: %s", n, seen)
 	}
@@ -236,6 +241,7 @@ func TestWaitUntil(t *testing.T) {
 			return "answered";
 		}, async kv(e, env, ctx) { ctx.waitUntil(Promise.reject(new Error("part of the run"))) } }`)
 	r := w.do("GET", "/f/default/w", nil).want(200)
+
 	w.eventually("second commit", func() bool { return w.kv("c", "second") == 1.0 })
 	w.eventually("after is recorded", func() bool {
 		return w.api("GET", "/apps/default/executions/"+r.header.Get("X-Execution-Id"), nil).want(200).json["after"] == "succeeded"
@@ -244,6 +250,7 @@ func TestWaitUntil(t *testing.T) {
 	w.eventually("failure is recorded", func() bool {
 		return w.api("GET", "/apps/default/executions/"+r.header.Get("X-Execution-Id"), nil).want(200).json["after"] == "failed"
 	})
+
 	if w.kv("c", "first-bad") != 1.0 || w.kv("c", "second-bad") != nil {
 		t.Error("writes after the response must be dropped when a promise rejects, writes before it kept")
 	}
@@ -267,6 +274,7 @@ func TestConflictAfterFetch(t *testing.T) {
 		await kv.collection("c").set("k", 0);
 		return "done";
 	} }`)
+
 	w.do("GET", "/f/default/unsafe", nil, "how", "POST").want(503)
 	// GET may be repeated, but conflicts each time: the same outcome, after six tries.
 	r := w.do("GET", "/f/default/unsafe", nil, "how", "GET").want(503)
@@ -288,6 +296,7 @@ func TestFailedWritesAreNotFollowed(t *testing.T) {
 	if c["done"] != 60.0 || w.kv("hot", "n") != 60.0 {
 		t.Errorf("ledger %v, counter %v", c, w.kv("hot", "n"))
 	}
+
 	if s := w.n.orchestrator.Stats(); s.Commits.Conflicts > 10 { // a wait that was given up on a slow machine is no fault
 		t.Errorf("%d conflicts on one node, where every run waits for its turn", s.Commits.Conflicts)
 	}

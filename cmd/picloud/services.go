@@ -86,5 +86,6 @@ func listenUnix(path string) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("PICLOUD_EXECUTOR: %w", err)
 	}
+
 	return l, os.Chmod(path, 0o660) // who may write to it may start sandboxes: the owner and the group
 }

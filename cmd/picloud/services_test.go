@@ -28,6 +28,7 @@ func startExecutor(t *testing.T, socket string) *exec.Cmd {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		if c, err := net.Dial("unix", socket); err == nil {
 			_ = c.Close()
@@ -77,6 +78,7 @@ func TestServices(t *testing.T) {
 		},
 		async kv(e) { await kv.collection("handled").increment(e.key); },
 		async scheduled(e) { await kv.collection("ticks").increment(String(e.scheduledTime)); } }`)
+
 	w.do("GET", "/f/default/work?id=x", nil).want(404)
 	w.trigger(map[string]any{"kind": "kv", "script": "work", "collection": "made"})
 	clock := w.trigger(map[string]any{"kind": "cron", "script": "work", "schedule": "* * * * * *"})
@@ -93,6 +95,7 @@ func TestServices(t *testing.T) {
 	middle.await("/wait/middle") // the run that is made again
 	middle.release()
 	wg.Wait()
+
 	w.eventually("its event is handled", func() bool { return w.kv("handled", "again") == 1.0 })
 
 	// While there is no executor nothing is lost: requests are told to come again, events wait.
@@ -100,6 +103,7 @@ func TestServices(t *testing.T) {
 	if r := ends.do("GET", "/f/default/work?id=none", nil).want(503); r.header.Get("Retry-After") == "" {
 		t.Errorf("no Retry-After: %v", r.header)
 	}
+
 	w.api("PUT", "/apps/default/kv/made/waits", map[string]any{"value": 1}).want(200)
 	box = startExecutor(t, socket)
 	w.eventually("the event that waited is handled", func() bool { return w.kv("handled", "waits") == 1.0 })
@@ -109,6 +113,7 @@ func TestServices(t *testing.T) {
 	w.eventually("no sandbox outlives the orchestrator", func() bool {
 		return len(childrenOf(box.Process.Pid)) <= 1 // the manager may have one
 	})
+
 	o.restart(env...)
 	ends.do("GET", "/f/default/work?id=last", nil).want(200)
 	w.eventually("it goes on", func() bool { return w.kv("handled", "last") == 1.0 })
@@ -122,6 +127,7 @@ func TestServices(t *testing.T) {
 			t.Errorf("%v: %v", cmd.Args, err)
 		}
 	}
+
 	out, err := exec.Command(testkit.Binary(t), "orchestrator").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "needs DATABASE_URL") {
 		t.Errorf("without a database: %v %s", err, out)
@@ -136,5 +142,6 @@ func childrenOf(pid int) []string {
 			b = append(append(b, ' '), c...)
 		}
 	}
+
 	return strings.Fields(string(b))
 }

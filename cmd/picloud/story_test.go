@@ -20,6 +20,7 @@ func TestStory(t *testing.T) {
 	if r.body != `{"ok":true}` {
 		t.Fatalf("body %s", r.body)
 	}
+
 	root := r.header.Get("X-Execution-Id")
 	w.eventually("dead letter", func() bool {
 		return w.api("GET", "/apps/default/dead-letters/count", nil).want(200).json["unresolved"] == 1.0
@@ -38,11 +39,13 @@ func TestStory(t *testing.T) {
 	if len(execs.items()) != 4 {
 		t.Fatalf("want the request and three attempts: %s", execs.body)
 	}
+
 	for k := range 3 {
 		object(t, fmt.Sprint("attempt ", 3-k), execs.items()[k], map[string]any{
 			"attempt": float64(3 - k), "status": "failed", "parent_id": root, "principal": "registrant:admin",
 		})
 	}
+
 	if msg := execs.str("items.0.logs.0.message"); msg != "attempt 3" {
 		t.Errorf("log %q", msg)
 	}
@@ -55,6 +58,7 @@ func TestStory(t *testing.T) {
 	d.members(map[string]any{
 		"resolution": "replayed", "replayed_as": rep.str("outbox_id"), "resolved_by": "admin",
 	})
+
 	w.api("POST", "/apps/default/dead-letters/"+letter+"/replay", nil).want(409)
 	c := w.balanced()
 	if c["enqueued"] != 2.0 || c["done"] != 1.0 || c["dead_lettered"] != 1.0 {
@@ -84,6 +88,7 @@ func TestDeadLetters(t *testing.T) {
 		})
 		return id
 	}
+
 	edited := fail("a")
 	w.api("POST", "/apps/default/dead-letters/"+edited+"/replay", `{"payload":{"value":{"good":true}}}`, "Content-Type", "application/json").want(200)
 	w.eventually("edited payload handled", func() bool { return w.kv("done", "n") == 1.0 })
@@ -94,11 +99,13 @@ func TestDeadLetters(t *testing.T) {
 	for k := range 5 {
 		fail(fmt.Sprint("bulk", k))
 	}
+
 	w.deploy("worker", `import { kv } from "picloud"; export default { async kv(e) { await kv.collection("done").increment("n") } }`)
 	r := w.api("POST", "/apps/default/dead-letters/replay", map[string]any{"filter": map[string]any{"script": "worker"}}).want(200)
 	if r.json["matched"] != 5.0 || r.json["replayed"] != 5.0 || r.json["next_cursor"] != nil {
 		t.Errorf("bulk replay %s", r.body)
 	}
+
 	w.eventually("bulk handled", func() bool { return w.kv("done", "n") == 6.0 })
 	if n := w.api("GET", "/apps/default/dead-letters/count", nil).want(200).json["unresolved"]; n != 0.0 {
 		t.Errorf("unresolved %v", n)
@@ -131,6 +138,7 @@ func TestDeadLetterTriggers(t *testing.T) {
 		})
 		return id, res
 	}
+
 	w.do("POST", "/f/default/put", nil, "c", "case:good").want(204)
 	if _, res := resolution("case:good"); res != "handled_by_script" {
 		t.Errorf("resolution %s", res)
@@ -144,6 +152,7 @@ func TestDeadLetterTriggers(t *testing.T) {
 	if res != "handler_failed" {
 		t.Errorf("resolution %s", res)
 	}
+
 	if n := w.api("GET", "/apps/default/dead-letters/count", nil).want(200).json["unresolved"]; n != 1.0 {
 		t.Errorf("handler_failed must count as unresolved: %v", n)
 	}
@@ -166,12 +175,14 @@ func TestScriptsAndDeadLetters(t *testing.T) {
 			export default async (request) => { `+code+` }`)
 		return w.do("POST", "/f/default/ops", nil).want(200).json["v"]
 	}
+
 	unresolved := func(n float64) {
 		t.Helper()
 		w.eventually(fmt.Sprint(n, " unresolved"), func() bool {
 			return w.api("GET", "/apps/default/dead-letters/count", nil).want(200).json["unresolved"] == n
 		})
 	}
+
 	for k := range 5 {
 		w.do("POST", "/f/default/put", nil, "k", fmt.Sprint("k", k)).want(204)
 	}
@@ -185,6 +196,7 @@ func TestScriptsAndDeadLetters(t *testing.T) {
 		"3,2,,5,false,put,true,TypeError,1,,kv,insert,worker,string,0,," {
 		t.Errorf("list and get: %v", v)
 	}
+
 	if v := run(`const [a, b] = (await deadLetters.list()).items.map((x) => x.id), out = [];
 		const again = await deadLetters.replay(a, { payload: { value: { good: true } } });
 		await deadLetters.resolve(b, "test data");
@@ -198,6 +210,7 @@ func TestScriptsAndDeadLetters(t *testing.T) {
 		"DeadLetterError dead-letter: the dead letter is resolved already: replayed" {
 		t.Errorf("replay and resolve: %v", v)
 	}
+
 	w.eventually("replayed", func() bool { return w.kv("done", "n") == 1.0 })
 	unresolved(3)
 	all := w.api("GET", "/apps/default/dead-letters?state=resolved", nil).want(200)
@@ -206,6 +219,7 @@ func TestScriptsAndDeadLetters(t *testing.T) {
 		m := it.(map[string]any)
 		by[fmt.Sprint(m["resolution"], " ", m["resolved_by"], " ", m["resolve_reason"])] = true
 	}
+
 	if len(all.items()) != 2 || !by["replayed script:ops <nil>"] || !by["ignored script:ops test data"] {
 		t.Errorf("records %v", by)
 	}
@@ -237,6 +251,7 @@ func TestScriptsAndDeadLetters(t *testing.T) {
 	w.do("POST", "/f/default/ops", nil).want(200)
 	unresolved(0)
 	w.do("POST", "/f/default/put", nil, "k", "loop").want(204)
+
 	w.eventually("the chain's end", func() bool {
 		l := w.api("GET", "/apps/default/dead-letters?state=unresolved", nil).want(200)
 		return len(l.items()) == 1 && l.get("items.0.resolution") == "handler_failed" && strings.Contains(l.str("items.0.resolve_reason"), "3 deep already")
@@ -244,6 +259,7 @@ func TestScriptsAndDeadLetters(t *testing.T) {
 	if n := w.kv("undertaker", "loop"); n != 2.0 {
 		t.Errorf("the handler's replays: %v", n)
 	}
+
 	w.balanced()
 
 	// Another app's letters are not there.
@@ -269,6 +285,7 @@ func TestDepth(t *testing.T) {
 	if c["enqueued"] != 4.0 || c["done"] != 3.0 || c["skipped"] != 1.0 || w.kv("loop", "n") != 4.0 {
 		t.Errorf("conservation %v, n %v", c, w.kv("loop", "n"))
 	}
+
 	r := w.api("GET", "/apps/default/executions?status=skipped&root="+root, nil).want(200)
 	if len(r.items()) != 1 || !strings.Contains(r.str("items.0.error.message"), "at most 3") {
 		t.Errorf("skipped execution %s", r.body)

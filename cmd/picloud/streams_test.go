@@ -40,6 +40,7 @@ func TestStreamedResponses(t *testing.T) {
 		export default (r) => { const u = new URL(r.url); return cases[u.searchParams.get("c")](u.searchParams.get("k")); };`
 	w.putScript("s", source, unhurried)
 	w.putScript("quick", source, 2000) // for the case that is about time
+
 	w.api("PUT", "/apps/default/scripts/go", map[string]any{"source": `import { kv } from "picloud"; export default async (r) => { await kv.collection("notes").set("go", Number(new URL(r.url).searchParams.get("n"))); return "ok"; }`}).want(201)
 	note := func(key string) string {
 		return fmt.Sprint(w.kv("notes", key))
@@ -58,6 +59,7 @@ func TestStreamedResponses(t *testing.T) {
 		t.Cleanup(func() { _ = res.Body.Close() })
 		return res
 	}
+
 	open := func(name, key string) *http.Response { return openOf(t, "s", name, key) }
 
 	res := open("events", "e")
@@ -73,6 +75,7 @@ func TestStreamedResponses(t *testing.T) {
 		_, _ = lines.ReadString('\n')
 		w.do("GET", fmt.Sprintf("/f/default/go?n=%d", n+1), nil).want(200)
 	}
+
 	if _, err := lines.ReadByte(); !errors.Is(err, io.EOF) {
 		t.Errorf("the end: %v", err)
 	}
@@ -102,6 +105,7 @@ func TestStreamedResponses(t *testing.T) {
 			})
 		})
 	}
+
 	if got := note("breaks"); !strings.Contains(got, "first") {
 		t.Errorf("after a stream that failed: %s", got)
 	}
@@ -123,6 +127,7 @@ func TestStreamedResponses(t *testing.T) {
 	if first, _ := bufio.NewReader(conn).ReadString('\n'); !strings.Contains(first, "502") {
 		t.Errorf("HTTP/1.0: %q", first)
 	}
+
 	w.do("GET", "/f/default/s?c=strange", nil, "Idempotency-Key", "k").want(502)
 	w.do("GET", "/f/default/go?n=1", nil).want(200)
 }
@@ -141,6 +146,7 @@ func TestFetch(t *testing.T) {
 		w.Header().Set("X-Type", r.Header.Get("Content-Type"))
 		_, _ = w.Write(body)
 	})
+
 	mux.HandleFunc("/pieces", func(w http.ResponseWriter, r *http.Request) {
 		for k := range 5 {
 			_, _ = fmt.Fprintf(w, "%d,", k)
@@ -148,12 +154,14 @@ func TestFetch(t *testing.T) {
 			time.Sleep(5 * time.Millisecond)
 		}
 	})
+
 	mux.HandleFunc("/big", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 3<<20)) })
 	mux.HandleFunc("/endless", func(w http.ResponseWriter, r *http.Request) {
 		for r.Context().Err() == nil {
 			_, _ = w.Write(make([]byte, 1<<20))
 		}
 	})
+
 	mux.HandleFunc("/hang", func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done(); cancelled.Add(1) })
 	mux.HandleFunc("/stall", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte("x"))
@@ -161,6 +169,7 @@ func TestFetch(t *testing.T) {
 		<-r.Context().Done()
 		cancelled.Add(1)
 	})
+
 	mux.HandleFunc("/to/", func(w http.ResponseWriter, r *http.Request) {
 		var n int
 		_, _ = fmt.Sscanf(r.URL.Path, "/to/%d", &n)
@@ -170,6 +179,7 @@ func TestFetch(t *testing.T) {
 		}
 		http.Redirect(w, r, to, http.StatusFound)
 	})
+
 	mux.HandleFunc("/inside", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://169.254.169.254/latest", http.StatusFound)
 	})
@@ -177,6 +187,7 @@ func TestFetch(t *testing.T) {
 		w.Header().Set("Location", "file:///etc/passwd")
 		w.WriteHeader(302)
 	})
+
 	mux.HandleFunc("/headers", func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X", strings.Repeat("x", 100<<10)) })
 
 	w := newFixture(t, func(c *Config) { c.FetchAllowPrivate = true })
@@ -221,6 +232,7 @@ func TestFetch(t *testing.T) {
 			used: async () => { const q = new Request(up + "/echo", { method: "POST", body: "x" }); await fetch(q); return caught(() => fetch(q)); },
 		};
 		export default (r) => cases[new URL(r.url).searchParams.get("c")]();`, unhurried)
+
 	for name, want := range map[string]string{
 		"post": `[200,"POST",true,"x/y",{"a":1}]`, "streamed": "ab", "pieces": "0,1,2,3,4,", "read": `["0,1,2,3,4,",true]`, "pass": "0,1,2,3,4,",
 		"cloned": `["0,1,2,3,4,","0,1,2,3,4,",true]`, "twice": "TypeError: the body has already been read", "big": "3145728", "bigStream": "3145728",
@@ -239,6 +251,7 @@ func TestFetch(t *testing.T) {
 			}
 		})
 	}
+
 	w.eventually("requests given up are cancelled", func() bool { return cancelled.Load() >= 3+100 })
 
 	// Without the development setting nothing on this machine answers.

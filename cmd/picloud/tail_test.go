@@ -21,11 +21,13 @@ func (w *fixture) follow(query string) (lines <-chan string, status int) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	req.Header.Set("Authorization", "Bearer "+w.token)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+
 	linesCh := make(chan string, 100)
 	go func() {
 		defer close(linesCh)
@@ -34,6 +36,7 @@ func (w *fixture) follow(query string) (lines <-chan string, status int) {
 			linesCh <- s.Text()
 		}
 	}()
+
 	return linesCh, res.StatusCode
 }
 
@@ -77,6 +80,7 @@ func TestTailOfAllNodes(t *testing.T) {
 	if status != 200 {
 		t.Fatal(status)
 	}
+
 	heard := ""
 	w.eventually("what the other node says", func() bool { // it learns first that somebody listens
 		other.do("GET", "/f/shop/s?m=early", nil) // 404 until it has heard of the script
@@ -87,6 +91,7 @@ func TestTailOfAllNodes(t *testing.T) {
 		}
 		return strings.Contains(heard, "said early")
 	})
+
 	other.do("GET", "/f/shop/s?m=late&long=1", nil).want(204)
 	for {
 		l := next(t, lines, "log")
@@ -97,10 +102,12 @@ func TestTailOfAllNodes(t *testing.T) {
 			break
 		}
 	}
+
 	if l := next(t, lines, "log"); !strings.HasSuffix(l["message"].(string), " ... cut") {
 		t.Errorf("the long line came as %.40q", l["message"])
 	}
 	object(t, "run", next(t, lines, "run"), map[string]any{"script": "s", "status": "succeeded", "http_status": 204.0})
+
 	for range 4 {
 		other.do("GET", "/f/shop/s?m=flood&n=80", nil).want(204)
 	}
@@ -120,6 +127,7 @@ func TestTail(t *testing.T) {
 	if _, status := p["stranger"].follow(""); status != 404 {
 		t.Errorf("a tail for a stranger: %d", status)
 	}
+
 	if _, status := w.as("garbage").follow(""); status != 401 {
 		t.Errorf("a tail for nobody: %d", status)
 	}
@@ -129,11 +137,13 @@ func TestTail(t *testing.T) {
 	if status != 200 {
 		t.Fatalf("a tail for the viewer: %d", status)
 	}
+
 	w.do("GET", "/f/default/s", nil).want(200) // another app's
 	w.do("GET", "/f/shop/s", nil).want(200)
 	object(t, "first line", next(t, all, "log"), map[string]any{
 		"message": "line\nwith \u2028 ends", "level": "warn", "script": "s",
 	})
+
 	object(t, "first run", next(t, all, "run"), map[string]any{
 		"status": "succeeded", "script": "s", "http_status": 200.0,
 	})
@@ -155,6 +165,7 @@ func TestTail(t *testing.T) {
 		defer close(ended)
 		w.do("GET", "/f/shop/slow", nil)
 	}()
+
 	if l := next(t, all, "log"); l["message"] != "begun" {
 		t.Errorf("the line of a run that goes on: %v", l)
 	}
@@ -163,12 +174,14 @@ func TestTail(t *testing.T) {
 		t.Error("the line came when its run had ended")
 	default:
 	}
+
 	<-ended
 	began := time.Now()
 	w.n.Stop()
 	if took := time.Since(began); took > 4*time.Second { // the grace is 5 s
 		t.Errorf("open tails held up the shutdown for %v", took)
 	}
+
 	for line := range none {
 		if strings.HasPrefix(line, "data:") {
 			t.Errorf("a filtered tail shows %s", line)
@@ -184,11 +197,13 @@ func TestTailDrops(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": "export default () => 1"}).want(201)
 	tail, err := w.n.orchestrator.Tails.Tail(cloud.AppID(app.ID))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	const runs, buffer = 1100, 1024
 	for range runs {
 		w.do("GET", "/f/default/s", nil).want(200)
@@ -196,6 +211,7 @@ func TestTailDrops(t *testing.T) {
 	if n := tail.Dropped(); n != runs-buffer {
 		t.Errorf("%d dropped, want %d", n, runs-buffer)
 	}
+
 	tail.Close()
 	tail.Close() // twice is once
 	var open []interface{ Close() }
@@ -209,6 +225,7 @@ func TestTailDrops(t *testing.T) {
 			t.Fatal("tails are not bounded")
 		}
 	}
+
 	for _, o := range open {
 		o.Close()
 	}

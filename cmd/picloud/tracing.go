@@ -34,6 +34,7 @@ func openTracing(ctx context.Context, nodeName string) (*sdktrace.TracerProvider
 	if err != nil {
 		return nil, fmt.Errorf("trace to the collector of OTEL_EXPORTER_OTLP_ENDPOINT: %w", err)
 	}
+
 	// What the environment says of the resource goes before what we say.
 	res, err := resource.New(ctx, resource.WithAttributes(
 		attribute.String("service.name", "picloud"),
@@ -43,6 +44,7 @@ func openTracing(ctx context.Context, nodeName string) (*sdktrace.TracerProvider
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
 		return nil, fmt.Errorf("describe this node to the collector: %w", err)
 	}
+
 	return sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter),
 		sdktrace.WithResource(res),

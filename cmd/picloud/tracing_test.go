@@ -76,6 +76,7 @@ func TestTracing(t *testing.T) {
 	w.deploy("put", `import { kv } from "picloud"; export default {
 		async fetch(r) { await kv.collection("c").set("k", 1); return "ok" },
 		kv() { throw new Error("no") } }`)
+
 	w.trigger(map[string]any{
 		"kind": "kv", "script": "put", "collection": "c", "retry": map[string]any{"max_attempts": 1},
 	})
@@ -93,6 +94,7 @@ func TestTracing(t *testing.T) {
 		}
 		return event != ""
 	})
+
 	w.eventually("the spans", func() bool {
 		return sink.of(plain) != nil && sink.of(called) != nil && sink.of(event) != nil
 	})
@@ -148,5 +150,6 @@ func attributeOf(s *v1.Span, name string) string {
 			return a.Value.GetStringValue()
 		}
 	}
+
 	return ""
 }

@@ -28,6 +28,7 @@ func TestVariables(t *testing.T) {
 	if r := run(w); r["same"] != true || len(r["names"].([]any)) != 0 || r["missing"] != true {
 		t.Errorf("without variables: %v", r)
 	}
+
 	w.api("PUT", "/apps/default/variables/REGION", map[string]any{"value": "eu"}).want(200)
 	w.api("PUT", "/apps/default/secrets/TOKEN", map[string]any{"value": secretValue}).want(200)
 	w.api("PUT", "/apps/default/secrets/SHORT", map[string]any{"value": "abc"}).want(200)
@@ -35,6 +36,7 @@ func TestVariables(t *testing.T) {
 	object(t, "with variables", found, map[string]any{
 		"atStart": "eu", "now": "eu", "token": float64(len(secretValue)), "changed": false,
 	})
+
 	same(t, "the names of variables", fmt.Sprint(found["names"]), "[REGION SHORT TOKEN]")
 
 	w.api("PUT", "/apps/default/variables/REGION", map[string]any{"value": "us"}).want(200)
@@ -43,6 +45,7 @@ func TestVariables(t *testing.T) {
 			t.Errorf("after a change: %v", r)
 		}
 	}
+
 	other := joinFixture(t, w.n.cfg.DatabaseURL)
 	other.eventually("the other node has them", func() bool { return run(other)["now"] == "us" })
 	w.api("PUT", "/apps/default/variables/REGION", map[string]any{"value": "jp"}).want(200)
@@ -60,11 +63,13 @@ func TestVariables(t *testing.T) {
 			t.Error("the tail shows the secret")
 		}
 	}
+
 	var record *reply
 	w.eventually("the run is recorded", func() bool {
 		record = w.api("GET", "/apps/default/executions/"+id, nil)
 		return record.status == 200
 	})
+
 	has(t, "the record", record.body, "the token is ***!", "bad token ***", "abc")
 	for what, body := range map[string]string{"record": record.body, "secrets": w.api("GET", "/apps/default/secrets", nil).want(200).body,
 		"variables": w.api("GET", "/apps/default/variables", nil).want(200).body, "audit": w.api("GET", "/audit", nil).want(200).body,
@@ -74,6 +79,7 @@ func TestVariables(t *testing.T) {
 			t.Errorf("%s shows the secret: %s", what, body)
 		}
 	}
+
 	var sealed []byte
 	if err := w.n.db.General.QueryRow(context.Background(), `SELECT string_agg(sealed, '') FROM variables`).Scan(&sealed); err != nil {
 		t.Fatal(err)
@@ -88,22 +94,26 @@ func TestVariables(t *testing.T) {
 	for _, name := range []string{"1A", "a-b", "a%20b", strings.Repeat("x", 129), "__proto__%00"} {
 		w.api("PUT", "/apps/default/variables/"+name, map[string]any{"value": "x"}).want(422)
 	}
+
 	w.api("PUT", "/apps/default/variables/BIG", map[string]any{"value": strings.Repeat("x", 65537)}).want(422)
 	w.api("PUT", "/apps/default/variables/NUL", map[string]any{"value": "a\x00b"}).want(422)
 	w.api("PUT", "/apps/default/variables/X", map[string]any{"value": 1}).want(422)
 	w.api("PUT", "/apps/default/variables/X", map[string]any{"value": "1", "more": 1}).want(422)
+
 	for k := range 3 {
 		w.api("PUT", fmt.Sprintf("/apps/default/variables/BIG%d", k), map[string]any{"value": strings.Repeat("x", 60000)}).want(200)
 	}
 	if r := w.api("PUT", "/apps/default/variables/BIG4", map[string]any{"value": strings.Repeat("x", 65000)}); r.status != 200 {
 		t.Errorf("the fourth: %d", r.status)
 	}
+
 	w.api("PUT", "/apps/default/variables/BIG5", map[string]any{"value": strings.Repeat("x", 65000)}).want(422)
 	w.api("PUT", "/apps/default/variables/__proto__", map[string]any{"value": "1"}).want(200)
 	w.api("PUT", "/apps/default/variables/constructor", map[string]any{"value": "1"}).want(200)
 	if r := run(w); r["now"] != "jp" {
 		t.Errorf("with names of Object.prototype: %v", r)
 	}
+
 	w.api("DELETE", "/apps/default/secrets/TOKEN", nil).want(204)
 	if r := run(w); r["token"] != nil {
 		t.Errorf("after the delete: %v", r)
@@ -129,10 +139,12 @@ func TestRotateKey(t *testing.T) {
 		}
 		t.Errorf("start with the old key: %v", err)
 	}
+
 	again := joinFixture(t, url, func(c *Config) { c.SecretKey = next })
 	if r := again.do("GET", "/f/default/s", nil).want(200); r.body != secretValue {
 		t.Errorf("with the new key: %s", r.body)
 	}
+
 	for _, bad := range []*RotateKeyCmd{{Config: *testConfig(url)}, {Config: *testConfig(url), NewSecretKey: "short"}} {
 		if err := bad.Run(); err == nil || !strings.Contains(err.Error(), "PICLOUD_NEW_SECRET_KEY") {
 			t.Errorf("rotate: %v", err)

@@ -23,6 +23,7 @@ func TestWebAPINames(t *testing.T) {
 	if err := json.Unmarshal([]byte(r.body), &names); err != nil {
 		t.Fatal(err)
 	}
+
 	if len(names) != 78 {
 		t.Errorf("%d names, the standard has 78", len(names))
 	}
@@ -37,6 +38,7 @@ func TestWebAPINames(t *testing.T) {
 		count[n.Status]++
 		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", n.Name, n.Spec, n.Status, n.Note)
 	}
+
 	got := fmt.Sprintf("%d yes, %d partial, %d no, of %d.\n\n| Name | Standard | There | Where it differs |\n|---|---|---|---|\n%s",
 		count["yes"], count["partial"], count["no"], len(names), table.String())
 
@@ -45,18 +47,21 @@ func TestWebAPINames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	const begin, end = "<!-- names -->\n", "<!-- end of names -->\n"
 	before, rest, ok := strings.Cut(string(page), begin)
 	old, after, ok2 := strings.Cut(rest, end)
 	if !ok || !ok2 {
 		t.Fatalf("%s has no place for the table", file)
 	}
+
 	if os.Getenv("UPDATE") != "" {
 		if err := os.WriteFile(file, []byte(before+begin+got+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		old = got
 	}
+
 	if old != got {
 		t.Errorf("the page has changed (UPDATE=1 writes it anew):\n%s", strings.Join(changedLines(old, got), "\n"))
 	}

@@ -18,12 +18,14 @@ func chromium(t *testing.T) string {
 	if c := os.Getenv("CHROMIUM"); c != "" {
 		return c
 	}
+
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium",
 		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
 	}
+
 	t.Fatal("Chromium is missing: run scripts/setup test, or name one with CHROMIUM")
 	return ""
 }
@@ -79,5 +81,6 @@ func TestScreenshots(t *testing.T) {
 	if err := os.MkdirAll(os.Getenv("SCREENSHOTS"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+
 	w.runNode(t, "screenshots.mjs")
 }

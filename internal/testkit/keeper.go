@@ -78,11 +78,13 @@ func join(dir string) (*membership, error) {
 			return nil, err
 		}
 	}
+
 	address, err := os.ReadFile(filepath.Join(dir, addressFile))
 	if err != nil {
 		_ = users.Close()
 		return nil, fmt.Errorf("read the server's address: %w", err)
 	}
+
 	m.url = strings.TrimSpace(string(address))
 	return m, nil
 }
@@ -94,6 +96,7 @@ func (m *membership) running() bool {
 		_ = alive.Close()
 		return false
 	}
+
 	_, err = os.Stat(filepath.Join(m.dir, addressFile))
 	return err == nil
 }
@@ -125,6 +128,7 @@ func (m *membership) othersUse() bool {
 		defer func() { _ = f.Close() }()
 		return syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB) == nil
 	}
+
 	return !try(syscall.LOCK_EX) && try(syscall.LOCK_SH)
 }
 
@@ -201,6 +205,7 @@ func ownDirectory(dir string) error {
 	if err != nil {
 		return err
 	}
+
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !info.IsDir() || ok && int(stat.Uid) != os.Geteuid() {
 		return fmt.Errorf("%s belongs to somebody else", dir)
@@ -232,6 +237,7 @@ func startKeeper(dir string) error {
 	if err != nil {
 		return fmt.Errorf("start the keeper of PostgreSQL: %w", err)
 	}
+
 	_ = cmd.Process.Release()
 
 	line, _ := bufio.NewReader(answer).ReadString('\n')
@@ -249,6 +255,7 @@ func keep(dir string) int {
 		_, _ = fmt.Fprintln(ready, strings.ReplaceAll(err.Error(), "\n", " "))
 		return 1
 	}
+
 	return 0
 }
 
@@ -268,11 +275,13 @@ func keepServer(dir string, ready *os.File) error {
 	if err != nil {
 		return err
 	}
+
 	err = os.WriteFile(filepath.Join(dir, addressFile), []byte(server.URL()+"\n"), 0o600)
 	if err != nil {
 		_ = server.Stop()
 		return fmt.Errorf("write the server's address: %w", err)
 	}
+
 	_, _ = fmt.Fprintln(ready, "ready")
 	_ = ready.Close()
 
@@ -290,6 +299,7 @@ func keepServer(dir string, ready *os.File) error {
 	for _, name := range []string{startingLock, aliveLock, usersLock} {
 		_ = os.Remove(filepath.Join(dir, name))
 	}
+
 	_ = os.Remove(dir)
 	return err
 }
@@ -306,6 +316,7 @@ func clearLeftover(data string) error {
 	if err := os.RemoveAll(data); err != nil {
 		return fmt.Errorf("remove the data of an earlier run: %w", err)
 	}
+
 	return nil
 }
 
@@ -333,6 +344,7 @@ func startServer(data string) (*pglocal.Server, error) {
 		_ = server.Stop()
 		return nil, err
 	}
+
 	return server, nil
 }
 

@@ -31,6 +31,7 @@ func hold(dir string) int {
 		fmt.Println("join:", err)
 		return 1
 	}
+
 	fmt.Println(member.url)
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	member.leave()
@@ -65,6 +66,7 @@ func startHolder(t *testing.T, dir string) *holder {
 	if !strings.HasPrefix(h.url, "postgres://") {
 		t.Fatalf("a test binary got no server: %s", line)
 	}
+
 	return h
 }
 
@@ -86,6 +88,7 @@ func pidIn(t *testing.T, path ...string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	pid, err := strconv.Atoi(strings.Fields(string(b))[0])
 	if err != nil {
 		t.Fatal(err)
@@ -116,6 +119,7 @@ func serverPlace(t *testing.T) string {
 	if err := os.Chmod(parent, 0o711); err != nil {
 		t.Fatal(err)
 	}
+
 	return filepath.Join(parent, "server")
 }
 
@@ -132,6 +136,7 @@ func TestServerIsShared(t *testing.T) {
 	if first.url != second.url {
 		t.Fatalf("two servers: %s and %s", first.url, second.url)
 	}
+
 	postmaster := pidIn(t, dir, dataDir, "postgres", "postmaster.pid")
 	keeper := pidIn(t, dir, aliveLock)
 
@@ -141,6 +146,7 @@ func TestServerIsShared(t *testing.T) {
 	} else {
 		third.leave()
 	}
+
 	if !runs(postmaster) {
 		t.Error("the server was stopped under one who uses it")
 	}
@@ -165,6 +171,7 @@ func TestKeeperIsKilled(t *testing.T) {
 	if err := syscall.Kill(pidIn(t, dir, aliveLock), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+
 	waitFor(t, "the keeper's lock is free", func() bool { return !(&membership{dir: dir}).running() })
 	first.kill()
 
@@ -173,6 +180,7 @@ func TestKeeperIsKilled(t *testing.T) {
 	if runs(old) {
 		t.Error("the server of the killed keeper runs on")
 	}
+
 	second.leave()
 	if runs(postmaster) {
 		t.Error("the server runs after the last binary has left")

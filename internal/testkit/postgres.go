@@ -94,6 +94,7 @@ func Wire(t testing.TB, dsn string) (*wire.Wire, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	dir, err := os.MkdirTemp("/tmp", "wire-") // a socket's path is short
 	if err != nil {
 		t.Fatal(err)
