@@ -51,6 +51,7 @@ func TestSharedPayload(t *testing.T) {
 		shared   int
 	}{
 		"one trigger":    {[]*cloud.Trigger{kvTrigger(1, "c")}, 0},
+		"two triggers":   {[]*cloud.Trigger{kvTrigger(2, "c"), kvTrigger(1, "*")}, 1},
 		"three triggers": {[]*cloud.Trigger{kvTrigger(3, "c"), kvTrigger(1, "c"), kvTrigger(2, "*")}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
