@@ -32,8 +32,10 @@ var arrows = map[string][]string{
 	"internal/services/fetch":   {"internal/cloud"},
 	"internal/services/secrets": {"internal/cloud"},
 	"internal/testkit":          {"db", "db/pglocal", "internal/testkit/wire", "migrations"},
-	"internal/testkit/machine":  {},
-	"internal/testkit/wire":     {},
+	"internal/testkit/testcloud": {"internal/cloud", "db", "internal/manager", "internal/orchestrator", "internal/services/kv",
+		"internal/services/secrets", "internal/testkit"},
+	"internal/testkit/machine": {},
+	"internal/testkit/wire":    {},
 	"handlers": {"internal/cloud", "db", "internal/auth", "internal/timerwheel", "internal/manager", "internal/orchestrator",
 		"internal/catalog", "internal/cron", "internal/history", "internal/services/kv", "views", "static"},
 }
