@@ -28,7 +28,7 @@ func leaveLetters(t *testing.T, c *testcloud.Cloud, n int) []cloud.ID {
 	}
 	c.AwaitEmptyOutbox()
 
-	letters, err := c.History.DeadLetters(t.Context(), c.AppID(), history.LetterFilter{}, cloud.ID{}, 100)
+	letters, err := c.History.DeadLetters(t.Context(), c.AppID(), history.LetterFilter{State: "all"}, cloud.ID{}, 100)
 	if err != nil || len(letters) != n {
 		t.Fatalf("%d dead letters, %v", len(letters), err)
 	}
