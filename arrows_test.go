@@ -72,7 +72,9 @@ var arrows = map[string]string{
 		"handlers/edge handlers/tail handlers/api handlers/admin handlers/ingress",
 
 	// What only tests import.
-	"internal/testkit":         "db db/pglocal internal/testkit/wire migrations",
+	"internal/testkit": "db db/pglocal internal/testkit/wire migrations",
+	"internal/testkit/testcloud": "internal/cloud db internal/manager internal/orchestrator internal/services/kv " +
+		"internal/services/secrets internal/testkit",
 	"internal/testkit/machine": "",
 	"internal/testkit/wire":    "",
 

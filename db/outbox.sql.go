@@ -601,6 +601,29 @@ func (q *Queries) ReleaseClaims(ctx context.Context, apps []int64, ids []UUID, t
 	return err
 }
 
+const releaseRemoval = `-- name: ReleaseRemoval :exec
+UPDATE outbox SET claimed_by = NULL, claim_token = NULL, wake_at = $1
+WHERE app_id = $2 AND id = $3 AND claim_token = $4::uuid
+`
+
+type ReleaseRemovalParams struct {
+	WakeAt time.Time
+	AppID  int64
+	ID     UUID
+	Token  UUID
+}
+
+// A removal that did not take effect gives the row back, due when it was before.
+func (q *Queries) ReleaseRemoval(ctx context.Context, arg ReleaseRemovalParams) error {
+	_, err := q.db.Exec(ctx, releaseRemoval,
+		arg.WakeAt,
+		arg.AppID,
+		arg.ID,
+		arg.Token,
+	)
+	return err
+}
+
 const renewLeases = `-- name: RenewLeases :many
 UPDATE outbox o SET wake_at = clock_timestamp() + $1::bigint * interval '1 microsecond'
 FROM (SELECT unnest($2::bigint[]) AS app_id, unnest($3::uuid[]) AS id, unnest($4::uuid[]) AS token) q

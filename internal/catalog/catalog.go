@@ -102,6 +102,16 @@ func (c *Catalog) ScriptID(app cloud.AppID, name string) (cloud.ID, bool) {
 	return a.Scripts[name].ID, true
 }
 
+// AddScript takes a script in. It is for whoever makes the App, before others see it.
+func (a *App) AddScript(script *cloud.Script) {
+	if a.Scripts == nil {
+		a.Scripts = map[string]*cloud.Script{}
+		a.scriptsByID = map[cloud.ID]*cloud.Script{}
+	}
+	a.Scripts[script.Name] = script
+	a.scriptsByID[script.ID] = script
+}
+
 // Script finds a script by its id, nil if there is none.
 func (a *App) Script(id cloud.ID) *cloud.Script { return a.scriptsByID[id] }
 
@@ -244,13 +254,11 @@ func (c *Catalog) load(ctx context.Context, id cloud.AppID) (*App, error) {
 			return err
 		}
 		app = &App{
-			ID:          id,
-			Slug:        row.Slug,
-			Revision:    row.Revision,
-			Scripts:     map[string]*cloud.Script{},
-			scriptsByID: map[cloud.ID]*cloud.Script{},
-			Triggers:    map[cloud.ID]*cloud.Trigger{},
-			Schedules:   map[cloud.ID]*schedule.Schedule{},
+			ID:        id,
+			Slug:      row.Slug,
+			Revision:  row.Revision,
+			Triggers:  map[cloud.ID]*cloud.Trigger{},
+			Schedules: map[cloud.ID]*schedule.Schedule{},
 		}
 		return c.loadInto(ctx, q, app)
 	})

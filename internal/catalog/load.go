@@ -51,8 +51,7 @@ func (c *Catalog) loadScripts(ctx context.Context, q *db.Queries, app *App) erro
 		if r.MemoryMib != nil {
 			script.Limits.MemoryMiB = int(*r.MemoryMib)
 		}
-		app.Scripts[script.Name] = script
-		app.scriptsByID[script.ID] = script
+		app.AddScript(script)
 	}
 	return nil
 }

@@ -130,14 +130,25 @@ func (o *Operations) RemoveRow(
 	}
 
 	result := o.committer.Do(x)
-	switch {
-	case result.Err != nil:
-		return cloud.ID{}, safeError(result.Err)
-	case !result.Applied:
-		return cloud.ID{}, errRowRunning
-	default:
+	if result.Applied {
 		return letter, nil
 	}
+	o.releaseRemoval(ctx, row, listed[0].WakeAt)
+	if result.Err != nil {
+		return cloud.ID{}, safeError(result.Err)
+	}
+	return cloud.ID{}, errRowRunning
+}
+
+// releaseRemoval gives a row back whose removal did not take effect. Without it the row would be run when the removal's claim
+// ends, though it waits for later or its trigger is disabled. It changes nothing if the removal took effect after all.
+func (o *Operations) releaseRemoval(ctx context.Context, row *outbox.Row, wakeAt time.Time) {
+	_ = o.db.Queries().ReleaseRemoval(context.WithoutCancel(ctx), db.ReleaseRemovalParams{
+		AppID:  int64(row.App),
+		ID:     row.ID,
+		Token:  row.Token,
+		WakeAt: wakeAt,
+	})
 }
 
 func removedRow(app cloud.AppID, listed *db.ListOutboxRow, token cloud.ID) *outbox.Row {

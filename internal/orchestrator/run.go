@@ -232,6 +232,10 @@ func (e *execution) finish(outcome cloud.Outcome) *finished {
 
 	if t.request == nil {
 		record.Request = eventSummary(t.handler, t.event)
+		// A request that was ended before it was read has a caller to be answered all the same.
+		if t.source == cloud.SourceHTTP {
+			record.HTTPStatus = cloud.HTTPStatus[outcome.Status]
+		}
 		return &finished{outcome: outcome, record: record}
 	}
 	record.Request = t.request.Method + " " + cloud.Shorten(t.request.URL)

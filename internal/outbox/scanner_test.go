@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"context"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -12,8 +11,6 @@ import (
 	"picloud/db"
 	"picloud/internal/testkit"
 )
-
-func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 
 // The scanner looks at ever fewer rows, and still finds those of a transaction that was under way while it
 // looked, those of an app that nobody can claim, and all of them after the server's clock was set back.

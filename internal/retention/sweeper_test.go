@@ -1,0 +1,323 @@
+package retention
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"picloud/db"
+	"picloud/internal/testkit"
+)
+
+// keep is how long the sweepers of these tests keep things.
+const keep = 24 * time.Hour
+
+// leases are held by nobody, and write down who dropped one.
+type leases struct{ droppedCh chan string }
+
+func (l *leases) TakeLease(context.Context, string, time.Duration) (bool, error) { return true, nil }
+func (l *leases) DropLease(name string)                                          { l.droppedCh <- name }
+
+// log is what a sweeper has logged.
+type log struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	return l.b.Write(b)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	return l.b.String()
+}
+
+// fixture is a sweeper on a database of its own, in which there is an app and a user.
+type fixture struct {
+	*Sweeper
+	t       *testing.T
+	log     *log
+	leases  *leases
+	drainCh chan struct{}
+	orphans int // how often they were asked for
+}
+
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	pool, err := db.Open(t.Context(), testkit.Database(t), db.MinConnections)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+
+	f := &fixture{t: t, log: &log{}, leases: &leases{make(chan string, 1)}, drainCh: make(chan struct{})}
+	f.Sweeper = New(Config{
+		DB:     pool,
+		Log:    slog.New(slog.NewTextHandler(f.log, nil)),
+		Leases: f.leases,
+		Orphans: func(context.Context) error {
+			f.orphans++
+			return nil
+		},
+		Draining:    f.drainCh,
+		Executions:  keep,
+		DeadLetters: keep,
+		Abandoned:   keep,
+		Audit:       keep,
+	})
+	f.exec("INSERT INTO apps (slug, name) VALUES ('default', 'Default')")
+	f.exec("INSERT INTO users (username, password_hash, role) VALUES ('owner', 'none', 'owner')")
+	return f
+}
+
+func (f *fixture) exec(sql string, args ...any) {
+	f.t.Helper()
+	if _, err := f.cfg.DB.General.Exec(f.t.Context(), sql, args...); err != nil {
+		f.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func (f *fixture) text(sql string) (s string) {
+	f.t.Helper()
+	if err := f.cfg.DB.General.QueryRow(f.t.Context(), sql).Scan(&s); err != nil {
+		f.t.Fatalf("%s: %v", sql, err)
+	}
+	return s
+}
+
+// Every sweep deletes what its time has come for, and keeps the rest. In each row of a table "gone" or "kept" says which it is.
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	const (
+		ago   = " clock_timestamp() - interval "
+		ahead = " clock_timestamp() + interval "
+		app   = "(SELECT id FROM apps)"
+		user  = "(SELECT id FROM users)"
+		id    = " gen_random_uuid() "
+
+		letter = `INSERT INTO dead_letters (app_id, id, outbox_id, source, op, script_id, script, payload, reason, error, attempts, depth,
+			root_id, resolution, resolved_at) SELECT ` + app + `, gen_random_uuid(), gen_random_uuid(), 'kv', '', gen_random_uuid(), x.name, '1', '', '', 1, 1,
+			gen_random_uuid(), x.resolution, x.at FROM (VALUES `
+		row = `INSERT INTO outbox (app_id, id, source, script_id, payload_id, root_id, depth, execution_id, max_attempts, backoff, base_ms, max_ms,
+			jitter, wake_at) SELECT app_id, id, 'kv', id, id, id, 1, id, 1, 'constant', 1, 1, 0, 'infinity' FROM event_payloads WHERE payload = 'kept: used'`
+		trigger = `WITH s AS (INSERT INTO scripts (app_id, id, name, kind, access, version) VALUES (` + app + `, gen_random_uuid(), 'task', 'endpoint', 'public', 1)
+			RETURNING app_id, id), t AS (INSERT INTO triggers (app_id, id, kind, script_id, max_attempts, backoff, base_ms, max_ms, jitter, registered_name)
+			SELECT app_id, gen_random_uuid(), 'cron', id, 1, 'constant', 1, 1, 0, '' FROM s RETURNING app_id, id)
+			SELECT 1`
+	)
+
+	for name, c := range map[string]struct {
+		insert []string
+		list   string // the names of what is left, "kept: ..." by convention
+		want   string
+	}{
+		"expired keys": {
+			[]string{`INSERT INTO kv (app_id, collection, key, value, version, expires_at) VALUES
+				(` + app + `, 'c', 'gone', '1', 1,` + ago + `'6 seconds'), (` + app + `, 'c', 'kept: just over', '1', 1,` + ago + `'1 second'),
+				(` + app + `, 'c', 'kept: to come', '1', 1,` + ahead + `'1 hour'), (` + app + `, 'c', 'kept: for ever', '1', 1, NULL)`},
+			"SELECT string_agg(key, ', ' ORDER BY key) FROM kv",
+			"kept: for ever, kept: just over, kept: to come",
+		},
+		"event payloads": {
+			[]string{`INSERT INTO event_payloads (app_id, id, payload, created_at) VALUES
+				(` + app + `,` + id + `, 'gone',` + ago + `'11 minutes'), (` + app + `,` + id + `, 'kept: used',` + ago + `'11 minutes'),
+				(` + app + `,` + id + `, 'kept: new',` + ago + `'1 minute')`, row},
+			"SELECT string_agg(payload, ', ' ORDER BY payload) FROM event_payloads",
+			"kept: new, kept: used",
+		},
+		"idempotency keys": {
+			[]string{`INSERT INTO idempotency (app_id, script_id, principal, key, request_hash, execution_id, expires_at) VALUES
+				(` + app + `,` + id + `, '', 'gone', '',` + id + `,` + ago + `'1 second'), (` + app + `,` + id + `, '', 'kept', '',` + id + `,` + ahead + `'1 hour')`},
+			"SELECT string_agg(key, ', ' ORDER BY key) FROM idempotency",
+			"kept",
+		},
+		"sessions": {
+			[]string{`INSERT INTO sessions (id, user_id, token_hash, user_agent, expires_at) VALUES
+				(` + id + `, ` + user + `, 'a', 'gone',` + ago + `'1 second'), (` + id + `, ` + user + `, 'b', 'kept',` + ahead + `'1 hour')`},
+			"SELECT string_agg(user_agent, ', ' ORDER BY user_agent) FROM sessions",
+			"kept",
+		},
+		"nodes": {
+			[]string{`INSERT INTO nodes (name, version, free, seen_at) VALUES ('gone', '', 1,` + ago + `'25 hours'), ('kept', '', 1,` + ago + `'23 hours')`},
+			"SELECT string_agg(name, ', ' ORDER BY name) FROM nodes",
+			"kept",
+		},
+		"dead letters": {
+			[]string{letter + `
+				('gone: replayed', 'replayed',` + ago + `'25 hours'), ('gone: ignored', 'ignored',` + ago + `'25 hours'),
+				('gone: handled', 'handled_by_script',` + ago + `'25 hours'), ('kept: resolved today', 'replayed',` + ago + `'23 hours'),
+				('kept: unresolved', NULL, NULL), ('kept: its handler failed', 'handler_failed',` + ago + `'25 hours')) AS x (name, resolution, at)`},
+			"SELECT string_agg(script, ', ' ORDER BY script) FROM dead_letters",
+			"kept: its handler failed, kept: resolved today, kept: unresolved",
+		},
+		"abandoned": {
+			[]string{`INSERT INTO abandoned_executions (app_id, id, script_id, script, execution_id, status_code, summary, reason, created_at) VALUES
+				(` + app + `,` + id + `,` + id + `, 'gone',` + id + `, 200, '', '',` + ago + `'25 hours'),
+				(` + app + `,` + id + `,` + id + `, 'kept',` + id + `, 200, '', '',` + ago + `'23 hours')`},
+			"SELECT string_agg(script, ', ' ORDER BY script) FROM abandoned_executions",
+			"kept",
+		},
+		"statistics": {
+			[]string{`INSERT INTO execution_stats (app_id, minute, script_id, outcome, n, histogram) VALUES
+				(` + app + `,` + ago + `'25 hours',` + id + `, 'gone', 1, '{}'), (` + app + `,` + ago + `'23 hours',` + id + `, 'kept', 1, '{}')`},
+			"SELECT string_agg(outcome, ', ' ORDER BY outcome) FROM execution_stats",
+			"kept",
+		},
+		"hours": {
+			[]string{`INSERT INTO execution_stats_hours (app_id, hour, script_id, outcome, n, histogram) VALUES
+				(` + app + `,` + ago + `'25 hours',` + id + `, 'gone', 1, '{}'), (` + app + `,` + ago + `'23 hours',` + id + `, 'kept', 1, '{}')`},
+			"SELECT string_agg(outcome, ', ' ORDER BY outcome) FROM execution_stats_hours",
+			"kept",
+		},
+		"slots": {
+			[]string{trigger, `INSERT INTO slots (app_id, trigger_id, slot, state, reason, decided_at)
+				SELECT t.app_id, t.id, x.at, 'missed', x.name, x.at FROM triggers t, (VALUES ('gone',` + ago + `'25 hours'), ('kept',` + ago + `'23 hours')) AS x (name, at)`},
+			"SELECT string_agg(reason, ', ' ORDER BY reason) FROM slots",
+			"kept",
+		},
+		"audit": {
+			[]string{`INSERT INTO audit (id, at, actor, action, target) VALUES
+				(` + id + `,` + ago + `'25 hours', 'gone', '', ''), (` + id + `,` + ago + `'23 hours', 'kept', '', '')`},
+			"SELECT string_agg(actor, ', ' ORDER BY actor) FROM audit",
+			"kept",
+		},
+		"ledger": { // folded by hour: no figure is lost, and the ids of commits go
+			[]string{`INSERT INTO ledger (commit_id, app_id, what, n, at) VALUES
+				('01900000-0000-7000-8000-000000000001', 1, 'enqueued', 2,` + ago + `'3 hours'), ('01900000-0000-7000-8000-000000000002', 1, 'enqueued', 3,` + ago + `'3 hours'),
+				('01900000-0000-7000-8000-000000000002', 1, 'done', 1,` + ago + `'3 hours'), ('01900000-0000-7000-8000-000000000002', 0, 'commit', 1,` + ago + `'3 hours'),
+				('01900000-0000-7000-8000-000000000003', 1, 'enqueued', 7,` + ago + `'1 minute'), ('01900000-0000-7000-8000-000000000003', 0, 'commit', 1,` + ago + `'1 minute')`},
+			"SELECT string_agg(what || ' ' || n, ', ' ORDER BY what, n) FROM ledger",
+			"commit 1, done 1, enqueued 5, enqueued 7",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			for _, sql := range c.insert {
+				f.exec(sql)
+			}
+			if before := f.text(c.list); before == c.want {
+				t.Fatalf("there is nothing to sweep in %s", before)
+			}
+
+			f.Sweep(t.Context())
+			if got := f.text(c.list); got != c.want {
+				t.Errorf("left: %s, want %s", got, c.want)
+			}
+			if f.orphans != 1 || f.log.String() != "" {
+				t.Errorf("orphans were asked for %d times, log %s", f.orphans, f.log)
+			}
+			f.Sweep(t.Context())
+			if got := f.text(c.list); got != c.want {
+				t.Errorf("left after a second sweep: %s", got)
+			}
+		})
+	}
+}
+
+// Without a limit the audit trail stays for ever.
+func TestAuditStays(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.cfg.Audit = 0
+	f.exec("INSERT INTO audit (id, at, actor, action, target) VALUES (gen_random_uuid(), now() - interval '20 years', 'kept', '', '')")
+	f.Sweep(t.Context())
+	if got := f.text("SELECT count(*)::text FROM audit"); got != "1" {
+		t.Errorf("%s rows", got)
+	}
+}
+
+// More than one statement deletes is swept in one round.
+func TestSweepTakesAll(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.exec("INSERT INTO kv (app_id, collection, key, value, version, expires_at) SELECT id, 'c', n::text, '1', 1, now() - interval '1 hour' FROM apps, generate_series(1, 2500) n")
+	f.Sweep(t.Context())
+	if got := f.text("SELECT count(*)::text FROM kv"); got != "0" {
+		t.Errorf("%s keys are left", got)
+	}
+}
+
+// Executions go by the day, a partition at a time, and those of the next days have theirs before they begin.
+func TestPartitions(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	day := func(n int) string { return "executions_" + time.Now().UTC().AddDate(0, 0, n).Format("20060102") }
+	create := func(n int) {
+		from := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, n)
+		bound := func(at time.Time) string {
+			return "'" + f.text("SELECT (lpad(to_hex("+strings.TrimSpace(f.text("SELECT (extract(epoch FROM timestamptz '"+at.Format(time.RFC3339)+"') * 1000)::bigint::text"))+
+				"), 12, '0') || repeat('0', 20))::uuid::text") + "'"
+		}
+		f.exec("CREATE TABLE " + day(n) + " PARTITION OF executions FOR VALUES FROM (" + bound(from) + ") TO (" + bound(from.AddDate(0, 0, 1)) + ")")
+	}
+	create(-5)
+	f.exec("DROP TABLE " + day(partitionsAhead))
+	f.Sweep(t.Context())
+
+	for n, want := range map[int]string{-5: "false", -1: "true", 0: "true", partitionsAhead: "true"} {
+		if got := f.text("SELECT (to_regclass('" + day(n) + "') IS NOT NULL)::text"); got != want {
+			t.Errorf("%s is there: %s", day(n), got)
+		}
+	}
+	if f.log.String() != "" {
+		t.Errorf("log %s", f.log)
+	}
+}
+
+// A sweep that fails keeps no other from its work, and says which it was.
+func TestSweepThatFails(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.cfg.Orphans = func(context.Context) error { return errors.New("no answers") }
+	f.exec("INSERT INTO audit (id, at, actor, action, target) VALUES (gen_random_uuid(), now() - interval '2 days', 'gone', '', '')")
+	f.exec("ALTER TABLE sessions RENAME TO elsewhere")
+	f.Sweep(t.Context())
+
+	if got := f.text("SELECT count(*)::text FROM audit"); got != "0" {
+		t.Errorf("%s audit rows are left", got)
+	}
+	for _, what := range []string{"what=sessions", "what=inbox"} {
+		if !strings.Contains(f.log.String(), what) {
+			t.Errorf("log %s", f.log)
+		}
+	}
+	if n := strings.Count(f.log.String(), "level=ERROR"); n != 2 {
+		t.Errorf("%d errors", n)
+	}
+}
+
+// A node that stops gives the lease back, so that another sweeps at once; one that is ended just ends.
+func TestRunEnds(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := f.Run(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	close(f.drainCh)
+	if name := <-f.leases.droppedCh; name != leaseName {
+		t.Errorf("the lease %q was dropped", name)
+	}
+	running.Wait()
+
+	f.cfg.Draining = nil
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.Run(ctx); err != nil || len(f.leases.droppedCh) > 0 {
+		t.Errorf("ended with %v", err)
+	}
+}
