@@ -25,12 +25,22 @@ var arrows = map[string][]string{
 	"internal/testkit":          {"db", "db/pglocal", "internal/testkit/wire", "migrations"},
 	"internal/testkit/machine":  {},
 	"internal/testkit/wire":     {},
-	"handlers": {"internal/cloud", "internal/auth", "internal/manager", "internal/orchestrator", "internal/services/kv", "views", "static",
-		"handlers/edge", "handlers/tail", "handlers/api", "handlers/admin", "handlers/ingress"},
-	"handlers/edge":    {"internal/cloud", "internal/auth", "internal/manager", "internal/orchestrator", "internal/services/kv", "views"},
-	"handlers/tail":    {"internal/cloud", "internal/auth", "internal/orchestrator", "handlers/edge"},
-	"handlers/api":     {"internal/cloud", "db", "internal/auth", "internal/manager", "internal/orchestrator", "internal/services/kv", "handlers/edge", "handlers/tail"},
-	"handlers/admin":   {"internal/cloud", "db", "internal/auth", "internal/manager", "internal/orchestrator", "internal/services/kv", "views", "handlers/edge", "handlers/tail"},
+	"handlers": {
+		"internal/cloud", "internal/auth", "internal/manager", "internal/orchestrator", "internal/services/kv", "views", "static",
+		"handlers/edge", "handlers/tail", "handlers/api", "handlers/admin", "handlers/ingress",
+	},
+	"handlers/edge": {
+		"internal/cloud", "internal/auth", "internal/manager", "internal/orchestrator", "internal/services/kv", "views",
+	},
+	"handlers/tail": {"internal/cloud", "internal/auth", "internal/orchestrator", "handlers/edge"},
+	"handlers/api": {
+		"internal/cloud", "db", "internal/auth", "internal/manager", "internal/orchestrator", "internal/services/kv",
+		"handlers/edge", "handlers/tail",
+	},
+	"handlers/admin": {
+		"internal/cloud", "db", "internal/auth", "internal/manager", "internal/orchestrator", "internal/services/kv",
+		"views", "handlers/edge", "handlers/tail",
+	},
 	"handlers/ingress": {"internal/cloud", "internal/auth", "internal/orchestrator", "internal/timerwheel", "handlers/edge"},
 }
 
