@@ -75,10 +75,13 @@ func timeline(l *orchestrator.Lineage, e *db.Execution, logs []views.LogRow) []v
 	return steps
 }
 
+// micros is a duration as the records have it.
 func micros(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
 
+// took shows a run's duration to a tenth of a millisecond.
 func took(us int64) string { return micros(us).Round(100 * time.Microsecond).String() }
 
+// onNode names the node of a run; old records have none.
 func onNode(node string) string {
 	if node == "" {
 		return ""
