@@ -25,8 +25,8 @@ func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 
 const testPassword = "correct horse battery"
 
-// fixture is a server with a database, an owner named ann and the app default, but without an orchestrator: what people,
-// apps and keys may do needs none.
+// fixture is a server with a database, an owner named ann and the app default, but without an orchestrator:
+// what people, apps and keys may do needs none.
 type fixture struct {
 	t       *testing.T
 	server  *Server
