@@ -82,7 +82,7 @@ type Server struct {
 	cfg  Config
 	edge *edge.Edge
 	app  *fiber.App
-	api  *api.Server
+	api  *api.Server // for its description; the dashboard and the ingress are known to the router alone
 }
 
 // New builds the server; Serve starts it.

@@ -366,11 +366,29 @@ func (n *node) serve() error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(n.orchestrator, n.executor))
-	n.server = handlers.New(handlers.Config{Manager: n.manager, Orchestrator: n.orchestrator, KV: n.kv, Auth: n.auth, IDs: &n.ids, Log: n.log,
-		Version: version, Node: n.cfg.NodeName, PublicURL: n.cfg.PublicURL, MaxBody: n.cfg.MaxBody, ScriptTimeout: n.cfg.ScriptTimeout,
-		ScriptMemory: n.cfg.ScriptMemory, NoAdmin: !n.cfg.role.admin, NoScripts: !n.cfg.role.scripts, Sandbox: n.sandboxStats, AdminHost: n.cfg.AdminHost, TrustedProxies: n.cfg.proxies, CursorKey: n.derive("cursors"),
-		Ready: n.ready, Metrics: registry, MetricsElsewhere: n.cfg.MetricsListen != ""})
-
+	n.server = handlers.New(handlers.Config{
+		Manager:          n.manager,
+		Orchestrator:     n.orchestrator,
+		KV:               n.kv,
+		Auth:             n.auth,
+		IDs:              &n.ids,
+		Log:              n.log,
+		Version:          version,
+		Node:             n.cfg.NodeName,
+		PublicURL:        n.cfg.PublicURL,
+		MaxBody:          n.cfg.MaxBody,
+		ScriptTimeout:    n.cfg.ScriptTimeout,
+		ScriptMemory:     n.cfg.ScriptMemory,
+		AdminHost:        n.cfg.AdminHost,
+		NoAdmin:          !n.cfg.role.admin,
+		NoScripts:        !n.cfg.role.scripts,
+		TrustedProxies:   n.cfg.proxies,
+		CursorKey:        n.derive("cursors"),
+		Sandbox:          n.sandboxStats,
+		Ready:            n.ready,
+		Metrics:          registry,
+		MetricsElsewhere: n.cfg.MetricsListen != "",
+	})
 	l, err := net.Listen("tcp", n.cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("PICLOUD_LISTEN: %w", err)

@@ -52,7 +52,7 @@ type SandboxStats struct {
 // Server answers the pages.
 type Server struct {
 	Config
-	started time.Time
+	started time.Time // of the process, as the page of the system shows it
 }
 
 // New returns the dashboard; Register makes it answer.

@@ -20,7 +20,8 @@ import (
 	"picloud/views"
 )
 
-// newApp is the dashboard without manager, orchestrator and database: a page that got past the login would panic.
+// newApp is the dashboard without manager, orchestrator and database: a page that got past the login would
+// panic.
 func newApp(t *testing.T) *fiber.App {
 	t.Helper()
 	e := edge.New(edge.Config{
@@ -87,7 +88,8 @@ func TestPagesNeedASession(t *testing.T) {
 	}
 }
 
-// A page loads nothing but what it names by its nonce, which is another each time, and no other site may frame it.
+// A page loads nothing but what it names by its nonce, which is another each time, and no other site may
+// frame it.
 func TestPageHeaders(t *testing.T) {
 	t.Parallel()
 	app := newApp(t)

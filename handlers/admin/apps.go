@@ -104,6 +104,7 @@ func (s *Server) health(ctx context.Context, apps []manager.App) ([]views.AppRow
 	return rows, nil
 }
 
+// createApp leads to the new app; a refusal is the list again, with what was typed.
 func (s *Server) createApp(v *visit) error {
 	app, err := s.Manager.CreateApp(v.UserContext(), edge.Actor(v.p), v.form.Get("slug"),
 		v.form.Get("name"), "")
@@ -270,6 +271,7 @@ func (s *Server) settingsPage(v *visit, status int, problem string) error {
 	return v.render(status, views.Settings(vm))
 }
 
+// updateAppPage saves name and description, and the hosts if an instance admin sent the form.
 func (s *Server) updateAppPage(v *visit) error {
 	name := v.form.Get("name")
 	description := v.form.Get("description")
@@ -289,6 +291,7 @@ func (s *Server) updateAppPage(v *visit) error {
 	return v.to("/settings?done=saved")
 }
 
+// deleteAppPage deletes an app whose name was typed. One that has scripts needs force.
 func (s *Server) deleteAppPage(v *visit) error {
 	err := v.confirmed(v.app.App.Slug)
 	if err == nil {

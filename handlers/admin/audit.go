@@ -12,6 +12,7 @@ import (
 
 func (s *Server) showAudit(v *visit) error { return s.auditPage(v, 0, "audit") }
 
+// showAppAudit is the trail of one app, which its admins may read.
 func (s *Server) showAppAudit(v *visit) error {
 	return s.auditPage(v, v.app.ID(), edge.ListName(v.app, "audit"))
 }

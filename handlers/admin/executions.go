@@ -220,6 +220,7 @@ func (s *Server) findExecution(v *visit) error {
 // maxAppsSearched bounds the apps in which an id is looked for.
 const maxAppsSearched = 1000
 
+// showAbandoned lists the answers whose callers had hung up before they could be sent.
 func (s *Server) showAbandoned(v *visit) error {
 	frame, err := v.frame("Abandoned executions", "abandoned")
 	if err != nil {
@@ -256,6 +257,7 @@ func (s *Server) showAbandoned(v *visit) error {
 	return v.render(http.StatusOK, views.Abandoned(vm))
 }
 
+// showTail is the frame of the live tail; the page follows the stream itself.
 func (s *Server) showTail(v *visit) error {
 	frame, err := v.frame("Live tail", "tail")
 	if err != nil {

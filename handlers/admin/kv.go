@@ -17,6 +17,7 @@ import (
 	"picloud/views"
 )
 
+// showCollections lists the collections with how many keys each has.
 func (s *Server) showCollections(v *visit) error {
 	frame, err := v.frame("KV", "kv")
 	if err != nil {
@@ -43,6 +44,7 @@ func (s *Server) showCollections(v *visit) error {
 	return v.render(http.StatusOK, views.KV(vm))
 }
 
+// showEntries lists a collection in the byte order of its keys. The store signs these cursors itself.
 func (s *Server) showEntries(v *visit) error {
 	collection, err := edge.Unescape(v.Params("collection"))
 	if err != nil {
@@ -102,6 +104,7 @@ func (s *Server) newEntry(v *visit) error {
 	return v.to(entryPath(collection, key))
 }
 
+// entryPath is an entry's page. The key is in the query: it may have slashes.
 func entryPath(collection, key string) string {
 	return "/kv/" + collection + "/entry?key=" + url.QueryEscape(key)
 }

@@ -74,10 +74,13 @@ func timeline(l *history.Lineage, e *history.Execution, logs []views.LogRow) []v
 	return steps
 }
 
+// micros is a duration as the records have it.
 func micros(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
 
+// took shows a run's duration to a tenth of a millisecond.
 func took(d time.Duration) string { return d.Round(100 * time.Microsecond).String() }
 
+// onNode names the node of a run; old records have none.
 func onNode(node string) string {
 	if node == "" {
 		return ""

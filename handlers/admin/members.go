@@ -66,6 +66,7 @@ func (s *Server) setMember(v *visit, create bool) error {
 func (s *Server) addMemberPage(v *visit) error { return s.setMember(v, true) }
 func (s *Server) setMemberPage(v *visit) error { return s.setMember(v, false) }
 
+// removeMemberPage takes a user out of the app; the user stays.
 func (s *Server) removeMemberPage(v *visit) error {
 	err := s.Manager.RemoveMember(v.UserContext(), edge.Actor(v.p), v.app.App, v.form.Get("username"))
 	if err != nil {

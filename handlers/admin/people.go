@@ -62,6 +62,8 @@ func (s *Server) usersPage(v *visit, status int, problem string) error {
 	return v.render(status, views.Users(vm))
 }
 
+// createUserPage makes a user, who has no app yet; a refusal is the list again, with what was typed but the
+// password.
 func (s *Server) createUserPage(v *visit) error {
 	role := v.form.Get("role")
 	email := v.form.Get("email")
@@ -123,6 +125,7 @@ func (s *Server) changeUser(v *visit, c manager.UserChange) error {
 	return v.Redirect("/admin/users/"+name+"?done=saved", http.StatusSeeOther)
 }
 
+// updateUserPage saves role, address and whether the user may log in.
 func (s *Server) updateUserPage(v *visit) error {
 	role := v.form.Get("role")
 	email := v.form.Get("email")
@@ -130,11 +133,13 @@ func (s *Server) updateUserPage(v *visit) error {
 	return s.changeUser(v, manager.UserChange{Role: &role, Email: &email, Active: &active})
 }
 
+// setUserPassword gives a user who forgot it a new password, which ends the user's sessions.
 func (s *Server) setUserPassword(v *visit) error {
 	password := v.form.Get("password")
 	return s.changeUser(v, manager.UserChange{Password: &password})
 }
 
+// deleteUserPage deletes a user whose name was typed. Triggers of the user stay, disabled.
 func (s *Server) deleteUserPage(v *visit) error {
 	name, err := edge.Unescape(v.Params("username"))
 	if err != nil {

@@ -153,6 +153,7 @@ func (s *Server) makeOwnKey(ctx context.Context, p *auth.Principal, form views.K
 	return text, err
 }
 
+// revokeOwnKey ends a key at once: requests that carry it are refused from now on.
 func (s *Server) revokeOwnKey(v *visit) error {
 	id, err := edge.IDParam(v.Params("id"), "API key")
 	if err != nil {
@@ -165,6 +166,7 @@ func (s *Server) revokeOwnKey(v *visit) error {
 	return v.Redirect("/admin/profile?done=revoked", http.StatusSeeOther)
 }
 
+// endOwnSession ends one of the visitor's sessions, perhaps on a device that is lost.
 func (s *Server) endOwnSession(v *visit) error {
 	id, err := edge.IDParam(v.Params("id"), "session")
 	if err != nil {
@@ -177,6 +179,7 @@ func (s *Server) endOwnSession(v *visit) error {
 	return v.Redirect("/admin/profile", http.StatusSeeOther)
 }
 
+// endOwnSessions ends all of them, this one as well.
 func (s *Server) endOwnSessions(v *visit) error {
 	if err := s.Manager.EndSessions(v.UserContext(), v.p.UserID); err != nil {
 		return err

@@ -19,6 +19,7 @@ const payloadShown = 4 << 10
 // parkedFor is beyond any retry: a row that wakes so late waits for its trigger to be enabled.
 const parkedFor = 50 * 365 * day
 
+// showQueue lists what waits and what runs, oldest first, and says of each row why it stands there.
 func (s *Server) showQueue(v *visit) error {
 	frame, err := v.frame("Queue", "queue")
 	if err != nil {
@@ -94,6 +95,7 @@ func queueRow(r *db.ListOutboxRow) views.QueueRow {
 	return row
 }
 
+// runRowNow makes a waiting row due, without the rest of its pause.
 func (s *Server) runRowNow(v *visit) error {
 	id, err := edge.IDParam(v.Params("id"), "row in the queue")
 	if err != nil {
@@ -107,6 +109,7 @@ func (s *Server) runRowNow(v *visit) error {
 	return v.to("/queue?done=now")
 }
 
+// removeRowPage takes a waiting row out: it becomes a dead letter, which can be replayed.
 func (s *Server) removeRowPage(v *visit) error {
 	id, err := edge.IDParam(v.Params("id"), "row in the queue")
 	if err != nil {

@@ -141,10 +141,12 @@ func (s *Server) findRoute(v *visit, m *views.RouteMatch) error {
 	return nil
 }
 
+// matchFragment answers the match form without the rest of the page.
 func (s *Server) matchFragment(v *visit) error {
 	return v.render(http.StatusOK, views.Match(v.app.App.Slug, s.routeMatch(v)))
 }
 
+// createRoutePage makes a route; a refusal is the list again, with what was typed.
 func (s *Server) createRoutePage(v *visit) error {
 	form := v.typedRoute()
 	_, err := s.Manager.CreateRoute(v.UserContext(), edge.Actor(v.p), v.app.App, routeChange(&form))
@@ -192,6 +194,7 @@ func (s *Server) routePage(v *visit, status int, row views.RouteRow, problem str
 	return v.render(status, views.Route(vm))
 }
 
+// updateRoutePage saves a route; a refusal is its form again, with what was typed.
 func (s *Server) updateRoutePage(v *visit) error {
 	id, err := edge.IDParam(v.Params("id"), "route")
 	if err != nil {

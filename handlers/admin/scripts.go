@@ -16,6 +16,7 @@ import (
 	"picloud/views"
 )
 
+// showScripts lists the scripts; the page also says how to deploy one from a shell.
 func (s *Server) showScripts(v *visit) error {
 	frame, err := v.frame("Scripts", "scripts")
 	if err != nil {
@@ -402,6 +403,7 @@ func normalizeLines(s string) string {
 	return string(out)
 }
 
+// rollbackScript makes an older version current, built anew with the modules as they are now.
 func (s *Server) rollbackScript(v *visit) error {
 	version, err := strconv.Atoi(v.form.Get("version"))
 	if err != nil {
@@ -416,6 +418,8 @@ func (s *Server) rollbackScript(v *visit) error {
 	return v.to("/scripts/" + name + "?deployed=1")
 }
 
+// deleteScriptPage deletes a script whose name was typed, with its routes and triggers. With rows in the
+// queue it needs force: they become dead letters.
 func (s *Server) deleteScriptPage(v *visit) error {
 	name := v.Params("name")
 	err := v.confirmed(name)

@@ -140,6 +140,7 @@ func shownBody(body []byte) string {
 	return string(body)
 }
 
+// logRows shows the lines of a run.
 func logRows(lines []cloud.LogLine) []views.LogRow {
 	var out []views.LogRow
 	for _, l := range lines {

@@ -156,6 +156,7 @@ func eventTemplate(t *manager.Trigger) views.EventTemplate {
 	return e
 }
 
+// showTriggers lists the triggers, and warns of schedules that are late.
 func (s *Server) showTriggers(v *visit) error {
 	frame, err := v.frame("Triggers", "triggers")
 	if err != nil {
@@ -190,6 +191,7 @@ func (s *Server) showTriggers(v *visit) error {
 	return v.render(http.StatusOK, views.Triggers(vm))
 }
 
+// newTrigger is the form of a trigger with the usual retries.
 func (s *Server) newTrigger(v *visit) error {
 	d := cloud.DefaultRetry()
 	form := views.TriggerForm{
@@ -448,6 +450,7 @@ func triggerChange(f *views.TriggerForm) (manager.TriggerChange, error) {
 	return c, nil
 }
 
+// createTriggerPage makes a trigger, which fires from now on; a refusal is the form again.
 func (s *Server) createTriggerPage(v *visit) error {
 	form := v.typedTrigger()
 	change, err := triggerChange(&form)
@@ -465,6 +468,7 @@ func (s *Server) createTriggerPage(v *visit) error {
 	return v.to("/triggers/" + cloud.ID(t.ID).String() + "?done=created")
 }
 
+// updateTriggerPage saves a trigger. Its kind stays: another kind is another trigger.
 func (s *Server) updateTriggerPage(v *visit) error {
 	t, err := s.trigger(v)
 	if err != nil {
@@ -489,6 +493,7 @@ func (s *Server) updateTriggerPage(v *visit) error {
 	return v.to("/triggers/" + cloud.ID(t.ID).String() + "?done=saved")
 }
 
+// enableTrigger switches a trigger on or off. Its rows in the queue wait while it is off.
 func (s *Server) enableTrigger(v *visit) error {
 	id, err := edge.IDParam(v.Params("id"), "trigger")
 	if err != nil {
@@ -526,6 +531,8 @@ func (s *Server) fireTriggerPage(v *visit) error {
 	return v.to("/triggers/" + cloud.ID(t.ID).String() + "?fired=" + execution.String())
 }
 
+// deleteTriggerPage deletes a trigger when the name of its script was typed. With rows in the queue it
+// needs force: they become dead letters.
 func (s *Server) deleteTriggerPage(v *visit) error {
 	t, err := s.trigger(v)
 	if err != nil {

@@ -59,6 +59,7 @@ func (s *Server) variablesPage(v *visit, status int, problem string) error {
 	return v.render(status, views.Variables(vm))
 }
 
+// setVariablePage sets a variable or a secret; a refusal is the page again.
 func (s *Server) setVariablePage(v *visit) error {
 	value := normalizeLines(v.form.Get("value"))
 	err := s.Manager.SetVariable(v.UserContext(), edge.Actor(v.p), v.app.App, v.form.Get("name"), value,

@@ -40,7 +40,7 @@ type Config struct {
 // Server answers the operations.
 type Server struct {
 	Config
-	app *fiber.App
+	app *fiber.App // for the one operation that huma cannot serve
 	api huma.API
 }
 

@@ -17,7 +17,8 @@ import (
 	"picloud/internal/cloud"
 )
 
-// newApp is the API without manager, orchestrator and database: whatever gets past the checks at the door would panic.
+// newApp is the API without manager, orchestrator and database: whatever gets past the checks at the door
+// would panic.
 func newApp(t *testing.T, change func(*edge.Config)) (*fiber.App, *Server) {
 	t.Helper()
 	cfg := edge.Config{
@@ -49,7 +50,8 @@ func send(t *testing.T, app *fiber.App, req *http.Request) (*http.Response, stri
 	return res, string(body)
 }
 
-// Nothing but the login and the description answers without a credential, and what is refused is a problem document.
+// Nothing but the login and the description answers without a credential, and what is refused is a problem
+// document.
 func TestDoor(t *testing.T) {
 	t.Parallel()
 

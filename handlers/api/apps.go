@@ -39,7 +39,7 @@ type patchApp struct {
 	}
 }
 
-// forceInput is a deletion. Force deletes what others depend on as well.
+// forceInput is the deletion of an app. One that has scripts needs force.
 type forceInput struct {
 	AppPath
 	Force bool `query:"force"`

@@ -70,6 +70,7 @@ func (s *Server) authAPI() {
 		s.endSession)
 }
 
+// logout ends the caller's session; a key has none.
 func (s *Server) logout(ctx context.Context, p *auth.Principal, _ *struct{}) (*none, error) {
 	if p.Key {
 		return nil, cloud.Errorf(cloud.CodeInvalid,
@@ -97,6 +98,7 @@ func (s *Server) endSessions(ctx context.Context, p *auth.Principal, _ *struct{}
 	return nil, s.Manager.EndSessions(ctx, p.UserID)
 }
 
+// endSession ends one of the caller's own sessions.
 func (s *Server) endSession(ctx context.Context, p *auth.Principal, in *idInput) (*none, error) {
 	if err := sessionOnly(p); err != nil {
 		return nil, err
@@ -154,6 +156,7 @@ func (s *Server) login(ctx context.Context, in *loginInput) (out *loginOutput, w
 	return out, 0, nil
 }
 
+// listSessions lists the caller's own sessions.
 func (s *Server) listSessions(
 	ctx context.Context, p *auth.Principal, in *PageQuery,
 ) (*page[sessionItem], error) {

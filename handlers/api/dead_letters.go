@@ -165,6 +165,7 @@ func (s *Server) deadLettersAPI() {
 	appOp(s, resolve, auth.WriteDeadLetter, s.resolveDeadLetter)
 }
 
+// countDeadLetters counts the unresolved ones, for alarms.
 func (s *Server) countDeadLetters(ctx context.Context, c *edge.AppCaller, _ *AppPath) (*countOutput, error) {
 	n, err := s.Orchestrator.History.CountDeadLetters(ctx, c.ID())
 	out := &countOutput{}
@@ -187,6 +188,7 @@ func (s *Server) showDeadLetter(
 	return &deadLetterOutput{showDeadLetter(d)}, nil
 }
 
+// resolveDeadLetter marks a dead letter as ignored, with the operator's reason.
 func (s *Server) resolveDeadLetter(
 	ctx context.Context, c *edge.AppCaller, in *resolveDeadLetter,
 ) (*deadLetterOutput, error) {
@@ -202,6 +204,7 @@ func (s *Server) resolveDeadLetter(
 	return &deadLetterOutput{showDeadLetter(d)}, nil
 }
 
+// listDeadLetters lists dead letters, newest first.
 func (s *Server) listDeadLetters(
 	ctx context.Context, c *edge.AppCaller, in *listDeadLetters,
 ) (*page[deadLetterItem], error) {

@@ -142,6 +142,8 @@ func (s *Server) showExecution(
 	return &executionOutput{showExecution(c)(e)}, nil
 }
 
+// listExecutions lists executions, newest first. A search may end before its page is full; next_cursor goes
+// on.
 func (s *Server) listExecutions(
 	ctx context.Context, c *edge.AppCaller, in *listExecutions,
 ) (*page[executionItem], error) {

@@ -46,6 +46,7 @@ func (s *Server) keysAPI() {
 		s.deleteKey)
 }
 
+// listKeys lists the caller's own keys: names and scopes, not the keys themselves.
 func (s *Server) listKeys(ctx context.Context, p *auth.Principal, in *PageQuery) (*page[keyItem], error) {
 	list := "keys\x00" + p.Username
 	after, err := s.OpenIDCursor(list, in.Cursor)
@@ -84,6 +85,7 @@ func (s *Server) deleteKey(ctx context.Context, p *auth.Principal, in *idInput) 
 	return nil, s.Manager.DeleteKey(ctx, p, id)
 }
 
+// createKey makes a key. The answer is the only place where it is ever shown.
 func (s *Server) createKey(ctx context.Context, p *auth.Principal, in *createKey) (*keyOutput, error) {
 	k := manager.NewKey{Name: in.Body.Name, Scopes: in.Body.Scopes, ExpiresAt: in.Body.ExpiresAt}
 	var err error

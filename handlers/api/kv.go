@@ -93,6 +93,7 @@ func (s *Server) showEntry(ctx context.Context, c *edge.AppCaller, in *EntryPath
 	return s.entry(ctx, c, collection, key)
 }
 
+// deleteEntry deletes with the commit of runs; whether the entry was there is known after it.
 func (s *Server) deleteEntry(ctx context.Context, c *edge.AppCaller, in *EntryPath) (*none, error) {
 	collection, key, err := in.decode()
 	if err != nil {
@@ -144,6 +145,7 @@ func showEntry(collection string, it *kv.Item) entryItem {
 	}
 }
 
+// listCollections lists collections by name.
 func (s *Server) listCollections(
 	ctx context.Context, c *edge.AppCaller, in *listInput,
 ) (*page[collectionItem], error) {
@@ -164,6 +166,7 @@ func (s *Server) listCollections(
 	}), nil
 }
 
+// listEntries lists a collection in the byte order of its keys. The store signs these cursors itself.
 func (s *Server) listEntries(
 	ctx context.Context, c *edge.AppCaller, in *listEntries,
 ) (*page[entryItem], error) {

@@ -68,6 +68,7 @@ func (s *Server) doctorAPI() {
 		s.doctor)
 }
 
+// doctor runs the checks of the installation now.
 func (s *Server) doctor(ctx context.Context, p *auth.Principal, _ *struct{}) (*doctorOutput, error) {
 	if err := edge.InstanceAdmin(p, "instance:admin"); err != nil {
 		return nil, err

@@ -75,6 +75,7 @@ func (s *Server) outboxAPI() {
 		auth.ReadExecutions, s.conservation)
 }
 
+// runOutboxRowNow makes a waiting row due, without the rest of its pause.
 func (s *Server) runOutboxRowNow(ctx context.Context, c *edge.AppCaller, in *outboxPath) (*none, error) {
 	id, err := edge.IDParam(in.ID, "row in the outbox")
 	if err != nil {
@@ -87,6 +88,7 @@ func (s *Server) runOutboxRowNow(ctx context.Context, c *edge.AppCaller, in *out
 	return nil, nil
 }
 
+// removeOutboxRow takes a waiting row out: it becomes a dead letter, which can be replayed.
 func (s *Server) removeOutboxRow(
 	ctx context.Context, c *edge.AppCaller, in *outboxPath,
 ) (*removedOutput, error) {
@@ -105,6 +107,7 @@ func (s *Server) removeOutboxRow(
 	return out, nil
 }
 
+// conservation shows the ledger: every event that was enqueued must be somewhere.
 func (s *Server) conservation(
 	ctx context.Context, c *edge.AppCaller, _ *AppPath,
 ) (*conservationOutput, error) {
@@ -125,6 +128,7 @@ func (s *Server) conservation(
 	return out, nil
 }
 
+// listOutbox lists what waits and what runs, oldest first, and says of each row why it stands there.
 func (s *Server) listOutbox(
 	ctx context.Context, c *edge.AppCaller, in *listInput,
 ) (*page[outboxItem], error) {

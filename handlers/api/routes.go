@@ -64,6 +64,7 @@ type matchOutput struct {
 	}
 }
 
+// change is the body as the manager takes it.
 func (b *routeBody) change() manager.RouteChange {
 	return manager.RouteChange{
 		Script:   b.Script,

@@ -176,6 +176,7 @@ func (s *Server) showVersion(
 	}}, nil
 }
 
+// rollbackScript makes an older version current, built anew with the modules as they are now.
 func (s *Server) rollbackScript(
 	ctx context.Context, c *edge.AppCaller, in *rollback,
 ) (*deployedOutput, error) {
@@ -220,6 +221,7 @@ func (s *Server) showScript(ctx context.Context, c *edge.AppCaller, in *ScriptPa
 	}}, nil
 }
 
+// listScripts lists scripts by name, without their sources.
 func (s *Server) listScripts(
 	ctx context.Context, c *edge.AppCaller, in *listInput,
 ) (*page[scriptItem], error) {
@@ -284,6 +286,7 @@ func (s *Server) putScript(ctx context.Context, c *edge.AppCaller, in *putScript
 	return deployed(c, d, kind), nil
 }
 
+// deployed shows a deployment: 201 for a new script, else 200.
 func deployed(c *edge.AppCaller, d *manager.Deployed, kind string) *deployedOutput {
 	out := &deployedOutput{Status: http.StatusOK, ETag: etag(int32(d.Version))}
 	if d.Created {
@@ -331,6 +334,7 @@ func scriptChange(in *putScript) (*manager.ScriptChange, error) {
 	return change, nil
 }
 
+// listVersions lists versions, newest first, without their sources.
 func (s *Server) listVersions(
 	ctx context.Context, c *edge.AppCaller, in *listVersions,
 ) (*page[versionItem], error) {

@@ -47,6 +47,7 @@ func (s *Server) statsAPI() {
 // day is what statistics and charts are about unless something else is asked for.
 const day = 24 * time.Hour
 
+// stats counts runs in steps of time, empty steps included.
 func (s *Server) stats(ctx context.Context, c *edge.AppCaller, in *statsInput) (*statsOutput, error) {
 	q := history.StatsQuery{From: in.From, Until: in.To}
 	var err error
@@ -77,7 +78,7 @@ func (s *Server) stats(ctx context.Context, c *edge.AppCaller, in *statsInput) (
 	out := &statsOutput{}
 	out.Body.StepSeconds = int(q.Step.Seconds())
 	out.Body.Items = make([]statsItem, len(points))
-	out.Body.From = points[0].At // a step begins at a whole minute, from perhaps not
+	out.Body.From = points[0].At // from, rounded down to a step
 	for k := range points {
 		p := &points[k]
 		it := statsItem{At: p.At, Runs: p.Runs, Errors: p.Errors, Outcomes: map[string]int64{}}

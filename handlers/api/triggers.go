@@ -72,6 +72,7 @@ type triggerBody struct {
 	Retry        *retryBody `json:"retry,omitempty"`
 }
 
+// change is the body as the manager takes it.
 func (b *triggerBody) change() manager.TriggerChange {
 	c := manager.TriggerChange{
 		Kind:         b.Kind,
@@ -296,6 +297,7 @@ func (s *Server) listTriggers(
 // upcomingSlots is how many slots to come are listed.
 const upcomingSlots = 10
 
+// listSlots says what became of a schedule's slots, newest first, and lists the next ones.
 func (s *Server) listSlots(ctx context.Context, c *edge.AppCaller, in *listSlots) (*slotsOutput, error) {
 	id, err := edge.IDParam(in.ID, "trigger")
 	if err != nil {
@@ -329,6 +331,7 @@ func (s *Server) listSlots(ctx context.Context, c *edge.AppCaller, in *listSlots
 	return out, err
 }
 
+// fireTrigger enqueues a test event, as if the trigger had raised it.
 func (s *Server) fireTrigger(ctx context.Context, c *edge.AppCaller, in *fireTrigger) (*fireOutput, error) {
 	id, err := edge.IDParam(in.ID, "trigger")
 	if err != nil {

@@ -100,6 +100,7 @@ func (s *Server) createUser(ctx context.Context, p *auth.Principal, in *createUs
 	return &userOutput{showUser(u)}, nil
 }
 
+// deleteUser deletes a user. Triggers of the user stay, disabled.
 func (s *Server) deleteUser(ctx context.Context, p *auth.Principal, in *UserPath) (*none, error) {
 	if err := edge.InstanceAdmin(p, "users:admin"); err != nil {
 		return nil, err

@@ -10,7 +10,8 @@ import (
 	"picloud/internal/cloud"
 )
 
-// A cursor is good for the list that made it, and nothing else: callers cannot reach over an app or a filter with it.
+// A cursor is good for the list that made it, and nothing else: callers cannot reach over an app or a
+// filter with it.
 func TestCursorIsBoundToItsList(t *testing.T) {
 	t.Parallel()
 	e, _ := newEdge(t, nil)
@@ -105,7 +106,8 @@ func TestTypedCursors(t *testing.T) {
 	wantCode(t, err, cloud.CodeInvalid)
 }
 
-// The row that was read too much only shows that there is another page; the cursor is the last row of this one.
+// The row that was read too much only shows that there is another page; the cursor is the last row of this
+// one.
 func TestCut(t *testing.T) {
 	t.Parallel()
 	e, _ := newEdge(t, nil)

@@ -11,9 +11,9 @@ import (
 type LetterQuery struct {
 	State   string // unresolved, resolved or all
 	Script  string
-	Source  string
+	Source  string // what caused the event: http, kv, cron, ...
 	Trigger string // a trigger's id
-	Group   string // an error group
+	Group   string // what cloud.ErrorGroup made of the error
 }
 
 // Filter checks the values.

@@ -11,7 +11,8 @@ import (
 	"picloud/internal/orchestrator"
 )
 
-// What a filter cannot be is said, and not ignored: a list that shows too much looks like one that is complete.
+// What a filter cannot be is said, and not ignored: a list that shows too much looks like one that is
+// complete.
 func TestLetterQuery(t *testing.T) {
 	t.Parallel()
 	id := cloud.ID{1}

@@ -8,12 +8,18 @@ import (
 	"picloud/internal/history"
 )
 
-// ExecutionQuery selects executions, with its values as a caller gave them. Empty values select nothing.
+// ExecutionQuery selects executions, with its values as a caller gave them. An empty value does not narrow
+// the list.
 type ExecutionQuery struct {
-	Script, Status, Source string
-	Trigger, Root          string // ids
-	From, To               time.Time
-	Search                 string
+	Script string
+	Status string
+	// Source is what caused a run: http, kv, cron, ...
+	Source string
+	// Trigger and Root are ids.
+	Trigger, Root string
+	From, To      time.Time
+	// Search is a text in the error, the request or the log.
+	Search string
 }
 
 // Filter checks the values.

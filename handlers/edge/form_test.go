@@ -10,7 +10,8 @@ import (
 	"picloud/internal/cloud"
 )
 
-// A form counts if the browser says that a page of this host sent it; browsers without Fetch Metadata send Origin.
+// A form counts if the browser says that a page of this host sent it; browsers without Fetch Metadata send
+// Origin.
 func TestSameOrigin(t *testing.T) {
 	t.Parallel()
 	e, _ := newEdge(t, nil)

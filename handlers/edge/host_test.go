@@ -86,7 +86,8 @@ func TestAdminHostOnly(t *testing.T) {
 	}
 }
 
-// Who calls is what the last hop that can be trusted says; whatever a caller wrote before that is not believed.
+// Who calls is what the last hop that can be trusted says; whatever a caller wrote before that is not
+// believed.
 func TestClient(t *testing.T) {
 	t.Parallel()
 

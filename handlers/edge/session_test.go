@@ -11,7 +11,8 @@ import (
 	"picloud/internal/auth"
 )
 
-// The session's cookie is out of reach of scripts in pages and of other sites, and with TLS bound to this host.
+// The session's cookie is out of reach of scripts in pages and of other sites, and with TLS bound to this
+// host.
 func TestSessionCookie(t *testing.T) {
 	t.Parallel()
 
@@ -61,8 +62,8 @@ func TestSessionCookieGoes(t *testing.T) {
 	}
 }
 
-// Without a session's cookie nobody is asked who it is: there is no authenticator here. Over TLS the plain cookie, which
-// another host of the domain could have set, is none.
+// Without a session's cookie nobody is asked who it is: there is no authenticator here. Over TLS the plain
+// cookie, which another host of the domain could have set, is none.
 func TestNoCookieIsNobody(t *testing.T) {
 	t.Parallel()
 

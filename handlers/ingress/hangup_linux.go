@@ -24,7 +24,8 @@ type hangupWatch struct {
 	// goneC is closed after a hang-up.
 	goneC chan struct{}
 
-	// mu guards what follows. The poller's callback takes it as well; no other lock of ours is taken under it.
+	// mu guards what follows. The poller's callback takes it as well. No other lock of ours is taken under
+	// it.
 	mu      sync.Mutex
 	stopped bool
 	// overC is made when the socket begins to be watched, and closed when that is over.

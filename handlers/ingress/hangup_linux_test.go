@@ -32,7 +32,8 @@ func TestHangupIsNoticed(t *testing.T) {
 	}
 }
 
-// A caller that closes only its writing side, as some do after a request, has hung up as well: nothing tells the two apart.
+// A caller that closes only its writing side, as some do after a request, has hung up as well: nothing
+// tells the two apart.
 func TestHalfCloseIsAHangup(t *testing.T) {
 	t.Parallel()
 	server, client := tcp(t)
@@ -69,7 +70,8 @@ func TestPipelinedRequestIsNoHangup(t *testing.T) {
 	}
 }
 
-// After stop the connection can be read again, whether the watch had begun or not: its deadline is not left in the past.
+// After stop the connection can be read again, whether the watch had begun or not: its deadline is not left
+// in the past.
 func TestStopGivesTheConnectionBack(t *testing.T) {
 	t.Parallel()
 

@@ -62,7 +62,8 @@ func request(method, target string, headers ...string) *http.Request {
 	return req
 }
 
-// Anybody may call a public script, and nobody else's credential opens another; the dashboard's cookie opens nothing.
+// Anybody may call a public script, and nobody else's credential opens another; the dashboard's cookie
+// opens nothing.
 func TestAdmitWithoutCredential(t *testing.T) {
 	t.Parallel()
 
@@ -144,7 +145,8 @@ func TestMatchRefuses(t *testing.T) {
 	}
 }
 
-// A person who opens the address in a browser is led to the dashboard; a program is told that nothing answers.
+// A person who opens the address in a browser is led to the dashboard; a program is told that nothing
+// answers.
 func TestRootLeadsToTheDashboard(t *testing.T) {
 	t.Parallel()
 	s := newServer(func(c *edge.Config) { c.NoScripts = true })

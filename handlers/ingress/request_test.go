@@ -23,7 +23,8 @@ func seen(r *cloud.Request, name string) []string {
 	return out
 }
 
-// A script sees what the caller sent, but for what belongs to the connection, to proxies, or to PiCloud's own sessions.
+// A script sees what the caller sent, but for what belongs to the connection, to proxies, or to PiCloud's
+// own sessions.
 func TestHeadersThatScriptsSee(t *testing.T) {
 	t.Parallel()
 
@@ -65,7 +66,8 @@ func TestHeadersThatScriptsSee(t *testing.T) {
 	}
 }
 
-// A script's URL is the one that the caller used: what a trusted proxy says, else what came here, percent-encoding kept.
+// A script's URL is the one that the caller used: what a trusted proxy says, else what came here,
+// percent-encoding kept.
 func TestURLThatScriptsSee(t *testing.T) {
 	t.Parallel()
 

@@ -22,8 +22,8 @@ func reply(t *testing.T, s *Server, r *orchestrator.HTTPReply) *http.Response {
 	})
 }
 
-// A script sets its headers, but none that belong to the connection or to PiCloud, none that would split the answer, and on
-// the dashboard's host none that act on the dashboard.
+// A script sets its headers, but none that belong to the connection or to PiCloud, none that would split
+// the answer, and on the dashboard's host none that act on the dashboard.
 func TestHeadersThatScriptsSet(t *testing.T) {
 	t.Parallel()
 

@@ -104,7 +104,8 @@ func TestBodyReader(t *testing.T) {
 	}
 }
 
-// A caller that hangs up while the script makes it wait ends the stream, so that the script is not left writing to nobody.
+// A caller that hangs up while the script makes it wait ends the stream, so that the script is not left
+// writing to nobody.
 func TestBodyReaderOfACallerThatHangsUp(t *testing.T) {
 	t.Parallel()
 	server, client := tcp(t)
@@ -135,7 +136,8 @@ func TestBodyReaderNeverRead(t *testing.T) {
 	<-stream.closedC
 }
 
-// A caller that takes no piece for pieceTimeout is given up: the deadline is set before each piece is handed on.
+// A caller that takes no piece for pieceTimeout is given up: the deadline is set before each piece is
+// handed on.
 func TestBodyReaderSetsADeadline(t *testing.T) {
 	t.Parallel()
 	conn, _ := tcp(t)

@@ -1,0 +1,151 @@
+package tail
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"picloud/internal/cloud"
+	"picloud/internal/history"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// connection takes deadlines and nothing else.
+type connection struct{ net.Conn }
+
+func (connection) SetWriteDeadline(time.Time) error { return nil }
+
+func newWriter(script, status string) (*writer, *bytes.Buffer) {
+	var out bytes.Buffer
+	return &writer{body: bufio.NewWriter(&out), conn: connection{}, script: script, status: status}, &out
+}
+
+func run(script string, status cloud.Status) history.TailEvent {
+	return history.TailEvent{
+		Execution: cloud.ID{1},
+		Script:    script,
+		Status:    status,
+		Duration:  1500 * time.Microsecond,
+		Error:     cloud.ScriptError{Name: "Error", Message: "two\nlines"},
+		Logs:      []cloud.LogLine{{Level: "info", Message: "kept"}},
+	}
+}
+
+func logLine(script string) history.TailEvent {
+	return history.TailEvent{
+		Execution: cloud.ID{1},
+		Script:    script,
+		Line:      &cloud.LogLine{Level: "info", Message: "hello"},
+	}
+}
+
+// A follower sees what it asked for; one who asks for a status gets no lines of runs that may end otherwise.
+func TestWants(t *testing.T) {
+	t.Parallel()
+
+	for _, c := range []struct {
+		name           string
+		script, status string
+		event          history.TailEvent
+		want           bool
+	}{
+		{"everything, a run", "", "", run("a", cloud.Succeeded), true},
+		{"everything, a line", "", "", logLine("a"), true},
+		{"a script, its run", "a", "", run("a", cloud.Succeeded), true},
+		{"a script, its line", "a", "", logLine("a"), true},
+		{"a script, another's run", "a", "", run("b", cloud.Succeeded), false},
+		{"a script, another's line", "a", "", logLine("b"), false},
+		{"a status, such a run", "", "failed", run("a", cloud.Failed), true},
+		{"a status, another run", "", "failed", run("a", cloud.Succeeded), false},
+		{"a status, a line", "", "failed", logLine("a"), false},
+		{"both, another script", "a", "failed", run("b", cloud.Failed), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := newWriter(c.script, c.status)
+			if got := w.wants(&c.event); got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// An event is two lines and an empty one, whatever a script writes. A run has its lines only where they did
+// not come before.
+func TestEncode(t *testing.T) {
+	t.Parallel()
+	failed := run("a", cloud.Failed)
+	succeeded := run("a", cloud.Succeeded)
+	line := logLine("a")
+
+	for _, c := range []struct {
+		name   string
+		status string
+		event  *history.TailEvent
+		parts  []string
+	}{
+		{"a line", "", &line, []string{"event: log\n", `"message":"hello"`}},
+		{"a failed run", "", &failed, []string{"event: run\n", `"message":"two\nlines"`, `"logs":[]`,
+			`"duration_ms":1.5`}},
+		{"a run that succeeded", "", &succeeded, []string{`"error":null`, `"status":"succeeded"`}},
+		{"a run of a status", "failed", &failed, []string{`"message":"kept"`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := newWriter("", c.status)
+			got := w.encode(c.event)
+			for _, part := range c.parts {
+				if !strings.Contains(got, part) {
+					t.Errorf("%q lacks %q", got, part)
+				}
+			}
+
+			if strings.Count(got, "\n") != 3 || !strings.HasSuffix(got, "\n\n") {
+				t.Errorf("%q is not one event", got)
+			}
+		})
+	}
+}
+
+// The stream begins with a comment, so that a follower knows that it is there, and ends when the node stops.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	eventsC := make(chan history.TailEvent)
+	doneC := make(chan struct{})
+	tail := &history.Tail{EventsCh: eventsC, Done: doneC}
+	w, out := newWriter("a", "")
+	overC := make(chan struct{})
+	go func() {
+		defer close(overC)
+		w.follow(tail, func() bool { return true })
+	}()
+
+	eventsC <- logLine("a")
+	eventsC <- logLine("b")
+	eventsC <- run("a", cloud.Succeeded)
+	close(doneC)
+	<-overC
+	got := out.String()
+	if !strings.HasPrefix(got, ": connected\n\n") || strings.Count(got, "event: ") != 2 {
+		t.Errorf("%q", got)
+	}
+}
+
+// broken is a follower who is gone.
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("gone") }
+
+// A follower who is gone ends its stream: nobody waits for it.
+func TestFollowerIsGone(t *testing.T) {
+	t.Parallel()
+	w := &writer{body: bufio.NewWriter(broken{}), conn: connection{}}
+	w.follow(&history.Tail{}, func() bool { return true })
+}
