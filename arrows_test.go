@@ -78,12 +78,14 @@ var arrows = map[string]string{
 	"internal/testkit/machine": "",
 	"internal/testkit/wire":    "",
 
-	// The benchmark and the fault lab see PiCloud from outside: its database and its processes, never its parts.
+	// The benchmark and the fault lab see PiCloud from outside: its database and its processes, never its
+	// parts.
 	"lab/bench":    "db db/pglocal internal/testkit/machine",
 	"lab/faultlab": "db db/pglocal internal/testkit/machine internal/testkit/wire",
 }
 
-// mayUseUnsafe are the packages that read the JavaScript engine's memory, and that give buffers to the kernel.
+// mayUseUnsafe are the packages that read the JavaScript engine's memory, and that give buffers to the
+// kernel.
 var mayUseUnsafe = []string{"internal/executor/sandbox/engine", "internal/executor/sandbox/rawsys"}
 
 // Each package imports what the table says, and nothing else of ours: the parts of PiCloud meet only in cmd.

@@ -128,6 +128,8 @@ var limitSections = []struct {
 
 // docs/limits.md names each limit with the value that the code has. UPDATE=1 writes its tables anew.
 func TestLimitsPage(t *testing.T) {
+	t.Parallel()
+
 	all, err := parseConstants(".")
 	if err != nil {
 		t.Fatal(err)
@@ -136,6 +138,7 @@ func TestLimitsPage(t *testing.T) {
 	for _, section := range limitSections {
 		var table strings.Builder
 		table.WriteString("| Limit | Value | Constant |\n|---|---|---|\n")
+
 		for _, l := range section.limits {
 			value, err := all.value(l.constant)
 			if err != nil {
@@ -174,6 +177,7 @@ func parseConstants(root string) (constants, error) {
 		if err != nil {
 			return err
 		}
+
 		for _, d := range file.Decls {
 			if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.CONST {
 				all.add(path, g)
@@ -229,6 +233,7 @@ func (all constants) value(name string) (measured, error) {
 	if err != nil {
 		return measured{}, fmt.Errorf("%s: %w", found[0].file, err)
 	}
+
 	for _, other := range found[1:] {
 		v, err := all.eval(other.dir, other.expr)
 		if err != nil {
@@ -309,6 +314,7 @@ func inUnit(v measured, unit string) string {
 	if unit != "bytes" {
 		return strings.TrimSpace(grouped(n) + " " + unit)
 	}
+
 	units := []string{"bytes", "KiB", "MiB", "GiB"}
 	for n >= 1024 && n%1024 == 0 && len(units) > 1 {
 		n /= 1024

@@ -19,6 +19,8 @@ var (
 
 // Every relative link in a Markdown file leads to a file, and to a heading of it where it names one.
 func TestLinks(t *testing.T) {
+	t.Parallel()
+
 	checked := 0
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -76,6 +78,7 @@ func checkLink(t *testing.T, from, link string) {
 		t.Errorf("%s links to a heading of %s: %v", from, target, err)
 		return
 	}
+
 	for _, h := range heading.FindAllStringSubmatch(codeFence.ReplaceAllString(string(text), ""), -1) {
 		if anchorOf(h[1]) == anchor {
 			return
@@ -103,6 +106,8 @@ var (
 // Every path that a page for contributors names is there, so that a moved file takes its pages along. The
 // table of packages that are planned is left out.
 func TestNamedPaths(t *testing.T) {
+	t.Parallel()
+
 	pages, err := filepath.Glob("docs/design/*.md")
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +120,7 @@ func TestNamedPaths(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		present := packageTable.ReplaceAllString(string(text), "")
 		for _, match := range pathInCode.FindAllStringSubmatch(present, -1) {
 			found, err := filepath.Glob(match[1])

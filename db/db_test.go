@@ -54,6 +54,7 @@ func TestAddress(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		name, url   string
 		connections int
@@ -105,6 +106,7 @@ func TestCreateDatabase(t *testing.T) {
 	t.Parallel()
 	url := testkit.Database(t)
 	const name = `made by "two"`
+
 	ended := make(chan error, 2)
 	for range cap(ended) {
 		go func() { ended <- db.CreateDatabase(t.Context(), url, name) }()

@@ -18,8 +18,8 @@ func (d *DB) CountListeners(ctx context.Context) (int64, error) {
 	return n, Translate(err)
 }
 
-// SetListener records in the table of nodes that conn is the node's listener. While that connection lives, the
-// other nodes know that the node does (connection_lives in migrations/00007).
+// SetListener records in the table of nodes that conn is the node's listener. While that connection lives,
+// the other nodes know that the node does (connection_lives in migrations/00007).
 func SetListener(ctx context.Context, conn *pgx.Conn, node string) error {
 	_, err := conn.Exec(ctx, `UPDATE nodes SET listener_pid = a.pid, listener_start = a.backend_start
 		FROM pg_stat_activity a WHERE nodes.name = $1 AND a.pid = pg_backend_pid()`, node)

@@ -33,6 +33,7 @@ func seed(t *testing.T, d *db.DB) int64 {
 	}
 
 	one := []string{""}
+
 	none := []db.UUID{{}}
 	for _, err := range []error{
 		q.PutKeys(ctx, db.PutKeysParams{

@@ -51,6 +51,7 @@ func TestOutboxPlans(t *testing.T) {
 		t.Skip("vacuums a table of 5,000 rows twice")
 	}
 	t.Parallel()
+
 	conn := connect(t)
 	for _, setting := range []string{
 		"plan_cache_mode = force_generic_plan",
@@ -78,6 +79,7 @@ func TestOutboxPlans(t *testing.T) {
 			if state.sql != "" {
 				exec(t, conn, state.sql)
 			}
+
 			for name, sql := range db.Statements {
 				checkPlan(t, name, explain(t, conn, name, sql))
 			}
@@ -87,6 +89,7 @@ func TestOutboxPlans(t *testing.T) {
 
 func checkPlan(t *testing.T, name, plan string) {
 	t.Helper()
+
 	for _, scan := range strings.Split(plan, "Index Scan using outbox_pkey")[1:] {
 		cond := strings.SplitN(scan, "\n", 3)[1]
 		if !strings.Contains(cond, "Index Cond: ((app_id = ") || !strings.Contains(cond, "AND (id ") {

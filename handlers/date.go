@@ -29,6 +29,7 @@ func setDate(ctx *fasthttp.RequestCtx) {
 	}
 
 	ctx.Response.Header.AddBytesV("?ate", d.text)
+
 	for name := range ctx.Response.Header.All() {
 		if len(name) > 0 && name[0] == '?' {
 			name[0] = 'D'

@@ -47,6 +47,7 @@ func (s *Server) Metrics() ([]byte, error) {
 	}
 
 	var b bytes.Buffer
+
 	enc := expfmt.NewEncoder(&b, expfmt.NewFormat(expfmt.TypeTextPlain))
 	for _, f := range families {
 		if err := enc.Encode(f); err != nil {

@@ -81,6 +81,7 @@ func (f *fixture) addUser(name, role string) {
 // send makes one request; the headers are names and values in turn.
 func (f *fixture) send(method, path, body string, headers ...string) (*http.Response, string) {
 	f.t.Helper()
+
 	req := httptest.NewRequest(method, path, strings.NewReader(body))
 	for k := 0; k < len(headers); k += 2 {
 		req.Header.Set(headers[k], headers[k+1])
@@ -382,6 +383,7 @@ func TestKeyIsShownOnce(t *testing.T) {
 func TestListsGoOn(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
+
 	token := f.login("ann")
 	for _, slug := range []string{"a1", "a2", "a3"} {
 		if status, answer := f.api(token, "POST", "/apps", `{"slug":"`+slug+`"}`); status != 201 {
@@ -397,6 +399,7 @@ func TestListsGoOn(t *testing.T) {
 		if status != 200 {
 			t.Fatalf("%d %v", status, answer)
 		}
+
 		for _, item := range answer["items"].([]any) {
 			slugs = append(slugs, item.(map[string]any)["slug"].(string))
 		}

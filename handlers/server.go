@@ -198,6 +198,7 @@ func badRequest(ctx *fasthttp.RequestCtx, err error) {
 	status := fasthttp.StatusBadRequest
 	detail := "the request could not be read"
 	var small *fasthttp.ErrSmallBuffer
+
 	var netErr net.Error
 	switch {
 	case errors.As(err, &small):

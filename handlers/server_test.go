@@ -44,6 +44,7 @@ func newServer(t *testing.T, change func(*Config)) (*Server, *bytes.Buffer) {
 
 func send(t *testing.T, s *Server, method, path string, headers ...string) (*http.Response, string) {
 	t.Helper()
+
 	req := httptest.NewRequest(method, path, nil)
 	for k := 0; k < len(headers); k += 2 {
 		req.Header.Set(headers[k], headers[k+1])
@@ -256,6 +257,7 @@ func TestDateAndServer(t *testing.T) {
 // Methods that the web knows beyond the usual ones reach scripts.
 func TestKnownMethods(t *testing.T) {
 	t.Parallel()
+
 	s, _ := newServer(t, func(c *Config) { c.NoScripts = true })
 	for _, method := range methods {
 		if res, body := send(t, s, method, "/f/shop/orders"); res.StatusCode != 404 {

@@ -67,9 +67,11 @@ func render(t *testing.T, c templ.Component) string {
 	return b.String()
 }
 
-// Each page in each of its states is what it was. `go test ./views -update` accepts what changed, for a look at the diff.
+// Each page in each of its states is what it was. `go test ./views -update` accepts what changed, for a look
+// at the diff.
 func TestGolden(t *testing.T) {
 	t.Parallel()
+
 	seen := map[string]bool{}
 	for _, p := range pages() {
 		file := filepath.Join("testdata", p.name+".html")
@@ -109,6 +111,7 @@ func TestGolden(t *testing.T) {
 
 func firstDifference(got, want string) string {
 	g := strings.Split(got, "\n")
+
 	w := strings.Split(want, "\n")
 	for k := range min(len(g), len(w)) {
 		if g[k] != w[k] {
@@ -122,6 +125,7 @@ func firstDifference(got, want string) string {
 // checkHTML finds what the page's policy would block, and ids that stand twice.
 func checkHTML(t *testing.T, text string) {
 	t.Helper()
+
 	ids := map[string]bool{}
 	for z := html.NewTokenizer(strings.NewReader(text)); ; {
 		kind := z.Next()
@@ -154,6 +158,7 @@ func checkHTML(t *testing.T, text string) {
 // checkAttributes finds attributes that run a script, and gives all of them by name.
 func checkAttributes(t *testing.T, tag html.Token) map[string]string {
 	t.Helper()
+
 	attr := map[string]string{}
 	for _, a := range tag.Attr {
 		attr[a.Key] = a.Val
@@ -175,6 +180,7 @@ const hostile = `"><script>alert(1)</script>'<img src=x onerror=alert(1)>javascr
 // Whatever scripts and callers put into names, keys, errors, logs and headers stays text.
 func TestEverythingIsEscaped(t *testing.T) {
 	t.Parallel()
+
 	for _, p := range pages() {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
@@ -194,7 +200,8 @@ func TestEverythingIsEscaped(t *testing.T) {
 	}
 }
 
-// fill puts the hostile text into every string below v, but where an address of ours or a form's field is named.
+// fill puts the hostile text into every string below v, but where an address of ours or a form's field is
+// named.
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
@@ -206,6 +213,7 @@ func fill(v reflect.Value) {
 		if _, ok := v.Interface().(Assets); ok {
 			return
 		}
+
 		for k := range v.NumField() {
 			if v.Type().Field(k).IsExported() {
 				fill(v.Field(k))
@@ -215,6 +223,7 @@ func fill(v reflect.Value) {
 		fresh := reflect.MakeSlice(v.Type(), v.Len(), v.Len()) // the table's own stays as it is
 		reflect.Copy(fresh, v)
 		v.Set(fresh)
+
 		for k := range v.Len() {
 			fill(v.Index(k))
 		}
@@ -245,6 +254,7 @@ func words[T comparable](t *testing.T, name string, got, want T) {
 // Times, counts, shares and attempts are said as people say them, at the edges as well.
 func TestWords(t *testing.T) {
 	t.Parallel()
+
 	for d, want := range map[time.Duration]string{
 		0:                         "just now",
 		3 * time.Second:           "3 s ago",

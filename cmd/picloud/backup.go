@@ -41,8 +41,11 @@ func (c *BackupCmd) Run() error {
 		if err := backup(ctx, n.url, c.File); err != nil {
 			return err
 		}
-		fmt.Printf("Wrote %s. The master key is not in it: keep PICLOUD_SECRET_KEY, or secret.key of the data "+
-			"directory, as well.\n", c.File)
+		fmt.Printf(
+			"Wrote %s. The master key is not in it: keep PICLOUD_SECRET_KEY, or secret.key of the data "+
+				"directory, as well.\n",
+			c.File,
+		)
 		return nil
 	})
 }

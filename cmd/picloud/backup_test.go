@@ -121,6 +121,7 @@ func TestBackup(t *testing.T) {
 	})
 
 	missed := 0
+
 	fired := 0
 	for _, s := range slots[:len(slots)-before] {
 		switch {

@@ -26,6 +26,7 @@ func TestBadInput(t *testing.T) {
 	kvCursor := w.api("GET", "/apps/default/kv/c?limit=1", nil).want(200).str("next_cursor")
 	scriptCursor := w.api("GET", "/apps/default/scripts?limit=1", nil).want(200).str("next_cursor")
 	js := []string{"Content-Type", "text/javascript"}
+
 	json := []string{"Content-Type", "application/json"}
 	for name, c := range map[string]struct {
 		method, path string // ~ is the default app

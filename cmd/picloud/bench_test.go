@@ -26,6 +26,7 @@ func benchmarkScript(b *testing.B, source string) {
 		req := fasthttp.AcquireRequest()
 		res := fasthttp.AcquireResponse()
 		req.SetRequestURI(w.base + "/f/default/hello")
+
 		for pb.Next() {
 			if err := client.Do(req, res); err != nil || res.StatusCode() >= 300 {
 				b.Errorf("%v %d", err, res.StatusCode())

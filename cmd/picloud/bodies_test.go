@@ -35,6 +35,7 @@ func TestBodies(t *testing.T) {
 		export default (r) => cases[new URL(r.url).searchParams.get("c")](r);`}).want(201)
 
 	w.api("PUT", "/apps/default/scripts/other", map[string]any{"source": "export default () => 1"}).want(201)
+
 	for _, c := range []struct {
 		name   string
 		status int

@@ -208,6 +208,7 @@ func TestCaddy(t *testing.T) {
 	answers(50)
 	close(stop)
 	wg.Wait()
+
 	done := w.allKeys("done")
 	for key, n := range done {
 		if n != 1.0 {

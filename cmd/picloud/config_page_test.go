@@ -19,6 +19,7 @@ func TestConfigurationPage(t *testing.T) {
 	table.WriteString("| Variable | Default | Meaning | Bounds |\n|---|---|---|---|\n")
 
 	fields := reflect.TypeFor[Config]()
+
 	rows := 0
 	for k := range fields.NumField() {
 		field := fields.Field(k)

@@ -25,6 +25,7 @@ func alone(as role) func(*Config) {
 // variable, and the values at the bounds are not.
 func TestConfigIsChecked(t *testing.T) {
 	t.Parallel()
+
 	const ok = ""
 	for name, c := range map[string]struct {
 		set  func(*Config)
@@ -74,6 +75,7 @@ func TestConfigIsChecked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+
 			err := testConfig("postgres://x/y", c.set).complete()
 			switch {
 			case c.says == ok && err != nil:
@@ -124,6 +126,7 @@ func TestConfigDefaults(t *testing.T) {
 // A service of a cluster has its sandboxes from the executor, unless it is told otherwise.
 func TestConfigExecutor(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		role      role
 		set, want string

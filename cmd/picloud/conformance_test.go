@@ -86,6 +86,7 @@ func TestConformance(t *testing.T) {
 // what both do.
 func conformanceTable(version string, node, here map[string]string) string {
 	var agree, differ strings.Builder
+
 	agreed := 0
 	for _, name := range slices.Sorted(maps.Keys(node)) {
 		if here[name] == node[name] {
@@ -103,6 +104,7 @@ func conformanceTable(version string, node, here map[string]string) string {
 // casesOf is what a table says of each case, by its name.
 func casesOf(table string) map[string]string {
 	cases := map[string]string{}
+
 	name := ""
 	for l := range strings.Lines(table) {
 		switch {
@@ -119,6 +121,7 @@ func casesOf(table string) map[string]string {
 // oursOf is what a table says of the sandbox, case by case.
 func oursOf(table string) string {
 	var cases []string
+
 	name := ""
 	for l := range strings.Lines(table) {
 		switch {

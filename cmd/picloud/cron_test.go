@@ -15,6 +15,7 @@ const clockwork = `import { kv } from "picloud";
 
 func (w *fixture) slots(trigger string) []map[string]any {
 	w.t.Helper()
+
 	var all []map[string]any
 	for cursor := ""; ; {
 		r := w.api("GET", "/apps/default/triggers/"+trigger+"/slots?limit=100&cursor="+cursor, nil).want(200)
@@ -64,6 +65,7 @@ func TestCron(t *testing.T) {
 	})
 
 	slots := other.slots(id)
+
 	runs := other.allKeys("slots")
 	for k, s := range slots {
 		at := slotTime(t, s)
@@ -124,6 +126,7 @@ func TestCronCatchesUp(t *testing.T) {
 		}
 		missed(id, "4 months")
 		w.eventually("slots of catch_up "+catchUp, func() bool { return len(w.slots(id)) == 4 })
+
 		got := map[string]int{}
 		for _, s := range w.slots(id) {
 			got[s["state"].(string)]++
@@ -172,6 +175,7 @@ func TestCronWarns(t *testing.T) {
 	if ms, _ := w.api("GET", "/apps/default/triggers/"+id+"/slots", nil).want(200).json["overdue_ms"].(float64); ms < 600_000 {
 		t.Errorf("overdue %v", ms)
 	}
+
 	b := w.browse("admin")
 	for _, page := range []string{"", "/triggers", "/triggers/" + id} {
 		if text := b.open("/apps/default" + page).body; !strings.Contains(text, "should have fired 10 min ago and has not") {
@@ -311,6 +315,7 @@ func TestCronKill(t *testing.T) {
 	w := nodes[0].fixture()
 	w.deploy("clock", clockwork)
 	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "* * * * * *", "catch_up": "all"})
+
 	for round := range 3 {
 		time.Sleep(1700 * time.Millisecond) // not to wait for anything: so much of the schedule passes before each kill
 		victim := nodes[round%2]
@@ -328,6 +333,7 @@ func TestCronKill(t *testing.T) {
 	})
 
 	slots := w.slots(id)
+
 	runs := w.allKeys("slots")
 	for k, s := range slots {
 		at := slotTime(t, s)

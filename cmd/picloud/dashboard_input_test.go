@@ -43,6 +43,7 @@ func TestDashboardBadInput(t *testing.T) {
 		pages++
 		t.Run(route.Method+" "+route.Path, func(t *testing.T) {
 			t.Parallel()
+
 			b := &browser{fixture: visitor.on(t)} // the same session, a page of its own
 			switch {
 			case route.Method == "GET":
@@ -78,12 +79,14 @@ func takesBadInput(path string) bool {
 // refused.
 func (b *browser) badAddress(path string) {
 	b.t.Helper()
+
 	for _, bad := range badValues {
 		query := url.Values{}
 		for _, p := range badParams {
 			query.Set(p, bad)
 		}
 		b.check(b.do("GET", path+"?"+query.Encode(), nil, "Accept", "text/html"))
+
 		for _, p := range badParams {
 			b.check(b.do("GET", path+"?"+url.Values{p: {bad}}.Encode(), nil, "Accept", "text/html"))
 		}
@@ -93,6 +96,7 @@ func (b *browser) badAddress(path string) {
 // badNames opens a page of what does not exist, by names that cannot exist.
 func (b *browser) badNames(route string) {
 	b.t.Helper()
+
 	for _, bad := range badValues {
 		path := strings.ReplaceAll(route, ":app", "default")
 		for _, p := range []string{":name", ":collection", ":username", ":id"} {
@@ -105,8 +109,10 @@ func (b *browser) badNames(route string) {
 // badForm sends a form in which every field is bad.
 func (b *browser) badForm(path string) {
 	b.t.Helper()
+
 	for _, bad := range badValues {
 		b.open("/profile") // for the token of its form
+
 		form := []string{}
 		for _, f := range badFields {
 			form = append(form, f, bad)

@@ -60,6 +60,7 @@ func (b *browser) submit(action string, fields ...string) *reply {
 
 func (b *browser) shows(texts ...string) {
 	b.t.Helper()
+
 	for _, s := range texts {
 		if !strings.Contains(b.page.body, s) {
 			b.t.Fatalf("%s does not show %q:\n%s", b.page.what, s, b.page.body)
@@ -170,6 +171,7 @@ func TestDashboardSafety(t *testing.T) {
 		if r := viewer.submit("/admin" + strings.Replace(path, ":app", "shop", 1)); r.status != 403 {
 			t.Errorf("POST %s as a viewer: %d", path, r.status)
 		}
+
 		form := url.Values{"csrf": {"0123"}}.Encode()
 		for _, headers := range [][]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://evil.test"}, {"Sec-Fetch-Site", "same-origin"}} {
 			all := append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)
@@ -182,6 +184,7 @@ func TestDashboardSafety(t *testing.T) {
 	if pages < 15 {
 		t.Errorf("only %d routes were checked", pages)
 	}
+
 	for _, page := range []string{"/scripts", "/triggers", "/routes", "/dead-letters", "/queue", "/kv", "/members"} {
 		if r := viewer.open("/apps/shop" + page).want(200); strings.Contains(strings.ReplaceAll(r.body, `action="/admin/logout"`, ""), `method="post" action`) ||
 			strings.Contains(r.body, `class="primary"`) {

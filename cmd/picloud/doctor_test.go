@@ -23,6 +23,7 @@ func TestDoctor(t *testing.T) {
 	id := w.trigger(map[string]any{"kind": "cron", "script": "clock", "schedule": "0 0 1 1 *"})
 	report := func() map[string]string {
 		t.Helper()
+
 		states := map[string]string{}
 		for _, it := range w.api("GET", "/doctor", nil).want(200).items() {
 			m := it.(map[string]any)
@@ -117,6 +118,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("the guide does not explain %s", m[1])
 		}
 	}
+
 	for _, m := range regexp.MustCompile("`(picloud_\\w+)").FindAllStringSubmatch(string(guide), -1) {
 		if !strings.Contains(body, "# TYPE "+m[1]+" ") && m[1] != "picloud_schedule_slots_total" {
 			t.Errorf("the guide explains %s, which is not there", m[1])

@@ -101,6 +101,7 @@ func TestStats(t *testing.T) {
 	if n := len(w.api("GET", "/apps/shop/stats?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z", nil).want(200).items()); n != 24 {
 		t.Errorf("a day has %d hours", n)
 	}
+
 	for _, bad := range []string{"?step=90s", "?step=0", "?step=x", "?step=-1h", "?step=1m&from=2020-01-01T00:00:00Z", "?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "?from=yesterday"} {
 		if r := w.api("GET", "/apps/shop/stats"+bad, nil); r.status != 422 {
 			t.Errorf("stats%s: %d", bad, r.status)

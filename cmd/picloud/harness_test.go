@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// runMoreAtOnce lets twice as many tests run as there are processors, unless -parallel says how many: they wait for
-// schedules, retries and child processes for longer than they compute.
+// runMoreAtOnce lets twice as many tests run as there are processors, unless -parallel says how many: they
+// wait for schedules, retries and child processes for longer than they compute.
 func runMoreAtOnce() {
 	chosen := false
 	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
@@ -65,7 +65,8 @@ const testPassword = "correct horse battery"
 // testKey is the master key of every test's installation.
 var testKey = base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, keySize))
 
-// cheapPasswords makes a hash in well under a millisecond. Processes that tests start hash as an operator's do.
+// cheapPasswords makes a hash in well under a millisecond. Processes that tests start hash as an operator's
+// do.
 func cheapPasswords() *auth.Passwords {
 	return auth.NewPasswords(auth.PasswordCost{MemoryKiB: 64, Iterations: 1})
 }
@@ -175,6 +176,7 @@ func newClient(t testing.TB) *http.Client {
 // has asserts that a text holds each of some parts.
 func has(t testing.TB, what, text string, parts ...string) {
 	t.Helper()
+
 	for _, part := range parts {
 		if !strings.Contains(text, part) {
 			t.Errorf("%s: no %q in %.1500s", what, part, text)
@@ -185,6 +187,7 @@ func has(t testing.TB, what, text string, parts ...string) {
 // hasNot asserts that a text holds none of some parts.
 func hasNot(t testing.TB, what, text string, parts ...string) {
 	t.Helper()
+
 	for _, part := range parts {
 		if strings.Contains(text, part) {
 			t.Errorf("%s: %q in %.1500s", what, part, text)
@@ -239,6 +242,7 @@ func newCheckpoint(t testing.TB) *checkpoint {
 // await waits until a script has come to a path; other paths are passed over.
 func (c *checkpoint) await(path string) {
 	c.t.Helper()
+
 	for timeout := time.After(30 * time.Second); ; {
 		select {
 		case p := <-c.reached:
@@ -324,6 +328,7 @@ func (r *reply) number(path string) float64 {
 // members asserts members of an object, or of what a path leads to, one by one; numbers are float64.
 func (r *reply) members(want map[string]any) {
 	r.t.Helper()
+
 	for path, value := range want {
 		if got := r.get(path); got != value {
 			r.t.Errorf("%s: %s is %v, want %v", r.what, path, got, value)
@@ -380,6 +385,7 @@ func (w *fixture) do(method, path string, body any, headers ...string) *reply {
 func (w *fixture) request(method, path string, body any, headers ...string) *http.Request {
 	w.t.Helper()
 	var rd io.Reader
+
 	contentType := ""
 	switch b := body.(type) {
 	case nil:
@@ -465,6 +471,7 @@ const patience = 60 * time.Second
 // eventually polls until f is true; the outcome it waits for has no signal that a client could take.
 func (w *fixture) eventually(what string, f func() bool) {
 	w.t.Helper()
+
 	deadline := time.Now().Add(patience)
 	for !f() {
 		if time.Now().After(deadline) {

@@ -54,6 +54,7 @@ func TestHostileScripts(t *testing.T) {
 	before := residentMiB(t)
 	var neighbours sync.WaitGroup
 	var over atomic.Bool
+
 	var answered atomic.Int64
 	for range 2 {
 		neighbours.Go(func() {

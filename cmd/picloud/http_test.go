@@ -493,6 +493,7 @@ func TestAbandoned(t *testing.T) {
 	for k := range 3 {
 		fmt.Fprintf(conn, "GET /f/default/slow?id=pipe%d HTTP/1.1\r\nHost: x\r\n\r\n", k)
 	}
+
 	br := bufio.NewReader(conn)
 	for k := range 3 {
 		res, err := http.ReadResponse(br, nil)

@@ -122,14 +122,17 @@ func TestKill(t *testing.T) {
 
 	acked := map[string]bool{}
 	var mu sync.Mutex
+
 	var sent atomic.Int64
 	for round := range rounds(t) {
 		stop := make(chan struct{})
+
 		var wg sync.WaitGroup
 		for worker := range 8 {
 			wg.Go(func() {
 				client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
 				defer client.CloseIdleConnections()
+
 				for k := 0; ; k++ {
 					select {
 					case <-stop:
@@ -176,6 +179,7 @@ func TestKill(t *testing.T) {
 	handled := w.allKeys("handled")
 	lost := 0
 	doubled := 0
+
 	for id := range acked {
 		if events[id] == nil {
 			lost++
@@ -204,6 +208,7 @@ func TestKill(t *testing.T) {
 
 func (w *fixture) eventuallyIn(d time.Duration, what string, f func() bool) {
 	w.t.Helper()
+
 	for deadline := time.Now().Add(d); !f(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("never happened: %s: %s", what, w.api("GET", "/apps/default/outbox", nil).body)
@@ -213,6 +218,7 @@ func (w *fixture) eventuallyIn(d time.Duration, what string, f func() bool) {
 
 func (w *fixture) allKeys(collection string) map[string]any {
 	w.t.Helper()
+
 	out := map[string]any{}
 	for cursor := ""; ; {
 		r := w.api("GET", "/apps/default/kv/"+collection+"?limit=1000&cursor="+cursor, nil).want(200)

@@ -78,9 +78,10 @@ func TestLimitsAreNamed(t *testing.T) {
 		{"stack", "l", "failed", []string{"Maximum call stack size exceeded"}, "l.js:28:"},
 	}
 
-	// All of them run before the first is looked at: records are written once a second.
-	// The two that wait for their time do so together, the others one after the other: each has a child to itself.
+	// All of them run before the first is looked at: records are written once a second. The two that wait for
+	// their time do so together, the others one after the other: each has a child to itself.
 	ids := map[string]string{}
+
 	slow := map[string]func() *reply{}
 	for _, c := range cases {
 		if c.script == "quick" {
@@ -93,6 +94,7 @@ func TestLimitsAreNamed(t *testing.T) {
 	for _, name := range []string{"lines", "bytes", "work"} {
 		ids[name] = w.limit(name)
 	}
+
 	for name, answer := range slow {
 		ids[name] = answer().header.Get("X-Execution-Id")
 	}
@@ -103,6 +105,7 @@ func TestLimitsAreNamed(t *testing.T) {
 			if got := e.str("status"); got != c.status {
 				t.Errorf("status %s, want %s", got, c.status)
 			}
+
 			for _, want := range c.message {
 				if got := e.str("error.message"); !strings.Contains(got, want) {
 					t.Errorf("no %q in the message %q", want, got)

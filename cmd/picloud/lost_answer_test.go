@@ -33,6 +33,7 @@ func TestLostAnswers(t *testing.T) {
 	cut.After.Store(15)
 	const n = 300
 	var wg sync.WaitGroup
+
 	var ok atomic.Int64
 	for worker := range 6 {
 		wg.Go(func() {
@@ -78,6 +79,7 @@ func TestLostAnswers(t *testing.T) {
 // nobody can tell, and the caller is told that.
 func TestDatabaseStaysAway(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		set    func(*wire.Wire)
 		status int

@@ -95,6 +95,7 @@ func (c *collector) collectNode(ch chan<- prometheus.Metric) {
 	gauge(ch, c.waiting, float64(stats.WaitingAtGate))
 
 	gauge(ch, c.rows, float64(stats.RunningRows))
+
 	for state, n := range stats.Slots {
 		counter(ch, c.slots, n, state)
 	}
@@ -131,6 +132,7 @@ const scrapeTimeout = 3 * time.Second
 // milliseconds. The last one has no bound: Prometheus knows it as +Inf, from the count.
 func histogram(d *prometheus.Desc, t *history.Durations) prometheus.Metric {
 	cumulative := map[float64]uint64{}
+
 	count := uint64(0)
 	for k, v := range t.Buckets {
 		count += uint64(v)

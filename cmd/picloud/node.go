@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/hkdf"
 	"crypto/rand"
@@ -40,7 +39,8 @@ import (
 	"picloud/migrations"
 )
 
-// node is a running PiCloud: the parts and the order in which they start and stop. Tests construct it as main does.
+// node is a running PiCloud: the parts and the order in which they start and stop. Tests construct it as main
+// does.
 type node struct {
 	cfg *Config
 	log *slog.Logger
@@ -113,7 +113,8 @@ func (n *node) start(ctx context.Context) error {
 	return n.serve()
 }
 
-// openDatabase takes the data directory, starts PiCloud's own PostgreSQL unless there is another, and migrates.
+// openDatabase takes the data directory, starts PiCloud's own PostgreSQL unless there is another, and
+// migrates.
 func (n *node) openDatabase(ctx context.Context) error {
 	if err := n.connect(ctx); err != nil {
 		return err
@@ -162,11 +163,13 @@ func (n *node) connect(ctx context.Context) error {
 func (n *node) watchPostgres() {
 	go func() {
 		<-n.postgres.Exited()
+
 		select {
 		case <-n.stopping:
 		default:
 			if n.failed != nil {
-				n.failed <- errors.New("PiCloud's own PostgreSQL ended unexpectedly; its log is postgres.log in the data directory")
+				n.failed <- errors.New("PiCloud's own PostgreSQL ended unexpectedly; " +
+					"its log is postgres.log in the data directory")
 			}
 		}
 	}()
@@ -186,7 +189,8 @@ func (n *node) openDataDir() error {
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = lock.Close()
-		return fmt.Errorf("another PiCloud uses the data directory %s: stop it, or set PICLOUD_DATA_DIR to another directory", dir)
+		return fmt.Errorf("another PiCloud uses the data directory %s: stop it, "+
+			"or set PICLOUD_DATA_DIR to another directory", dir)
 	}
 
 	n.lock = lock
@@ -307,7 +311,11 @@ func (p pool) Run(ctx context.Context, spec *cloud.RunSpec) (orchestrator.Run, e
 }
 
 func (n *node) buildOrchestrator() {
-	fetcher := fetch.New(fetch.Config{AllowPrivate: n.cfg.FetchAllowPrivate, MaxBody: n.cfg.MaxBody, Version: version})
+	fetcher := fetch.New(fetch.Config{
+		AllowPrivate: n.cfg.FetchAllowPrivate,
+		MaxBody:      n.cfg.MaxBody,
+		Version:      version,
+	})
 	n.auth = auth.NewAuthenticator(n.db)
 	n.orchestrator = orchestrator.New(orchestrator.Config{
 		DB:            n.db,
@@ -364,7 +372,9 @@ func (n *node) buildManager() {
 
 func (n *node) serve() error {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newCollector(n.orchestrator, n.executor))
 	n.server = handlers.New(handlers.Config{
 		Manager:          n.manager,
@@ -408,18 +418,19 @@ func (n *node) serve() error {
 		return fmt.Errorf("PICLOUD_METRICS_LISTEN: %w", err)
 	}
 
-	n.metrics = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := n.server.Metrics()
-		if err != nil || r.URL.Path != "/metrics" {
-			http.NotFound(w, r)
-			return
-		}
-		b := bufio.NewWriter(w)
-		_, _ = b.Write(body)
-		_ = b.Flush()
-	})}
+	n.metrics = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(n.serveMetrics)}
 	go func() { _ = n.metrics.Serve(ml) }()
 	return nil
+}
+
+// serveMetrics answers on the address that PICLOUD_METRICS_LISTEN names.
+func (n *node) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	body, err := n.server.Metrics()
+	if err != nil || r.URL.Path != "/metrics" {
+		http.NotFound(w, r)
+		return
+	}
+	_, _ = w.Write(body)
 }
 
 func (n *node) sandboxStats() handlers.SandboxStats {

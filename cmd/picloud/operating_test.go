@@ -222,6 +222,7 @@ func TestOwnPostgresAsUser(t *testing.T) {
 func TestBadConfiguration(t *testing.T) {
 	t.Parallel()
 	needsNode(t)
+
 	dir := "PICLOUD_DATA_DIR=" + ownDir(t)
 	for env, says := range map[string]string{
 		"PICLOUD_SECRET_KEY=abc":             "32 bytes in base64",

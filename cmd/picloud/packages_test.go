@@ -58,6 +58,7 @@ func TestPackages(t *testing.T) {
 
 	const multipart = "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n" +
 		"--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x.txt\"\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b--\r\n"
+
 	called := map[string]bool{}
 	for _, c := range []struct {
 		method, path, body, contentType string
@@ -120,6 +121,7 @@ func TestApplications(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, func(c *Config) { c.AdminHost = "127.0.0.1" }) // cookies of scripts need a host of their own
 	w.api("PUT", "/apps/default/secrets/SHOP_KEY", map[string]any{"value": "a secret of at least thirty-two bytes"}).want(200)
+
 	for _, name := range []string{"shop", "links"} {
 		r := w.api("PUT", "/apps/default/scripts/"+name, map[string]any{"source": bundleWith(t, filepath.Join(testkit.Root(), "web", "test", "apps", name+".js"), true)}).want(201)
 		if r.json["warning"] != nil {

@@ -14,6 +14,7 @@ import (
 // people makes an app with a member of each role, and a stranger. It returns their worlds by name.
 func people(w *fixture) map[string]*fixture {
 	w.api("POST", "/apps", map[string]any{"slug": "shop", "name": "Shop"}).want(201)
+
 	out := map[string]*fixture{"owner": w}
 	for _, role := range []string{"admin", "editor", "viewer"} {
 		w.api("POST", "/users", map[string]any{"username": role + "1", "password": testPassword}).want(201)
@@ -89,11 +90,13 @@ func TestOtherAppsAre404(t *testing.T) {
 	w.balanced()
 	letter := w.api("GET", "/apps/default/dead-letters", nil).want(200).str("items.0.id")
 	ids := map[string]string{"routes": route, "triggers": trigger, "dead-letters": letter, "executions": execution, "outbox": trigger}
+
 	checked := 0
 	for _, op := range operations(w.n) {
 		if !strings.Contains(op.Path, "/apps/{app}") {
 			continue
 		}
+
 		values := map[string]string{"name": "s", "collection": "c", "key": "k", "version": "1", "username": "admin"}
 		for noun, id := range ids {
 			if strings.Contains(op.Path, "/"+noun+"/{id}") {
@@ -142,11 +145,13 @@ func TestRoles(t *testing.T) {
 	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": "export default { fetch: () => 1, kv() {} }"}).want(201)
 	nothing := "01900000-0000-7000-8000-000000000000"
 	least := leastRoles()
+
 	rank := map[string]int{"viewer": 0, "editor": 1, "admin": 2}
 	for _, op := range operations(w.n) {
 		if !strings.Contains(op.Path, "/apps/{app}") || op.OperationID == "delete-app" || op.OperationID == "tail" { // TestTail: it does not end
 			continue
 		}
+
 		path := strings.TrimPrefix(fill(op.Path, map[string]string{"app": "shop", "name": "nope", "collection": "c", "key": "k", "version": "1",
 			"username": "nope", "id": nothing}), "/api/v1")
 		for role := range rank {
@@ -299,6 +304,7 @@ func TestUsers(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
 	w.api("POST", "/users", map[string]any{"username": "second", "password": testPassword, "role": "admin"}).want(201)
+
 	second := w.as(w.login("second", testPassword))
 	for name, c := range map[string]struct {
 		as     *fixture
@@ -406,6 +412,7 @@ func TestTwoNodes(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)
 	a := joinFixture(t, url)
+
 	b := joinFixture(t, url)
 	for k := range 3 {
 		a.deploy("s", fmt.Sprintf("export default () => %d", k))
@@ -417,6 +424,7 @@ func TestTwoNodes(t *testing.T) {
 	// An answer through the outbox comes back, whichever node runs the row.
 	a.deploy("who", `export default async () => { await new Promise((r) => setTimeout(r, 30)); return "answer" }`)
 	b.eventually("the script is known", func() bool { return b.do("GET", "/f/default/who", nil).status == 200 })
+
 	got := map[string]bool{}
 	for range 30 {
 		r := a.do("GET", "/f/default/who", nil, "X-PiCloud-Dispatch", "outbox", "Authorization", "Bearer "+a.token).want(200)

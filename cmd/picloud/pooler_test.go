@@ -81,6 +81,7 @@ default_pool_size = 20
 
 func findPgBouncer(t *testing.T) string {
 	t.Helper()
+
 	for _, path := range []string{"pgbouncer", "/usr/sbin/pgbouncer"} { // Debian keeps it from ordinary users' PATH
 		if p, err := exec.LookPath(path); err == nil {
 			return p
@@ -116,6 +117,7 @@ func TestPooler(t *testing.T) {
 	a.trigger(map[string]any{"kind": "kv", "script": "count", "collection": "made"})
 	clock := a.trigger(map[string]any{"kind": "cron", "script": "count", "schedule": "* * * * * *"})
 	b.eventually("the other node knows the trigger", func() bool { return b.n.orchestrator.Catalog.MatchingKV(1, "made") == 1 })
+
 	for how, want := range map[string]int{"sync": 200, "outbox": 200} {
 		var got map[int]int
 		if how == "sync" {
@@ -132,6 +134,7 @@ func TestPooler(t *testing.T) {
 	}
 
 	a.eventually("every event is handled", func() bool { return len(a.allKeys("handled")) == 80 })
+
 	for key, n := range a.allKeys("handled") {
 		if n != 1.0 {
 			t.Errorf("%s was handled %v times", key, n)

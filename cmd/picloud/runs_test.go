@@ -13,6 +13,7 @@ func storm(t *testing.T, n int, nodes []*fixture, path func(k int) string) map[i
 	t.Helper()
 	var mu sync.Mutex
 	got := map[int]int{}
+
 	var wg sync.WaitGroup
 	for k := range n {
 		wg.Go(func() {
@@ -36,6 +37,7 @@ func storm(t *testing.T, n int, nodes []*fixture, path func(k int) string) map[i
 // succeeded.
 func stormOfSuccess(t *testing.T, n int, nodes []*fixture, path func(k int) string) {
 	t.Helper()
+
 	missing := n
 	for round := 0; missing > 0; round++ {
 		got := storm(t, missing, nodes, path)
@@ -87,6 +89,7 @@ func TestWriteSkew(t *testing.T) {
 		} }`)
 
 	b.eventually("the other node knows the script", func() bool { return b.do("POST", "/f/default/leave/warm/up", nil).status == 200 })
+
 	for round := range 40 {
 		x := fmt.Sprintf("x%d", round)
 		y := fmt.Sprintf("y%d", round)
@@ -210,6 +213,7 @@ func TestEventsOfOneRun(t *testing.T) {
 	w.trigger(map[string]any{"kind": "kv", "script": "see", "collection": "c"})
 	w.do("POST", "/f/default/w", nil).want(204)
 	w.balanced()
+
 	seen := fmt.Sprint(w.kv("seen", "all"))
 	for _, want := range []string{"[insert 1 none]", "[update 1 1]", "[delete none 1]", "[insert 3 none]"} {
 		if !strings.Contains(seen, want) {

@@ -75,8 +75,10 @@ func listenUnix(path string) (*net.UnixListener, error) {
 	}
 	if c, err := net.Dial("unix", path); err == nil {
 		_ = c.Close()
-		return nil, fmt.Errorf("another executor answers on %s: stop it, or set PICLOUD_EXECUTOR to another path",
-			path)
+		return nil, fmt.Errorf(
+			"another executor answers on %s: stop it, or set PICLOUD_EXECUTOR to another path",
+			path,
+		)
 	}
 
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -136,6 +136,7 @@ func TestServices(t *testing.T) {
 
 func childrenOf(pid int) []string {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+
 	all, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, f := range all {
 		if c, err := os.ReadFile(f); err == nil {

@@ -96,6 +96,7 @@ func TestDeadLetters(t *testing.T) {
 	ignored := fail("b")
 	w.api("POST", "/apps/default/dead-letters/"+ignored+"/resolve", map[string]any{"reason": "test data"}).want(200)
 	w.api("POST", "/apps/default/dead-letters/"+ignored+"/resolve", map[string]any{"reason": "again"}).want(409)
+
 	for k := range 5 {
 		fail(fmt.Sprint("bulk", k))
 	}
@@ -214,6 +215,7 @@ func TestScriptsAndDeadLetters(t *testing.T) {
 	w.eventually("replayed", func() bool { return w.kv("done", "n") == 1.0 })
 	unresolved(3)
 	all := w.api("GET", "/apps/default/dead-letters?state=resolved", nil).want(200)
+
 	by := map[string]bool{}
 	for _, it := range all.items() {
 		m := it.(map[string]any)

@@ -63,6 +63,7 @@ func TestStreamedResponses(t *testing.T) {
 	open := func(name, key string) *http.Response { return openOf(t, "s", name, key) }
 
 	res := open("events", "e")
+
 	lines := bufio.NewReader(res.Body)
 	for n := 1; n <= 3; n++ {
 		line, err := lines.ReadString('\n')
@@ -257,6 +258,7 @@ func TestFetch(t *testing.T) {
 	// Without the development setting nothing on this machine answers.
 	w = newFixture(t)
 	w.api("PUT", "/apps/default/scripts/f", map[string]any{"source": `export default async (r) => { try { await fetch(await r.text()); return "reached"; } catch (e) { return e.message; } };`}).want(201)
+
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(up.URL, "http://"))
 	for _, host := range []string{"127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "017700000001", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "0.0.0.0", "0", "[::]",
 		"[64:ff9b::7f00:1]", "[2002:7f00:1::1]", "１２７.0.0.1", "127.0.0.1.", "%31%32%37.0.0.1"} {

@@ -32,6 +32,7 @@ func (w *fixture) follow(query string) (lines <-chan string, status int) {
 	go func() {
 		defer close(linesCh)
 		defer func() { _ = res.Body.Close() }()
+
 		for s := bufio.NewScanner(res.Body); s.Scan(); {
 			linesCh <- s.Text()
 		}
@@ -43,6 +44,7 @@ func (w *fixture) follow(query string) (lines <-chan string, status int) {
 // next is the next event of a kind, the ones between are passed over.
 func next(t *testing.T, lines <-chan string, kind string) map[string]any {
 	t.Helper()
+
 	for current := ""; ; {
 		select {
 		case line, ok := <-lines:
@@ -84,6 +86,7 @@ func TestTailOfAllNodes(t *testing.T) {
 	heard := ""
 	w.eventually("what the other node says", func() bool { // it learns first that somebody listens
 		other.do("GET", "/f/shop/s?m=early", nil) // 404 until it has heard of the script
+
 		select {
 		case line := <-lines:
 			heard += line
@@ -93,6 +96,7 @@ func TestTailOfAllNodes(t *testing.T) {
 	})
 
 	other.do("GET", "/f/shop/s?m=late&long=1", nil).want(204)
+
 	for {
 		l := next(t, lines, "log")
 		if m := l["message"].(string); strings.HasPrefix(m, "said late") {
@@ -169,6 +173,7 @@ func TestTail(t *testing.T) {
 	if l := next(t, all, "log"); l["message"] != "begun" {
 		t.Errorf("the line of a run that goes on: %v", l)
 	}
+
 	select {
 	case <-ended:
 		t.Error("the line came when its run had ended")
@@ -214,6 +219,7 @@ func TestTailDrops(t *testing.T) {
 
 	tail.Close()
 	tail.Close() // twice is once
+
 	var open []interface{ Close() }
 	for {
 		more, err := w.n.orchestrator.Tails.Tail(cloud.AppID(app.ID))

@@ -24,6 +24,7 @@ func openTracing(ctx context.Context, nodeName string) (*sdktrace.TracerProvider
 	if !tracingWanted() {
 		return nil, nil
 	}
+
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"} {
 		if v := os.Getenv(name); v != "" && v != "http/protobuf" {
 			return nil, fmt.Errorf("%s is %q: PiCloud sends traces by http/protobuf", name, v)

@@ -47,6 +47,7 @@ func newSpanSink(t *testing.T) *spanSink {
 func (s *spanSink) add(export *otlp.ExportTraceServiceRequest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	for _, resource := range export.ResourceSpans {
 		for _, scope := range resource.ScopeSpans {
 			for _, span := range scope.Spans {

@@ -76,6 +76,7 @@ func listUsers(ctx context.Context, m *manager.Manager, w io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("list users: %w", err)
 		}
+
 		for _, u := range page {
 			state := "active"
 			if !u.Active {

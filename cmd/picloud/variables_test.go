@@ -40,6 +40,7 @@ func TestVariables(t *testing.T) {
 	same(t, "the names of variables", fmt.Sprint(found["names"]), "[REGION SHORT TOKEN]")
 
 	w.api("PUT", "/apps/default/variables/REGION", map[string]any{"value": "us"}).want(200)
+
 	for range 3 {
 		if r := run(w); r["atStart"] != "us" || r["now"] != "us" {
 			t.Errorf("after a change: %v", r)
@@ -58,6 +59,7 @@ func TestVariables(t *testing.T) {
 	}
 	defer tail.Close()
 	id := w.do("GET", "/f/default/s?leak", nil).want(502).header.Get("X-Execution-Id")
+
 	for range 3 {
 		if e := <-tail.EventsCh; strings.Contains(fmt.Sprint(e, e.Line), secretValue) {
 			t.Error("the tail shows the secret")
@@ -71,6 +73,7 @@ func TestVariables(t *testing.T) {
 	})
 
 	has(t, "the record", record.body, "the token is ***!", "bad token ***", "abc")
+
 	for what, body := range map[string]string{"record": record.body, "secrets": w.api("GET", "/apps/default/secrets", nil).want(200).body,
 		"variables": w.api("GET", "/apps/default/variables", nil).want(200).body, "audit": w.api("GET", "/audit", nil).want(200).body,
 		"invoke":    w.api("POST", "/apps/default/scripts/s/invoke", map[string]any{"request": map[string]any{"path": "?leak"}}).want(200).body,
@@ -91,6 +94,7 @@ func TestVariables(t *testing.T) {
 	// A name is one or the other; limits and bad input.
 	w.api("PUT", "/apps/default/variables/TOKEN", map[string]any{"value": "x"}).want(409)
 	w.api("DELETE", "/apps/default/variables/TOKEN", nil).want(404)
+
 	for _, name := range []string{"1A", "a-b", "a%20b", strings.Repeat("x", 129), "__proto__%00"} {
 		w.api("PUT", "/apps/default/variables/"+name, map[string]any{"value": "x"}).want(422)
 	}

@@ -28,6 +28,7 @@ func TestWebAPINames(t *testing.T) {
 		t.Errorf("%d names, the standard has 78", len(names))
 	}
 	count := map[string]int{}
+
 	var table strings.Builder
 	for _, n := range names {
 		t.Run(n.Name, func(t *testing.T) {

@@ -50,6 +50,7 @@ func (w *fixture) runNode(t *testing.T, args ...string) {
 // the package: of parallel tests the last one begins first.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
+
 	for size, pattern := range map[string]string{
 		"phone":   "/, phone$/",
 		"desktop": "/^(?!.*, phone$)/", // and what is of no size

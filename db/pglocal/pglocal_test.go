@@ -14,6 +14,7 @@ import (
 
 func TestParseMajor(t *testing.T) {
 	t.Parallel()
+
 	for version, want := range map[string]int{
 		"postgres (PostgreSQL) 17.2 (Debian 17.2-1.pgdg120+1)": 17,
 		"postgres (PostgreSQL) 18beta1":                        18,
@@ -108,6 +109,7 @@ func TestMayEnter(t *testing.T) {
 	t.Parallel()
 	owner := Account{UID: os.Getuid(), GID: 12345}
 	group := Account{UID: 12345, GID: os.Getgid()}
+
 	other := Account{UID: 12345, GID: 12345}
 	for _, c := range []struct {
 		mode                os.FileMode
@@ -141,6 +143,7 @@ func TestMayEnter(t *testing.T) {
 // A pid file is read while the server writes it, and may be damaged.
 func TestReadPidFile(t *testing.T) {
 	t.Parallel()
+
 	const whole = "4711\n/data\n1790000000\n5432\n/tmp/picloud-pg-1\n\n  123 4\nready   \n"
 	for _, c := range []struct {
 		name, text string

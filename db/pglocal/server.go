@@ -202,6 +202,7 @@ func (s *Server) arguments(o Options) []string {
 		names = append(names, name)
 	}
 	slices.Sort(names)
+
 	args := []string{"-D", s.dir}
 	for _, name := range names {
 		args = append(args, "-c", name+"="+settings[name])

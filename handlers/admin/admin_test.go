@@ -36,6 +36,7 @@ func newApp(t *testing.T) *fiber.App {
 
 func send(t *testing.T, app *fiber.App, method, path string, headers ...string) (*http.Response, string) {
 	t.Helper()
+
 	req := httptest.NewRequest(method, path, nil)
 	for k := 0; k < len(headers); k += 2 {
 		req.Header.Set(headers[k], headers[k+1])
@@ -105,6 +106,7 @@ func TestPageHeaders(t *testing.T) {
 		}
 
 		seen[nonce] = true
+
 		for _, part := range []string{"default-src 'none'", "form-action 'self'", "frame-ancestors 'none'",
 			"base-uri 'none'"} {
 			if !strings.Contains(policy, part) {
@@ -338,6 +340,7 @@ func TestEventTemplate(t *testing.T) {
 			if got.Handler != c.handler {
 				t.Errorf("handler %q", got.Handler)
 			}
+
 			for _, part := range c.parts {
 				if !strings.Contains(got.JSON, part) {
 					t.Errorf("%s\nlacks %s", got.JSON, part)
@@ -431,6 +434,7 @@ func TestGroupFailures(t *testing.T) {
 	if got := groupFailures(nil); len(got) != 0 {
 		t.Errorf("of none: %+v", got)
 	}
+
 	var many []history.Failure
 	for k := range byte(20) {
 		many = append(many, failure(k, string('a'+rune(k)), "x"))
@@ -443,6 +447,7 @@ func TestGroupFailures(t *testing.T) {
 
 func TestShownBody(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct{ name, body, want string }{
 		{"text", "hello", "hello"},
 		{"bytes", "\xff\xfe", "(2 bytes that are not text)"},

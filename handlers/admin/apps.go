@@ -180,6 +180,7 @@ func (s *Server) addRuns(v *visit, vm *views.OverviewPage) error {
 	if err != nil {
 		return err
 	}
+
 	for _, p := range stats {
 		vm.Runs += p.Runs
 		vm.Errors += p.Errors
@@ -210,6 +211,7 @@ const groupsShown = 10
 func groupFailures(list []history.Failure) []views.FailureGroup {
 	type key struct{ script, status, group string }
 	at := map[key]int{} // in groups
+
 	var groups []views.FailureGroup
 	for k := range list {
 		failure := &list[k]

@@ -38,6 +38,7 @@ func (s *Server) auditPage(v *visit, app cloud.AppID, list string) error {
 
 	rows, next := edge.Cut(s.Edge, list, rows, pageSize,
 		func(a *db.Audit) string { return cloud.ID(a.ID).String() })
+
 	vm := views.AuditPage{Page: frame, Actor: filter.Actor, Action: filter.Action, Next: v.next(next)}
 	for k := range rows {
 		vm.Rows = append(vm.Rows, auditRow(&rows[k]))

@@ -61,11 +61,18 @@ func (s *Server) showDeadLetters(v *visit) error {
 		return err
 	}
 
-	letters, err := s.Orchestrator.History.DeadLetters(v.UserContext(), v.app.ID(), filter, before, pageSize+1)
+	letters, err := s.Orchestrator.History.DeadLetters(
+		v.UserContext(),
+		v.app.ID(),
+		filter,
+		before,
+		pageSize+1,
+	)
 	if err != nil {
 		return err
 	}
 	letters, next := edge.Cut(s.Edge, list, letters, pageSize, letterKey)
+
 	vm := views.DeadLettersPage{
 		Page:      frame,
 		MayReplay: v.may(auth.WriteDeadLetter),
@@ -100,6 +107,7 @@ func (s *Server) letterGroups(v *visit) ([]views.LetterGroup, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var out []views.LetterGroup
 	for _, g := range groups {
 		out = append(out, views.LetterGroup{
@@ -335,6 +343,7 @@ func (s *Server) replayAll(v *visit) error {
 // replaying is how far the form of a bulk replay says that it is.
 func (v *visit) replaying(query edge.LetterQuery) views.Replaying {
 	query.State = "" // the form carries what narrows the list, and all of them are unresolved
+
 	progress := views.Replaying{Filter: views.LetterFilter(query)}
 	for _, n := range []struct {
 		name string

@@ -60,8 +60,13 @@ func (s *Server) showExecutions(v *visit) error {
 	if err != nil {
 		return err
 	}
-	executions, searched, err := s.Orchestrator.History.Executions(v.UserContext(), v.app.ID(), filter, before,
-		pageSize+1)
+	executions, searched, err := s.Orchestrator.History.Executions(
+		v.UserContext(),
+		v.app.ID(),
+		filter,
+		before,
+		pageSize+1,
+	)
 	if err != nil {
 		return err
 	}
@@ -79,6 +84,7 @@ func (s *Server) showExecutions(v *visit) error {
 	if next != "" && len(executions) < pageSize {
 		vm.Searched = history.SearchDepth
 	}
+
 	for k := range executions {
 		vm.Rows = append(vm.Rows, executionRow(&executions[k]))
 	}
@@ -170,6 +176,7 @@ func (s *Server) showExecutionPage(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	for _, a := range abandoned {
 		vm.Abandoned = append(vm.Abandoned, a.Reason+": "+strconv.Itoa(int(a.StatusCode))+" "+a.Summary)
 	}
@@ -194,6 +201,7 @@ func (s *Server) findExecution(v *visit) error {
 		}
 
 		slugs := map[cloud.AppID]string{}
+
 		ids := []cloud.AppID{}
 		for _, a := range apps {
 			ids = append(ids, cloud.AppID(a.ID))

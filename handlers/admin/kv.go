@@ -37,6 +37,7 @@ func (s *Server) showCollections(v *visit) error {
 
 	collections, next := edge.Cut(s.Edge, list, collections, pageSize,
 		func(c *kv.Collection) string { return c.Name })
+
 	vm := views.KVPage{Page: frame, Next: v.next(next), MayEdit: v.may(auth.WriteKV)}
 	for _, c := range collections {
 		vm.Rows = append(vm.Rows, views.KVRow{Collection: c.Name, Keys: c.Keys})

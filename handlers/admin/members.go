@@ -33,6 +33,7 @@ func (s *Server) membersPage(v *visit, status int, problem string) error {
 
 	members, next := edge.Cut(s.Edge, list, rows, pageSize,
 		func(m *manager.Member) string { return m.Username })
+
 	vm := views.MembersPage{Page: frame, Next: v.next(next), MayEdit: v.may(auth.AdminApp)}
 	for _, m := range members {
 		vm.Rows = append(vm.Rows, views.MemberRow{Username: m.Username, Role: m.Role, Active: m.Active})

@@ -29,6 +29,7 @@ func (s *Server) usersPage(v *visit, status int, problem string) error {
 	if err != nil {
 		return err
 	}
+
 	frame.Error = problem
 	switch v.Query("done") {
 	case "created":
@@ -49,6 +50,7 @@ func (s *Server) usersPage(v *visit, status int, problem string) error {
 
 	users, next := edge.Cut(s.Edge, "users", rows, pageSize,
 		func(u *manager.User) string { return u.Username })
+
 	vm := views.UsersPage{Page: frame, Next: v.next(next), Owner: v.p.Role == auth.RoleOwner}
 	for k := range users {
 		vm.Rows = append(vm.Rows, s.userRow(v, &users[k]))

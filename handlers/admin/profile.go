@@ -29,6 +29,7 @@ func (s *Server) profilePage(v *visit, status int, vm *views.ProfilePage, proble
 	if err != nil {
 		return err
 	}
+
 	frame.Error = problem
 	switch v.Query("done") {
 	case "password":
@@ -45,6 +46,7 @@ func (s *Server) profilePage(v *visit, status int, vm *views.ProfilePage, proble
 	if err != nil {
 		return err
 	}
+
 	for _, r := range sessions {
 		vm.Sessions = append(vm.Sessions, views.SessionRow{
 			ID:        cloud.ID(r.ID).String(),
@@ -59,6 +61,7 @@ func (s *Server) profilePage(v *visit, status int, vm *views.ProfilePage, proble
 	if err != nil {
 		return err
 	}
+
 	for _, k := range keys {
 		vm.Keys = append(vm.Keys, views.KeyRow{
 			ID:        cloud.ID(k.ID).String(),

@@ -116,7 +116,8 @@ func (s *Server) removeRowPage(v *visit) error {
 		return err
 	}
 
-	if _, err := s.Orchestrator.Operations.RemoveRow(v.UserContext(), v.app.ID(), id, v.p.Cloud()); err != nil {
+	_, err = s.Orchestrator.Operations.RemoveRow(v.UserContext(), v.app.ID(), id, v.p.Cloud())
+	if err != nil {
 		return err
 	}
 

@@ -116,6 +116,7 @@ export default {
 // newScript is the editor with a template, or the page of the script that has the name already.
 func (s *Server) newScript(v *visit) error {
 	name := v.Query("name")
+
 	_, err := s.Manager.Script(v.UserContext(), v.app.App, name)
 	switch {
 	case err == nil:

@@ -36,6 +36,7 @@ func (s *Server) showSystem(v *visit) error {
 	vm.Database = system.Database.Version
 	vm.DatabaseSize = system.Database.Size
 	vm.Connections = system.Database.Connections
+
 	vm.MaxConnections = system.Database.MaxConnections
 	for _, l := range system.Leases {
 		vm.Leases = append(vm.Leases, views.LeaseRow{Node: l.Node, N: l.N, Ended: l.Ended, Ends: l.Ends})
@@ -51,6 +52,7 @@ func (s *Server) showSystem(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	vm.Unbalanced = report.Unbalanced
 	for _, f := range report.Findings {
 		vm.Findings = append(vm.Findings, views.Finding(f))

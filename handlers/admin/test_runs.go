@@ -67,6 +67,7 @@ func (s *Server) runTest(v *visit, test *views.TestRun) (*views.TestResult, erro
 
 	if p := r.Response; p != nil {
 		out.HTTPStatus = p.Status
+
 		out.Body = shownBody(p.Body)
 		for _, h := range p.Headers {
 			out.Headers = append(out.Headers, [2]string{h.Name, h.Value})

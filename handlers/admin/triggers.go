@@ -180,6 +180,7 @@ func (s *Server) showTriggers(v *visit) error {
 
 	rows, next := edge.Cut(s.Edge, list, rows, pageSize,
 		func(r *db.ListTriggersRow) string { return cloud.ID(r.ID).String() })
+
 	vm := views.TriggersPage{Page: frame, MayEdit: v.may(auth.WriteTriggers), Next: v.next(next)}
 	for k := range rows {
 		vm.Rows = append(vm.Rows, triggerRow((*manager.Trigger)(&rows[k])))
@@ -212,6 +213,7 @@ func (s *Server) triggerPage(v *visit, status int, form views.TriggerForm, probl
 	if err != nil {
 		return err
 	}
+
 	frame.Error = problem
 	switch v.Query("done") {
 	case "saved":
@@ -272,7 +274,12 @@ func (s *Server) addSlots(v *visit, t *manager.Trigger, vm *views.TriggerPage) e
 	}
 
 	slots, next := edge.Cut(s.Edge, list, slots, pageSize, edge.SlotKey)
-	upcoming, overdue, err := s.Orchestrator.Schedules.Upcoming(v.UserContext(), v.app.ID(), id, upcomingShown)
+	upcoming, overdue, err := s.Orchestrator.Schedules.Upcoming(
+		v.UserContext(),
+		v.app.ID(),
+		id,
+		upcomingShown,
+	)
 	if err != nil {
 		return err
 	}
@@ -282,6 +289,7 @@ func (s *Server) addSlots(v *visit, t *manager.Trigger, vm *views.TriggerPage) e
 	if loc == nil {
 		loc = time.UTC
 	}
+
 	local := func(at time.Time) string { return at.In(loc).Format("Mon 2 Jan 2006 15:04:05 -07:00") }
 	for _, at := range upcoming {
 		vm.Upcoming = append(vm.Upcoming, views.Slot{At: at, Local: local(at)})
@@ -313,6 +321,7 @@ func (s *Server) addSlots(v *visit, t *manager.Trigger, vm *views.TriggerPage) e
 // overdue are the schedules of the app to warn of.
 func (v *visit) overdue() ([]views.Overdue, error) {
 	list, err := v.s.Orchestrator.History.OverdueSchedules(v.UserContext(), v.app.ID())
+
 	out := make([]views.Overdue, len(list))
 	for k, o := range list {
 		out[k] = views.Overdue{Trigger: o.Trigger.String(), Script: o.Script, Schedule: o.Schedule, By: o.By}
@@ -519,7 +528,13 @@ func (s *Server) fireTriggerPage(v *visit) error {
 	var execution cloud.ID
 	event, err := kv.Normalize(v.form.Get("event"))
 	if err == nil {
-		_, execution, err = s.Orchestrator.Operations.Fire(v.UserContext(), v.app.ID(), t.ID, event, v.p.Cloud())
+		_, execution, err = s.Orchestrator.Operations.Fire(
+			v.UserContext(),
+			v.app.ID(),
+			t.ID,
+			event,
+			v.p.Cloud(),
+		)
 	}
 	if message, ok := refused(err); ok {
 		return s.triggerPage(v, http.StatusUnprocessableEntity, triggerForm(t), message)

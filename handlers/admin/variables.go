@@ -20,6 +20,7 @@ func (s *Server) variablesPage(v *visit, status int, problem string) error {
 	if err != nil {
 		return err
 	}
+
 	frame.Error = problem
 	switch v.Query("done") {
 	case "set":

@@ -49,6 +49,7 @@ func (s *Server) showVersions(v *visit) error {
 		To:      v.QueryInt("to", int(script.Version)),
 		Next:    v.next(next),
 	}
+
 	vm.From = v.QueryInt("from", max(1, vm.To-1))
 	for k := range versions {
 		vm.Versions = append(vm.Versions, versionRow(&versions[k], script))
@@ -97,6 +98,7 @@ func compare(from, to string) ([]views.DiffLine, error) {
 		}
 
 		was := h.FromLine // the next line's number in each text
+
 		is := h.ToLine
 		for _, l := range h.Lines {
 			line := views.DiffLine{Op: ' ', Old: was, New: is, Text: strings.TrimSuffix(l.Content, "\n")}

@@ -77,6 +77,7 @@ func TestDoor(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			app, _ := newApp(t, nil)
+
 			req := httptest.NewRequest(c.method, c.path, nil)
 			for k := 0; k < len(c.headers); k += 2 {
 				req.Header.Set(c.headers[k], c.headers[k+1])
@@ -191,6 +192,7 @@ func TestDecodeBody(t *testing.T) {
 // The last page has null for its cursor, and no page has null for its items.
 func TestPageOf(t *testing.T) {
 	t.Parallel()
+
 	show := func(n *int) string { return strings.Repeat("x", *n) }
 	for want, p := range map[string]*page[string]{
 		`{"items":[],"next_cursor":null}`:        pageOf(nil, "", show),
@@ -204,6 +206,7 @@ func TestPageOf(t *testing.T) {
 
 func TestParseStep(t *testing.T) {
 	t.Parallel()
+
 	for text, want := range map[string]time.Duration{
 		"300": 5 * time.Minute,
 		"5m":  5 * time.Minute,

@@ -19,6 +19,7 @@ import (
 func rawBody[T any](s *Server, o huma.Operation, more ...string) huma.Operation {
 	body := reflect.TypeFor[T]()
 	schema := s.api.OpenAPI().Components.Schemas.Schema(body, true, body.Name())
+
 	o.RequestBody = &huma.RequestBody{
 		Content: map[string]*huma.MediaType{"application/json": {Schema: schema}},
 	}

@@ -311,8 +311,17 @@ func (s *Server) bulkReplay(ctx context.Context, c *edge.AppCaller, in *bulkRepl
 		return nil, err
 	}
 
-	r, err := s.Orchestrator.Operations.ReplayMany(ctx, c.ID(),
-		orchestrator.LetterSelection{IDs: ids, Filter: f, Before: before, Limit: orchestrator.MaxBulk}, c.Cloud())
+	r, err := s.Orchestrator.Operations.ReplayMany(
+		ctx,
+		c.ID(),
+		orchestrator.LetterSelection{
+			IDs:    ids,
+			Filter: f,
+			Before: before,
+			Limit:  orchestrator.MaxBulk,
+		},
+		c.Cloud(),
+	)
 	if err != nil {
 		return nil, err
 	}

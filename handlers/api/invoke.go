@@ -118,6 +118,7 @@ func (b *invokeBody) fill(c *edge.AppCaller, inv *orchestrator.Invocation) error
 	}
 
 	inv.Request.URL += b.Request.Path
+
 	inv.Request.Body = []byte(b.Request.Body)
 	for name, value := range b.Request.Headers {
 		inv.Request.Headers = append(inv.Request.Headers, cloud.Header{Name: name, Value: value})

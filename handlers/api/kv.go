@@ -100,8 +100,16 @@ func (s *Server) deleteEntry(ctx context.Context, c *edge.AppCaller, in *EntryPa
 		return nil, err
 	}
 
-	found, err := s.Orchestrator.Operations.DeleteKV(ctx, c.ID(),
-		orchestrator.KVDelete{Collection: collection, Key: key, IfVersion: orchestrator.AnyVersion}, c.Cloud())
+	found, err := s.Orchestrator.Operations.DeleteKV(
+		ctx,
+		c.ID(),
+		orchestrator.KVDelete{
+			Collection: collection,
+			Key:        key,
+			IfVersion:  orchestrator.AnyVersion,
+		},
+		c.Cloud(),
+	)
 	if err == nil && !found {
 		return nil, edge.ErrNoEntry
 	}

@@ -43,6 +43,7 @@ func (s *Server) listNodes(ctx context.Context, p *auth.Principal, _ *struct{}) 
 	}
 
 	out := &nodesOutput{}
+
 	out.Body.Items = make([]nodeItem, len(rows))
 	for k := range rows {
 		out.Body.Items[k] = s.showNode(&rows[k])
@@ -76,6 +77,7 @@ func (s *Server) doctor(ctx context.Context, p *auth.Principal, _ *struct{}) (*d
 
 	report, err := s.Orchestrator.Examine(ctx)
 	out := &doctorOutput{}
+
 	out.Body.Items = make([]findingItem, len(report.Findings))
 	for k, f := range report.Findings {
 		out.Body.Items[k] = findingItem(f)

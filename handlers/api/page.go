@@ -23,6 +23,7 @@ type page[T any] struct {
 // pageOf makes a list's answer of its rows; next is the cursor of the next page, "" on the last.
 func pageOf[R, T any](rows []R, next string, show func(*R) T) *page[T] {
 	out := &page[T]{}
+
 	out.Body.Items = make([]T, len(rows))
 	for k := range rows {
 		out.Body.Items[k] = show(&rows[k])

@@ -167,6 +167,7 @@ func (s *Server) matchRoute(_ context.Context, c *edge.AppCaller, in *matchRoute
 
 	out.Body.Matched = true
 	out.Body.Script = &t.Script.Name
+
 	out.Body.Route = &routeItem{
 		ID:       r.ID.String(),
 		Script:   r.Name,

@@ -78,9 +78,11 @@ func (s *Server) stats(ctx context.Context, c *edge.AppCaller, in *statsInput) (
 	out := &statsOutput{}
 	out.Body.StepSeconds = int(q.Step.Seconds())
 	out.Body.Items = make([]statsItem, len(points))
+
 	out.Body.From = points[0].At // from, rounded down to a step
 	for k := range points {
 		p := &points[k]
+
 		it := statsItem{At: p.At, Runs: p.Runs, Errors: p.Errors, Outcomes: map[string]int64{}}
 		for outcome, n := range p.Outcomes {
 			it.Outcomes[string(outcome)] = n

@@ -58,6 +58,7 @@ func serve(t *testing.T, stream bool, h fiber.Handler) (connect func() net.Conn)
 func chunked(body string) string {
 	var b strings.Builder
 	b.WriteString("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+
 	for len(body) > 0 {
 		n := min(1000, len(body))
 		fmt.Fprintf(&b, "%x\r\n%s\r\n", n, body[:n])

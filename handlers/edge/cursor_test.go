@@ -57,6 +57,7 @@ func TestCursorIsBoundToItsList(t *testing.T) {
 // The parts of a list's name cannot be shifted into one another.
 func TestListNamesDiffer(t *testing.T) {
 	t.Parallel()
+
 	seen := map[string][]string{}
 	for _, parts := range [][]string{{"x"}, {"x", ""}, {"x", "", ""}, {"x", "a", "b"}, {"x", "ab", ""},
 		{"x", "", "ab"}, {"xa", "b"}} {

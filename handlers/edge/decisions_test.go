@@ -76,6 +76,7 @@ func TestExecutionQuery(t *testing.T) {
 func TestQueriesNameTheirLists(t *testing.T) {
 	t.Parallel()
 	c := callerIn(1)
+
 	seen := map[string]bool{}
 	for _, q := range []LetterQuery{{}, {State: "x"}, {Script: "x"}, {Source: "x"}, {Trigger: "x"},
 		{Group: "x"}} {
@@ -86,6 +87,7 @@ func TestQueriesNameTheirLists(t *testing.T) {
 		t.Errorf("%d names of 6 filters of dead letters", len(seen))
 	}
 	clear(seen)
+
 	for _, q := range []ExecutionQuery{{}, {Script: "x"}, {Status: "x"}, {Source: "x"}, {Trigger: "x"},
 		{Root: "x"}, {Search: "x"}} {
 		seen[q.List(c)] = true
@@ -129,6 +131,7 @@ func TestAskRoute(t *testing.T) {
 // "Nothing answers" is an answer; a failure is not.
 func TestAnsweredIn(t *testing.T) {
 	t.Parallel()
+
 	for _, code := range []cloud.Code{cloud.CodeNotFound, cloud.CodeMethod} {
 		if matched, err := AnsweredIn(callerIn(1), nil, cloud.Errorf(code, "none")); matched || err != nil {
 			t.Errorf("%s: %v, %v", code, matched, err)
@@ -249,6 +252,7 @@ func TestInstanceAdmin(t *testing.T) {
 
 func TestPathParameters(t *testing.T) {
 	t.Parallel()
+
 	for text, want := range map[string]string{"a%20b": "a b", "%C3%A4": "ä", "plain": "plain", "%2F": "/"} {
 		if got, err := Unescape(text); got != want || err != nil {
 			t.Errorf("%q: %q, %v", text, got, err)
@@ -297,6 +301,7 @@ func TestValidHeader(t *testing.T) {
 
 func TestMemoryMiB(t *testing.T) {
 	t.Parallel()
+
 	for kib, want := range map[int64]float64{0: 0, 1024: 1, 1536: 1.5, 1100: 1.1} {
 		if got := MemoryMiB(kib); got != want {
 			t.Errorf("%d KiB: %v, want %v", kib, got, want)

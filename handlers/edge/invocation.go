@@ -33,6 +33,7 @@ func InvokeHandler(run *orchestrator.Invocation, handler string, event json.RawM
 // handlerFor guesses an event's handler by its members.
 func handlerFor(event json.RawMessage) string {
 	var members map[string]json.RawMessage
+
 	_ = json.Unmarshal(event, &members) // what is no object has no members
 	switch {
 	case members["scheduledTime"] != nil || members["cron"] != nil:

@@ -71,6 +71,7 @@ func EncodeProblem(p *Problem) []byte {
 func (e *Edge) ProblemOf(err error) *Problem {
 	var known *cloud.Error
 	var routing *fiber.Error
+
 	var p *Problem
 	switch {
 	case errors.As(err, &p):

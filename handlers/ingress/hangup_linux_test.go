@@ -55,6 +55,7 @@ func TestPipelinedRequestIsNoHangup(t *testing.T) {
 	}
 
 	w.stop()
+
 	select {
 	case <-goneC:
 		t.Error("taken for a hang-up")
@@ -111,6 +112,7 @@ func TestWatchWithoutASocket(t *testing.T) {
 	goneC := w.now()
 	_ = conn.Close()
 	w.stop()
+
 	select {
 	case <-goneC:
 		t.Error("gone")

@@ -27,6 +27,7 @@ func (b *bodyReader) Read(p []byte) (int, error) {
 	if b.stop == nil {
 		b.watch()
 	}
+
 	for len(b.rest) == 0 {
 		piece, err := b.stream.Next()
 		if err != nil {

@@ -100,6 +100,7 @@ func TestEncode(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w, _ := newWriter("", c.status)
+
 			got := w.encode(c.event)
 			for _, part := range c.parts {
 				if !strings.Contains(got, part) {

@@ -12,6 +12,8 @@ import (
 // A run whose commit is under way lends its permit, within limits; one that is repeated takes it back without
 // waiting; every permit is given back once.
 func TestPermitLent(t *testing.T) {
+	t.Parallel()
+
 	const app = cloud.AppID(1)
 	g := New(8, 8)
 	run := func(dispatched bool) *Permit {
@@ -66,6 +68,8 @@ func TestPermitLent(t *testing.T) {
 
 // Whoever gets no permit is refused two seconds after it began to wait, and not before, however many wait.
 func TestGateWait(t *testing.T) {
+	t.Parallel()
+
 	synctest.Test(t, func(t *testing.T) {
 		g := New(1, 8)
 		if err := g.acquire(1); err != nil {
@@ -108,6 +112,8 @@ func TestGateWait(t *testing.T) {
 // An app that has taken all it can get, and filled the queue as well, keeps no other from starting or from
 // waiting.
 func TestGateKeepsRoom(t *testing.T) {
+	t.Parallel()
+
 	g := New(8, 4)
 	for range 7 {
 		if err := g.acquire(1); err != nil {
@@ -155,6 +161,8 @@ func TestGateKeepsRoom(t *testing.T) {
 
 // A permit that becomes free goes to the app that has the fewest.
 func TestGateIsFair(t *testing.T) {
+	t.Parallel()
+
 	g := New(2, 100)
 	for range 2 {
 		if err := g.acquire(1); err != nil {

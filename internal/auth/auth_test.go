@@ -60,6 +60,7 @@ func TestMay(t *testing.T) {
 // Every capability can be given to a key, and to a role.
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]Capability{
 		"ReadApp": ReadApp, "ReadScripts": ReadScripts, "WriteScripts": WriteScripts,
 		"TestScripts": TestScripts,
@@ -86,6 +87,7 @@ func TestCapabilities(t *testing.T) {
 
 func TestPrincipal(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		name  string
 		p     *Principal

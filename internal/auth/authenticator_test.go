@@ -166,6 +166,7 @@ func TestAuthenticateRefuses(t *testing.T) {
 
 	session, key := f.session(t, time.Hour), f.key(t, nil, nil)
 	f.exec(t, "UPDATE users SET active = false")
+
 	for name, token := range map[string]string{"session": session, "key": key} {
 		if _, err := f.Authenticate(t.Context(), token); cloud.CodeOf(err) != cloud.CodeUnauthorized {
 			t.Errorf("the %s of an inactive user: %v", name, err)
@@ -320,6 +321,7 @@ func TestAppRole(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+
 			for range 2 { // from the database, and from the cache
 				if got, err := f.AppRole(t.Context(), &c.p, c.app); err != nil || got != c.want {
 					t.Errorf("got %q, want %q: %v", got, c.want, err)

@@ -42,6 +42,7 @@ func TestCheckPassword(t *testing.T) {
 
 func TestHashPassword(t *testing.T) {
 	t.Parallel()
+
 	passwords := cheap()
 	for _, c := range []struct {
 		name, password string

@@ -11,6 +11,7 @@ import (
 func TestThrottle(t *testing.T) {
 	t.Parallel()
 	throttle := NewThrottle()
+
 	now := time.Now()
 	for range userBurst {
 		if throttle.Wait("1.1.1.1", "ann", now) != 0 {
@@ -53,6 +54,7 @@ func TestThrottle(t *testing.T) {
 func TestThrottleOfClient(t *testing.T) {
 	t.Parallel()
 	throttle := NewThrottle()
+
 	now := time.Now()
 	for k := range clientBurst {
 		if throttle.Wait("3.3.3.3", "zoe", now) != 0 {
@@ -75,6 +77,7 @@ func TestThrottleOfClient(t *testing.T) {
 func TestThrottleOfGuessesTogether(t *testing.T) {
 	t.Parallel()
 	throttle := NewThrottle()
+
 	now := time.Now()
 	for range userBurst + 3 {
 		throttle.Failed("1.1.1.1", "ann", now)

@@ -9,6 +9,7 @@ import (
 // Credentials of PiCloud's own are recognized, so that they never reach a script.
 func TestOwnCredentials(t *testing.T) {
 	t.Parallel()
+
 	for header, want := range map[string]bool{
 		"Bearer pic_x": true, "bearer  pcs_x": true, "Basic pic_x": true, "  Bearer pic_x ": true,
 		"Bearer abc": false, "": false, "pic_x": false, "Bearer xpic_": false,
@@ -21,6 +22,7 @@ func TestOwnCredentials(t *testing.T) {
 
 func TestBearerToken(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		header, token string
 		ok            bool

@@ -9,6 +9,7 @@ import (
 // What varies from event to event is replaced: numbers, and words with a digit.
 func TestErrorGroup(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct{ name, message, want string }{
 		{"Error", "order 4711 is not there", "Error: order # is not there"},
 		{"Error", "order 01900000-0000-7000-8000-00000000abcd is not there", "Error: order # is not there"},

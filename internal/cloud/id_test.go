@@ -12,6 +12,7 @@ import (
 func TestIDsGrow(t *testing.T) {
 	t.Parallel()
 	var source IDSource
+
 	last := source.New()
 	for range 20_000 {
 		id := source.New()
@@ -27,6 +28,7 @@ func TestIDsAreUnique(t *testing.T) {
 	t.Parallel()
 	var source IDSource
 	var group sync.WaitGroup
+
 	lists := make([][]ID, 8)
 	for k := range lists {
 		group.Go(func() {

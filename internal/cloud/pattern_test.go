@@ -85,6 +85,7 @@ func describe(p *Pattern) string {
 // PiCloud's own paths are found by their first segment in any case.
 func TestReservedPath(t *testing.T) {
 	t.Parallel()
+
 	for path, want := range map[string]bool{
 		"/admin": true, "/Admin/x": true, "/api/v1/apps": true, "/f": true, "/static/app.css": true,
 		"/healthz": true,
@@ -99,6 +100,7 @@ func TestReservedPath(t *testing.T) {
 // Routes conflict if one request could match both at the same precedence.
 func TestConflicts(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		a, b string
 		want bool

@@ -51,6 +51,7 @@ func TestDelay(t *testing.T) {
 func TestDefaultRetry(t *testing.T) {
 	t.Parallel()
 	policy := DefaultRetry()
+
 	var total time.Duration
 	for n := 1; n < policy.MaxAttempts; n++ {
 		total += policy.Delay(n, 0.5)

@@ -5,6 +5,7 @@ import "testing"
 // A principal is read back from a record as it was written.
 func TestPrincipal(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		principal Principal
 		text      string
@@ -33,6 +34,7 @@ func TestPrincipal(t *testing.T) {
 // Every outcome but success has a status for its caller. The states before an outcome have none.
 func TestHTTPStatus(t *testing.T) {
 	t.Parallel()
+
 	for outcome, want := range map[Status]int{
 		Failed:      502,
 		Crashed:     502,

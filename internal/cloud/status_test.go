@@ -5,6 +5,7 @@ import "testing"
 // Every code of an error has its status; an unknown one is our fault.
 func TestStatusOf(t *testing.T) {
 	t.Parallel()
+
 	for code, want := range map[Code]int{
 		CodeInvalid:      422,
 		CodeMalformed:    400,

@@ -20,6 +20,7 @@ func ValidPrefix(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
+
 	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}

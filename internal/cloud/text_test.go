@@ -8,6 +8,7 @@ import (
 // A text is cut between characters, never inside one.
 func TestShorten(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct{ name, text, want string }{
 		{"empty", "", ""},
 		{"as long as can be", strings.Repeat("a", 80), strings.Repeat("a", 80)},
@@ -26,6 +27,7 @@ func TestShorten(t *testing.T) {
 
 func TestValidPrefix(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		text string
 		n    int

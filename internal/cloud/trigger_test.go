@@ -5,6 +5,7 @@ import "testing"
 // A pattern is an exact name, a prefix, or everything.
 func TestMatchesCollection(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		pattern, collection string
 		want                bool
@@ -26,6 +27,7 @@ func TestMatchesCollection(t *testing.T) {
 
 func TestMatchesKV(t *testing.T) {
 	t.Parallel()
+
 	trigger := Trigger{Kind: SourceKV, Enabled: true, Collection: "c", Ops: []string{"insert", "delete"}}
 	for _, c := range []struct {
 		name           string

@@ -8,6 +8,7 @@ import (
 // A zone is found by its name in any case, and by no other text.
 func TestZone(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct{ name, want string }{
 		{"UTC", "UTC"}, {"utc", "UTC"}, {"Etc/UTC", "UTC"}, {"zulu", "UTC"}, {"GMT", "UTC"},
 		{"Europe/Berlin", "Europe/Berlin"},
@@ -25,6 +26,7 @@ func TestZone(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+
 			for range 2 { // from the files, and from the cache
 				name, loc := Zone(c.name)
 				if name != c.want || (loc == nil) != (c.want == "") {

@@ -90,6 +90,7 @@ func (n *node) run() {
 // next gives the next call of a handler.
 func (n *node) next() string {
 	n.t.Helper()
+
 	select {
 	case call := <-n.calls:
 		return call
@@ -102,6 +103,7 @@ func (n *node) next() string {
 // expect waits for calls in this order, with nothing between.
 func (n *node) expect(calls ...string) {
 	n.t.Helper()
+
 	for _, want := range calls {
 		if got := n.next(); got != want {
 			n.t.Fatalf("%q is called, want %q", got, want)
@@ -112,6 +114,7 @@ func (n *node) expect(calls ...string) {
 // await waits for calls in this order, whatever comes between.
 func (n *node) await(calls ...string) {
 	n.t.Helper()
+
 	for _, want := range calls {
 		for n.next() != want {
 		}
@@ -171,6 +174,7 @@ func TestListenerCatchesUp(t *testing.T) {
 // Each channel has its handler, and what cannot be read does no harm.
 func TestNotificationsReachHandlers(t *testing.T) {
 	t.Parallel()
+
 	n := running(t, testkit.Database(t), "a")
 	for _, c := range []struct {
 		channel, payload string

@@ -102,6 +102,7 @@ func (h *health) disconnected() {
 	h.mu.Unlock()
 
 	h.healthy.Store(false)
+
 	select {
 	case h.lostC <- struct{}{}:
 	default:

@@ -134,6 +134,7 @@ func TestHealthDisconnected(t *testing.T) {
 
 func TestParseEcho(t *testing.T) {
 	t.Parallel()
+
 	for payload, want := range map[string]struct {
 		node string
 		echo bool

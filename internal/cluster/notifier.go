@@ -79,6 +79,7 @@ func (n *notifier) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+
 		select {
 		case <-time.After(notifyEvery):
 		case <-ctx.Done():
@@ -89,6 +90,7 @@ func (n *notifier) run(ctx context.Context) {
 		sending.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, databaseTimeout)
 			defer cancel()
+
 			for _, notification := range batch {
 				n.send(ctx, notification)
 			}

@@ -24,6 +24,7 @@ func (s *sender) send(ctx context.Context, n notification) {
 	if blocked == nil {
 		return
 	}
+
 	select {
 	case <-blocked:
 	case <-ctx.Done():
@@ -126,6 +127,7 @@ func TestNotifierMergesWakeups(t *testing.T) {
 		if len(wakeups) != 2 || !complete {
 			t.Fatalf("wake-ups: %v", wakeups)
 		}
+
 		for _, w := range wakeups {
 			if want := map[int64]time.Time{1: at(3), 2: at(4)}[int64(w.app)]; !w.since.Equal(want) {
 				t.Errorf("app %d: %s, want %s", w.app, w.since, want)
@@ -155,6 +157,7 @@ func TestNotifierIsNotHeldUp(t *testing.T) {
 // A node that is alone notifies nobody but inboxes, of which one may be its own.
 func TestNotifyAlone(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		name   string
 		others int64

@@ -21,6 +21,7 @@ func wakeupsOf(apps int) map[cloud.AppID]time.Time {
 // What a node writes another one reads, to the microsecond; too many apps make everybody scan.
 func TestWakeupsRoundTrip(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		name string
 		due  map[cloud.AppID]time.Time
@@ -43,6 +44,7 @@ func TestWakeupsRoundTrip(t *testing.T) {
 			if complete != c.all {
 				t.Errorf("complete: %v", complete)
 			}
+
 			got := map[cloud.AppID]time.Time{}
 			for _, w := range wakeups {
 				got[w.app] = w.since
@@ -57,6 +59,7 @@ func TestWakeupsRoundTrip(t *testing.T) {
 // The longest payload that a node sends fits a notification.
 func TestWakeupsFit(t *testing.T) {
 	t.Parallel()
+
 	due := map[cloud.AppID]time.Time{}
 	for n := range maxWakeups {
 		due[cloud.AppID(1<<63-1-n)] = time.Date(2999, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -69,6 +72,7 @@ func TestWakeupsFit(t *testing.T) {
 // What cannot be read makes the node scan; what came before it is not lost.
 func TestDecodeWakeups(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		payload  string
 		apps     int

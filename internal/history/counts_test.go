@@ -36,6 +36,7 @@ func TestPutBack(t *testing.T) {
 // A database that is away for long does not fill the memory: counts that are new are lost, known ones go on.
 func TestCountsAreBounded(t *testing.T) {
 	t.Parallel()
+
 	all := counts{}
 	for n := range int64(maxCounts) {
 		all[countKey{minute: n}] = &count{n: 1}
@@ -69,11 +70,13 @@ func TestCountRows(t *testing.T) {
 	if len(keys) != 1 {
 		t.Fatalf("by minute: %v", keys)
 	}
+
 	for minute, list := range keys {
 		p := all.rows(minute, list)
 		if len(p.Apps) != 2 {
 			t.Errorf("%d rows, want 2", len(p.Apps))
 		}
+
 		for i := range p.Apps {
 			c := all[countKey{app: cloud.AppID(p.Apps[i]), script: p.Scripts[i], minute: minute,
 				outcome: cloud.Status(p.Outcomes[i])}]

@@ -85,6 +85,7 @@ func (r *Reader) CountDeadLetters(ctx context.Context, app cloud.AppID) (int64, 
 // CountDeadLettersOf counts the unresolved ones of several apps. Apps without any are not in the map.
 func (r *Reader) CountDeadLettersOf(ctx context.Context, apps []cloud.AppID) (map[cloud.AppID]int64, error) {
 	rows, err := r.db.Queries().CountUnresolvedOfApps(ctx, appIDs(apps))
+
 	out := make(map[cloud.AppID]int64, len(rows))
 	for _, row := range rows {
 		out[cloud.AppID(row.AppID)] = row.N

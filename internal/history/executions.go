@@ -29,8 +29,8 @@ func (r *Reader) AbandonedOf(ctx context.Context, app cloud.AppID, execution clo
 	return list, explain("list abandoned executions", err)
 }
 
-// Execution is a recorded execution. Its log is kept as it is stored, since most readers of a list do not show
-// it.
+// Execution is a recorded execution. Its log is kept as it is stored, since most readers of a list do not
+// show it.
 type Execution struct {
 	cloud.Execution
 	Node string // that ran it
@@ -69,8 +69,12 @@ func executionOf(row *db.Execution) Execution {
 			Started:    row.StartedAt,
 			Duration:   time.Duration(row.DurationUs) * time.Microsecond,
 			HTTPStatus: int(row.HttpStatus),
-			Error:      cloud.ScriptError{Name: row.ErrorName, Message: row.ErrorMessage, Stack: row.ErrorStack},
-			After:      cloud.Status(row.AfterStatus),
+			Error: cloud.ScriptError{
+				Name:    row.ErrorName,
+				Message: row.ErrorMessage,
+				Stack:   row.ErrorStack,
+			},
+			After: cloud.Status(row.AfterStatus),
 			Usage: cloud.Usage{
 				CPU:       time.Duration(row.CpuUs) * time.Microsecond,
 				MemoryKiB: row.MemoryKib,

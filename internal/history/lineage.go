@@ -122,6 +122,7 @@ func buildLineage(
 	for i := range runs {
 		b.runs[runs[i].ID] = &LineageRun{ID: runs[i].ID, Row: &runs[i]}
 	}
+
 	for i := range runs {
 		run := &runs[i]
 		if run.OutboxID == nil {
@@ -136,6 +137,7 @@ func buildLineage(
 		row := &waiting[i]
 		b.event(row.ID, row.ParentID, row.Source, row.Script).Waiting = row
 	}
+
 	for i := range letters {
 		letter := &letters[i]
 		b.event(letter.OutboxID, letter.ParentID, letter.Source, letter.Script).Letter = letter

@@ -79,6 +79,7 @@ func TestWhyWaiting(t *testing.T) {
 // The ledger balances if every event that was enqueued is in exactly one of the other counts.
 func TestConservationBalances(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		name   string
 		ledger map[string]int64
@@ -96,6 +97,7 @@ func TestConservationBalances(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+
 			var sums []db.LedgerSumsOfAppsRow
 			for what, n := range c.ledger {
 				sums = append(sums, db.LedgerSumsOfAppsRow{AppID: 1, What: what, N: n})

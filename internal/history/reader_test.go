@@ -100,7 +100,7 @@ func TestReaderExecution(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || cloud.Status(e.Status) != c.want || cloud.ID(e.ID) != c.id {
+		if err != nil || e.Status != c.want || e.ID != c.id {
 			t.Errorf("%s: %+v (%v)", c.name, e, err)
 		}
 	}
@@ -158,9 +158,10 @@ func TestReaderExecutions(t *testing.T) {
 			if err != nil || !searched.IsZero() {
 				t.Fatalf("searched until %s (%v)", searched, err)
 			}
+
 			var got []string
 			for i := range list {
-				got = append(got, cloud.ID(list[i].ID).String())
+				got = append(got, list[i].ID.String())
 			}
 			if want := idTexts(c.want); strings.Join(got, " ") != want {
 				t.Errorf("%v, want %s", got, want)
@@ -183,6 +184,7 @@ func TestSearchGoesOn(t *testing.T) {
 	f := newReaderFixture(t)
 	wanted := f.record(cloud.Execution{Status: cloud.Succeeded, Request: "needle"})
 	r := New(Config{DB: f.db, Node: "n", Log: slog.New(slog.DiscardHandler)})
+
 	var end cloud.ID // the last one that the search looks at
 	for n := range SearchDepth {
 		id := f.ids.New()
@@ -207,7 +209,7 @@ func TestSearchGoesOn(t *testing.T) {
 		t.Fatalf("%d found, searched until %s, want %s (%v)", len(list), searched, end, err)
 	}
 	list, searched, err = f.reader.Executions(t.Context(), 1, filter, searched, 10)
-	if err != nil || len(list) != 1 || cloud.ID(list[0].ID) != wanted || !searched.IsZero() {
+	if err != nil || len(list) != 1 || list[0].ID != wanted || !searched.IsZero() {
 		t.Errorf("%d found, searched until %s (%v)", len(list), searched, err)
 	}
 }
@@ -217,6 +219,7 @@ func TestRunStats(t *testing.T) {
 	t.Parallel()
 	f := newReaderFixture(t)
 	start := time.Date(2026, 11, 29, 10, 0, 0, 0, time.UTC)
+
 	r := newTestRecorder(f.db)
 	for minute, status := range []cloud.Status{cloud.Succeeded, cloud.Failed, cloud.Succeeded} {
 		r.Note(&cloud.Execution{
@@ -250,6 +253,7 @@ func TestRunStats(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		var got []string
 		for i := range points {
 			got = append(got, fmt.Sprintf("%d/%d", points[i].Runs, points[i].Errors))
@@ -304,6 +308,7 @@ func TestExamine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		states := map[string]string{}
 		for _, finding := range report.Findings {
 			states[finding.Check] = finding.State
@@ -322,6 +327,7 @@ func TestExamine(t *testing.T) {
 		UPDATE outbox SET wake_at = clock_timestamp() - interval '2 minutes';
 		UPDATE installation SET hold = 'restored';
 		INSERT INTO nodes (name, version, free) VALUES ('a', '1', 0), ('b', '2', 0)`)
+
 	states := examine()
 	for check, want := range map[string]string{
 		"hold": FindingBad, "conservation": FindingBad, "leases": FindingBad, "versions": FindingWarn,

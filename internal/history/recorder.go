@@ -333,10 +333,12 @@ func (r *Recorder) store(ctx context.Context, records []*cloud.Execution, afters
 	afters = append(afters, r.afters...)
 	r.pending = nil
 	r.afters = nil
+
 	r.bytes = 0
 	for _, e := range records {
 		r.add(e)
 	}
+
 	for _, a := range afters {
 		r.addAfter(a)
 	}

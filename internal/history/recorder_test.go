@@ -68,6 +68,7 @@ func (f *statsFixture) count(app cloud.AppID, n int64) {
 // expect compares every cell of an app in both tables: an hour has the sum of two minutes.
 func (f *statsFixture) expect(app cloud.AppID, cells, n, first, last int64) {
 	f.t.Helper()
+
 	for table, minutes := range map[string]int64{"execution_stats": 1, "execution_stats_hours": 2} {
 		var got [5]int64
 		err := f.db.General.QueryRow(f.t.Context(), fmt.Sprintf(`
@@ -182,6 +183,7 @@ func (o *outage) failed(message string) Entry {
 func (o *outage) back() {
 	o.t.Helper()
 	o.restore()
+
 	for range 3 { // a connection of before may be found broken
 		if o.recorder.flush(true) {
 			return
@@ -216,9 +218,11 @@ func TestRecordsWait(t *testing.T) {
 	r.flush(false)
 	o.away()
 	r.After(wentOn, cloud.TimedOut, &cloud.Outcome{})
+
 	for range recordsABatch + 1 {
 		o.failed("away")
 	}
+
 	for range 3 {
 		if r.flush(false) {
 			t.Error("nothing is left to do, while the database is away")
@@ -228,9 +232,11 @@ func TestRecordsWait(t *testing.T) {
 	o.expect(recordsABatch+2, cloud.TimedOut)
 
 	o.away()
+
 	for range 70 {
 		o.failed(strings.Repeat("x", message))
 	}
+
 	for range 2 {
 		r.flush(false)
 	}
@@ -309,6 +315,7 @@ func TestNoteKeeps(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+
 			r := newTestRecorder(nil)
 			for range sampled {
 				e := ordinary
@@ -334,6 +341,7 @@ func TestNoteKeeps(t *testing.T) {
 // What waitUntil work did is on record with its run, wherever the record is by then.
 func TestAfter(t *testing.T) {
 	t.Parallel()
+
 	logged := &cloud.Outcome{Logs: []cloud.LogLine{{Message: "later"}}}
 	for _, c := range []struct {
 		name    string
@@ -365,6 +373,7 @@ func TestAfter(t *testing.T) {
 			if len(r.pending) != c.pending || len(r.afters) != c.afters {
 				t.Fatalf("%d records and %d updates wait", len(r.pending), len(r.afters))
 			}
+
 			bytes := 0
 			for _, p := range r.pending {
 				bytes += sizeOf(p)
@@ -372,6 +381,7 @@ func TestAfter(t *testing.T) {
 					t.Errorf("on record: %+v", p)
 				}
 			}
+
 			for _, a := range r.afters {
 				bytes += len(a.logs)
 				if a.to != c.status || !strings.Contains(a.logs, "later") {

@@ -35,6 +35,7 @@ type Overdue struct {
 // is wrong.
 func (r *Reader) OverdueSchedules(ctx context.Context, app cloud.AppID) ([]Overdue, error) {
 	rows, err := r.db.Queries().OverdueSchedules(ctx, int64(app), cloud.LateAfter.Microseconds())
+
 	list := make([]Overdue, len(rows))
 	for i, row := range rows {
 		list[i] = Overdue{

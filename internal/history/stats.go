@@ -37,6 +37,7 @@ func (p *StatsPoint) add(outcome cloud.Status, n int64, histogram []int64) {
 	if outcome != cloud.Succeeded {
 		p.Errors += n
 	}
+
 	for i := range min(len(histogram), buckets) {
 		p.histogram[i] += histogram[i]
 	}
@@ -51,6 +52,7 @@ func (r *Reader) RunStats(ctx context.Context, app cloud.AppID, q StatsQuery) ([
 	}
 
 	from := q.From.UTC().Truncate(q.Step)
+
 	points := make([]StatsPoint, (q.Until.Sub(from)+q.Step-1)/q.Step)
 	for i := range points {
 		points[i] = StatsPoint{
@@ -68,6 +70,7 @@ func (r *Reader) RunStats(ctx context.Context, app cloud.AppID, q StatsQuery) ([
 	if err != nil {
 		return nil, explain("read statistics", err)
 	}
+
 	for _, cell := range cells {
 		points[cell.At.Sub(from)/q.Step].add(cloud.Status(cell.Outcome), cell.N, cell.Histogram)
 	}
@@ -105,6 +108,7 @@ func (r *Reader) readStats(ctx context.Context, arg db.StatsByMinuteParams, step
 	}
 
 	hours, err := r.db.Queries().StatsByHour(ctx, db.StatsByHourParams(arg))
+
 	rows := make([]db.StatsByMinuteRow, len(hours))
 	for i, hour := range hours {
 		rows[i] = db.StatsByMinuteRow(hour)
@@ -136,6 +140,7 @@ func quantile(histogram *[buckets]int64, share float64) time.Duration {
 	}
 
 	rank := share * float64(all)
+
 	var below int64
 	for bucket, n := range histogram {
 		if float64(below+n) < rank || n == 0 {

@@ -39,6 +39,7 @@ func TestQuantile(t *testing.T) {
 
 func TestBucketOf(t *testing.T) {
 	t.Parallel()
+
 	for d, want := range map[time.Duration]int{
 		0:                      0,
 		999 * time.Microsecond: 0,

@@ -251,6 +251,7 @@ func (t *Tails) miss(app cloud.AppID, n int64) {
 
 	for tail := range t.followers[app] {
 		tail.dropped.Add(n)
+
 		select {
 		case tail.missedCh <- struct{}{}:
 		default:

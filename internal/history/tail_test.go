@@ -161,6 +161,7 @@ func TestTailDropsAndCounts(t *testing.T) {
 func TestTailsAreBounded(t *testing.T) {
 	t.Parallel()
 	tails := newTestTails("a", &network{})
+
 	first := follow(t, tails, 1)
 	for range maxTails - 1 {
 		follow(t, tails, 2)
@@ -245,6 +246,7 @@ func TestTailSendsToPeers(t *testing.T) {
 		}
 		here.Receive(sent[0]) // its own comes back, and is ignored
 		there.Receive(sent[0])
+
 		for _, want := range []string{"one", "two"} {
 			e := <-tail.EventsCh
 			if e.Line == nil || e.Line.Message != want || e.Execution != (cloud.ID{9}) || e.Script != "s" {
@@ -292,6 +294,7 @@ func TestTailGoesOnAfterFailure(t *testing.T) {
 // them, and every event is either in one or counted as dropped.
 func TestTailPayloads(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct {
 		name    string
 		events  int
@@ -310,10 +313,12 @@ func TestTailPayloads(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+
 			tails := newTestTails("a-node-with-a-rather-long-name.example.org", &network{})
 			for app := range c.apps {
 				tails.peers.interested(cloud.AppID(app))
 			}
+
 			for i := range c.events {
 				line := cloud.LogLine{Level: "info", Message: strings.Repeat("x", c.message)}
 				tails.PublishLine(cloud.AppID(i%c.apps), cloud.ID{1}, "script", line)

@@ -203,6 +203,7 @@ func setHosts(ctx context.Context, q *db.Queries, app *App, hosts []string) erro
 		return err
 	}
 	slices.Sort(hosts)
+
 	for _, host := range slices.Compact(hosts) {
 		if err := q.InsertAppHost(ctx, host, app.ID); err != nil {
 			if errors.Is(db.Translate(err), db.ErrDuplicate) {

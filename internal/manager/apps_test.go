@@ -64,6 +64,7 @@ func TestUpdateApp(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	member := f.newUser(t, "ann", auth.RoleMember)
+
 	many := make([]string, 101)
 	for k := range many {
 		many[k] = fmt.Sprintf("h%d.test", k)

@@ -30,6 +30,7 @@ func TestChangesAreAudited(t *testing.T) {
 
 	p := &auth.Principal{UserID: f.owner.UserID, Username: ownerName, Role: auth.RoleOwner}
 	var routeID, triggerID, keyID cloud.ID
+
 	hosts := []string{"changes.test"}
 	for _, c := range []struct {
 		action string
@@ -241,6 +242,7 @@ func TestAuditFilters(t *testing.T) {
 	f := newFixture(t)
 	ctx := t.Context()
 	ann := manager.Actor{UserID: 7, Username: "ann"}
+
 	app := f.newApp(t)
 	for _, err := range []error{
 		f.Record(ctx, f.owner, f.app, "dead-letter.replay", "one", map[string]int{"n": 1}),
@@ -267,6 +269,7 @@ func TestAuditFilters(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var got []string
+
 			var before cloud.ID
 			for { // pages of one
 				list, err := f.Audit(ctx, c.filter, before, 1)

@@ -397,6 +397,7 @@ func TestDeploysAreBounded(t *testing.T) {
 	f.compiler.release = make(chan struct{})
 
 	ctx := t.Context()
+
 	ended := make(chan error, 2)
 	for range 2 {
 		app := f.newApp(t)
@@ -418,6 +419,7 @@ func TestDeploysAreBounded(t *testing.T) {
 	}
 
 	close(f.compiler.release)
+
 	for range 2 {
 		if err := <-ended; err != nil {
 			t.Error(err)

@@ -199,6 +199,7 @@ func TestDeleteWithWaitingEvents(t *testing.T) {
 func TestScriptLists(t *testing.T) {
 	t.Parallel()
 	f := sharedFixture(t)
+
 	ctx := t.Context()
 	for _, name := range []string{"c", "a", "b"} {
 		f.deploy(t, f.app, name, "export fetch")

@@ -110,6 +110,7 @@ func TestSessions(t *testing.T) {
 
 func TestNeverUsed(t *testing.T) {
 	t.Parallel()
+
 	f := newFixture(t)
 	for _, want := range []bool{true, false} {
 		if unused, err := f.NeverUsed(t.Context()); err != nil || unused != want {

@@ -155,6 +155,7 @@ func (e *triggerEdit) setCron() error {
 
 	trigger.CatchUp = or(e.change.CatchUp, trigger.CatchUp)
 	trigger.Overlap = or(e.change.Overlap, trigger.Overlap)
+
 	trigger.JitterMs = or(e.change.JitterMS, trigger.JitterMs)
 	switch {
 	case e.change.Schedule == nil && trigger.Schedule == "":

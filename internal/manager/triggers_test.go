@@ -37,6 +37,7 @@ func TestTriggerRules(t *testing.T) {
 	foreignTrigger := cloud.ID(f.trigger(t, foreign, kvTrigger()).ID).String()
 
 	type edit = manager.TriggerChange
+
 	kv, cron, letter := kvTrigger, cronTrigger, letterTrigger
 	for _, c := range []struct {
 		name string

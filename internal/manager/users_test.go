@@ -52,6 +52,7 @@ func TestFirstStart(t *testing.T) {
 		t.Parallel()
 		f := emptyFixture(t)
 		ctx := t.Context()
+
 		made := make(chan string, 2)
 		for range cap(made) {
 			go func() {
@@ -230,6 +231,7 @@ func TestOwnersRemoveEachOther(t *testing.T) {
 	ended := make(chan error, 2)
 	go func() { ended <- f.DeleteUser(ctx, f.owner, "second") }()
 	go func() { ended <- f.DeleteUser(ctx, second, ownerName) }()
+
 	removed := 0
 	for range cap(ended) {
 		if err := <-ended; err == nil {
@@ -399,6 +401,7 @@ func TestMembers(t *testing.T) {
 
 func TestUsers(t *testing.T) {
 	t.Parallel()
+
 	f := newFixture(t)
 	for _, name := range []string{"bob", "ann"} {
 		f.newUser(t, name, auth.RoleMember)

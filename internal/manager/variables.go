@@ -96,6 +96,7 @@ func (m *Manager) SetVariable(
 
 		// Values are measured sealed, as they are stored: the others cannot be opened just to be counted.
 		sealed := m.cfg.Sealer.Seal(ref, value)
+
 		others, err := q.MeasureVariables(ctx, app.ID, name)
 		switch {
 		case err != nil:

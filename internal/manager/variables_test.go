@@ -119,6 +119,7 @@ func TestVariableLimits(t *testing.T) {
 	t.Run("bytes", func(t *testing.T) {
 		t.Parallel()
 		app := f.newApp(t)
+
 		value := strings.Repeat("v", 60<<10)
 		for k := range 4 {
 			if err := f.SetVariable(ctx, f.owner, app, fmt.Sprint("V", k), value, k%2 == 0); err != nil {
@@ -162,6 +163,7 @@ func TestReseal(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ctx := t.Context()
+
 	other := f.newApp(t)
 	for _, app := range []*manager.App{f.app, other} {
 		if err := f.SetVariable(ctx, f.owner, app, "A", app.Slug, false); err != nil {

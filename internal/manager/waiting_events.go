@@ -43,6 +43,7 @@ func (m *Manager) bury(ctx context.Context, q *db.Queries, b burial) error {
 	}
 
 	letters := make([]db.UUID, len(b.rows))
+
 	apps := make([]int64, len(b.rows))
 	for k := range b.rows {
 		letters[k] = m.cfg.IDs.New()

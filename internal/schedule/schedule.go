@@ -151,6 +151,7 @@ func (s *Schedule) Next(after time.Time) time.Time {
 // their instants: a time that was skipped fires later, maybe after the one that follows it on the clock.
 func (s *Schedule) nextAroundChange(after time.Time) time.Time {
 	var best time.Time
+
 	wall := s.times.Next(s.clock(after).Add(-maxChange))
 	for ; !wall.IsZero(); wall = s.times.Next(wall) {
 		instant := s.instant(wall)

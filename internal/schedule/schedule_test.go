@@ -11,6 +11,7 @@ import (
 // Each case has a start, and the times that follow it, as the zone's clock shows them.
 func TestNext(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct{ expression, zone, from, want string }{
 		{"30 2 * * *", "UTC", "2026-03-28T12:00", "03-29T02:30Z 03-30T02:30Z"},
 		{"*/10 * * * * *", "UTC", "2026-03-28T12:00", "03-28T12:00:10Z 03-28T12:00:20Z"},
@@ -85,6 +86,7 @@ func TestNext(t *testing.T) {
 			}
 
 			at := from
+
 			var got []string
 			for range strings.Fields(c.want) {
 				at = s.Next(at)
@@ -115,6 +117,7 @@ func show(at time.Time, year int) string {
 // Times rise strictly, over years and all changes of the clock, and each is found from just before it too.
 func TestNextRises(t *testing.T) {
 	t.Parallel()
+
 	for _, zone := range []string{
 		"UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia",
 		"Africa/Casablanca",
@@ -149,6 +152,7 @@ func TestNextRises(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct{ expression, text string }{
 		{"", "0 fields"},
 		{"* * * *", "4 fields"},
@@ -180,6 +184,7 @@ func TestParseRefuses(t *testing.T) {
 // A zone has the name of the database in any case, and none is UTC.
 func TestParseZone(t *testing.T) {
 	t.Parallel()
+
 	for _, zone := range []string{"Mars/Base", "local", "../etc/passwd", "+01:00", strings.Repeat("A", 100)} {
 		_, _, err := Parse("* * * * *", zone)
 		if cloud.CodeOf(err) != cloud.CodeInvalid || !strings.Contains(err.Error(), "time zone") {
@@ -197,6 +202,7 @@ func TestParseZone(t *testing.T) {
 // A macro means the expression that crontab(5) gives for it.
 func TestMacros(t *testing.T) {
 	t.Parallel()
+
 	from := time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC) // a Wednesday
 	for macro, want := range map[string]string{
 		"@hourly":   "2026-05-06T08:00:00Z",
@@ -225,6 +231,7 @@ func TestJitter(t *testing.T) {
 	}
 
 	const most = 10 * time.Second
+
 	seen := map[time.Duration]bool{}
 	for n := range 100 {
 		trigger, slot := cloud.ID{byte(n % 10)}, slot.Add(time.Duration(n/10)*time.Minute)

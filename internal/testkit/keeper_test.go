@@ -100,6 +100,7 @@ func runs(pid int) bool { return syscall.Kill(pid, 0) == nil }
 
 func waitFor(t *testing.T, what string, f func() bool) {
 	t.Helper()
+
 	for deadline := time.Now().Add(30 * time.Second); !f(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("never happened: %s", what)

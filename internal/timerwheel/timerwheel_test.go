@@ -8,7 +8,9 @@ import (
 	"time"
 )
 
-func TestQueue(t *testing.T) {
+func TestWheel(t *testing.T) {
+	t.Parallel()
+
 	synctest.Test(t, func(t *testing.T) {
 		const while = 10 * time.Millisecond
 		type call struct {
@@ -71,7 +73,9 @@ func TestQueue(t *testing.T) {
 }
 
 // Whoever comes is removed or called, never both, however many come at once.
-func TestQueueCrowd(t *testing.T) {
+func TestWheelCrowd(t *testing.T) {
+	t.Parallel()
+
 	var called atomic.Int64
 	q := New(100*time.Microsecond, func(calls *atomic.Int64) { calls.Add(1); called.Add(1) })
 	var wg sync.WaitGroup
