@@ -24,14 +24,15 @@ func busy(t *testing.T, c *testcloud.Cloud) (free func()) {
 		defer close(over)
 		c.Call("busy")
 	}()
-	<-started
+	receive(t, started)
 	return func() {
 		close(goOn)
 		<-over
 	}
 }
 
-// A client that leaves is not answered; what it would have been sent is kept as an abandoned execution, and the run as succeeded.
+// A client that leaves is not answered; what it would have been sent is kept as an abandoned execution, and
+// the run as succeeded.
 func TestAbandonedAnswer(t *testing.T) {
 	t.Parallel()
 	for name, way := range map[string]change{"direct": direct, "outbox": byOutbox} {
@@ -47,18 +48,21 @@ func TestAbandonedAnswer(t *testing.T) {
 			})
 			caller := testcloud.NewCaller()
 			answer := make(chan *orchestrator.HTTPReply, 1)
-			go func() { answer <- one.Call("hello", way, func(c *orchestrator.HTTPCall) { c.Caller = caller }) }()
-			<-started
-			<-caller.Watched
+			go func() {
+				answer <- one.Call("hello", way,
+					func(c *orchestrator.HTTPCall) { c.Caller = caller })
+			}()
+			receive(t, started)
+			receive(t, caller.Watched)
 			caller.HangUp()
 			if name == "outbox" { // nobody waits for the run; a direct one is made by its caller's goroutine
-				if reply := <-answer; !reply.HungUp {
+				if reply := receive(t, answer); !reply.HungUp {
 					t.Errorf("answer %+v", reply)
 				}
 			}
 			close(goOn)
 			if name == "direct" {
-				if reply := <-answer; !reply.HungUp {
+				if reply := receive(t, answer); !reply.HungUp {
 					t.Errorf("answer %+v", reply)
 				}
 			}
@@ -92,8 +96,8 @@ func TestAnswerInTime(t *testing.T) {
 	one.Await(1, "SELECT count(*) FROM abandoned_executions WHERE reason = 'timeout' AND summary = 'too late'")
 }
 
-// A request whose node has no permit is run by another node, and answered by the first: with the response, or with what became of
-// the run.
+// A request whose node has no permit is run by another node, and answered by the first: with the response, or
+// with what became of the run.
 func TestAnswerOfAnotherNode(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -125,7 +129,8 @@ func TestAnswerOfAnotherNode(t *testing.T) {
 			if c.body != "" && string(reply.Response.Body) != c.body {
 				t.Errorf("answered %s", reply.Response.Body)
 			}
-			if n := one.Count("SELECT count(*) FROM executions WHERE node = 'two' AND id = $1", reply.Execution[:]); n != 1 {
+			if n := one.Count("SELECT count(*) FROM executions WHERE node = 'two' AND id = $1",
+				reply.Execution[:]); n != 1 {
 				t.Errorf("%d executions of node two", n)
 			}
 			// A key whose run failed is free, one that was answered is kept.
@@ -159,10 +164,13 @@ func TestAbandonedAnswerOfAnotherNode(t *testing.T) {
 
 	caller := testcloud.NewCaller()
 	answer := make(chan *orchestrator.HTTPReply, 1)
-	go func() { answer <- one.Call("hello", byOutbox, func(c *orchestrator.HTTPCall) { c.Caller = caller }) }()
-	<-started
+	go func() {
+		answer <- one.Call("hello", byOutbox,
+			func(c *orchestrator.HTTPCall) { c.Caller = caller })
+	}()
+	receive(t, started)
 	caller.HangUp()
-	if reply := <-answer; !reply.HungUp {
+	if reply := receive(t, answer); !reply.HungUp {
 		t.Fatalf("answer %+v", reply)
 	}
 	close(goOn)
@@ -194,7 +202,8 @@ func TestOrphanedAnswer(t *testing.T) {
 	}
 }
 
-// A request whose node was lost while it ran is never run again: its client, if it is still there, is told so.
+// A request whose node was lost while it ran is never run again: its client, if it is still there, is told
+// so.
 func TestRequestIsNotRunAgain(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t, onePermit)
@@ -206,8 +215,9 @@ func TestRequestIsNotRunAgain(t *testing.T) {
 	one.Await(1, "SELECT count(*) FROM outbox WHERE claimed_by IS NULL")
 	one.Exec("UPDATE outbox SET claimed_by = 'lost', claim_token = gen_random_uuid(), wake_at = clock_timestamp() - interval '1 second'")
 	free()
-	reply := <-answer
-	if reply.Failure == nil || reply.Failure.Code != cloud.Code(cloud.Interrupted) || reply.Status != 503 || reply.RetryAfter != 1 {
+	reply := receive(t, answer)
+	if reply.Failure == nil || reply.Failure.Code != cloud.Code(cloud.Interrupted) || reply.Status != 503 ||
+		reply.RetryAfter != 1 {
 		t.Errorf("answer %+v", reply)
 	}
 	one.AwaitEmptyOutbox()

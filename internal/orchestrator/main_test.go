@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -20,4 +21,16 @@ func TestMain(m *testing.M) {
 		}
 	}
 	os.Exit(code)
+}
+
+// receive gives what comes by a channel. What never comes is a failure, after a time that bounds only how
+// long that takes.
+func receive[T any](t *testing.T, ch <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-ch:
+	case <-time.After(30 * time.Second):
+		t.Fatal("nothing came")
+	}
+	return v
 }

@@ -10,8 +10,8 @@ import (
 	"picloud/internal/testkit/testcloud"
 )
 
-// A run whose checks fail is made again, at most five times; one that made requests which must not be repeated is not made again.
-// Nothing of it is kept until its checks hold.
+// A run whose checks fail is made again, at most five times; one that made requests which must not be
+// repeated is not made again. Nothing of it is kept until its checks hold.
 func TestConflicts(t *testing.T) {
 	t.Parallel()
 	const ever = 99
@@ -32,7 +32,8 @@ func TestConflicts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			one := testcloud.New(t)
-			one.Exec("INSERT INTO kv (app_id, collection, key, value, version) VALUES ($1, 'c', 'k', '1', 1)", int64(one.AppID()))
+			one.Exec("INSERT INTO kv (app_id, collection, key, value, version) VALUES ($1, 'c', 'k', '1', 1)",
+				int64(one.AppID()))
 			runs := 0
 			one.Deploy("hello", func(r *testcloud.Run) cloud.Outcome {
 				runs++
@@ -68,7 +69,8 @@ func TestConflicts(t *testing.T) {
 // A run whose child died of another run's doing is made again once, in a child of its own.
 func TestCollateral(t *testing.T) {
 	t.Parallel()
-	died := cloud.Outcome{Status: cloud.Crashed, Collateral: true, Error: cloud.ScriptError{Name: "Crashed", Message: "the child died"}}
+	died := cloud.Outcome{Status: cloud.Crashed, Collateral: true,
+		Error: cloud.ScriptError{Name: "Crashed", Message: "the child died"}}
 	for name, c := range map[string]struct {
 		deaths int
 		unsafe bool
@@ -94,15 +96,16 @@ func TestCollateral(t *testing.T) {
 			})
 
 			reply := one.Call("hello")
-			if reply.Status != c.status || len(alone) != len(c.alone) || alone[len(alone)-1] != c.alone[len(alone)-1] || alone[0] {
+			if reply.Status != c.status || len(alone) != len(c.alone) ||
+				alone[len(alone)-1] != c.alone[len(alone)-1] || alone[0] {
 				t.Errorf("alone: %v, reply %+v", alone, reply)
 			}
 		})
 	}
 }
 
-// waitUntil work is committed by itself, after the response and what came before it. If it fails, its own writes alone are lost,
-// and the log says so.
+// waitUntil work is committed by itself, after the response and what came before it. If it fails, its own
+// writes alone are lost, and the log says so.
 func TestWaitUntil(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -112,7 +115,8 @@ func TestWaitUntil(t *testing.T) {
 		logged  string
 	}{
 		"succeeds": {cloud.Outcome{Status: cloud.Succeeded}, "succeeded", 1, ""},
-		"fails":    {testcloud.Fail("bad"), "failed", 0, "%after the response: Error: bad; nothing written since was kept%"},
+		"fails": {testcloud.Fail("bad"), "failed", 0,
+			"%after the response: Error: bad; nothing written since was kept%"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -154,7 +158,8 @@ func TestWaitUntilConflicts(t *testing.T) {
 	one.Deploy("hello", func(r *testcloud.Run) cloud.Outcome {
 		r.WaitUntil(func(r *testcloud.Run) cloud.Outcome {
 			_, _ = r.Get("c", "k")
-			one.Exec("INSERT INTO kv (app_id, collection, key, value, version) VALUES ($1, 'c', 'k', '1', 1)", int64(one.AppID()))
+			one.Exec("INSERT INTO kv (app_id, collection, key, value, version) VALUES ($1, 'c', 'k', '1', 1)",
+				int64(one.AppID()))
 			_ = r.Set("c", "after", "1")
 			return cloud.Outcome{Status: cloud.Succeeded}
 		})
@@ -172,8 +177,8 @@ func TestWaitUntilConflicts(t *testing.T) {
 	}
 }
 
-// A dry run shows what it would do and leaves nothing: no key, no event, no record, no audit row, even if it logs after its
-// response. A fetch is refused.
+// A dry run shows what it would do and leaves nothing: no key, no event, no record, no audit row, even if it
+// logs after its response. A fetch is refused.
 func TestDryRun(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
@@ -182,7 +187,8 @@ func TestDryRun(t *testing.T) {
 	one.OnKV("in", "handler", 1)
 	one.Deploy("hello", func(r *testcloud.Run) cloud.Outcome {
 		_ = r.Set("in", "k", "1")
-		if _, err := r.Call(cloud.OpFetch, cloud.HostArgs{}); !isHostError(err, "FetchError", "refused in a dry run") {
+		if _, err := r.Call(cloud.OpFetch, cloud.HostArgs{}); !isHostError(err, "FetchError",
+			"refused in a dry run") {
 			t.Errorf("fetch: %v", err)
 		}
 		r.WaitUntil(func(r *testcloud.Run) cloud.Outcome {
@@ -193,7 +199,8 @@ func TestDryRun(t *testing.T) {
 	})
 	audited := one.Count("SELECT count(*) FROM audit")
 
-	in := &orchestrator.Invocation{Script: "hello", Handler: "fetch", Request: &cloud.Request{Method: "GET", URL: "/"}, DryRun: true, Principal: one.Operator()}
+	in := &orchestrator.Invocation{Script: "hello", Handler: "fetch",
+		Request: &cloud.Request{Method: "GET", URL: "/"}, DryRun: true, Principal: one.Operator()}
 	done, err := one.Operations.Invoke(t.Context(), one.AppID(), in)
 	if err != nil || done.Status != cloud.Succeeded || string(done.Response.Body) != "hello" {
 		t.Fatalf("%+v, %v", done, err)
@@ -212,8 +219,8 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// What still runs when the grace of a shutdown is over is stopped and its row given back, as if nobody had tried it: another
-// node runs it. Nothing that the first run did is kept.
+// What still runs when the grace of a shutdown is over is stopped and its row given back, as if nobody had
+// tried it: another node runs it. Nothing that the first run did is kept.
 func TestDrainGivesRowsBack(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
@@ -231,7 +238,7 @@ func TestDrainGivesRowsBack(t *testing.T) {
 	})
 	one.OnKV("in", "handler", 3)
 	raise(t, one)
-	<-started
+	receive(t, started)
 
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
