@@ -143,7 +143,8 @@ func operations() map[string]operation {
 		t.Helper()
 		return []cloud.ID{leaveWaitingRow(t, c)}
 	}
-	const replayed = "SELECT count(*) FROM dead_letters WHERE resolution = 'replayed' AND resolved_by = 'owner'"
+	const replayed = `SELECT count(*) FROM dead_letters WHERE resolution = 'replayed'
+		AND resolved_by = 'owner'`
 
 	return map[string]operation{
 		"replay": {
@@ -190,7 +191,8 @@ func operations() map[string]operation {
 			prepare: letters(3),
 			do: func(t *testing.T, c *testcloud.Cloud, _ []cloud.ID) error {
 				t.Helper()
-				return replayMany(t, c, orchestrator.LetterSelection{Filter: history.LetterFilter{Script: "failing"}}, 3)
+				filter := history.LetterFilter{Script: "failing"}
+				return replayMany(t, c, orchestrator.LetterSelection{Filter: filter}, 3)
 			},
 			target: literally(""),
 			detail: `{"error":"","replayed":3,"script":"failing","source":"","trigger":""}`,
@@ -202,7 +204,8 @@ func operations() map[string]operation {
 			prepare: nothing,
 			do: func(t *testing.T, c *testcloud.Cloud, _ []cloud.ID) error {
 				t.Helper()
-				return replayMany(t, c, orchestrator.LetterSelection{Filter: history.LetterFilter{Source: "cron"}}, 0)
+				filter := history.LetterFilter{Source: "cron"}
+				return replayMany(t, c, orchestrator.LetterSelection{Filter: filter}, 0)
 			},
 			target: literally(""),
 			detail: `{"error":"","replayed":0,"script":"","source":"cron","trigger":""}`,
@@ -218,8 +221,9 @@ func operations() map[string]operation {
 			},
 			target: first,
 			detail: `{"reason":"known"}`,
-			effect: "SELECT count(*) FROM dead_letters WHERE resolution = 'ignored' AND resolve_reason = 'known' AND resolved_by = 'owner'",
-			want:   1,
+			effect: `SELECT count(*) FROM dead_letters WHERE resolution = 'ignored'
+				AND resolve_reason = 'known' AND resolved_by = 'owner'`,
+			want: 1,
 		},
 		"run now": {
 			action:  "outbox.run-now",
@@ -243,14 +247,15 @@ func operations() map[string]operation {
 			},
 			target: first,
 			detail: `{}`,
-			effect: `SELECT count(*) FROM dead_letters WHERE reason = 'removed by an operator' AND error LIKE '%by owner%'
+			effect: `SELECT count(*) FROM dead_letters WHERE reason = 'removed by an operator'
+				AND error LIKE '%by owner%'
 				AND NOT EXISTS (SELECT FROM outbox)`,
 			want: 1,
 		},
 		"fire": {
 			action: "trigger.fire",
 			prepare: func(_ *testing.T, c *testcloud.Cloud) []cloud.ID {
-				c.Deploy("handler", func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} })
+				c.Deploy("handler", succeed)
 				return []cloud.ID{c.OnKV("in", "handler", 1)}
 			},
 			do: func(t *testing.T, c *testcloud.Cloud, ids []cloud.ID) error {
@@ -343,7 +348,8 @@ func TestOperatorsAreAudited(t *testing.T) {
 				t.Fatalf("%d audit rows", audited)
 			}
 			row := c.Text(`SELECT concat_ws(' ', actor, app, action, target,
-				regexp_replace(detail, '"execution":"[^"]*"', '"execution":"*"')) FROM audit WHERE action = '` + op.action + "'")
+				regexp_replace(detail, '"execution":"[^"]*"', '"execution":"*"')) FROM audit
+					WHERE action = '` + op.action + "'")
 			if want := "owner default " + op.action + " " + op.target(ids) + " " + op.detail; row != want {
 				t.Errorf("audit row %q, want %q", row, want)
 			}
@@ -417,7 +423,7 @@ func TestNothingIsAuditedThatDidNotHappen(t *testing.T) {
 func TestEventsOf(t *testing.T) {
 	t.Parallel()
 	c := testcloud.New(t)
-	c.Deploy("handler", func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} })
+	c.Deploy("handler", succeed)
 	trigger := c.OnKV("in", "handler", 1)
 	key := func(collection string) cloud.KeyRef {
 		return cloud.KeyRef{App: c.AppID(), Collection: collection, Key: "k"}

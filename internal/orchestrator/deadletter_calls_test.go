@@ -15,7 +15,7 @@ import (
 // asScript runs f as a script and gives its outcome. The script of the letters succeeds from then on.
 func asScript(t *testing.T, c *testcloud.Cloud, f testcloud.Script) *orchestrator.HTTPReply {
 	t.Helper()
-	c.Deploy("failing", func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} })
+	c.Deploy("failing", succeed)
 	c.Deploy("mender", f)
 	return c.Call("mender")
 }
@@ -104,11 +104,13 @@ func TestLettersOfAScript(t *testing.T) {
 	}
 	one.AwaitEmptyOutbox()
 
-	const want = `SELECT string_agg(resolution || ' ' || resolved_by || ' ' || coalesce(resolve_reason, ''), ', ' ORDER BY resolution) FROM dead_letters`
-	if got := one.Text(want); got != "ignored script:mender known, replayed script:mender " {
+	const letters = `SELECT string_agg(resolution || ' ' || resolved_by || ' ' || coalesce(resolve_reason, ''),
+		', ' ORDER BY resolution) FROM dead_letters`
+	if got := one.Text(letters); got != "ignored script:mender known, replayed script:mender " {
 		t.Errorf("letters: %s", got)
 	}
-	if n := one.Count("SELECT count(*) FROM executions WHERE script = 'failing' AND status = 'succeeded' AND depth = 2"); n != 1 {
+	if n := one.Count(`SELECT count(*) FROM executions WHERE script = 'failing' AND status = 'succeeded'
+		AND depth = 2`); n != 1 {
 		t.Errorf("%d replays, one deeper than the letter", n)
 	}
 }

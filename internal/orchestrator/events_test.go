@@ -45,7 +45,7 @@ func TestRowsReachTheirEnds(t *testing.T) {
 		script   testcloud.Script
 		want     state
 	}{
-		"succeeds": {3, func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} },
+		"succeeds": {3, succeed,
 			state{done: 1, succeeded: 1}},
 		"fails": {3, func(*testcloud.Run) cloud.Outcome { return testcloud.Fail("bad") },
 			state{dead: 1, failed: 3}},
@@ -96,7 +96,7 @@ func TestRowsReachTheirEnds(t *testing.T) {
 func TestRefusedEvent(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
-	one.Deploy("handler", func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} })
+	one.Deploy("handler", succeed)
 	user, err := one.DB.Queries().InsertUser(t.Context(),
 		db.InsertUserParams{Username: "bob", PasswordHash: "none", Role: "admin"})
 	if err != nil {
@@ -116,7 +116,8 @@ func TestRefusedEvent(t *testing.T) {
 
 	raise(t, one)
 	one.AwaitEmptyOutbox()
-	if n := one.Count("SELECT count(*) FROM executions WHERE status = 'refused' AND error_message LIKE '%\"bob\" is deactivated'"); n != 1 {
+	if n := one.Count(`SELECT count(*) FROM executions WHERE status = 'refused'
+		AND error_message LIKE '%"bob" is deactivated'`); n != 1 {
 		t.Errorf("%d executions were refused", n)
 	}
 	if n := one.Count("SELECT count(*) FROM dead_letters WHERE reason = 'refused' AND attempts = 0"); n != 1 {
@@ -164,7 +165,8 @@ func TestDefinitionsGoWhileARowIsTried(t *testing.T) {
 					manager.TriggerChange{Enabled: &enabled})
 				return err
 			},
-			`SELECT count(*) FROM outbox WHERE last_error = 'trigger disabled' AND attempt_count = 1 AND interruptions = 0
+			`SELECT count(*) FROM outbox WHERE last_error = 'trigger disabled' AND attempt_count = 1
+				AND interruptions = 0
 				AND claimed_by IS NULL AND wake_at > clock_timestamp() + interval '4 minutes'`,
 		},
 		"the trigger is deleted": {
@@ -174,7 +176,8 @@ func TestDefinitionsGoWhileARowIsTried(t *testing.T) {
 				c.Exec("UPDATE apps SET revision = revision + 1")
 				return nil
 			},
-			"SELECT count(*) FROM dead_letters WHERE reason = 'refused' AND error LIKE '%the trigger was deleted%' AND attempts = 1",
+			`SELECT count(*) FROM dead_letters WHERE reason = 'refused'
+				AND error LIKE '%the trigger was deleted%' AND attempts = 1`,
 		},
 		"the script is deleted": {
 			func(t *testing.T, c *testcloud.Cloud, _ cloud.ID) error {
@@ -183,7 +186,8 @@ func TestDefinitionsGoWhileARowIsTried(t *testing.T) {
 				c.Exec("UPDATE apps SET revision = revision + 1")
 				return nil
 			},
-			"SELECT count(*) FROM dead_letters WHERE reason = 'refused' AND error LIKE '%the script was deleted%' AND attempts = 1",
+			`SELECT count(*) FROM dead_letters WHERE reason = 'refused'
+				AND error LIKE '%the script was deleted%' AND attempts = 1`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -251,7 +255,8 @@ func TestPayloadThatIsNoRequest(t *testing.T) {
 	free()
 	one.AwaitEmptyOutbox()
 
-	const want = "SELECT count(*) FROM executions WHERE id = $1 AND status = 'failed' AND error_message LIKE 'the payload is not an HTTP request%' AND http_status = 502"
+	const want = `SELECT count(*) FROM executions WHERE id = $1 AND status = 'failed'
+		AND error_message LIKE 'the payload is not an HTTP request%' AND http_status = 502`
 	if n := one.Count(want, reply.Execution[:]); n != 1 {
 		t.Errorf("%d executions", n)
 	}

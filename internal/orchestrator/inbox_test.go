@@ -67,8 +67,10 @@ func TestAbandonedAnswer(t *testing.T) {
 				}
 			}
 
-			one.Await(1, `SELECT count(*) FROM abandoned_executions a JOIN executions e ON e.id = a.execution_id
-				WHERE a.reason = 'client-closed' AND a.summary = 'too late' AND a.status_code = 200 AND a.script = 'hello' AND e.status = 'succeeded'`)
+			one.Await(1, `SELECT count(*) FROM abandoned_executions a
+				JOIN executions e ON e.id = a.execution_id
+				WHERE a.reason = 'client-closed' AND a.summary = 'too late' AND a.status_code = 200
+				AND a.script = 'hello' AND e.status = 'succeeded'`)
 			if n := one.Count("SELECT count(*) FROM kv"); n != 1 {
 				t.Errorf("%d keys: the run itself is not abandoned", n)
 			}
@@ -93,7 +95,8 @@ func TestAnswerInTime(t *testing.T) {
 	if reply.Failure == nil || reply.Failure.Code != cloud.CodeTimeout || reply.Status != 504 {
 		t.Errorf("answer %+v", reply)
 	}
-	one.Await(1, "SELECT count(*) FROM abandoned_executions WHERE reason = 'timeout' AND summary = 'too late'")
+	one.Await(1, `SELECT count(*) FROM abandoned_executions WHERE reason = 'timeout'
+		AND summary = 'too late'`)
 }
 
 // A request whose node has no permit is run by another node, and answered by the first: with the response, or
@@ -174,7 +177,8 @@ func TestAbandonedAnswerOfAnotherNode(t *testing.T) {
 		t.Fatalf("answer %+v", reply)
 	}
 	close(goOn)
-	one.Await(1, "SELECT count(*) FROM abandoned_executions WHERE reason = 'client-closed' AND summary = 'too late' AND script = 'hello'")
+	one.Await(1, `SELECT count(*) FROM abandoned_executions WHERE reason = 'client-closed'
+		AND summary = 'too late' AND script = 'hello'`)
 }
 
 // An answer for a node that never took it is kept as abandoned once it is sure that nobody will.
@@ -185,8 +189,11 @@ func TestOrphanedAnswer(t *testing.T) {
 	script, _ := one.Catalog.ScriptID(one.AppID(), "hello")
 	leave := func(age string) {
 		id := one.IDs.New()
-		one.Exec(`INSERT INTO inbox (id, app_id, node, script_id, execution_id, status_code, response, created_at)
-			VALUES ($1, $2, 'gone', $3, $1, 200, '{"status":200,"body":"aGk="}', clock_timestamp() - $4::interval)`, id[:], int64(one.AppID()), script[:], age)
+		one.Exec(`INSERT INTO inbox
+				(id, app_id, node, script_id, execution_id, status_code, response, created_at)
+			VALUES ($1, $2, 'gone', $3, $1, 200, '{"status":200,"body":"aGk="}',
+				clock_timestamp() - $4::interval)`,
+			id[:], int64(one.AppID()), script[:], age)
 	}
 	leave("1 minute")
 	leave("1 second")
@@ -197,7 +204,8 @@ func TestOrphanedAnswer(t *testing.T) {
 	if n := one.Count("SELECT count(*) FROM inbox"); n != 1 {
 		t.Errorf("%d answers are left", n)
 	}
-	if n := one.Count("SELECT count(*) FROM abandoned_executions WHERE reason = 'node-lost' AND summary = 'hi' AND script = 'hello'"); n != 1 {
+	if n := one.Count(`SELECT count(*) FROM abandoned_executions WHERE reason = 'node-lost' AND summary = 'hi'
+		AND script = 'hello'`); n != 1 {
 		t.Errorf("%d answers are kept", n)
 	}
 }
@@ -213,7 +221,8 @@ func TestRequestIsNotRunAgain(t *testing.T) {
 	go func() { answer <- one.Call("hello", byOutbox) }()
 
 	one.Await(1, "SELECT count(*) FROM outbox WHERE claimed_by IS NULL")
-	one.Exec("UPDATE outbox SET claimed_by = 'lost', claim_token = gen_random_uuid(), wake_at = clock_timestamp() - interval '1 second'")
+	one.Exec(`UPDATE outbox SET claimed_by = 'lost', claim_token = gen_random_uuid(),
+		wake_at = clock_timestamp() - interval '1 second'`)
 	free()
 	reply := receive(t, answer)
 	if reply.Failure == nil || reply.Failure.Code != cloud.Code(cloud.Interrupted) || reply.Status != 503 ||
@@ -221,7 +230,8 @@ func TestRequestIsNotRunAgain(t *testing.T) {
 		t.Errorf("answer %+v", reply)
 	}
 	one.AwaitEmptyOutbox()
-	if n := one.Count("SELECT count(*) FROM executions WHERE script = 'hello' AND status = 'interrupted'"); n != 1 {
+	if n := one.Count(`SELECT count(*) FROM executions WHERE script = 'hello'
+		AND status = 'interrupted'`); n != 1 {
 		t.Errorf("%d executions", n)
 	}
 }

@@ -8,7 +8,9 @@ import (
 
 	"go.uber.org/goleak"
 
+	"picloud/internal/cloud"
 	"picloud/internal/testkit"
+	"picloud/internal/testkit/testcloud"
 )
 
 // No test leaves a goroutine behind.
@@ -34,3 +36,6 @@ func receive[T any](t *testing.T, ch <-chan T) (v T) {
 	}
 	return v
 }
+
+// succeed is a script that does nothing.
+func succeed(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} }

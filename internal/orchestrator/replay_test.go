@@ -46,7 +46,8 @@ func TestReplay(t *testing.T) {
 				t.Errorf("as %v", r.Principal)
 			}
 			one.AwaitEmptyOutbox()
-			const want = `SELECT count(*) FROM dead_letters d JOIN executions e ON e.parent_id = d.last_execution_id AND e.outbox_id = d.replayed_as
+			const want = `SELECT count(*) FROM dead_letters d
+				JOIN executions e ON e.parent_id = d.last_execution_id AND e.outbox_id = d.replayed_as
 				AND e.root_id = d.root_id WHERE d.resolution = 'replayed'`
 			if n := one.Count(want); n != 1 {
 				t.Errorf("%d runs are of the letter", n)
@@ -148,7 +149,9 @@ func TestReplayOfARequest(t *testing.T) {
 		runs <- r
 		return testcloud.OK("")
 	})
-	if err := replay(t, one, id, `{"method":"PUT","url":"/edited","headers":[["a","b"]],"body":"aGk=","body_encoding":"base64"}`); err != nil {
+	const edited = `{"method":"PUT","url":"/edited","headers":[["a","b"]],"body":"aGk=",` +
+		`"body_encoding":"base64"}`
+	if err := replay(t, one, id, edited); err != nil {
 		t.Fatal(err)
 	}
 	r := receive(t, runs)
@@ -191,7 +194,7 @@ func TestBulkReplayGoesOn(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
 	ids := leaveLetters(t, one, 3)
-	one.Deploy("failing", func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} })
+	one.Deploy("failing", succeed)
 
 	done, err := one.Operations.ReplayMany(t.Context(), one.AppID(), orchestrator.LetterSelection{Limit: 2},
 		one.Operator())

@@ -144,7 +144,8 @@ func TestWaitUntil(t *testing.T) {
 			if n := one.Count("SELECT count(*) FROM kv WHERE key = 'after'"); n != c.wrote {
 				t.Errorf("%d keys are written after it", n)
 			}
-			if n := one.Count("SELECT count(*) FROM executions WHERE status = 'succeeded' AND after_status = $1 AND logs LIKE $2", c.after, c.logged); n != 1 {
+			if n := one.Count(`SELECT count(*) FROM executions WHERE status = 'succeeded'
+				AND after_status = $1 AND logs LIKE $2`, c.after, c.logged); n != 1 {
 				t.Errorf("%d executions say how the work ended", n)
 			}
 		})
@@ -169,7 +170,8 @@ func TestWaitUntilConflicts(t *testing.T) {
 		t.Fatalf("reply %+v", reply)
 	}
 	one.Stop()
-	if n := one.Count("SELECT count(*) FROM executions WHERE status = 'succeeded' AND after_status = 'conflict'"); n != 1 {
+	if n := one.Count(`SELECT count(*) FROM executions WHERE status = 'succeeded'
+		AND after_status = 'conflict'`); n != 1 {
 		t.Errorf("%d executions", n)
 	}
 	if n := one.Count("SELECT count(*) FROM kv WHERE key = 'after'"); n != 0 {
@@ -183,7 +185,7 @@ func TestDryRun(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
 	logs := []cloud.LogLine{{At: time.Now(), Level: "log", Message: "hello"}}
-	one.Deploy("handler", func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} })
+	one.Deploy("handler", succeed)
 	one.OnKV("in", "handler", 1)
 	one.Deploy("hello", func(r *testcloud.Run) cloud.Outcome {
 		_ = r.Set("in", "k", "1")
@@ -243,7 +245,8 @@ func TestDrainGivesRowsBack(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	one.Drain(over)
-	const given = "SELECT count(*) FROM outbox WHERE claimed_by IS NULL AND attempt_count = 0 AND interruptions = 0 AND wake_at <= clock_timestamp()"
+	const given = `SELECT count(*) FROM outbox WHERE claimed_by IS NULL AND attempt_count = 0
+		AND interruptions = 0 AND wake_at <= clock_timestamp()`
 	if n := one.Count(given); n != 1 {
 		t.Errorf("%d rows were given back", n)
 	}

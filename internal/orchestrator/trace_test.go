@@ -117,7 +117,7 @@ func TestSpansOfAChain(t *testing.T) {
 	t.Parallel()
 	spans, option := traced()
 	one := testcloud.New(t, option)
-	one.Deploy("handler", func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} })
+	one.Deploy("handler", succeed)
 	one.OnKV("in", "handler", 1)
 	one.Deploy("write", func(r *testcloud.Run) cloud.Outcome {
 		_ = r.Set("in", "k", "1")
