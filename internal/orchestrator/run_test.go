@@ -2,6 +2,7 @@ package orchestrator_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -274,5 +275,46 @@ func TestQuiescedNodeServesDirectly(t *testing.T) {
 	}
 	if n := one.Count("SELECT count(*) FROM ledger WHERE what = 'enqueued'"); n != 0 {
 		t.Error("it went through the outbox")
+	}
+}
+
+// waitUntil work of a run whose response was never sent, since its checks failed, is stopped, and nothing of
+// it is kept.
+func TestWaitUntilOfARunThatDidNotHappen(t *testing.T) {
+	t.Parallel()
+	one := testcloud.New(t)
+	runs := 0
+	stopped := make(chan int, 9)
+	one.Deploy("hello", func(r *testcloud.Run) cloud.Outcome {
+		runs++
+		run := runs
+		_, _ = r.Get("c", "k")
+		if run == 1 {
+			one.Exec("INSERT INTO kv (app_id, collection, key, value, version) VALUES ($1, 'c', 'k', '1', 1)",
+				one.App.ID)
+		}
+		_ = r.Set("c", "done", "1")
+		r.WaitUntil(func(r *testcloud.Run) cloud.Outcome {
+			select {
+			case <-r.Cancelled():
+				stopped <- run
+			default:
+			}
+			_ = r.Set("c", fmt.Sprint("after", run), "1")
+			return cloud.Outcome{Status: cloud.Succeeded}
+		})
+		return testcloud.OK("")
+	})
+
+	if reply := one.Call("hello"); reply.Status != 200 || runs != 2 {
+		t.Errorf("%d runs, reply %+v", runs, reply)
+	}
+	if run := receive(t, stopped); run != 1 {
+		t.Errorf("the work of run %d was stopped", run)
+	}
+	one.Stop()
+	if got := one.Text("SELECT string_agg(key, ',' ORDER BY key) FROM kv"); got != "after2,done,k" ||
+		len(stopped) > 0 {
+		t.Errorf("written: %s", got)
 	}
 }
