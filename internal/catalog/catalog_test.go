@@ -7,10 +7,12 @@ import (
 )
 
 func appOf(id cloud.AppID, slug string, revision int64) *App {
-	return &App{ID: id, Slug: slug, Revision: revision, Env: &cloud.Env{}, Triggers: map[cloud.ID]*cloud.Trigger{}}
+	return &App{ID: id, Slug: slug, Revision: revision, Env: &cloud.Env{},
+		Triggers: map[cloud.ID]*cloud.Trigger{}}
 }
 
-// Apps are replaced whole. A load that was overtaken by a newer one changes nothing: definitions never go back.
+// Apps are replaced whole. A load that was overtaken by a newer one changes nothing: definitions never go
+// back.
 func TestReplace(t *testing.T) {
 	t.Parallel()
 	c := New(Config{})
@@ -22,7 +24,8 @@ func TestReplace(t *testing.T) {
 		t.Errorf("revision %d after an older load", got)
 	}
 	c.replace([]*App{appOf(1, "renamed", 6)}, nil)
-	if got := c.App(1); got.Revision != 6 || c.snapshot.Load().bySlug["renamed"] != got || c.snapshot.Load().bySlug["one"] != nil {
+	if got := c.App(1); got.Revision != 6 || c.snapshot.Load().bySlug["renamed"] != got ||
+		c.snapshot.Load().bySlug["one"] != nil {
 		t.Errorf("app %+v", got)
 	}
 	c.replace(nil, []cloud.AppID{1})
@@ -42,7 +45,8 @@ func TestReplaceRoutes(t *testing.T) {
 	routed := appOf(1, "one", 1)
 	script := &cloud.Script{App: 1, ID: cloud.ID{1}, Name: "hello", Kind: cloud.KindEndpoint}
 	routed.AddScript(script)
-	routed.routes = []*cloud.Route{{App: 1, ID: cloud.ID{9}, Script: script.ID, Method: "GET", Host: "any", Path: "/hello/:name"}}
+	routed.routes = []*cloud.Route{{App: 1, ID: cloud.ID{9}, Script: script.ID, Method: "GET", Host: "any",
+		Path: "/hello/:name"}}
 
 	c := New(Config{})
 	c.replace([]*App{routed, appOf(2, "two", 1)}, nil)
@@ -75,7 +79,8 @@ func TestMatchScript(t *testing.T) {
 	c := New(Config{})
 	c.replace([]*App{app}, nil)
 
-	if target, err := c.MatchScript("one", "hello"); err != nil || target.Script.ID != (cloud.ID{1}) || target.AppID() != 1 ||
+	if target, err := c.MatchScript("one", "hello"); err != nil || target.Script.ID != (cloud.ID{1}) ||
+		target.AppID() != 1 ||
 		target.Dispatch != cloud.DispatchSync {
 		t.Errorf("target %+v, %v", target, err)
 	}
@@ -92,13 +97,14 @@ func TestMatchScript(t *testing.T) {
 			t.Errorf("app %d has a script that is not there", missing)
 		}
 	}
-	if app.ScriptName(cloud.ID{1}) != "hello" || app.ScriptName(cloud.ID{9}) != "" || app.Script(cloud.ID{9}) != nil {
+	if app.ScriptName(cloud.ID{1}) != "hello" || app.ScriptName(cloud.ID{9}) != "" ||
+		app.Script(cloud.ID{9}) != nil {
 		t.Error("scripts are not found by their ids")
 	}
 }
 
-// A change raises the enabled triggers of its collection and operation, by id. They are counted whatever the operation, since the
-// count bounds what a write may raise.
+// A change raises the enabled triggers of its collection and operation, by id. They are counted whatever the
+// operation, since the count bounds what a write may raise.
 func TestMatchingTriggers(t *testing.T) {
 	t.Parallel()
 	app := appOf(1, "one", 1)
@@ -129,14 +135,17 @@ func TestMatchingTriggers(t *testing.T) {
 	}
 
 	for name, c := range map[string]struct{ got, want string }{
-		"insert":                          {ids(app.KVTriggers("orders", "insert")), "ad"},
-		"delete":                          {ids(app.KVTriggers("orders", "delete")), "abd"},
-		"update":                          {ids(app.KVTriggers("orders", "update")), "a"},
-		"a collection with the prefix":    {ids(app.KVTriggers("ord:1", "update")), "c"},
-		"another collection":              {ids(app.KVTriggers("other", "update")), ""},
-		"dead letter of a trigger":        {ids(app.DeadLetterTriggers("kv", cloud.ID{1}, cloud.ID{2})), "ghi"},
-		"dead letter of a request":        {ids(app.DeadLetterTriggers("http", cloud.ID{}, cloud.ID{2})), "g"},
-		"dead letter of a certain script": {ids(app.DeadLetterTriggers("cron", cloud.ID{9}, cloud.ID{0x5c})), "gj"},
+		"insert":                       {ids(app.KVTriggers("orders", "insert")), "ad"},
+		"delete":                       {ids(app.KVTriggers("orders", "delete")), "abd"},
+		"update":                       {ids(app.KVTriggers("orders", "update")), "a"},
+		"a collection with the prefix": {ids(app.KVTriggers("ord:1", "update")), "c"},
+		"another collection":           {ids(app.KVTriggers("other", "update")), ""},
+		"dead letter of a trigger": {ids(app.DeadLetterTriggers("kv", cloud.ID{1}, cloud.ID{2})),
+			"ghi"},
+		"dead letter of a request": {ids(app.DeadLetterTriggers("http", cloud.ID{}, cloud.ID{2})),
+			"g"},
+		"dead letter of a certain script": {ids(app.DeadLetterTriggers("cron", cloud.ID{9}, cloud.ID{0x5c})),
+			"gj"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s: %s, want %s", name, c.got, c.want)

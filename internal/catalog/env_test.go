@@ -6,17 +6,20 @@ import (
 	"picloud/internal/cloud"
 )
 
-// Secrets are hidden in texts, the longest first, so that of one which begins like another nothing is left over.
+// Secrets are hidden in texts, the longest first, so that of one which begins like another nothing is left
+// over.
 func TestMask(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		secrets    []string
 		text, want string
 	}{
-		"none":                        {nil, "a secret", "a secret"},
-		"everywhere":                  {[]string{"s3cret-one"}, "s3cret-one and s3cret-one", "*** and ***"},
-		"one begins like another":     {[]string{"s3cret", "s3cret-and-more"}, "s3cret-and-more, s3cret", "***, ***"},
-		"in whatever order they come": {[]string{"s3cret-and-more", "s3cret"}, "s3cret-and-more, s3cret", "***, ***"},
+		"none":       {nil, "a secret", "a secret"},
+		"everywhere": {[]string{"s3cret-one"}, "s3cret-one and s3cret-one", "*** and ***"},
+		"one begins like another": {[]string{"s3cret", "s3cret-and-more"}, "s3cret-and-more, s3cret",
+			"***, ***"},
+		"in whatever order they come": {[]string{"s3cret-and-more", "s3cret"}, "s3cret-and-more, s3cret",
+			"***, ***"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -40,7 +43,8 @@ func TestMaskOutcome(t *testing.T) {
 	}
 	o := newOutcome()
 	(&App{mask: maskFor([]string{"s3cret-one"})}).MaskOutcome(o)
-	if o.Error.Message != "***" || o.Error.Stack != "at ***" || o.Logs[0].Message != "it is ***" || o.Logs[1].Message != "nothing" {
+	if o.Error.Message != "***" || o.Error.Stack != "at ***" || o.Logs[0].Message != "it is ***" ||
+		o.Logs[1].Message != "nothing" {
 		t.Errorf("outcome %+v", o)
 	}
 	if string(o.Response.Body) != "s3cret-one" {

@@ -53,13 +53,15 @@ func ok(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succe
 
 func ptr[T any](v T) *T { return &v }
 
-// What the manager wrote is what the catalog has: scripts with their limits, triggers, schedules, variables and routes.
+// What the manager wrote is what the catalog has: scripts with their limits, triggers, schedules, variables
+// and routes.
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.Deploy("plain", ok)
 	f.Deploy("limited", ok)
-	limits := manager.ScriptChange{Source: "// limited", TimeoutMS: ptr(int32(100)), MemoryMiB: ptr(int32(20))}
+	limits := manager.ScriptChange{Source: "// limited", TimeoutMS: ptr(int32(100)),
+		MemoryMiB: ptr(int32(20))}
 	if _, err := f.Manager.PutScript(t.Context(), f.Owner, f.App, "limited", limits); err != nil {
 		t.Fatal(err)
 	}
@@ -93,33 +95,40 @@ func TestLoad(t *testing.T) {
 	}
 
 	app := f.load(t)
-	if app.Slug != testcloud.Slug || app.Revision != f.Count("SELECT revision FROM apps") || len(app.Scripts) != 2 || len(app.Triggers) != 3 {
+	if app.Slug != testcloud.Slug || app.Revision != f.Count("SELECT revision FROM apps") ||
+		len(app.Scripts) != 2 || len(app.Triggers) != 3 {
 		t.Fatalf("app %+v", app)
 	}
 	plain, limited := app.Scripts["plain"], app.Scripts["limited"]
-	if plain.Limits != defaults || plain.Version != 1 || plain.Kind != cloud.KindEndpoint || app.Script(plain.ID) != plain || plain.Env != app.Env {
+	if plain.Limits != defaults || plain.Version != 1 || plain.Kind != cloud.KindEndpoint ||
+		app.Script(plain.ID) != plain || plain.Env != app.Env {
 		t.Errorf("script %+v", plain)
 	}
-	if limited.Limits != (cloud.Limits{Timeout: 100 * time.Millisecond, MemoryMiB: 20}) || limited.Version != 2 || !limited.HasHandler("kv") {
+	if limited.Limits != (cloud.Limits{Timeout: 100 * time.Millisecond, MemoryMiB: 20}) ||
+		limited.Version != 2 || !limited.HasHandler("kv") {
 		t.Errorf("script %+v", limited)
 	}
-	if tr := app.Triggers[kv]; tr.Collection != "orders:*" || tr.Retry.MaxAttempts != 3 || tr.Script != plain.ID || tr.Registrant != "owner" || tr.Refusal != "" {
+	if tr := app.Triggers[kv]; tr.Collection != "orders:*" || tr.Retry.MaxAttempts != 3 ||
+		tr.Script != plain.ID || tr.Registrant != "owner" || tr.Refusal != "" {
 		t.Errorf("trigger %+v", tr)
 	}
-	if tr := app.Triggers[cron]; tr.CronJitter != 1500*time.Millisecond || tr.CatchUp != cloud.CatchUpOne || app.Schedules[cron] == nil || len(app.Schedules) != 1 {
+	if tr := app.Triggers[cron]; tr.CronJitter != 1500*time.Millisecond || tr.CatchUp != cloud.CatchUpOne ||
+		app.Schedules[cron] == nil || len(app.Schedules) != 1 {
 		t.Errorf("trigger %+v", tr)
 	}
 	if tr := app.Triggers[letters]; tr.Source != "kv" || tr.Trigger != kv || tr.FailedScript != limited.ID {
 		t.Errorf("trigger %+v", tr)
 	}
-	if app.Env.Values["SECRET"] != "value-of-SECRET" || app.Env.Values["PLAIN"] != "value-of-PLAIN" || app.Env.ID.IsZero() {
+	if app.Env.Values["SECRET"] != "value-of-SECRET" || app.Env.Values["PLAIN"] != "value-of-PLAIN" ||
+		app.Env.ID.IsZero() {
 		t.Errorf("env %+v", app.Env)
 	}
 	// A variable is shown, and so is a secret which is as short as a word.
 	if got := app.MaskText("value-of-SECRET value-of-PLAIN 1234567"); got != "*** value-of-PLAIN 1234567" {
 		t.Errorf("masked: %s", got)
 	}
-	if target, matched, err := f.catalog.MatchRoute("GET", "test", "/orders/7"); err != nil || target.Script != plain || matched.Name != "plain" {
+	if target, matched, err := f.catalog.MatchRoute("GET", "test", "/orders/7"); err != nil ||
+		target.Script != plain || matched.Name != "plain" {
 		t.Errorf("route %+v, %v", matched, err)
 	}
 }
@@ -159,7 +168,8 @@ func TestLoadAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Deploy("hello", ok)
-	if next := f.load(t); next == first || next.Scripts["hello"] == nil || f.catalog.App(cloud.AppID(other.ID)) == nil {
+	if next := f.load(t); next == first || next.Scripts["hello"] == nil ||
+		f.catalog.App(cloud.AppID(other.ID)) == nil {
 		t.Errorf("app %+v", next)
 	}
 	if err := f.Manager.DeleteApp(t.Context(), f.Owner, other, true); err != nil {
@@ -181,14 +191,16 @@ func TestAtLeast(t *testing.T) {
 	if got, err := f.catalog.AtLeast(t.Context(), f.AppID(), first.Revision); err != nil || got != first {
 		t.Errorf("what is known: %+v, %v", got, err)
 	}
-	if got, err := f.catalog.AtLeast(t.Context(), f.AppID(), first.Revision+1); err != nil || got.Revision != first.Revision+1 {
+	if got, err := f.catalog.AtLeast(t.Context(), f.AppID(), first.Revision+1); err != nil ||
+		got.Revision != first.Revision+1 {
 		t.Errorf("what is newer: %+v, %v", got, err)
 	}
 	if f.catalog.App(f.AppID()).Revision != first.Revision+1 {
 		t.Error("what was loaded is not kept")
 	}
 	f.Exec("DELETE FROM apps")
-	if got, err := f.catalog.AtLeast(t.Context(), f.AppID(), first.Revision+2); err != nil || got != nil || f.catalog.App(f.AppID()) != nil {
+	if got, err := f.catalog.AtLeast(t.Context(), f.AppID(), first.Revision+2); err != nil || got != nil ||
+		f.catalog.App(f.AppID()) != nil {
 		t.Errorf("what is gone: %+v, %v", got, err)
 	}
 }
@@ -236,7 +248,8 @@ func TestScheduleThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.Deploy("plain", ok)
-	cron := manager.TriggerChange{Kind: ptr(cloud.SourceCron), Script: ptr("plain"), Schedule: ptr("30 2 * * *")}
+	cron := manager.TriggerChange{Kind: ptr(cloud.SourceCron), Script: ptr("plain"),
+		Schedule: ptr("30 2 * * *")}
 	bad, good := f.Trigger(cron), f.Trigger(cron)
 	f.Exec("UPDATE triggers SET timezone = 'Nowhere/Else' WHERE id = $1", bad[:])
 
@@ -269,19 +282,22 @@ func TestRefusal(t *testing.T) {
 		{"member", false, "editor", "is deactivated"},
 	} {
 		name := fmt.Sprint("user", k)
-		user, err := f.DB.Queries().InsertUser(t.Context(), db.InsertUserParams{Username: name, PasswordHash: "none", Role: c.role})
+		user, err := f.DB.Queries().InsertUser(t.Context(),
+			db.InsertUserParams{Username: name, PasswordHash: "none", Role: c.role})
 		if err != nil {
 			t.Fatal(err)
 		}
 		f.Exec("UPDATE users SET active = $1 WHERE id = $2", c.active, user.ID)
 		if c.member != "" {
-			f.Exec("INSERT INTO members (app_id, user_id, role) VALUES ($1, $2, $3)", f.App.ID, user.ID, c.member)
+			f.Exec("INSERT INTO members (app_id, user_id, role) VALUES ($1, $2, $3)", f.App.ID, user.ID,
+				c.member)
 		}
 		f.Exec("UPDATE triggers SET registered_by = $1, registered_name = $2", user.ID, name)
 		f.Exec("UPDATE apps SET revision = revision + 1")
 
 		got := f.load(t).Triggers[trigger].Refusal
-		if (got == "") != (c.want == "") || !strings.HasSuffix(got, c.want) || got != "" && !strings.Contains(got, name) {
+		if (got == "") != (c.want == "") || !strings.HasSuffix(got, c.want) ||
+			got != "" && !strings.Contains(got, name) {
 			t.Errorf("%+v: %q", c, got)
 		}
 	}

@@ -22,7 +22,8 @@ func TestAbandoned(t *testing.T) {
 	f.expect(t, "applied")
 
 	p := of[*abandonedSection](f.Group).insert
-	if p.Ids[0] != (cloud.ID{1}) || p.Apps[0] != int64(app) || p.ScriptIds[0] != script.ID || p.Scripts[0] != script.Name ||
+	if p.Ids[0] != (cloud.ID{1}) || p.Apps[0] != int64(app) || p.ScriptIds[0] != script.ID ||
+		p.Scripts[0] != script.Name ||
 		p.Executions[0] != cause.Execution || p.Statuses[0] != 200 || p.Reasons[0] != "client-closed" {
 		t.Errorf("parameters %+v", p)
 	}

@@ -49,9 +49,11 @@ func TestAuditParams(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			entry := Audit{Actor: "ann", App: "default", Action: "dead-letter.replay", Target: "a\x00", Detail: c.detail}
+			entry := Audit{Actor: "ann", App: "default", Action: "dead-letter.replay", Target: "a\x00",
+				Detail: c.detail}
 			p := entry.Params(cloud.ID{1}, app)
-			if p.ID != (cloud.ID{1}) || p.Actor != "ann" || *p.AppID != int64(app) || *p.App != "default" || p.Action != "dead-letter.replay" {
+			if p.ID != (cloud.ID{1}) || p.Actor != "ann" || *p.AppID != int64(app) || *p.App != "default" ||
+				p.Action != "dead-letter.replay" {
 				t.Errorf("parameters %+v", p)
 			}
 			if p.Detail != c.want || p.Target == "a\x00" {

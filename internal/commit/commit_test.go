@@ -8,8 +8,8 @@ import (
 	"picloud/internal/cloud"
 )
 
-// The heaviest verdict of the parts is that of their commit, whichever comes first, and every conflict is collected: a run that
-// is repeated must know all the keys to queue for.
+// The heaviest verdict of the parts is that of their commit, whichever comes first, and every conflict is
+// collected: a run that is repeated must know all the keys to queue for.
 func TestVerdict(t *testing.T) {
 	t.Parallel()
 	errBad := errors.New("bad")
@@ -21,17 +21,22 @@ func TestVerdict(t *testing.T) {
 		conflicts []cloud.KeyRef
 		err       error
 	}{
-		"no part":                  {nil, verdictApplies, nil, nil},
-		"all apply":                {[]Verdict{applies(), applies()}, verdictApplies, nil, nil},
-		"conflict outweighs apply": {[]Verdict{applies(), conflict(a), applies()}, verdictConflict, []cloud.KeyRef{a}, nil},
-		"conflicts are collected":  {[]Verdict{conflict(a), conflict(b)}, verdictConflict, []cloud.KeyRef{a, b}, nil},
+		"no part":   {nil, verdictApplies, nil, nil},
+		"all apply": {[]Verdict{applies(), applies()}, verdictApplies, nil, nil},
+		"conflict outweighs apply": {[]Verdict{applies(), conflict(a), applies()}, verdictConflict,
+			[]cloud.KeyRef{a}, nil},
+		"conflicts are collected": {[]Verdict{conflict(a), conflict(b)}, verdictConflict,
+			[]cloud.KeyRef{a, b}, nil},
 		"refused outweighs conflict": {
-			[]Verdict{conflict(a), refused(errBad), conflict(b)}, verdictRefused, []cloud.KeyRef{a, b}, errBad,
+			[]Verdict{conflict(a), refused(errBad), conflict(b)}, verdictRefused, []cloud.KeyRef{a, b},
+			errBad,
 		},
-		"lost outweighs refused":           {[]Verdict{refused(errBad), lost()}, verdictLost, nil, nil},
-		"lost outweighs what comes after":  {[]Verdict{lost(), refused(errBad)}, verdictLost, nil, nil},
-		"lost outweighs conflict":          {[]Verdict{lost(), conflict(a)}, verdictLost, []cloud.KeyRef{a}, nil},
-		"the first of two refusals is why": {[]Verdict{refused(errBad), refused(errAppGone)}, verdictRefused, nil, errBad},
+		"lost outweighs refused":          {[]Verdict{refused(errBad), lost()}, verdictLost, nil, nil},
+		"lost outweighs what comes after": {[]Verdict{lost(), refused(errBad)}, verdictLost, nil, nil},
+		"lost outweighs conflict": {[]Verdict{lost(), conflict(a)}, verdictLost, []cloud.KeyRef{a},
+			nil},
+		"the first of two refusals is why": {[]Verdict{refused(errBad), refused(errAppGone)}, verdictRefused,
+			nil, errBad},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -44,7 +49,8 @@ func TestVerdict(t *testing.T) {
 				t.Errorf("verdict %+v", sum)
 			}
 			r := sum.result()
-			if r.Applied != (c.want == verdictApplies) || r.Lost != (c.want == verdictLost) || r.Err != c.err {
+			if r.Applied != (c.want == verdictApplies) || r.Lost != (c.want == verdictLost) ||
+				r.Err != c.err {
 				t.Errorf("result %+v", r)
 			}
 		})

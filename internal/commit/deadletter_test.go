@@ -13,13 +13,15 @@ var letter = cloud.ID{0xdd, 1}
 
 func replays(script cloud.ID) ResolveLetter {
 	return ResolveLetter{
-		ID:     letter,
-		Replay: &outbox.NewRow{Row: outbox.Row{App: app, ID: cloud.ID{0xb7}, Script: script, DeadLetter: letter}},
-		By:     "ann",
+		ID: letter,
+		Replay: &outbox.NewRow{Row: outbox.Row{App: app, ID: cloud.ID{0xb7}, Script: script,
+			DeadLetter: letter}},
+		By: "ann",
 	}
 }
 
-// A dead letter is resolved once. A run that finds it resolved at its commit conflicts: it is run again and sees so.
+// A dead letter is resolved once. A run that finds it resolved at its commit conflicts: it is run again and
+// sees so.
 func TestResolveLetter(t *testing.T) {
 	t.Parallel()
 	ignored := ResolveLetter{ID: letter, Reason: "known", By: "ann"}
@@ -31,14 +33,21 @@ func TestResolveLetter(t *testing.T) {
 		want       []string
 		rows       int
 	}{
-		"replayed":                   {newApp(), true, []ResolveLetter{replays(script.ID)}, []string{"applied"}, 1},
-		"ignored":                    {newApp(), true, []ResolveLetter{ignored}, []string{"applied"}, 0},
-		"resolved meanwhile":         {newApp(), false, []ResolveLetter{replays(script.ID)}, []string{"conflict"}, 0},
-		"resolved by a commit ahead": {newApp(), true, []ResolveLetter{ignored, replays(script.ID)}, []string{"applied", "conflict"}, 0},
-		"replayed twice":             {newApp(), true, []ResolveLetter{replays(script.ID), replays(script.ID)}, []string{"applied", "conflict"}, 1},
-		"its script is gone":         {newApp(), true, []ResolveLetter{replays(cloud.ID{9})}, []string{"conflict"}, 0},
-		"ignored without its script": {&catalog.App{ID: app, Revision: 7}, true, []ResolveLetter{ignored}, []string{"applied"}, 0},
-		"the app is gone":            {nil, true, []ResolveLetter{replays(script.ID)}, []string{"refused: " + errAppGone.Error()}, 0},
+		"replayed": {newApp(), true, []ResolveLetter{replays(script.ID)},
+			[]string{"applied"}, 1},
+		"ignored": {newApp(), true, []ResolveLetter{ignored}, []string{"applied"}, 0},
+		"resolved meanwhile": {newApp(), false, []ResolveLetter{replays(script.ID)},
+			[]string{"conflict"}, 0},
+		"resolved by a commit ahead": {newApp(), true, []ResolveLetter{ignored, replays(script.ID)},
+			[]string{"applied", "conflict"}, 0},
+		"replayed twice": {newApp(), true,
+			[]ResolveLetter{replays(script.ID), replays(script.ID)}, []string{"applied", "conflict"}, 1},
+		"its script is gone": {newApp(), true, []ResolveLetter{replays(cloud.ID{9})},
+			[]string{"conflict"}, 0},
+		"ignored without its script": {&catalog.App{ID: app, Revision: 7}, true, []ResolveLetter{ignored},
+			[]string{"applied"}, 0},
+		"the app is gone": {nil, true, []ResolveLetter{replays(script.ID)},
+			[]string{"refused: " + errAppGone.Error()}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,7 +59,8 @@ func TestResolveLetter(t *testing.T) {
 			of[*deadLetterSection](f.Group).unresolved = map[cloud.ID]bool{letter: c.unresolved}
 
 			for k, r := range f.expect(t, c.want...) {
-				if c.want[k] == "conflict" && !slices.Equal(r.Conflicts, []cloud.KeyRef{LetterRef(app, letter)}) {
+				if c.want[k] == "conflict" &&
+					!slices.Equal(r.Conflicts, []cloud.KeyRef{LetterRef(app, letter)}) {
 					t.Errorf("conflicts %v", r.Conflicts)
 				}
 			}
@@ -60,7 +70,8 @@ func TestResolveLetter(t *testing.T) {
 					applied++
 				}
 			}
-			if n := len(of[*deadLetterSection](f.Group).resolved); n != applied || len(f.rows()) != c.rows || f.count(Enqueued) != int64(c.rows) {
+			if n := len(of[*deadLetterSection](f.Group).resolved); n != applied || len(f.rows()) != c.rows ||
+				f.count(Enqueued) != int64(c.rows) {
 				t.Errorf("%d resolved, %d rows, the ledger counts %d", n, len(f.rows()), f.count(Enqueued))
 			}
 		})
@@ -71,12 +82,15 @@ func TestResolveLetter(t *testing.T) {
 func TestResolutionParams(t *testing.T) {
 	t.Parallel()
 	replayed := (&resolvedLetter{app, replays(script.ID)}).params()
-	if *replayed.Resolution != cloud.DeadLetterReplayed || *replayed.ResolvedBy != "ann" || replayed.Reason != nil || *replayed.ReplayedAs != (cloud.ID{0xb7}) {
+	if *replayed.Resolution != cloud.DeadLetterReplayed || *replayed.ResolvedBy != "ann" ||
+		replayed.Reason != nil || *replayed.ReplayedAs != (cloud.ID{0xb7}) {
 		t.Errorf("parameters %+v", replayed)
 	}
 
-	ignored := (&resolvedLetter{app, ResolveLetter{ID: letter, Reason: "known", By: "script:orders"}}).params()
-	if *ignored.Resolution != cloud.DeadLetterIgnored || *ignored.ResolvedBy != "script:orders" || *ignored.Reason != "known" || ignored.ReplayedAs != nil {
+	ignored := (&resolvedLetter{app, ResolveLetter{ID: letter, Reason: "known",
+		By: "script:orders"}}).params()
+	if *ignored.Resolution != cloud.DeadLetterIgnored || *ignored.ResolvedBy != "script:orders" ||
+		*ignored.Reason != "known" || ignored.ReplayedAs != nil {
 		t.Errorf("parameters %+v", ignored)
 	}
 	if ignored.AppID != int64(app) || ignored.ID != letter {
@@ -87,10 +101,12 @@ func TestResolutionParams(t *testing.T) {
 // What a handler's run says of its letter is said whatever became of it: the statement decides.
 func TestHandleLetter(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, nil, commitOf(HandleLetter{outbox.HandledLetter{ID: letter, Resolution: cloud.DeadLetterHandlerFailed, Reason: "a\x00b"}}))
+	f := newFixture(t, nil, commitOf(HandleLetter{outbox.HandledLetter{ID: letter,
+		Resolution: cloud.DeadLetterHandlerFailed, Reason: "a\x00b"}}))
 	f.expect(t, "applied")
 	p := of[*deadLetterSection](f.Group).handled
-	if len(p.Ids) != 1 || p.Ids[0] != letter || p.Apps[0] != int64(app) || p.Resolutions[0] != cloud.DeadLetterHandlerFailed || p.Reasons[0] == "a\x00b" {
+	if len(p.Ids) != 1 || p.Ids[0] != letter || p.Apps[0] != int64(app) ||
+		p.Resolutions[0] != cloud.DeadLetterHandlerFailed || p.Reasons[0] == "a\x00b" {
 		t.Errorf("parameters %+v", p)
 	}
 }

@@ -8,7 +8,8 @@ import (
 )
 
 func enqueues(script cloud.ID) *Commit {
-	return commitOf(Enqueue{Row: &outbox.NewRow{Row: outbox.Row{App: app, ID: cloud.ID{0xb0}, Script: script, Payload: "{}"}}})
+	return commitOf(Enqueue{Row: &outbox.NewRow{Row: outbox.Row{App: app, ID: cloud.ID{0xb0}, Script: script,
+		Payload: "{}"}}})
 }
 
 // A row is inserted if somebody can run it.
@@ -70,12 +71,14 @@ func TestSharedPayload(t *testing.T) {
 					t.Errorf("row %d has the payload %s", k, row.PayloadID)
 				}
 				// Rows come by the ids of their triggers, each with the policy of its own.
-				if row.Retry.MaxAttempts != k+1 || seen[row.ID] || seen[row.Execution] || row.ID == row.Execution {
+				if row.Retry.MaxAttempts != k+1 || seen[row.ID] || seen[row.Execution] ||
+					row.ID == row.Execution {
 					t.Errorf("row %d: %+v", k, row.Row)
 				}
 				seen[row.ID] = true
 				seen[row.Execution] = true
-				if row.Depth != cause.Depth+1 || row.Root != cause.Root || row.Parent != cause.Execution || row.Origin != cause.Principal {
+				if row.Depth != cause.Depth+1 || row.Root != cause.Root || row.Parent != cause.Execution ||
+					row.Origin != cause.Principal {
 					t.Errorf("row %d: %+v", k, row.Row)
 				}
 			}
@@ -86,10 +89,12 @@ func TestSharedPayload(t *testing.T) {
 	}
 }
 
-// With a permit a row is inserted as claimed and starts right after the commit; without one its app is reported.
+// With a permit a row is inserted as claimed and starts right after the commit; without one its app is
+// reported.
 func TestAdmission(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, newApp(kvTrigger(1, "c"), kvTrigger(2, "c"), kvTrigger(3, "c")), commitOf(writes(set("k", 1, "1"))))
+	f := newFixture(t, newApp(kvTrigger(1, "c"), kvTrigger(2, "c"), kvTrigger(3, "c")),
+		commitOf(writes(set("k", 1, "1"))))
 	f.starter.permits = 2
 	f.expect(t, "applied")
 
@@ -122,7 +127,8 @@ func TestAdmission(t *testing.T) {
 // An attempt that did not take effect gives every permit back, once.
 func TestDecline(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, newApp(kvTrigger(1, "c"), kvTrigger(2, "c")), commitOf(writes(set("k", 1, "1"))), enqueues(script.ID))
+	f := newFixture(t, newApp(kvTrigger(1, "c"), kvTrigger(2, "c")), commitOf(writes(set("k", 1, "1"))),
+		enqueues(script.ID))
 	f.starter.permits = 2
 	f.expect(t, "applied", "applied")
 	f.drop()

@@ -163,7 +163,8 @@ func deadLetterTrigger(id byte, source string) *cloud.Trigger {
 	}
 }
 
-// newFixture is a group of commits whose parts have said what they require. A nil app is one that is gone. There is no permit.
+// newFixture is a group of commits whose parts have said what they require. A nil app is one that is gone.
+// There is no permit.
 func newFixture(t *testing.T, definition *catalog.App, commits ...*Commit) *fixture {
 	t.Helper()
 	f := &fixture{
@@ -210,7 +211,8 @@ func (f *fixture) decideAll() []Result {
 
 // has puts a key into the state that the group has read.
 func (f *fixture) has(key cloud.KeyRef, version int64, value string, expires *time.Time) {
-	of[*keySection](f.Group).state[key].keyValue = keyValue{exists: true, version: version, value: value, expires: expires}
+	of[*keySection](f.Group).state[key].keyValue = keyValue{exists: true, version: version, value: value,
+		expires: expires}
 }
 
 // count gives a counter of the ledger.

@@ -11,8 +11,8 @@ import (
 	"picloud/internal/outbox"
 )
 
-// Every section has its place in newSections, once, where the parts find it: a part whose section is missing would panic in the
-// committer's goroutine.
+// Every section has its place in newSections, once, where the parts find it: a part whose section is missing
+// would panic in the committer's goroutine.
 func TestSections(t *testing.T) {
 	t.Parallel()
 	g := newGroup(&Config{}, cloud.ID{}, nil)
@@ -49,7 +49,8 @@ func TestSections(t *testing.T) {
 	of[*keySection](g)
 }
 
-// Locks are taken in the order that doc.go promises: two commits that took them in another could wait for each other.
+// Locks are taken in the order that doc.go promises: two commits that took them in another could wait for
+// each other.
 func TestOrderOfLocks(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("doc.go")
@@ -105,7 +106,8 @@ func TestWhatPartsRequire(t *testing.T) {
 		"writes":       {writes(set("k", 1, "1")), []int64{1}, 1},
 		"checks alone": {Writes{Checks: []cloud.Check{check("k", 1)}}, nil, 1},
 		"checked write": {
-			Writes{Checks: []cloud.Check{check("k", 1)}, Writes: []cloud.Write{set("k", 2, "1")}}, []int64{1}, 1,
+			Writes{Checks: []cloud.Check{check("k", 1)}, Writes: []cloud.Write{set("k", 2, "1")}}, []int64{1},
+			1,
 		},
 		"done":           {ends(claimed(1), outbox.EndDone), nil, 0},
 		"buried":         {buries(claimed(1)), []int64{1}, 0},
@@ -142,7 +144,8 @@ func TestAllOrNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, newApp(kvTrigger(1, "*")), commitOf(parts...), commitOf(writes(set("neighbour", 1, "1"))))
+			f := newFixture(t, newApp(kvTrigger(1, "*")), commitOf(parts...),
+				commitOf(writes(set("neighbour", 1, "1"))))
 			f.expect(t, "conflict", "applied")
 			if n := len(of[*keySection](f.Group).dirty); n != 1 || len(f.rows()) != 1 {
 				t.Errorf("%d keys, %d rows", n, len(f.rows()))

@@ -7,13 +7,15 @@ import (
 )
 
 func answers(body []byte) *Commit {
-	key := IdempotencyKey{App: app, Script: script.ID, Principal: "key:ann", Key: "once", Execution: cause.Execution}
+	key := IdempotencyKey{App: app, Script: script.ID, Principal: "key:ann", Key: "once",
+		Execution: cause.Execution}
 	headers := []cloud.Header{{Name: "x-a", Value: "b\x00"}}
-	return commitOf(StoreAnswer{Key: key, Response: &cloud.Response{Status: 201, Headers: headers, Body: body}}, writes(set("k", 1, "1")))
+	return commitOf(StoreAnswer{Key: key, Response: &cloud.Response{Status: 201, Headers: headers,
+		Body: body}}, writes(set("k", 1, "1")))
 }
 
-// An answer is kept under a reservation that is the execution's still. If it is not, nothing of the run is: somebody else has
-// taken the call over.
+// An answer is kept under a reservation that is the execution's still. If it is not, nothing of the run is:
+// somebody else has taken the call over.
 func TestStoreAnswer(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -21,9 +23,10 @@ func TestStoreAnswer(t *testing.T) {
 		commits  []*Commit
 		want     []string
 	}{
-		"reserved":                 {true, []*Commit{answers([]byte("ok"))}, []string{"applied"}},
-		"the reservation is lost":  {false, []*Commit{answers([]byte("ok"))}, []string{"lost"}},
-		"it is answered only once": {true, []*Commit{answers([]byte("ok")), answers([]byte("ok"))}, []string{"applied", "lost"}},
+		"reserved":                {true, []*Commit{answers([]byte("ok"))}, []string{"applied"}},
+		"the reservation is lost": {false, []*Commit{answers([]byte("ok"))}, []string{"lost"}},
+		"it is answered only once": {true, []*Commit{answers([]byte("ok")), answers([]byte("ok"))},
+			[]string{"applied", "lost"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -31,7 +34,8 @@ func TestStoreAnswer(t *testing.T) {
 			of[*idempotencySection](f.Group).reserved = map[cloud.ID]bool{cause.Execution: c.reserved}
 			f.expect(t, c.want...)
 
-			stored, written := len(of[*idempotencySection](f.Group).store.Keys), len(of[*keySection](f.Group).dirty)
+			stored, written := len(of[*idempotencySection](f.Group).store.Keys),
+				len(of[*keySection](f.Group).dirty)
 			want := 0
 			if c.reserved {
 				want = 1
@@ -67,7 +71,8 @@ func TestStoredBody(t *testing.T) {
 			if p.Bodies[0] == nil || len(p.Bodies[0]) != c.size || p.BodiesKept[0] != c.kept {
 				t.Errorf("%d bytes, kept: %v", len(p.Bodies[0]), p.BodiesKept[0])
 			}
-			if p.Statuses[0] != 201 || p.Keys[0] != "once" || p.Principals[0] != "key:ann" || p.Scripts[0] != script.ID {
+			if p.Statuses[0] != 201 || p.Keys[0] != "once" || p.Principals[0] != "key:ann" ||
+				p.Scripts[0] != script.ID {
 				t.Errorf("parameters %+v", p)
 			}
 		})

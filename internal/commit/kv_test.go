@@ -8,7 +8,8 @@ import (
 	"picloud/internal/cloud"
 )
 
-// A commit applies only on what its run had read, as the database has it and as the commits before it in the group leave it.
+// A commit applies only on what its run had read, as the database has it and as the commits before it in the
+// group leave it.
 func TestWritesChecks(t *testing.T) {
 	t.Parallel()
 	checked := func(version, next int64) *Commit {
@@ -22,16 +23,23 @@ func TestWritesChecks(t *testing.T) {
 		commits []*Commit
 		want    []string
 	}{
-		"the version that was read":        {[]*Commit{checked(5, 9)}, []string{"applied"}},
-		"an older version":                 {[]*Commit{checked(4, 9)}, []string{"conflict"}},
-		"it was absent, and is there":      {[]*Commit{checked(0, 9)}, []string{"conflict"}},
-		"written by a commit before":       {[]*Commit{checked(5, 9), checked(5, 10)}, []string{"applied", "conflict"}},
-		"it follows a commit before":       {[]*Commit{checked(5, 9), checked(9, 10)}, []string{"applied", "applied"}},
-		"one that conflicts changes none":  {[]*Commit{checked(4, 9), checked(5, 10)}, []string{"conflict", "applied"}},
-		"a blind write needs no check":     {[]*Commit{checked(5, 9), commitOf(writes(set("k", 10, "2")))}, []string{"applied", "applied"}},
-		"deleted by a commit before":       {[]*Commit{commitOf(writes(remove("k"))), checked(5, 9)}, []string{"applied", "conflict"}},
-		"absent after a delete before":     {[]*Commit{commitOf(writes(remove("k"))), checked(0, 9)}, []string{"applied", "applied"}},
-		"checks alone need no definitions": {[]*Commit{commitOf(Writes{Checks: []cloud.Check{check("k", 5)}})}, []string{"applied"}},
+		"the version that was read":   {[]*Commit{checked(5, 9)}, []string{"applied"}},
+		"an older version":            {[]*Commit{checked(4, 9)}, []string{"conflict"}},
+		"it was absent, and is there": {[]*Commit{checked(0, 9)}, []string{"conflict"}},
+		"written by a commit before": {[]*Commit{checked(5, 9), checked(5, 10)},
+			[]string{"applied", "conflict"}},
+		"it follows a commit before": {[]*Commit{checked(5, 9), checked(9, 10)},
+			[]string{"applied", "applied"}},
+		"one that conflicts changes none": {[]*Commit{checked(4, 9), checked(5, 10)},
+			[]string{"conflict", "applied"}},
+		"a blind write needs no check": {[]*Commit{checked(5, 9), commitOf(writes(set("k", 10, "2")))},
+			[]string{"applied", "applied"}},
+		"deleted by a commit before": {[]*Commit{commitOf(writes(remove("k"))), checked(5, 9)},
+			[]string{"applied", "conflict"}},
+		"absent after a delete before": {[]*Commit{commitOf(writes(remove("k"))), checked(0, 9)},
+			[]string{"applied", "applied"}},
+		"checks alone need no definitions": {[]*Commit{commitOf(Writes{Checks: []cloud.Check{check("k",
+			5)}})}, []string{"applied"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -69,7 +77,8 @@ func TestWriteSkew(t *testing.T) {
 // Every key that changed is named, so that the repeat queues for all of them.
 func TestEveryConflictIsNamed(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, newApp(), commitOf(Writes{Checks: []cloud.Check{check("a", 1), check("b", 2), check("c", 3)}}))
+	f := newFixture(t, newApp(), commitOf(Writes{Checks: []cloud.Check{check("a", 1), check("b", 2),
+		check("c", 3)}}))
 	f.has(keyOf("b"), 2, "", nil)
 
 	results := f.expect(t, "conflict")
@@ -132,7 +141,8 @@ func TestEventsOfWrites(t *testing.T) {
 		"delete": {w(remove("k")), true,
 			[]string{`{"op":"delete","collection":"c","key":"k","oldValue":"old"}`}},
 		"delete of a missing key": {w(remove("k")), false, nil},
-		"a run's own writes, one after the other": {w(set("k", 9, "1"), set("k", 10, "2"), remove("k"), remove("k")), false, []string{
+		"a run's own writes, one after the other": {w(set("k", 9, "1"), set("k", 10, "2"), remove("k"),
+			remove("k")), false, []string{
 			`{"op":"insert","collection":"c","key":"k","value":1}`,
 			`{"op":"update","collection":"c","key":"k","value":2,"oldValue":1}`,
 			`{"op":"delete","collection":"c","key":"k","oldValue":2}`}},
@@ -183,7 +193,8 @@ func TestWhichTriggersAWriteRaises(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := newFixture(t, newApp(c.trigger), commitOf(writes(set("k", 1, "1"), set("k", 2, "2"), remove("k"))))
+			f := newFixture(t, newApp(c.trigger),
+				commitOf(writes(set("k", 1, "1"), set("k", 2, "2"), remove("k"))))
 			f.expect(t, "applied")
 			if n := len(f.rows()); n != c.want {
 				t.Errorf("%d rows, want %d", n, c.want)
@@ -192,15 +203,18 @@ func TestWhichTriggersAWriteRaises(t *testing.T) {
 	}
 }
 
-// Values are read only where an event may need the old one. Of an app that is not known yet, that is everywhere.
+// Values are read only where an event may need the old one. Of an app that is not known yet, that is
+// everywhere.
 func TestMayRaiseEvents(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		f    *fixture
 		want bool
 	}{
-		"a trigger matches":    {newFixture(t, newApp(kvTrigger(1, "c", "insert")), commitOf(writes(set("k", 1, "1")))), true},
-		"none does":            {newFixture(t, newApp(kvTrigger(1, "d")), commitOf(writes(set("k", 1, "1")))), false},
+		"a trigger matches": {newFixture(t, newApp(kvTrigger(1, "c", "insert")),
+			commitOf(writes(set("k", 1, "1")))), true},
+		"none does": {newFixture(t, newApp(kvTrigger(1, "d")), commitOf(writes(set("k", 1, "1")))),
+			false},
 		"the app is not known": {newFixture(t, nil, commitOf(writes(set("k", 1, "1")))), true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -222,11 +236,13 @@ func TestWritesOfADeletedApp(t *testing.T) {
 	}
 }
 
-// The final state of a key is written once, however many commits wrote it, and one that was only checked is not written.
+// The final state of a key is written once, however many commits wrote it, and one that was only checked is
+// not written.
 func TestKeysAreWrittenOnce(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, newApp(),
-		commitOf(Writes{Checks: []cloud.Check{check("read", 0)}, Writes: []cloud.Write{set("k", 1, "1"), set("k", 2, "2")}}),
+		commitOf(Writes{Checks: []cloud.Check{check("read", 0)},
+			Writes: []cloud.Write{set("k", 1, "1"), set("k", 2, "2")}}),
 		commitOf(writes(set("k", 3, "3"))),
 		commitOf(writes(set("gone", 4, "4"))),
 		commitOf(writes(remove("gone"))),
@@ -234,22 +250,27 @@ func TestKeysAreWrittenOnce(t *testing.T) {
 	f.expect(t, "applied", "applied", "applied", "applied")
 
 	s := of[*keySection](f.Group)
-	if len(s.dirty) != 2 || s.dirty[0].key != keyOf("k") || s.dirty[0].value != "3" || s.dirty[0].version != 3 || s.dirty[1].exists {
+	if len(s.dirty) != 2 || s.dirty[0].key != keyOf("k") || s.dirty[0].value != "3" ||
+		s.dirty[0].version != 3 || s.dirty[1].exists {
 		t.Errorf("written: %+v", s.dirty)
 	}
 }
 
-// Keys are locked in one order by everybody, each once, and apps and keys of different apps have different locks.
+// Keys are locked in one order by everybody, each once, and apps and keys of different apps have different
+// locks.
 func TestLockNames(t *testing.T) {
 	t.Parallel()
-	forwards := newFixture(t, newApp(), commitOf(writes(set("a", 1, "1"), set("b", 1, "1"), set("a", 2, "1"))), commitOf(writes(set("c", 1, "1"))))
-	backwards := newFixture(t, newApp(), commitOf(writes(set("c", 1, "1"))), commitOf(writes(set("b", 1, "1"), set("a", 1, "1"))))
+	forwards := newFixture(t, newApp(), commitOf(writes(set("a", 1, "1"), set("b", 1, "1"),
+		set("a", 2, "1"))), commitOf(writes(set("c", 1, "1"))))
+	backwards := newFixture(t, newApp(), commitOf(writes(set("c", 1, "1"))),
+		commitOf(writes(set("b", 1, "1"), set("a", 1, "1"))))
 
 	one, other := of[*keySection](forwards.Group).lockNames(), of[*keySection](backwards.Group).lockNames()
 	if len(one) != 3 || !slices.Equal(one, other) || !slices.IsSorted(one) {
 		t.Errorf("locks %v and %v", one, other)
 	}
-	for _, other := range []cloud.KeyRef{{App: 2, Collection: "c", Key: "a"}, {App: 1, Collection: "d", Key: "a"}, {App: 1, Collection: "ca"}} {
+	for _, other := range []cloud.KeyRef{{App: 2, Collection: "c", Key: "a"},
+		{App: 1, Collection: "d", Key: "a"}, {App: 1, Collection: "ca"}} {
 		if lockName(other) == lockName(keyOf("a")) {
 			t.Errorf("%v has the lock of %v", other, keyOf("a"))
 		}

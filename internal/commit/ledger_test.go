@@ -7,7 +7,8 @@ import (
 	"picloud/internal/outbox"
 )
 
-// The ledger of a group counts each app's rows by what became of them: what came in is waiting, running, or in one of the others.
+// The ledger of a group counts each app's rows by what became of them: what came in is waiting, running, or
+// in one of the others.
 func TestLedger(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, newApp(kvTrigger(1, "c")),

@@ -51,25 +51,29 @@ func TestExecutionRows(t *testing.T) {
 	if p.Node != "here" || len(p.Ids) != 2 {
 		t.Fatalf("parameters %+v", p)
 	}
-	if p.Apps[0] != int64(app) || p.Ids[0] != cause.Execution || p.ScriptIds[0] != script.ID || p.Scripts[0] != script.Name || p.Versions[0] != 3 {
+	if p.Apps[0] != int64(app) || p.Ids[0] != cause.Execution || p.ScriptIds[0] != script.ID ||
+		p.Scripts[0] != script.Name || p.Versions[0] != 3 {
 		t.Errorf("script: %+v", p)
 	}
-	if p.Sources[0] != "http" || p.Statuses[0] != "failed" || p.Attempts[0] != 2 || p.Depths[0] != 1 || p.Roots[0] != cause.Root ||
+	if p.Sources[0] != "http" || p.Statuses[0] != "failed" || p.Attempts[0] != 2 || p.Depths[0] != 1 ||
+		p.Roots[0] != cause.Root ||
 		p.Principals[0] != "key:ann" || p.AfterStatuses[0] != "succeeded" {
 		t.Errorf("run: %+v", p)
 	}
-	if !p.StartTimes[0].Equal(clock) || p.Durations[0] != 3000 || p.HttpStatuses[0] != 502 || p.CpuUs[0] != 1000 || p.MemoryKib[0] != 9 {
+	if !p.StartTimes[0].Equal(clock) || p.Durations[0] != 3000 || p.HttpStatuses[0] != 502 ||
+		p.CpuUs[0] != 1000 || p.MemoryKib[0] != 9 {
 		t.Errorf("numbers: %+v", p)
 	}
-	for what, text := range map[string]string{"request": p.Requests[0], "message": p.ErrorMessages[0], "stack": p.ErrorStacks[0]} {
+	for what, text := range map[string]string{"request": p.Requests[0], "message": p.ErrorMessages[0],
+		"stack": p.ErrorStacks[0]} {
 		if strings.ContainsRune(text, 0) {
 			t.Errorf("the %s %q cannot be stored", what, text)
 		}
 	}
 }
 
-// A log is stored as JSON lines, an empty one as nothing. What was dropped is said in a line of its own, which the execution's
-// own lines do not get.
+// A log is stored as JSON lines, an empty one as nothing. What was dropped is said in a line of its own,
+// which the execution's own lines do not get.
 func TestLogsJSON(t *testing.T) {
 	t.Parallel()
 	lines := make([]cloud.LogLine, 1, 2)
@@ -82,7 +86,8 @@ func TestLogsJSON(t *testing.T) {
 		t.Errorf("log %s", got)
 	}
 	dropped := LogsJSON(lines, 12)
-	if strings.Count(dropped, `"level"`) != 2 || !strings.Contains(dropped, `"level":"warn"`) || !strings.Contains(dropped, "12 more lines were dropped") {
+	if strings.Count(dropped, `"level"`) != 2 || !strings.Contains(dropped, `"level":"warn"`) ||
+		!strings.Contains(dropped, "12 more lines were dropped") {
 		t.Errorf("log %s", dropped)
 	}
 	if spare := lines[:2][1]; spare != (cloud.LogLine{}) {

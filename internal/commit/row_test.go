@@ -48,8 +48,8 @@ func (f *fixture) holds(rows ...*outbox.Row) {
 	}
 }
 
-// A row may be claimed twice while the commits of its runs wait: the lease of the first ended. Of a group that holds both,
-// the claim that is valid is applied, once.
+// A row may be claimed twice while the commits of its runs wait: the lease of the first ended. Of a group
+// that holds both, the claim that is valid is applied, once.
 func TestOneEndOfARow(t *testing.T) {
 	t.Parallel()
 	ended := func(token cloud.ID) *Commit {
@@ -74,7 +74,8 @@ func TestOneEndOfARow(t *testing.T) {
 	}
 }
 
-// A row whose claim is lost takes everything of its commit along: writes, events, the answer, the record, the audit row.
+// A row whose claim is lost takes everything of its commit along: writes, events, the answer, the record, the
+// audit row.
 func TestALostClaimLosesItsCommit(t *testing.T) {
 	t.Parallel()
 	key := IdempotencyKey{App: app, Script: script.ID, Key: "k", Execution: cause.Execution}
@@ -98,7 +99,8 @@ func TestALostClaimLosesItsCommit(t *testing.T) {
 	f.settle(New(*f.cfg))
 
 	if f.starter.permits != 10 || len(f.starter.started) > 0 || len(f.peers.inboxes) > 0 {
-		t.Errorf("%d permits left, %d rows started, %q notified", f.starter.permits, len(f.starter.started), f.peers.inboxes)
+		t.Errorf("%d permits left, %d rows started, %q notified", f.starter.permits, len(f.starter.started),
+			f.peers.inboxes)
 	}
 	for what, n := range map[string]int{
 		"keys":       len(of[*keySection](f.Group).dirty),
@@ -119,7 +121,8 @@ func TestALostClaimLosesItsCommit(t *testing.T) {
 	}
 }
 
-// Every end is one state: the row is deleted or waits again, a letter is made or not, and the ledger counts what left.
+// Every end is one state: the row is deleted or waits again, a letter is made or not, and the ledger counts
+// what left.
 func TestEndsOfRows(t *testing.T) {
 	t.Parallel()
 	type count struct{ ended, retried, buried, done, skipped, deadLettered int }
@@ -162,14 +165,16 @@ func TestEndsOfRows(t *testing.T) {
 func TestRetriedRow(t *testing.T) {
 	t.Parallel()
 	end := ends(claimed(1), outbox.EndRetry)
-	end.End.Retry = outbox.Retry{Attempts: 2, Interruptions: 1, Attempted: true, Delay: 3 * time.Second, Error: "bad\x00"}
+	end.End.Retry = outbox.Retry{Attempts: 2, Interruptions: 1, Attempted: true, Delay: 3 * time.Second,
+		Error: "bad\x00"}
 	f := newFixture(t, newApp(), commitOf(end))
 	f.holds(claimed(1))
 	f.expect(t, "applied")
 	f.settle(New(*f.cfg))
 
 	p := retryParams(of[*rowSection](f.Group).retried)
-	if p.Ids[0] != claimed(1).ID || p.Attempts[0] != 2 || p.Interruptions[0] != 1 || !p.Attempted[0] || p.Delays[0] != 3_000_000 {
+	if p.Ids[0] != claimed(1).ID || p.Attempts[0] != 2 || p.Interruptions[0] != 1 || !p.Attempted[0] ||
+		p.Delays[0] != 3_000_000 {
 		t.Errorf("parameters %+v", p)
 	}
 	if p.Errors[0] == end.End.Retry.Error {
@@ -206,7 +211,8 @@ func TestDeadLetterRaisesEvents(t *testing.T) {
 		if row.Payload != want {
 			t.Errorf("payload %s", row.Payload)
 		}
-		if row.Source != cloud.SourceDeadLetter || row.Op != cloud.SourceKV || row.Depth != 4 || row.DeadLetter != (cloud.ID{0xdd}) {
+		if row.Source != cloud.SourceDeadLetter || row.Op != cloud.SourceKV || row.Depth != 4 ||
+			row.DeadLetter != (cloud.ID{0xdd}) {
 			t.Errorf("row %+v", row.Row)
 		}
 		if row.Root != cause.Root || row.Parent != cause.Execution || row.Origin != cause.Principal {
@@ -245,7 +251,8 @@ func TestBuryInADeletedApp(t *testing.T) {
 func TestBuryParams(t *testing.T) {
 	t.Parallel()
 	p := buryParams([]RowEnd{buries(claimed(1))})
-	if p.Ids[0] != claimed(1).ID || p.Letters[0] != (cloud.ID{0xdd}) || p.Scripts[0] != "orders" || p.Reasons[0] != "failed" ||
+	if p.Ids[0] != claimed(1).ID || p.Letters[0] != (cloud.ID{0xdd}) || p.Scripts[0] != "orders" ||
+		p.Reasons[0] != "failed" ||
 		p.AttemptCounts[0] != 5 || p.Executions[0] != cause.Execution {
 		t.Errorf("parameters %+v", p)
 	}

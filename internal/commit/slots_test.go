@@ -34,12 +34,16 @@ func TestSlots(t *testing.T) {
 		parts []*Slots
 		want  []string
 	}{
-		"expected":                    {newApp(), []*Slots{slotsOf(7, clock, next)}, []string{"applied"}},
-		"decided by another node":     {newApp(), []*Slots{slotsOf(7, clock.Add(-time.Hour), clock)}, []string{"lost"}},
-		"decided by the commit ahead": {newApp(), []*Slots{slotsOf(7, clock, next), slotsOf(7, clock, next)}, []string{"applied", "lost"}},
-		"the slot after it":           {newApp(), []*Slots{slotsOf(7, clock, next), slotsOf(7, next, next.Add(time.Hour))}, []string{"applied", "applied"}},
-		"the definitions changed":     {newApp(), []*Slots{slotsOf(6, clock, next)}, []string{"lost"}},
-		"the app is gone":             {nil, []*Slots{slotsOf(7, clock, next)}, []string{"lost"}},
+		"expected": {newApp(), []*Slots{slotsOf(7, clock, next)}, []string{"applied"}},
+		"decided by another node": {newApp(), []*Slots{slotsOf(7, clock.Add(-time.Hour), clock)},
+			[]string{"lost"}},
+		"decided by the commit ahead": {newApp(), []*Slots{slotsOf(7, clock, next), slotsOf(7, clock, next)},
+			[]string{"applied", "lost"}},
+		"the slot after it": {newApp(),
+			[]*Slots{slotsOf(7, clock, next), slotsOf(7, next, next.Add(time.Hour))},
+			[]string{"applied", "applied"}},
+		"the definitions changed": {newApp(), []*Slots{slotsOf(6, clock, next)}, []string{"lost"}},
+		"the app is gone":         {nil, []*Slots{slotsOf(7, clock, next)}, []string{"lost"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -49,7 +53,8 @@ func TestSlots(t *testing.T) {
 				commits = append(commits, commitOf(part, Enqueue{Row: row}))
 			}
 			f := newFixture(t, c.app, commits...)
-			of[*slotSection](f.Group).expected = map[cloud.ID]time.Time{every: clock.In(time.FixedZone("", 3600))}
+			of[*slotSection](f.Group).expected = map[cloud.ID]time.Time{every: clock.In(time.FixedZone("",
+				3600))}
 			f.expect(t, c.want...)
 
 			applied := 0
@@ -76,11 +81,14 @@ func TestSlotParams(t *testing.T) {
 	f.expect(t, "applied")
 
 	s := of[*slotSection](f.Group)
-	if s.insert.States[0] != "missed" || s.insert.Reasons[0] == "" || !cloud.ID(s.insert.Executions[0]).IsZero() ||
-		s.insert.States[1] != "fired" || !s.insert.Slots[1].Equal(clock) || s.insert.Executions[1] != (cloud.ID{0xe5}) || s.insert.Ids[1] != every {
+	if s.insert.States[0] != "missed" || s.insert.Reasons[0] == "" ||
+		!cloud.ID(s.insert.Executions[0]).IsZero() ||
+		s.insert.States[1] != "fired" || !s.insert.Slots[1].Equal(clock) ||
+		s.insert.Executions[1] != (cloud.ID{0xe5}) || s.insert.Ids[1] != every {
 		t.Errorf("slots %+v", s.insert)
 	}
-	if s.move.Ids[0] != every || !s.move.NextSlots[0].Equal(next) || !s.move.FireAts[0].Equal(next.Add(time.Second)) {
+	if s.move.Ids[0] != every || !s.move.NextSlots[0].Equal(next) ||
+		!s.move.FireAts[0].Equal(next.Add(time.Second)) {
 		t.Errorf("schedules %+v", s.move)
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"picloud/internal/testkit/testcloud"
 )
 
-// yearly fires so seldom that no test comes across a slot of its own: what is due is made so by moving the schedule back.
+// yearly fires so seldom that no test comes across a slot of its own: what is due is made so by moving the
+// schedule back.
 const yearly = "0 0 1 1 *"
 
 func ptr[T any](v T) *T { return &v }
@@ -29,7 +30,8 @@ func schedule(c *testcloud.Cloud, catchUp, overlap string) cloud.ID {
 
 // threeDue moves every schedule back by three slots, as if nobody had been there for as long.
 func threeDue(c *testcloud.Cloud) {
-	c.Exec("UPDATE schedules SET next_slot = next_slot - interval '3 years', fire_at = next_slot - interval '3 years'")
+	c.Exec(`UPDATE schedules
+		SET next_slot = next_slot - interval '3 years', fire_at = next_slot - interval '3 years'`)
 }
 
 // counting is a script that counts its runs.
@@ -53,7 +55,8 @@ func counting() (testcloud.Script, func() int) {
 	}
 }
 
-// Of the slots that a downtime has missed some are made up for, as the trigger says. Each is recorded, and the schedule goes on.
+// Of the slots that a downtime has missed some are made up for, as the trigger says. Each is recorded, and
+// the schedule goes on.
 func TestCatchUp(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -89,13 +92,15 @@ func TestCatchUp(t *testing.T) {
 			}
 			// A slot that fired names the execution of its run, which was told its time.
 			fired := one.Count(`SELECT count(*) FROM slots s JOIN executions e ON e.id = s.execution_id
-				WHERE s.state = 'late' AND e.trigger_id = $1 AND e.source = 'cron' AND e.status = 'succeeded'`, trigger[:])
+				WHERE s.state = 'late' AND e.trigger_id = $1 AND e.source = 'cron' AND e.status = 'succeeded'`,
+				trigger[:])
 			if fired != int64(c.runs) {
 				t.Errorf("%d slots have their execution", fired)
 			}
 			one.AwaitTrue("the slots are counted", func() bool {
 				totals := one.Schedules.Totals()
-				return totals[cloud.SlotLate] == int64(c.runs) && totals[cloud.SlotLate]+totals[cloud.SlotMissed]+totals[cloud.SlotSkipped] == 3
+				return totals[cloud.SlotLate] == int64(c.runs) &&
+					totals[cloud.SlotLate]+totals[cloud.SlotMissed]+totals[cloud.SlotSkipped] == 3
 			})
 		})
 	}
@@ -115,13 +120,15 @@ func TestScheduledEvent(t *testing.T) {
 	one.Schedules.Wake()
 
 	at := one.Text("SELECT (extract(epoch FROM date_trunc('year', now())) * 1000)::bigint::text")
+	one.AwaitTrue("an event comes", func() bool { return len(events) > 0 })
 	if got, want := <-events, `{"cron":"`+yearly+`","scheduledTime":`+at+`,"timezone":"UTC"}`; got != want {
 		t.Errorf("event %s, want %s", got, want)
 	}
 	one.AwaitEmptyOutbox()
 }
 
-// Of the clocks of an installation one fires at a time, and whoever looks besides decides nothing a second time.
+// Of the clocks of an installation one fires at a time, and whoever looks besides decides nothing a second
+// time.
 func TestTwoClocks(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
@@ -171,7 +178,8 @@ func TestTwoClocks(t *testing.T) {
 	}
 }
 
-// While the installation is on hold nothing fires and nobody looks. What was due before its release is not its own to fire.
+// While the installation is on hold nothing fires and nobody looks. What was due before its release is not
+// its own to fire.
 func TestHold(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
@@ -200,7 +208,8 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// Without a schedule the clock sleeps until somebody makes one; with one, until that is due, but never for long.
+// Without a schedule the clock sleeps until somebody makes one; with one, until that is due, but never for
+// long.
 func TestHowLongAClockSleeps(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
@@ -214,7 +223,8 @@ func TestHowLongAClockSleeps(t *testing.T) {
 	}
 }
 
-// A schedule that this version cannot read stands still: nothing is decided for it, others fire, and the clock comes back to it.
+// A schedule that this version cannot read stands still: nothing is decided for it, others fire, and the
+// clock comes back to it.
 func TestScheduleThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
@@ -259,14 +269,17 @@ func TestUpcoming(t *testing.T) {
 
 	one.Quiesce() // or the clock would fire it
 	one.Exec("UPDATE schedules SET fire_at = clock_timestamp() - interval '1 hour'")
-	if _, overdue, err := one.Schedules.Upcoming(t.Context(), one.AppID(), trigger, 3); err != nil || overdue < time.Hour || overdue > 2*time.Hour {
+	if _, overdue, err := one.Schedules.Upcoming(t.Context(), one.AppID(), trigger, 3); err != nil ||
+		overdue < time.Hour || overdue > 2*time.Hour {
 		t.Errorf("overdue %s, %v", overdue, err)
 	}
-	if _, err := one.Manager.UpdateTrigger(t.Context(), one.Owner, one.App, trigger, manager.TriggerChange{Enabled: ptr(false)}); err != nil {
+	if _, err := one.Manager.UpdateTrigger(t.Context(), one.Owner, one.App, trigger,
+		manager.TriggerChange{Enabled: ptr(false)}); err != nil {
 		t.Fatal(err)
 	}
 	for name, id := range map[string]cloud.ID{"disabled": trigger, "missing": {1}} {
-		if slots, _, err := one.Schedules.Upcoming(t.Context(), one.AppID(), id, 3); err != nil || len(slots) != 0 {
+		if slots, _, err := one.Schedules.Upcoming(t.Context(), one.AppID(), id, 3); err != nil ||
+			len(slots) != 0 {
 			t.Errorf("%s: %v, %v", name, slots, err)
 		}
 	}

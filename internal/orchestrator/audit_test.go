@@ -28,7 +28,8 @@ func leaveLetters(t *testing.T, c *testcloud.Cloud, n int) []cloud.ID {
 	}
 	c.AwaitEmptyOutbox()
 
-	letters, err := c.History.DeadLetters(t.Context(), c.AppID(), history.LetterFilter{State: "all"}, cloud.ID{}, 100)
+	letters, err := c.History.DeadLetters(t.Context(), c.AppID(), history.LetterFilter{State: "all"},
+		cloud.ID{}, 100)
 	if err != nil || len(letters) != n {
 		t.Fatalf("%d dead letters, %v", len(letters), err)
 	}
@@ -96,7 +97,8 @@ func replayMany(t *testing.T, c *testcloud.Cloud, sel orchestrator.LetterSelecti
 // operation is an operator's action as these tests try it.
 type operation struct {
 	action string
-	// prepare gives what the action is done to; do does it. The target is what the audit row must name, after the action.
+	// prepare gives what the action is done to; do does it. The target is what the audit row must name, after
+	// the action.
 	prepare func(t *testing.T, c *testcloud.Cloud) []cloud.ID
 	do      func(t *testing.T, c *testcloud.Cloud, ids []cloud.ID) error
 	target  func(ids []cloud.ID) string
@@ -112,7 +114,8 @@ func first(ids []cloud.ID) string { return ids[0].String() }
 
 func literally(text string) func([]cloud.ID) string { return func([]cloud.ID) string { return text } }
 
-func invoke(name, handler string, outcome cloud.Outcome) func(*testing.T, *testcloud.Cloud, []cloud.ID) error {
+func invoke(name, handler string, outcome cloud.Outcome) func(*testing.T, *testcloud.Cloud,
+	[]cloud.ID) error {
 	return func(t *testing.T, c *testcloud.Cloud, _ []cloud.ID) error {
 		t.Helper()
 		c.Deploy(name, func(r *testcloud.Run) cloud.Outcome {
@@ -139,7 +142,8 @@ func operations() map[string]operation {
 		t.Helper()
 		return []cloud.ID{leaveWaitingRow(t, c)}
 	}
-	const replayed = "SELECT count(*) FROM dead_letters WHERE resolution = 'replayed' AND resolved_by = 'owner'"
+	const replayed = `SELECT count(*) FROM dead_letters WHERE resolution = 'replayed'
+		AND resolved_by = 'owner'`
 
 	return map[string]operation{
 		"replay": {
@@ -173,7 +177,8 @@ func operations() map[string]operation {
 			prepare: letters(3),
 			do: func(t *testing.T, c *testcloud.Cloud, ids []cloud.ID) error {
 				t.Helper()
-				return replayMany(t, c, orchestrator.LetterSelection{IDs: []cloud.ID{ids[0], ids[1], ids[0], {1}}}, 2)
+				return replayMany(t, c, orchestrator.LetterSelection{IDs: []cloud.ID{ids[0], ids[1], ids[0],
+					{1}}}, 2)
 			},
 			target: literally(""),
 			detail: `{"replayed":2}`,
@@ -185,7 +190,8 @@ func operations() map[string]operation {
 			prepare: letters(3),
 			do: func(t *testing.T, c *testcloud.Cloud, _ []cloud.ID) error {
 				t.Helper()
-				return replayMany(t, c, orchestrator.LetterSelection{Filter: history.LetterFilter{Script: "failing"}}, 3)
+				filter := history.LetterFilter{Script: "failing"}
+				return replayMany(t, c, orchestrator.LetterSelection{Filter: filter}, 3)
 			},
 			target: literally(""),
 			detail: `{"error":"","replayed":3,"script":"failing","source":"","trigger":""}`,
@@ -197,7 +203,8 @@ func operations() map[string]operation {
 			prepare: nothing,
 			do: func(t *testing.T, c *testcloud.Cloud, _ []cloud.ID) error {
 				t.Helper()
-				return replayMany(t, c, orchestrator.LetterSelection{Filter: history.LetterFilter{Source: "cron"}}, 0)
+				filter := history.LetterFilter{Source: "cron"}
+				return replayMany(t, c, orchestrator.LetterSelection{Filter: filter}, 0)
 			},
 			target: literally(""),
 			detail: `{"error":"","replayed":0,"script":"","source":"cron","trigger":""}`,
@@ -213,8 +220,9 @@ func operations() map[string]operation {
 			},
 			target: first,
 			detail: `{"reason":"known"}`,
-			effect: "SELECT count(*) FROM dead_letters WHERE resolution = 'ignored' AND resolve_reason = 'known' AND resolved_by = 'owner'",
-			want:   1,
+			effect: `SELECT count(*) FROM dead_letters WHERE resolution = 'ignored'
+				AND resolve_reason = 'known' AND resolved_by = 'owner'`,
+			want: 1,
 		},
 		"run now": {
 			action:  "outbox.run-now",
@@ -238,14 +246,15 @@ func operations() map[string]operation {
 			},
 			target: first,
 			detail: `{}`,
-			effect: `SELECT count(*) FROM dead_letters WHERE reason = 'removed by an operator' AND error LIKE '%by owner%'
+			effect: `SELECT count(*) FROM dead_letters WHERE reason = 'removed by an operator'
+				AND error LIKE '%by owner%'
 				AND NOT EXISTS (SELECT FROM outbox)`,
 			want: 1,
 		},
 		"fire": {
 			action: "trigger.fire",
 			prepare: func(_ *testing.T, c *testcloud.Cloud) []cloud.ID {
-				c.Deploy("handler", func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} })
+				c.Deploy("handler", succeed)
 				return []cloud.ID{c.OnKV("in", "handler", 1)}
 			},
 			do: func(t *testing.T, c *testcloud.Cloud, ids []cloud.ID) error {
@@ -309,8 +318,9 @@ func operations() map[string]operation {
 	}
 }
 
-// An operator's action leaves exactly one audit row, which says who did what to which thing. Where that row cannot be written,
-// the action has no effect at all and the caller is told that it failed, so that it can be done again.
+// An operator's action leaves exactly one audit row, which says who did what to which thing. Where that row
+// cannot be written, the action has no effect at all and the caller is told that it failed, so that it can be
+// done again.
 func TestOperatorsAreAudited(t *testing.T) {
 	t.Parallel()
 	for name, op := range operations() {
@@ -337,7 +347,8 @@ func TestOperatorsAreAudited(t *testing.T) {
 				t.Fatalf("%d audit rows", audited)
 			}
 			row := c.Text(`SELECT concat_ws(' ', actor, app, action, target,
-				regexp_replace(detail, '"execution":"[^"]*"', '"execution":"*"')) FROM audit WHERE action = '` + op.action + "'")
+				regexp_replace(detail, '"execution":"[^"]*"', '"execution":"*"')) FROM audit
+					WHERE action = '` + op.action + "'")
 			if want := "owner default " + op.action + " " + op.target(ids) + " " + op.detail; row != want {
 				t.Errorf("audit row %q, want %q", row, want)
 			}
@@ -345,7 +356,8 @@ func TestOperatorsAreAudited(t *testing.T) {
 	}
 }
 
-// What changes nothing leaves no audit row: a delete of a missing key, a dry run, an action that is refused by its own rules.
+// What changes nothing leaves no audit row: a delete of a missing key, a dry run, an action that is refused
+// by its own rules.
 func TestNothingIsAuditedThatDidNotHappen(t *testing.T) {
 	t.Parallel()
 	c := testcloud.New(t)
@@ -358,20 +370,38 @@ func TestNothingIsAuditedThatDidNotHappen(t *testing.T) {
 	if err := writeKV(t, c, "kv.delete"); err != nil {
 		t.Fatal(err)
 	}
-	in := &orchestrator.Invocation{Script: "task", Handler: "kv", Event: "{}", DryRun: true, Principal: c.Operator()}
+	in := &orchestrator.Invocation{Script: "task", Handler: "kv", Event: "{}", DryRun: true,
+		Principal: c.Operator()}
 	done, err := c.Operations.Invoke(t.Context(), c.AppID(), in)
 	if err != nil || len(done.Writes) != 1 {
 		t.Fatalf("dry run: %+v, %v", done, err)
 	}
 	app, by, missing := c.AppID(), c.Operator(), cloud.ID{1}
 	for what, f := range map[string]func() error{
-		"replay":  func() error { _, err := c.Operations.Replay(t.Context(), app, missing, "", by); return err },
-		"resolve": func() error { _, err := c.Operations.Resolve(t.Context(), app, missing, "", by); return err },
+		"replay": func() error {
+			_, err := c.Operations.Replay(t.Context(), app, missing, "",
+				by)
+			return err
+		},
+		"resolve": func() error {
+			_, err := c.Operations.Resolve(t.Context(), app, missing, "",
+				by)
+			return err
+		},
 		"run now": func() error { return c.Operations.RunNow(t.Context(), app, missing, by) },
-		"remove":  func() error { _, err := c.Operations.RemoveRow(t.Context(), app, missing, by); return err },
-		"fire":    func() error { _, _, err := c.Operations.Fire(t.Context(), app, missing, "{}", by); return err },
+		"remove": func() error {
+			_, err := c.Operations.RemoveRow(t.Context(), app, missing,
+				by)
+			return err
+		},
+		"fire": func() error {
+			_, _, err := c.Operations.Fire(t.Context(), app, missing, "{}",
+				by)
+			return err
+		},
 		"invoke": func() error {
-			_, err := c.Operations.Invoke(t.Context(), app, &orchestrator.Invocation{Script: "missing", Principal: by})
+			_, err := c.Operations.Invoke(t.Context(), app,
+				&orchestrator.Invocation{Script: "missing", Principal: by})
 			return err
 		},
 	} {
@@ -392,13 +422,14 @@ func TestNothingIsAuditedThatDidNotHappen(t *testing.T) {
 func TestEventsOf(t *testing.T) {
 	t.Parallel()
 	c := testcloud.New(t)
-	c.Deploy("handler", func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} })
+	c.Deploy("handler", succeed)
 	trigger := c.OnKV("in", "handler", 1)
 	key := func(collection string) cloud.KeyRef {
 		return cloud.KeyRef{App: c.AppID(), Collection: collection, Key: "k"}
 	}
 
-	events := c.Operations.EventsOf(c.AppID(), []cloud.Write{{Key: key("in"), Value: "1"}, {Key: key("out"), Delete: true}})
+	events := c.Operations.EventsOf(c.AppID(),
+		[]cloud.Write{{Key: key("in"), Value: "1"}, {Key: key("out"), Delete: true}})
 	text, err := json.Marshal(events)
 	want := `[{"collection":"in","key":"k","op":"set","triggers":["` + trigger.String() + `"],"value":1},` +
 		`{"collection":"out","key":"k","op":"delete","triggers":[]}]`

@@ -15,7 +15,7 @@ import (
 // asScript runs f as a script and gives its outcome. The script of the letters succeeds from then on.
 func asScript(t *testing.T, c *testcloud.Cloud, f testcloud.Script) *orchestrator.HTTPReply {
 	t.Helper()
-	c.Deploy("failing", func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} })
+	c.Deploy("failing", succeed)
 	c.Deploy("mender", f)
 	return c.Call("mender")
 }
@@ -51,38 +51,46 @@ func isHostError(err error, name, says string) bool {
 	return errors.As(err, &he) && he.Name == name && strings.Contains(he.Message, says)
 }
 
-// A script lists, reads, replays and resolves the letters of its app. It sees what it did at once; others see it with its commit.
+// A script lists, reads, replays and resolves the letters of its app. It sees what it did at once; others see
+// it with its commit.
 func TestLettersOfAScript(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
 	ids := leaveLetters(t, one, 3)
 
 	reply := asScript(t, one, func(r *testcloud.Run) cloud.Outcome {
-		if items, cursor := list(t, r, cloud.HostArgs{Number: 100}); len(items) != 3 || items[0].ID != ids[0].String() || items[0].Script != "failing" ||
+		if items, cursor := list(t, r, cloud.HostArgs{Number: 100}); len(items) != 3 ||
+			items[0].ID != ids[0].String() || items[0].Script != "failing" ||
 			items[0].Original != nil || cursor != nil {
 			t.Errorf("listed: %+v, %v", items, cursor)
 		}
 		got, err := r.Call(cloud.OpLetterGet, cloud.HostArgs{Key: ids[0].String()})
-		if err != nil || !got.Found || !strings.Contains(got.JSON, `"original":{"op":"insert"`) || !strings.Contains(got.JSON, `"resolution":null`) {
+		if err != nil || !got.Found || !strings.Contains(got.JSON, `"original":{"op":"insert"`) ||
+			!strings.Contains(got.JSON, `"resolution":null`) {
 			t.Errorf("get: %+v, %v", got, err)
 		}
 
-		row, err := r.Call(cloud.OpLetterReplay, cloud.HostArgs{Key: ids[0].String(), Flag: true, Value: `{"edited":1}`})
+		row, err := r.Call(cloud.OpLetterReplay,
+			cloud.HostArgs{Key: ids[0].String(), Flag: true, Value: `{"edited":1}`})
 		if _, isID := cloud.ParseID(row.Value); err != nil || !isID {
 			t.Errorf("replay: %+v, %v", row, err)
 		}
-		if _, err := r.Call(cloud.OpLetterResolve, cloud.HostArgs{Key: ids[1].String(), Value: "known"}); err != nil {
+		if _, err := r.Call(cloud.OpLetterResolve,
+			cloud.HostArgs{Key: ids[1].String(), Value: "known"}); err != nil {
 			t.Errorf("resolve: %v", err)
 		}
 
-		if items, _ := list(t, r, cloud.HostArgs{Number: 100}); len(items) != 1 || items[0].ID != ids[2].String() {
+		if items, _ := list(t, r, cloud.HostArgs{Number: 100}); len(items) != 1 ||
+			items[0].ID != ids[2].String() {
 			t.Errorf("listed afterwards: %+v", items)
 		}
-		if got, _ := r.Call(cloud.OpLetterGet, cloud.HostArgs{Key: ids[1].String()}); !strings.Contains(got.JSON, `"resolution":"ignored"`) {
+		if got, _ := r.Call(cloud.OpLetterGet,
+			cloud.HostArgs{Key: ids[1].String()}); !strings.Contains(got.JSON, `"resolution":"ignored"`) {
 			t.Errorf("get afterwards: %s", got.JSON)
 		}
 		for _, op := range []cloud.HostOp{cloud.OpLetterReplay, cloud.OpLetterResolve} {
-			if _, err := r.Call(op, cloud.HostArgs{Key: ids[1].String()}); !isHostError(err, "DeadLetterError", "resolved already: ignored") {
+			if _, err := r.Call(op, cloud.HostArgs{Key: ids[1].String()}); !isHostError(err,
+				"DeadLetterError", "resolved already: ignored") {
 				t.Errorf("call %d of a letter that is resolved: %v", op, err)
 			}
 		}
@@ -96,11 +104,13 @@ func TestLettersOfAScript(t *testing.T) {
 	}
 	one.AwaitEmptyOutbox()
 
-	const want = `SELECT string_agg(resolution || ' ' || resolved_by || ' ' || coalesce(resolve_reason, ''), ', ' ORDER BY resolution) FROM dead_letters`
-	if got := one.Text(want); got != "ignored script:mender known, replayed script:mender " {
+	const letters = `SELECT string_agg(resolution || ' ' || resolved_by || ' ' || coalesce(resolve_reason, ''),
+		', ' ORDER BY resolution) FROM dead_letters`
+	if got := one.Text(letters); got != "ignored script:mender known, replayed script:mender " {
 		t.Errorf("letters: %s", got)
 	}
-	if n := one.Count("SELECT count(*) FROM executions WHERE script = 'failing' AND status = 'succeeded' AND depth = 2"); n != 1 {
+	if n := one.Count(`SELECT count(*) FROM executions WHERE script = 'failing' AND status = 'succeeded'
+		AND depth = 2`); n != 1 {
 		t.Errorf("%d replays, one deeper than the letter", n)
 	}
 }
@@ -116,7 +126,8 @@ func TestPagesOfLetters(t *testing.T) {
 			t.Errorf("first page: %+v, %v", items, cursor)
 			return testcloud.Fail("")
 		}
-		if items, cursor = list(t, r, cloud.HostArgs{Number: 2, Cursor: *cursor}); len(items) != 1 || items[0].ID != ids[2].String() || cursor != nil {
+		if items, cursor = list(t, r, cloud.HostArgs{Number: 2, Cursor: *cursor}); len(items) != 1 ||
+			items[0].ID != ids[2].String() || cursor != nil {
 			t.Errorf("second page: %+v, %v", items, cursor)
 		}
 		if items, _ = list(t, r, cloud.HostArgs{Number: 9, Collection: "other"}); len(items) != 0 {
@@ -137,19 +148,26 @@ func TestLetterCallsThatThrow(t *testing.T) {
 			args cloud.HostArgs
 			says string
 		}{
-			"no such letter":  {cloud.OpLetterReplay, cloud.HostArgs{Key: "missing"}, "no such dead letter"},
-			"none to resolve": {cloud.OpLetterResolve, cloud.HostArgs{Key: one.IDs.New().String()}, "no such dead letter"},
-			"no JSON":         {cloud.OpLetterReplay, cloud.HostArgs{Key: id, Flag: true, Value: "{"}, "not JSON"},
-			"no UTF-8":        {cloud.OpLetterReplay, cloud.HostArgs{Key: id, Flag: true, Value: "\"\xff\""}, "not JSON"},
-			"too deep":        {cloud.OpLetterReplay, cloud.HostArgs{Key: id}, "the chain of events is 1 deep already"},
-			"long reason":     {cloud.OpLetterResolve, cloud.HostArgs{Key: id, Value: strings.Repeat("ä", 1001)}, "1000 characters"},
-			"bad cursor":      {cloud.OpLetterList, cloud.HostArgs{Cursor: "x"}, "cursor must be one that list gave"},
+			"no such letter": {cloud.OpLetterReplay, cloud.HostArgs{Key: "missing"}, "no such dead letter"},
+			"none to resolve": {cloud.OpLetterResolve, cloud.HostArgs{Key: one.IDs.New().String()},
+				"no such dead letter"},
+			"no JSON": {cloud.OpLetterReplay, cloud.HostArgs{Key: id, Flag: true, Value: "{"},
+				"not JSON"},
+			"no UTF-8": {cloud.OpLetterReplay, cloud.HostArgs{Key: id, Flag: true, Value: "\"\xff\""},
+				"not JSON"},
+			"too deep": {cloud.OpLetterReplay, cloud.HostArgs{Key: id},
+				"the chain of events is 1 deep already"},
+			"long reason": {cloud.OpLetterResolve,
+				cloud.HostArgs{Key: id, Value: strings.Repeat("ä", 1001)}, "1000 characters"},
+			"bad cursor": {cloud.OpLetterList, cloud.HostArgs{Cursor: "x"},
+				"cursor must be one that list gave"},
 		} {
 			if _, err := r.Call(c.op, c.args); !isHostError(err, "DeadLetterError", c.says) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if got, err := r.Call(cloud.OpLetterGet, cloud.HostArgs{Key: one.IDs.New().String()}); err != nil || got.Found {
+		if got, err := r.Call(cloud.OpLetterGet, cloud.HostArgs{Key: one.IDs.New().String()}); err != nil ||
+			got.Found {
 			t.Errorf("get of a letter that is not there: %+v, %v", got, err)
 		}
 		return testcloud.OK("")
@@ -159,13 +177,15 @@ func TestLetterCallsThatThrow(t *testing.T) {
 	}
 }
 
-// What a run did with letters goes with the rest of it: nothing of a failed one, and of waitUntil work in a commit of its own.
+// What a run did with letters goes with the rest of it: nothing of a failed one, and of waitUntil work in a
+// commit of its own.
 func TestLettersGoWithTheRun(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
 	ids := leaveLetters(t, one, 3)
 	resolve := func(r *testcloud.Run, k int) {
-		if _, err := r.Call(cloud.OpLetterResolve, cloud.HostArgs{Key: ids[k].String(), Value: fmt.Sprint(k)}); err != nil {
+		if _, err := r.Call(cloud.OpLetterResolve,
+			cloud.HostArgs{Key: ids[k].String(), Value: fmt.Sprint(k)}); err != nil {
 			t.Errorf("resolve %d: %v", k, err)
 		}
 	}
@@ -195,7 +215,8 @@ func TestLettersGoWithTheRun(t *testing.T) {
 	one.Await(2, "SELECT count(*) FROM dead_letters WHERE resolution = 'ignored'")
 }
 
-// A letter that somebody resolves while a run deals with it is a conflict: the run is made again and sees what became of it.
+// A letter that somebody resolves while a run deals with it is a conflict: the run is made again and sees
+// what became of it.
 func TestLetterIsResolvedMeanwhile(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
@@ -205,7 +226,8 @@ func TestLetterIsResolvedMeanwhile(t *testing.T) {
 		runs++
 		_, err := r.Call(cloud.OpLetterReplay, cloud.HostArgs{Key: id.String()})
 		if runs == 1 {
-			if _, err := one.Operations.Resolve(t.Context(), one.AppID(), id, "known", one.Operator()); err != nil {
+			if _, err := one.Operations.Resolve(t.Context(), one.AppID(), id, "known",
+				one.Operator()); err != nil {
 				t.Error(err)
 			}
 			return testcloud.OK("replayed")

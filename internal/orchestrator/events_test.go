@@ -22,7 +22,8 @@ func raise(t *testing.T, c *testcloud.Cloud) {
 	}
 }
 
-// failOnce is a handler that fails when goOn is closed, having said that it started, and succeeds at its next attempt.
+// failOnce is a handler that fails when goOn is closed, having said that it started, and succeeds at its next
+// attempt.
 func failOnce(started, goOn chan struct{}) testcloud.Script {
 	return func(r *testcloud.Run) cloud.Outcome {
 		if r.Attempt > 1 {
@@ -34,7 +35,8 @@ func failOnce(started, goOn chan struct{}) testcloud.Script {
 	}
 }
 
-// The outcome of an event's run moves its row to its next state, which the ledger, the executions and the dead letters tell alike.
+// The outcome of an event's run moves its row to its next state, which the ledger, the executions and the
+// dead letters tell alike.
 func TestRowsReachTheirEnds(t *testing.T) {
 	t.Parallel()
 	type state struct{ done, dead, skipped, succeeded, failed int64 }
@@ -43,8 +45,10 @@ func TestRowsReachTheirEnds(t *testing.T) {
 		script   testcloud.Script
 		want     state
 	}{
-		"succeeds": {3, func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} }, state{done: 1, succeeded: 1}},
-		"fails":    {3, func(*testcloud.Run) cloud.Outcome { return testcloud.Fail("bad") }, state{dead: 1, failed: 3}},
+		"succeeds": {3, succeed,
+			state{done: 1, succeeded: 1}},
+		"fails": {3, func(*testcloud.Run) cloud.Outcome { return testcloud.Fail("bad") },
+			state{dead: 1, failed: 3}},
 		"succeeds at last": {3, func(r *testcloud.Run) cloud.Outcome {
 			if r.Attempt < 3 {
 				return testcloud.Fail("bad")
@@ -68,13 +72,16 @@ func TestRowsReachTheirEnds(t *testing.T) {
 				return one.Count("SELECT coalesce(sum(n), 0)::bigint FROM ledger WHERE what = $1", what)
 			}
 			runs := func(status string) int64 {
-				return one.Count("SELECT count(*) FROM executions WHERE source = 'kv' AND status = $1", status)
+				return one.Count("SELECT count(*) FROM executions WHERE source = 'kv' AND status = $1",
+					status)
 			}
-			got := state{ledger("done"), ledger("dead_lettered"), ledger("skipped"), runs("succeeded"), runs("failed")}
+			got := state{ledger("done"), ledger("dead_lettered"), ledger("skipped"), runs("succeeded"),
+				runs("failed")}
 			if got != c.want || ledger("enqueued") != 1 {
 				t.Errorf("%+v, want %+v", got, c.want)
 			}
-			if n := one.Count("SELECT count(*) FROM dead_letters WHERE reason = 'failed' AND attempts = $1", c.attempts); n != c.want.dead {
+			if n := one.Count("SELECT count(*) FROM dead_letters WHERE reason = 'failed' AND attempts = $1",
+				c.attempts); n != c.want.dead {
 				t.Errorf("%d dead letters", n)
 			}
 			if n := one.Count("SELECT count(*) FROM kv WHERE collection = 'out'"); n != 0 {
@@ -84,28 +91,33 @@ func TestRowsReachTheirEnds(t *testing.T) {
 	}
 }
 
-// An event acts as whoever registered its trigger. If they may no longer do so it is refused: not run, and kept as a dead letter.
+// An event acts as whoever registered its trigger. If they may no longer do so it is refused: not run, and
+// kept as a dead letter.
 func TestRefusedEvent(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
-	one.Deploy("handler", func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} })
-	user, err := one.DB.Queries().InsertUser(t.Context(), db.InsertUserParams{Username: "bob", PasswordHash: "none", Role: "admin"})
+	one.Deploy("handler", succeed)
+	user, err := one.DB.Queries().InsertUser(t.Context(),
+		db.InsertUserParams{Username: "bob", PasswordHash: "none", Role: "admin"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	kind, script, collection := cloud.SourceKV, "handler", "in"
 	bob := manager.Actor{UserID: user.ID, Username: user.Username}
-	if _, err := one.Manager.CreateTrigger(t.Context(), bob, one.App, manager.TriggerChange{Kind: &kind, Script: &script, Collection: &collection}); err != nil {
+	if _, err := one.Manager.CreateTrigger(t.Context(), bob, one.App,
+		manager.TriggerChange{Kind: &kind, Script: &script, Collection: &collection}); err != nil {
 		t.Fatal(err)
 	}
 	inactive := false
-	if _, err := one.Manager.UpdateUser(t.Context(), one.Owner, "bob", manager.UserChange{Active: &inactive}); err != nil {
+	if _, err := one.Manager.UpdateUser(t.Context(), one.Owner, "bob",
+		manager.UserChange{Active: &inactive}); err != nil {
 		t.Fatal(err)
 	}
 
 	raise(t, one)
 	one.AwaitEmptyOutbox()
-	if n := one.Count("SELECT count(*) FROM executions WHERE status = 'refused' AND error_message LIKE '%\"bob\" is deactivated'"); n != 1 {
+	if n := one.Count(`SELECT count(*) FROM executions WHERE status = 'refused'
+		AND error_message LIKE '%"bob" is deactivated'`); n != 1 {
 		t.Errorf("%d executions were refused", n)
 	}
 	if n := one.Count("SELECT count(*) FROM dead_letters WHERE reason = 'refused' AND attempts = 0"); n != 1 {
@@ -137,8 +149,8 @@ func TestChainOfEventsEnds(t *testing.T) {
 	}
 }
 
-// What becomes of a row whose trigger or script goes while it is tried: it waits for a disabled trigger, and is a dead letter of
-// what was deleted.
+// What becomes of a row whose trigger or script goes while it is tried: it waits for a disabled trigger, and
+// is a dead letter of what was deleted.
 func TestDefinitionsGoWhileARowIsTried(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -149,10 +161,12 @@ func TestDefinitionsGoWhileARowIsTried(t *testing.T) {
 			func(t *testing.T, c *testcloud.Cloud, trigger cloud.ID) error {
 				t.Helper()
 				enabled := false
-				_, err := c.Manager.UpdateTrigger(t.Context(), c.Owner, c.App, trigger, manager.TriggerChange{Enabled: &enabled})
+				_, err := c.Manager.UpdateTrigger(t.Context(), c.Owner, c.App, trigger,
+					manager.TriggerChange{Enabled: &enabled})
 				return err
 			},
-			`SELECT count(*) FROM outbox WHERE last_error = 'trigger disabled' AND attempt_count = 1 AND interruptions = 0
+			`SELECT count(*) FROM outbox WHERE last_error = 'trigger disabled' AND attempt_count = 1
+				AND interruptions = 0
 				AND claimed_by IS NULL AND wake_at > clock_timestamp() + interval '4 minutes'`,
 		},
 		"the trigger is deleted": {
@@ -162,7 +176,8 @@ func TestDefinitionsGoWhileARowIsTried(t *testing.T) {
 				c.Exec("UPDATE apps SET revision = revision + 1")
 				return nil
 			},
-			"SELECT count(*) FROM dead_letters WHERE reason = 'refused' AND error LIKE '%the trigger was deleted%' AND attempts = 1",
+			`SELECT count(*) FROM dead_letters WHERE reason = 'refused'
+				AND error LIKE '%the trigger was deleted%' AND attempts = 1`,
 		},
 		"the script is deleted": {
 			func(t *testing.T, c *testcloud.Cloud, _ cloud.ID) error {
@@ -171,7 +186,8 @@ func TestDefinitionsGoWhileARowIsTried(t *testing.T) {
 				c.Exec("UPDATE apps SET revision = revision + 1")
 				return nil
 			},
-			"SELECT count(*) FROM dead_letters WHERE reason = 'refused' AND error LIKE '%the script was deleted%' AND attempts = 1",
+			`SELECT count(*) FROM dead_letters WHERE reason = 'refused'
+				AND error LIKE '%the script was deleted%' AND attempts = 1`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -181,7 +197,7 @@ func TestDefinitionsGoWhileARowIsTried(t *testing.T) {
 			one.Deploy("handler", failOnce(started, goOn))
 			trigger := one.OnKV("in", "handler", 3)
 			raise(t, one)
-			<-started
+			receive(t, started)
 			if err := c.change(t, one, trigger); err != nil {
 				t.Fatal(err)
 			}
@@ -210,10 +226,11 @@ func TestDeadLetterHandler(t *testing.T) {
 			one.Trigger(manager.TriggerChange{Kind: &kind, Script: &script})
 			ids := leaveLetters(t, one, 1)
 
-			want := `deadLetter {"id":"` + ids[0].String() + `","original":{"op":"insert","collection":"in","key":"k0","value":0},"attempts":1,` +
+			want := `deadLetter {"id":"` + ids[0].String() +
+				`","original":{"op":"insert","collection":"in","key":"k0","value":0},"attempts":1,` +
 				`"error":{"name":"Error","message":"bad","stack":""},"trigger":"` +
 				one.Text("SELECT id::text FROM triggers WHERE kind = 'kv'") + `","script":"failing"}`
-			if got := <-events; got != want {
+			if got := receive(t, events); got != want {
 				t.Errorf("event\n%s, want\n%s", got, want)
 			}
 			if n := one.Count("SELECT count(*) FROM dead_letters WHERE resolution = $1", resolution); n != 1 {
@@ -226,7 +243,8 @@ func TestDeadLetterHandler(t *testing.T) {
 	}
 }
 
-// Of a payload that is no request nothing is run. No caller can send one, but an operator may have edited it in an earlier version.
+// Of a payload that is no request nothing is run. No caller can send one, but an operator may have edited it
+// in an earlier version.
 func TestPayloadThatIsNoRequest(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t, onePermit)
@@ -237,7 +255,8 @@ func TestPayloadThatIsNoRequest(t *testing.T) {
 	free()
 	one.AwaitEmptyOutbox()
 
-	const want = "SELECT count(*) FROM executions WHERE id = $1 AND status = 'failed' AND error_message LIKE 'the payload is not an HTTP request%' AND http_status = 502"
+	const want = `SELECT count(*) FROM executions WHERE id = $1 AND status = 'failed'
+		AND error_message LIKE 'the payload is not an HTTP request%' AND http_status = 502`
 	if n := one.Count(want, reply.Execution[:]); n != 1 {
 		t.Errorf("%d executions", n)
 	}

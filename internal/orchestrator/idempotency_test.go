@@ -24,8 +24,8 @@ func counted(runs *atomic.Int64, outcome func(n int64) cloud.Outcome) testcloud.
 	return func(*testcloud.Run) cloud.Outcome { return outcome(runs.Add(1)) }
 }
 
-// A call that is repeated with its key is answered with the first one's answer, and the script is run once, whichever way the
-// call goes.
+// A call that is repeated with its key is answered with the first one's answer, and the script is run once,
+// whichever way the call goes.
 func TestRepeatedCall(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -55,7 +55,8 @@ func TestRepeatedCall(t *testing.T) {
 			if answer.Status != c.status || answer.Replayed || repeat.Status != c.status || !repeat.Replayed {
 				t.Fatalf("answers %+v and %+v", answer, repeat)
 			}
-			if repeat.Execution != answer.Execution || !bytes.Equal(repeat.Response.Body, answer.Response.Body) ||
+			if repeat.Execution != answer.Execution ||
+				!bytes.Equal(repeat.Response.Body, answer.Response.Body) ||
 				repeat.Response.Headers[0] != answer.Response.Headers[0] {
 				t.Errorf("answers %+v and %+v", answer.Response, repeat.Response)
 			}
@@ -110,14 +111,21 @@ func TestKeysOfOthers(t *testing.T) {
 		change change
 		code   cloud.Code // "" for a run of its own
 	}{
-		"another body":      {"hello", func(c *orchestrator.HTTPCall) { c.Request.Body = []byte("x") }, cloud.CodeInvalid},
-		"another method":    {"hello", func(c *orchestrator.HTTPCall) { c.Request.Method = "PUT" }, cloud.CodeInvalid},
-		"another query":     {"hello", func(c *orchestrator.HTTPCall) { c.Request.URL += "?a=1" }, cloud.CodeInvalid},
-		"no key that works": {"hello", func(c *orchestrator.HTTPCall) { c.IdempotencyKey = "a b" }, cloud.CodeInvalid},
-		"too long a key":    {"hello", func(c *orchestrator.HTTPCall) { c.IdempotencyKey = strings.Repeat("k", 256) }, cloud.CodeInvalid},
-		"another caller":    {"hello", func(c *orchestrator.HTTPCall) { c.Principal.Username = "bob" }, ""},
-		"another script":    {"other", direct, ""},
-		"another key":       {"hello", func(c *orchestrator.HTTPCall) { c.IdempotencyKey = "twice" }, ""},
+		"another body": {"hello", func(c *orchestrator.HTTPCall) { c.Request.Body = []byte("x") },
+			cloud.CodeInvalid},
+		"another method": {"hello", func(c *orchestrator.HTTPCall) { c.Request.Method = "PUT" },
+			cloud.CodeInvalid},
+		"another query": {"hello", func(c *orchestrator.HTTPCall) { c.Request.URL += "?a=1" },
+			cloud.CodeInvalid},
+		"no key that works": {"hello", func(c *orchestrator.HTTPCall) { c.IdempotencyKey = "a b" },
+			cloud.CodeInvalid},
+		"too long a key": {"hello", func(c *orchestrator.HTTPCall) {
+			c.IdempotencyKey = strings.Repeat("k",
+				256)
+		}, cloud.CodeInvalid},
+		"another caller": {"hello", func(c *orchestrator.HTTPCall) { c.Principal.Username = "bob" }, ""},
+		"another script": {"other", direct, ""},
+		"another key":    {"hello", func(c *orchestrator.HTTPCall) { c.IdempotencyKey = "twice" }, ""},
 	} {
 		before := runs.Load()
 		reply := one.Call(c.script, keyed, c.change)
@@ -142,14 +150,14 @@ func TestCallIsStillRunning(t *testing.T) {
 	})
 	answer := make(chan *orchestrator.HTTPReply, 1)
 	go func() { answer <- one.Call("hello", keyed) }()
-	<-started
+	receive(t, started)
 
 	repeat := one.Call("hello", keyed)
 	close(goOn)
 	if repeat.Failure == nil || repeat.Failure.Code != cloud.CodeConflict || repeat.RetryAfter != 1 {
 		t.Errorf("answer %+v", repeat)
 	}
-	if first := <-answer; first.Execution != repeat.Execution {
+	if first := receive(t, answer); first.Execution != repeat.Execution {
 		t.Errorf("the answer of %s was promised, %s answered", repeat.Execution, first.Execution)
 	}
 	if reply := one.Call("hello", keyed); !reply.Replayed || string(reply.Response.Body) != "hello" {
@@ -162,13 +170,18 @@ func TestAnswerTooLargeToKeep(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
 	var runs atomic.Int64
-	one.Deploy("hello", counted(&runs, func(int64) cloud.Outcome { return testcloud.OK(strings.Repeat("x", commit.MaxStoredBody+1)) }))
+	one.Deploy("hello", counted(&runs, func(int64) cloud.Outcome {
+		return testcloud.OK(strings.Repeat("x",
+			commit.MaxStoredBody+1))
+	}))
 
-	if reply := one.Call("hello", keyed); reply.Status != 200 || len(reply.Response.Body) != commit.MaxStoredBody+1 {
+	if reply := one.Call("hello", keyed); reply.Status != 200 ||
+		len(reply.Response.Body) != commit.MaxStoredBody+1 {
 		t.Fatalf("answer %d", reply.Status)
 	}
 	reply := one.Call("hello", keyed)
-	if reply.Failure == nil || reply.Failure.Code != cloud.CodeConflict || !strings.Contains(reply.Failure.Message, "is not kept") || reply.RetryAfter != 0 {
+	if reply.Failure == nil || reply.Failure.Code != cloud.CodeConflict ||
+		!strings.Contains(reply.Failure.Message, "is not kept") || reply.RetryAfter != 0 {
 		t.Errorf("answer %+v", reply)
 	}
 	if n := runs.Load(); n != 1 {
@@ -184,10 +197,12 @@ func TestAsyncBodyIsBounded(t *testing.T) {
 	body := func(n int) change {
 		return func(c *orchestrator.HTTPCall) { c.Request.Body = bytes.Repeat([]byte("x"), n) }
 	}
-	if reply := one.Call("hello", keyed, async, body(orchestrator.MaxAsyncBody+1)); reply.Failure == nil || reply.Failure.Code != cloud.CodeTooLarge {
+	if reply := one.Call("hello", keyed, async, body(orchestrator.MaxAsyncBody+1)); reply.Failure == nil ||
+		reply.Failure.Code != cloud.CodeTooLarge {
 		t.Errorf("answer %+v", reply)
 	}
-	if reply := one.Call("hello", keyed, async, body(orchestrator.MaxAsyncBody)); reply.Status != 202 || reply.Accepted.IsZero() {
+	if reply := one.Call("hello", keyed, async, body(orchestrator.MaxAsyncBody)); reply.Status != 202 ||
+		reply.Accepted.IsZero() {
 		t.Errorf("answer %+v", reply)
 	}
 	one.AwaitEmptyOutbox()

@@ -24,14 +24,15 @@ func busy(t *testing.T, c *testcloud.Cloud) (free func()) {
 		defer close(over)
 		c.Call("busy")
 	}()
-	<-started
+	receive(t, started)
 	return func() {
 		close(goOn)
 		<-over
 	}
 }
 
-// A client that leaves is not answered; what it would have been sent is kept as an abandoned execution, and the run as succeeded.
+// A client that leaves is not answered; what it would have been sent is kept as an abandoned execution, and
+// the run as succeeded.
 func TestAbandonedAnswer(t *testing.T) {
 	t.Parallel()
 	for name, way := range map[string]change{"direct": direct, "outbox": byOutbox} {
@@ -47,24 +48,29 @@ func TestAbandonedAnswer(t *testing.T) {
 			})
 			caller := testcloud.NewCaller()
 			answer := make(chan *orchestrator.HTTPReply, 1)
-			go func() { answer <- one.Call("hello", way, func(c *orchestrator.HTTPCall) { c.Caller = caller }) }()
-			<-started
-			<-caller.Watched
+			go func() {
+				answer <- one.Call("hello", way,
+					func(c *orchestrator.HTTPCall) { c.Caller = caller })
+			}()
+			receive(t, started)
+			receive(t, caller.Watched)
 			caller.HangUp()
 			if name == "outbox" { // nobody waits for the run; a direct one is made by its caller's goroutine
-				if reply := <-answer; !reply.HungUp {
+				if reply := receive(t, answer); !reply.HungUp {
 					t.Errorf("answer %+v", reply)
 				}
 			}
 			close(goOn)
 			if name == "direct" {
-				if reply := <-answer; !reply.HungUp {
+				if reply := receive(t, answer); !reply.HungUp {
 					t.Errorf("answer %+v", reply)
 				}
 			}
 
-			one.Await(1, `SELECT count(*) FROM abandoned_executions a JOIN executions e ON e.id = a.execution_id
-				WHERE a.reason = 'client-closed' AND a.summary = 'too late' AND a.status_code = 200 AND a.script = 'hello' AND e.status = 'succeeded'`)
+			one.Await(1, `SELECT count(*) FROM abandoned_executions a
+				JOIN executions e ON e.id = a.execution_id
+				WHERE a.reason = 'client-closed' AND a.summary = 'too late' AND a.status_code = 200
+				AND a.script = 'hello' AND e.status = 'succeeded'`)
 			if n := one.Count("SELECT count(*) FROM kv"); n != 1 {
 				t.Errorf("%d keys: the run itself is not abandoned", n)
 			}
@@ -89,11 +95,12 @@ func TestAnswerInTime(t *testing.T) {
 	if reply.Failure == nil || reply.Failure.Code != cloud.CodeTimeout || reply.Status != 504 {
 		t.Errorf("answer %+v", reply)
 	}
-	one.Await(1, "SELECT count(*) FROM abandoned_executions WHERE reason = 'timeout' AND summary = 'too late'")
+	one.Await(1, `SELECT count(*) FROM abandoned_executions WHERE reason = 'timeout'
+		AND summary = 'too late'`)
 }
 
-// A request whose node has no permit is run by another node, and answered by the first: with the response, or with what became of
-// the run.
+// A request whose node has no permit is run by another node, and answered by the first: with the response, or
+// with what became of the run.
 func TestAnswerOfAnotherNode(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -125,7 +132,8 @@ func TestAnswerOfAnotherNode(t *testing.T) {
 			if c.body != "" && string(reply.Response.Body) != c.body {
 				t.Errorf("answered %s", reply.Response.Body)
 			}
-			if n := one.Count("SELECT count(*) FROM executions WHERE node = 'two' AND id = $1", reply.Execution[:]); n != 1 {
+			if n := one.Count("SELECT count(*) FROM executions WHERE node = 'two' AND id = $1",
+				reply.Execution[:]); n != 1 {
 				t.Errorf("%d executions of node two", n)
 			}
 			// A key whose run failed is free, one that was answered is kept.
@@ -159,14 +167,18 @@ func TestAbandonedAnswerOfAnotherNode(t *testing.T) {
 
 	caller := testcloud.NewCaller()
 	answer := make(chan *orchestrator.HTTPReply, 1)
-	go func() { answer <- one.Call("hello", byOutbox, func(c *orchestrator.HTTPCall) { c.Caller = caller }) }()
-	<-started
+	go func() {
+		answer <- one.Call("hello", byOutbox,
+			func(c *orchestrator.HTTPCall) { c.Caller = caller })
+	}()
+	receive(t, started)
 	caller.HangUp()
-	if reply := <-answer; !reply.HungUp {
+	if reply := receive(t, answer); !reply.HungUp {
 		t.Fatalf("answer %+v", reply)
 	}
 	close(goOn)
-	one.Await(1, "SELECT count(*) FROM abandoned_executions WHERE reason = 'client-closed' AND summary = 'too late' AND script = 'hello'")
+	one.Await(1, `SELECT count(*) FROM abandoned_executions WHERE reason = 'client-closed'
+		AND summary = 'too late' AND script = 'hello'`)
 }
 
 // An answer for a node that never took it is kept as abandoned once it is sure that nobody will.
@@ -177,8 +189,11 @@ func TestOrphanedAnswer(t *testing.T) {
 	script, _ := one.Catalog.ScriptID(one.AppID(), "hello")
 	leave := func(age string) {
 		id := one.IDs.New()
-		one.Exec(`INSERT INTO inbox (id, app_id, node, script_id, execution_id, status_code, response, created_at)
-			VALUES ($1, $2, 'gone', $3, $1, 200, '{"status":200,"body":"aGk="}', clock_timestamp() - $4::interval)`, id[:], int64(one.AppID()), script[:], age)
+		one.Exec(`INSERT INTO inbox
+				(id, app_id, node, script_id, execution_id, status_code, response, created_at)
+			VALUES ($1, $2, 'gone', $3, $1, 200, '{"status":200,"body":"aGk="}',
+				clock_timestamp() - $4::interval)`,
+			id[:], int64(one.AppID()), script[:], age)
 	}
 	leave("1 minute")
 	leave("1 second")
@@ -189,12 +204,14 @@ func TestOrphanedAnswer(t *testing.T) {
 	if n := one.Count("SELECT count(*) FROM inbox"); n != 1 {
 		t.Errorf("%d answers are left", n)
 	}
-	if n := one.Count("SELECT count(*) FROM abandoned_executions WHERE reason = 'node-lost' AND summary = 'hi' AND script = 'hello'"); n != 1 {
+	if n := one.Count(`SELECT count(*) FROM abandoned_executions WHERE reason = 'node-lost' AND summary = 'hi'
+		AND script = 'hello'`); n != 1 {
 		t.Errorf("%d answers are kept", n)
 	}
 }
 
-// A request whose node was lost while it ran is never run again: its client, if it is still there, is told so.
+// A request whose node was lost while it ran is never run again: its client, if it is still there, is told
+// so.
 func TestRequestIsNotRunAgain(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t, onePermit)
@@ -204,14 +221,17 @@ func TestRequestIsNotRunAgain(t *testing.T) {
 	go func() { answer <- one.Call("hello", byOutbox) }()
 
 	one.Await(1, "SELECT count(*) FROM outbox WHERE claimed_by IS NULL")
-	one.Exec("UPDATE outbox SET claimed_by = 'lost', claim_token = gen_random_uuid(), wake_at = clock_timestamp() - interval '1 second'")
+	one.Exec(`UPDATE outbox SET claimed_by = 'lost', claim_token = gen_random_uuid(),
+		wake_at = clock_timestamp() - interval '1 second'`)
 	free()
-	reply := <-answer
-	if reply.Failure == nil || reply.Failure.Code != cloud.Code(cloud.Interrupted) || reply.Status != 503 || reply.RetryAfter != 1 {
+	reply := receive(t, answer)
+	if reply.Failure == nil || reply.Failure.Code != cloud.Code(cloud.Interrupted) || reply.Status != 503 ||
+		reply.RetryAfter != 1 {
 		t.Errorf("answer %+v", reply)
 	}
 	one.AwaitEmptyOutbox()
-	if n := one.Count("SELECT count(*) FROM executions WHERE script = 'hello' AND status = 'interrupted'"); n != 1 {
+	if n := one.Count(`SELECT count(*) FROM executions WHERE script = 'hello'
+		AND status = 'interrupted'`); n != 1 {
 		t.Errorf("%d executions", n)
 	}
 }

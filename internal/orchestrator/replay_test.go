@@ -17,8 +17,8 @@ func replay(t *testing.T, c *testcloud.Cloud, id cloud.ID, payload string) error
 	return err
 }
 
-// A replay is a fresh row of the same event: attempt 1, with the letter's payload or the operator's, which points back at the
-// letter and the run that failed.
+// A replay is a fresh row of the same event: attempt 1, with the letter's payload or the operator's, which
+// points back at the letter and the run that failed.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ payload, want string }{
@@ -38,7 +38,7 @@ func TestReplay(t *testing.T) {
 			if err := replay(t, one, id, c.payload); err != nil {
 				t.Fatal(err)
 			}
-			r := <-runs
+			r := receive(t, runs)
 			if r.Event != c.want || r.Handler != "kv" || r.Attempt != 1 || r.Depth != 1 {
 				t.Errorf("run %+v", r.RunSpec)
 			}
@@ -46,7 +46,8 @@ func TestReplay(t *testing.T) {
 				t.Errorf("as %v", r.Principal)
 			}
 			one.AwaitEmptyOutbox()
-			const want = `SELECT count(*) FROM dead_letters d JOIN executions e ON e.parent_id = d.last_execution_id AND e.outbox_id = d.replayed_as
+			const want = `SELECT count(*) FROM dead_letters d
+				JOIN executions e ON e.parent_id = d.last_execution_id AND e.outbox_id = d.replayed_as
 				AND e.root_id = d.root_id WHERE d.resolution = 'replayed'`
 			if n := one.Count(want); n != 1 {
 				t.Errorf("%d runs are of the letter", n)
@@ -83,7 +84,8 @@ func TestReplayRules(t *testing.T) {
 	if err := one.Manager.DeleteScript(t.Context(), one.Owner, one.App, "gone", true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := one.Operations.Resolve(t.Context(), one.AppID(), ids[0], "known", one.Operator()); err != nil {
+	if _, err := one.Operations.Resolve(t.Context(), one.AppID(), ids[0], "known",
+		one.Operator()); err != nil {
 		t.Fatal(err)
 	}
 	if err := replay(t, one, ids[1], ""); err != nil {
@@ -107,15 +109,18 @@ func TestReplayRules(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := one.Operations.Resolve(t.Context(), one.AppID(), ids[0], "again", one.Operator()); cloud.CodeOf(err) != cloud.CodeConflict {
+	if _, err := one.Operations.Resolve(t.Context(), one.AppID(), ids[0], "again",
+		one.Operator()); cloud.CodeOf(err) != cloud.CodeConflict {
 		t.Errorf("resolve again: %v", err)
 	}
-	if n := one.Count("SELECT count(*) FROM dead_letters WHERE id = $1 AND resolution IS NULL", ids[2][:]); n != 1 {
+	if n := one.Count("SELECT count(*) FROM dead_letters WHERE id = $1 AND resolution IS NULL",
+		ids[2][:]); n != 1 {
 		t.Error("a letter that was refused is resolved")
 	}
 
 	// In bulk they are left out, and the others are replayed.
-	done, err := one.Operations.ReplayMany(t.Context(), one.AppID(), orchestrator.LetterSelection{IDs: append(slices.Clone(ids), orphan)}, one.Operator())
+	done, err := one.Operations.ReplayMany(t.Context(), one.AppID(),
+		orchestrator.LetterSelection{IDs: append(slices.Clone(ids), orphan)}, one.Operator())
 	if err != nil || done.Matched != 4 || done.Replayed != 1 {
 		t.Errorf("in bulk: %+v, %v", done, err)
 	}
@@ -133,7 +138,8 @@ func TestReplayOfARequest(t *testing.T) {
 	one.AwaitEmptyOutbox()
 	id := letterOf(t, one, "hello")
 
-	for _, payload := range []string{`{}`, `{"method":"GET"}`, `"text"`, `{"method":"GET","url":"/","body":"*","body_encoding":"base64"}`} {
+	for _, payload := range []string{`{}`, `{"method":"GET"}`, `"text"`,
+		`{"method":"GET","url":"/","body":"*","body_encoding":"base64"}`} {
 		if err := replay(t, one, id, payload); cloud.CodeOf(err) != cloud.CodeInvalid {
 			t.Errorf("%s: %v", payload, err)
 		}
@@ -143,11 +149,14 @@ func TestReplayOfARequest(t *testing.T) {
 		runs <- r
 		return testcloud.OK("")
 	})
-	if err := replay(t, one, id, `{"method":"PUT","url":"/edited","headers":[["a","b"]],"body":"aGk=","body_encoding":"base64"}`); err != nil {
+	const edited = `{"method":"PUT","url":"/edited","headers":[["a","b"]],"body":"aGk=",` +
+		`"body_encoding":"base64"}`
+	if err := replay(t, one, id, edited); err != nil {
 		t.Fatal(err)
 	}
-	r := <-runs
-	if r.Request.Method != "PUT" || r.Request.URL != "/edited" || string(r.Request.Body) != "hi" || r.Request.Headers[0] != (cloud.Header{Name: "a", Value: "b"}) {
+	r := receive(t, runs)
+	if r.Request.Method != "PUT" || r.Request.URL != "/edited" || string(r.Request.Body) != "hi" ||
+		r.Request.Headers[0] != (cloud.Header{Name: "a", Value: "b"}) {
 		t.Errorf("request %+v", r.Request)
 	}
 	if r.Principal != (cloud.Principal{Kind: cloud.PrincipalKey, Username: "caller"}) {
@@ -174,7 +183,7 @@ func TestReplayOfADeletedTrigger(t *testing.T) {
 	if err := replay(t, one, id, ""); err != nil {
 		t.Fatal(err)
 	}
-	if r := <-runs; r.Principal != one.Operator() {
+	if r := receive(t, runs); r.Principal != one.Operator() {
 		t.Errorf("as %v", r.Principal)
 	}
 	one.AwaitEmptyOutbox()
@@ -185,13 +194,15 @@ func TestBulkReplayGoesOn(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
 	ids := leaveLetters(t, one, 3)
-	one.Deploy("failing", func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} })
+	one.Deploy("failing", succeed)
 
-	done, err := one.Operations.ReplayMany(t.Context(), one.AppID(), orchestrator.LetterSelection{Limit: 2}, one.Operator())
+	done, err := one.Operations.ReplayMany(t.Context(), one.AppID(), orchestrator.LetterSelection{Limit: 2},
+		one.Operator())
 	if err != nil || done.Matched != 2 || done.Replayed != 2 || done.Last != ids[1] {
 		t.Fatalf("%+v, %v", done, err)
 	}
-	done, err = one.Operations.ReplayMany(t.Context(), one.AppID(), orchestrator.LetterSelection{Limit: 2, Before: done.Last}, one.Operator())
+	done, err = one.Operations.ReplayMany(t.Context(), one.AppID(),
+		orchestrator.LetterSelection{Limit: 2, Before: done.Last}, one.Operator())
 	if err != nil || done.Matched != 1 || done.Replayed != 1 || !done.Last.IsZero() {
 		t.Errorf("%+v, %v", done, err)
 	}

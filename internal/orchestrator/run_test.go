@@ -2,6 +2,7 @@ package orchestrator_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -10,8 +11,8 @@ import (
 	"picloud/internal/testkit/testcloud"
 )
 
-// A run whose checks fail is made again, at most five times; one that made requests which must not be repeated is not made again.
-// Nothing of it is kept until its checks hold.
+// A run whose checks fail is made again, at most five times; one that made requests which must not be
+// repeated is not made again. Nothing of it is kept until its checks hold.
 func TestConflicts(t *testing.T) {
 	t.Parallel()
 	const ever = 99
@@ -32,7 +33,8 @@ func TestConflicts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			one := testcloud.New(t)
-			one.Exec("INSERT INTO kv (app_id, collection, key, value, version) VALUES ($1, 'c', 'k', '1', 1)", int64(one.AppID()))
+			one.Exec("INSERT INTO kv (app_id, collection, key, value, version) VALUES ($1, 'c', 'k', '1', 1)",
+				int64(one.AppID()))
 			runs := 0
 			one.Deploy("hello", func(r *testcloud.Run) cloud.Outcome {
 				runs++
@@ -68,7 +70,8 @@ func TestConflicts(t *testing.T) {
 // A run whose child died of another run's doing is made again once, in a child of its own.
 func TestCollateral(t *testing.T) {
 	t.Parallel()
-	died := cloud.Outcome{Status: cloud.Crashed, Collateral: true, Error: cloud.ScriptError{Name: "Crashed", Message: "the child died"}}
+	died := cloud.Outcome{Status: cloud.Crashed, Collateral: true,
+		Error: cloud.ScriptError{Name: "Crashed", Message: "the child died"}}
 	for name, c := range map[string]struct {
 		deaths int
 		unsafe bool
@@ -94,15 +97,16 @@ func TestCollateral(t *testing.T) {
 			})
 
 			reply := one.Call("hello")
-			if reply.Status != c.status || len(alone) != len(c.alone) || alone[len(alone)-1] != c.alone[len(alone)-1] || alone[0] {
+			if reply.Status != c.status || len(alone) != len(c.alone) ||
+				alone[len(alone)-1] != c.alone[len(alone)-1] || alone[0] {
 				t.Errorf("alone: %v, reply %+v", alone, reply)
 			}
 		})
 	}
 }
 
-// waitUntil work is committed by itself, after the response and what came before it. If it fails, its own writes alone are lost,
-// and the log says so.
+// waitUntil work is committed by itself, after the response and what came before it. If it fails, its own
+// writes alone are lost, and the log says so.
 func TestWaitUntil(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -112,7 +116,8 @@ func TestWaitUntil(t *testing.T) {
 		logged  string
 	}{
 		"succeeds": {cloud.Outcome{Status: cloud.Succeeded}, "succeeded", 1, ""},
-		"fails":    {testcloud.Fail("bad"), "failed", 0, "%after the response: Error: bad; nothing written since was kept%"},
+		"fails": {testcloud.Fail("bad"), "failed", 0,
+			"%after the response: Error: bad; nothing written since was kept%"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -140,7 +145,8 @@ func TestWaitUntil(t *testing.T) {
 			if n := one.Count("SELECT count(*) FROM kv WHERE key = 'after'"); n != c.wrote {
 				t.Errorf("%d keys are written after it", n)
 			}
-			if n := one.Count("SELECT count(*) FROM executions WHERE status = 'succeeded' AND after_status = $1 AND logs LIKE $2", c.after, c.logged); n != 1 {
+			if n := one.Count(`SELECT count(*) FROM executions WHERE status = 'succeeded'
+				AND after_status = $1 AND logs LIKE $2`, c.after, c.logged); n != 1 {
 				t.Errorf("%d executions say how the work ended", n)
 			}
 		})
@@ -154,7 +160,8 @@ func TestWaitUntilConflicts(t *testing.T) {
 	one.Deploy("hello", func(r *testcloud.Run) cloud.Outcome {
 		r.WaitUntil(func(r *testcloud.Run) cloud.Outcome {
 			_, _ = r.Get("c", "k")
-			one.Exec("INSERT INTO kv (app_id, collection, key, value, version) VALUES ($1, 'c', 'k', '1', 1)", int64(one.AppID()))
+			one.Exec("INSERT INTO kv (app_id, collection, key, value, version) VALUES ($1, 'c', 'k', '1', 1)",
+				int64(one.AppID()))
 			_ = r.Set("c", "after", "1")
 			return cloud.Outcome{Status: cloud.Succeeded}
 		})
@@ -164,7 +171,8 @@ func TestWaitUntilConflicts(t *testing.T) {
 		t.Fatalf("reply %+v", reply)
 	}
 	one.Stop()
-	if n := one.Count("SELECT count(*) FROM executions WHERE status = 'succeeded' AND after_status = 'conflict'"); n != 1 {
+	if n := one.Count(`SELECT count(*) FROM executions WHERE status = 'succeeded'
+		AND after_status = 'conflict'`); n != 1 {
 		t.Errorf("%d executions", n)
 	}
 	if n := one.Count("SELECT count(*) FROM kv WHERE key = 'after'"); n != 0 {
@@ -172,17 +180,18 @@ func TestWaitUntilConflicts(t *testing.T) {
 	}
 }
 
-// A dry run shows what it would do and leaves nothing: no key, no event, no record, no audit row, even if it logs after its
-// response. A fetch is refused.
+// A dry run shows what it would do and leaves nothing: no key, no event, no record, no audit row, even if it
+// logs after its response. A fetch is refused.
 func TestDryRun(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
 	logs := []cloud.LogLine{{At: time.Now(), Level: "log", Message: "hello"}}
-	one.Deploy("handler", func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} })
+	one.Deploy("handler", succeed)
 	one.OnKV("in", "handler", 1)
 	one.Deploy("hello", func(r *testcloud.Run) cloud.Outcome {
 		_ = r.Set("in", "k", "1")
-		if _, err := r.Call(cloud.OpFetch, cloud.HostArgs{}); !isHostError(err, "FetchError", "refused in a dry run") {
+		if _, err := r.Call(cloud.OpFetch, cloud.HostArgs{}); !isHostError(err, "FetchError",
+			"refused in a dry run") {
 			t.Errorf("fetch: %v", err)
 		}
 		r.WaitUntil(func(r *testcloud.Run) cloud.Outcome {
@@ -193,7 +202,8 @@ func TestDryRun(t *testing.T) {
 	})
 	audited := one.Count("SELECT count(*) FROM audit")
 
-	in := &orchestrator.Invocation{Script: "hello", Handler: "fetch", Request: &cloud.Request{Method: "GET", URL: "/"}, DryRun: true, Principal: one.Operator()}
+	in := &orchestrator.Invocation{Script: "hello", Handler: "fetch",
+		Request: &cloud.Request{Method: "GET", URL: "/"}, DryRun: true, Principal: one.Operator()}
 	done, err := one.Operations.Invoke(t.Context(), one.AppID(), in)
 	if err != nil || done.Status != cloud.Succeeded || string(done.Response.Body) != "hello" {
 		t.Fatalf("%+v, %v", done, err)
@@ -212,8 +222,8 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// What still runs when the grace of a shutdown is over is stopped and its row given back, as if nobody had tried it: another
-// node runs it. Nothing that the first run did is kept.
+// What still runs when the grace of a shutdown is over is stopped and its row given back, as if nobody had
+// tried it: another node runs it. Nothing that the first run did is kept.
 func TestDrainGivesRowsBack(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
@@ -231,12 +241,13 @@ func TestDrainGivesRowsBack(t *testing.T) {
 	})
 	one.OnKV("in", "handler", 3)
 	raise(t, one)
-	<-started
+	receive(t, started)
 
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	one.Drain(over)
-	const given = "SELECT count(*) FROM outbox WHERE claimed_by IS NULL AND attempt_count = 0 AND interruptions = 0 AND wake_at <= clock_timestamp()"
+	const given = `SELECT count(*) FROM outbox WHERE claimed_by IS NULL AND attempt_count = 0
+		AND interruptions = 0 AND wake_at <= clock_timestamp()`
 	if n := one.Count(given); n != 1 {
 		t.Errorf("%d rows were given back", n)
 	}
@@ -264,5 +275,46 @@ func TestQuiescedNodeServesDirectly(t *testing.T) {
 	}
 	if n := one.Count("SELECT count(*) FROM ledger WHERE what = 'enqueued'"); n != 0 {
 		t.Error("it went through the outbox")
+	}
+}
+
+// waitUntil work of a run whose response was never sent, since its checks failed, is stopped, and nothing of
+// it is kept.
+func TestWaitUntilOfARunThatDidNotHappen(t *testing.T) {
+	t.Parallel()
+	one := testcloud.New(t)
+	runs := 0
+	stopped := make(chan int, 9)
+	one.Deploy("hello", func(r *testcloud.Run) cloud.Outcome {
+		runs++
+		run := runs
+		_, _ = r.Get("c", "k")
+		if run == 1 {
+			one.Exec("INSERT INTO kv (app_id, collection, key, value, version) VALUES ($1, 'c', 'k', '1', 1)",
+				one.App.ID)
+		}
+		_ = r.Set("c", "done", "1")
+		r.WaitUntil(func(r *testcloud.Run) cloud.Outcome {
+			select {
+			case <-r.Cancelled():
+				stopped <- run
+			default:
+			}
+			_ = r.Set("c", fmt.Sprint("after", run), "1")
+			return cloud.Outcome{Status: cloud.Succeeded}
+		})
+		return testcloud.OK("")
+	})
+
+	if reply := one.Call("hello"); reply.Status != 200 || runs != 2 {
+		t.Errorf("%d runs, reply %+v", runs, reply)
+	}
+	if run := receive(t, stopped); run != 1 {
+		t.Errorf("the work of run %d was stopped", run)
+	}
+	one.Stop()
+	if got := one.Text("SELECT string_agg(key, ',' ORDER BY key) FROM kv"); got != "after2,done,k" ||
+		len(stopped) > 0 {
+		t.Errorf("written: %s", got)
 	}
 }

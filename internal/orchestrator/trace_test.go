@@ -36,7 +36,8 @@ func (i executionIDs) NewSpanID(ctx context.Context, _ trace.TraceID) trace.Span
 // traced gives an option that has spans recorded.
 func traced() (*tracetest.SpanRecorder, func(*orchestrator.Config)) {
 	recorder := tracetest.NewSpanRecorder()
-	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder), sdktrace.WithIDGenerator(executionIDs{}))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder),
+		sdktrace.WithIDGenerator(executionIDs{}))
 	return recorder, func(cfg *orchestrator.Config) { cfg.Tracer = provider.Tracer("test") }
 }
 
@@ -49,7 +50,8 @@ func attributeOf(span sdktrace.ReadOnlySpan, key string) string {
 	return ""
 }
 
-// Each run is one span, whichever way it was started and whoever waits for it: its ids are those of the execution.
+// Each run is one span, whichever way it was started and whoever waits for it: its ids are those of the
+// execution.
 func TestEveryRunIsASpan(t *testing.T) {
 	t.Parallel()
 	direct := func(*orchestrator.HTTPCall) {}
@@ -81,7 +83,8 @@ func TestEveryRunIsASpan(t *testing.T) {
 				t.Fatalf("%d spans were started, %d ended", len(spans.Started()), len(ended))
 			}
 			span := ended[0]
-			if span.SpanContext().SpanID() != orchestrator.SpanID(reply.Execution) || span.SpanContext().TraceID() != trace.TraceID(reply.Execution) {
+			if span.SpanContext().SpanID() != orchestrator.SpanID(reply.Execution) ||
+				span.SpanContext().TraceID() != trace.TraceID(reply.Execution) {
 				t.Errorf("the span of %s is %v", reply.Execution, span.SpanContext())
 			}
 			for key, want := range map[string]string{
@@ -108,12 +111,13 @@ func TestEveryRunIsASpan(t *testing.T) {
 	}
 }
 
-// What one request caused is one trace: the span of an event's run has that of the run which raised it as its parent.
+// What one request caused is one trace: the span of an event's run has that of the run which raised it as its
+// parent.
 func TestSpansOfAChain(t *testing.T) {
 	t.Parallel()
 	spans, option := traced()
 	one := testcloud.New(t, option)
-	one.Deploy("handler", func(*testcloud.Run) cloud.Outcome { return cloud.Outcome{Status: cloud.Succeeded} })
+	one.Deploy("handler", succeed)
 	one.OnKV("in", "handler", 1)
 	one.Deploy("write", func(r *testcloud.Run) cloud.Outcome {
 		_ = r.Set("in", "k", "1")
@@ -136,7 +140,8 @@ func TestSpansOfAChain(t *testing.T) {
 	if event.Name() != "default/handler" {
 		event = ended[1]
 	}
-	if event.Parent().SpanID() != orchestrator.SpanID(reply.Execution) || event.SpanKind() != trace.SpanKindConsumer {
+	if event.Parent().SpanID() != orchestrator.SpanID(reply.Execution) ||
+		event.SpanKind() != trace.SpanKindConsumer {
 		t.Errorf("%s, a %s, has the parent %s", event.Name(), event.SpanKind(), event.Parent().SpanID())
 	}
 }
@@ -148,9 +153,11 @@ func TestSpanOfACallersTrace(t *testing.T) {
 	one := testcloud.New(t, option)
 	one.Deploy("hello", func(*testcloud.Run) cloud.Outcome { return testcloud.OK("") })
 	one.Call("hello", func(c *orchestrator.HTTPCall) {
-		c.Request.Headers = []cloud.Header{{Name: "Traceparent", Value: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}
+		c.Request.Headers = []cloud.Header{{Name: "Traceparent",
+			Value: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}
 	})
-	in := &orchestrator.Invocation{Script: "hello", Handler: "kv", Event: "{}", DryRun: true, Principal: one.Operator()}
+	in := &orchestrator.Invocation{Script: "hello", Handler: "kv", Event: "{}", DryRun: true,
+		Principal: one.Operator()}
 	if _, err := one.Operations.Invoke(t.Context(), one.AppID(), in); err != nil {
 		t.Fatal(err)
 	}

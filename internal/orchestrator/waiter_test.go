@@ -16,7 +16,8 @@ func newInbox(places int) *inbox {
 	}
 }
 
-// Whoever leaves while the answer comes gets it after all: an answer is received or abandoned, never neither nor both.
+// Whoever leaves while the answer comes gets it after all: an answer is received or abandoned, never neither
+// nor both.
 func TestLeave(t *testing.T) {
 	t.Parallel()
 	reply := &HTTPReply{Status: 200}
@@ -78,23 +79,29 @@ func TestReplyOnTheWire(t *testing.T) {
 	t.Parallel()
 	id := cloud.ID{1}
 	for name, reply := range map[string]*HTTPReply{
-		"response": {Status: 201, Response: &cloud.Response{Status: 201, Body: []byte{0, 0xff, 'a'}, Headers: []cloud.Header{{Name: "a", Value: "b"}}}},
-		"failure":  {Status: 503, RetryAfter: 1, Failure: &cloud.Error{Code: cloud.CodeUnavailable, Message: "come again"}},
+		"response": {Status: 201, Response: &cloud.Response{Status: 201, Body: []byte{0, 0xff, 'a'},
+			Headers: []cloud.Header{{Name: "a", Value: "b"}}}},
+		"failure": {Status: 503, RetryAfter: 1,
+			Failure: &cloud.Error{Code: cloud.CodeUnavailable, Message: "come again"}},
 		"no retry": {Status: 502, Failure: &cloud.Error{Code: "failed", Message: "Error: bad"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			got, err := decodeReply(id, encodeReply(reply))
-			if err != nil || got.Status != reply.Status || got.RetryAfter != reply.RetryAfter || got.Execution != id {
+			if err != nil || got.Status != reply.Status || got.RetryAfter != reply.RetryAfter ||
+				got.Execution != id {
 				t.Fatalf("%+v, %v", got, err)
 			}
-			if (got.Failure == nil) != (reply.Failure == nil) || (got.Response == nil) != (reply.Response == nil) {
+			if (got.Failure == nil) != (reply.Failure == nil) ||
+				(got.Response == nil) != (reply.Response == nil) {
 				t.Fatalf("%+v", got)
 			}
-			if got.Failure != nil && (got.Failure.Code != reply.Failure.Code || got.Failure.Message != reply.Failure.Message) {
+			if got.Failure != nil && (got.Failure.Code != reply.Failure.Code ||
+				got.Failure.Message != reply.Failure.Message) {
 				t.Errorf("failure %+v", got.Failure)
 			}
-			if got.Response != nil && (string(got.Response.Body) != string(reply.Response.Body) || got.Response.Headers[0] != reply.Response.Headers[0]) {
+			if got.Response != nil && (string(got.Response.Body) != string(reply.Response.Body) ||
+				got.Response.Headers[0] != reply.Response.Headers[0]) {
 				t.Errorf("response %+v", got.Response)
 			}
 		})

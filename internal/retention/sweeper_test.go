@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -96,7 +97,8 @@ func (f *fixture) text(sql string) (s string) {
 	return s
 }
 
-// Every sweep deletes what its time has come for, and keeps the rest. In each row of a table "gone" or "kept" says which it is.
+// Every sweep deletes what its time has come for, and keeps the rest. In each row of a table "gone" or "kept"
+// says which it is.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	const (
@@ -106,14 +108,22 @@ func TestSweep(t *testing.T) {
 		user  = "(SELECT id FROM users)"
 		id    = " gen_random_uuid() "
 
-		letter = `INSERT INTO dead_letters (app_id, id, outbox_id, source, op, script_id, script, payload, reason, error, attempts, depth,
-			root_id, resolution, resolved_at) SELECT ` + app + `, gen_random_uuid(), gen_random_uuid(), 'kv', '', gen_random_uuid(), x.name, '1', '', '', 1, 1,
+		letter = `INSERT INTO dead_letters (app_id, id, outbox_id, source, op, script_id, script, payload,
+		reason, error, attempts, depth,
+			root_id, resolution, resolved_at)
+			SELECT ` + app + `, gen_random_uuid(), gen_random_uuid(), 'kv', '', gen_random_uuid(), x.name,
+			'1', '', '', 1, 1,
 			gen_random_uuid(), x.resolution, x.at FROM (VALUES `
-		row = `INSERT INTO outbox (app_id, id, source, script_id, payload_id, root_id, depth, execution_id, max_attempts, backoff, base_ms, max_ms,
-			jitter, wake_at) SELECT app_id, id, 'kv', id, id, id, 1, id, 1, 'constant', 1, 1, 0, 'infinity' FROM event_payloads WHERE payload = 'kept: used'`
-		trigger = `WITH s AS (INSERT INTO scripts (app_id, id, name, kind, access, version) VALUES (` + app + `, gen_random_uuid(), 'task', 'endpoint', 'public', 1)
-			RETURNING app_id, id), t AS (INSERT INTO triggers (app_id, id, kind, script_id, max_attempts, backoff, base_ms, max_ms, jitter, registered_name)
-			SELECT app_id, gen_random_uuid(), 'cron', id, 1, 'constant', 1, 1, 0, '' FROM s RETURNING app_id, id)
+		row = `INSERT INTO outbox (app_id, id, source, script_id, payload_id, root_id, depth, execution_id,
+		max_attempts, backoff, base_ms, max_ms,
+			jitter, wake_at) SELECT app_id, id, 'kv', id, id, id, 1, id, 1, 'constant', 1, 1, 0, 'infinity'
+			FROM event_payloads WHERE payload = 'kept: used'`
+		trigger = `WITH s AS (INSERT INTO scripts (app_id, id, name, kind, access, version)
+		VALUES (` + app + `, gen_random_uuid(), 'task', 'endpoint', 'public', 1)
+			RETURNING app_id, id), t AS (INSERT INTO triggers (app_id, id, kind, script_id, max_attempts,
+			backoff, base_ms, max_ms, jitter, registered_name)
+			SELECT app_id, gen_random_uuid(), 'cron', id, 1, 'constant', 1, 1, 0, ''
+			FROM s RETURNING app_id, id)
 			SELECT 1`
 	)
 
@@ -124,45 +134,57 @@ func TestSweep(t *testing.T) {
 	}{
 		"expired keys": {
 			[]string{`INSERT INTO kv (app_id, collection, key, value, version, expires_at) VALUES
-				(` + app + `, 'c', 'gone', '1', 1,` + ago + `'6 seconds'), (` + app + `, 'c', 'kept: just over', '1', 1,` + ago + `'1 second'),
-				(` + app + `, 'c', 'kept: to come', '1', 1,` + ahead + `'1 hour'), (` + app + `, 'c', 'kept: for ever', '1', 1, NULL)`},
+				(` + app + `, 'c', 'gone', '1', 1,` + ago + `'6 seconds'),
+				(` + app + `, 'c', 'kept: just over', '1', 1,` + ago + `'1 second'),
+				(` + app + `, 'c', 'kept: to come', '1', 1,` + ahead + `'1 hour'),
+				(` + app + `, 'c', 'kept: for ever', '1', 1, NULL)`},
 			"SELECT string_agg(key, ', ' ORDER BY key) FROM kv",
 			"kept: for ever, kept: just over, kept: to come",
 		},
 		"event payloads": {
 			[]string{`INSERT INTO event_payloads (app_id, id, payload, created_at) VALUES
-				(` + app + `,` + id + `, 'gone',` + ago + `'11 minutes'), (` + app + `,` + id + `, 'kept: used',` + ago + `'11 minutes'),
+				(` + app + `,` + id + `, 'gone',` + ago + `'11 minutes'),
+				(` + app + `,` + id + `, 'kept: used',` + ago + `'11 minutes'),
 				(` + app + `,` + id + `, 'kept: new',` + ago + `'1 minute')`, row},
 			"SELECT string_agg(payload, ', ' ORDER BY payload) FROM event_payloads",
 			"kept: new, kept: used",
 		},
 		"idempotency keys": {
-			[]string{`INSERT INTO idempotency (app_id, script_id, principal, key, request_hash, execution_id, expires_at) VALUES
-				(` + app + `,` + id + `, '', 'gone', '',` + id + `,` + ago + `'1 second'), (` + app + `,` + id + `, '', 'kept', '',` + id + `,` + ahead + `'1 hour')`},
+			[]string{`INSERT INTO idempotency (app_id, script_id, principal, key, request_hash, execution_id,
+				expires_at) VALUES
+				(` + app + `,` + id + `, '', 'gone', '',` + id + `,` + ago + `'1 second'),
+				(` + app + `,` + id + `, '', 'kept', '',` + id + `,` + ahead + `'1 hour')`},
 			"SELECT string_agg(key, ', ' ORDER BY key) FROM idempotency",
 			"kept",
 		},
 		"sessions": {
 			[]string{`INSERT INTO sessions (id, user_id, token_hash, user_agent, expires_at) VALUES
-				(` + id + `, ` + user + `, 'a', 'gone',` + ago + `'1 second'), (` + id + `, ` + user + `, 'b', 'kept',` + ahead + `'1 hour')`},
+				(` + id + `, ` + user + `, 'a', 'gone',` + ago + `'1 second'),
+				(` + id + `, ` + user + `, 'b', 'kept',` + ahead + `'1 hour')`},
 			"SELECT string_agg(user_agent, ', ' ORDER BY user_agent) FROM sessions",
 			"kept",
 		},
 		"nodes": {
-			[]string{`INSERT INTO nodes (name, version, free, seen_at) VALUES ('gone', '', 1,` + ago + `'25 hours'), ('kept', '', 1,` + ago + `'23 hours')`},
+			[]string{`INSERT INTO nodes (name, version, free, seen_at) VALUES ('gone', '', 1,` + ago +
+				`'25 hours'), ('kept', '', 1,` + ago + `'23 hours')`},
 			"SELECT string_agg(name, ', ' ORDER BY name) FROM nodes",
 			"kept",
 		},
 		"dead letters": {
 			[]string{letter + `
-				('gone: replayed', 'replayed',` + ago + `'25 hours'), ('gone: ignored', 'ignored',` + ago + `'25 hours'),
-				('gone: handled', 'handled_by_script',` + ago + `'25 hours'), ('kept: resolved today', 'replayed',` + ago + `'23 hours'),
-				('kept: unresolved', NULL, NULL), ('kept: its handler failed', 'handler_failed',` + ago + `'25 hours')) AS x (name, resolution, at)`},
+				('gone: replayed', 'replayed',` + ago + `'25 hours'),
+				('gone: ignored', 'ignored',` + ago + `'25 hours'),
+				('gone: handled', 'handled_by_script',` + ago + `'25 hours'),
+				('kept: resolved today', 'replayed',` + ago + `'23 hours'),
+				('kept: unresolved', NULL, NULL),
+				('kept: its handler failed', 'handler_failed',` + ago + `'25 hours')) AS x (name, resolution,
+				at)`},
 			"SELECT string_agg(script, ', ' ORDER BY script) FROM dead_letters",
 			"kept: its handler failed, kept: resolved today, kept: unresolved",
 		},
 		"abandoned": {
-			[]string{`INSERT INTO abandoned_executions (app_id, id, script_id, script, execution_id, status_code, summary, reason, created_at) VALUES
+			[]string{`INSERT INTO abandoned_executions (app_id, id, script_id, script, execution_id,
+				status_code, summary, reason, created_at) VALUES
 				(` + app + `,` + id + `,` + id + `, 'gone',` + id + `, 200, '', '',` + ago + `'25 hours'),
 				(` + app + `,` + id + `,` + id + `, 'kept',` + id + `, 200, '', '',` + ago + `'23 hours')`},
 			"SELECT string_agg(script, ', ' ORDER BY script) FROM abandoned_executions",
@@ -170,33 +192,42 @@ func TestSweep(t *testing.T) {
 		},
 		"statistics": {
 			[]string{`INSERT INTO execution_stats (app_id, minute, script_id, outcome, n, histogram) VALUES
-				(` + app + `,` + ago + `'25 hours',` + id + `, 'gone', 1, '{}'), (` + app + `,` + ago + `'23 hours',` + id + `, 'kept', 1, '{}')`},
+				(` + app + `,` + ago + `'25 hours',` + id + `, 'gone', 1, '{}'),
+				(` + app + `,` + ago + `'23 hours',` + id + `, 'kept', 1, '{}')`},
 			"SELECT string_agg(outcome, ', ' ORDER BY outcome) FROM execution_stats",
 			"kept",
 		},
 		"hours": {
-			[]string{`INSERT INTO execution_stats_hours (app_id, hour, script_id, outcome, n, histogram) VALUES
-				(` + app + `,` + ago + `'25 hours',` + id + `, 'gone', 1, '{}'), (` + app + `,` + ago + `'23 hours',` + id + `, 'kept', 1, '{}')`},
+			[]string{`INSERT INTO execution_stats_hours (app_id, hour, script_id, outcome, n,
+				histogram) VALUES
+				(` + app + `,` + ago + `'25 hours',` + id + `, 'gone', 1, '{}'),
+				(` + app + `,` + ago + `'23 hours',` + id + `, 'kept', 1, '{}')`},
 			"SELECT string_agg(outcome, ', ' ORDER BY outcome) FROM execution_stats_hours",
 			"kept",
 		},
 		"slots": {
 			[]string{trigger, `INSERT INTO slots (app_id, trigger_id, slot, state, reason, decided_at)
-				SELECT t.app_id, t.id, x.at, 'missed', x.name, x.at FROM triggers t, (VALUES ('gone',` + ago + `'25 hours'), ('kept',` + ago + `'23 hours')) AS x (name, at)`},
+				SELECT t.app_id, t.id, x.at, 'missed', x.name, x.at
+				FROM triggers t, (VALUES ('gone',` + ago + `'25 hours'),
+				('kept',` + ago + `'23 hours')) AS x (name, at)`},
 			"SELECT string_agg(reason, ', ' ORDER BY reason) FROM slots",
 			"kept",
 		},
 		"audit": {
 			[]string{`INSERT INTO audit (id, at, actor, action, target) VALUES
-				(` + id + `,` + ago + `'25 hours', 'gone', '', ''), (` + id + `,` + ago + `'23 hours', 'kept', '', '')`},
+				(` + id + `,` + ago + `'25 hours', 'gone', '', ''),
+				(` + id + `,` + ago + `'23 hours', 'kept', '', '')`},
 			"SELECT string_agg(actor, ', ' ORDER BY actor) FROM audit",
 			"kept",
 		},
 		"ledger": { // folded by hour: no figure is lost, and the ids of commits go
 			[]string{`INSERT INTO ledger (commit_id, app_id, what, n, at) VALUES
-				('01900000-0000-7000-8000-000000000001', 1, 'enqueued', 2,` + ago + `'3 hours'), ('01900000-0000-7000-8000-000000000002', 1, 'enqueued', 3,` + ago + `'3 hours'),
-				('01900000-0000-7000-8000-000000000002', 1, 'done', 1,` + ago + `'3 hours'), ('01900000-0000-7000-8000-000000000002', 0, 'commit', 1,` + ago + `'3 hours'),
-				('01900000-0000-7000-8000-000000000003', 1, 'enqueued', 7,` + ago + `'1 minute'), ('01900000-0000-7000-8000-000000000003', 0, 'commit', 1,` + ago + `'1 minute')`},
+				('01900000-0000-7000-8000-000000000001', 1, 'enqueued', 2,` + ago + `'3 hours'),
+				('01900000-0000-7000-8000-000000000002', 1, 'enqueued', 3,` + ago + `'3 hours'),
+				('01900000-0000-7000-8000-000000000002', 1, 'done', 1,` + ago + `'3 hours'),
+				('01900000-0000-7000-8000-000000000002', 0, 'commit', 1,` + ago + `'3 hours'),
+				('01900000-0000-7000-8000-000000000003', 1, 'enqueued', 7,` + ago + `'1 minute'),
+				('01900000-0000-7000-8000-000000000003', 0, 'commit', 1,` + ago + `'1 minute')`},
 			"SELECT string_agg(what || ' ' || n, ', ' ORDER BY what, n) FROM ledger",
 			"commit 1, done 1, enqueued 5, enqueued 7",
 		},
@@ -231,7 +262,8 @@ func TestAuditStays(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.cfg.Audit = 0
-	f.exec("INSERT INTO audit (id, at, actor, action, target) VALUES (gen_random_uuid(), now() - interval '20 years', 'kept', '', '')")
+	f.exec(`INSERT INTO audit (id, at, actor, action, target)
+		VALUES (gen_random_uuid(), now() - interval '20 years', 'kept', '', '')`)
 	f.Sweep(t.Context())
 	if got := f.text("SELECT count(*)::text FROM audit"); got != "1" {
 		t.Errorf("%s rows", got)
@@ -242,7 +274,8 @@ func TestAuditStays(t *testing.T) {
 func TestSweepTakesAll(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	f.exec("INSERT INTO kv (app_id, collection, key, value, version, expires_at) SELECT id, 'c', n::text, '1', 1, now() - interval '1 hour' FROM apps, generate_series(1, 2500) n")
+	f.exec(`INSERT INTO kv (app_id, collection, key, value, version, expires_at)
+		SELECT id, 'c', n::text, '1', 1, now() - interval '1 hour' FROM apps, generate_series(1, 2500) n`)
 	f.Sweep(t.Context())
 	if got := f.text("SELECT count(*)::text FROM kv"); got != "0" {
 		t.Errorf("%s keys are left", got)
@@ -254,13 +287,13 @@ func TestPartitions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	day := func(n int) string { return "executions_" + time.Now().UTC().AddDate(0, 0, n).Format("20060102") }
+	bound := func(n int) string {
+		ms := fmt.Sprintf("%012x", time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, n).UnixMilli())
+		return "('" + ms[:8] + "-" + ms[8:] + "-0000-0000-000000000000')"
+	}
 	create := func(n int) {
-		from := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, n)
-		bound := func(at time.Time) string {
-			return "'" + f.text("SELECT (lpad(to_hex("+strings.TrimSpace(f.text("SELECT (extract(epoch FROM timestamptz '"+at.Format(time.RFC3339)+"') * 1000)::bigint::text"))+
-				"), 12, '0') || repeat('0', 20))::uuid::text") + "'"
-		}
-		f.exec("CREATE TABLE " + day(n) + " PARTITION OF executions FOR VALUES FROM (" + bound(from) + ") TO (" + bound(from.AddDate(0, 0, 1)) + ")")
+		f.exec("CREATE TABLE " + day(n) + " PARTITION OF executions FOR VALUES FROM " + bound(n) + " TO " +
+			bound(n+1))
 	}
 	create(-5)
 	f.exec("DROP TABLE " + day(partitionsAhead))
@@ -281,7 +314,8 @@ func TestSweepThatFails(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.cfg.Orphans = func(context.Context) error { return errors.New("no answers") }
-	f.exec("INSERT INTO audit (id, at, actor, action, target) VALUES (gen_random_uuid(), now() - interval '2 days', 'gone', '', '')")
+	f.exec(`INSERT INTO audit (id, at, actor, action, target)
+		VALUES (gen_random_uuid(), now() - interval '2 days', 'gone', '', '')`)
 	f.exec("ALTER TABLE sessions RENAME TO elsewhere")
 	f.Sweep(t.Context())
 

@@ -44,7 +44,8 @@ func (s *scripts) find(name string) Script {
 // compiler says that every script exports every handler.
 type compiler struct{}
 
-func (compiler) Compile(_ context.Context, _ cloud.AppID, _ cloud.ID, src *cloud.Source) (*cloud.Bundle, error) {
+func (compiler) Compile(_ context.Context, _ cloud.AppID, _ cloud.ID, src *cloud.Source) (*cloud.Bundle,
+	error) {
 	return &cloud.Bundle{Code: src.Source, Handlers: []string{"fetch", "kv", "scheduled", "deadLetter"}}, nil
 }
 
@@ -150,7 +151,8 @@ func (r *Run) Call(op cloud.HostOp, args cloud.HostArgs) (cloud.HostReply, error
 
 // Set writes a key. The error is a host error, or the platform's.
 func (r *Run) Set(collection, key, value string) error {
-	_, err := r.Call(cloud.OpKVSet, cloud.HostArgs{Collection: collection, Key: key, Value: value, IfVersion: -1})
+	_, err := r.Call(cloud.OpKVSet, cloud.HostArgs{Collection: collection, Key: key, Value: value,
+		IfVersion: -1})
 	return err
 }
 

@@ -1,6 +1,7 @@
-// Package testcloud runs a data plane in a test's process: a real orchestrator on a cloned database, with the real store of keys
-// and the real manager, whose scripts are Go functions. There is no sandbox child, no HTTP server and no password: what a test
-// asks is what the orchestrator decides and what the database holds afterwards. Only tests import it.
+// Package testcloud runs a data plane in a test's process: a real orchestrator on a cloned database, with the
+// real store of keys and the real manager, whose scripts are Go functions. There is no sandbox child, no HTTP
+// server and no password: what a test asks is what the orchestrator decides and what the database holds
+// afterwards. Only tests import it.
 package testcloud
 
 import (
@@ -45,7 +46,8 @@ type Cloud struct {
 	stopOnce sync.Once
 }
 
-// New starts the first node of a new installation. It is stopped when the test ends. Options change its configuration.
+// New starts the first node of a new installation. It is stopped when the test ends. Options change its
+// configuration.
 func New(t testing.TB, options ...func(*orchestrator.Config)) *Cloud {
 	t.Helper()
 	c := &Cloud{t: t, dsn: testkit.Database(t), node: "one", scripts: newScripts()}
@@ -75,11 +77,13 @@ func (c *Cloud) open() {
 	c.IDs = &cloud.IDSource{}
 }
 
-// firstStart makes the owner and the default app, without a password's hash, which takes longer than all the rest.
+// firstStart makes the owner and the default app, without a password's hash, which takes longer than all the
+// rest.
 func (c *Cloud) firstStart() {
 	c.t.Helper()
 	err := c.DB.Tx(c.t.Context(), func(q *db.Queries) error {
-		owner, err := q.InsertUser(c.t.Context(), db.InsertUserParams{Username: "owner", PasswordHash: "none", Role: "owner"})
+		owner, err := q.InsertUser(c.t.Context(),
+			db.InsertUserParams{Username: "owner", PasswordHash: "none", Role: "owner"})
 		if err != nil {
 			return err
 		}
@@ -171,7 +175,8 @@ func (c *Cloud) Operator() cloud.Principal {
 type noFetcher struct{}
 
 func (noFetcher) Call(context.Context, uint64, cloud.HostOp, cloud.HostArgs) (cloud.HostReply, error) {
-	return cloud.HostReply{}, &cloud.HostError{Name: "FetchError", Message: "there is no network in this test"}
+	return cloud.HostReply{}, &cloud.HostError{Name: "FetchError",
+		Message: "there is no network in this test"}
 }
 
 // Exec changes the database behind the back of everybody.

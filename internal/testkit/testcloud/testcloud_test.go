@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// A request runs a script, its write raises an event on either node, and everything stops without leaving a goroutine.
+// A request runs a script, its write raises an event on either node, and everything stops without leaving a
+// goroutine.
 func TestCloud(t *testing.T) {
 	t.Parallel()
 	c := testcloud.New(t)
