@@ -37,17 +37,6 @@ func (m *Manager) audit(ctx context.Context, q *db.Queries, c change) error {
 	return nil
 }
 
-// Record writes an audit row for an operator's action that changes no definition. It has a transaction of
-// its own: the action took effect before, so an error means that the action was not recorded, not that it
-// did not happen.
-func (m *Manager) Record(
-	ctx context.Context, actor Actor, app *App, action, target string, detail any,
-) error {
-	return explain(m.cfg.DB.Tx(ctx, func(q *db.Queries) error {
-		return m.audit(ctx, q, change{actor: actor, app: app, action: action, target: target, detail: detail})
-	}))
-}
-
 // AuditFilter selects entries of the audit trail; zero fields select everything.
 type AuditFilter struct {
 	App           cloud.AppID
