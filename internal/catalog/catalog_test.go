@@ -84,6 +84,7 @@ func TestMatchScript(t *testing.T) {
 		target.Dispatch != cloud.DispatchSync {
 		t.Errorf("target %+v, %v", target, err)
 	}
+
 	for _, address := range [][2]string{{"one", "library"}, {"one", "missing"}, {"two", "hello"}} {
 		if _, err := c.MatchScript(address[0], address[1]); cloud.CodeOf(err) != cloud.CodeNotFound {
 			t.Errorf("%v: %v", address, err)
@@ -92,6 +93,7 @@ func TestMatchScript(t *testing.T) {
 	if id, ok := c.ScriptID(1, "library"); !ok || id != (cloud.ID{2}) {
 		t.Errorf("id %v, %v", id, ok)
 	}
+
 	for _, missing := range []cloud.AppID{1, 2} {
 		if _, ok := c.ScriptID(missing, "missing"); ok {
 			t.Errorf("app %d has a script that is not there", missing)
@@ -107,6 +109,7 @@ func TestMatchScript(t *testing.T) {
 // operation, since the count bounds what a write may raise.
 func TestMatchingTriggers(t *testing.T) {
 	t.Parallel()
+
 	app := appOf(1, "one", 1)
 	for k, trigger := range []cloud.Trigger{
 		{Kind: cloud.SourceKV, Collection: "orders", Enabled: true},

@@ -10,6 +10,7 @@ import (
 // over.
 func TestMask(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		secrets    []string
 		text, want string

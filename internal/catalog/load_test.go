@@ -73,6 +73,7 @@ func TestLoad(t *testing.T) {
 		Timezone: ptr("Europe/Berlin"),
 		JitterMS: ptr(int32(1500)),
 	})
+
 	letters := f.Trigger(manager.TriggerChange{
 		Kind:         ptr(cloud.SourceDeadLetter),
 		Script:       ptr("plain"),
@@ -215,6 +216,7 @@ func TestSubscribe(t *testing.T) {
 	if len(seen) > 0 {
 		t.Error("they are told of a load that is no refresh")
 	}
+
 	var want []int64
 	for _, app := range []cloud.AppID{f.AppID(), 0} {
 		f.Exec("UPDATE apps SET revision = revision + 1")

@@ -9,6 +9,7 @@ import (
 // An audit row is written if and only if the action of its commit takes effect.
 func TestAudit(t *testing.T) {
 	t.Parallel()
+
 	entry := Audit{Actor: "ann", App: "default", Action: "kv.set", Target: "c/k"}
 	for name, c := range map[string]struct {
 		gone bool
@@ -40,6 +41,7 @@ func TestAudit(t *testing.T) {
 // An audit row says who did what to which thing of which app, in a form that PostgreSQL takes.
 func TestAuditParams(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		detail any
 		want   string

@@ -40,6 +40,7 @@ func TestVerdict(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+
 			var sum Verdict
 			for _, part := range c.parts {
 				sum = sum.and(part)

@@ -46,12 +46,14 @@ func TestSizeOfAGroup(t *testing.T) {
 			t.Parallel()
 			queue := c.queue
 			com := New(Config{})
+
 			com.queue = queue
 			for k, want := range c.want {
 				group := com.next()
 				if len(group) != want {
 					t.Fatalf("group %d has %d commits, want %d", k, len(group), want)
 				}
+
 				for i := range group {
 					if group[i] != queue[i] {
 						t.Fatalf("commit %d of group %d is out of order", i, k)
@@ -161,6 +163,7 @@ func TestOneBadCommit(t *testing.T) {
 		w := cloud.Write{Key: cloud.KeyRef{App: app, Collection: "raise", Key: key}, Version: 1, Value: value}
 		return commitOf(writes(w))
 	}
+
 	commits := []*Commit{raise("a", "1"), raise("bad", "\x00"), raise("b", "2"), raise("a", "3")}
 	for _, x := range commits {
 		h.Submit(x)
@@ -208,6 +211,7 @@ func TestAppliedBefore(t *testing.T) {
 			t.Errorf("attempt %d: applied before %v, sent %v", n, a.appliedBefore, a.sent)
 		}
 	}
+
 	for _, table := range []string{"kv", "outbox", "audit", "executions", "ledger WHERE what = 'commit'"} {
 		if n := h.ask(t, "SELECT count(*) FROM "+table); n != 1 {
 			t.Errorf("%d rows in %s", n, table)
@@ -236,6 +240,7 @@ func TestLostAnswer(t *testing.T) {
 	wire.After.Store(100)
 	x := raise()
 	h.Submit(x)
+
 	for wire.CutAfter.Load() == 0 {
 		select {
 		case <-x.doneCh:
@@ -269,6 +274,7 @@ func TestTwoCommitters(t *testing.T) {
 	backwards := []string{"f", "e", "d", "c", "b", "a"}
 
 	var writers sync.WaitGroup
+
 	deadlocks := func() int64 { return 0 }
 	for _, order := range [][]string{names, backwards} {
 		h := newHarness(t, dsn)
@@ -276,6 +282,7 @@ func TestTwoCommitters(t *testing.T) {
 		deadlocks = func() int64 {
 			return h.ask(t, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
 		}
+
 		for range 2 {
 			writers.Go(func() {
 				for n := range 20 {
@@ -321,6 +328,7 @@ func TestExpiredKey(t *testing.T) {
 			t.Errorf("%s at version %d: %+v", c.key, c.version, r)
 		}
 	}
+
 	for _, event := range []string{
 		`{"op":"insert","collection":"raise","key":"over","value":"new"}`,
 		`{"op":"update","collection":"raise","key":"kept","value":"new","oldValue":"old"}`,

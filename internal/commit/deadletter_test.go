@@ -51,6 +51,7 @@ func TestResolveLetter(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+
 			var commits []*Commit
 			for _, part := range c.parts {
 				commits = append(commits, commitOf(part))
@@ -64,6 +65,7 @@ func TestResolveLetter(t *testing.T) {
 					t.Errorf("conflicts %v", r.Conflicts)
 				}
 			}
+
 			applied := 0
 			for _, word := range c.want {
 				if word == "applied" {

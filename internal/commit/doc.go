@@ -8,8 +8,8 @@
 //  1. require  each part says what must be locked and read            (Part.require)
 //  2. lock     the commit's id, apps, keys: see below                 (Group.read)
 //  3. read     the clock, revisions, and what the parts asked for     (section.read)
-//  4. decide   each commit's parts, in the order of submission; a commit whose conditions hold is applied to the
-//     group's state, so that those after it are decided against it    (Part.decide, Part.apply)
+//  4. decide   each commit's parts, in the order of submission; a commit whose conditions hold is applied
+//     to the group's state, so that those after it are decided against it (Part.decide, Part.apply)
 //  5. write    one statement a kind for the whole group, and COMMIT   (section.write)
 //  6. settle   callers get their results, rows are started, other nodes are notified (Group.settle)
 //

@@ -15,6 +15,7 @@ func enqueues(script cloud.ID) *Commit {
 // A row is inserted if somebody can run it.
 func TestEnqueue(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		gone   bool
 		script cloud.ID
@@ -47,6 +48,7 @@ func TestEnqueue(t *testing.T) {
 // Several triggers share one payload, of which every row has the id; one alone carries its own.
 func TestSharedPayload(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		triggers []*cloud.Trigger
 		shared   int
@@ -64,6 +66,7 @@ func TestSharedPayload(t *testing.T) {
 			if len(s.payloads) != c.shared || len(s.rows) != len(c.triggers) {
 				t.Fatalf("%d payloads, %d rows", len(s.payloads), len(s.rows))
 			}
+
 			seen := map[cloud.ID]bool{}
 			for k, row := range s.rows {
 				shares := c.shared == 1 && row.PayloadID == s.payloads[0].id
@@ -102,6 +105,7 @@ func TestAdmission(t *testing.T) {
 	if len(s.started) != 2 || f.starter.permits != 0 {
 		t.Fatalf("%d rows are claimed, %d permits left", len(s.started), f.starter.permits)
 	}
+
 	for k, row := range s.rows {
 		if row.Token.IsZero() != (k == 2) {
 			t.Errorf("row %d has the token %s", k, row.Token)

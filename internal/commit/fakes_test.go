@@ -133,6 +133,7 @@ type fixture struct {
 func newApp(triggers ...*cloud.Trigger) *catalog.App {
 	a := &catalog.App{ID: app, Slug: "default", Revision: 7, Triggers: map[cloud.ID]*cloud.Trigger{}}
 	a.AddScript(script)
+
 	for _, t := range triggers {
 		a.Triggers[t.ID] = t
 	}
@@ -177,6 +178,7 @@ func newFixture(t *testing.T, definition *catalog.App, commits ...*Commit) *fixt
 	}
 
 	f.Group = newGroup(f.config(), cloud.ID{0xc0}, commits)
+
 	f.now = clock
 	for _, x := range commits {
 		for _, part := range x.Parts {

@@ -60,6 +60,7 @@ func TestOrderOfLocks(t *testing.T) {
 	_, promise, _ := strings.Cut(string(text), "Locks are taken in one order")
 
 	g := newGroup(&Config{}, cloud.ID{}, nil)
+
 	last, at := -1, -1
 	for _, lock := range []struct {
 		named string
@@ -83,6 +84,7 @@ func TestOrderOfLocks(t *testing.T) {
 // Apps are locked by id, each once, whatever the order in which parts require them.
 func TestRequiredApps(t *testing.T) {
 	t.Parallel()
+
 	f := newFixture(t, newApp())
 	for _, id := range []cloud.AppID{5, 1, 3, 5, 1} {
 		f.requireApp(id)
@@ -98,6 +100,7 @@ func TestRequiredApps(t *testing.T) {
 // Parts require what they need to be decided, and no more: an app that is not required is not locked.
 func TestWhatPartsRequire(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		part Part
 		apps []int64
@@ -137,6 +140,7 @@ func TestWhatPartsRequire(t *testing.T) {
 // Of a commit that does not apply no part does, wherever the part that stops it stands.
 func TestAllOrNothing(t *testing.T) {
 	t.Parallel()
+
 	stale := Writes{Checks: []cloud.Check{check("stale", 4)}, Writes: []cloud.Write{set("stale", 5, "1")}}
 	for name, parts := range map[string][]Part{
 		"at first": {stale, Audit{}, Record{execution()}, writes(set("k", 1, "1"))},

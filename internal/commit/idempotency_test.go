@@ -18,6 +18,7 @@ func answers(body []byte) *Commit {
 // somebody else has taken the call over.
 func TestStoreAnswer(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		reserved bool
 		commits  []*Commit
@@ -50,6 +51,7 @@ func TestStoreAnswer(t *testing.T) {
 // A body of at most MaxStoredBody bytes is kept. Of a larger one it is kept that there was an answer.
 func TestStoredBody(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		body []byte
 		size int
@@ -82,6 +84,7 @@ func TestStoredBody(t *testing.T) {
 // Header fields are stored as pairs, in their order, without what PostgreSQL cannot take.
 func TestHeaderList(t *testing.T) {
 	t.Parallel()
+
 	for want, fields := range map[string][]cloud.Header{
 		`[]`:                               nil,
 		`[["set-cookie","a"],["x","\"b"]]`: {{Name: "set-cookie", Value: "a"}, {Name: "x", Value: `"b`}},

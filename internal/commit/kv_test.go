@@ -45,6 +45,7 @@ func TestWritesChecks(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, newApp(), c.commits...)
 			f.has(keyOf("k"), 5, "", nil)
+
 			for k, r := range f.expect(t, c.want...) {
 				if c.want[k] == "conflict" && !slices.Equal(r.Conflicts, []cloud.KeyRef{keyOf("k")}) {
 					t.Errorf("conflicts %v", r.Conflicts)
@@ -207,6 +208,7 @@ func TestWhichTriggersAWriteRaises(t *testing.T) {
 // everywhere.
 func TestMayRaiseEvents(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		f    *fixture
 		want bool
@@ -269,6 +271,7 @@ func TestLockNames(t *testing.T) {
 	if len(one) != 3 || !slices.Equal(one, other) || !slices.IsSorted(one) {
 		t.Errorf("locks %v and %v", one, other)
 	}
+
 	for _, other := range []cloud.KeyRef{{App: 2, Collection: "c", Key: "a"},
 		{App: 1, Collection: "d", Key: "a"}, {App: 1, Collection: "ca"}} {
 		if lockName(other) == lockName(keyOf("a")) {

@@ -64,6 +64,7 @@ func TestExecutionRows(t *testing.T) {
 		p.CpuUs[0] != 1000 || p.MemoryKib[0] != 9 {
 		t.Errorf("numbers: %+v", p)
 	}
+
 	for what, text := range map[string]string{"request": p.Requests[0], "message": p.ErrorMessages[0],
 		"stack": p.ErrorStacks[0]} {
 		if strings.ContainsRune(text, 0) {

@@ -42,6 +42,7 @@ func buries(row *outbox.Row) RowEnd {
 // holds says which claims the group has found to be valid.
 func (f *fixture) holds(rows ...*outbox.Row) {
 	s := of[*rowSection](f.Group)
+
 	s.claims = map[cloud.ID]cloud.ID{}
 	for _, row := range rows {
 		s.claims[row.ID] = row.Token
@@ -102,6 +103,7 @@ func TestALostClaimLosesItsCommit(t *testing.T) {
 		t.Errorf("%d permits left, %d rows started, %q notified", f.starter.permits, len(f.starter.started),
 			f.peers.inboxes)
 	}
+
 	for what, n := range map[string]int{
 		"keys":       len(of[*keySection](f.Group).dirty),
 		"rows":       len(f.rows()),
@@ -207,6 +209,7 @@ func TestDeadLetterRaisesEvents(t *testing.T) {
 	if len(rows) != 2 || rows[0].Trigger != (cloud.ID{0xd1, 1}) || rows[1].Trigger != (cloud.ID{0xd1, 3}) {
 		t.Fatalf("rows %+v", rows)
 	}
+
 	for _, row := range rows {
 		if row.Payload != want {
 			t.Errorf("payload %s", row.Payload)

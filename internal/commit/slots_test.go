@@ -28,6 +28,7 @@ func slotsOf(revision int64, expected, next time.Time) *Slots {
 // Slots are decided once, by whoever's commit comes first, and by definitions that hold still.
 func TestSlots(t *testing.T) {
 	t.Parallel()
+
 	next := clock.Add(time.Hour)
 	for name, c := range map[string]struct {
 		app   *catalog.App
@@ -47,6 +48,7 @@ func TestSlots(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+
 			var commits []*Commit
 			for _, part := range c.parts {
 				row := &outbox.NewRow{Row: outbox.Row{App: app, Script: script.ID, Source: cloud.SourceCron}}

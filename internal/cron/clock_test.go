@@ -59,6 +59,7 @@ func counting() (testcloud.Script, func() int) {
 // the schedule goes on.
 func TestCatchUp(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		catchUp, overlap string
 		states           string // of the three slots, the oldest first
@@ -134,10 +135,12 @@ func TestTwoClocks(t *testing.T) {
 	one := testcloud.New(t)
 	script, runs := counting()
 	one.Deploy("task", script)
+
 	two := one.Join("two")
 	for range 4 {
 		schedule(one, cloud.CatchUpAll, cloud.OverlapAllow)
 	}
+
 	for _, node := range []*testcloud.Cloud{one, two} {
 		node.Refresh(t.Context(), one.AppID())
 	}
@@ -261,6 +264,7 @@ func TestUpcoming(t *testing.T) {
 	if err != nil || len(slots) != 3 || overdue != 0 {
 		t.Fatalf("%v, overdue %s, %v", slots, overdue, err)
 	}
+
 	for k, at := range slots {
 		if at.Year() != slots[0].Year()+k || at.YearDay() != 1 || !at.After(time.Now()) {
 			t.Errorf("slot %d is at %s", k, at)
@@ -277,6 +281,7 @@ func TestUpcoming(t *testing.T) {
 		manager.TriggerChange{Enabled: ptr(false)}); err != nil {
 		t.Fatal(err)
 	}
+
 	for name, id := range map[string]cloud.ID{"disabled": trigger, "missing": {1}} {
 		if slots, _, err := one.Schedules.Upcoming(t.Context(), one.AppID(), id, 3); err != nil ||
 			len(slots) != 0 {

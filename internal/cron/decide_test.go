@@ -13,6 +13,8 @@ import (
 // What becomes of slots: fired in time, made up for after a downtime, missed, skipped; each is decided once
 // and in order.
 func TestDecideSlots(t *testing.T) {
+	t.Parallel()
+
 	at := func(text string) time.Time {
 		v, err := time.Parse(time.RFC3339, "2026-03-02T"+text+"Z")
 		if err != nil {
@@ -63,6 +65,8 @@ func TestDecideSlots(t *testing.T) {
 
 // A long downtime decides a bounded number of slots: the newest ones, and one for those before.
 func TestDecideManySlots(t *testing.T) {
+	t.Parallel()
+
 	for expression, downtime := range map[string]time.Duration{"* * * * * *": 5 * 365 * 24 * time.Hour, "* * * * *": 30 * 24 * time.Hour, "*/7 * * * *": 365 * 24 * time.Hour} {
 		s, _, err := schedule.Parse(expression, "Europe/Berlin")
 		if err != nil {

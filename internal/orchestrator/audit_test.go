@@ -33,6 +33,7 @@ func leaveLetters(t *testing.T, c *testcloud.Cloud, n int) []cloud.ID {
 	if err != nil || len(letters) != n {
 		t.Fatalf("%d dead letters, %v", len(letters), err)
 	}
+
 	var ids []cloud.ID
 	for k := range letters {
 		ids = append(ids, letters[k].ID)
@@ -323,6 +324,7 @@ func operations() map[string]operation {
 // done again.
 func TestOperatorsAreAudited(t *testing.T) {
 	t.Parallel()
+
 	for name, op := range operations() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -376,6 +378,7 @@ func TestNothingIsAuditedThatDidNotHappen(t *testing.T) {
 	if err != nil || len(done.Writes) != 1 {
 		t.Fatalf("dry run: %+v, %v", done, err)
 	}
+
 	app, by, missing := c.AppID(), c.Operator(), cloud.ID{1}
 	for what, f := range map[string]func() error{
 		"replay": func() error {

@@ -193,7 +193,8 @@ func (c *deadLetterCalls) list(ctx context.Context, args cloud.HostArgs) (cloud.
 		return cloud.HostReply{}, deadLetterError("cursor must be one that list gave")
 	}
 	limit := min(max(int(args.Number), 1), maxLetterList)
-	letters, err := c.replayer.reader.DeadLettersForScript(ctx, c.task.app.ID, args.Collection, before, limit+1)
+	reader := c.replayer.reader
+	letters, err := reader.DeadLettersForScript(ctx, c.task.app.ID, args.Collection, before, limit+1)
 	if err != nil {
 		return cloud.HostReply{}, err
 	}

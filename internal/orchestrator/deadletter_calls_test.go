@@ -88,6 +88,7 @@ func TestLettersOfAScript(t *testing.T) {
 			cloud.HostArgs{Key: ids[1].String()}); !strings.Contains(got.JSON, `"resolution":"ignored"`) {
 			t.Errorf("get afterwards: %s", got.JSON)
 		}
+
 		for _, op := range []cloud.HostOp{cloud.OpLetterReplay, cloud.OpLetterResolve} {
 			if _, err := r.Call(op, cloud.HostArgs{Key: ids[1].String()}); !isHostError(err,
 				"DeadLetterError", "resolved already: ignored") {

@@ -39,6 +39,7 @@ func failOnce(started, goOn chan struct{}) testcloud.Script {
 // dead letters tell alike.
 func TestRowsReachTheirEnds(t *testing.T) {
 	t.Parallel()
+
 	type state struct{ done, dead, skipped, succeeded, failed int64 }
 	for name, c := range map[string]struct {
 		attempts int32
@@ -153,6 +154,7 @@ func TestChainOfEventsEnds(t *testing.T) {
 // is a dead letter of what was deleted.
 func TestDefinitionsGoWhileARowIsTried(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		change func(t *testing.T, c *testcloud.Cloud, trigger cloud.ID) error
 		want   string // a query that becomes 1
@@ -210,6 +212,7 @@ func TestDefinitionsGoWhileARowIsTried(t *testing.T) {
 // A handler of dead letters says by its outcome what became of the letter, and makes none itself.
 func TestDeadLetterHandler(t *testing.T) {
 	t.Parallel()
+
 	for resolution, outcome := range map[string]cloud.Outcome{
 		"handled_by_script": {Status: cloud.Succeeded},
 		"handler_failed":    testcloud.Fail("bad"),

@@ -28,6 +28,7 @@ func counted(runs *atomic.Int64, outcome func(n int64) cloud.Outcome) testcloud.
 // whichever way the call goes.
 func TestRepeatedCall(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		way    change
 		status int
@@ -73,6 +74,7 @@ func TestRepeatedCall(t *testing.T) {
 // A run that fails keeps nobody from trying again: its key is free at once.
 func TestFailedCallFreesItsKey(t *testing.T) {
 	t.Parallel()
+
 	for name, way := range map[string]change{"direct": direct, "outbox": byOutbox} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -128,6 +130,7 @@ func TestKeysOfOthers(t *testing.T) {
 		"another key":    {"hello", func(c *orchestrator.HTTPCall) { c.IdempotencyKey = "twice" }, ""},
 	} {
 		before := runs.Load()
+
 		reply := one.Call(c.script, keyed, c.change)
 		switch {
 		case c.code == "" && (reply.Status != 200 || reply.Replayed || runs.Load() != before+1):

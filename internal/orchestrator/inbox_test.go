@@ -35,6 +35,7 @@ func busy(t *testing.T, c *testcloud.Cloud) (free func()) {
 // the run as succeeded.
 func TestAbandonedAnswer(t *testing.T) {
 	t.Parallel()
+
 	for name, way := range map[string]change{"direct": direct, "outbox": byOutbox} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -103,6 +104,7 @@ func TestAnswerInTime(t *testing.T) {
 // with what became of the run.
 func TestAnswerOfAnotherNode(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		outcome cloud.Outcome
 		status  int

@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 // long that takes.
 func receive[T any](t *testing.T, ch <-chan T) (v T) {
 	t.Helper()
+
 	select {
 	case v = <-ch:
 	case <-time.After(30 * time.Second):

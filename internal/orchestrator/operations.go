@@ -351,6 +351,9 @@ func (o *Operations) SetKV(ctx context.Context, app cloud.AppID, set KVSet, by c
 	})
 }
 
+var errEntryChanged = cloud.Errorf(cloud.CodePrecondition,
+	"somebody changed the entry meanwhile: look at it again")
+
 // KVDelete is an operator's deletion of an entry.
 type KVDelete struct {
 	Collection, Key string
@@ -373,7 +376,7 @@ func (o *Operations) DeleteKV(
 			return err
 		}
 		if del.IfVersion != AnyVersion && now.Version != del.IfVersion {
-			return cloud.Errorf(cloud.CodePrecondition, "somebody changed the entry meanwhile: look at it again")
+			return errEntryChanged
 		}
 
 		_, err = s.Call(ctx, cloud.OpKVDelete, args)

@@ -21,6 +21,7 @@ func replay(t *testing.T, c *testcloud.Cloud, id cloud.ID, payload string) error
 // points back at the letter and the run that failed.
 func TestReplay(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct{ payload, want string }{
 		"as it was": {"", `{"op":"insert","collection":"in","key":"k0","value":0}`},
 		"edited":    {`{"edited":true}`, `{"edited":true}`},

@@ -15,6 +15,7 @@ import (
 // repeated is not made again. Nothing of it is kept until its checks hold.
 func TestConflicts(t *testing.T) {
 	t.Parallel()
+
 	const ever = 99
 	for name, c := range map[string]struct {
 		disturbed int // the first so many runs find their key changed
@@ -70,6 +71,7 @@ func TestConflicts(t *testing.T) {
 // A run whose child died of another run's doing is made again once, in a child of its own.
 func TestCollateral(t *testing.T) {
 	t.Parallel()
+
 	died := cloud.Outcome{Status: cloud.Crashed, Collateral: true,
 		Error: cloud.ScriptError{Name: "Crashed", Message: "the child died"}}
 	for name, c := range map[string]struct {
@@ -109,6 +111,7 @@ func TestCollateral(t *testing.T) {
 // writes alone are lost, and the log says so.
 func TestWaitUntil(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		outcome cloud.Outcome
 		after   string
@@ -212,6 +215,7 @@ func TestDryRun(t *testing.T) {
 		t.Errorf("writes %+v", done.Writes)
 	}
 	one.Stop() // waits for the work after the response, and writes what is to be recorded
+
 	for _, table := range []string{"kv", "outbox", "executions", "ledger"} {
 		if n := one.Count("SELECT count(*) FROM " + table); n != 0 {
 			t.Errorf("%d rows in %s", n, table)

@@ -6,6 +6,8 @@ import (
 )
 
 func TestEventSummaryOf(t *testing.T) {
+	t.Parallel()
+
 	for _, c := range []struct{ handler, event, want string }{
 		{"kv", `{"op":"insert","collection":"orders","key":"o1","value":{"op":"x"}}`, "insert orders/o1"},
 		{"kv", `{"collection":"orders","key":"a/b"}`, "orders/a/b"},

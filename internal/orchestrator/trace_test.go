@@ -87,6 +87,7 @@ func TestEveryRunIsASpan(t *testing.T) {
 				span.SpanContext().TraceID() != trace.TraceID(reply.Execution) {
 				t.Errorf("the span of %s is %v", reply.Execution, span.SpanContext())
 			}
+
 			for key, want := range map[string]string{
 				"faas.name":                 "default/hello",
 				"faas.invocation_id":        reply.Execution.String(),
@@ -131,6 +132,7 @@ func TestSpansOfAChain(t *testing.T) {
 	if len(ended) != 2 {
 		t.Fatalf("%d spans", len(ended))
 	}
+
 	for _, span := range ended {
 		if span.SpanContext().TraceID() != trace.TraceID(reply.Execution) {
 			t.Errorf("%s is in the trace %s", span.Name(), span.SpanContext().TraceID())

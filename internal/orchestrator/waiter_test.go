@@ -67,6 +67,7 @@ func TestPlacesInTheInbox(t *testing.T) {
 	}
 	b.close(one)
 	b.leave(two, "timeout")
+
 	for range 2 {
 		if _, ok := b.open(&catalog.Target{}, nil); !ok {
 			t.Error("no place is free")
@@ -77,6 +78,7 @@ func TestPlacesInTheInbox(t *testing.T) {
 // An answer is the same at the node that waits as at the one that ran.
 func TestReplyOnTheWire(t *testing.T) {
 	t.Parallel()
+
 	id := cloud.ID{1}
 	for name, reply := range map[string]*HTTPReply{
 		"response": {Status: 201, Response: &cloud.Response{Status: 201, Body: []byte{0, 0xff, 'a'},
@@ -106,6 +108,7 @@ func TestReplyOnTheWire(t *testing.T) {
 			}
 		})
 	}
+
 	for _, bad := range []string{"", "{", `{"body":"*"}`} {
 		if _, err := decodeReply(id, bad); err == nil {
 			t.Errorf("%q was read", bad)

@@ -11,6 +11,8 @@ import (
 // A claim starts at the oldest row of the one before; apps that were served give way; what was reported
 // meanwhile stays.
 func TestBacklogTurns(t *testing.T) {
+	t.Parallel()
+
 	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
 	d := newBacklog()
 	d.report(1, at(50))

@@ -15,6 +15,8 @@ import (
 // The scanner looks at ever fewer rows, and still finds those of a transaction that was under way while it
 // looked, those of an app that nobody can claim, and all of them after the server's clock was set back.
 func TestScanner(t *testing.T) {
+	t.Parallel()
+
 	ctx := context.Background()
 	url := testkit.Database(t)
 	pool, err := db.Open(ctx, url, db.MinConnections)

@@ -9,6 +9,8 @@ import (
 
 // Every rule of what an outcome makes of a row.
 func TestEndOf(t *testing.T) {
+	t.Parallel()
+
 	base := Row{Source: cloud.SourceKV, Retry: cloud.Retry{MaxAttempts: 3, Backoff: "constant", Base: time.Second, Max: time.Second}}
 
 	with := func(f func(*Row)) *Row {
@@ -56,6 +58,8 @@ func TestEndOf(t *testing.T) {
 }
 
 func TestHandledBy(t *testing.T) {
+	t.Parallel()
+
 	r := &Row{Source: cloud.SourceDeadLetter, DeadLetter: cloud.ID{1}}
 	if h := HandledBy(r, &cloud.Outcome{Status: cloud.Succeeded}, End{Kind: EndDone}); h.Resolution != cloud.DeadLetterHandled {
 		t.Errorf("success: %+v", h)

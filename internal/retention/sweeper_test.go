@@ -234,6 +234,7 @@ func TestSweep(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+
 			f := newFixture(t)
 			for _, sql := range c.insert {
 				f.exec(sql)
@@ -322,6 +323,7 @@ func TestSweepThatFails(t *testing.T) {
 	if got := f.text("SELECT count(*)::text FROM audit"); got != "0" {
 		t.Errorf("%s audit rows are left", got)
 	}
+
 	for _, what := range []string{"what=sessions", "what=inbox"} {
 		if !strings.Contains(f.log.String(), what) {
 			t.Errorf("log %s", f.log)

@@ -104,6 +104,7 @@ func (c *Cloud) start(options []func(*orchestrator.Config)) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+
 	cfg := orchestrator.Config{
 		DB:        c.DB,
 		IDs:       c.IDs,
@@ -214,6 +215,7 @@ func (c *Cloud) Await(want int64, sql string, args ...any) {
 // AwaitTrue waits until a condition holds.
 func (c *Cloud) AwaitTrue(what string, holds func() bool) {
 	c.t.Helper()
+
 	for end := time.Now().Add(patience); !holds(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			c.t.Fatalf("after %s it does not hold that %s", patience, what)
@@ -234,6 +236,7 @@ func (c *Cloud) Call(script string, changes ...func(*orchestrator.HTTPCall)) *or
 	if err != nil {
 		c.t.Fatal(err)
 	}
+
 	call := &orchestrator.HTTPCall{
 		Target:    target,
 		Request:   &cloud.Request{Method: http.MethodGet, URL: "http://test/f/" + Slug + "/" + script},
