@@ -58,7 +58,7 @@ func Database(t testing.TB) string {
 		t.Fatalf("start PostgreSQL: %v", server.err)
 	}
 	name := fmt.Sprintf("t%d", server.n.Add(1))
-	sqlExec(t, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", name, template))
+	sqlExec(t, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s STRATEGY FILE_COPY", name, template))
 	t.Cleanup(func() { sqlExec(t, fmt.Sprintf("DROP DATABASE IF EXISTS %s WITH (FORCE)", name)) })
 	return urlOf(name)
 }
