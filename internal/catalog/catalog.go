@@ -164,6 +164,7 @@ func (c *Catalog) LoadAll(ctx context.Context) error {
 // Refresh loads one app again, or the list of apps and what changed in it for app 0, and tells the
 // subscribers. A failure is logged; the next notification or poll repeats it.
 func (c *Catalog) Refresh(ctx context.Context, app cloud.AppID) {
+	// The change is made already: whoever made it may go away, and the copy must follow all the same.
 	ctx = context.WithoutCancel(ctx)
 	var err error
 	if app == 0 {

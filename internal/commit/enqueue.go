@@ -75,6 +75,7 @@ func (s *enqueueSection) insert(g *Group, n *outbox.NewRow) {
 
 // raise inserts one row for each trigger. Several rows share one payload.
 func (s *enqueueSection) raise(g *Group, x *Commit, triggers []*cloud.Trigger, e event) {
+	// A payload is stored once, however many triggers it raises.
 	var payloadID cloud.ID
 	if len(triggers) > 1 {
 		payloadID = g.cfg.IDs.New()

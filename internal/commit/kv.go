@@ -177,6 +177,7 @@ func (s *keySection) put(g *Group, x *Commit, w *cloud.Write) {
 			expires: expiryOf(w, old.expires, g.now),
 		}
 	}
+	// Several commits of a group may write a key; only what the last of them left is stored.
 	if !k.isDirty {
 		k.isDirty = true
 		s.dirty = append(s.dirty, k)

@@ -62,6 +62,7 @@ func (r *eventRunner) run(c *outbox.Claim, permit *admission.Permit) {
 		return
 	}
 
+	// The client is answered before waitUntil work ends, and after the commit.
 	fin, finish := r.runner.perform(ctx, t)
 	r.answer(row, fin)
 	if finish != nil {

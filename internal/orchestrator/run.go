@@ -41,6 +41,7 @@ func (r *runner) perform(ctx context.Context, t *task) (fin *finished, finish fu
 	ctx, endSpan := r.startSpan(ctx, t)
 	defer func() { endSpan(fin) }()
 
+	// The record's duration is that of all executions together, which is what the caller waited for.
 	started := time.Now()
 	var keys []cloud.KeyRef // that failed a check
 
@@ -63,6 +64,7 @@ func (r *runner) perform(ctx context.Context, t *task) (fin *finished, finish fu
 		}
 
 		switch {
+		// Whoever dies a second time, in a child of its own, is not collateral.
 		case again.collateral && !wasCollateral:
 			wasCollateral = true
 			t.alone = true
@@ -137,10 +139,12 @@ func (e *execution) run(ctx context.Context) (fin *finished, again *retry) {
 		return e.fail(e.finish(interrupted("the sandbox could not be started; nothing was run"))), nil
 	}
 
+	// From here on the run can be cancelled, also by somebody who had wanted to before it started.
 	e.sandbox = sandbox
 	if e.t.onStart != nil {
 		e.t.onStart(sandbox)
 	}
+	// Secrets are masked before anything is recorded, logged or shown.
 	outcome := sandbox.Outcome()
 	e.t.app.MaskOutcome(&outcome)
 

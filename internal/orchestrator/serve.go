@@ -89,11 +89,13 @@ func (s *Server) ServeHTTP(ctx context.Context, c *HTTPCall) *HTTPReply {
 // of its own.
 func (s *Server) serveDirect(ctx context.Context, c *HTTPCall) *HTTPReply {
 	id := s.ids.New()
+	// The key comes before the permit: a call that is answered already needs none.
 	key, reply := s.keys.reserve(ctx, c, id)
 	if reply != nil {
 		return reply
 	}
 
+	// A shutdown waits for runs that are counted, and one may be granted its permit during the shutdown.
 	s.runs.Add(1)
 	permit, err := s.gate.Acquire(c.Target.App.ID)
 	if err != nil {
@@ -118,6 +120,7 @@ func (s *Server) serveDirect(ctx context.Context, c *HTTPCall) *HTTPReply {
 		return replyOf(fin)
 	}
 
+	// Nobody reads a streamed body any more; the script is told, and goes on.
 	if response := fin.outcome.Response; response != nil && response.Stream != nil {
 		response.Stream.Close()
 	}
@@ -252,6 +255,7 @@ func (s *Server) serveOutbox(ctx context.Context, c *HTTPCall) *HTTPReply {
 	if reply != nil {
 		return reply
 	}
+	// The place in the inbox comes before the row: another node may have answered before the commit returns.
 	waiter, ok := s.inbox.open(c.Target, key)
 	if !ok {
 		s.keys.free(key)
