@@ -106,6 +106,7 @@ func (g *Gate) acquire(app cloud.AppID) error {
 	if !granted {
 		return ErrSaturated
 	}
+
 	return nil
 }
 
@@ -120,6 +121,7 @@ func (g *Gate) enqueue(app cloud.AppID) *waiter {
 		g.ticking = true
 		g.timer.Reset(MaxWait)
 	}
+
 	return w
 }
 
@@ -175,6 +177,7 @@ func (g *Gate) evict(app cloud.AppID) bool {
 	list[last].grantCh <- false
 	g.setWaiters(longest, list[:last])
 	g.waiting--
+
 	return true
 }
 
@@ -197,6 +200,7 @@ func (g *Gate) TryAcquire(app cloud.AppID) bool {
 	}
 	g.take(app)
 	g.dispatched++
+
 	return true
 }
 
@@ -218,6 +222,7 @@ func (g *Gate) Reserve(n int) int {
 	g.free -= n
 	g.dispatched += n
 	g.held[0] += n
+
 	return n
 }
 
@@ -359,5 +364,6 @@ func (g *Gate) neediest() (app cloud.AppID, holds int) {
 			app, holds = other, n
 		}
 	}
+
 	return app, holds
 }

@@ -158,6 +158,7 @@ func (c *Catalog) LoadAll(ctx context.Context) error {
 	if len(changed) > 0 || len(gone) > 0 {
 		c.replace(changed, gone)
 	}
+
 	return nil
 }
 
@@ -192,6 +193,7 @@ func (c *Catalog) Reload(ctx context.Context, id cloud.AppID) (*App, error) {
 		return nil, nil
 	}
 	c.replace([]*App{app}, nil)
+
 	return app, nil
 }
 

@@ -46,6 +46,7 @@ func (c *Catalog) loadEnv(ctx context.Context, q *db.Queries, app *App) error {
 	// Runtimes are pooled by what their scripts find in env: equal content has an equal id.
 	copy(app.Env.ID[:], hash.Sum(nil))
 	app.mask = maskFor(secrets)
+
 	return nil
 }
 
@@ -61,6 +62,7 @@ func maskFor(values []string) *strings.Replacer {
 	for _, value := range values {
 		pairs = append(pairs, value, masked)
 	}
+
 	return strings.NewReplacer(pairs...)
 }
 

@@ -22,6 +22,7 @@ func (c *Catalog) loadInto(ctx context.Context, q *db.Queries, app *App) error {
 	if err := c.loadTriggers(ctx, q, app); err != nil {
 		return err
 	}
+
 	return loadRoutes(ctx, q, app)
 }
 
@@ -53,6 +54,7 @@ func (c *Catalog) loadScripts(ctx context.Context, q *db.Queries, app *App) erro
 		}
 		app.AddScript(script)
 	}
+
 	return nil
 }
 
@@ -76,6 +78,7 @@ func (c *Catalog) loadTriggers(ctx context.Context, q *db.Queries, app *App) err
 		}
 		app.Schedules[trigger.ID] = parsed
 	}
+
 	return nil
 }
 
@@ -112,6 +115,7 @@ func triggerOf(app cloud.AppID, r *db.DefinedTriggersRow) *cloud.Trigger {
 	if r.ScriptFilter != nil {
 		t.FailedScript = *r.ScriptFilter
 	}
+
 	return t
 }
 
@@ -150,5 +154,6 @@ func loadRoutes(ctx context.Context, q *db.Queries, app *App) error {
 			Dispatch: r.Dispatch,
 		})
 	}
+
 	return nil
 }

@@ -30,6 +30,7 @@ func (c *Catalog) MatchScript(slug, script string) (*Target, error) {
 	if s == nil || s.Kind != cloud.KindEndpoint {
 		return nil, errNoRoute
 	}
+
 	return &Target{App: app, Script: s, Dispatch: cloud.DispatchSync}, nil
 }
 
@@ -80,6 +81,7 @@ func (a *App) CountKVTriggers(collection string) int {
 			n++
 		}
 	}
+
 	return n
 }
 
@@ -101,5 +103,6 @@ func (a *App) matching(want func(*cloud.Trigger) bool) []*cloud.Trigger {
 		}
 	}
 	slices.SortFunc(matching, func(a, b *cloud.Trigger) int { return slices.Compare(a.ID[:], b.ID[:]) })
+
 	return matching
 }

@@ -122,6 +122,7 @@ func (c *Committer) probe(id cloud.ID) (applied bool, err error) {
 		}
 		return confirm(ctx, pooled.Conn())
 	})
+
 	return applied, err
 }
 
@@ -189,5 +190,6 @@ func (a *attempt) run() error {
 	}
 
 	a.sent = true
+
 	return a.group.write(ctx, conn)
 }

@@ -65,6 +65,7 @@ func (x *Commit) keyCount() int {
 			n += len(w.Checks) + len(w.Writes)
 		}
 	}
+
 	return n
 }
 

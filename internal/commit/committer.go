@@ -187,6 +187,7 @@ func (c *Committer) next() []*Commit {
 	if len(c.queue) == 0 {
 		c.queue = nil
 	}
+
 	return group
 }
 

@@ -114,5 +114,6 @@ func (l *resolvedLetter) params() db.ResolveDeadLetterParams {
 		p.Reason = &l.Reason
 	}
 	p.Resolution = &resolution
+
 	return p
 }

@@ -120,6 +120,7 @@ func (g *Group) read(ctx context.Context, conn *pgx.Conn) (isNew bool, err error
 	}
 
 	err = p.Send(ctx, conn)
+
 	return isNew, err
 }
 
@@ -182,6 +183,7 @@ func (g *Group) refreshDefinitions(ctx context.Context, conn *pgx.Conn) error {
 
 	p := db.NewPipeline()
 	of[*keySection](g).read(g, p)
+
 	return p.Send(ctx, conn)
 }
 

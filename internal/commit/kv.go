@@ -92,6 +92,7 @@ func (s *keySection) add(key cloud.KeyRef) *keyState {
 	k := &keyState{key: key}
 	s.state[key] = k
 	s.order = append(s.order, key)
+
 	return k
 }
 
@@ -117,6 +118,7 @@ func lockName(k cloud.KeyRef) int64 {
 	_, _ = h.Write([]byte(k.Collection))
 	_, _ = h.Write([]byte{0})
 	_, _ = h.Write([]byte(k.Key))
+
 	return int64(h.Sum64())
 }
 
@@ -224,6 +226,7 @@ func kvPayload(op string, w *cloud.Write, old *keyValue) string {
 		b = append(b, `,"oldValue":`...)
 		b = append(b, old.value...)
 	}
+
 	return string(append(b, '}'))
 }
 

@@ -66,6 +66,7 @@ func ExecutionRows(node string, executions []*cloud.Execution) db.InsertExecutio
 		p.CpuUs = append(p.CpuUs, e.Usage.CPU.Microseconds())
 		p.MemoryKib = append(p.MemoryKib, e.Usage.MemoryKiB)
 	}
+
 	return p
 }
 
@@ -87,5 +88,6 @@ func LogsJSON(lines []cloud.LogLine, dropped int) string {
 			cloud.LogLine{At: time.Now().UTC(), Level: "warn", Message: notice},
 		)
 	}
+
 	return string(cloud.AppendJSON(nil, lines))
 }

@@ -91,6 +91,7 @@ func (r RowEnd) deadLetterPayload(script string) string {
 	}
 	b = append(b, `,"script":`...)
 	b = cloud.AppendJSON(b, script)
+
 	return string(append(b, '}'))
 }
 
@@ -155,6 +156,7 @@ func buryParams(ends []RowEnd) db.BuryOutboxParams {
 		p.AttemptCounts = append(p.AttemptCounts, int32(bury.Attempts))
 		p.Executions = append(p.Executions, bury.Execution)
 	}
+
 	return p
 }
 
@@ -170,5 +172,6 @@ func retryParams(ends []RowEnd) db.RetryOutboxParams {
 		p.Attempted = append(p.Attempted, retry.Attempted)
 		p.Delays = append(p.Delays, retry.Delay.Microseconds())
 	}
+
 	return p
 }

@@ -147,6 +147,7 @@ func (c *Clock) fireDue(ctx context.Context) (wait time.Duration, forever bool) 
 		c.failed(ctx, "read due schedules", err)
 		return retryAfterError, false
 	}
+
 	return c.fireAll(ctx, due), false
 }
 
@@ -180,6 +181,7 @@ func (c *Clock) fireAll(ctx context.Context, due []db.DueSchedulesRow) time.Dura
 			c.count(decided[k].Decided)
 		}
 	}
+
 	return wait
 }
 
@@ -225,6 +227,7 @@ func (c *Clock) decide(ctx context.Context, due *db.DueSchedulesRow) (*commit.Co
 	})
 	slots.Trigger = trigger.ID
 	slots.Revision = app.Revision
+
 	return c.commit(trigger, slots), slots
 }
 
@@ -250,6 +253,7 @@ func (c *Clock) commit(trigger *cloud.Trigger, slots *commit.Slots) *commit.Comm
 			Retry:     trigger.Retry,
 		}}})
 	}
+
 	return x
 }
 
@@ -287,5 +291,6 @@ func (c *Clock) Upcoming(ctx context.Context, app cloud.AppID, trigger cloud.ID,
 	for next := at.NextSlot; len(slots) < n && !next.IsZero(); next = parsed.Next(next) {
 		slots = append(slots, next.UTC())
 	}
+
 	return slots, time.Duration(max(0, at.OverdueUs)) * time.Microsecond, nil
 }

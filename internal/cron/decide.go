@@ -50,6 +50,7 @@ func decideSlots(q slotQuestion) *commit.Slots {
 		d.Next = q.now.AddDate(100, 0, 0)
 	}
 	d.FireAt = d.Next.Add(schedule.Jitter(q.trigger.ID, d.Next, q.trigger.CronJitter))
+
 	return d
 }
 
@@ -110,6 +111,7 @@ func dueSlots(q slotQuestion) (due []time.Time, older bool) {
 		due = due[len(due)-maxCatchUp:]
 		older = true
 	}
+
 	return due, older
 }
 

@@ -86,12 +86,14 @@ func (r *eventRunner) task(app *catalog.App, row *outbox.Row) *task {
 		idempotencyKey: row.IdempotencyKey,
 		alone:          row.Interruptions >= outbox.AloneAfter,
 	}
+
 	if row.Attempts > 0 { // the row names the execution of its first attempt
 		t.execution = r.runner.ids.New()
 	}
 	if t.idempotencyKey == "" {
 		t.idempotencyKey = row.Root.String()
 	}
+
 	return t
 }
 
@@ -140,6 +142,7 @@ func (r *eventRunner) prepare(t *task) bool {
 	default:
 		t.principal = cloud.Principal{Username: trigger.Registrant, Kind: cloud.PrincipalRegistrant}
 	}
+
 	return true
 }
 
@@ -152,6 +155,7 @@ func (r *eventRunner) prepareRequest(t *task) bool {
 		return false
 	}
 	t.request = request
+
 	return true
 }
 

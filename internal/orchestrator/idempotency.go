@@ -100,6 +100,7 @@ func (k *idempotencyKeys) reserve(
 		}
 		return nil, replayed(&record, hash)
 	}
+
 	return nil, failure(cloud.ID{}, cloud.ErrDatabaseAway)
 }
 
@@ -125,6 +126,7 @@ func (k *idempotencyKeys) tryReserve(
 		}
 		return false, fmt.Errorf("reserve key: %w", db.Translate(err))
 	}
+
 	return n == 1, nil
 }
 
@@ -159,6 +161,7 @@ func replayed(record *db.Idempotency, hash []byte) *HTTPReply {
 			response.Headers = append(response.Headers, cloud.Header{Name: h[0], Value: h[1]})
 		}
 	}
+
 	return &HTTPReply{Response: response, Status: response.Status, Execution: id, Replayed: true}
 }
 
@@ -171,6 +174,7 @@ func requestHash(r *cloud.Request) []byte {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n", r.Method, target)
 	_, _ = h.Write(r.Body)
+
 	return h.Sum(nil)
 }
 

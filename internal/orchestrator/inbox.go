@@ -55,6 +55,7 @@ func (b *inbox) open(t *catalog.Target, key *commit.IdempotencyKey) (*inboxWaite
 	}
 	w := &inboxWaiter{id: b.ids.New(), target: t, key: key, answerC: make(chan *HTTPReply, 1)}
 	b.waiters[w.id] = w
+
 	return w, true
 }
 
@@ -78,6 +79,7 @@ func (b *inbox) leave(w *inboxWaiter, why string) (*HTTPReply, bool) {
 	delete(b.waiters, w.id)
 	w.why = why
 	b.left[w.id] = w
+
 	return nil, false
 }
 
@@ -92,6 +94,7 @@ func (b *inbox) take(id cloud.ID) (w *inboxWaiter, present bool) {
 	}
 	w = b.left[id]
 	delete(b.left, id)
+
 	return w, false
 }
 
@@ -156,6 +159,7 @@ func (b *inbox) orphans(ctx context.Context) error {
 			b.keep(cloud.AppID(r.AppID), r.ScriptID, "", reply, "node-lost")
 		}
 	}
+
 	return nil
 }
 
@@ -234,6 +238,7 @@ func encodeReply(r *HTTPReply) string {
 		w.Code = string(r.Failure.Code)
 		w.Message = db.Storable(r.Failure.Message)
 	}
+
 	return string(cloud.AppendJSON(nil, w))
 }
 
@@ -261,5 +266,6 @@ func decodeReply(execution cloud.ID, text string) (*HTTPReply, error) {
 	for _, h := range w.Headers {
 		r.Response.Headers = append(r.Response.Headers, cloud.Header{Name: h[0], Value: h[1]})
 	}
+
 	return r, nil
 }

@@ -120,6 +120,7 @@ func (o *Orchestrator) Start(ctx context.Context) error {
 	} {
 		o.group.Go(func() error { return run(o.ctx) })
 	}
+
 	return nil
 }
 
@@ -240,5 +241,6 @@ func (o *Orchestrator) Stats() Stats {
 	}
 	s.PermitsFree, s.WaitingAtGate = o.gate.State()
 	s.Outcomes, s.Durations, s.RecordsDropped = o.recorder.Totals()
+
 	return s
 }

@@ -72,6 +72,7 @@ func (o *Operations) Replay(
 	if err := letterError(o.committer.Do(x)); err != nil {
 		return cloud.ID{}, err
 	}
+
 	return row.ID, nil
 }
 
@@ -144,6 +145,8 @@ func (r *replayer) check(app *catalog.App, letter *cloud.DeadLetter) error {
 		return cloud.Errorf(cloud.CodeConflict,
 			"the script %q is gone: deploy it under that name again and send the event anew", letter.Name)
 	}
+
+	// What the operator edited must be an event again.
 	if !json.Valid([]byte(letter.Payload)) {
 		return cloud.Errorf(cloud.CodeInvalid, "the payload is not JSON")
 	}
@@ -156,6 +159,7 @@ func (r *replayer) check(app *catalog.App, letter *cloud.DeadLetter) error {
 			)
 		}
 	}
+
 	return nil
 }
 
@@ -208,6 +212,7 @@ func (o *Operations) ReplayMany(
 	}
 	err = bulk.commitAll()
 	out.Replayed = bulk.replayed
+
 	return out, err
 }
 
@@ -244,6 +249,7 @@ func (o *Operations) selectLetters(
 		}
 	}
 	out.Matched = len(letters)
+
 	return letters, out, nil
 }
 
@@ -289,6 +295,7 @@ func (b *bulkReplay) commitAll() error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -326,6 +333,7 @@ func (b *bulkReplay) detail(replayed int) map[string]any {
 		detail["trigger"] = b.sel.Filter.Trigger.String()
 		detail["error"] = b.sel.Filter.ErrorGroup
 	}
+
 	return detail
 }
 
@@ -341,6 +349,7 @@ func without(letters []commit.ResolveLetter, app cloud.AppID, refs []cloud.KeyRe
 			rest = append(rest, letter)
 		}
 	}
+
 	return rest
 }
 
@@ -352,6 +361,7 @@ func serverError(err error) error {
 	if cloud.StatusOf(cloud.CodeOf(err)) >= http.StatusInternalServerError {
 		return err
 	}
+
 	return nil
 }
 
@@ -384,5 +394,6 @@ func (o *Operations) Resolve(
 	if err := letterError(o.committer.Do(x)); err != nil {
 		return nil, err
 	}
+
 	return o.replayer.reader.DeadLetter(ctx, app, id)
 }

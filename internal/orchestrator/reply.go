@@ -56,6 +56,7 @@ func replyOf(fin *finished) *HTTPReply {
 	if r.Status == http.StatusServiceUnavailable {
 		r.RetryAfter = 1
 	}
+
 	return r
 }
 
@@ -78,5 +79,6 @@ func bodySummary(r *cloud.Response) string {
 	if !utf8.Valid(body) && len(r.Body) <= maxSummary {
 		return fmt.Sprintf("%d bytes", len(r.Body))
 	}
+
 	return db.Storable(string(body))
 }

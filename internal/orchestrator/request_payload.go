@@ -37,6 +37,7 @@ func encodeRequest(r *cloud.Request, params []cloud.Header) string {
 		p.Body = base64.StdEncoding.EncodeToString(r.Body)
 		p.BodyEncoding = "base64"
 	}
+
 	return string(cloud.AppendJSON(nil, p))
 }
 
@@ -66,5 +67,6 @@ func decodeRequest(payload string) (*cloud.Request, error) {
 	for _, h := range p.Params {
 		r.Params = append(r.Params, cloud.Header{Name: h[0], Value: h[1]})
 	}
+
 	return r, nil
 }

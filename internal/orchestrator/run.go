@@ -151,6 +151,7 @@ func (e *execution) run(ctx context.Context) (fin *finished, again *retry) {
 	if outcome.Collateral && !outcome.Unsafe {
 		return e.finish(outcome), &retry{collateral: true}
 	}
+
 	return e.commit(outcome)
 }
 
@@ -186,9 +187,11 @@ func (e *execution) spec() *cloud.RunSpec {
 			dry:        t.dry,
 		},
 	}
+
 	if !t.dry {
 		spec.OnLog = e.tailLine
 	}
+
 	return spec
 }
 
@@ -247,6 +250,7 @@ func (e *execution) finish(outcome cloud.Outcome) *finished {
 	if outcome.Status == cloud.Succeeded && outcome.Response != nil {
 		record.HTTPStatus = outcome.Response.Status
 	}
+
 	return &finished{outcome: outcome, record: record}
 }
 
@@ -287,6 +291,7 @@ func (e *execution) commit(outcome cloud.Outcome) (*finished, *retry) {
 		fin.recorded = true
 		return e.conclude(fin, true), nil
 	}
+
 	return e.refused(fin, result)
 }
 
@@ -308,6 +313,7 @@ func (d *effects) parts() []commit.Part {
 	for k := range d.letters {
 		parts = append(parts, d.letters[k])
 	}
+
 	return parts
 }
 
@@ -330,6 +336,7 @@ func (e *execution) parts(fin *finished, did *effects) []commit.Part {
 	if t.audit != nil {
 		parts = append(parts, *t.audit)
 	}
+
 	return append(parts, commit.Record{Execution: fin.record})
 }
 
@@ -364,6 +371,7 @@ func (e *execution) rowParts(fin *finished) []commit.Part {
 		}
 		parts = append(parts, commit.StoreAnswer{Key: key, Response: fin.outcome.Response})
 	}
+
 	return parts
 }
 
@@ -414,6 +422,7 @@ func (e *execution) conflicted(fin *finished, keys []cloud.KeyRef) (*finished, *
 			"it made requests that must not be repeated, so it was not run again"
 		keys = nil
 	}
+
 	return e.finish(outcome), &retry{keys: keys}
 }
 
@@ -443,6 +452,7 @@ func (e *execution) fail(fin *finished) *finished {
 		fin.recorded = result.Applied
 		fin.lost = !result.Applied
 	}
+
 	return e.note(fin)
 }
 

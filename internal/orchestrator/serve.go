@@ -125,6 +125,7 @@ func (s *Server) serveDirect(ctx context.Context, c *HTTPCall) *HTTPReply {
 		response.Stream.Close()
 	}
 	s.inbox.abandon(c.Target, fin, "client-closed")
+
 	return &HTTPReply{Execution: id, HungUp: true}
 }
 
@@ -193,6 +194,7 @@ func (s *Server) serveAsync(ctx context.Context, c *HTTPCall) *HTTPReply {
 		s.keys.free(key)
 		return failure(id, err)
 	}
+
 	return accepted
 }
 
@@ -210,6 +212,7 @@ func (s *Server) queueHasRoom(ctx context.Context, app cloud.AppID) *cloud.Error
 			size.Bytes,
 		)
 	}
+
 	return nil
 }
 
@@ -270,6 +273,7 @@ func (s *Server) serveOutbox(ctx context.Context, c *HTTPCall) *HTTPReply {
 		s.keys.free(key)
 		return failure(id, err)
 	}
+
 	return s.await(c, waiter, id)
 }
 
@@ -309,5 +313,6 @@ func accept(id cloud.ID) *HTTPReply {
 		Body:    body,
 		Headers: []cloud.Header{{Name: "content-type", Value: "application/json"}},
 	}
+
 	return &HTTPReply{Execution: id, Accepted: at, Status: http.StatusAccepted, Response: response}
 }

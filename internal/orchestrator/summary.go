@@ -45,5 +45,6 @@ func firstMembers(text string, n int) map[string]string {
 		}
 		m[key] = v
 	}
+
 	return m
 }

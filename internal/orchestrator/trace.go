@@ -55,6 +55,7 @@ func (r *runner) startSpan(ctx context.Context, t *task) (context.Context, func(
 		attribute.Int("picloud.attempt", t.attempt),
 		attribute.Int("picloud.depth", t.depth),
 	))
+
 	return ctx, func(fin *finished) { endSpan(span, t, fin) }
 }
 

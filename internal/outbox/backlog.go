@@ -74,6 +74,7 @@ func (b *backlog) plan() claimPlan {
 		p.sinces = append(p.sinces, a.since)
 		p.reports = append(p.reports, a.reports)
 	}
+
 	return p
 }
 
@@ -118,6 +119,7 @@ func earliestDue(rows []db.ClaimDueRow) map[int64]time.Time {
 			first[r.AppID] = r.DueAt
 		}
 	}
+
 	return first
 }
 

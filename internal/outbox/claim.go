@@ -103,6 +103,7 @@ func (d *Dispatcher) heldClaims() db.RenewLeasesParams {
 		arg.Ids = append(arg.Ids, c.Row.ID)
 		arg.Tokens = append(arg.Tokens, c.Row.Token)
 	}
+
 	return arg
 }
 

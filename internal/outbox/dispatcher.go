@@ -59,6 +59,7 @@ func NewDispatcher(cfg Config) *Dispatcher {
 		running: map[cloud.ID]*Claim{},
 	}
 	d.scanner = newScanner(d)
+
 	return d
 }
 
@@ -71,6 +72,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	}
 	parts.Go(func() { d.renewLeases(ctx) })
 	parts.Wait()
+
 	return nil
 }
 
@@ -202,6 +204,7 @@ func (d *Dispatcher) claim(ctx context.Context, permits int) error {
 	} else {
 		d.scanner.scanWithin(rescanAfterClaim)
 	}
+
 	return nil
 }
 

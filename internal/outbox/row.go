@@ -91,6 +91,7 @@ func InsertParams(node string, lease time.Duration, rows []*NewRow) db.InsertOut
 		p.Jitters = append(p.Jitters, r.Retry.Jitter)
 		p.Tokens = append(p.Tokens, r.Token)
 	}
+
 	return p
 }
 

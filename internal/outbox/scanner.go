@@ -131,6 +131,7 @@ func (s *scanner) scan(ctx context.Context) time.Time {
 	}
 
 	s.report(rows)
+
 	return s.restAfter(began, full)
 }
 
@@ -163,6 +164,7 @@ func (s *scanner) restAfter(began time.Time, full bool) time.Time {
 	if !s.fullAt.IsZero() { // nobody has asked for another meanwhile
 		s.fullAt = now.Add(max(fullScanEvery, fullScanPause*took))
 	}
+
 	return now
 }
 
@@ -208,6 +210,7 @@ func (s *scanner) find(ctx context.Context, timeout time.Duration) ([]db.FirstWa
 			s.own[cloud.AppID(rows[k].AppID)] = rows[k].WakeAt
 		}
 	}
+
 	return rows, nil
 }
 

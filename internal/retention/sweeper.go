@@ -99,6 +99,7 @@ func (s *Sweeper) jobs() []job {
 	if s.cfg.Audit > 0 {
 		jobs = append(jobs, job{"audit", olderThan(s.cfg.Audit, q.SweepAudit)})
 	}
+
 	return jobs
 }
 
