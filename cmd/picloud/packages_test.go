@@ -123,10 +123,15 @@ func TestApplications(t *testing.T) {
 	w.api("PUT", "/apps/default/secrets/SHOP_KEY", map[string]any{"value": "a secret of at least thirty-two bytes"}).want(200)
 
 	for _, name := range []string{"shop", "links"} {
-		r := w.api("PUT", "/apps/default/scripts/"+name, map[string]any{"source": bundleWith(t, filepath.Join(testkit.Root(), "web", "test", "apps", name+".js"), true)}).want(201)
-		if r.json["warning"] != nil {
-			t.Fatalf("%s: %s", name, r.body)
-		}
+		source := bundleWith(t, filepath.Join(testkit.Root(), "web", "test", "apps", name+".js"), true)
+		// Evaluating the module has two seconds, which a busy machine may need for other things.
+		w.eventually(name+" is deployed without a warning", func() bool {
+			r := w.api("PUT", "/apps/default/scripts/"+name, map[string]any{"source": source})
+			if r.status != 200 && r.status != 201 {
+				t.Fatalf("%s: %d %s", name, r.status, r.body)
+			}
+			return r.json["warning"] == nil
+		})
 	}
 
 	w.trigger(map[string]any{"kind": "kv", "script": "shop", "collection": "orders"})

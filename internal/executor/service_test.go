@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"picloud/internal/cloud"
 	"picloud/internal/executor"
@@ -68,7 +69,9 @@ func TestServiceRuns(t *testing.T) {
 			p := newClientPool(socket)
 			defer p.Close()
 
-			run, err := p.Run(t.Context(), newSpec())
+			spec := newSpec()
+			spec.Deadline = time.Now().Add(notTimed)
+			run, err := p.Run(t.Context(), spec)
 			if err != nil {
 				t.Fatal(err)
 			}

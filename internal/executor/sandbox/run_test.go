@@ -198,9 +198,12 @@ func TestStreamedBody(t *testing.T) {
 	msg := requestMsg()
 	msg.Stream = true
 	r, _ := f.start(`export default (_, env, ctx) => {
-		ctx.waitUntil(new Promise((r) => setTimeout(r, 1)).then(() => console.log("after")));
+		let closed;
+		ctx.waitUntil(new Promise((r) => { closed = r; }).then(() => console.log("after")));
 		let left = 2;
-		return new Response(new ReadableStream({ pull(c) { left-- ? c.enqueue("piece" + left) : c.close() } }));
+		return new Response(new ReadableStream({
+			pull(c) { left-- ? c.enqueue("piece" + left) : (c.close(), setTimeout(closed, 1)); },
+		}));
 	}`, msg)
 	if m := f.done(wire.Done); !m.Streaming || !m.Pending || len(m.Response.Body) != 0 {
 		t.Fatalf("the run's outcome is %+v", m)
