@@ -6,12 +6,21 @@ import "context"
 type HostCalls interface {
 	// Call performs one call. A *HostError is thrown to the script under its own name; any other error ends
 	// the run as interrupted. n identifies the call within its run.
-	Call(ctx context.Context, n uint64, op HostOp, args HostArgs) (HostReply, error)
+	Call(ctx context.Context, n uint64, call HostCall) (HostReply, error)
 	// Responded is called when the response is sent: the calls after it belong to waitUntil work.
 	Responded()
 }
 
-// HostOp names a host call.
+// HostCall is one host call of a script: a value of one of the structs in kv_calls.go, fetch_calls.go and
+// deadletter_calls.go. No other package can add one, because each needs a codec in internal/executor/wire,
+// whose table lists them all.
+type HostCall interface {
+	// Op is the call's number in the frames between the sandbox child and its parent.
+	Op() HostOp
+	hostCall()
+}
+
+// HostOp is the number of a host call.
 type HostOp uint8
 
 // The host calls. A child that sends any other number is killed.
@@ -26,59 +35,33 @@ const (
 	OpKVList
 	OpFetch
 	OpFetchRead
-	OpLetterList
-	OpLetterGet
-	OpLetterReplay
-	OpLetterResolve
+	OpDeadLetterList
+	OpDeadLetterGet
+	OpDeadLetterReplay
+	OpDeadLetterResolve
 )
 
-// Writes reports whether the call belongs to what a commit applies.
-func (o HostOp) Writes() bool {
-	switch o {
-	case OpKVSet, OpKVDelete, OpKVIncrement, OpKVUpdateBegin, OpKVUpdateEnd, OpLetterReplay, OpLetterResolve:
-		return true
-	default:
-		return false
-	}
-}
-
-// HostArgs are a call's arguments. Which fields count, and for what, depends on the op.
-type HostArgs struct {
-	// Collection is a KV collection, or the script of whose dead letters OpLetterList lists.
-	Collection string
-	// Key is a KV key, or the id of a dead letter.
-	Key string
-	// Value is a KV value, a fetch's redirect mode, the reason of OpLetterResolve, or, with Flag, the
-	// payload of OpLetterReplay.
-	Value string
-	// Number is an increment's amount, a list's limit, or the fetch whose body OpFetchRead reads.
-	Number float64
-	// TTLMillis is a KV entry's time to live, 0 for none.
-	TTLMillis int64
-	// IfVersion is the version that the entry must have, -1 for any.
-	IfVersion int64
-	// Flag makes OpKVGet unchecked, OpFetchRead read everything, and OpLetterReplay use another payload.
-	Flag bool
-	// Cursor is where a list goes on.
-	Cursor string
-	// Request is what OpFetch sends.
-	Request *Request
-}
-
-// HostReply is a call's answer.
+// HostReply is a call's answer. Each field names the calls that set it; for all others it is zero.
 type HostReply struct {
-	Found   bool
-	Value   string
+	// Found reports whether there is such an entry (KVGet, KVHas, KVUpdateBegin) or dead letter
+	// (DeadLetterGet), or whether there was an entry to delete (KVDelete). Fetch and FetchRead always set it.
+	Found bool
+	// Value is the entry's JSON text (KVGet, KVHas, KVUpdateBegin), the URL from which the response came in
+	// the end (Fetch), or the id of the new outbox row (DeadLetterReplay).
+	Value string
+	// Version is the entry's version, 0 for one that is absent (KVGet, KVHas, KVUpdateBegin).
 	Version int64
-	// Expires is in Unix milliseconds, 0 for never.
+	// Expires is in Unix milliseconds, 0 for never (KVGet, KVHas, KVUpdateBegin).
 	Expires int64
-	Number  float64
-	// JSON is the whole answer of a list, or a dead letter.
-	JSON     string
+	// Number is the sum (KVIncrement).
+	Number float64
+	// JSON is the whole page (KVList, DeadLetterList), or the dead letter (DeadLetterGet).
+	JSON string
+	// Response is without its body if the reply is Partial (Fetch).
 	Response *Response
-	// Partial says that bytes of a fetched body are still to be read.
+	// Partial says that bytes of the body are still to be read (Fetch, FetchRead).
 	Partial bool
-	// Bytes are a piece of a body.
+	// Bytes are a piece of a body (FetchRead).
 	Bytes []byte
 }
 

@@ -333,14 +333,14 @@ type KVSet struct {
 }
 
 // AnyVersion is the version of a write that goes over whatever is there.
-const AnyVersion = -1
+const AnyVersion = cloud.AnyVersion
 
 // SetKV writes an entry with the commit of runs, so that it has the same checks, events and limits.
 func (o *Operations) SetKV(ctx context.Context, app cloud.AppID, set KVSet, by cloud.Principal) error {
 	entry := audit(o.catalog.App(app), by, "kv.set", set.Collection+"/"+set.Key, nil)
 
 	return o.writeKV(ctx, app, entry, by, func(s Session) error {
-		_, err := s.Call(ctx, cloud.OpKVSet, cloud.HostArgs{
+		_, err := s.Call(ctx, cloud.KVSet{
 			Collection: set.Collection,
 			Key:        set.Key,
 			Value:      set.Value,
@@ -364,10 +364,9 @@ func (o *Operations) DeleteKV(
 	ctx context.Context, app cloud.AppID, del KVDelete, by cloud.Principal,
 ) (found bool, err error) {
 	entry := audit(o.catalog.App(app), by, "kv.delete", del.Collection+"/"+del.Key, nil)
-	args := cloud.HostArgs{Collection: del.Collection, Key: del.Key}
 
 	err = o.writeKV(ctx, app, entry, by, func(s Session) error {
-		now, err := s.Call(ctx, cloud.OpKVGet, args)
+		now, err := s.Call(ctx, cloud.KVGet{Collection: del.Collection, Key: del.Key})
 		found = now.Found
 		if err != nil || !found {
 			return err
@@ -376,7 +375,7 @@ func (o *Operations) DeleteKV(
 			return cloud.Errorf(cloud.CodePrecondition, "somebody changed the entry meanwhile: look at it again")
 		}
 
-		_, err = s.Call(ctx, cloud.OpKVDelete, args)
+		_, err = s.Call(ctx, cloud.KVDelete{Collection: del.Collection, Key: del.Key})
 		return err
 	})
 

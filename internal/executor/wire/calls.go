@@ -6,51 +6,82 @@ import "picloud/internal/cloud"
 // more is killed.
 const MaxCalls = 10_000
 
+// codecs lists the host calls. A codec is in the file of its service: kv_calls.go, fetch_calls.go,
+// deadletter_calls.go.
+var codecs = [...]codec{
+	cloud.OpKVGet:         reads(encodeKVGet, decodeKVGet),
+	cloud.OpKVSet:         writes(encodeKVSet, decodeKVSet),
+	cloud.OpKVDelete:      writes(encodeKVDelete, decodeKVDelete),
+	cloud.OpKVHas:         reads(encodeKVHas, decodeKVHas),
+	cloud.OpKVIncrement:   writes(encodeKVIncrement, decodeKVIncrement),
+	cloud.OpKVUpdateBegin: writes(encodeKVUpdateBegin, decodeKVUpdateBegin),
+	cloud.OpKVUpdateEnd:   writes(encodeKVUpdateEnd, decodeKVUpdateEnd),
+	cloud.OpKVList:        reads(encodeKVList, decodeKVList),
+
+	cloud.OpFetch:     reads(encodeFetch, decodeFetch),
+	cloud.OpFetchRead: reads(encodeFetchRead, decodeFetchRead),
+
+	cloud.OpDeadLetterList:    reads(encodeDeadLetterList, decodeDeadLetterList),
+	cloud.OpDeadLetterGet:     reads(encodeDeadLetterGet, decodeDeadLetterGet),
+	cloud.OpDeadLetterReplay:  writes(encodeDeadLetterReplay, decodeDeadLetterReplay),
+	cloud.OpDeadLetterResolve: writes(encodeDeadLetterResolve, decodeDeadLetterResolve),
+}
+
+// codec is how one host call is sent.
+type codec struct {
+	isWrite bool // the call belongs to what a commit applies
+	encode  func(*Encoder, cloud.HostCall)
+	// decode takes a body and not a Decoder, which would be allocated for each call: the compiler does not
+	// see what a function value does with a pointer.
+	decode func(body []byte) (cloud.HostCall, error)
+}
+
+// reads is the codec of a call that leaves nothing to commit.
+func reads[C cloud.HostCall](encode func(*Encoder, C), decode func([]byte) (C, error)) codec {
+	return codec{
+		encode: func(e *Encoder, call cloud.HostCall) { encode(e, call.(C)) },
+		decode: func(body []byte) (cloud.HostCall, error) { return decode(body) },
+	}
+}
+
+// writes is the codec of a call that belongs to what a commit applies.
+func writes[C cloud.HostCall](encode func(*Encoder, C), decode func([]byte) (C, error)) codec {
+	c := reads(encode, decode)
+	c.isWrite = true
+	return c
+}
+
+// Writes reports whether the call belongs to what a commit applies.
+func Writes(op cloud.HostOp) bool { return int(op) < len(codecs) && codecs[op].isWrite }
+
 // CallMsg is a host call of a run.
 type CallMsg struct {
 	N    uint64 // the number of the call in its run
-	Op   cloud.HostOp
-	Args cloud.HostArgs
+	Call cloud.HostCall
 }
 
 // Encode appends the message.
 func (m *CallMsg) Encode(e *Encoder) {
+	op := m.Call.Op()
 	e.Uint(m.N)
-	e.Uint(uint64(m.Op))
-
-	args := &m.Args
-	e.String(args.Collection)
-	e.String(args.Key)
-	e.String(args.Value)
-	e.Float(args.Number)
-	e.Int(args.TTLMillis)
-	e.Int(args.IfVersion)
-	e.Bool(args.Flag)
-	e.String(args.Cursor)
-	e.Bool(args.Request != nil)
-	if args.Request != nil {
-		encodeRequest(e, args.Request)
-	}
+	e.Uint(uint64(op))
+	codecs[op].encode(e, m.Call)
 }
 
-// DecodeCall reads what Encode wrote.
-func DecodeCall(body []byte) (*CallMsg, error) {
+// DecodeCall reads what Encode wrote. The number of a call that does not exist is ErrProtocol.
+func DecodeCall(body []byte) (CallMsg, error) {
 	d := NewDecoder(body)
-	m := &CallMsg{N: d.Uint(), Op: cloud.HostOp(d.Uint())}
-	m.Args = cloud.HostArgs{
-		Collection: d.String(),
-		Key:        d.String(),
-		Value:      d.String(),
-		Number:     d.Float(),
-		TTLMillis:  d.Int(),
-		IfVersion:  d.Int(),
-		Flag:       d.Bool(),
-		Cursor:     d.String(),
+	n := d.Uint()
+	op := d.Uint()
+	if d.bad || op >= uint64(len(codecs)) || codecs[op].decode == nil {
+		return CallMsg{}, ErrProtocol
 	}
-	if d.Bool() {
-		m.Args.Request = decodeRequest(d)
+
+	call, err := codecs[op].decode(d.b)
+	if err != nil {
+		return CallMsg{}, err
 	}
-	return m, d.Err()
+	return CallMsg{N: n, Call: call}, nil
 }
 
 // ReplyMsg answers a CallMsg.
