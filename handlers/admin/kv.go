@@ -199,8 +199,8 @@ func (s *Server) saveEntry(v *visit) error {
 }
 
 // entryForm reads the form of an entry.
-func entryForm(v *visit, collection, key string) (orchestrator.KVSet, error) {
-	set := orchestrator.KVSet{Collection: collection, Key: key}
+func entryForm(v *visit, collection, key string) (cloud.KVSet, error) {
+	set := cloud.KVSet{Collection: collection, Key: key}
 	var err error
 	set.IfVersion, err = strconv.ParseInt(v.form.Get("version"), 10, 64)
 	if err != nil || set.IfVersion < 0 {

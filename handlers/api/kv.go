@@ -106,7 +106,7 @@ func (s *Server) deleteEntry(ctx context.Context, c *edge.AppCaller, in *EntryPa
 		orchestrator.KVDelete{
 			Collection: collection,
 			Key:        key,
-			IfVersion:  orchestrator.AnyVersion,
+			IfVersion:  cloud.AnyVersion,
 		},
 		c.Cloud(),
 	)
@@ -210,7 +210,7 @@ func (s *Server) putEntry(ctx context.Context, c *edge.AppCaller, in *putEntry) 
 		return nil, cloud.Errorf(cloud.CodeInvalid, "the field value is missing")
 	}
 
-	set := orchestrator.KVSet{Collection: collection, Key: key, IfVersion: orchestrator.AnyVersion}
+	set := cloud.KVSet{Collection: collection, Key: key, IfVersion: cloud.AnyVersion}
 	if set.Value, err = kv.Normalize(string(b.Value)); err != nil {
 		return nil, err
 	}

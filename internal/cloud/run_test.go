@@ -59,22 +59,6 @@ func TestHTTPStatus(t *testing.T) {
 	}
 }
 
-// Calls that a commit applies are known as such: their changes are held back until then.
-func TestWrites(t *testing.T) {
-	t.Parallel()
-	writes := map[HostOp]bool{
-		OpKVGet: false, OpKVSet: true, OpKVDelete: true, OpKVHas: false, OpKVIncrement: true,
-		OpKVUpdateBegin: true, OpKVUpdateEnd: true, OpKVList: false, OpFetch: false, OpFetchRead: false,
-		OpLetterList: false, OpLetterGet: false, OpLetterReplay: true, OpLetterResolve: true,
-	}
-
-	for op := HostOp(0); op <= OpLetterResolve+1; op++ {
-		if got := op.Writes(); got != writes[op] {
-			t.Errorf("operation %d writes: %v", op, got)
-		}
-	}
-}
-
 func TestChangesEmpty(t *testing.T) {
 	t.Parallel()
 	if !(&Changes{}).Empty() || !(&Changes{Checks: make([]Check, 1)}).Empty() {

@@ -70,10 +70,16 @@ var lies = map[string]func(c net.Conn, w *wire.Writer, id uint64){
 		Status:  200,
 		Headers: []cloud.Header{{Name: "x", Value: string(make([]byte, 1<<20))}},
 	}}),
-	"unknown call": call(&wire.CallMsg{N: 1, Op: 99}),
+	"unknown call": func(_ net.Conn, w *wire.Writer, id uint64) {
+		_ = w.Send(wire.Call, id, func(e *wire.Encoder) {
+			e.Uint(1)
+			e.Uint(99)
+		})
+		done(&wire.DoneMsg{Status: cloud.Failed})(nil, w, id)
+	},
 	"endless calls": func(_ net.Conn, w *wire.Writer, id uint64) {
 		for n := range uint64(20000) {
-			_ = w.Send(wire.Call, id, (&wire.CallMsg{N: n, Op: cloud.OpKVGet}).Encode)
+			_ = w.Send(wire.Call, id, (&wire.CallMsg{N: n, Call: cloud.KVGet{}}).Encode)
 		}
 	},
 	"endless logs": func(_ net.Conn, w *wire.Writer, id uint64) {
@@ -104,13 +110,6 @@ var lies = map[string]func(c net.Conn, w *wire.Writer, id uint64){
 
 func done(m *wire.DoneMsg) func(net.Conn, *wire.Writer, uint64) {
 	return func(_ net.Conn, w *wire.Writer, id uint64) { _ = w.Send(wire.Done, id, m.Encode) }
-}
-
-func call(m *wire.CallMsg) func(net.Conn, *wire.Writer, uint64) {
-	return func(_ net.Conn, w *wire.Writer, id uint64) {
-		_ = w.Send(wire.Call, id, m.Encode)
-		done(&wire.DoneMsg{Status: cloud.Failed})(nil, w, id)
-	}
 }
 
 // lie is the life of a child that lies. "frame" and hexadecimal digits is any frame: its kind and its body.

@@ -73,7 +73,7 @@ type noCalls struct{}
 
 func (noCalls) Responded() {}
 
-func (noCalls) Call(context.Context, uint64, cloud.HostOp, cloud.HostArgs) (cloud.HostReply, error) {
+func (noCalls) Call(context.Context, uint64, cloud.HostCall) (cloud.HostReply, error) {
 	return cloud.HostReply{Found: true, Value: "1"}, nil
 }
 

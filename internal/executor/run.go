@@ -58,9 +58,9 @@ type Run struct {
 	killTimer      *time.Timer // after the interrupt
 }
 
-// message is a call or an outcome.
+// message is a call, or an outcome if done is set.
 type message struct {
-	call *wire.CallMsg
+	call wire.CallMsg
 	done *wire.DoneMsg
 }
 
@@ -236,12 +236,12 @@ func (r *Run) serve() cloud.Outcome {
 	}
 }
 
-func (r *Run) call(m *wire.CallMsg) {
-	switch m.Op {
-	case cloud.OpFetch:
-		r.noteUnsafe(m.Args.Request)
+func (r *Run) call(m wire.CallMsg) {
+	switch call := m.Call.(type) {
+	case cloud.Fetch:
+		r.noteUnsafe(call.Request)
 		go r.answer(r.fetchContext(m.N), m)
-	case cloud.OpFetchRead:
+	case cloud.FetchRead:
 		go r.answer(r.context(), m)
 	default:
 		r.answer(r.context(), m)
@@ -259,9 +259,9 @@ func (r *Run) noteUnsafe(req *cloud.Request) {
 }
 
 // answer performs a call and sends its reply.
-func (r *Run) answer(ctx context.Context, m *wire.CallMsg) {
-	reply, err := r.spec.Calls.Call(ctx, m.N, m.Op, m.Args)
-	if m.Op == cloud.OpFetch && !reply.Partial {
+func (r *Run) answer(ctx context.Context, m wire.CallMsg) {
+	reply, err := r.spec.Calls.Call(ctx, m.N, m.Call)
+	if _, isFetch := m.Call.(cloud.Fetch); isFetch && !reply.Partial {
 		defer r.cancelFetch(m.N) // nothing is in flight any more
 	}
 

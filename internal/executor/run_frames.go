@@ -66,7 +66,7 @@ func (r *Run) log(line cloud.LogLine) {
 	}
 }
 
-func (r *Run) takeCall(m *wire.CallMsg) error {
+func (r *Run) takeCall(m wire.CallMsg) error {
 	r.mu.Lock()
 	r.calls++
 	isTooMany := r.calls > wire.MaxCalls // a well-behaved child counts too, and throws

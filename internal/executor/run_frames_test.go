@@ -112,11 +112,11 @@ func TestCallsAreCounted(t *testing.T) {
 	t.Parallel()
 	r := &Run{spec: &cloud.RunSpec{}, mailbox: make(chan message, wire.MaxCalls+1)}
 	for n := range uint64(wire.MaxCalls) {
-		if err := r.takeCall(&wire.CallMsg{N: n}); err != nil {
+		if err := r.takeCall(wire.CallMsg{N: n}); err != nil {
 			t.Fatalf("call %d: %v", n, err)
 		}
 	}
-	if err := r.takeCall(&wire.CallMsg{}); !errors.Is(err, wire.ErrProtocol) {
+	if err := r.takeCall(wire.CallMsg{}); !errors.Is(err, wire.ErrProtocol) {
 		t.Errorf("a call too many: %v", err)
 	}
 }

@@ -75,12 +75,12 @@ func leaveWaitingRow(t *testing.T, c *testcloud.Cloud) cloud.ID {
 func writeKV(t *testing.T, c *testcloud.Cloud, action string) error {
 	t.Helper()
 	if action == "kv.delete" {
-		del := orchestrator.KVDelete{Collection: "in", Key: "k", IfVersion: orchestrator.AnyVersion}
+		del := orchestrator.KVDelete{Collection: "in", Key: "k", IfVersion: cloud.AnyVersion}
 		_, err := c.Operations.DeleteKV(t.Context(), c.AppID(), del, c.Operator())
 		return err
 	}
 
-	set := orchestrator.KVSet{Collection: "in", Key: "k", Value: "1", IfVersion: orchestrator.AnyVersion}
+	set := cloud.KVSet{Collection: "in", Key: "k", Value: "1", IfVersion: cloud.AnyVersion}
 	return c.Operations.SetKV(t.Context(), c.AppID(), set, c.Operator())
 }
 

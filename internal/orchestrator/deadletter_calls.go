@@ -74,41 +74,18 @@ func limitError(format string, args ...any) *cloud.HostError {
 	return &cloud.HostError{Name: "LimitError", Message: fmt.Sprintf(format, args...)}
 }
 
-func (c *deadLetterCalls) call(
-	ctx context.Context,
-	op cloud.HostOp,
-	args cloud.HostArgs,
-) (cloud.HostReply, error) {
-	if op == cloud.OpLetterList {
-		return c.list(ctx, args)
-	}
-
-	letter, err := c.find(ctx, args.Key)
-	switch {
-	case err != nil:
-		return cloud.HostReply{}, err
-	case letter == nil && op == cloud.OpLetterGet:
-		return cloud.HostReply{}, nil
-	case letter == nil:
-		return cloud.HostReply{}, deadLetterError("no such dead letter")
-	}
-
-	c.mu.Lock()
-	defer c.mu.Unlock()
-
-	if resolution := c.resolved[letter.ID]; resolution != "" {
-		letter.Resolution = resolution
-	}
-
-	switch op {
-	case cloud.OpLetterGet:
-		return cloud.HostReply{Found: true, JSON: letterJSON(letter, true)}, nil
-	case cloud.OpLetterReplay:
-		return c.replay(letter, args)
-	case cloud.OpLetterResolve:
-		return c.resolve(letter, args.Value)
+func (c *deadLetterCalls) call(ctx context.Context, call cloud.DeadLetterCall) (cloud.HostReply, error) {
+	switch call := call.(type) {
+	case cloud.DeadLetterList:
+		return c.list(ctx, call)
+	case cloud.DeadLetterGet:
+		return c.get(ctx, call)
+	case cloud.DeadLetterReplay:
+		return c.replay(ctx, call)
+	case cloud.DeadLetterResolve:
+		return c.resolve(ctx, call)
 	default:
-		return cloud.HostReply{}, &cloud.HostError{Name: "TypeError", Message: "unknown call"}
+		return cloud.HostReply{}, unknownCall()
 	}
 }
 
@@ -125,7 +102,23 @@ func (c *deadLetterCalls) find(ctx context.Context, text string) (*cloud.DeadLet
 	return letter, err
 }
 
-// add takes a resolution into the run's commit.
+// mustFind is find for a call that needs the letter: a DeadLetterError if there is none.
+func (c *deadLetterCalls) mustFind(ctx context.Context, text string) (*cloud.DeadLetter, error) {
+	letter, err := c.find(ctx, text)
+	if err == nil && letter == nil {
+		return nil, deadLetterError("no such dead letter")
+	}
+	return letter, err
+}
+
+// applyOwn gives a letter the resolution that this run has given it, if any. c.mu is held.
+func (c *deadLetterCalls) applyOwn(letter *cloud.DeadLetter) {
+	if resolution := c.resolved[letter.ID]; resolution != "" {
+		letter.Resolution = resolution
+	}
+}
+
+// add takes a resolution into the run's commit. c.mu is held.
 func (c *deadLetterCalls) add(l commit.ResolveLetter, resolution string) error {
 	if len(c.current)+len(c.beforeResponse) >= maxLetterChanges {
 		return limitError("a run can deal with %d dead letters; go on in another", maxLetterChanges)
@@ -140,14 +133,39 @@ func (c *deadLetterCalls) add(l commit.ResolveLetter, resolution string) error {
 	return nil
 }
 
+// get returns a letter with the resolution that this run has given it.
+func (c *deadLetterCalls) get(ctx context.Context, call cloud.DeadLetterGet) (cloud.HostReply, error) {
+	letter, err := c.find(ctx, call.ID)
+	if err != nil || letter == nil {
+		return cloud.HostReply{}, err
+	}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	c.applyOwn(letter)
+	return cloud.HostReply{Found: true, JSON: letterJSON(letter, true)}, nil
+}
+
 // replay differs from an operator's in its depth: a script that replays what fails again must not go on for
 // ever.
-func (c *deadLetterCalls) replay(letter *cloud.DeadLetter, args cloud.HostArgs) (cloud.HostReply, error) {
-	if args.Flag { // a payload is given
-		if !utf8.ValidString(args.Value) {
+func (c *deadLetterCalls) replay(
+	ctx context.Context, call cloud.DeadLetterReplay,
+) (cloud.HostReply, error) {
+	letter, err := c.mustFind(ctx, call.ID)
+	if err != nil {
+		return cloud.HostReply{}, err
+	}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	c.applyOwn(letter)
+	if call.HasPayload {
+		if !utf8.ValidString(call.Payload) {
 			return cloud.HostReply{}, deadLetterError("the payload is not JSON")
 		}
-		letter.Payload = args.Value
+		letter.Payload = call.Payload
 	}
 	if c.bytes+len(letter.Payload) > maxLetterBytes {
 		return cloud.HostReply{}, limitError(
@@ -175,26 +193,38 @@ func (c *deadLetterCalls) replay(letter *cloud.DeadLetter, args cloud.HostArgs) 
 	return cloud.HostReply{Value: row.ID.String()}, nil
 }
 
-func (c *deadLetterCalls) resolve(letter *cloud.DeadLetter, reason string) (cloud.HostReply, error) {
+// resolve marks a letter as dealt with.
+func (c *deadLetterCalls) resolve(
+	ctx context.Context, call cloud.DeadLetterResolve,
+) (cloud.HostReply, error) {
+	letter, err := c.mustFind(ctx, call.ID)
+	if err != nil {
+		return cloud.HostReply{}, err
+	}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	c.applyOwn(letter)
 	if err := unresolved(letter); err != nil {
 		return cloud.HostReply{}, deadLetterError("%s", safeError(err).Message)
 	}
-	if utf8.RuneCountInString(reason) > maxReasonChars {
+	if utf8.RuneCountInString(call.Reason) > maxReasonChars {
 		return cloud.HostReply{}, deadLetterError("a reason can have %d characters", maxReasonChars)
 	}
-	l := commit.ResolveLetter{ID: letter.ID, Reason: db.Storable(reason)}
+	l := commit.ResolveLetter{ID: letter.ID, Reason: db.Storable(call.Reason)}
 	return cloud.HostReply{}, c.add(l, cloud.DeadLetterIgnored)
 }
 
 // list gives unresolved letters, without those that the run has resolved.
-func (c *deadLetterCalls) list(ctx context.Context, args cloud.HostArgs) (cloud.HostReply, error) {
-	before, ok := cloud.ParseID(args.Cursor)
-	if args.Cursor != "" && !ok {
+func (c *deadLetterCalls) list(ctx context.Context, call cloud.DeadLetterList) (cloud.HostReply, error) {
+	before, ok := cloud.ParseID(call.Cursor)
+	if call.Cursor != "" && !ok {
 		return cloud.HostReply{}, deadLetterError("cursor must be one that list gave")
 	}
-	limit := min(max(int(args.Number), 1), maxLetterList)
+	limit := min(max(call.Limit, 1), maxLetterList)
 	reader := c.replayer.reader
-	letters, err := reader.DeadLettersForScript(ctx, c.task.app.ID, args.Collection, before, limit+1)
+	letters, err := reader.DeadLettersForScript(ctx, c.task.app.ID, call.Script, before, limit+1)
 	if err != nil {
 		return cloud.HostReply{}, err
 	}

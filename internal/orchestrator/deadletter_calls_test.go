@@ -29,9 +29,9 @@ type letter struct {
 }
 
 // list lists the letters that a script sees.
-func list(t *testing.T, r *testcloud.Run, args cloud.HostArgs) (items []letter, cursor *string) {
+func list(t *testing.T, r *testcloud.Run, call cloud.DeadLetterList) (items []letter, cursor *string) {
 	t.Helper()
-	reply, err := r.Call(cloud.OpLetterList, args)
+	reply, err := r.Call(call)
 	if err != nil {
 		t.Errorf("list: %v", err)
 		return nil, nil
@@ -59,40 +59,35 @@ func TestLettersOfAScript(t *testing.T) {
 	ids := leaveLetters(t, one, 3)
 
 	reply := asScript(t, one, func(r *testcloud.Run) cloud.Outcome {
-		if items, cursor := list(t, r, cloud.HostArgs{Number: 100}); len(items) != 3 ||
-			items[0].ID != ids[0].String() || items[0].Script != "failing" ||
+		if items, cursor := list(t, r, cloud.DeadLetterList{Limit: 100}); len(items) != 3 || items[0].ID != ids[0].String() || items[0].Script != "failing" ||
 			items[0].Original != nil || cursor != nil {
 			t.Errorf("listed: %+v, %v", items, cursor)
 		}
-		got, err := r.Call(cloud.OpLetterGet, cloud.HostArgs{Key: ids[0].String()})
-		if err != nil || !got.Found || !strings.Contains(got.JSON, `"original":{"op":"insert"`) ||
-			!strings.Contains(got.JSON, `"resolution":null`) {
+		got, err := r.Call(cloud.DeadLetterGet{ID: ids[0].String()})
+		if err != nil || !got.Found || !strings.Contains(got.JSON, `"original":{"op":"insert"`) || !strings.Contains(got.JSON, `"resolution":null`) {
 			t.Errorf("get: %+v, %v", got, err)
 		}
 
-		row, err := r.Call(cloud.OpLetterReplay,
-			cloud.HostArgs{Key: ids[0].String(), Flag: true, Value: `{"edited":1}`})
+		row, err := r.Call(cloud.DeadLetterReplay{ID: ids[0].String(), HasPayload: true, Payload: `{"edited":1}`})
 		if _, isID := cloud.ParseID(row.Value); err != nil || !isID {
 			t.Errorf("replay: %+v, %v", row, err)
 		}
-		if _, err := r.Call(cloud.OpLetterResolve,
-			cloud.HostArgs{Key: ids[1].String(), Value: "known"}); err != nil {
+		if _, err := r.Call(cloud.DeadLetterResolve{ID: ids[1].String(), Reason: "known"}); err != nil {
 			t.Errorf("resolve: %v", err)
 		}
 
-		if items, _ := list(t, r, cloud.HostArgs{Number: 100}); len(items) != 1 ||
-			items[0].ID != ids[2].String() {
+		if items, _ := list(t, r, cloud.DeadLetterList{Limit: 100}); len(items) != 1 || items[0].ID != ids[2].String() {
 			t.Errorf("listed afterwards: %+v", items)
 		}
-		if got, _ := r.Call(cloud.OpLetterGet,
-			cloud.HostArgs{Key: ids[1].String()}); !strings.Contains(got.JSON, `"resolution":"ignored"`) {
+		if got, _ := r.Call(cloud.DeadLetterGet{ID: ids[1].String()}); !strings.Contains(got.JSON, `"resolution":"ignored"`) {
 			t.Errorf("get afterwards: %s", got.JSON)
 		}
-
-		for _, op := range []cloud.HostOp{cloud.OpLetterReplay, cloud.OpLetterResolve} {
-			if _, err := r.Call(op, cloud.HostArgs{Key: ids[1].String()}); !isHostError(err,
-				"DeadLetterError", "resolved already: ignored") {
-				t.Errorf("call %d of a letter that is resolved: %v", op, err)
+		for _, call := range []cloud.HostCall{
+			cloud.DeadLetterReplay{ID: ids[1].String()},
+			cloud.DeadLetterResolve{ID: ids[1].String()},
+		} {
+			if _, err := r.Call(call); !isHostError(err, "DeadLetterError", "resolved already: ignored") {
+				t.Errorf("%T of a letter that is resolved: %v", call, err)
 			}
 		}
 		if n := one.Count("SELECT count(*) FROM dead_letters WHERE resolution IS NOT NULL"); n != 0 {
@@ -122,16 +117,15 @@ func TestPagesOfLetters(t *testing.T) {
 	one := testcloud.New(t)
 	ids := leaveLetters(t, one, 3)
 	asScript(t, one, func(r *testcloud.Run) cloud.Outcome {
-		items, cursor := list(t, r, cloud.HostArgs{Number: 2})
+		items, cursor := list(t, r, cloud.DeadLetterList{Limit: 2})
 		if len(items) != 2 || cursor == nil || *cursor != ids[1].String() {
 			t.Errorf("first page: %+v, %v", items, cursor)
 			return testcloud.Fail("")
 		}
-		if items, cursor = list(t, r, cloud.HostArgs{Number: 2, Cursor: *cursor}); len(items) != 1 ||
-			items[0].ID != ids[2].String() || cursor != nil {
+		if items, cursor = list(t, r, cloud.DeadLetterList{Limit: 2, Cursor: *cursor}); len(items) != 1 || items[0].ID != ids[2].String() || cursor != nil {
 			t.Errorf("second page: %+v, %v", items, cursor)
 		}
-		if items, _ = list(t, r, cloud.HostArgs{Number: 9, Collection: "other"}); len(items) != 0 {
+		if items, _ = list(t, r, cloud.DeadLetterList{Limit: 9, Script: "other"}); len(items) != 0 {
 			t.Errorf("letters of another script: %+v", items)
 		}
 		return testcloud.OK("")
@@ -145,30 +139,22 @@ func TestLetterCallsThatThrow(t *testing.T) {
 	id := leaveLetters(t, one, 1)[0].String()
 	asScript(t, one, func(r *testcloud.Run) cloud.Outcome {
 		for name, c := range map[string]struct {
-			op   cloud.HostOp
-			args cloud.HostArgs
+			call cloud.HostCall
 			says string
 		}{
-			"no such letter": {cloud.OpLetterReplay, cloud.HostArgs{Key: "missing"}, "no such dead letter"},
-			"none to resolve": {cloud.OpLetterResolve, cloud.HostArgs{Key: one.IDs.New().String()},
-				"no such dead letter"},
-			"no JSON": {cloud.OpLetterReplay, cloud.HostArgs{Key: id, Flag: true, Value: "{"},
-				"not JSON"},
-			"no UTF-8": {cloud.OpLetterReplay, cloud.HostArgs{Key: id, Flag: true, Value: "\"\xff\""},
-				"not JSON"},
-			"too deep": {cloud.OpLetterReplay, cloud.HostArgs{Key: id},
-				"the chain of events is 1 deep already"},
-			"long reason": {cloud.OpLetterResolve,
-				cloud.HostArgs{Key: id, Value: strings.Repeat("ä", 1001)}, "1000 characters"},
-			"bad cursor": {cloud.OpLetterList, cloud.HostArgs{Cursor: "x"},
-				"cursor must be one that list gave"},
+			"no such letter":  {cloud.DeadLetterReplay{ID: "missing"}, "no such dead letter"},
+			"none to resolve": {cloud.DeadLetterResolve{ID: one.IDs.New().String()}, "no such dead letter"},
+			"no JSON":         {cloud.DeadLetterReplay{ID: id, HasPayload: true, Payload: "{"}, "not JSON"},
+			"no UTF-8":        {cloud.DeadLetterReplay{ID: id, HasPayload: true, Payload: "\"\xff\""}, "not JSON"},
+			"too deep":        {cloud.DeadLetterReplay{ID: id}, "the chain of events is 1 deep already"},
+			"long reason":     {cloud.DeadLetterResolve{ID: id, Reason: strings.Repeat("ä", 1001)}, "1000 characters"},
+			"bad cursor":      {cloud.DeadLetterList{Cursor: "x"}, "cursor must be one that list gave"},
 		} {
-			if _, err := r.Call(c.op, c.args); !isHostError(err, "DeadLetterError", c.says) {
+			if _, err := r.Call(c.call); !isHostError(err, "DeadLetterError", c.says) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if got, err := r.Call(cloud.OpLetterGet, cloud.HostArgs{Key: one.IDs.New().String()}); err != nil ||
-			got.Found {
+		if got, err := r.Call(cloud.DeadLetterGet{ID: one.IDs.New().String()}); err != nil || got.Found {
 			t.Errorf("get of a letter that is not there: %+v, %v", got, err)
 		}
 		return testcloud.OK("")
@@ -185,8 +171,7 @@ func TestLettersGoWithTheRun(t *testing.T) {
 	one := testcloud.New(t)
 	ids := leaveLetters(t, one, 3)
 	resolve := func(r *testcloud.Run, k int) {
-		if _, err := r.Call(cloud.OpLetterResolve,
-			cloud.HostArgs{Key: ids[k].String(), Value: fmt.Sprint(k)}); err != nil {
+		if _, err := r.Call(cloud.DeadLetterResolve{ID: ids[k].String(), Reason: fmt.Sprint(k)}); err != nil {
 			t.Errorf("resolve %d: %v", k, err)
 		}
 	}
@@ -225,7 +210,7 @@ func TestLetterIsResolvedMeanwhile(t *testing.T) {
 	runs := 0
 	reply := asScript(t, one, func(r *testcloud.Run) cloud.Outcome {
 		runs++
-		_, err := r.Call(cloud.OpLetterReplay, cloud.HostArgs{Key: id.String()})
+		_, err := r.Call(cloud.DeadLetterReplay{ID: id.String()})
 		if runs == 1 {
 			if _, err := one.Operations.Resolve(t.Context(), one.AppID(), id, "known",
 				one.Operator()); err != nil {

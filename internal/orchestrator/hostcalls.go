@@ -27,14 +27,13 @@ func (c *hostCalls) Responded() {
 }
 
 // Call sends a host call to the service that answers it.
-func (c *hostCalls) Call(
-	ctx context.Context,
-	n uint64,
-	op cloud.HostOp,
-	args cloud.HostArgs,
-) (cloud.HostReply, error) {
-	switch op {
-	case cloud.OpFetch, cloud.OpFetchRead:
+func (c *hostCalls) Call(ctx context.Context, n uint64, call cloud.HostCall) (cloud.HostReply, error) {
+	switch call := call.(type) {
+	case cloud.KVCall:
+		return c.Session.Call(ctx, call)
+	case cloud.DeadLetterCall:
+		return c.letters.call(ctx, call)
+	case cloud.FetchCall:
 		if c.dry {
 			return cloud.HostReply{}, &cloud.HostError{
 				Name:    "FetchError",
@@ -42,10 +41,13 @@ func (c *hostCalls) Call(
 			}
 		}
 		c.once.Do(func() { c.fetcher = c.newFetcher() })
-		return c.fetcher.Call(ctx, n, op, args)
-	case cloud.OpLetterList, cloud.OpLetterGet, cloud.OpLetterReplay, cloud.OpLetterResolve:
-		return c.letters.call(ctx, op, args)
+		return c.fetcher.Call(ctx, n, call)
 	default:
-		return c.Session.Call(ctx, op, args)
+		return cloud.HostReply{}, unknownCall()
 	}
+}
+
+// unknownCall is the error of a call that no service answers. Each call of package cloud has one.
+func unknownCall() *cloud.HostError {
+	return &cloud.HostError{Name: "TypeError", Message: "unknown call"}
 }

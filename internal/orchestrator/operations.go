@@ -323,30 +323,12 @@ func (o *Operations) invocationTask(app *catalog.App, script *cloud.Script, in *
 	return t
 }
 
-// KVSet is an operator's write of an entry.
-type KVSet struct {
-	Collection, Key string
-	Value           string // JSON text
-	TTLMillis       int64  // 0: it does not expire
-	// IfVersion is the version that the entry must have, 0 for one that must not exist, AnyVersion for any.
-	IfVersion int64
-}
-
-// AnyVersion is the version of a write that goes over whatever is there.
-const AnyVersion = -1
-
 // SetKV writes an entry with the commit of runs, so that it has the same checks, events and limits.
-func (o *Operations) SetKV(ctx context.Context, app cloud.AppID, set KVSet, by cloud.Principal) error {
+func (o *Operations) SetKV(ctx context.Context, app cloud.AppID, set cloud.KVSet, by cloud.Principal) error {
 	entry := audit(o.catalog.App(app), by, "kv.set", set.Collection+"/"+set.Key, nil)
 
 	return o.writeKV(ctx, app, entry, by, func(s Session) error {
-		_, err := s.Call(ctx, cloud.OpKVSet, cloud.HostArgs{
-			Collection: set.Collection,
-			Key:        set.Key,
-			Value:      set.Value,
-			TTLMillis:  set.TTLMillis,
-			IfVersion:  set.IfVersion,
-		})
+		_, err := s.Call(ctx, set)
 		return err
 	})
 }
@@ -357,7 +339,7 @@ var errEntryChanged = cloud.Errorf(cloud.CodePrecondition,
 // KVDelete is an operator's deletion of an entry.
 type KVDelete struct {
 	Collection, Key string
-	// IfVersion is the version that the entry must have, AnyVersion for any.
+	// IfVersion is the version that the entry must have, cloud.AnyVersion for any.
 	IfVersion int64
 }
 
@@ -367,19 +349,18 @@ func (o *Operations) DeleteKV(
 	ctx context.Context, app cloud.AppID, del KVDelete, by cloud.Principal,
 ) (found bool, err error) {
 	entry := audit(o.catalog.App(app), by, "kv.delete", del.Collection+"/"+del.Key, nil)
-	args := cloud.HostArgs{Collection: del.Collection, Key: del.Key}
 
 	err = o.writeKV(ctx, app, entry, by, func(s Session) error {
-		now, err := s.Call(ctx, cloud.OpKVGet, args)
+		now, err := s.Call(ctx, cloud.KVGet{Collection: del.Collection, Key: del.Key})
 		found = now.Found
 		if err != nil || !found {
 			return err
 		}
-		if del.IfVersion != AnyVersion && now.Version != del.IfVersion {
+		if del.IfVersion != cloud.AnyVersion && now.Version != del.IfVersion {
 			return errEntryChanged
 		}
 
-		_, err = s.Call(ctx, cloud.OpKVDelete, args)
+		_, err = s.Call(ctx, cloud.KVDelete{Collection: del.Collection, Key: del.Key})
 		return err
 	})
 

@@ -193,8 +193,7 @@ func TestDryRun(t *testing.T) {
 	one.OnKV("in", "handler", 1)
 	one.Deploy("hello", func(r *testcloud.Run) cloud.Outcome {
 		_ = r.Set("in", "k", "1")
-		if _, err := r.Call(cloud.OpFetch, cloud.HostArgs{}); !isHostError(err, "FetchError",
-			"refused in a dry run") {
+		if _, err := r.Call(cloud.Fetch{}); !isHostError(err, "FetchError", "refused in a dry run") {
 			t.Errorf("fetch: %v", err)
 		}
 		r.WaitUntil(func(r *testcloud.Run) cloud.Outcome {

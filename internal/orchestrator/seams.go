@@ -25,7 +25,7 @@ type Executor interface {
 
 // Session collects a run's KV writes. Submitted, Settled and Finished are said in this order, if at all.
 type Session interface {
-	Call(ctx context.Context, op cloud.HostOp, args cloud.HostArgs) (cloud.HostReply, error)
+	Call(ctx context.Context, call cloud.KVCall) (cloud.HostReply, error)
 	// Responded splits what the run does after its response from what it did before.
 	Responded()
 	// Prepare queues for keys before the run is made again.
@@ -47,7 +47,7 @@ type Session interface {
 
 // Fetcher makes the HTTP requests of one run.
 type Fetcher interface {
-	Call(ctx context.Context, n uint64, op cloud.HostOp, args cloud.HostArgs) (cloud.HostReply, error)
+	Call(ctx context.Context, n uint64, call cloud.FetchCall) (cloud.HostReply, error)
 }
 
 // Decrypter opens sealed variables and secrets, and names the present master key.

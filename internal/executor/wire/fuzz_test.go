@@ -13,7 +13,7 @@ func FuzzMessages(f *testing.F) {
 	for kind, fill := range []func(*Encoder){
 		(&RunMsg{Handler: "fetch", Request: request}).Encode,
 		(&DoneMsg{Status: cloud.Succeeded, Response: response}).Encode,
-		(&CallMsg{N: 1, Op: cloud.OpFetch, Args: cloud.HostArgs{Request: request}}).Encode,
+		(&CallMsg{N: 1, Call: cloud.Fetch{Request: request}}).Encode,
 		(&ReplyMsg{N: 1, Reply: cloud.HostReply{Response: response}}).Encode,
 		(&ChunkMsg{Body: []byte("x")}).Encode,
 		EncodeCancel(3),
@@ -21,6 +21,9 @@ func FuzzMessages(f *testing.F) {
 		func(e *Encoder) { EncodeEnv(e, &cloud.Env{Values: map[string]string{"A": "b"}}) },
 	} {
 		f.Add(uint8(kind), encoded(fill))
+	}
+	for _, call := range calls {
+		f.Add(uint8(2), encoded((&CallMsg{N: 1, Call: call}).Encode))
 	}
 	f.Add(uint8(7), bytes.Repeat([]byte{0xff}, 40))
 

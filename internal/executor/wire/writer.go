@@ -27,10 +27,11 @@ type Writer struct {
 	// mu guards the fields below, and is not held during a write. The fill function of Send runs under it, so
 	// it must not block.
 	mu      sync.Mutex
-	pending []byte // whole frames that no write has taken yet
-	spare   []byte // a buffer for the next pending
-	writing bool   // some Send is in flush
-	err     error  // the first error, which all later Sends return
+	pending []byte  // whole frames that no write has taken yet
+	spare   []byte  // a buffer for the next pending
+	encoder Encoder // of the frame that is being queued; here, so that a frame allocates none
+	writing bool    // some Send is in flush
+	err     error   // the first error, which all later Sends return
 }
 
 // NewWriter returns a Writer that fails when a write takes longer than timeout, or when more than limit bytes
@@ -69,15 +70,17 @@ func (w *Writer) Send(kind Kind, id uint64, fill func(*Encoder)) error {
 // queue appends a frame to pending. w.mu is held.
 func (w *Writer) queue(kind Kind, id uint64, fill func(*Encoder)) {
 	start := len(w.pending)
-	e := Encoder{b: append(w.pending, 0, 0, 0, 0, byte(kind), 0, 0, 0, 0, 0, 0, 0, 0)}
+	e := &w.encoder
+	e.b = append(w.pending, 0, 0, 0, 0, byte(kind), 0, 0, 0, 0, 0, 0, 0, 0)
 	binary.LittleEndian.PutUint64(e.b[start+idAt:], id)
 	if fill != nil {
-		fill(&e)
+		fill(e)
 	}
 
 	// The length is known only now.
 	binary.LittleEndian.PutUint32(e.b[start:], uint32(len(e.b)-start-kindAt))
 	w.pending = e.b
+	e.b = nil
 	if len(w.pending) > w.limit {
 		w.err = fmt.Errorf("%w: %d bytes wait to be read", ErrProtocol, len(w.pending))
 	}

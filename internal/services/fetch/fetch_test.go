@@ -39,7 +39,7 @@ func newServer(t *testing.T, handle http.HandlerFunc) string {
 // get fetches a URL in a redirect mode.
 func get(ctx context.Context, s *Session, n uint64, url, mode string) (cloud.HostReply, error) {
 	request := &cloud.Request{Method: http.MethodGet, URL: url}
-	return s.Call(ctx, n, cloud.OpFetch, cloud.HostArgs{Request: request, Value: mode})
+	return s.Call(ctx, n, cloud.Fetch{Request: request, Redirect: mode})
 }
 
 // isThrown reports whether a script gets err under that name, with that part of a message.
@@ -114,7 +114,7 @@ func TestRedirectDropsTheBody(t *testing.T) {
 				Headers: []cloud.Header{{Name: "content-type", Value: "text/plain"}},
 				Body:    []byte("hello"),
 			}
-			reply, err := s.Call(t.Context(), 1, cloud.OpFetch, cloud.HostArgs{Request: request})
+			reply, err := s.Call(t.Context(), 1, cloud.Fetch{Request: request})
 			if err != nil || string(reply.Response.Body) != want {
 				t.Errorf("got %+v %v, want %s", reply.Response, err, want)
 			}

@@ -41,27 +41,28 @@ func (f *Fetcher) Open() *Session {
 	return &Session{fetcher: f, inFlight: make(chan struct{}, maxPerRun), open: map[uint64]*openBody{}}
 }
 
-// Call makes a request (OpFetch), or reads on in the body of one (OpFetchRead). n is the number of the call
-// in the run; OpFetchRead names the request by it. Every error is a *cloud.HostError, except for the cause of
-// a context that is done.
-func (s *Session) Call(
-	ctx context.Context, n uint64, op cloud.HostOp, args cloud.HostArgs,
-) (cloud.HostReply, error) {
-	if op == cloud.OpFetchRead {
-		return s.read(uint64(args.Number), args.Flag)
+// Call makes a request, or reads on in the body of one. n is the number of the call in the run; FetchRead
+// names the request by it. Every error is a *cloud.HostError, except for the cause of a context that is done.
+func (s *Session) Call(ctx context.Context, n uint64, call cloud.FetchCall) (cloud.HostReply, error) {
+	switch call := call.(type) {
+	case cloud.Fetch:
+		return s.fetch(ctx, n, call)
+	case cloud.FetchRead:
+		return s.read(call)
+	default:
+		return cloud.HostReply{}, &cloud.HostError{Name: "TypeError", Message: "unknown call"}
 	}
-	if args.Request == nil {
-		return cloud.HostReply{}, &cloud.HostError{Name: "TypeError", Message: "fetch needs a request"}
-	}
-	return s.fetch(ctx, n, args.Request, args.Value)
 }
 
 // fetch makes one request and returns its response, with the final URL as Value. A short body comes with it.
-// Otherwise the reply is Partial, and the body is kept open for OpFetchRead.
-func (s *Session) fetch(
-	ctx context.Context, n uint64, in *cloud.Request, mode string,
-) (cloud.HostReply, error) {
-	req, err := s.newRequest(ctx, in, mode)
+// Otherwise the reply is Partial, and the body is kept open for FetchRead.
+func (s *Session) fetch(ctx context.Context, n uint64, call cloud.Fetch) (cloud.HostReply, error) {
+	in := call.Request
+	if in == nil {
+		return cloud.HostReply{}, &cloud.HostError{Name: "TypeError", Message: "fetch needs a request"}
+	}
+
+	req, err := s.newRequest(ctx, in, call.Redirect)
 	if err != nil {
 		return cloud.HostReply{}, err
 	}
@@ -142,7 +143,7 @@ func headersOf(res *http.Response) []cloud.Header {
 	return headers
 }
 
-// keep remembers the body of request n for OpFetchRead.
+// keep remembers the body of request n for FetchRead.
 func (s *Session) keep(n uint64, b *openBody) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,11 +157,11 @@ func (s *Session) keep(n uint64, b *openBody) error {
 	return nil
 }
 
-// read returns the next piece of the body of request n, or all of the rest. The reply of the last piece is
-// not Partial.
-func (s *Session) read(n uint64, all bool) (cloud.HostReply, error) {
+// read returns the next piece of a request's body, or all of the rest. The reply of the last piece is not
+// Partial.
+func (s *Session) read(call cloud.FetchRead) (cloud.HostReply, error) {
 	s.mu.Lock()
-	b := s.open[n]
+	b := s.open[call.Fetch]
 	s.mu.Unlock()
 	if b == nil {
 		return cloud.HostReply{}, fail("this response has no body that could be read")
@@ -168,7 +169,7 @@ func (s *Session) read(n uint64, all bool) (cloud.HostReply, error) {
 
 	reply := cloud.HostReply{Found: true}
 	var err error
-	if all {
+	if call.All {
 		reply.Bytes, err = b.all(s.fetcher.cfg.MaxBody)
 	} else {
 		reply.Bytes, reply.Partial, err = b.piece(s.fetcher.cfg.MaxBody)
@@ -176,7 +177,7 @@ func (s *Session) read(n uint64, all bool) (cloud.HostReply, error) {
 
 	if err != nil || !reply.Partial {
 		s.mu.Lock()
-		delete(s.open, n)
+		delete(s.open, call.Fetch)
 		s.mu.Unlock()
 	}
 	return reply, err

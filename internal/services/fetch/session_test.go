@@ -36,7 +36,7 @@ func TestRefusedRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := s.Call(t.Context(), 1, cloud.OpFetch, cloud.HostArgs{Request: c.request})
+			_, err := s.Call(t.Context(), 1, cloud.Fetch{Request: c.request})
 			if !isThrown(err, c.thrown, c.wants) {
 				t.Errorf("got %v, want %s: %s", err, c.thrown, c.wants)
 			}
@@ -85,7 +85,7 @@ func TestBodies(t *testing.T) {
 			t.Parallel()
 			s := f.Open()
 			request := &cloud.Request{Method: c.method, URL: server + c.path}
-			reply, err := s.Call(t.Context(), 7, cloud.OpFetch, cloud.HostArgs{Request: request})
+			reply, err := s.Call(t.Context(), 7, cloud.Fetch{Request: request})
 			if err != nil || reply.Partial != c.partial || !reply.Found {
 				t.Fatalf("%+v %v", reply, err)
 			}
@@ -95,8 +95,8 @@ func TestBodies(t *testing.T) {
 
 			got := string(reply.Response.Body)
 			for reply.Partial {
-				args := cloud.HostArgs{Number: 7, Flag: c.all}
-				if reply, err = s.Call(t.Context(), 8, cloud.OpFetchRead, args); err != nil {
+				call := cloud.FetchRead{Fetch: 7, All: c.all}
+				if reply, err = s.Call(t.Context(), 8, call); err != nil {
 					t.Fatal(err)
 				}
 				if len(reply.Bytes) > wholeBody && !c.all {
@@ -108,7 +108,7 @@ func TestBodies(t *testing.T) {
 				t.Errorf("%d bytes, want %d; %d bodies are open", len(got), len(c.want), len(s.open))
 			}
 
-			_, err = s.Call(t.Context(), 9, cloud.OpFetchRead, cloud.HostArgs{Number: 7})
+			_, err = s.Call(t.Context(), 9, cloud.FetchRead{Fetch: 7})
 			if !isThrown(err, "FetchError", "no body that could be read") {
 				t.Errorf("read again: %v", err)
 			}
@@ -145,7 +145,7 @@ func TestOpenBodiesAreBounded(t *testing.T) {
 	}
 
 	// One that is read makes room for another.
-	if _, err := s.Call(ctx, 1000, cloud.OpFetchRead, cloud.HostArgs{Number: 0, Flag: true}); err != nil {
+	if _, err := s.Call(ctx, 1000, cloud.FetchRead{Fetch: 0, All: true}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := get(ctx, s, maxOpen, server, follow); err != nil {
@@ -212,13 +212,13 @@ func TestCancelledBody(t *testing.T) {
 		t.Fatalf("%+v %v", reply, err)
 	}
 
-	reply, err := s.Call(ctx, 2, cloud.OpFetchRead, cloud.HostArgs{Number: 1})
+	reply, err := s.Call(ctx, 2, cloud.FetchRead{Fetch: 1})
 	if err != nil || string(reply.Bytes) != "x" {
 		t.Fatalf("%+v %v", reply, err)
 	}
 
 	cancel()
-	_, err = s.Call(t.Context(), 3, cloud.OpFetchRead, cloud.HostArgs{Number: 1})
+	_, err = s.Call(t.Context(), 3, cloud.FetchRead{Fetch: 1})
 	if !isThrown(err, "FetchError", "the request was cancelled") || len(s.open) != 0 {
 		t.Errorf("got %v; %d bodies are open", err, len(s.open))
 	}
@@ -244,7 +244,7 @@ func TestDecompressionBomb(t *testing.T) {
 
 			got := 0
 			for err == nil && reply.Partial {
-				reply, err = s.Call(t.Context(), 9, cloud.OpFetchRead, cloud.HostArgs{Number: 1, Flag: all})
+				reply, err = s.Call(t.Context(), 9, cloud.FetchRead{Fetch: 1, All: all})
 				got += len(reply.Bytes)
 			}
 			if !isThrown(err, "LimitError", "more than the 1048576 bytes") || got > 1<<20 {

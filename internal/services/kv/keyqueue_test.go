@@ -112,8 +112,8 @@ func TestUncommittedValueIsTheFollowersAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		first, follower, reader := f.Open(1), f.Open(1), f.Open(1)
-		f.call(first, cloud.OpKVUpdateBegin, cloud.HostArgs{Key: "k"})
-		f.call(first, cloud.OpKVUpdateEnd, cloud.HostArgs{Key: "k", Value: `"new"`})
+		f.call(first, cloud.KVUpdateBegin{Collection: "c", Key: "k"})
+		f.call(first, cloud.KVUpdateEnd{Collection: "c", Key: "k", Value: `"new"`})
 		enterLater(t.Context(), &f.queues, follower, ref("k"))
 		first.Submitted()
 

@@ -79,29 +79,28 @@ func (f *fixture) commit(key string, entry Entry) {
 }
 
 // call makes a call that must succeed.
-func (f *fixture) call(s *Session, op cloud.HostOp, args cloud.HostArgs) cloud.HostReply {
+func (f *fixture) call(s *Session, call cloud.KVCall) cloud.HostReply {
 	f.t.Helper()
-	args.Collection = "c"
-	reply, err := s.Call(f.t.Context(), op, args)
+	reply, err := s.Call(f.t.Context(), call)
 	if err != nil {
-		f.t.Fatalf("call %d %+v: %v", op, args, err)
+		f.t.Fatalf("%T %+v: %v", call, call, err)
 	}
 	return reply
 }
 
 func (f *fixture) get(s *Session, key string) cloud.HostReply {
 	f.t.Helper()
-	return f.call(s, cloud.OpKVGet, cloud.HostArgs{Key: key})
+	return f.call(s, cloud.KVGet{Collection: "c", Key: key})
 }
 
 func (f *fixture) set(s *Session, key, value string) {
 	f.t.Helper()
-	f.call(s, cloud.OpKVSet, cloud.HostArgs{Key: key, Value: value, IfVersion: -1})
+	f.call(s, cloud.KVSet{Collection: "c", Key: key, Value: value, IfVersion: cloud.AnyVersion})
 }
 
 func (f *fixture) increment(s *Session, key string) float64 {
 	f.t.Helper()
-	return f.call(s, cloud.OpKVIncrement, cloud.HostArgs{Key: key, Number: 1}).Number
+	return f.call(s, cloud.KVIncrement{Collection: "c", Key: key, By: 1}).Number
 }
 
 func TestCheckCollection(t *testing.T) {

@@ -140,20 +140,23 @@ type listItem struct {
 }
 
 // list answers a run's list call: the committed page with the run's own writes laid over it.
-func (s *Session) list(ctx context.Context, args cloud.HostArgs) (cloud.HostReply, error) {
-	limit := int(args.Number)
+func (s *Session) list(ctx context.Context, call cloud.KVList) (cloud.HostReply, error) {
+	limit := call.Limit
+	if err := CheckCollection(call.Collection); err != nil {
+		return cloud.HostReply{}, asHostError(err)
+	}
 	if limit < 1 || limit > MaxList {
 		return cloud.HostReply{}, hostError("RangeError", "limit must be from 1 to %d", MaxList)
 	}
-	if len(args.Key) > MaxKey {
+	if len(call.Prefix) > MaxKey {
 		return cloud.HostReply{}, hostError("TypeError", "a prefix has at most %d bytes", MaxKey)
 	}
-	if err := checkText("a prefix", args.Key); err != nil {
+	if err := checkText("a prefix", call.Prefix); err != nil {
 		return cloud.HostReply{}, asHostError(err)
 	}
 
-	scope := listScope{app: s.app, collection: args.Collection, prefix: args.Key}
-	after, err := s.store.openCursor(scope, args.Cursor)
+	scope := listScope{app: s.app, collection: call.Collection, prefix: call.Prefix}
+	after, err := s.store.openCursor(scope, call.Cursor)
 	if err != nil {
 		return cloud.HostReply{}, asHostError(err)
 	}

@@ -19,38 +19,38 @@ const (
 
 // Call performs one KV call of the run. Errors of the script's making are *cloud.HostError; any other error
 // means that the platform failed. An update, begin to end, and an increment wait in the key's queue first.
-func (s *Session) Call(ctx context.Context, op cloud.HostOp, args cloud.HostArgs) (cloud.HostReply, error) {
-	if err := CheckCollection(args.Collection); err != nil {
-		return cloud.HostReply{}, asHostError(err)
-	}
-	if op == cloud.OpKVList {
-		return s.list(ctx, args)
-	}
-	if err := CheckKey(args.Key); err != nil {
-		return cloud.HostReply{}, asHostError(err)
-	}
-
-	key := cloud.KeyRef{App: s.app, Collection: args.Collection, Key: args.Key}
-	switch op {
-	case cloud.OpKVGet, cloud.OpKVHas:
-		unchecked := args.Flag
-		entry, err := s.read(ctx, key, !unchecked)
-		return reply(entry), err
-	case cloud.OpKVSet:
-		return s.set(ctx, key, args)
-	case cloud.OpKVDelete:
-		return s.delete(ctx, key)
-	case cloud.OpKVIncrement:
-		return s.increment(ctx, key, args.Number)
-	case cloud.OpKVUpdateBegin:
-		s.store.queues.enter(ctx, s, key)
-		entry, err := s.read(ctx, key, true)
-		return reply(entry), err
-	case cloud.OpKVUpdateEnd:
-		return s.updateEnd(ctx, key, args)
+func (s *Session) Call(ctx context.Context, call cloud.KVCall) (cloud.HostReply, error) {
+	switch call := call.(type) {
+	case cloud.KVGet:
+		return s.get(ctx, call)
+	case cloud.KVHas:
+		return s.has(ctx, call)
+	case cloud.KVSet:
+		return s.set(ctx, call)
+	case cloud.KVDelete:
+		return s.delete(ctx, call)
+	case cloud.KVIncrement:
+		return s.increment(ctx, call)
+	case cloud.KVUpdateBegin:
+		return s.updateBegin(ctx, call)
+	case cloud.KVUpdateEnd:
+		return s.updateEnd(ctx, call)
+	case cloud.KVList:
+		return s.list(ctx, call)
 	default:
 		return cloud.HostReply{}, hostError("TypeError", "unknown call")
 	}
+}
+
+// ref names a key of the run's app, or refuses a collection or a key that cannot exist.
+func (s *Session) ref(collection, key string) (cloud.KeyRef, error) {
+	if err := CheckCollection(collection); err != nil {
+		return cloud.KeyRef{}, asHostError(err)
+	}
+	if err := CheckKey(key); err != nil {
+		return cloud.KeyRef{}, asHostError(err)
+	}
+	return cloud.KeyRef{App: s.app, Collection: collection, Key: key}, nil
 }
 
 func hostError(name, format string, args ...any) *cloud.HostError {
@@ -123,32 +123,62 @@ func (s *Session) check(key cloud.KeyRef, version int64) {
 	s.current.Checks = append(s.current.Checks, cloud.Check{Key: key, Version: version})
 }
 
+func (s *Session) get(ctx context.Context, call cloud.KVGet) (cloud.HostReply, error) {
+	key, err := s.ref(call.Collection, call.Key)
+	if err != nil {
+		return cloud.HostReply{}, err
+	}
+	entry, err := s.read(ctx, key, !call.Unchecked)
+	return reply(entry), err
+}
+
+func (s *Session) has(ctx context.Context, call cloud.KVHas) (cloud.HostReply, error) {
+	key, err := s.ref(call.Collection, call.Key)
+	if err != nil {
+		return cloud.HostReply{}, err
+	}
+	entry, err := s.read(ctx, key, true)
+	return reply(entry), err
+}
+
 // set writes a value. It is checked only if the script names the version that it wants to replace.
-func (s *Session) set(ctx context.Context, key cloud.KeyRef, args cloud.HostArgs) (cloud.HostReply, error) {
-	if err := CheckValue(args.Value); err != nil {
+func (s *Session) set(ctx context.Context, call cloud.KVSet) (cloud.HostReply, error) {
+	key, err := s.ref(call.Collection, call.Key)
+	if err != nil {
+		return cloud.HostReply{}, err
+	}
+	if err := CheckValue(call.Value); err != nil {
 		return cloud.HostReply{}, asHostError(err)
 	}
 
-	ttl := args.TTLMillis
+	ttl := call.TTLMillis
 	if ttl != 0 && (ttl < minTTL.Milliseconds() || ttl > maxTTL.Milliseconds()) {
 		return cloud.HostReply{}, hostError("RangeError", "ttl must be from 1 second to 10 years")
 	}
 
-	if args.IfVersion >= 0 {
+	if call.IfVersion >= 0 {
 		entry, err := s.read(ctx, key, true)
 		if err != nil {
 			return cloud.HostReply{}, err
 		}
-		if entry.Version != args.IfVersion {
+		if entry.Version != call.IfVersion {
 			return cloud.HostReply{}, hostError("KvConflictError", "the version is %d, not %d",
-				entry.Version, args.IfVersion)
+				entry.Version, call.IfVersion)
 		}
 	}
-	return cloud.HostReply{}, s.write(ctx, cloud.Write{Key: key, Value: args.Value, TTLMillis: ttl})
+	return cloud.HostReply{}, s.write(ctx, cloud.Write{Key: key, Value: call.Value, TTLMillis: ttl})
 }
 
-// delete writes nothing for a key that is absent, so that it raises no event.
-func (s *Session) delete(ctx context.Context, key cloud.KeyRef) (cloud.HostReply, error) {
+func (s *Session) delete(ctx context.Context, call cloud.KVDelete) (cloud.HostReply, error) {
+	key, err := s.ref(call.Collection, call.Key)
+	if err != nil {
+		return cloud.HostReply{}, err
+	}
+	return s.remove(ctx, key)
+}
+
+// remove writes nothing for a key that is absent, so that it raises no event.
+func (s *Session) remove(ctx context.Context, key cloud.KeyRef) (cloud.HostReply, error) {
 	entry, err := s.read(ctx, key, true)
 	if err != nil || !entry.Found {
 		return cloud.HostReply{}, err
@@ -157,7 +187,12 @@ func (s *Session) delete(ctx context.Context, key cloud.KeyRef) (cloud.HostReply
 }
 
 // increment adds to a number and keeps its expiry; an absent key counts as 0.
-func (s *Session) increment(ctx context.Context, key cloud.KeyRef, by float64) (cloud.HostReply, error) {
+func (s *Session) increment(ctx context.Context, call cloud.KVIncrement) (cloud.HostReply, error) {
+	key, err := s.ref(call.Collection, call.Key)
+	if err != nil {
+		return cloud.HostReply{}, err
+	}
+
 	s.store.queues.enter(ctx, s, key)
 	entry, err := s.read(ctx, key, true)
 	if err != nil {
@@ -173,9 +208,11 @@ func (s *Session) increment(ctx context.Context, key cloud.KeyRef, by float64) (
 		}
 	}
 
-	// Beyond 2^53 an increment by 1 would be lost without a trace.
-	number += by
-	if math.IsNaN(number) || math.Abs(number) > maxSafe {
+	// Beyond 2^53 an increment by 1 would be lost without a trace. The sum cannot tell, since 2^53 + 1 is rounded
+	// to 2^53, so the room that is left must hold the amount.
+	isLost := call.By > maxSafe-number || call.By < -maxSafe-number
+	number += call.By
+	if math.IsNaN(number) || math.Abs(number) > maxSafe || isLost {
 		return cloud.HostReply{}, hostError("RangeError", "the result is beyond 2^53")
 	}
 
@@ -188,20 +225,34 @@ func isNumber(text string) bool {
 	return text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9')
 }
 
-// updateEnd writes what the script's updater made of the entry that OpKVUpdateBegin returned. With the flag
-// set the updater returned null, which deletes the key.
-func (s *Session) updateEnd(
-	ctx context.Context, key cloud.KeyRef, args cloud.HostArgs,
-) (cloud.HostReply, error) {
-	if args.Flag {
-		_, err := s.delete(ctx, key)
+// updateBegin reads the entry for the script's updater.
+func (s *Session) updateBegin(ctx context.Context, call cloud.KVUpdateBegin) (cloud.HostReply, error) {
+	key, err := s.ref(call.Collection, call.Key)
+	if err != nil {
 		return cloud.HostReply{}, err
 	}
 
-	if err := CheckValue(args.Value); err != nil {
+	s.store.queues.enter(ctx, s, key)
+	entry, err := s.read(ctx, key, true)
+	return reply(entry), err
+}
+
+// updateEnd writes what the updater made of the entry.
+func (s *Session) updateEnd(ctx context.Context, call cloud.KVUpdateEnd) (cloud.HostReply, error) {
+	key, err := s.ref(call.Collection, call.Key)
+	if err != nil {
+		return cloud.HostReply{}, err
+	}
+
+	if call.Delete {
+		_, err := s.remove(ctx, key)
+		return cloud.HostReply{}, err
+	}
+
+	if err := CheckValue(call.Value); err != nil {
 		return cloud.HostReply{}, asHostError(err)
 	}
-	return cloud.HostReply{}, s.write(ctx, cloud.Write{Key: key, Value: args.Value, TTLMillis: -1})
+	return cloud.HostReply{}, s.write(ctx, cloud.Write{Key: key, Value: call.Value, TTLMillis: -1})
 }
 
 // write collects one write, or refuses it with a LimitError when the run's writes would exceed a limit.

@@ -34,13 +34,13 @@ func TestChecks(t *testing.T) {
 		},
 		"unchecked get": {
 			func(f *fixture, s *Session) {
-				f.call(s, cloud.OpKVGet, cloud.HostArgs{Key: "there", Flag: true})
+				f.call(s, cloud.KVGet{Collection: "c", Key: "there", Unchecked: true})
 			},
 			nil,
 		},
 		"unchecked get, then a checked one": {
 			func(f *fixture, s *Session) {
-				f.call(s, cloud.OpKVGet, cloud.HostArgs{Key: "there", Flag: true})
+				f.call(s, cloud.KVGet{Collection: "c", Key: "there", Unchecked: true})
 				f.get(s, "there")
 			},
 			[]cloud.Check{{Key: ref("there"), Version: 7}},
@@ -59,12 +59,12 @@ func TestChecks(t *testing.T) {
 		},
 		"set if version": {
 			func(f *fixture, s *Session) {
-				f.call(s, cloud.OpKVSet, cloud.HostArgs{Key: "there", Value: "1", IfVersion: 7})
+				f.call(s, cloud.KVSet{Collection: "c", Key: "there", Value: "1", IfVersion: 7})
 			},
 			[]cloud.Check{{Key: ref("there"), Version: 7}},
 		},
 		"delete of an absent key": {
-			func(f *fixture, s *Session) { f.call(s, cloud.OpKVDelete, cloud.HostArgs{Key: "absent"}) },
+			func(f *fixture, s *Session) { f.call(s, cloud.KVDelete{Collection: "c", Key: "absent"}) },
 			[]cloud.Check{{Key: ref("absent"), Version: 0}},
 		},
 		"increment": {
@@ -73,8 +73,8 @@ func TestChecks(t *testing.T) {
 		},
 		"has of two keys": {
 			func(f *fixture, s *Session) {
-				f.call(s, cloud.OpKVHas, cloud.HostArgs{Key: "there"})
-				f.call(s, cloud.OpKVHas, cloud.HostArgs{Key: "absent"})
+				f.call(s, cloud.KVHas{Collection: "c", Key: "there"})
+				f.call(s, cloud.KVHas{Collection: "c", Key: "absent"})
 			},
 			[]cloud.Check{{Key: ref("there"), Version: 7}, {Key: ref("absent"), Version: 0}},
 		},
@@ -114,7 +114,7 @@ func TestReadsRepeat(t *testing.T) {
 		t.Errorf("own write reads as %+v", reply)
 	}
 
-	f.call(s, cloud.OpKVDelete, cloud.HostArgs{Key: "k"})
+	f.call(s, cloud.KVDelete{Collection: "c", Key: "k"})
 	if reply := f.get(s, "k"); reply.Found || reply.Version != 0 {
 		t.Errorf("own delete reads as %+v", reply)
 	}
@@ -124,7 +124,7 @@ func TestReadsRepeat(t *testing.T) {
 	defer other.Finished()
 	for want := int64(8); want < 10; want++ {
 		f.commit("k", Entry{Value: "2", Version: want})
-		reply := f.call(other, cloud.OpKVGet, cloud.HostArgs{Key: "k", Flag: true})
+		reply := f.call(other, cloud.KVGet{Collection: "c", Key: "k", Unchecked: true})
 		if reply.Version != want {
 			t.Errorf("unchecked: version %d, want %d", reply.Version, want)
 		}
@@ -142,7 +142,7 @@ func TestRespondedSplitsTheChanges(t *testing.T) {
 
 	f.increment(s, "a")
 	f.set(s, "b", "1")
-	f.call(s, cloud.OpKVDelete, cloud.HostArgs{Key: "b"})
+	f.call(s, cloud.KVDelete{Collection: "c", Key: "b"})
 	before := s.Changes()
 	s.Responded()
 	if got := s.Changes(); !reflect.DeepEqual(got, before) {
@@ -181,52 +181,51 @@ func TestRespondedSplitsTheChanges(t *testing.T) {
 // to commit.
 func TestCallRefuses(t *testing.T) {
 	t.Parallel()
-	key := func(key string, number float64) cloud.HostArgs {
-		return cloud.HostArgs{Collection: "c", Key: key, Number: number}
+	get := func(collection, key string) cloud.KVGet {
+		return cloud.KVGet{Collection: collection, Key: key}
 	}
-	value := func(value string) cloud.HostArgs {
-		return cloud.HostArgs{Collection: "c", Key: "k", Value: value, IfVersion: -1}
+	increment := func(key string, by float64) cloud.KVIncrement {
+		return cloud.KVIncrement{Collection: "c", Key: key, By: by}
 	}
-	ttl := func(ttl time.Duration) cloud.HostArgs {
-		args := value("1")
-		args.TTLMillis = ttl.Milliseconds()
-		return args
+	value := func(value string) cloud.KVSet {
+		return cloud.KVSet{Collection: "c", Key: "k", Value: value, IfVersion: cloud.AnyVersion}
 	}
-	version := func(version int64) cloud.HostArgs {
-		return cloud.HostArgs{Collection: "c", Key: "k", Value: "1", IfVersion: version}
+	ttl := func(ttl time.Duration) cloud.KVSet {
+		call := value("1")
+		call.TTLMillis = ttl.Milliseconds()
+		return call
 	}
-	collection := func(name string) cloud.HostArgs {
-		return cloud.HostArgs{Collection: name, Key: "k"}
+	version := func(version int64) cloud.KVSet {
+		return cloud.KVSet{Collection: "c", Key: "k", Value: "1", IfVersion: version}
 	}
 	long := `"` + strings.Repeat("x", MaxValue) + `"`
-	list := func(limit float64, prefix, cursor string) cloud.HostArgs {
-		return cloud.HostArgs{Collection: "c", Number: limit, Key: prefix, Cursor: cursor}
+	list := func(limit int, prefix, cursor string) cloud.KVList {
+		return cloud.KVList{Collection: "c", Prefix: prefix, Cursor: cursor, Limit: limit}
 	}
 	for name, c := range map[string]struct {
-		op        cloud.HostOp
-		args      cloud.HostArgs
+		call      cloud.KVCall
 		errorName string
 		message   string // a part of it
 	}{
-		"collection":   {cloud.OpKVGet, collection("a b"), "TypeError", "the collection"},
-		"key":          {cloud.OpKVGet, key("", 0), "TypeError", "1 to 512 bytes"},
-		"op":           {99, key("k", 0), "TypeError", "unknown call"},
-		"value":        {cloud.OpKVSet, value("{"), "TypeError", "not JSON"},
-		"long value":   {cloud.OpKVSet, value(long), "LimitError", "262146 bytes"},
-		"updated":      {cloud.OpKVUpdateEnd, value("nope"), "TypeError", "not JSON"},
-		"short ttl":    {cloud.OpKVSet, ttl(999 * time.Millisecond), "RangeError", "ttl"},
-		"negative ttl": {cloud.OpKVSet, ttl(-time.Second), "RangeError", "ttl"},
-		"long ttl":     {cloud.OpKVSet, ttl(maxTTL + time.Millisecond), "RangeError", "ttl"},
-		"version":      {cloud.OpKVSet, version(8), "KvConflictError", "the version is 7, not 8"},
-		"new version":  {cloud.OpKVSet, version(0), "KvConflictError", "the version is 7, not 0"},
-		"no number":    {cloud.OpKVIncrement, key("text", 1), "TypeError", "is not a number"},
-		"beyond 2^53":  {cloud.OpKVIncrement, key("k", 1<<54), "RangeError", "2^53"},
-		"not a number": {cloud.OpKVIncrement, key("k", math.NaN()), "RangeError", "2^53"},
-		"list limit":   {cloud.OpKVList, list(MaxList+1, "", ""), "RangeError", "limit"},
-		"no limit":     {cloud.OpKVList, list(0, "", ""), "RangeError", "limit"},
-		"prefix":       {cloud.OpKVList, list(1, "\x00", ""), "TypeError", "NUL"},
-		"long prefix":  {cloud.OpKVList, list(1, strings.Repeat("x", 513), ""), "TypeError", "512 bytes"},
-		"cursor":       {cloud.OpKVList, list(1, "", "x"), "TypeError", "cursor"},
+		"collection":   {get("a b", "k"), "TypeError", "the collection"},
+		"key":          {get("c", ""), "TypeError", "1 to 512 bytes"},
+		"call":         {nil, "TypeError", "unknown call"},
+		"value":        {value("{"), "TypeError", "not JSON"},
+		"long value":   {value(long), "LimitError", "262146 bytes"},
+		"updated":      {cloud.KVUpdateEnd{Collection: "c", Key: "k", Value: "nope"}, "TypeError", "not JSON"},
+		"short ttl":    {ttl(999 * time.Millisecond), "RangeError", "ttl"},
+		"negative ttl": {ttl(-time.Second), "RangeError", "ttl"},
+		"long ttl":     {ttl(maxTTL + time.Millisecond), "RangeError", "ttl"},
+		"version":      {version(8), "KvConflictError", "the version is 7, not 8"},
+		"new version":  {version(0), "KvConflictError", "the version is 7, not 0"},
+		"no number":    {increment("text", 1), "TypeError", "is not a number"},
+		"beyond 2^53":  {increment("k", 1<<54), "RangeError", "2^53"},
+		"not a number": {increment("k", math.NaN()), "RangeError", "2^53"},
+		"list limit":   {list(MaxList+1, "", ""), "RangeError", "limit"},
+		"no limit":     {list(0, "", ""), "RangeError", "limit"},
+		"prefix":       {list(1, "\x00", ""), "TypeError", "NUL"},
+		"long prefix":  {list(1, strings.Repeat("x", 513), ""), "TypeError", "512 bytes"},
+		"cursor":       {list(1, "", "x"), "TypeError", "cursor"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -236,7 +235,7 @@ func TestCallRefuses(t *testing.T) {
 			s := f.Open(1)
 			defer s.Finished()
 
-			_, err := s.Call(t.Context(), c.op, c.args)
+			_, err := s.Call(t.Context(), c.call)
 			if !isThrown(err, c.errorName, c.message) {
 				t.Errorf("got %v, want %s: %s", err, c.errorName, c.message)
 			}
@@ -244,6 +243,35 @@ func TestCallRefuses(t *testing.T) {
 				t.Errorf("it wrote %+v", changes.Writes)
 			}
 		})
+	}
+}
+
+// Each call checks the collection and the key that a script gave, before it does anything.
+func TestCallsCheckNames(t *testing.T) {
+	t.Parallel()
+	s := newFixture(t).Open(1)
+	defer s.Finished()
+
+	for name, call := range map[string]func(collection, key string) cloud.KVCall{
+		"get":          func(c, k string) cloud.KVCall { return cloud.KVGet{Collection: c, Key: k} },
+		"has":          func(c, k string) cloud.KVCall { return cloud.KVHas{Collection: c, Key: k} },
+		"set":          func(c, k string) cloud.KVCall { return cloud.KVSet{Collection: c, Key: k} },
+		"delete":       func(c, k string) cloud.KVCall { return cloud.KVDelete{Collection: c, Key: k} },
+		"increment":    func(c, k string) cloud.KVCall { return cloud.KVIncrement{Collection: c, Key: k} },
+		"update begin": func(c, k string) cloud.KVCall { return cloud.KVUpdateBegin{Collection: c, Key: k} },
+		"update end":   func(c, k string) cloud.KVCall { return cloud.KVUpdateEnd{Collection: c, Key: k} },
+	} {
+		if _, err := s.Call(t.Context(), call("a b", "k")); !isThrown(err, "TypeError", "the collection") {
+			t.Errorf("%s of a bad collection: %v", name, err)
+		}
+		if _, err := s.Call(t.Context(), call("c", "..")); !isThrown(err, "TypeError", "must not be . or ..") {
+			t.Errorf("%s of a bad key: %v", name, err)
+		}
+	}
+
+	list := cloud.KVList{Collection: "a b", Limit: 1}
+	if _, err := s.Call(t.Context(), list); !isThrown(err, "TypeError", "the collection") {
+		t.Errorf("list of a bad collection: %v", err)
 	}
 }
 
@@ -257,44 +285,44 @@ func isThrown(err error, name, message string) bool {
 func TestWrites(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		op   cloud.HostOp
-		args cloud.HostArgs
-		want []cloud.Write // none, or one of the key in args, whose version is drawn
+		call cloud.KVCall
+		key  string
+		want []cloud.Write // none, or one of the key, whose version is drawn
 	}{
 		"set": {
-			cloud.OpKVSet, cloud.HostArgs{Key: "k", Value: "2", IfVersion: -1},
+			cloud.KVSet{Collection: "c", Key: "k", Value: "2", IfVersion: cloud.AnyVersion}, "k",
 			[]cloud.Write{{Value: "2"}},
 		},
 		"set with expiry": {
-			cloud.OpKVSet, cloud.HostArgs{Key: "k", Value: "2", TTLMillis: 1000, IfVersion: 7},
+			cloud.KVSet{Collection: "c", Key: "k", Value: "2", TTLMillis: 1000, IfVersion: 7}, "k",
 			[]cloud.Write{{Value: "2", TTLMillis: 1000}},
 		},
 		"delete": {
-			cloud.OpKVDelete, cloud.HostArgs{Key: "k"},
+			cloud.KVDelete{Collection: "c", Key: "k"}, "k",
 			[]cloud.Write{{Delete: true}},
 		},
 		"delete nothing": {
-			cloud.OpKVDelete, cloud.HostArgs{Key: "absent"},
+			cloud.KVDelete{Collection: "c", Key: "absent"}, "absent",
 			nil,
 		},
 		"increment": {
-			cloud.OpKVIncrement, cloud.HostArgs{Key: "k", Number: 0.5},
+			cloud.KVIncrement{Collection: "c", Key: "k", By: 0.5}, "k",
 			[]cloud.Write{{Value: "1.5", TTLMillis: -1}},
 		},
 		"first increment": {
-			cloud.OpKVIncrement, cloud.HostArgs{Key: "absent", Number: -2},
+			cloud.KVIncrement{Collection: "c", Key: "absent", By: -2}, "absent",
 			[]cloud.Write{{Value: "-2", TTLMillis: -1}},
 		},
 		"update": {
-			cloud.OpKVUpdateEnd, cloud.HostArgs{Key: "k", Value: "[]"},
+			cloud.KVUpdateEnd{Collection: "c", Key: "k", Value: "[]"}, "k",
 			[]cloud.Write{{Value: "[]", TTLMillis: -1}},
 		},
 		"update away": {
-			cloud.OpKVUpdateEnd, cloud.HostArgs{Key: "k", Flag: true},
+			cloud.KVUpdateEnd{Collection: "c", Key: "k", Delete: true}, "k",
 			[]cloud.Write{{Delete: true}},
 		},
 		"update nothing": {
-			cloud.OpKVUpdateEnd, cloud.HostArgs{Key: "absent", Flag: true},
+			cloud.KVUpdateEnd{Collection: "c", Key: "absent", Delete: true}, "absent",
 			nil,
 		},
 	} {
@@ -305,14 +333,14 @@ func TestWrites(t *testing.T) {
 			s := f.Open(1)
 			defer s.Finished()
 
-			reply := f.call(s, c.op, c.args)
+			reply := f.call(s, c.call)
 			if wantFound := name == "delete"; reply.Found != wantFound {
 				t.Errorf("found %t", reply.Found)
 			}
 
 			writes := slices.Clone(s.Changes().Writes)
 			for k := range writes {
-				if writes[k].Key != ref(c.args.Key) || writes[k].Version == 0 {
+				if writes[k].Key != ref(c.key) || writes[k].Version == 0 {
 					t.Errorf("wrote %+v", writes[k])
 				}
 				writes[k].Key = cloud.KeyRef{}
@@ -320,6 +348,39 @@ func TestWrites(t *testing.T) {
 			}
 			if !slices.Equal(writes, c.want) {
 				t.Errorf("wrote %+v, want %+v", writes, c.want)
+			}
+		})
+	}
+}
+
+// An increment that a double cannot hold is refused: 2^53 + 1 is rounded to 2^53, and would be lost.
+func TestIncrementKeepsEveryOne(t *testing.T) {
+	t.Parallel()
+
+	for name, c := range map[string]struct {
+		value   string
+		by      float64
+		refused bool
+	}{
+		"up to the bound":           {"9007199254740991", 1, false},
+		"from the bound":            {"9007199254740992", 1, true},
+		"down from the bound":       {"9007199254740992", -1, false},
+		"down to the bound":         {"-9007199254740991", -1, false},
+		"down from the low bound":   {"-9007199254740992", -1, true},
+		"a fraction near the bound": {"9007199254740991", 1.5, true},
+		"fractions":                 {"0.1", 0.2, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			f := newFixture(t)
+			f.commit("k", Entry{Value: c.value, Version: 7})
+			s := f.Open(1)
+			defer s.Finished()
+
+			_, err := s.Call(t.Context(), cloud.KVIncrement{Collection: "c", Key: "k", By: c.by})
+			if refused := err != nil; refused != c.refused {
+				t.Errorf("%s + %g: %v", c.value, c.by, err)
 			}
 		})
 	}
@@ -335,7 +396,7 @@ func TestExpiryWithinARun(t *testing.T) {
 	s := f.Open(1)
 	defer s.Finished()
 
-	f.call(s, cloud.OpKVIncrement, cloud.HostArgs{Key: "k", Number: 1})
+	f.call(s, cloud.KVIncrement{Collection: "c", Key: "k", By: 1})
 	if reply := f.get(s, "k"); reply.Expires != expires.UnixMilli() {
 		t.Errorf("after an increment it expires at %d", reply.Expires)
 	}
@@ -346,7 +407,7 @@ func TestExpiryWithinARun(t *testing.T) {
 	}
 
 	earliest := time.Now().Add(time.Minute).UnixMilli()
-	f.call(s, cloud.OpKVSet, cloud.HostArgs{Key: "k", Value: "6", TTLMillis: 60_000, IfVersion: -1})
+	f.call(s, cloud.KVSet{Collection: "c", Key: "k", Value: "6", TTLMillis: 60_000, IfVersion: cloud.AnyVersion})
 	reply := f.get(s, "k")
 	latest := time.Now().Add(time.Minute).UnixMilli()
 	if reply.Expires < earliest || reply.Expires > latest {
@@ -384,8 +445,8 @@ func TestLimitsOfARun(t *testing.T) {
 				}
 				f.set(s, "k", c.value)
 			}
-			args := cloud.HostArgs{Collection: "c", Key: "k", Value: c.value, IfVersion: -1}
-			_, err := s.Call(t.Context(), cloud.OpKVSet, args)
+			call := cloud.KVSet{Collection: "c", Key: "k", Value: c.value, IfVersion: cloud.AnyVersion}
+			_, err := s.Call(t.Context(), call)
 			if !isThrown(err, "LimitError", c.want) {
 				t.Errorf("write %d: %v, want %q", c.accept+1, err, c.want)
 			}

@@ -125,15 +125,12 @@ func TestStoreLists(t *testing.T) {
 
 	s := store.Open(1)
 	defer s.Finished()
-	for _, call := range []struct {
-		op   cloud.HostOp
-		args cloud.HostArgs
-	}{
-		{cloud.OpKVDelete, cloud.HostArgs{Collection: "c", Key: "p/03"}},
-		{cloud.OpKVSet, cloud.HostArgs{Collection: "c", Key: "p/055", Value: "1", IfVersion: -1}},
-		{cloud.OpKVSet, cloud.HostArgs{Collection: "c", Key: "p/99", Value: "1", IfVersion: -1}},
+	for _, call := range []cloud.KVCall{
+		cloud.KVDelete{Collection: "c", Key: "p/03"},
+		cloud.KVSet{Collection: "c", Key: "p/055", Value: "1", IfVersion: cloud.AnyVersion},
+		cloud.KVSet{Collection: "c", Key: "p/99", Value: "1", IfVersion: cloud.AnyVersion},
 	} {
-		if _, err := s.Call(t.Context(), call.op, call.args); err != nil {
+		if _, err := s.Call(t.Context(), call); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -158,8 +155,8 @@ func listBySession(t *testing.T, s *Session, prefix string, limit int) []string 
 	var keys []string
 	cursor := ""
 	for more := true; more; more = cursor != "" {
-		args := cloud.HostArgs{Collection: "c", Key: prefix, Number: float64(limit), Cursor: cursor}
-		reply, err := s.Call(t.Context(), cloud.OpKVList, args)
+		call := cloud.KVList{Collection: "c", Prefix: prefix, Cursor: cursor, Limit: limit}
+		reply, err := s.Call(t.Context(), call)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -145,19 +145,18 @@ func (r *Run) Cancelled() <-chan struct{} { return r.cancelled }
 func (r *Run) WaitUntil(f Script) { r.after = f }
 
 // Call makes a host call.
-func (r *Run) Call(op cloud.HostOp, args cloud.HostArgs) (cloud.HostReply, error) {
-	return r.Calls.Call(context.Background(), r.calls.Add(1), op, args)
+func (r *Run) Call(call cloud.HostCall) (cloud.HostReply, error) {
+	return r.Calls.Call(context.Background(), r.calls.Add(1), call)
 }
 
 // Set writes a key. The error is a host error, or the platform's.
 func (r *Run) Set(collection, key, value string) error {
-	_, err := r.Call(cloud.OpKVSet, cloud.HostArgs{Collection: collection, Key: key, Value: value,
-		IfVersion: -1})
+	_, err := r.Call(cloud.KVSet{Collection: collection, Key: key, Value: value, IfVersion: cloud.AnyVersion})
 	return err
 }
 
 // Get reads a key, "" for one that is absent. The commit checks that it stays so.
 func (r *Run) Get(collection, key string) (string, error) {
-	reply, err := r.Call(cloud.OpKVGet, cloud.HostArgs{Collection: collection, Key: key})
+	reply, err := r.Call(cloud.KVGet{Collection: collection, Key: key})
 	return reply.Value, err
 }

@@ -175,9 +175,8 @@ func (c *Cloud) Operator() cloud.Principal {
 // noFetcher refuses every fetch: these tests leave the machine alone.
 type noFetcher struct{}
 
-func (noFetcher) Call(context.Context, uint64, cloud.HostOp, cloud.HostArgs) (cloud.HostReply, error) {
-	return cloud.HostReply{}, &cloud.HostError{Name: "FetchError",
-		Message: "there is no network in this test"}
+func (noFetcher) Call(context.Context, uint64, cloud.FetchCall) (cloud.HostReply, error) {
+	return cloud.HostReply{}, &cloud.HostError{Name: "FetchError", Message: "there is no network in this test"}
 }
 
 // Exec changes the database behind the back of everybody.

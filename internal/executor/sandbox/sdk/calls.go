@@ -28,7 +28,7 @@ type Run struct {
 
 // pendingCall is a host call whose answer has not come.
 type pendingCall struct {
-	op              cloud.HostOp
+	isFetch         bool // it waits for another server
 	convert         func(*wire.ReplyMsg) goja.Value
 	site            []goja.StackFrame // of the call
 	resolve, reject func(any) error
@@ -53,24 +53,25 @@ func NewRun(id uint64, msg *wire.RunMsg, parent *wire.Writer) Run {
 const maxSite = 8
 
 // call sends a host call and returns the promise of its answer, which convert makes a value of.
-func (r *Run) call(op cloud.HostOp, args cloud.HostArgs, convert func(*wire.ReplyMsg) goja.Value) goja.Value {
+func (r *Run) call(call cloud.HostCall, convert func(*wire.ReplyMsg) goja.Value) goja.Value {
 	vm := r.host.VM
 	if r.lastCall >= wire.MaxCalls {
 		r.host.Throw("LimitError", fmt.Sprintf("a run can make %d host calls", wire.MaxCalls))
 	}
 
 	promise, resolve, reject := vm.NewPromise()
+	_, isFetch := call.(cloud.FetchCall)
 	r.lastCall++
 	r.calls[r.lastCall] = pendingCall{
-		op:      op,
+		isFetch: isFetch,
 		convert: convert,
 		site:    vm.CaptureCallStack(maxSite, nil),
 		resolve: resolve,
 		reject:  reject,
 	}
-	r.wrote = r.wrote || op.Writes()
+	r.wrote = r.wrote || wire.Writes(call.Op())
 
-	m := wire.CallMsg{N: r.lastCall, Op: op, Args: args}
+	m := wire.CallMsg{N: r.lastCall, Call: call}
 	_ = r.Web.Parent.Send(wire.Call, r.Web.ID, m.Encode)
 
 	return vm.ToValue(promise)
@@ -121,7 +122,7 @@ func (r *Run) Calling() int { return len(r.calls) }
 func (r *Run) Fetching() int {
 	n := 0
 	for _, c := range r.calls {
-		if c.op == cloud.OpFetch || c.op == cloud.OpFetchRead {
+		if c.isFetch {
 			n++
 		}
 	}

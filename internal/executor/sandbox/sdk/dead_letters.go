@@ -31,26 +31,26 @@ func (m *deadLettersModule) exports() goja.Value {
 
 // list is list({script, cursor, limit}): a page of dead letters, of one script or of all.
 func (m *deadLettersModule) list(c goja.FunctionCall) goja.Value {
-	args := cloud.HostArgs{Number: defaultItems}
+	call := cloud.DeadLetterList{Limit: defaultItems}
 	if opts, ok := c.Argument(0).(*goja.Object); ok {
 		if v := option(opts, "script"); v != nil {
-			args.Collection = m.text(v, "script")
+			call.Script = m.text(v, "script")
 		}
 		if v := option(opts, "cursor"); v != nil {
-			args.Cursor = m.text(v, "cursor")
+			call.Cursor = m.text(v, "cursor")
 		}
-		args.Number = m.h.limit(opts)
+		call.Limit = m.h.limit(opts)
 	}
 
-	return m.h.current().call(cloud.OpLetterList, args, func(reply *wire.ReplyMsg) goja.Value {
+	return m.h.current().call(call, func(reply *wire.ReplyMsg) goja.Value {
 		return m.h.page(reply.Reply.JSON, m.typed)
 	})
 }
 
 // get is get(id): a dead letter, or null.
 func (m *deadLettersModule) get(c goja.FunctionCall) goja.Value {
-	args := cloud.HostArgs{Key: m.text(c.Argument(0), "an id")}
-	return m.h.current().call(cloud.OpLetterGet, args, func(reply *wire.ReplyMsg) goja.Value {
+	call := cloud.DeadLetterGet{ID: m.text(c.Argument(0), "an id")}
+	return m.h.current().call(call, func(reply *wire.ReplyMsg) goja.Value {
 		if !reply.Reply.Found {
 			return goja.Null()
 		}
@@ -63,26 +63,26 @@ func (m *deadLettersModule) get(c goja.FunctionCall) goja.Value {
 // replay is replay(id, {payload}): it enqueues the event again, with another payload if one is given, and
 // resolves to the new row's id.
 func (m *deadLettersModule) replay(c goja.FunctionCall) goja.Value {
-	args := cloud.HostArgs{Key: m.text(c.Argument(0), "an id")}
+	call := cloud.DeadLetterReplay{ID: m.text(c.Argument(0), "an id")}
 	if opts, ok := c.Argument(1).(*goja.Object); ok {
 		if v := opts.Get("payload"); v != nil && !goja.IsUndefined(v) {
-			args.Value = m.h.encode(v)
-			args.Flag = true
+			call.HasPayload = true
+			call.Payload = m.h.encode(v)
 		}
 	}
 
-	return m.h.current().call(cloud.OpLetterReplay, args, func(reply *wire.ReplyMsg) goja.Value {
+	return m.h.current().call(call, func(reply *wire.ReplyMsg) goja.Value {
 		return m.h.VM.ToValue(reply.Reply.Value)
 	})
 }
 
 // resolve is resolve(id, reason): it marks a dead letter as dealt with.
 func (m *deadLettersModule) resolve(c goja.FunctionCall) goja.Value {
-	args := cloud.HostArgs{Key: m.text(c.Argument(0), "an id")}
+	call := cloud.DeadLetterResolve{ID: m.text(c.Argument(0), "an id")}
 	if v := c.Argument(1); !goja.IsUndefined(v) {
-		args.Value = m.text(v, "a reason")
+		call.Reason = m.text(v, "a reason")
 	}
-	return m.h.current().call(cloud.OpLetterResolve, args, nothing)
+	return m.h.current().call(call, nothing)
 }
 
 // text is a string that a script gave for what; anything else throws a TypeError.

@@ -42,8 +42,8 @@ func (r *Run) fetch(request *webapi.Request, body []byte) goja.Value {
 	signal := request.Signal()
 	remote := &remoteBody{h: h, signal: signal}
 
-	args := cloud.HostArgs{Request: out, Value: request.Redirect()}
-	promise := r.call(cloud.OpFetch, args, func(m *wire.ReplyMsg) goja.Value {
+	call := cloud.Fetch{Request: out, Redirect: request.Redirect()}
+	promise := r.call(call, func(m *wire.ReplyMsg) goja.Value {
 		if m.Reply.Response == nil {
 			h.Throw("FetchError", "no response")
 		}
@@ -84,8 +84,7 @@ func (b *remoteBody) Read(all bool, convert func(raw []byte, more bool) goja.Val
 	}
 
 	run := h.current()
-	args := cloud.HostArgs{Number: float64(b.fetch), Flag: all}
-	promise := run.call(cloud.OpFetchRead, args, func(m *wire.ReplyMsg) goja.Value {
+	promise := run.call(cloud.FetchRead{Fetch: b.fetch, All: all}, func(m *wire.ReplyMsg) goja.Value {
 		return convert(m.Reply.Bytes, m.Reply.Partial)
 	})
 

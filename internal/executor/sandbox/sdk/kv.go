@@ -71,19 +71,19 @@ func (m *kvModule) newCollectionProto() *goja.Object {
 // get is get(key, {unchecked}): the value, or null. The run's commit checks that it is still the same,
 // unless it is read unchecked.
 func (m *kvModule) get(collection string, c goja.FunctionCall) goja.Value {
-	args := cloud.HostArgs{Collection: collection, Key: m.key(c)}
+	call := cloud.KVGet{Collection: collection, Key: m.key(c)}
 	if o, ok := c.Argument(1).(*goja.Object); ok {
 		if u := o.Get("unchecked"); u != nil {
-			args.Flag = u.ToBoolean()
+			call.Unchecked = u.ToBoolean()
 		}
 	}
-	return m.h.current().call(cloud.OpKVGet, args, m.value)
+	return m.h.current().call(call, m.value)
 }
 
 // getWithMetadata is getWithMetadata(key): the value with its version and its expiry, or null.
 func (m *kvModule) getWithMetadata(collection string, c goja.FunctionCall) goja.Value {
-	args := cloud.HostArgs{Collection: collection, Key: m.key(c)}
-	return m.h.current().call(cloud.OpKVGet, args, func(reply *wire.ReplyMsg) goja.Value {
+	call := cloud.KVGet{Collection: collection, Key: m.key(c)}
+	return m.h.current().call(call, func(reply *wire.ReplyMsg) goja.Value {
 		if !reply.Reply.Found {
 			return goja.Null()
 		}
@@ -97,28 +97,28 @@ func (m *kvModule) getWithMetadata(collection string, c goja.FunctionCall) goja.
 }
 
 func (m *kvModule) has(collection string, c goja.FunctionCall) goja.Value {
-	args := cloud.HostArgs{Collection: collection, Key: m.key(c)}
-	return m.h.current().call(cloud.OpKVHas, args, m.found)
+	call := cloud.KVHas{Collection: collection, Key: m.key(c)}
+	return m.h.current().call(call, m.found)
 }
 
 // set is set(key, value, {ttl, ifVersion}). The value is written when the run commits.
 func (m *kvModule) set(collection string, c goja.FunctionCall) goja.Value {
-	args := cloud.HostArgs{
+	call := cloud.KVSet{
 		Collection: collection,
 		Key:        m.key(c),
 		Value:      m.h.encode(c.Argument(1)),
-		IfVersion:  -1, // whatever is there
+		IfVersion:  cloud.AnyVersion,
 	}
 	if o, ok := c.Argument(2).(*goja.Object); ok {
-		m.setOptions(o, &args)
+		m.setOptions(o, &call)
 	}
 
-	return m.h.current().call(cloud.OpKVSet, args, nothing)
+	return m.h.current().call(call, nothing)
 }
 
 func (m *kvModule) delete(collection string, c goja.FunctionCall) goja.Value {
-	args := cloud.HostArgs{Collection: collection, Key: m.key(c)}
-	return m.h.current().call(cloud.OpKVDelete, args, m.found)
+	call := cloud.KVDelete{Collection: collection, Key: m.key(c)}
+	return m.h.current().call(call, m.found)
 }
 
 // increment is increment(key, by): the new number.
@@ -128,26 +128,26 @@ func (m *kvModule) increment(collection string, c goja.FunctionCall) goja.Value 
 		by = m.h.number(a, "increment needs a finite number")
 	}
 
-	args := cloud.HostArgs{Collection: collection, Key: m.key(c), Number: by}
-	return m.h.current().call(cloud.OpKVIncrement, args, func(reply *wire.ReplyMsg) goja.Value {
+	call := cloud.KVIncrement{Collection: collection, Key: m.key(c), By: by}
+	return m.h.current().call(call, func(reply *wire.ReplyMsg) goja.Value {
 		return m.h.VM.ToValue(reply.Reply.Number)
 	})
 }
 
 // list is list({prefix, cursor, limit}): a page of keys and values.
 func (m *kvModule) list(collection string, c goja.FunctionCall) goja.Value {
-	args := cloud.HostArgs{Collection: collection, Number: defaultItems}
+	call := cloud.KVList{Collection: collection, Limit: defaultItems}
 	if o, ok := c.Argument(0).(*goja.Object); ok {
 		if prefix := option(o, "prefix"); prefix != nil {
-			args.Key = prefix.String()
+			call.Prefix = prefix.String()
 		}
 		if cursor := option(o, "cursor"); cursor != nil {
-			args.Cursor = cursor.String()
+			call.Cursor = cursor.String()
 		}
-		args.Number = m.h.limit(o)
+		call.Limit = m.h.limit(o)
 	}
 
-	return m.h.current().call(cloud.OpKVList, args, func(reply *wire.ReplyMsg) goja.Value {
+	return m.h.current().call(call, func(reply *wire.ReplyMsg) goja.Value {
 		return m.h.page(reply.Reply.JSON, func(item *goja.Object) {
 			if ms := item.Get("expiresAt"); ms != nil && !goja.IsNull(ms) {
 				_ = item.Set("expiresAt", m.expiry(ms.ToInteger()))
@@ -172,7 +172,7 @@ func (m *kvModule) update(collection string, c goja.FunctionCall) goja.Value {
 		panic(m.h.VM.NewTypeError(errNestedUpdate.Error()))
 	}
 
-	begin := run.call(cloud.OpKVUpdateBegin, cloud.HostArgs{Collection: collection, Key: key}, m.value)
+	begin := run.call(cloud.KVUpdateBegin{Collection: collection, Key: key}, m.value)
 	return m.h.Then(begin, func(old goja.Value) goja.Value {
 		run.updating++
 		out, err := fn(goja.Undefined(), old)
@@ -192,28 +192,28 @@ func (m *kvModule) update(collection string, c goja.FunctionCall) goja.Value {
 
 // endUpdate sends what the function returned: undefined leaves the value as it is, null deletes it.
 func (m *kvModule) endUpdate(run *Run, collection, key string, v goja.Value) goja.Value {
-	args := cloud.HostArgs{Collection: collection, Key: key}
+	call := cloud.KVUpdateEnd{Collection: collection, Key: key}
 	switch {
 	case goja.IsUndefined(v):
-		return run.call(cloud.OpKVGet, args, m.value)
+		return run.call(cloud.KVGet{Collection: collection, Key: key}, m.value)
 	case goja.IsNull(v):
-		args.Flag = true // delete
+		call.Delete = true
 	default:
-		args.Value = m.h.encode(v)
+		call.Value = m.h.encode(v)
 	}
 
-	return run.call(cloud.OpKVUpdateEnd, args, func(*wire.ReplyMsg) goja.Value { return v })
+	return run.call(call, func(*wire.ReplyMsg) goja.Value { return v })
 }
 
 // setOptions reads the options of set: ttl in seconds, and the version that must still be there.
-func (m *kvModule) setOptions(o *goja.Object, args *cloud.HostArgs) {
+func (m *kvModule) setOptions(o *goja.Object, call *cloud.KVSet) {
 	if ttl := option(o, "ttl"); ttl != nil {
 		seconds := m.h.number(ttl, "ttl must be a number of seconds")
 		const tenYears = 10 * 366 * 24 * 3600
 		if seconds < 1 || seconds > tenYears {
 			m.h.Throw("RangeError", "ttl must be from 1 second to 10 years")
 		}
-		args.TTLMillis = int64(seconds * 1000)
+		call.TTLMillis = int64(seconds * 1000)
 	}
 
 	if v := option(o, "ifVersion"); v != nil {
@@ -221,7 +221,7 @@ func (m *kvModule) setOptions(o *goja.Object, args *cloud.HostArgs) {
 		if version < 0 || version != math.Trunc(version) {
 			panic(m.h.VM.NewTypeError("ifVersion must be 0 or a version that getWithMetadata gave"))
 		}
-		args.IfVersion = int64(version)
+		call.IfVersion = int64(version)
 	}
 }
 

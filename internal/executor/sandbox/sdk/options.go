@@ -39,7 +39,7 @@ const (
 )
 
 // limit is how many items a list may give.
-func (h *Host) limit(opts *goja.Object) float64 {
+func (h *Host) limit(opts *goja.Object) int {
 	v := option(opts, "limit")
 	if v == nil {
 		return defaultItems
@@ -49,7 +49,7 @@ func (h *Host) limit(opts *goja.Object) float64 {
 		h.Throw("RangeError", "limit must be from 1 to 1000")
 	}
 
-	return n
+	return int(n)
 }
 
 // encode is the JSON text of a value; one that has none throws a TypeError.

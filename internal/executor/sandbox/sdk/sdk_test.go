@@ -89,7 +89,7 @@ func (f *fixture) called() wire.CallMsg {
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		return *m
+		return m
 	case <-time.After(10 * time.Second):
 		f.t.Fatal("no call came")
 		panic("unreachable")
@@ -139,42 +139,64 @@ func TestCalls(t *testing.T) {
 	kv := `picloud.kv.collection("c").`
 	for _, c := range []struct {
 		script string
-		op     cloud.HostOp
-		args   cloud.HostArgs
+		call   cloud.HostCall
 		reply  cloud.HostReply
 		want   string
 	}{
-		{kv + `get("k")`, cloud.OpKVGet, cloud.HostArgs{Collection: "c", Key: "k"}, cloud.HostReply{Found: true, Value: `{"a":1}`}, `{"a":1}`},
-		{kv + `get("k", {unchecked: true})`, cloud.OpKVGet, cloud.HostArgs{Collection: "c", Key: "k", Flag: true}, cloud.HostReply{}, "null"},
 		{
-			kv + `getWithMetadata("k")`, cloud.OpKVGet, cloud.HostArgs{Collection: "c", Key: "k"},
+			kv + `get("k")`, cloud.KVGet{Collection: "c", Key: "k"},
+			cloud.HostReply{Found: true, Value: `{"a":1}`}, `{"a":1}`,
+		},
+		{
+			kv + `get("k", {unchecked: true})`, cloud.KVGet{Collection: "c", Key: "k", Unchecked: true},
+			cloud.HostReply{}, "null",
+		},
+		{
+			kv + `getWithMetadata("k")`, cloud.KVGet{Collection: "c", Key: "k"},
 			cloud.HostReply{Found: true, Value: "1", Version: 5, Expires: 1000}, `{"value":1,"version":5,"expiresAt":"1970-01-01T00:00:01.000Z"}`,
 		},
-		{kv + `has("k")`, cloud.OpKVHas, cloud.HostArgs{Collection: "c", Key: "k"}, cloud.HostReply{Found: true}, "true"},
-		{kv + `set("k", [1])`, cloud.OpKVSet, cloud.HostArgs{Collection: "c", Key: "k", Value: "[1]", IfVersion: -1}, cloud.HostReply{}, "undefined"},
 		{
-			kv + `set("k", 1, {ttl: 1.5, ifVersion: 0})`, cloud.OpKVSet,
-			cloud.HostArgs{Collection: "c", Key: "k", Value: "1", TTLMillis: 1500}, cloud.HostReply{}, "undefined",
+			kv + `has("k")`, cloud.KVHas{Collection: "c", Key: "k"},
+			cloud.HostReply{Found: true}, "true",
 		},
-		{kv + `delete("k")`, cloud.OpKVDelete, cloud.HostArgs{Collection: "c", Key: "k"}, cloud.HostReply{Found: false}, "false"},
-		{kv + `increment("k")`, cloud.OpKVIncrement, cloud.HostArgs{Collection: "c", Key: "k", Number: 1}, cloud.HostReply{Number: 7}, "7"},
 		{
-			kv + `list({prefix: "p", cursor: "x", limit: 2})`, cloud.OpKVList,
-			cloud.HostArgs{Collection: "c", Key: "p", Cursor: "x", Number: 2},
+			kv + `set("k", [1])`, cloud.KVSet{Collection: "c", Key: "k", Value: "[1]", IfVersion: cloud.AnyVersion},
+			cloud.HostReply{}, "undefined",
+		},
+		{
+			kv + `set("k", 1, {ttl: 1.5, ifVersion: 0})`, cloud.KVSet{Collection: "c", Key: "k", Value: "1", TTLMillis: 1500},
+			cloud.HostReply{}, "undefined",
+		},
+		{
+			kv + `delete("k")`, cloud.KVDelete{Collection: "c", Key: "k"},
+			cloud.HostReply{Found: false}, "false",
+		},
+		{
+			kv + `increment("k")`, cloud.KVIncrement{Collection: "c", Key: "k", By: 1},
+			cloud.HostReply{Number: 7}, "7",
+		},
+		{
+			kv + `list({prefix: "p", cursor: "x", limit: 2})`, cloud.KVList{Collection: "c", Prefix: "p", Cursor: "x", Limit: 2},
 			cloud.HostReply{JSON: `{"items":[{"key":"p1","expiresAt":1000},{"key":"p2","expiresAt":null}]}`},
 			`{"items":[{"key":"p1","expiresAt":"1970-01-01T00:00:01.000Z"},{"key":"p2","expiresAt":null}]}`,
 		},
 		{
-			`picloud.deadLetters.list({script: "s"})`, cloud.OpLetterList, cloud.HostArgs{Collection: "s", Number: 100},
+			`picloud.deadLetters.list({script: "s"})`, cloud.DeadLetterList{Script: "s", Limit: 100},
 			cloud.HostReply{JSON: `{"items":[{"id":"1","createdAt":"2026-01-02T03:04:05.000Z"}]}`},
 			`{"items":[{"id":"1","createdAt":"2026-01-02T03:04:05.000Z"}]}`,
 		},
-		{`picloud.deadLetters.get("1")`, cloud.OpLetterGet, cloud.HostArgs{Key: "1"}, cloud.HostReply{}, "null"},
 		{
-			`picloud.deadLetters.replay("1", {payload: {a: 1}})`, cloud.OpLetterReplay,
-			cloud.HostArgs{Key: "1", Value: `{"a":1}`, Flag: true}, cloud.HostReply{Value: "2"}, `"2"`,
+			`picloud.deadLetters.get("1")`, cloud.DeadLetterGet{ID: "1"},
+			cloud.HostReply{}, "null",
 		},
-		{`picloud.deadLetters.resolve("1", "why")`, cloud.OpLetterResolve, cloud.HostArgs{Key: "1", Value: "why"}, cloud.HostReply{}, "undefined"},
+		{
+			`picloud.deadLetters.replay("1", {payload: {a: 1}})`, cloud.DeadLetterReplay{ID: "1", HasPayload: true, Payload: `{"a":1}`},
+			cloud.HostReply{Value: "2"}, `"2"`,
+		},
+		{
+			`picloud.deadLetters.resolve("1", "why")`, cloud.DeadLetterResolve{ID: "1", Reason: "why"},
+			cloud.HostReply{}, "undefined",
+		},
 	} {
 		t.Run(c.script, func(t *testing.T) {
 			t.Parallel()
@@ -182,8 +204,8 @@ func TestCalls(t *testing.T) {
 			f := newFixture(t)
 			p := f.eval(c.script)
 			call := f.called()
-			if call.Op != c.op || call.Args != c.args {
-				t.Errorf("the parent is asked %v %+v, want %v %+v", call.Op, call.Args, c.op, c.args)
+			if call.Call != c.call {
+				t.Errorf("the parent is asked %T %+v, want %T %+v", call.Call, call.Call, c.call, c.call)
 			}
 			if f.run.Calling() != 1 || f.outcome(p) != "pending" {
 				t.Errorf("before the answer %d calls are open and the promise is %s", f.run.Calling(), f.outcome(p))
@@ -193,7 +215,7 @@ func TestCalls(t *testing.T) {
 			if got := f.outcome(p); got != c.want {
 				t.Errorf("gives %s, want %s", got, c.want)
 			}
-			if f.run.Calling() != 0 || f.run.Wrote() != c.op.Writes() {
+			if f.run.Calling() != 0 || f.run.Wrote() != wire.Writes(c.call.Op()) {
 				t.Errorf("after the answer %d calls are open; wrote: %t", f.run.Calling(), f.run.Wrote())
 			}
 		})
@@ -248,13 +270,12 @@ func TestUpdate(t *testing.T) {
 
 	for _, c := range []struct {
 		f    string
-		op   cloud.HostOp
-		args cloud.HostArgs
+		call cloud.HostCall
 		want string
 	}{
-		{`(v) => v + 1`, cloud.OpKVUpdateEnd, cloud.HostArgs{Collection: "c", Key: "k", Value: "2"}, "2"},
-		{`async (v) => null`, cloud.OpKVUpdateEnd, cloud.HostArgs{Collection: "c", Key: "k", Flag: true}, "null"},
-		{`() => {}`, cloud.OpKVGet, cloud.HostArgs{Collection: "c", Key: "k"}, "null"},
+		{`(v) => v + 1`, cloud.KVUpdateEnd{Collection: "c", Key: "k", Value: "2"}, "2"},
+		{`async (v) => null`, cloud.KVUpdateEnd{Collection: "c", Key: "k", Delete: true}, "null"},
+		{`() => {}`, cloud.KVGet{Collection: "c", Key: "k"}, "null"},
 	} {
 		t.Run(c.f, func(t *testing.T) {
 			t.Parallel()
@@ -263,8 +284,8 @@ func TestUpdate(t *testing.T) {
 			p := f.eval(`picloud.kv.collection("c").update("k", ` + c.f + `)`)
 			f.reply(wire.ReplyMsg{N: f.called().N, Reply: cloud.HostReply{Found: true, Value: "1"}})
 			end := f.called()
-			if end.Op != c.op || end.Args != c.args {
-				t.Errorf("the parent is asked %v %+v, want %v %+v", end.Op, end.Args, c.op, c.args)
+			if end.Call != c.call {
+				t.Errorf("the parent is asked %T %+v, want %T %+v", end.Call, end.Call, c.call, c.call)
 			}
 			f.reply(wire.ReplyMsg{N: end.N})
 			if got := f.outcome(p); got != c.want {
@@ -289,9 +310,13 @@ func TestFetch(t *testing.T) {
 	f := newFixture(t)
 	p := f.eval(`fetch("http://a/x", {method: "POST", body: "b", redirect: "manual"}).then((r) => ({s: r.status, u: r.url, r: r.redirected}))`)
 	call := f.called()
-	req := call.Args.Request
-	if call.Op != cloud.OpFetch || req.Method != "POST" || req.URL != "http://a/x" || string(req.Body) != "b" || call.Args.Value != "manual" {
-		t.Errorf("the parent is asked %v %+v", call.Op, req)
+	sent, ok := call.Call.(cloud.Fetch)
+	if !ok {
+		t.Fatalf("the parent is asked %T", call.Call)
+	}
+	req := sent.Request
+	if req.Method != "POST" || req.URL != "http://a/x" || string(req.Body) != "b" || sent.Redirect != "manual" {
+		t.Errorf("the parent is asked %+v %+v", sent, req)
 	}
 	if f.run.Fetching() != 1 {
 		t.Errorf("%d fetches are open", f.run.Fetching())
