@@ -109,7 +109,8 @@ func (g *Group) read(ctx context.Context, conn *pgx.Conn) (isNew bool, err error
 	p.Open(g.id, int64(len(g.commits)), func(n bool) { isNew = n })
 	g.lock(ctx, p)
 
-	// Clock and definitions are read under the locks: what is decided by them was true when the keys were ours.
+	// Clock and definitions are read under the locks: what is decided by them was true when the keys were
+	// ours.
 	p.Now(func(t time.Time) { g.now = t })
 	if apps := g.requiredApps(); len(apps) > 0 {
 		p.Revisions(apps, func(app, revision int64) { g.revisions[cloud.AppID(app)] = revision })

@@ -127,6 +127,7 @@ func (c *child) run() {
 		}
 	}
 	close(c.dead)
+
 	for _, r := range runs {
 		r.childDied(c.death)
 	}
@@ -189,6 +190,7 @@ func (c *child) read(p *sandboxProcess, startTimer *time.Timer) error {
 	}
 
 	r := wire.NewReader(p.conn, maxFrame)
+
 	isReady := false
 	for {
 		kind, id, body, err := r.Next()

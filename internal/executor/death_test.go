@@ -15,6 +15,7 @@ func TestDiagnose(t *testing.T) {
 		"picloud/internal/executor/sandbox.markedRun(0x63, 0x1)\n\ty.go:2\n"
 	const noMemory = "runtime: out of memory: cannot allocate 4194304-byte block (130023424 in use)"
 	pages := strings.Repeat("x", maxDumpHead)
+
 	exit := errors.New("exit status 2")
 	for name, c := range map[string]struct {
 		err  error
@@ -73,6 +74,7 @@ func TestInUse(t *testing.T) {
 // A child may write what it wants to stderr: the first part is kept, and the rest is taken without an error.
 func TestStderrHead(t *testing.T) {
 	t.Parallel()
+
 	h := &stderrHead{}
 	for range 3 {
 		if n, err := h.Write(make([]byte, maxDump/2+1)); n != maxDump/2+1 || err != nil {
@@ -86,6 +88,7 @@ func TestStderrHead(t *testing.T) {
 
 func TestMaxChildren(t *testing.T) {
 	t.Parallel()
+
 	for memory, want := range map[uint64]int{
 		0:         16, // unknown
 		256 << 20: 16,

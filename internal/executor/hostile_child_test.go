@@ -119,6 +119,7 @@ func lie(how string) {
 		return
 	}
 	r := wire.NewReader(conn, 1<<30)
+
 	w := wire.NewWriter(conn, 0, 1<<30)
 	for {
 		kind, id, _, err := r.Next()
@@ -143,6 +144,7 @@ func lie(how string) {
 // not believed.
 func TestLyingChild(t *testing.T) {
 	t.Parallel()
+
 	for how := range lies {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
@@ -187,6 +189,7 @@ func runLiar(t *testing.T, how string) *cloud.Outcome {
 
 	outcomeCh := make(chan cloud.Outcome, 1)
 	go func() { outcomeCh <- run.Outcome() }()
+
 	select {
 	case o := <-outcomeCh:
 		if o.Status == cloud.Refused || o.Usage.CPU > 25*time.Hour || len(o.Logs) > cloud.MaxLogLines {

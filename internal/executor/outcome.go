@@ -68,6 +68,7 @@ func (r *Run) settle(outcome cloud.Outcome) {
 	if r.stream != nil {
 		close(r.stream.overCh)
 	}
+
 	for _, timer := range []*time.Timer{r.interruptTimer, r.killTimer} {
 		if timer != nil {
 			timer.Stop()

@@ -181,6 +181,7 @@ func (p *Pool) acquire(ctx context.Context, key childKey, alone bool) (*child, e
 // be started. p.mu is held.
 func (p *Pool) reuse(key childKey) *child {
 	var best *child
+
 	shared := 0
 	for _, c := range p.children[key] {
 		if c.exclusive || c.retiring {
@@ -234,6 +235,7 @@ func (p *Pool) add(ctx context.Context, key childKey, exclusive bool) (*child, e
 // more: no app waits for another's. p.mu is held.
 func (p *Pool) makeRoom() {
 	n := 0
+
 	var oldest *child
 	for _, list := range p.children {
 		n += len(list)

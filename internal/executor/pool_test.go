@@ -109,6 +109,7 @@ func (f *fixture) call(s *cloud.Script, body string) cloud.Outcome {
 func TestHello(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
+
 	s := f.deploy(1, `export default { async fetch(request) {
 		return Response.json({hello: await request.text(), q: new URL(request.url).searchParams.get("q")});
 	} }`)
@@ -190,6 +191,7 @@ func TestKillers(t *testing.T) {
 	neighbour.Go(func() {
 		pause := time.NewTicker(5 * time.Millisecond) // leaves the killers their CPU
 		defer pause.Stop()
+
 		for {
 			if o := f.call(good, ""); o.Status != cloud.Succeeded {
 				t.Errorf("another app's endpoint suffered: %+v", o.Error)
@@ -311,6 +313,7 @@ func TestLongRunKeepsNobody(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits eleven seconds, until a process has one thread")
 	}
+
 	for name, pause := range map[string]time.Duration{
 		"on two threads": 0, // after the first call the process has a second thread for ten seconds
 		"on one thread":  11 * time.Second,
@@ -329,6 +332,7 @@ func TestLongRunKeepsNobody(t *testing.T) {
 			run := f.start(endless, "")
 			endCh := make(chan cloud.Outcome, 1)
 			go func() { endCh <- run.Outcome() }()
+
 			for n := range 20 {
 				if o := f.call(short, ""); o.Status != cloud.Succeeded || len(endCh) > 0 {
 					t.Fatalf("short run %d beside an endless one: %+v; the other has ended: %t",
@@ -359,6 +363,7 @@ func TestCompileErrors(t *testing.T) {
 	}
 	parens := strings.Repeat("(", 300000) + strings.Repeat(")", 300000)
 	nots := "export default " + strings.Repeat("!", 900000) + "1"
+
 	lastApp := cloud.AppID(0)
 	for name, c := range map[string]struct {
 		lang, src, want string
@@ -469,6 +474,7 @@ func TestWhatPassesBetweenRuns(t *testing.T) {
 
 	expect("", afterRuns(0))
 	expect("", afterRuns(1))
+
 	for _, what := range []string{"add", "replace", "json", "getter", "timer"} {
 		expect(what, afterRuns(2))
 		expect("", afterRuns(0))

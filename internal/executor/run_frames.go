@@ -120,6 +120,7 @@ func (r *Run) takeOutcome(m *wire.DoneMsg, isAfter bool) error {
 // isAllowed reports whether an outcome is one that a child may send for this run.
 func (r *Run) isAllowed(m *wire.DoneMsg, isAfter bool) bool {
 	hasResponse := m.Response != nil
+
 	wantsResponse := r.spec.Request != nil
 	switch {
 	case isAfter && hasResponse:

@@ -20,6 +20,7 @@ func TestIsAllowed(t *testing.T) {
 	stream := &cloud.RunSpec{Request: &cloud.Request{}, Stream: true}
 	event := &cloud.RunSpec{Event: "{}"}
 	const ok, failed = cloud.Succeeded, cloud.Failed
+
 	streaming := func(status cloud.Status, r *cloud.Response, pending bool) wire.DoneMsg {
 		return wire.DoneMsg{Status: status, Response: r, Streaming: true, Pending: pending}
 	}
@@ -89,6 +90,7 @@ func TestOrderOfOutcomes(t *testing.T) {
 func TestLogLimits(t *testing.T) {
 	t.Parallel()
 	passed := 0
+
 	r := &Run{spec: &cloud.RunSpec{OnLog: func(cloud.LogLine) { passed++ }}}
 	for range cloud.MaxLogLines + 5 {
 		r.log(cloud.LogLine{Message: "m"})
@@ -98,6 +100,7 @@ func TestLogLimits(t *testing.T) {
 	}
 
 	r = &Run{spec: &cloud.RunSpec{}}
+
 	long := strings.Repeat("x", cloud.MaxLogBytes/2)
 	for range 3 {
 		r.log(cloud.LogLine{Message: long})
@@ -110,6 +113,7 @@ func TestLogLimits(t *testing.T) {
 // A child that makes more calls than a run may have breaks the protocol.
 func TestCallsAreCounted(t *testing.T) {
 	t.Parallel()
+
 	r := &Run{spec: &cloud.RunSpec{}, mailbox: make(chan message, wire.MaxCalls+1)}
 	for n := range uint64(wire.MaxCalls) {
 		if err := r.takeCall(wire.CallMsg{N: n}); err != nil {

@@ -87,6 +87,7 @@ func (s *Service) Serve(l *net.UnixListener) error {
 // Close ends every sandbox and waits until they are gone. The caller closes the listener.
 func (s *Service) Close() {
 	s.mu.Lock()
+
 	s.closed = true
 	for conn := range s.conns {
 		_ = conn.CloseRead() // as if the client had closed it

@@ -58,6 +58,7 @@ func newClientPool(socket string) *executor.Pool {
 // is blamed on it.
 func TestServiceRuns(t *testing.T) {
 	t.Parallel()
+
 	for how, want := range map[string]cloud.Status{
 		"claims": cloud.Failed,
 		"end":    cloud.Crashed,

@@ -22,6 +22,7 @@ func newStream(t *testing.T, maxBody int, answer func(*bodyStream)) *bodyStream 
 	doneCh := make(chan struct{})
 	go func() {
 		defer close(doneCh)
+
 		for r := wire.NewReader(childEnd, 1<<10); ; {
 			kind, _, _, err := r.Next()
 			if err != nil {
@@ -42,6 +43,7 @@ func newStream(t *testing.T, maxBody int, answer func(*bodyStream)) *bodyStream 
 // Each Next is one Pull and one piece; the last piece may be empty.
 func TestStreamReads(t *testing.T) {
 	t.Parallel()
+
 	for name, last := range map[string]string{"last piece is empty": "", "last piece has bytes": "c"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

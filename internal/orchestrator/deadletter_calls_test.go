@@ -82,6 +82,7 @@ func TestLettersOfAScript(t *testing.T) {
 		if got, _ := r.Call(cloud.DeadLetterGet{ID: ids[1].String()}); !strings.Contains(got.JSON, `"resolution":"ignored"`) {
 			t.Errorf("get afterwards: %s", got.JSON)
 		}
+
 		for _, call := range []cloud.HostCall{
 			cloud.DeadLetterReplay{ID: ids[1].String()},
 			cloud.DeadLetterResolve{ID: ids[1].String()},

@@ -140,8 +140,9 @@ func (o *Operations) RemoveRow(
 	return cloud.ID{}, errRowRunning
 }
 
-// releaseRemoval gives a row back whose removal did not take effect. Without it the row would be run when the removal's claim
-// ends, though it waits for later or its trigger is disabled. It changes nothing if the removal took effect after all.
+// releaseRemoval gives a row back whose removal did not take effect. Without it the row would be run when the
+// removal's claim ends, though it waits for later or its trigger is disabled. It changes nothing if the
+// removal took effect after all.
 func (o *Operations) releaseRemoval(ctx context.Context, row *outbox.Row, wakeAt time.Time) {
 	_ = o.db.Queries().ReleaseRemoval(context.WithoutCancel(ctx), db.ReleaseRemovalParams{
 		AppID:  int64(row.App),

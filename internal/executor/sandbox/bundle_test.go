@@ -12,15 +12,20 @@ import (
 // A bundle has bounded modules, and refuses what scripts cannot have with a sentence that says what to
 // write instead.
 func TestBundleRefuses(t *testing.T) {
+	t.Parallel()
+
 	modules := map[string]cloud.Module{}
+
 	var many strings.Builder
 	for k := range maxModules + 1 {
 		modules[fmt.Sprintf("m%d", k)] = cloud.Module{Language: "javascript", Source: "export default 1"}
 		fmt.Fprintf(&many, "import m%d from './m%d';\n", k, k)
 	}
+
 	for k := range maxImportDepth + 1 {
 		modules[fmt.Sprintf("d%d", k)] = cloud.Module{Language: "javascript", Source: fmt.Sprintf("export { default } from './d%d'", k+1)}
 	}
+
 	modules[fmt.Sprintf("d%d", maxImportDepth+1)] = cloud.Module{Language: "javascript", Source: "export default 1"}
 	for source, want := range map[string]string{
 		many.String() + "export default () => m0":           "can import 200 modules",
@@ -44,10 +49,13 @@ func TestBundleRefuses(t *testing.T) {
 
 // Regular expressions that the engine does not know are written out; all others are left as they are.
 func TestLowerRegExps(t *testing.T) {
+	t.Parallel()
+
 	out := bundle(&wire.CompileMsg{Name: "main", Language: "typescript", Source: "const a = /[\\p{L}x]/u, b = /\\p{Lu}/gu, c = /[\\/p{]/, d = /plain/g; export default () => [a, b, c, d, '[\\\\p{L}]', `[\\\\p{`];"})
 	if out.Error != nil {
 		t.Fatal(out.Error)
 	}
+
 	for _, want := range []string{`new RegExp("[\\p{L}x]", "u")`, `new RegExp("\\p{Lu}", "gu")`, `/[\/p{]/`, `/plain/g`} {
 		if !strings.Contains(out.Code, want) {
 			t.Errorf("no %s in %s", want, out.Code[:strings.Index(out.Code, "//# source")])

@@ -99,6 +99,7 @@ func (r *run) step() error {
 	queue := r.queue
 	r.queue = nil
 	r.mu.Unlock()
+
 	for _, e := range queue {
 		if err := r.handle(e); err != nil {
 			return err

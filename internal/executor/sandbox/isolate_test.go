@@ -24,6 +24,7 @@ func BenchmarkIsolate(b *testing.B) {
 	var m0, m1 runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&m0)
+
 	var keep []*isolate
 	for range 50 {
 		i, _ := p.isolate(nil, nil)
@@ -43,6 +44,7 @@ func BenchmarkBareGoja(b *testing.B) {
 
 func BenchmarkIntact(b *testing.B) {
 	p := &program{name: "x", code: "(function(exports,require,module){ module.exports = { default: () => 1 } })"}
+
 	i, _ := p.isolate(nil, nil)
 	for b.Loop() {
 		if !i.realm.Intact() {
@@ -53,9 +55,12 @@ func BenchmarkIntact(b *testing.B) {
 
 // What a run may do without its runtime being thrown away, and what it may not.
 func TestIntact(t *testing.T) {
+	t.Parallel()
+
 	if !engine.Known() {
 		t.Fatal("the engine's tables are not laid out as package engine knows them: adapt it, or every run pays for a new runtime")
 	}
+
 	newOne := func() *isolate { // with all that is loaded for code that names it
 		i, err := (&program{name: "x", code: "(function(exports,require,module){ /* Event, Blob, subtle, URLPattern, Intl */ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
 		if err != nil {
@@ -89,6 +94,7 @@ func TestIntact(t *testing.T) {
 			}
 		}
 	}
+
 	for _, code := range []string{
 		"Array.prototype.evil = 1", "Array.prototype.map = () => 1", "delete Array.prototype.map", "Math.max = Math.min", "JSON.parse = () => 1",
 		"Object.defineProperty(Array.prototype, 'map', { get() { for (;;); } })", "Object.setPrototypeOf(Array.prototype, null)", "Math = {}",
@@ -118,6 +124,8 @@ func TestIntact(t *testing.T) {
 // A name that is gone is missed, whichever it was and whatever came instead of it, though only the ends of
 // the lists are compared.
 func TestIntactNames(t *testing.T) {
+	t.Parallel()
+
 	objects := []string{"Array.prototype", "Math", "JSON", "Headers.prototype", "Headers", "Response.prototype", "Response", "URL.prototype", "console", "globalThis", "Map.prototype"}
 	changes := map[string]string{
 		"deleted":                    `delete o[k]`,
@@ -128,6 +136,7 @@ func TestIntactNames(t *testing.T) {
 		"moved to the end, replaced": `const d = describe(o, k); delete o[k]; o[7] = 1; define(o, k, d); delete o[k]; keys(o)`,
 		"made again, with a value":   `delete o[k]; o[k] = "another"`,
 	}
+
 	count := 0
 	for _, object := range objects {
 		probe, err := (&program{name: "x", code: "(function(exports,require,module){})"}).isolate(nil, nil)
@@ -138,11 +147,13 @@ func TestIntactNames(t *testing.T) {
 		if jsErr != nil {
 			t.Fatal(jsErr)
 		}
+
 		names := strings.Split(v.String(), ",")
 		for _, at := range []int{0, 1, len(names) / 2, len(names) - 2, len(names) - 1} {
 			if at < 0 || at >= len(names) {
 				continue
 			}
+
 			for what, change := range changes {
 				i, err := (&program{name: "x", code: "(function(exports,require,module){})"}).isolate(nil, nil)
 				if err != nil {
@@ -152,6 +163,7 @@ func TestIntactNames(t *testing.T) {
 				if _, err := i.realm.VM.RunString(`globalThis.mine = 1; Object.getOwnPropertyNames(` + object + `).forEach((n) => Object.getOwnPropertyDescriptor(` + object + `, n))`); err != nil {
 					t.Fatal(err)
 				}
+
 				for range 2 {
 					if !i.realm.Intact() {
 						t.Fatalf("%s is not what it was when nothing was changed", object)
@@ -191,6 +203,7 @@ func BenchmarkRun(b *testing.B) {
 			s := newServer(wire.NewWriter(a, 0, maxFrame))
 			out := bundle(&wire.CompileMsg{Name: "x", Language: "javascript", Source: bench.source})
 			p := &program{name: "x", code: out.Code, kept: s.kept}
+
 			msg := &wire.RunMsg{Handler: "fetch", MaxBody: 1 << 20, MaxLogLines: 1, Request: &cloud.Request{Method: "POST", URL: "http://x/f/a/b", Body: bench.body,
 				Headers: []cloud.Header{{Name: "Host", Value: "x"}}}}
 			for b.Loop() {

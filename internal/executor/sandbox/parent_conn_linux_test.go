@@ -17,6 +17,7 @@ func TestRawConn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var ends [2]net.Conn
 	for k, fd := range fds {
 		f := os.NewFile(uintptr(fd), "end")

@@ -74,6 +74,7 @@ func (p *program) take(env *cloud.Env) *isolate {
 	defer k.mu.Unlock()
 
 	k.takes++
+
 	p.used = k.takes
 	for {
 		iso := k.pop(p, len(p.idle)-1)

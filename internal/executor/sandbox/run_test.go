@@ -31,6 +31,7 @@ func newFixture(t *testing.T) *fixture {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
+
 		r := wire.NewReader(parent, maxFrame)
 		for {
 			kind, _, body, err := r.Next()
@@ -70,6 +71,7 @@ func (f *fixture) start(source string, msg *wire.RunMsg) (*run, <-chan struct{})
 // next is the next frame of a kind; frames before it are of no interest.
 func (f *fixture) next(kind wire.Kind) []byte {
 	f.t.Helper()
+
 	for {
 		select {
 		case got := <-f.frames:
@@ -162,6 +164,7 @@ func TestInterrupt(t *testing.T) {
 			f := newFixture(t)
 			r, _ := f.start("console.log('begun');"+script, requestMsg())
 			f.next(wire.Log)
+
 			for r.usage.computing(time.Now()) > 0 { // until it waits
 				runtime.Gosched()
 			}

@@ -15,6 +15,7 @@ func TestThreads(t *testing.T) {
 		s.mu.Lock()
 		s.adjustThreads()
 		s.mu.Unlock()
+
 		for end := time.Now().Add(5 * time.Second); runtime.GOMAXPROCS(0) != want; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%s: %d threads, want %d", when, runtime.GOMAXPROCS(0), want)
@@ -63,6 +64,7 @@ func TestMonitor(t *testing.T) {
 	s.mu.Lock()
 	delete(s.runs, 1)
 	s.mu.Unlock()
+
 	for end := time.Now().Add(5 * time.Second); monitored(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("nothing runs, and the timer goes on")

@@ -19,12 +19,15 @@ func TestFieldsReadBack(t *testing.T) {
 		for _, v := range uints {
 			e.Uint(v)
 		}
+
 		for _, v := range ints {
 			e.Int(v)
 		}
+
 		for _, v := range floats {
 			e.Float(v)
 		}
+
 		for _, v := range texts {
 			e.String(v)
 			e.Bytes([]byte(v))
@@ -37,16 +40,19 @@ func TestFieldsReadBack(t *testing.T) {
 			t.Errorf("uint %d, want %d", got, want)
 		}
 	}
+
 	for _, want := range ints {
 		if got := d.Int(); got != want {
 			t.Errorf("int %d, want %d", got, want)
 		}
 	}
+
 	for _, want := range floats {
 		if got := d.Float(); math.Float64bits(got) != math.Float64bits(want) {
 			t.Errorf("float %v, want %v", got, want)
 		}
 	}
+
 	for _, want := range texts {
 		if got := d.String(); got != want {
 			t.Errorf("string %q, want %q", got, want)
@@ -63,6 +69,7 @@ func TestFieldsReadBack(t *testing.T) {
 // A malformed field gives a zero value, and so does every field after it; the error comes in the end.
 func TestMalformedFields(t *testing.T) {
 	t.Parallel()
+
 	all := strings.Repeat("\xff", 9)
 	for name, c := range map[string]struct {
 		body string

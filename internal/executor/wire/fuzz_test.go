@@ -22,6 +22,7 @@ func FuzzMessages(f *testing.F) {
 	} {
 		f.Add(uint8(kind), encoded(fill))
 	}
+
 	for _, call := range calls {
 		f.Add(uint8(2), encoded((&CallMsg{N: 1, Call: call}).Encode))
 	}

@@ -86,6 +86,7 @@ func DecodeRun(body []byte) (*RunMsg, error) {
 func EncodeEnv(e *Encoder, env *cloud.Env) {
 	e.Bytes(env.ID[:])
 	e.Uint(uint64(len(env.Values)))
+
 	for _, name := range slices.Sorted(maps.Keys(env.Values)) {
 		e.String(name)
 		e.String(env.Values[name])
@@ -99,6 +100,7 @@ func DecodeEnv(body []byte) (*cloud.Env, error) {
 	copy(env.ID[:], d.Bytes())
 
 	n := d.Count()
+
 	env.Values = make(map[string]string, n)
 	for range n {
 		name := d.String()
@@ -109,6 +111,7 @@ func DecodeEnv(body []byte) (*cloud.Env, error) {
 
 func encodeHeaders(e *Encoder, headers []cloud.Header) {
 	e.Uint(uint64(len(headers)))
+
 	for _, h := range headers {
 		e.String(h.Name)
 		e.String(h.Value)

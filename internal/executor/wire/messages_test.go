@@ -138,6 +138,7 @@ func TestMessagesReadBack(t *testing.T) {
 // many, is refused.
 func readBack(t *testing.T, messages map[string]message) {
 	t.Helper()
+
 	for name, m := range messages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -162,6 +163,7 @@ func readBack(t *testing.T, messages map[string]message) {
 // A child can only give the outcomes that are a child's to give.
 func TestStatusOfAChild(t *testing.T) {
 	t.Parallel()
+
 	for status, accepted := range map[cloud.Status]bool{
 		cloud.Succeeded:   true,
 		cloud.Failed:      true,

@@ -15,6 +15,7 @@ import (
 // Frames of many senders arrive whole and in each sender's order.
 func TestWriterCoalesces(t *testing.T) {
 	t.Parallel()
+
 	for name, yield := range map[string]bool{"at once": false, "yielding": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -22,6 +23,7 @@ func TestWriterCoalesces(t *testing.T) {
 			w := NewWriter(a, 10*time.Second, 1<<20)
 			w.Yield = yield
 			const senders, each = 8, 200
+
 			var wg sync.WaitGroup
 			for s := range senders {
 				wg.Go(func() {
@@ -35,6 +37,7 @@ func TestWriterCoalesces(t *testing.T) {
 			go func() { wg.Wait(); _ = a.Close() }()
 
 			r := NewReader(b, 1<<20)
+
 			next := map[uint64]uint64{}
 			for {
 				_, id, body, err := r.Next()
@@ -49,6 +52,7 @@ func TestWriterCoalesces(t *testing.T) {
 				}
 				next[id]++
 			}
+
 			for s := range senders {
 				if next[uint64(s)] != each {
 					t.Errorf("sender %d: %d frames", s, next[uint64(s)])
@@ -75,6 +79,7 @@ func TestWriterLimit(t *testing.T) {
 				t.Errorf("frame %d within the limit: %v", n, err)
 			}
 		}
+
 		for range 2 {
 			if err := w.Send(Log, 3, fill); !errors.Is(err, ErrProtocol) {
 				t.Errorf("beyond the limit: %v", err)
@@ -110,6 +115,7 @@ func TestWriterTimeout(t *testing.T) {
 
 func TestReaderRefuses(t *testing.T) {
 	t.Parallel()
+
 	frame := func(size uint32, body int) []byte {
 		b := binary.LittleEndian.AppendUint32(nil, size)
 		return append(b, make([]byte, headerLen-kindAt+body)...)

@@ -144,6 +144,7 @@ func explain(ctx context.Context, url string, err error) error {
 	}
 
 	var dns *net.DNSError
+
 	var op *net.OpError
 	switch {
 	case errors.As(err, &dns):

@@ -64,6 +64,7 @@ func hops(w http.ResponseWriter, r *http.Request) {
 func TestRedirectModes(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, hops)
+
 	s := newFetcher(t, Config{AllowPrivate: true}).Open()
 	for name, c := range map[string]struct {
 		hops   int
@@ -101,6 +102,7 @@ func TestRedirectModes(t *testing.T) {
 func TestRedirectDropsTheBody(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, hops)
+
 	s := newFetcher(t, Config{AllowPrivate: true}).Open()
 	for path, want := range map[string]string{
 		"/0": `POST "text/plain" "hello"`,
@@ -128,6 +130,7 @@ func TestExplain(t *testing.T) {
 	over := errors.New("the run is over")
 	ended, cancel := context.WithCancelCause(context.Background())
 	cancel(over)
+
 	const secret = "10.1.2.3:5432"
 	for name, c := range map[string]struct {
 		err  error
@@ -162,6 +165,7 @@ func TestExplain(t *testing.T) {
 func TestRequestHeaders(t *testing.T) {
 	t.Parallel()
 	s := newFetcher(t, Config{AllowPrivate: true}).Open()
+
 	request := &cloud.Request{Method: http.MethodGet, URL: "http://x.test/", Headers: []cloud.Header{
 		{Name: "X-Own", Value: "1"}, {Name: "x-own", Value: "2"}, {Name: "Authorization", Value: "Bearer t"},
 	}}

@@ -14,6 +14,7 @@ import (
 // Every address that is not globally reachable is refused, in each form that carries it.
 func TestGuard(t *testing.T) {
 	t.Parallel()
+
 	public := publicOnly()
 	for name, c := range map[string]struct {
 		guard     guard
@@ -42,6 +43,7 @@ func TestGuard(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+
 			for _, address := range strings.Fields(c.addresses) {
 				err := c.guard(netip.AddrPortFrom(netip.MustParseAddr(address), 80))
 				if c.refused != errors.Is(err, errRefused) || !c.refused && err != nil {
@@ -55,6 +57,7 @@ func TestGuard(t *testing.T) {
 // The dialer's hook refuses what it cannot read and the ports of other protocols before it asks the guard.
 func TestControl(t *testing.T) {
 	t.Parallel()
+
 	f := newFetcher(t, Config{AllowPrivate: true})
 	for address, want := range map[string]error{
 		"127.0.0.1:80":       nil,

@@ -207,6 +207,7 @@ func (b *openBody) piece(limit int) (raw []byte, more bool, err error) {
 	defer b.mu.Unlock()
 
 	raw = make([]byte, wholeBody)
+
 	n := 0
 	for n == 0 && err == nil {
 		n, err = b.body.Read(raw)

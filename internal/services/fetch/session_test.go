@@ -17,6 +17,7 @@ import (
 func TestRefusedRequests(t *testing.T) {
 	t.Parallel()
 	s := newFetcher(t, Config{AllowPrivate: true}).Open()
+
 	to := func(method, url string) *cloud.Request { return &cloud.Request{Method: method, URL: url} }
 	for name, c := range map[string]struct {
 		request       *cloud.Request
@@ -52,6 +53,7 @@ func TestBodies(t *testing.T) {
 	short, long := text(1000), text(500_000)
 	server := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Seen", r.Method)
+
 		switch r.URL.Path {
 		case "/short":
 			_, _ = w.Write([]byte(short))
@@ -134,6 +136,7 @@ func TestOpenBodiesAreBounded(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel() // closes the bodies
+
 	s := newFetcher(t, Config{AllowPrivate: true}).Open()
 	for n := range uint64(maxOpen) {
 		if _, err := get(ctx, s, n, server, follow); err != nil {
@@ -167,6 +170,7 @@ func TestRequestsOfARunAreBounded(t *testing.T) {
 		})
 		s := f.Open()
 		ctx, cancel := context.WithCancelCause(t.Context())
+
 		results := make(chan error, maxPerRun+1)
 		for n := range uint64(maxPerRun + 1) {
 			go func() {
@@ -232,6 +236,7 @@ func TestDecompressionBomb(t *testing.T) {
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = w.Write(body)
 	})
+
 	f := newFetcher(t, Config{AllowPrivate: true})
 	for name, all := range map[string]bool{"at once": true, "in pieces": false} {
 		t.Run(name, func(t *testing.T) {

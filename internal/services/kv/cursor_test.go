@@ -13,6 +13,7 @@ func TestCursorBelongsToItsList(t *testing.T) {
 	sealed := s.sealCursor(scope, "p-7")
 
 	changed := []byte(sealed)
+
 	changed[0] ^= 1
 	for name, c := range map[string]struct {
 		scope  listScope

@@ -192,6 +192,7 @@ func (p *parser) object(out *strings.Builder) error {
 	var members []member
 	places := map[string]int{} // in members, of each name
 	p.space()
+
 	for more := !p.at('}'); more; more = p.skip(',') {
 		name, err := p.memberName()
 		if err != nil {
@@ -381,6 +382,7 @@ func writeRune(out *strings.Builder, r rune) {
 	isSurrogate := r >= 0xd800 && r < 0xe000
 	if r < 0x20 || isSurrogate {
 		out.WriteString(`\u`)
+
 		for shift := 12; shift >= 0; shift -= 4 {
 			out.WriteByte(hexDigits[r>>shift&15])
 		}
@@ -423,6 +425,7 @@ func writeMembers(out *strings.Builder, members []member) {
 	})
 
 	out.WriteByte('{')
+
 	for k, m := range members {
 		if k > 0 {
 			out.WriteByte(',')

@@ -11,6 +11,7 @@ import (
 // Expectations were taken from JSON.stringify(JSON.parse(text)) in Node.
 func TestNormalize(t *testing.T) {
 	t.Parallel()
+
 	for text, want := range map[string]string{
 		// white space, literals
 		` { "b" : 1 , "a" : [ ] } `: `{"b":1,"a":[]}`,
@@ -64,6 +65,7 @@ func TestNormalize(t *testing.T) {
 // What is not JSON is refused with a reason and its place.
 func TestNotJSON(t *testing.T) {
 	t.Parallel()
+
 	for text, want := range map[string]string{
 		``:           "unexpected end at byte 0",
 		` `:          "unexpected end at byte 1",
@@ -119,6 +121,7 @@ func TestValueLimits(t *testing.T) {
 	inObjects := func(n int) string { return strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) }
 	text := func(n int) string { return `"` + strings.Repeat("x", n-2) + `"` }
 	spaces := func(n int) string { return strings.Repeat(" ", n) + "1" }
+
 	const (
 		ok       = cloud.Code("")
 		invalid  = cloud.CodeInvalid

@@ -52,6 +52,7 @@ func TestGrantsInOrderOfArrival(t *testing.T) {
 		}
 
 		first.Settled()
+
 		for k, s := range waiting {
 			if !holds(&store.queues, s, key) {
 				t.Errorf("grant %d did not go to run %d", k, k)
@@ -130,6 +131,7 @@ func TestUncommittedValueIsTheFollowersAlone(t *testing.T) {
 // the queue.
 func TestWaitingEnds(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		cancel bool
 		after  time.Duration
@@ -233,6 +235,7 @@ func TestClosedSessionIsGrantedNothing(t *testing.T) {
 		key := ref("hot")
 		first, dead, next, late := store.Open(1), store.Open(1), store.Open(1), store.Open(1)
 		store.queues.enter(ctx, first, key)
+
 		for _, s := range []*Session{dead, next} {
 			enterLater(ctx, &store.queues, s, key)
 		}
@@ -296,6 +299,7 @@ func TestSettledSessionEntersAgain(t *testing.T) {
 
 func TestCompareKeys(t *testing.T) {
 	t.Parallel()
+
 	ordered := []cloud.KeyRef{
 		{App: 1, Collection: "a", Key: "b"},
 		{App: 1, Collection: "a", Key: "c"},

@@ -51,6 +51,7 @@ func (f *fixture) query(_ context.Context, params db.ReadKeysParams) ([]db.ReadK
 	defer f.mu.Unlock()
 
 	f.statements++
+
 	var rows []db.ReadKeysRow
 	for k, i := range params.Positions {
 		app := cloud.AppID(params.Apps[k])
@@ -105,6 +106,7 @@ func (f *fixture) increment(s *Session, key string) float64 {
 
 func TestCheckCollection(t *testing.T) {
 	t.Parallel()
+
 	for name, valid := range map[string]bool{
 		"orders":                 true,
 		"a:b_c-9":                true,
@@ -129,6 +131,7 @@ func TestCheckCollection(t *testing.T) {
 
 func TestCheckKey(t *testing.T) {
 	t.Parallel()
+
 	for _, c := range []struct{ key, want string }{
 		{"a", ""},
 		{"a/b?c#d", ""},
@@ -143,6 +146,7 @@ func TestCheckKey(t *testing.T) {
 	} {
 		t.Run(cloud.Shorten(c.key), func(t *testing.T) {
 			t.Parallel()
+
 			err := CheckKey(c.key)
 			switch {
 			case c.want == "" && err != nil:

@@ -10,6 +10,7 @@ import (
 
 func TestSuccessor(t *testing.T) {
 	t.Parallel()
+
 	for prefix, want := range map[string]string{
 		"":            "",
 		"a":           "b",
@@ -45,6 +46,7 @@ func TestMerge(t *testing.T) {
 		}
 		return list
 	}
+
 	page := func(keys ...string) []string { return keys }
 	for name, c := range map[string]struct {
 		items []string
@@ -66,6 +68,7 @@ func TestMerge(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+
 			var items []Item
 			for _, key := range c.items {
 				items = append(items, Item{Key: key, Value: `"theirs"`, Version: 1})
@@ -89,6 +92,7 @@ func TestMerge(t *testing.T) {
 // An item has the fields that the script contract names; expiresAt is in milliseconds, null for never.
 func TestListItem(t *testing.T) {
 	t.Parallel()
+
 	expires := time.UnixMilli(1_234_567).Add(890 * time.Microsecond)
 	for expiresAt, entry := range map[string]Entry{"null": {}, "1234567": {Expires: expires}} {
 		want := `{"key":"k","value":{"a":1},"version":3,"expiresAt":` + expiresAt + `}`

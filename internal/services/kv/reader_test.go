@@ -29,6 +29,7 @@ func TestWaitingReadsShareAStatement(t *testing.T) {
 		}}
 
 		const reads = 2*maxBatch + maxReaders
+
 		results := make(chan string, reads)
 		for n := range reads {
 			key := fmt.Sprint(n)
@@ -44,6 +45,7 @@ func TestWaitingReadsShareAStatement(t *testing.T) {
 			synctest.Wait() // it waits in a statement, or for the next
 		}
 		close(goOnCh)
+
 		for range reads {
 			if wrong := <-results; wrong != "" {
 				t.Error(wrong)
@@ -73,6 +75,7 @@ func TestFailedReadFailsAll(t *testing.T) {
 	}
 
 	r.read(batch)
+
 	for _, rd := range batch {
 		<-rd.doneCh
 		if !errors.Is(rd.err, broken) {

@@ -208,8 +208,8 @@ func (s *Session) increment(ctx context.Context, call cloud.KVIncrement) (cloud.
 		}
 	}
 
-	// Beyond 2^53 an increment by 1 would be lost without a trace. The sum cannot tell, since 2^53 + 1 is rounded
-	// to 2^53, so the room that is left must hold the amount.
+	// Beyond 2^53 an increment by 1 would be lost without a trace. The sum cannot tell, since 2^53 + 1 is
+	// rounded to 2^53, so the room that is left must hold the amount.
 	isLost := call.By > maxSafe-number || call.By < -maxSafe-number
 	number += call.By
 	if math.IsNaN(number) || math.Abs(number) > maxSafe || isLost {
@@ -285,6 +285,7 @@ func (s *Session) write(ctx context.Context, w cloud.Write) error {
 // charge counts a write that raises so many events against the run's limits. s.mu is held.
 func (s *Session) charge(w *cloud.Write, events int) error {
 	size := len(w.Value) + len(w.Key.Key) + len(w.Key.Collection) + writeOverhead
+
 	writes := len(s.current.Writes) + len(s.beforeResponse.Writes)
 	switch {
 	case writes >= maxWrites || s.writeBytes+size > maxWriteBytes:

@@ -16,6 +16,7 @@ import (
 // first.
 func TestChecks(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		run  func(f *fixture, s *Session)
 		want []cloud.Check
@@ -122,6 +123,7 @@ func TestReadsRepeat(t *testing.T) {
 	// An unchecked read promises nothing, and asks anew.
 	other := f.Open(1)
 	defer other.Finished()
+
 	for want := int64(8); want < 10; want++ {
 		f.commit("k", Entry{Value: "2", Version: want})
 		reply := f.call(other, cloud.KVGet{Collection: "c", Key: "k", Unchecked: true})
@@ -199,6 +201,7 @@ func TestCallRefuses(t *testing.T) {
 		return cloud.KVSet{Collection: "c", Key: "k", Value: "1", IfVersion: version}
 	}
 	long := `"` + strings.Repeat("x", MaxValue) + `"`
+
 	list := func(limit int, prefix, cursor string) cloud.KVList {
 		return cloud.KVList{Collection: "c", Prefix: prefix, Cursor: cursor, Limit: limit}
 	}
@@ -284,6 +287,7 @@ func isThrown(err error, name, message string) bool {
 // What each writing call leaves to commit.
 func TestWrites(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		call cloud.KVCall
 		key  string
@@ -420,6 +424,7 @@ func TestExpiryWithinARun(t *testing.T) {
 func TestLimitsOfARun(t *testing.T) {
 	t.Parallel()
 	long := `"` + strings.Repeat("x", 200<<10) + `"`
+
 	size := len(long) + len("c") + len("k") + writeOverhead
 	for name, c := range map[string]struct {
 		events int

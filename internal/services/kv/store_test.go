@@ -98,6 +98,7 @@ func TestStoreReads(t *testing.T) {
 func TestStoreLists(t *testing.T) {
 	t.Parallel()
 	store, put := openStore(t)
+
 	var committed []string
 	for n := range 25 {
 		key := fmt.Sprintf("p/%02d", n)
@@ -108,12 +109,14 @@ func TestStoreLists(t *testing.T) {
 	put("d", "k", Entry{Value: `0`, Version: 100})
 
 	var listed []string
+
 	cursor := ""
 	for more := true; more; more = cursor != "" {
 		items, next, err := store.List(t.Context(), 1, "c", "p/", cursor, 10)
 		if err != nil || len(items) > 10 {
 			t.Fatalf("%d items, %v", len(items), err)
 		}
+
 		for _, item := range items {
 			listed = append(listed, item.Key)
 		}
@@ -125,6 +128,7 @@ func TestStoreLists(t *testing.T) {
 
 	s := store.Open(1)
 	defer s.Finished()
+
 	for _, call := range []cloud.KVCall{
 		cloud.KVDelete{Collection: "c", Key: "p/03"},
 		cloud.KVSet{Collection: "c", Key: "p/055", Value: "1", IfVersion: cloud.AnyVersion},
@@ -153,6 +157,7 @@ func TestStoreLists(t *testing.T) {
 func listBySession(t *testing.T, s *Session, prefix string, limit int) []string {
 	t.Helper()
 	var keys []string
+
 	cursor := ""
 	for more := true; more; more = cursor != "" {
 		call := cloud.KVList{Collection: "c", Prefix: prefix, Cursor: cursor, Limit: limit}
@@ -167,6 +172,7 @@ func listBySession(t *testing.T, s *Session, prefix string, limit int) []string 
 		if err := json.Unmarshal([]byte(reply.JSON), &page); err != nil || len(page.Items) > limit {
 			t.Fatalf("%s: %v", reply.JSON, err)
 		}
+
 		for _, item := range page.Items {
 			keys = append(keys, item.Key)
 		}
@@ -186,6 +192,7 @@ func TestVersionsAreUnique(t *testing.T) {
 	other := New(store.cfg)
 	var mu sync.Mutex
 	seen := map[int64]bool{}
+
 	var wg sync.WaitGroup
 	for _, s := range []*Store{store, store, other, other} {
 		wg.Go(func() {

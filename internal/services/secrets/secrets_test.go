@@ -34,6 +34,7 @@ var values = map[string]string{
 // A value opens under its own name and key, unchanged, and does not show in what is stored.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
+
 	b := newBox(t, 1)
 	for name, value := range values {
 		t.Run(name, func(t *testing.T) {
@@ -56,6 +57,7 @@ func TestRoundTrip(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
 	b, other := newBox(t, 1), newBox(t, 2)
+
 	changed := func(sealed []byte, at int) []byte {
 		c := bytes.Clone(sealed)
 		c[at] ^= 1

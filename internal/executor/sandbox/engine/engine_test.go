@@ -11,6 +11,8 @@ import (
 // The engine's memory is what this package mirrors. If it is not, nothing breaks, but every run pays for a
 // new runtime and all JSON is the engine's: a new version of goja is not taken before this passes.
 func TestKnown(t *testing.T) {
+	t.Parallel()
+
 	if !layout().ok {
 		t.Error("goja's tables of properties are not laid out as layout.go knows them")
 	}
@@ -42,6 +44,8 @@ func TestVersion(t *testing.T) {
 // A snapshot notices what a script changed of the engine's own objects and of those it was given, and
 // nothing else.
 func TestSnapshot(t *testing.T) {
+	t.Parallel()
+
 	for _, c := range []struct {
 		script string
 		intact bool
@@ -74,6 +78,8 @@ func TestSnapshot(t *testing.T) {
 
 // A runtime of which there is no record is never used again.
 func TestNoSnapshot(t *testing.T) {
+	t.Parallel()
+
 	var s *Snapshot
 	if s.Intact() {
 		t.Error("a snapshot that was not taken is intact")

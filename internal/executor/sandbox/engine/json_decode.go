@@ -117,6 +117,7 @@ func (p *jsonParser) array() (goja.Value, bool) {
 		items = append(items, v)
 
 		p.space()
+
 		switch {
 		case p.next(','):
 		case p.next(']'):
@@ -162,6 +163,7 @@ func (p *jsonParser) object() (goja.Value, bool) {
 		}
 
 		p.space()
+
 		switch {
 		case p.next(','):
 		case p.next('}'):
@@ -261,6 +263,7 @@ func (p *jsonParser) digits() int {
 // string reads a string; its value is nil when there are no escapes in it.
 func (p *jsonParser) string() (plain string, escaped goja.Value, ok bool) {
 	p.i++
+
 	start := p.i
 	for p.i < len(p.s) {
 		switch c := p.s[p.i]; {

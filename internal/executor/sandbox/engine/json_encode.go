@@ -69,6 +69,7 @@ func (w *jsonWriter) object(b *plainObject, depth int) bool {
 	}
 
 	w.out = append(w.out, '{')
+
 	first := true
 	for _, name := range b.propNames {
 		if name == "toJSON" || beginsWithDigit(name) {
@@ -111,6 +112,7 @@ func (w *jsonWriter) array(o *goja.Object, depth int) bool {
 		if k > 0 {
 			w.out = append(w.out, ',')
 		}
+
 		switch {
 		case v == nil: // a hole: what the prototype has there counts
 			return false
@@ -129,6 +131,7 @@ func (w *jsonWriter) array(o *goja.Object, depth int) bool {
 func (w *jsonWriter) quote(s string) bool {
 	const hex = "0123456789abcdef"
 	out := append(w.out, '"')
+
 	start := 0
 	for at := 0; at < len(s); {
 		char := s[at]
@@ -148,6 +151,7 @@ func (w *jsonWriter) quote(s string) bool {
 		out = append(out, s[start:at]...)
 		at++
 		start = at
+
 		switch char {
 		case '"', '\\':
 			out = append(out, '\\', char)

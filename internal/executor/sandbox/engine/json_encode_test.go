@@ -37,6 +37,8 @@ func (dynamic) Keys() []string              { return nil }
 // What is written from the engine's tables is what the engine itself writes, and whatever a script could
 // notice is left to it.
 func TestPlainJSON(t *testing.T) {
+	t.Parallel()
+
 	for _, c := range []struct {
 		script string
 		plain  bool
@@ -78,6 +80,7 @@ func TestPlainJSON(t *testing.T) {
 		if _, plain := j.plainJSON(v); plain != c.plain {
 			t.Errorf("%s: is plain: %v", c.script, plain)
 		}
+
 		switch {
 		case wantErr != nil || gotErr != nil:
 			if wantErr == nil || gotErr == nil || wantErr.Error() != gotErr.Error() {
@@ -103,6 +106,8 @@ func TestPlainJSON(t *testing.T) {
 
 // JSON.stringify keeps its other arguments, and what it says of itself.
 func TestStringifyArguments(t *testing.T) {
+	t.Parallel()
+
 	j := newRuntime()
 	for script, want := range map[string]string{
 		`JSON.stringify({a: [1], b: 2}, null, 1)`: "{\n \"a\": [\n  1\n ],\n \"b\": 2\n}", `JSON.stringify({a: 1, b: 2}, ["b"])`: `{"b":2}`,
@@ -129,6 +134,7 @@ func BenchmarkJSON(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+
 	for name, f := range map[string]func() error{
 		"stringify/engine": func() error { _, err := j.EncodeByEngine(v); return err },
 		"stringify/ours":   func() error { _, err := j.Encode(v); return err },
@@ -138,6 +144,7 @@ func BenchmarkJSON(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
+
 			for b.Loop() {
 				if err := f(); err != nil {
 					b.Fatal(err)

@@ -84,6 +84,7 @@ func (l *engineLayout) find() {
 	}()
 
 	vm := goja.New()
+
 	global, _ := reflect.TypeFor[goja.Runtime]().FieldByName("global")
 	for k := range global.Type.NumField() {
 		if f := global.Type.Field(k); f.Type == reflect.TypeFor[*goja.Object]() {

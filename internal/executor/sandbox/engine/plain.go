@@ -78,6 +78,7 @@ func (l *plainLayout) findObjects(vm *goja.Runtime) bool {
 	l.array = wordsOf(array).kind
 
 	base := layout().impl(object).Type()
+
 	ours := reflect.TypeFor[plainObject]()
 	for k := range ours.NumField() {
 		f := ours.Field(k)
@@ -116,6 +117,7 @@ func (l *plainLayout) findKinds(vm *goja.Runtime) bool {
 		{&l.imported, vm.ToValue("more than sixteen bytes")},
 		{&l.reference, vm.NewObject()},
 	}
+
 	kinds := map[kind]bool{}
 	for _, s := range samples {
 		*s.kind = kindOf(s.sample)

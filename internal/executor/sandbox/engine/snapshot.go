@@ -33,6 +33,7 @@ func Take(vm *goja.Runtime, own []*goja.Object) *Snapshot {
 		s.slots[slot] = s.record(o)
 		return true
 	})
+
 	for _, in := range s.slots {
 		if in == nil {
 			continue
@@ -57,6 +58,7 @@ func (s *Snapshot) record(o *goja.Object) *intrinsic { return record(o, o == s.v
 // processor's cache.
 func (s *Snapshot) pack() {
 	var all []**intrinsic
+
 	cells := 0
 	for _, list := range [][]*intrinsic{s.others, s.slots} {
 		for k := range list {
@@ -68,6 +70,7 @@ func (s *Snapshot) pack() {
 	}
 
 	packed := make([]intrinsic, len(all))
+
 	packedCells := make([]cell, 0, cells)
 	for k, in := range all {
 		from := len(packedCells)

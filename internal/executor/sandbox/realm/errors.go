@@ -188,6 +188,7 @@ const BaseLibrary = "picloud:base"
 // base.js.
 func cleanStack(s string) string {
 	lines := strings.Split(s, "\n")
+
 	out := lines[:0]
 	for _, l := range lines {
 		t, isFrame := strings.CutPrefix(l, "\tat ")

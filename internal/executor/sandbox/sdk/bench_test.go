@@ -44,6 +44,7 @@ func BenchmarkGet(b *testing.B) {
 	get := goja.MustCompile("get.js", `orders.get("order/1234")`, true)
 
 	b.ReportAllocs()
+
 	for b.Loop() {
 		run.lastCall = 0
 		v, err := host.VM.RunProgram(get)

@@ -76,6 +76,7 @@ func (h *Host) decode(text string) goja.Value {
 // page is a list that the parent sent. each, which is given every item, may change it.
 func (h *Host) page(text string, each func(item *goja.Object)) goja.Value {
 	page := h.decode(text).(*goja.Object)
+
 	items := page.Get("items").(*goja.Object)
 	for k := range int(items.Get("length").ToInteger()) {
 		each(items.Get(strconv.Itoa(k)).(*goja.Object))

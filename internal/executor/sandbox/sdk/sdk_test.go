@@ -80,6 +80,7 @@ func (f *fixture) eval(script string) *goja.Promise {
 // called is the next call that the parent receives.
 func (f *fixture) called() wire.CallMsg {
 	f.t.Helper()
+
 	select {
 	case got := <-f.sent:
 		if got.kind != wire.Call {
@@ -115,6 +116,7 @@ func (f *fixture) reply(m wire.ReplyMsg) {
 // outcome is what a promise has come to, as JSON or as an error.
 func (f *fixture) outcome(p *goja.Promise) string {
 	f.t.Helper()
+
 	switch p.State() {
 	case goja.PromiseStatePending:
 		return "pending"

@@ -11,6 +11,7 @@ import (
 func (g *Global) addBase64() {
 	g.SetGlobal("btoa", func(c goja.FunctionCall) goja.Value {
 		s := c.Argument(0).String()
+
 		raw := make([]byte, 0, len(s))
 		for _, r := range s {
 			if r > 0xff {

@@ -23,6 +23,7 @@ func (g *Global) addCompression(host *goja.Object) {
 			step := make(c.Argument(0).String())
 			return g.VM.ToValue(func(c goja.FunctionCall) goja.Value {
 				chunk, _ := g.BytesOf(c.Argument(0))
+
 				out, err := step(chunk, c.Argument(1).ToBoolean())
 				switch {
 				case errors.Is(err, errDecompressed):
@@ -42,6 +43,7 @@ func (g *Global) addCompression(host *goja.Object) {
 // compressor compresses chunk by chunk. What a step returns is valid until the next one.
 func compressor(format string) func(chunk []byte, last bool) ([]byte, error) {
 	var out bytes.Buffer
+
 	var writer io.WriteCloser
 	switch format {
 	case "gzip":

@@ -166,6 +166,7 @@ func (g *Global) specifiers(out *strings.Builder, format string, args []goja.Val
 		}
 
 		at++
+
 		specifier := format[at]
 		switch {
 		case specifier == '%':

@@ -181,6 +181,7 @@ func TestTimers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for r.Timers.Len() > 1 {
 		if err := r.Timers.Fire(r.Timers.Earliest()); err != nil {
 			t.Fatal(err)
@@ -245,6 +246,7 @@ func TestResponseOf(t *testing.T) {
 		got := ""
 		exc := g.VM.Try(func() {
 			r := g.ResponseOf(v)
+
 			var headers []string
 			for _, h := range r.Headers {
 				headers = append(headers, h.Name+": "+h.Value)

@@ -19,6 +19,7 @@ type headersState struct {
 // get joins the values of a name as the Fetch standard does.
 func (h *headersState) get(name string) (string, bool) {
 	var out string
+
 	found := false
 	for _, f := range h.list {
 		if strings.EqualFold(f.Name, name) {
@@ -57,6 +58,7 @@ func (h *headersState) set(name, value string) {
 		}
 
 		rest := h.list[k+1:] // which is not overwritten, as the list is copied
+
 		h.list = append(h.list[:k:k], cloud.Header{Name: f.Name, Value: value})
 		for _, other := range rest {
 			if !strings.EqualFold(other.Name, name) {
@@ -83,6 +85,7 @@ func (h *headersState) clone() *headersState {
 // sorted combines values by lower-case name, in order; set-cookie stays apart.
 func (h *headersState) sorted() []cloud.Header {
 	out := make([]cloud.Header, 0, len(h.list))
+
 	index := map[string]int{}
 	for _, f := range h.list {
 		name := strings.ToLower(f.Name)

@@ -33,6 +33,7 @@ func (g *Global) loadIntl() {
 	intl := library.Get("intl").(*goja.Object)
 	g.SetGlobal("Intl", intl)
 	g.Watch(intl)
+
 	members := library.Get("members").(*goja.Object)
 	for _, name := range members.Keys() {
 		g.WatchClass(members.Get(name).(*goja.Object))
@@ -67,6 +68,7 @@ func (g *Global) intlOffset(c goja.FunctionCall) goja.Value {
 // them.
 func (g *Global) intlCollator(c goja.FunctionCall) goja.Value {
 	var opts []collate.Option
+
 	prepare := func(s string) string { return s }
 	switch c.Argument(1).String() {
 	case "base":

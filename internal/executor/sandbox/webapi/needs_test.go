@@ -6,6 +6,8 @@ import (
 
 // What code names decides what is loaded for it: too little would break it.
 func TestNeeds(t *testing.T) {
+	t.Parallel()
+
 	is := map[string]func(code string) bool{"web": streamNames.In, "intl": intlNames.In, "events": eventNames.In, "repairs": needsMissingECMAScript}
 	for _, c := range []struct {
 		code string
@@ -26,6 +28,7 @@ func TestNeeds(t *testing.T) {
 		for _, w := range c.want {
 			want[w] = true
 		}
+
 		for name, in := range is {
 			if in(c.code) != want[name] {
 				t.Errorf("%q needs %s: %t, want %t", c.code, name, !want[name], want[name])

@@ -36,6 +36,7 @@ func LowerRegExps(name, code string) string {
 
 	// From the end, as each replacement moves what comes after it.
 	slices.SortFunc(literals, func(a, b *ast.RegExpLiteral) int { return int(b.Idx - a.Idx) })
+
 	for _, l := range literals {
 		at := int(l.Idx) - 1
 		pattern, _ := json.Marshal(l.Pattern)

@@ -87,6 +87,7 @@ func (e *expander) property(negated bool) error {
 func (e *expander) character() error {
 	char := e.source[e.at]
 	inSet := e.sets && e.inClass
+
 	isOperator := (char == '-' || char == '&') && e.at+1 < len(e.source) && e.source[e.at+1] == char
 	switch {
 	case inSet && (char == '[' || isOperator):
@@ -122,6 +123,7 @@ func ranges(property string, negated bool) (string, error) {
 	}
 
 	var text strings.Builder
+
 	start := rune(-1)
 	for r := rune(0); r <= unicode.MaxRune+1; r++ {
 		in := r <= unicode.MaxRune && (unicode.In(r, add...) && !unicode.In(r, drop...)) != negated

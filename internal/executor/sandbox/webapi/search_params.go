@@ -45,6 +45,7 @@ func (p *searchParamsState) remove(a argument) {
 // set puts the value where the name is first, and removes the others, in place.
 func (p *searchParamsState) set(name, value string) {
 	done := false
+
 	kept := p.list[:0]
 	for _, f := range p.list {
 		if f.Name == name {
@@ -105,6 +106,7 @@ func (g *Global) newSearchParamsClass() realm.Class {
 	})
 	g.Define(class.Proto, "getAll", func(c goja.FunctionCall) goja.Value {
 		name := c.Argument(0).String()
+
 		var out []any
 		for _, f := range this(c.This).list {
 			if f.Name == name {

@@ -199,6 +199,7 @@ type partDecoder struct {
 func (d *partDecoder) decode(part []byte, more bool) []byte {
 	source := append(d.rest, part...)
 	var text []byte
+
 	buf := make([]byte, 4096)
 	for {
 		wrote, read, err := d.decoder.Transform(buf, source, !more)

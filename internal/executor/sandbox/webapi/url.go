@@ -53,6 +53,7 @@ func (g *Global) addURL() {
 		}
 		return s.obj
 	})
+
 	for _, name := range []string{"toString", "toJSON"} {
 		g.Define(class.Proto, name, func(c goja.FunctionCall) goja.Value {
 			return g.VM.ToValue(href(this(c.This).u))

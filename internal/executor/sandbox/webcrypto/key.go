@@ -73,6 +73,7 @@ func (s *subtleCrypto) checkUsages(usages, allowed []string) {
 // secret is a secret key of bytes, if they can be one for the algorithm.
 func (s *subtleCrypto) secret(alg algorithm, raw []byte, extractable bool, usages []string) *cryptoKey {
 	key := &cryptoKey{kind: "secret", name: alg.name, usages: usages, material: raw, extractable: extractable}
+
 	var allowed []string
 	switch alg.name {
 	case "HMAC":
@@ -102,6 +103,7 @@ func (s *subtleCrypto) secret(alg algorithm, raw []byte, extractable bool, usage
 // asymmetric is a public or private key, if it is one of the algorithm.
 func (s *subtleCrypto) asymmetric(alg algorithm, material any, extractable bool, usages []string) *cryptoKey {
 	key := &cryptoKey{name: alg.name, material: material, extractable: extractable, usages: usages}
+
 	fits := false
 	switch material := material.(type) {
 	case *ecdsa.PublicKey:

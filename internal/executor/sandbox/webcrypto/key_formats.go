@@ -82,6 +82,7 @@ func (s *subtleCrypto) exportKey(c goja.FunctionCall) goja.Value {
 	}
 
 	var raw []byte
+
 	var err error
 	switch {
 	case format == "raw":

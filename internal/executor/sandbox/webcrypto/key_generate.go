@@ -18,6 +18,7 @@ func (s *subtleCrypto) generateKey(c goja.FunctionCall) goja.Value {
 	usages := s.usages(c.Argument(2))
 
 	both := cryptoKey{name: alg.name, extractable: extractable}
+
 	var private, public any
 	switch alg.name {
 	case "ECDSA":

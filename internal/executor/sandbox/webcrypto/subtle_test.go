@@ -22,6 +22,7 @@ func run(t *testing.T, script string) string {
 	if err != nil {
 		t.Fatalf("%s: %v", script, err)
 	}
+
 	p, _ := realm.AsPromise(v)
 	switch p.State() {
 	case goja.PromiseStateFulfilled:
