@@ -48,6 +48,7 @@ func TestCallsReadBack(t *testing.T) {
 	t.Parallel()
 	tested := map[cloud.HostOp]bool{}
 	messages := map[string]message{}
+
 	for k, call := range calls {
 		m := CallMsg{N: math.MaxUint64 - uint64(k), Call: call}
 		messages[fmt.Sprintf("%d %T", k, call)] = message{m, m.Encode, decoder(DecodeCall)}
@@ -65,6 +66,7 @@ func TestCallsReadBack(t *testing.T) {
 // A number that is no call's is refused, also one that would be a call's if only its last byte counted.
 func TestUnknownCall(t *testing.T) {
 	t.Parallel()
+
 	for _, op := range []uint64{
 		0,
 		uint64(len(codecs)),

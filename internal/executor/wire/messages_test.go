@@ -138,6 +138,7 @@ func TestMessagesReadBack(t *testing.T) {
 // many, is refused.
 func readBack(t *testing.T, messages map[string]message) {
 	t.Helper()
+
 	for name, m := range messages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
