@@ -171,7 +171,10 @@ func (c *Cloud) Operator() cloud.Principal {
 type noFetcher struct{}
 
 func (noFetcher) Call(context.Context, uint64, cloud.FetchCall) (cloud.HostReply, error) {
-	return cloud.HostReply{}, &cloud.HostError{Name: "FetchError", Message: "there is no network in this test"}
+	return cloud.HostReply{}, &cloud.HostError{
+		Name:    "FetchError",
+		Message: "there is no network in this test",
+	}
 }
 
 // Exec changes the database behind the back of everybody.
