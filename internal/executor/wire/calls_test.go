@@ -49,6 +49,7 @@ func TestCallsReadBack(t *testing.T) {
 	tested := map[cloud.HostOp]bool{}
 
 	messages := map[string]message{}
+
 	for k, call := range calls {
 		m := CallMsg{N: math.MaxUint64 - uint64(k), Call: call}
 		messages[fmt.Sprintf("%d %T", k, call)] = message{m, m.Encode, decoder(DecodeCall)}

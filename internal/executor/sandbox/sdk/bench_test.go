@@ -35,7 +35,8 @@ func BenchmarkGet(b *testing.B) {
 	body := answers.last[headerLen:]
 
 	host := New(webapi.New(realm.New(1000), webapi.Needs{Events: true}), nil)
-	run := NewRun(1, &wire.RunMsg{Request: &cloud.Request{URL: "http://a/"}}, wire.NewWriter(&sink{}, 0, 1<<20))
+	msg := &wire.RunMsg{Request: &cloud.Request{URL: "http://a/"}}
+	run := NewRun(1, msg, wire.NewWriter(&sink{}, 0, 1<<20))
 	host.Enter(&run)
 	_ = host.VM.Set("picloud", host.Require("picloud"))
 	if _, err := host.VM.RunString(`const orders = picloud.kv.collection("orders")`); err != nil {
