@@ -595,6 +595,35 @@ func (q *Queries) LockUnresolved(ctx context.Context, apps []int64, ids []UUID) 
 	return items, nil
 }
 
+const lockWaiting = `-- name: LockWaiting :many
+SELECT o.id FROM outbox o
+JOIN (SELECT unnest($1::bigint[]) AS app_id, unnest($2::uuid[]) AS id) q
+  ON o.app_id = ANY (ARRAY[q.app_id]) AND o.id BETWEEN q.id AND q.id
+WHERE o.claim_token IS NULL
+FOR UPDATE OF o
+`
+
+// Which of the rows are claimed by nobody: an operator takes them out of the queue.
+func (q *Queries) LockWaiting(ctx context.Context, apps []int64, ids []UUID) ([]UUID, error) {
+	rows, err := q.db.Query(ctx, lockWaiting, apps, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UUID
+	for rows.Next() {
+		var id UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const openCommit = `-- name: OpenCommit :execrows
 
 INSERT INTO ledger (commit_id, app_id, what, n) VALUES ($1, 0, 'commit', $2) ON CONFLICT DO NOTHING

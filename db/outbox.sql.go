@@ -136,32 +136,6 @@ func (q *Queries) ClaimDue(ctx context.Context, arg ClaimDueParams) ([]ClaimDueR
 	return items, nil
 }
 
-const claimForRemoval = `-- name: ClaimForRemoval :execrows
-UPDATE outbox SET claimed_by = $1::text, claim_token = $2::uuid, wake_at = clock_timestamp() + interval '15 seconds'
-WHERE app_id = $3 AND id = $4 AND claimed_by IS NULL
-`
-
-type ClaimForRemovalParams struct {
-	Node  string
-	Token UUID
-	AppID int64
-	ID    UUID
-}
-
-// An operator takes a waiting row out of the queue: claimed, so that nobody starts it meanwhile.
-func (q *Queries) ClaimForRemoval(ctx context.Context, arg ClaimForRemovalParams) (int64, error) {
-	result, err := q.db.Exec(ctx, claimForRemoval,
-		arg.Node,
-		arg.Token,
-		arg.AppID,
-		arg.ID,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
-}
-
 const countOutboxOfApps = `-- name: CountOutboxOfApps :many
 SELECT app_id, count(*) FILTER (WHERE claimed_by IS NULL)::bigint AS waiting, count(*) FILTER (WHERE claimed_by IS NOT NULL)::bigint AS running
 FROM outbox WHERE app_id = ANY ($1::bigint[]) GROUP BY app_id
@@ -598,29 +572,6 @@ WHERE o.app_id = ANY (ARRAY[q.app_id]) AND o.id BETWEEN q.id AND q.id AND o.clai
 // A node that stops gives its rows back: neither an attempt nor an interruption.
 func (q *Queries) ReleaseClaims(ctx context.Context, apps []int64, ids []UUID, tokens []UUID) error {
 	_, err := q.db.Exec(ctx, releaseClaims, apps, ids, tokens)
-	return err
-}
-
-const releaseRemoval = `-- name: ReleaseRemoval :exec
-UPDATE outbox SET claimed_by = NULL, claim_token = NULL, wake_at = $1
-WHERE app_id = $2 AND id = $3 AND claim_token = $4::uuid
-`
-
-type ReleaseRemovalParams struct {
-	WakeAt time.Time
-	AppID  int64
-	ID     UUID
-	Token  UUID
-}
-
-// A removal that did not take effect gives the row back, due when it was before.
-func (q *Queries) ReleaseRemoval(ctx context.Context, arg ReleaseRemovalParams) error {
-	_, err := q.db.Exec(ctx, releaseRemoval,
-		arg.WakeAt,
-		arg.AppID,
-		arg.ID,
-		arg.Token,
-	)
 	return err
 }
 

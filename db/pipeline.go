@@ -102,6 +102,12 @@ func (p *Pipeline) Claimed(apps []int64, ids, tokens []UUID, f func(id, token UU
 	p.forEachRow([]any{&id, &token}, func() { f(id, token) }, lockClaimed, apps, ids, tokens)
 }
 
+// Waiting queues LockWaiting.
+func (p *Pipeline) Waiting(apps []int64, ids []UUID, f func(id UUID)) {
+	var id UUID
+	p.forEachRow([]any{&id}, func() { f(id) }, lockWaiting, apps, ids)
+}
+
 // Reservations queues LockReservations.
 func (p *Pipeline) Reservations(arg LockReservationsParams, f func(execution UUID)) {
 	var execution UUID

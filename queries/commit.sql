@@ -41,6 +41,14 @@ JOIN (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unne
   ON o.app_id = ANY (ARRAY[q.app_id]) AND o.id BETWEEN q.id AND q.id AND o.claim_token = q.token
 FOR UPDATE OF o;
 
+-- name: LockWaiting :many
+-- Which of the rows are claimed by nobody: an operator takes them out of the queue.
+SELECT o.id FROM outbox o
+JOIN (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id) q
+  ON o.app_id = ANY (ARRAY[q.app_id]) AND o.id BETWEEN q.id AND q.id
+WHERE o.claim_token IS NULL
+FOR UPDATE OF o;
+
 -- name: LockReservations :many
 -- Which idempotency reservations are still held by the execution that made them.
 SELECT i.execution_id FROM idempotency i

@@ -89,16 +89,6 @@ WHERE o.app_id = @app_id AND o.source = 'http' AND o.execution_id = @execution_i
 -- name: WakeNow :execrows
 UPDATE outbox SET wake_at = clock_timestamp() WHERE app_id = @app_id AND id = @id AND claimed_by IS NULL;
 
--- name: ClaimForRemoval :execrows
--- An operator takes a waiting row out of the queue: claimed, so that nobody starts it meanwhile.
-UPDATE outbox SET claimed_by = @node::text, claim_token = @token::uuid, wake_at = clock_timestamp() + interval '15 seconds'
-WHERE app_id = @app_id AND id = @id AND claimed_by IS NULL;
-
--- name: ReleaseRemoval :exec
--- A removal that did not take effect gives the row back, due when it was before.
-UPDATE outbox SET claimed_by = NULL, claim_token = NULL, wake_at = @wake_at
-WHERE app_id = @app_id AND id = @id AND claim_token = @token::uuid;
-
 -- name: HTTPQueueSize :one
 SELECT count(*)::bigint AS n, coalesce(sum(octet_length(payload)), 0)::bigint AS bytes
 FROM (SELECT payload FROM outbox WHERE app_id = @app_id AND source = 'http' LIMIT 100001) x;

@@ -8,8 +8,9 @@ import (
 	"picloud/internal/outbox"
 )
 
-// RowEnd moves a claimed row to its next state, if the claim is still ours: a row that another node took over
-// ends its commit as lost, and with it everything else that the run did.
+// RowEnd moves a row to its next state. A claimed row must still be ours: a row that another node took over
+// ends its commit as lost, and with it everything else that the run did. A row without a token must still
+// wait, claimed by nobody: an operator takes it out of the queue.
 type RowEnd struct {
 	Row *outbox.Row
 	End outbox.End
@@ -17,9 +18,15 @@ type RowEnd struct {
 
 func (r RowEnd) require(g *Group, x *Commit) {
 	s := of[*rowSection](g)
-	s.apps = append(s.apps, int64(r.Row.App))
-	s.ids = append(s.ids, r.Row.ID)
-	s.tokens = append(s.tokens, r.Row.Token)
+	if r.Row.Token.IsZero() {
+		s.waitingApps = append(s.waitingApps, int64(r.Row.App))
+		s.waitingIDs = append(s.waitingIDs, r.Row.ID)
+	} else {
+		s.apps = append(s.apps, int64(r.Row.App))
+		s.ids = append(s.ids, r.Row.ID)
+		s.tokens = append(s.tokens, r.Row.Token)
+	}
+
 	// A dead letter raises events.
 	if r.End.Kind == outbox.EndBury {
 		g.requireApp(x.App)
@@ -27,7 +34,8 @@ func (r RowEnd) require(g *Group, x *Commit) {
 }
 
 func (r RowEnd) decide(g *Group, _ *Commit) Verdict {
-	if of[*rowSection](g).claims[r.Row.ID] != r.Row.Token {
+	token, isLocked := of[*rowSection](g).claims[r.Row.ID]
+	if !isLocked || token != r.Row.Token {
 		return lost()
 	}
 	return applies()
@@ -99,7 +107,12 @@ func (r RowEnd) deadLetterPayload(script string) string {
 type rowSection struct {
 	apps        []int64
 	ids, tokens []db.UUID
-	// claims are the rows that are claimed still, with the token of the claim.
+
+	waitingApps []int64 // of rows that must be claimed by nobody
+	waitingIDs  []db.UUID
+
+	// claims are the rows that are as their ends want them: claimed still, with the token of the claim, or
+	// waiting, with none.
 	claims map[cloud.ID]cloud.ID
 
 	ended   []*outbox.Row // to be deleted
@@ -108,11 +121,17 @@ type rowSection struct {
 }
 
 func (s *rowSection) read(_ *Group, p *db.Pipeline) {
-	if len(s.ids) == 0 {
+	if len(s.ids)+len(s.waitingIDs) == 0 {
 		return
 	}
-	s.claims = make(map[cloud.ID]cloud.ID, len(s.ids))
-	p.Claimed(s.apps, s.ids, s.tokens, func(id, token db.UUID) { s.claims[id] = token })
+
+	s.claims = make(map[cloud.ID]cloud.ID, len(s.ids)+len(s.waitingIDs))
+	if len(s.ids) > 0 {
+		p.Claimed(s.apps, s.ids, s.tokens, func(id, token db.UUID) { s.claims[id] = token })
+	}
+	if len(s.waitingIDs) > 0 {
+		p.Waiting(s.waitingApps, s.waitingIDs, func(id db.UUID) { s.claims[id] = cloud.ID{} })
+	}
 }
 
 func (s *rowSection) write(ctx context.Context, _ *Group, q *db.Queries) {

@@ -138,7 +138,6 @@ func (o *Orchestrator) buildRuns() *eventRunner {
 		takesEvents: func() bool { return !o.isDraining() && o.cluster.Hold() == "" },
 	}
 	o.Operations = &Operations{
-		node:       cfg.Node,
 		ids:        cfg.IDs,
 		db:         cfg.DB,
 		gate:       o.gate,

@@ -18,7 +18,6 @@ import (
 // Operations are what operators do by hand. Each takes effect in one transaction with its audit row, or not
 // at all.
 type Operations struct {
-	node       string
 	ids        *cloud.IDSource
 	db         *db.DB
 	gate       *admission.Gate
@@ -45,42 +44,46 @@ func audit(app *catalog.App, by cloud.Principal, action, target string, detail a
 var (
 	errNoRow      = cloud.Errorf(cloud.CodeNotFound, "no such row in the outbox")
 	errRowRunning = cloud.Errorf(cloud.CodeConflict, "the row is running")
+
+	errTriggerDisabled = cloud.Errorf(cloud.CodeConflict, "the trigger is disabled: enable it first")
 )
 
-// RunNow makes a waiting row due.
+// RunNow makes a waiting row due. A row of a disabled trigger would only be parked anew, so it is refused.
 func (o *Operations) RunNow(ctx context.Context, app cloud.AppID, id cloud.ID, by cloud.Principal) error {
+	listed, err := o.db.Queries().ListOutbox(ctx, int64(app), idBefore(id), 1)
+	switch {
+	case err != nil:
+		return explain("read row", err)
+	case len(listed) == 0 || cloud.ID(listed[0].ID) != id:
+		return errNoRow
+	case !listed[0].TriggerEnabled:
+		return errTriggerDisabled
+	}
+
 	entry := audit(o.catalog.App(app), by, "outbox.run-now", id.String(), nil)
 	var woken int64
-	err := o.db.Tx(ctx, func(q *db.Queries) error {
+
+	err = o.db.Tx(ctx, func(q *db.Queries) error {
 		var err error
 		if woken, err = q.WakeNow(ctx, int64(app), id); err != nil || woken == 0 {
 			return err
 		}
 		return q.InsertAudit(ctx, entry.Params(o.ids.New(), app))
 	})
-	if err := o.waitingRow(ctx, app, id, woken, err); err != nil {
-		return err
+	switch {
+	case err != nil:
+		return explain("change row", err)
+	case woken == 0:
+		return o.whyNotWaiting(ctx, app, id)
 	}
+
 	o.dispatcher.ScanWithin(0)
 	return nil
 }
 
-// waitingRow explains why a statement that wanted a waiting row affected none.
-func (o *Operations) waitingRow(
-	ctx context.Context,
-	app cloud.AppID,
-	id cloud.ID,
-	affected int64,
-	err error,
-) error {
-	if err != nil {
-		return explain("change row", err)
-	}
-	if affected > 0 {
-		return nil
-	}
-
-	_, err = o.db.Queries().OutboxRow(ctx, int64(app), id)
+// whyNotWaiting says why there is no waiting row of an id.
+func (o *Operations) whyNotWaiting(ctx context.Context, app cloud.AppID, id cloud.ID) error {
+	_, err := o.db.Queries().OutboxRow(ctx, int64(app), id)
 	switch {
 	case isNotFound(err):
 		return errNoRow
@@ -110,16 +113,8 @@ func (o *Operations) RemoveRow(
 		return cloud.ID{}, errNoRow
 	}
 
-	// The row is claimed first, so that no node starts it between here and the commit.
-	token := o.ids.New()
-	claimed, err := o.db.Queries().
-		ClaimForRemoval(ctx, db.ClaimForRemovalParams{AppID: int64(app), ID: id, Node: o.node, Token: token})
-	if err := o.waitingRow(ctx, app, id, claimed, err); err != nil {
-		return cloud.ID{}, err
-	}
-
 	letter := o.ids.New()
-	row := removedRow(app, &listed[0], token)
+	row := removedRow(app, &listed[0])
 	x := &commit.Commit{
 		App:   app,
 		Cause: commit.Cause{Root: row.Root, Depth: row.Depth, Principal: by.String()},
@@ -130,33 +125,21 @@ func (o *Operations) RemoveRow(
 	}
 
 	result := o.committer.Do(x)
-	if result.Applied {
+	switch {
+	case result.Applied:
 		return letter, nil
-	}
-	o.releaseRemoval(ctx, row, listed[0].WakeAt)
-	if result.Err != nil {
+	case result.Err != nil:
 		return cloud.ID{}, safeError(result.Err)
+	default: // it was claimed, or has ended, since it was read
+		return cloud.ID{}, o.whyNotWaiting(ctx, app, id)
 	}
-	return cloud.ID{}, errRowRunning
 }
 
-// releaseRemoval gives a row back whose removal did not take effect. Without it the row would be run when the
-// removal's claim ends, though it waits for later or its trigger is disabled. It changes nothing if the
-// removal took effect after all.
-func (o *Operations) releaseRemoval(ctx context.Context, row *outbox.Row, wakeAt time.Time) {
-	_ = o.db.Queries().ReleaseRemoval(context.WithoutCancel(ctx), db.ReleaseRemovalParams{
-		AppID:  int64(row.App),
-		ID:     row.ID,
-		Token:  row.Token,
-		WakeAt: wakeAt,
-	})
-}
-
-func removedRow(app cloud.AppID, listed *db.ListOutboxRow, token cloud.ID) *outbox.Row {
+// removedRow is a row that waits: it has no token.
+func removedRow(app cloud.AppID, listed *db.ListOutboxRow) *outbox.Row {
 	row := &outbox.Row{
 		App:     app,
 		ID:      listed.ID,
-		Token:   token,
 		Source:  listed.Source,
 		Op:      listed.Op,
 		Script:  listed.ScriptID,
@@ -208,7 +191,7 @@ func (o *Operations) Fire(
 	}
 	t := definitions.Triggers[trigger]
 	if !t.Enabled {
-		return row, execution, cloud.Errorf(cloud.CodeConflict, "the trigger is disabled: enable it first")
+		return row, execution, errTriggerDisabled
 	}
 
 	execution = o.ids.New()
