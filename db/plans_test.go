@@ -8,24 +8,13 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
 	"picloud/db"
 	"picloud/internal/testkit"
 )
 
 // TestMain starts one PostgreSQL for the package, and looks for goroutines that the tests leave behind.
-func TestMain(m *testing.M) {
-	code := testkit.Main(m)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(testkit.MainWithoutLeaks(m)) }
 
 func connect(t *testing.T) *pgx.Conn {
 	t.Helper()

@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"picloud/internal/history"
 	"reflect"
 	"runtime/debug"
 	"syscall"
@@ -20,6 +19,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"picloud/internal/executor/sandbox"
+	"picloud/internal/history"
 )
 
 // version is set by the build.

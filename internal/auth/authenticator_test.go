@@ -7,25 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"picloud/db"
 	"picloud/internal/cloud"
 	"picloud/internal/testkit"
 )
 
 // TestMain starts one PostgreSQL for the package, and looks for goroutines that the tests leave behind.
-func TestMain(m *testing.M) {
-	code := testkit.Main(m)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(testkit.MainWithoutLeaks(m)) }
 
 // fixture is an Authenticator that trusts its cache, with a member of an app.
 type fixture struct {

@@ -88,3 +88,18 @@ func (t *Trigger) MatchesDeadLetter(source string, trigger, script ID) bool {
 		(t.Trigger.IsZero() || t.Trigger == trigger) &&
 		(t.FailedScript.IsZero() || t.FailedScript == script)
 }
+
+// HandlerOf is the handler, in a script's default export, that gets the events of a source: a trigger's kind, or
+// http.
+func HandlerOf(source string) string {
+	switch source {
+	case SourceHTTP:
+		return "fetch"
+	case SourceCron:
+		return "scheduled"
+	case SourceDeadLetter:
+		return "deadLetter"
+	default:
+		return source
+	}
+}

@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"picloud/db"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
@@ -22,18 +20,11 @@ import (
 
 // TestMain starts one PostgreSQL for the package, and looks for goroutines that the tests leave behind.
 func TestMain(m *testing.M) {
-	code := testkit.Main(m)
-	if shared.f != nil {
-		shared.f.db.Close()
-	}
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
+	os.Exit(testkit.MainWithoutLeaks(m, func() {
+		if shared.f != nil {
+			shared.f.db.Close()
 		}
-	}
-
-	os.Exit(code)
+	}))
 }
 
 // fixture is a manager with a database of its own, a first owner and the default app. Subtests that run in

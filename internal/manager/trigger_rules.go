@@ -83,21 +83,9 @@ func (e *triggerEdit) setScript(ctx context.Context, name string) error {
 	return exports(script, e.trigger.Kind)
 }
 
-// handlerOf names the handler that a kind of trigger calls.
-func handlerOf(kind string) string {
-	switch kind {
-	case cloud.SourceDeadLetter:
-		return "deadLetter"
-	case cloud.SourceCron:
-		return "scheduled"
-	default:
-		return kind
-	}
-}
-
 // exports refuses a script without the handler that the kind of trigger calls.
 func exports(s *Script, kind string) error {
-	handler := handlerOf(kind)
+	handler := cloud.HandlerOf(kind)
 	if slices.Contains(s.Handlers, handler) {
 		return nil
 	}

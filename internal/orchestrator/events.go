@@ -121,7 +121,7 @@ func (r *eventRunner) whyNot(t *task) (cloud.Outcome, bool) {
 // prepare decides whom the run acts as and what it is given; false: the row was ended or parked.
 func (r *eventRunner) prepare(t *task) bool {
 	row := t.row
-	t.handler = handlerOf(row.Source)
+	t.handler = cloud.HandlerOf(row.Source)
 	if row.Source == cloud.SourceHTTP {
 		return r.prepareRequest(t)
 	}
@@ -161,20 +161,6 @@ func (r *eventRunner) prepareRequest(t *task) bool {
 
 func refusedOutcome(why string) cloud.Outcome {
 	return cloud.Outcome{Status: cloud.Refused, Error: cloud.ScriptError{Name: "Refused", Message: why}}
-}
-
-// handlerOf is the handler, in the script's default export, of events of a source.
-func handlerOf(source string) string {
-	switch source {
-	case cloud.SourceHTTP:
-		return "fetch"
-	case cloud.SourceCron:
-		return "scheduled"
-	case cloud.SourceDeadLetter:
-		return "deadLetter"
-	default:
-		return source
-	}
 }
 
 // end ends a row without running its script.

@@ -1,12 +1,9 @@
 package orchestrator_test
 
 import (
-	"fmt"
 	"os"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"picloud/internal/cloud"
 	"picloud/internal/testkit"
@@ -14,16 +11,7 @@ import (
 )
 
 // No test leaves a goroutine behind.
-func TestMain(m *testing.M) {
-	code := testkit.Main(m)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(testkit.MainWithoutLeaks(m)) }
 
 // receive gives what comes by a channel. What never comes is a failure, after a time that bounds only how
 // long that takes.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 
 	"picloud/db/pglocal"
 	"picloud/internal/testkit/wire"
@@ -36,6 +37,24 @@ func Main(m *testing.M) int {
 	Server()
 	defer Leave()
 	return m.Run()
+}
+
+// MainWithoutLeaks is Main for a package whose tests must leave no goroutine behind. cleanups end what its tests
+// share.
+func MainWithoutLeaks(m *testing.M, cleanups ...func()) int {
+	code := Main(m)
+	for _, cleanup := range cleanups {
+		cleanup()
+	}
+	if code != 0 {
+		return code
+	}
+
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
 // Server turns the process into the keeper of the shared PostgreSQL, and does not return, if that is what it

@@ -1,27 +1,15 @@
 package testcloud_test
 
 import (
-	"fmt"
 	"os"
 	"testing"
-
-	"go.uber.org/goleak"
 
 	"picloud/internal/cloud"
 	"picloud/internal/testkit"
 	"picloud/internal/testkit/testcloud"
 )
 
-func TestMain(m *testing.M) {
-	code := testkit.Main(m)
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(testkit.MainWithoutLeaks(m)) }
 
 // A request runs a script, its write raises an event on either node, and everything stops without leaving a
 // goroutine.
