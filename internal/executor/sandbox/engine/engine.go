@@ -16,7 +16,7 @@
 // intact, so that every run pays for a runtime of its own, and JSON is written by the engine and read through
 // its API. TestKnown fails then. TestIntact, TestIntactNames (package sandbox), TestPlainJSON and FuzzJSON
 // fail if a field is where it was and does not mean what it meant. A new version of goja is taken when all of
-// them pass; docs/design/engine-memory.md says more.
+// them pass; docs/design/005-engine-memory.md says more.
 package engine
 
 import (
