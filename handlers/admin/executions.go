@@ -55,11 +55,14 @@ func (s *Server) showExecutions(v *visit) error {
 	if err != nil {
 		return err
 	}
+
 	list := query.List(v.app)
+
 	before, err := s.OpenIDCursor(list, v.Query("cursor"))
 	if err != nil {
 		return err
 	}
+
 	executions, searched, err := s.Orchestrator.History.Executions(
 		v.UserContext(),
 		v.app.ID(),
@@ -75,6 +78,7 @@ func (s *Server) showExecutions(v *visit) error {
 	if next == "" && !searched.IsZero() { // a search that ended early goes on from there
 		next = s.Cursor(list, searched.String())
 	}
+
 	vm := views.ExecutionsPage{
 		Page:   frame,
 		Next:   v.next(next),

@@ -89,8 +89,8 @@ func (t *Trigger) MatchesDeadLetter(source string, trigger, script ID) bool {
 		(t.FailedScript.IsZero() || t.FailedScript == script)
 }
 
-// HandlerOf is the handler, in a script's default export, that gets the events of a source: a trigger's kind, or
-// http.
+// HandlerOf is the handler, in a script's default export, that gets the events of a source: a trigger's
+// kind, or http.
 func HandlerOf(source string) string {
 	switch source {
 	case SourceHTTP:

@@ -39,13 +39,15 @@ func Main(m *testing.M) int {
 	return m.Run()
 }
 
-// MainWithoutLeaks is Main for a package whose tests must leave no goroutine behind. cleanups end what its tests
-// share.
+// MainWithoutLeaks is Main for a package whose tests must leave no goroutine behind. cleanups end what its
+// tests share.
 func MainWithoutLeaks(m *testing.M, cleanups ...func()) int {
 	code := Main(m)
+
 	for _, cleanup := range cleanups {
 		cleanup()
 	}
+
 	if code != 0 {
 		return code
 	}
