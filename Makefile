@@ -26,7 +26,7 @@ build: ## Build bin/picloud
 run: setup build ## Build and run PiCloud; prints the address and the first owner's password
 	exec bin/picloud serve
 
-quick: ## Run the tests that need no node, in some 20 seconds, with what is installed
+quick: ## Run the tests that need no node, in up to a minute, with what is installed
 	go test -short ./...
 
 test: setup-test build ## Run every test, with the race detector, against a real PostgreSQL
