@@ -70,6 +70,9 @@ func translateCode(err error, code string) error {
 	}
 }
 
+// IsNotFound reports that a query found no row.
+func IsNotFound(err error) bool { return errors.Is(Translate(err), ErrNotFound) }
+
 // IsConnectionError reports that the server gave no answer: the statement may or may not have taken effect.
 func IsConnectionError(err error) bool {
 	var pg *pgconn.PgError

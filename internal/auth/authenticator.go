@@ -171,7 +171,7 @@ func (a *Authenticator) lookupSession(ctx context.Context, hash []byte, now time
 }
 
 func authError(doing string, err error) error {
-	if errors.Is(db.Translate(err), db.ErrNotFound) {
+	if db.IsNotFound(err) {
 		return errBadToken
 	}
 	return errNoDB.Because(fmt.Errorf("%s: %w", doing, err))

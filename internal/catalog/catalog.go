@@ -6,7 +6,6 @@ package catalog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -269,7 +268,7 @@ func (c *Catalog) load(ctx context.Context, id cloud.AppID) (*App, error) {
 	switch {
 	case err == nil:
 		return app, nil
-	case errors.Is(db.Translate(err), db.ErrNotFound):
+	case db.IsNotFound(err):
 		return nil, nil
 	default:
 		return nil, fmt.Errorf("load definitions of app %d: %w", id, err)

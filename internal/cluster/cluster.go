@@ -20,7 +20,6 @@ package cluster
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -143,14 +142,3 @@ func (c *Cluster) Others() bool { return c.others.Load() > 0 }
 
 // control runs on connections that never wait behind the reads of scripts and pages.
 func (c *Cluster) control() *db.Queries { return db.New(c.cfg.DB.Control) }
-
-var errDatabaseAway = cloud.Errorf(cloud.CodeUnavailable,
-	"the database does not answer; nothing of this run was kept")
-
-// explain gives a database error a code, and says for the log what was being done. Nil stays nil.
-func explain(doing string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return errDatabaseAway.Because(fmt.Errorf("%s: %w", doing, db.Translate(err)))
-}

@@ -3,6 +3,9 @@ package cluster
 import (
 	"context"
 	"time"
+
+	"picloud/db"
+	"picloud/internal/cloud"
 )
 
 // Hold says why events and schedules stand still in the whole installation; empty: they do not.
@@ -25,7 +28,7 @@ func (c *Cluster) Released() time.Time {
 func (c *Cluster) LoadHold(ctx context.Context) error {
 	hold, err := c.cfg.DB.Queries().Hold(ctx)
 	if err != nil {
-		return explain("read whether events are on hold", err)
+		return cloud.DatabaseAway("read whether events are on hold", db.Translate(err))
 	}
 
 	if hold.Hold != "" && c.Hold() == "" {

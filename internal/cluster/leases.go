@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"picloud/db"
@@ -14,7 +13,7 @@ const dropTimeout = time.Second
 // TakeLease takes a lease, or keeps it, for a time by the database's clock. False: another node holds it.
 func (c *Cluster) TakeLease(ctx context.Context, name string, d time.Duration) (bool, error) {
 	_, err := c.control().TakeLease(ctx, name, c.cfg.Node, d.Microseconds())
-	if errors.Is(db.Translate(err), db.ErrNotFound) {
+	if db.IsNotFound(err) {
 		return false, nil
 	}
 	return err == nil, err

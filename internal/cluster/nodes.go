@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"picloud/db"
+	"picloud/internal/cloud"
 )
 
 // leaveTimeout bounds Leave.
@@ -14,7 +15,7 @@ const leaveTimeout = 2 * time.Second
 func (c *Cluster) announce(ctx context.Context) error {
 	err := c.cfg.DB.Queries().NodeStarted(ctx, c.cfg.Node, c.cfg.Version, c.cfg.FreePermits())
 	c.announced = err == nil
-	return explain("announce node", err)
+	return cloud.DatabaseAway("announce node", db.Translate(err))
 }
 
 // Leave takes the node out of the table of nodes, if Start put it there. Run has returned before.

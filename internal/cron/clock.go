@@ -124,7 +124,7 @@ func (c *Clock) fireDue(ctx context.Context) (wait time.Duration, forever bool) 
 
 	us, err := q.NextFire(ctx)
 	switch {
-	case errors.Is(db.Translate(err), db.ErrNotFound):
+	case db.IsNotFound(err):
 		return 0, true
 	case err != nil:
 		c.failed(ctx, "ask for the next slot", err)
@@ -276,11 +276,11 @@ func (c *Clock) Upcoming(ctx context.Context, app cloud.AppID, trigger cloud.ID,
 		return nil, 0, nil
 	}
 	at, err := c.cfg.DB.Queries().ScheduleOf(ctx, int64(app), trigger)
-	if errors.Is(db.Translate(err), db.ErrNotFound) {
+	if db.IsNotFound(err) {
 		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, 0, cloud.ErrDatabaseAway.Because(fmt.Errorf("read schedule: %w", db.Translate(err)))
+		return nil, 0, cloud.DatabaseAway("read schedule", db.Translate(err))
 	}
 
 	parsed := definitions.Schedules[trigger]

@@ -97,7 +97,7 @@ func (r *Reader) CountDeadLettersOf(ctx context.Context, apps []cloud.AppID) (ma
 func (r *Reader) DeadLetter(ctx context.Context, app cloud.AppID, id cloud.ID) (*cloud.DeadLetter, error) {
 	row, err := r.db.Queries().DeadLetterByID(ctx, int64(app), id)
 	switch {
-	case isNotFound(err):
+	case db.IsNotFound(err):
 		return nil, cloud.Errorf(cloud.CodeNotFound, "no such dead letter")
 	case err != nil:
 		return nil, explain("read dead letter", err)

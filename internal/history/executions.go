@@ -184,7 +184,7 @@ func (r *Reader) searchExecutions(ctx context.Context, arg db.ListExecutionsPara
 		RootID:   arg.RootID,
 		Skip:     SearchDepth - 1,
 	})
-	if isNotFound(err) {
+	if db.IsNotFound(err) {
 		return list, searched, nil
 	}
 
@@ -220,7 +220,7 @@ func (r *Reader) Execution(ctx context.Context, app cloud.AppID, id cloud.ID) (*
 		found := executionOf(&e)
 		return &found, nil
 	}
-	if !isNotFound(err) {
+	if !db.IsNotFound(err) {
 		return nil, explain("read execution", err)
 	}
 
@@ -229,7 +229,7 @@ func (r *Reader) Execution(ctx context.Context, app cloud.AppID, id cloud.ID) (*
 	if err == nil {
 		return accepted(app, id, &row), nil
 	}
-	if !isNotFound(err) {
+	if !db.IsNotFound(err) {
 		return nil, explain("read execution", err)
 	}
 

@@ -10,9 +10,6 @@
 package history
 
 import (
-	"errors"
-	"fmt"
-
 	"picloud/db"
 	"picloud/internal/cloud"
 )
@@ -32,15 +29,8 @@ func NewReader(d *db.DB, scriptID ScriptIDFunc) *Reader {
 	return &Reader{db: d, scriptID: scriptID}
 }
 
-// explain gives a database error a code, and says for the log what was being done. Nil stays nil.
-func explain(doing string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return cloud.ErrDatabaseAway.Because(fmt.Errorf("%s: %w", doing, db.Translate(err)))
-}
-
-func isNotFound(err error) bool { return errors.Is(db.Translate(err), db.ErrNotFound) }
+// explain gives an error of the database a code, and says for the log what was being done. Nil stays nil.
+func explain(doing string, err error) error { return cloud.DatabaseAway(doing, db.Translate(err)) }
 
 // appIDs are apps as the database numbers them.
 func appIDs(apps []cloud.AppID) []int64 {

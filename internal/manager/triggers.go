@@ -2,7 +2,6 @@ package manager
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"picloud/db"
@@ -239,7 +238,7 @@ func (e *triggerEdit) putSchedule(ctx context.Context) error {
 	}
 
 	last, err := e.q.LastSlot(ctx, trigger.AppID, trigger.ID)
-	if err != nil && !errors.Is(db.Translate(err), db.ErrNotFound) {
+	if err != nil && !db.IsNotFound(err) {
 		return err
 	}
 

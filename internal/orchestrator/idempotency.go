@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -89,7 +88,7 @@ func (k *idempotencyKeys) reserve(
 		record, err := k.db.Queries().IdempotencyRecord(ctx, db.IdempotencyRecordParams{
 			AppID: int64(key.App), ScriptID: key.Script, Principal: key.Principal, Key: key.Key,
 		})
-		if isNotFound(err) {
+		if db.IsNotFound(err) {
 			continue
 		}
 		if err != nil {
@@ -255,14 +254,4 @@ func (k *idempotencyKeys) freeAll(ctx context.Context) {
 		k.unfreed = k.unfreed[1:]
 		k.mu.Unlock()
 	}
-}
-
-func isNotFound(err error) bool { return errors.Is(db.Translate(err), db.ErrNotFound) }
-
-// explain gives a database error a code; nil stays nil.
-func explain(doing string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return cloud.ErrDatabaseAway.Because(fmt.Errorf("%s: %w", doing, db.Translate(err)))
 }

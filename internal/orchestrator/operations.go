@@ -53,7 +53,7 @@ func (o *Operations) RunNow(ctx context.Context, app cloud.AppID, id cloud.ID, b
 	listed, err := o.db.Queries().ListOutbox(ctx, int64(app), idBefore(id), 1)
 	switch {
 	case err != nil:
-		return explain("read row", err)
+		return cloud.DatabaseAway("read row", db.Translate(err))
 	case len(listed) == 0 || cloud.ID(listed[0].ID) != id:
 		return errNoRow
 	case !listed[0].TriggerEnabled:
@@ -72,7 +72,7 @@ func (o *Operations) RunNow(ctx context.Context, app cloud.AppID, id cloud.ID, b
 	})
 	switch {
 	case err != nil:
-		return explain("change row", err)
+		return cloud.DatabaseAway("change row", db.Translate(err))
 	case woken == 0:
 		return o.whyNotWaiting(ctx, app, id)
 	}
@@ -85,10 +85,10 @@ func (o *Operations) RunNow(ctx context.Context, app cloud.AppID, id cloud.ID, b
 func (o *Operations) whyNotWaiting(ctx context.Context, app cloud.AppID, id cloud.ID) error {
 	_, err := o.db.Queries().OutboxRow(ctx, int64(app), id)
 	switch {
-	case isNotFound(err):
+	case db.IsNotFound(err):
 		return errNoRow
 	case err != nil:
-		return explain("read row", err)
+		return cloud.DatabaseAway("read row", db.Translate(err))
 	default:
 		return errRowRunning
 	}
@@ -107,7 +107,7 @@ func (o *Operations) RemoveRow(
 	}
 	listed, err := o.db.Queries().ListOutbox(ctx, int64(app), idBefore(id), 1)
 	if err != nil {
-		return cloud.ID{}, explain("read row", err)
+		return cloud.ID{}, cloud.DatabaseAway("read row", db.Translate(err))
 	}
 	if len(listed) == 0 || cloud.ID(listed[0].ID) != id {
 		return cloud.ID{}, errNoRow
