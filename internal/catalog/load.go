@@ -83,21 +83,24 @@ func (c *Catalog) loadTriggers(ctx context.Context, q *db.Queries, app *App) err
 }
 
 func triggerOf(app cloud.AppID, r *db.DefinedTriggersRow) *cloud.Trigger {
-	t := &cloud.Trigger{
-		App:        app,
-		ID:         r.ID,
-		Kind:       r.Kind,
-		Script:     r.ScriptID,
-		Enabled:    r.Enabled,
-		Collection: r.Collection,
-		Ops:        r.Ops,
-		Schedule:   r.Schedule,
-		Timezone:   r.Timezone,
-		CatchUp:    r.CatchUp,
-		Overlap:    r.Overlap,
-		CronJitter: time.Duration(r.JitterMs) * time.Millisecond,
-		Registrant: r.RegisteredName,
-		Refusal:    refusal(r),
+	return &cloud.Trigger{
+		App:          app,
+		ID:           r.ID,
+		Kind:         r.Kind,
+		Script:       r.ScriptID,
+		Enabled:      r.Enabled,
+		Collection:   r.Collection,
+		Ops:          r.Ops,
+		Schedule:     r.Schedule,
+		Timezone:     r.Timezone,
+		CatchUp:      r.CatchUp,
+		Overlap:      r.Overlap,
+		CronJitter:   time.Duration(r.JitterMs) * time.Millisecond,
+		Source:       db.OrZero(r.SourceFilter),
+		Trigger:      db.OrZero(r.TriggerFilter),
+		FailedScript: db.OrZero(r.ScriptFilter),
+		Registrant:   r.RegisteredName,
+		Refusal:      refusal(r),
 		Retry: cloud.Retry{
 			MaxAttempts: int(r.MaxAttempts),
 			Backoff:     r.Backoff,
@@ -106,17 +109,6 @@ func triggerOf(app cloud.AppID, r *db.DefinedTriggersRow) *cloud.Trigger {
 			Jitter:      r.Jitter,
 		},
 	}
-	if r.SourceFilter != nil {
-		t.Source = *r.SourceFilter
-	}
-	if r.TriggerFilter != nil {
-		t.Trigger = *r.TriggerFilter
-	}
-	if r.ScriptFilter != nil {
-		t.FailedScript = *r.ScriptFilter
-	}
-
-	return t
 }
 
 // refusal says why a trigger's registrant may not run anything, "" when they may.

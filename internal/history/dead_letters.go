@@ -115,7 +115,7 @@ func deadLetterOf(row *db.DeadLetter) cloud.DeadLetter {
 		Outbox:         row.OutboxID,
 		Source:         row.Source,
 		Op:             row.Op,
-		Trigger:        orZero(row.TriggerID),
+		Trigger:        db.OrZero(row.TriggerID),
 		Script:         row.ScriptID,
 		Name:           row.Script,
 		Payload:        row.Payload,
@@ -125,20 +125,20 @@ func deadLetterOf(row *db.DeadLetter) cloud.DeadLetter {
 		ErrorGroup:     row.ErrorGroup,
 		Depth:          int(row.Depth),
 		Root:           row.RootID,
-		Parent:         orZero(row.ParentID),
-		LastExecution:  orZero(row.LastExecutionID),
+		Parent:         db.OrZero(row.ParentID),
+		LastExecution:  db.OrZero(row.LastExecutionID),
 		Origin:         row.OriginPrincipal,
 		RunAs:          row.RunAs,
 		IdempotencyKey: row.IdempotencyKey,
 		FirstAttempt:   row.FirstAttemptAt,
 		LastAttempt:    row.LastAttemptAt,
 		Created:        row.CreatedAt,
-		Resolution:     orZero(row.Resolution),
+		Resolution:     db.OrZero(row.Resolution),
 		ResolvedAt:     row.ResolvedAt,
-		ResolvedBy:     orZero(row.ResolvedBy),
-		ResolveReason:  orZero(row.ResolveReason),
-		ReplayedAs:     orZero(row.ReplayedAs),
-		ReplayOf:       orZero(row.ReplayOf),
+		ResolvedBy:     db.OrZero(row.ResolvedBy),
+		ResolveReason:  db.OrZero(row.ResolveReason),
+		ReplayedAs:     db.OrZero(row.ReplayedAs),
+		ReplayOf:       db.OrZero(row.ReplayOf),
 	}
 }
 
@@ -149,15 +149,6 @@ func letterError(text string) cloud.ScriptError {
 		return cloud.ScriptError{Name: "Error", Message: text}
 	}
 	return e
-}
-
-// orZero is the value of a column that may be null.
-func orZero[T any](v *T) T {
-	if v == nil {
-		var zero T
-		return zero
-	}
-	return *v
 }
 
 // DeadLettersForScript lists unresolved letters for a script, newest first, without their payloads. script ""
@@ -180,13 +171,13 @@ func (r *Reader) DeadLettersForScript(
 			ID:         row.ID,
 			Source:     row.Source,
 			Op:         row.Op,
-			Trigger:    orZero(row.TriggerID),
+			Trigger:    db.OrZero(row.TriggerID),
 			Name:       row.Script,
 			Reason:     row.Reason,
 			Error:      letterError(row.Error),
 			Attempts:   int(row.Attempts),
 			Created:    row.CreatedAt,
-			Resolution: orZero(row.Resolution),
+			Resolution: db.OrZero(row.Resolution),
 		}
 	}
 	return list, explain("list dead letters", err)

@@ -137,9 +137,10 @@ func (o *Operations) RemoveRow(
 
 // removedRow is a row that waits: it has no token.
 func removedRow(app cloud.AppID, listed *db.ListOutboxRow) *outbox.Row {
-	row := &outbox.Row{
+	return &outbox.Row{
 		App:     app,
 		ID:      listed.ID,
+		Trigger: db.OrZero(listed.TriggerID),
 		Source:  listed.Source,
 		Op:      listed.Op,
 		Script:  listed.ScriptID,
@@ -147,10 +148,6 @@ func removedRow(app cloud.AppID, listed *db.ListOutboxRow) *outbox.Row {
 		Root:    listed.RootID,
 		Depth:   int(listed.Depth),
 	}
-	if listed.TriggerID != nil {
-		row.Trigger = *listed.TriggerID
-	}
-	return row
 }
 
 func removal(letter cloud.ID, listed *db.ListOutboxRow, by cloud.Principal) outbox.End {

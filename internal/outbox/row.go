@@ -103,17 +103,17 @@ func claimedRow(c *db.ClaimDueRow, token cloud.ID) *Row {
 		Token:          token,
 		Source:         c.Source,
 		Op:             c.Op,
-		Trigger:        orZero(c.TriggerID),
+		Trigger:        db.OrZero(c.TriggerID),
 		Script:         c.ScriptID,
 		Payload:        c.Payload,
-		ReplyTo:        orZero(c.ReplyTo),
+		ReplyTo:        db.OrZero(c.ReplyTo),
 		ReplyNode:      c.ReplyNode,
 		Origin:         c.OriginPrincipal,
 		RunAs:          c.RunAs,
-		Parent:         orZero(c.ParentID),
+		Parent:         db.OrZero(c.ParentID),
 		Root:           c.RootID,
 		Depth:          int(c.Depth),
-		DeadLetter:     orZero(c.DeadLetterID),
+		DeadLetter:     db.OrZero(c.DeadLetterID),
 		IdempotencyKey: c.IdempotencyKey,
 		Execution:      c.ExecutionID,
 		Attempts:       int(c.AttemptCount),
@@ -127,11 +127,4 @@ func claimedRow(c *db.ClaimDueRow, token cloud.ID) *Row {
 			Jitter:      c.Jitter,
 		},
 	}
-}
-
-func orZero(id *db.UUID) cloud.ID {
-	if id == nil {
-		return cloud.ID{}
-	}
-	return *id
 }
