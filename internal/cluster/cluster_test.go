@@ -269,6 +269,21 @@ func TestNodesFindEachOther(t *testing.T) {
 	}
 }
 
+// A node that thinks it is alone notifies nobody of its rows. When it learns of another one, which may have
+// scanned before, it asks for another scan.
+func TestNewcomerScansAgain(t *testing.T) {
+	t.Parallel()
+	dsn := testkit.Database(t)
+	a := running(t, dsn, "a")
+	a.NotifyWakeup(7, time.UnixMicro(5)) // to nobody
+	b := newNode(t, dsn, "b")
+	b.run()
+	b.await("scan true", "scan false")
+	if !a.Others() {
+		t.Error("a asked for a scan before it counted b")
+	}
+}
+
 // A node that did not announce itself leaves nobody's row.
 func TestLeaveUnannounced(t *testing.T) {
 	t.Parallel()

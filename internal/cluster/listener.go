@@ -158,7 +158,7 @@ func (c *Cluster) handleNode(ctx context.Context, payload string) {
 	node, isEcho := parseEcho(payload)
 	switch {
 	case !isEcho:
-		c.countOthers(ctx)
+		c.meet(ctx, payload)
 	case node == c.cfg.Node:
 		if c.health.echoed() {
 			c.handlers.Health(true)

@@ -32,6 +32,16 @@ func (c *Cluster) Leave() {
 	}
 }
 
+// meet takes note of a node that has begun to listen, this one or another. While this node thought that it
+// was alone it notified nobody of its rows, and the newcomer may have scanned before they were committed: so
+// it is asked to scan again.
+func (c *Cluster) meet(ctx context.Context, newcomer string) {
+	c.countOthers(ctx)
+	if newcomer != c.cfg.Node {
+		c.notifier.notify(ChannelOutbox, "")
+	}
+}
+
 // countOthers counts the other nodes that listen.
 func (c *Cluster) countOthers(ctx context.Context) {
 	listeners, err := c.cfg.DB.CountListeners(ctx)
