@@ -51,7 +51,8 @@ const (
 	// idleTimeout is how long a child without work lives.
 	idleTimeout      = 30 * time.Second
 	compileTimeout   = 20 * time.Second
-	inspectTimeout   = 2 * time.Second
+	// inspectTimeout is what a run has by default: a module that takes longer cannot answer anyway.
+	inspectTimeout   = 5 * time.Second
 	compileMemoryMiB = 256
 	// startTimeout bounds the start of a child on a loaded machine.
 	startTimeout = 10 * time.Second

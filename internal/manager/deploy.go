@@ -230,8 +230,13 @@ func (d *deploy) update(ctx context.Context, old *db.ScriptByNameRow) error {
 
 	sum := sha256.Sum256([]byte(d.change.Source))
 	d.out.Changed = !bytes.Equal(sum[:], old.SourceSha256) || language != old.Language
-	if d.out.Changed {
+	switch {
+	case d.out.Changed:
 		if err := d.addVersion(ctx, old, language); err != nil {
+			return err
+		}
+	case old.HandlersError != "":
+		if err := d.retryBuild(ctx, old); err != nil {
 			return err
 		}
 	}
@@ -284,6 +289,19 @@ func (d *deploy) addVersion(ctx context.Context, old *db.ScriptByNameRow, langua
 	}
 
 	return d.insertVersion(ctx, old.ID, language, built)
+}
+
+// retryBuild builds the current version again, since evaluating it failed the last time: the machine may have
+// been busy then, or a variable missing that there is now.
+func (d *deploy) retryBuild(ctx context.Context, old *db.ScriptByNameRow) error {
+	source := cloud.Source{Name: old.Name, Language: old.Language, Source: old.Source}
+	built, err := d.compile(ctx, source, nil)
+	if err != nil {
+		return err
+	}
+
+	d.out.Warning = built.bundle.HandlersError
+	return d.rebuildVersion(ctx, old.ID, old.Version, built)
 }
 
 // mayChangeKind refuses a change that would leave somebody with a script that can no longer be imported, or

@@ -73,6 +73,46 @@ func TestDeploy(t *testing.T) {
 	}
 }
 
+// A source that could not be evaluated is evaluated again when it is deployed again, and the warning stays
+// while that is so. One that could be is not compiled a second time.
+func TestDeployEvaluatesAgain(t *testing.T) {
+	t.Parallel()
+	f := sharedFixture(t)
+
+	for name, c := range map[string]struct {
+		source   string
+		warnings []string
+		compiled int
+	}{
+		"recovers": {"stumble too slow, once\nexport fetch", []string{"too slow, once", "", ""}, 2},
+		"does not": {"throw always bad", []string{"always bad", "always bad", "always bad"}, 3},
+		"need not": {"export fetch deployed thrice", []string{"", "", ""}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			app := f.newApp(t)
+			for n, warning := range c.warnings {
+				change := manager.ScriptChange{Source: c.source}
+				got, err := f.PutScript(t.Context(), f.owner, app, "s", change)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got.Warning != warning || got.Version != 1 || got.Changed != (n == 0) {
+					t.Errorf("PUT %d: %+v, want the warning %q", n+1, *got, warning)
+				}
+			}
+
+			last := c.warnings[len(c.warnings)-1]
+			if s := f.script(t, app, "s"); s.HandlersError != last || (len(s.Handlers) > 0) != (last == "") {
+				t.Errorf("handlers %v, error %q", s.Handlers, s.HandlersError)
+			}
+			if n := f.compiler.times(c.source); n != c.compiled {
+				t.Errorf("it was compiled %d times, want %d", n, c.compiled)
+			}
+		})
+	}
+}
+
 // Whatever is wrong with a PUT is refused before anything is stored.
 func TestDeployRefuses(t *testing.T) {
 	t.Parallel()

@@ -352,6 +352,7 @@ func check(t *testing.T, err error, code cloud.Code, text string) {
 //	export fetch kv     the script has these handlers
 //	import name         the bundle contains the module name
 //	throw text          the handlers are unknown because of text
+//	stumble text        the same, the first time that this source is compiled
 //	syntax error        it does not compile
 //	only alone          it does not compile inside of another bundle
 //	crash               the sandbox fails
@@ -376,6 +377,19 @@ func (c *fakeCompiler) Compile(
 
 	bundle := &cloud.Bundle{}
 	return bundle, c.bundle(bundle, src.Source, src.Modules, 0)
+}
+
+// times is how often a source was compiled.
+func (c *fakeCompiler) times(source string) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	for k := range c.seen {
+		if c.seen[k].Source == source {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *fakeCompiler) bundle(
@@ -403,6 +417,10 @@ func (c *fakeCompiler) bundle(
 			}
 		case "throw":
 			out.HandlersError = rest
+		case "stumble":
+			if c.times(source) == 1 {
+				out.HandlersError = rest
+			}
 		case "syntax":
 			return cloud.Errorf(cloud.CodeInvalid, "syntax error").With("line", n+1)
 		case "crash":
