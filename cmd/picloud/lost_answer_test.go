@@ -119,9 +119,13 @@ func TestUnknownGroup(t *testing.T) {
 	t.Parallel()
 	direct := newDatabase(t)
 	cut, dsn := testkit.Wire(t, direct)
-	w := joinFixture(t, dsn)
-	w.deploy("w", `import { kv } from "picloud"; export default { fetch: (r) => kv.collection("c").increment(new URL(r.url).searchParams.get("id")) }`)
-	w.do("POST", "/f/default/w?id=warm", nil).want(200)
+	w := joinFixture(t, dsn, func(c *Config) { c.FetchAllowPrivate = true })
+	start := newCheckpoint(t)
+	w.api("PUT", "/apps/default/scripts/w", map[string]any{"limits": map[string]any{"timeout_ms": unhurried}, "source": `import { kv } from "picloud";
+		export default { async fetch(r) {
+			await fetch("` + start.url + `/wait/");
+			return kv.collection("c").increment(new URL(r.url).searchParams.get("id"))
+		} }`}).want(201)
 	ctx := context.Background()
 	other, err := pgx.Connect(ctx, direct)
 	if err != nil {
@@ -137,25 +141,21 @@ func TestUnknownGroup(t *testing.T) {
 	cut.Spare.Store(1) // the first one's
 	cut.After.Store(100)
 	cut.Vanish.Store(true)
-	back := make(chan error, 1)
+	answered := make(chan map[int]int, 1)
 	go func() {
-		for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-			if s := w.n.orchestrator.Stats(); s.PermitsAll-s.PermitsFree == runs {
-				break
-			}
-		}
-		time.Sleep(time.Second) // all of them run; now they come to their commits
-		_, err := other.Exec(ctx, "ROLLBACK")
-		time.Sleep(patienceOfCommits + 2*time.Second)
-		cut.After.Store(0)
-		cut.Vanish.Store(false)
-		back <- err
+		answered <- storm(t, runs, []*fixture{w}, func(k int) string { return fmt.Sprintf("/f/default/w?id=%d", k) })
 	}()
-
-	got := storm(t, runs, []*fixture{w}, func(k int) string { return fmt.Sprintf("/f/default/w?id=%d", k) })
-	if err := <-back; err != nil {
+	for range runs {
+		start.await("/wait/")
+	}
+	start.release()
+	time.Sleep(time.Second) // they come to their commits, but for those that find the machine busy
+	if _, err := other.Exec(ctx, "ROLLBACK"); err != nil {
 		t.Error(err)
 	}
+	got := <-answered
+	cut.After.Store(0)
+	cut.Vanish.Store(false)
 	w.eventually("the database is back", func() bool { return w.api("GET", "/apps", nil).status == 200 })
 
 	for key, n := range w.allKeys("c") {
@@ -169,6 +169,3 @@ func TestUnknownGroup(t *testing.T) {
 	}
 	w.balanced()
 }
-
-// patienceOfCommits is how long a commit is tried.
-const patienceOfCommits = 8 * time.Second
