@@ -12,6 +12,10 @@ import (
 // row.
 const maxCatchUp = 1000
 
+// longestWindow bounds the time before now in which slots are counted. A window four times as long would not
+// fit into a time.Duration.
+const longestWindow = 120 * 365 * 24 * time.Hour
+
 // slotQuestion asks what becomes of a trigger's slots from next until now.
 type slotQuestion struct {
 	schedule *schedule.Schedule
@@ -25,9 +29,10 @@ type slotQuestion struct {
 }
 
 // decideSlots decides every slot from next until now. Those whose time has just come fire; what becomes of
-// others, which nobody fired in their time, is the trigger's to say.
+// others, which nobody fired in their time, is the trigger's to say. If none has come, which is so when the
+// trigger's jitter was raised since the schedule was read, only the time to fire changes.
 func decideSlots(q slotQuestion) *commit.Slots {
-	d := &commit.Slots{Expected: q.next}
+	d := &commit.Slots{Expected: q.next, Next: q.next}
 	due, skippedOlder := dueSlots(q)
 	if skippedOlder {
 		reason := "PiCloud did not fire at this time, nor at any other before " + due[0].UTC().
@@ -42,10 +47,11 @@ func decideSlots(q slotQuestion) *commit.Slots {
 			q.busy = true
 		}
 		d.Decided = append(d.Decided, slot)
-		d.Next = at
 	}
 
-	d.Next = q.schedule.Next(d.Next)
+	if len(due) > 0 {
+		d.Next = q.schedule.Next(due[len(due)-1])
+	}
 	if d.Next.IsZero() { // the manager checked that one comes: this was the last
 		d.Next = q.now.AddDate(100, 0, 0)
 	}
@@ -90,7 +96,7 @@ func dueSlots(q slotQuestion) (due []time.Time, older bool) {
 	from := q.next
 	// Most schedules have few slots to look at, but years of one that fires each second must not be gone
 	// through: a window that ends now grows until it holds enough.
-	for window := time.Hour; q.now.Add(-window).After(q.next); window *= 4 {
+	for window := time.Hour; window <= longestWindow && q.now.Add(-window).After(q.next); window *= 4 {
 		n := 0
 
 		first := q.schedule.Next(q.now.Add(-window))

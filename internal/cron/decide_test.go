@@ -38,6 +38,8 @@ func TestDecideSlots(t *testing.T) {
 		"busy":                      {"0 * * * *", "10:00:00", "10:00:01", "one", "skip", true, 0, "10:00:00 skipped", "11:00:00"},
 		"downtime, all, no overlap": {"0 * * * *", "08:00:00", "10:05:00", "all", "skip", false, 0, "08:00:00 late, 09:00:00 skipped, 10:00:00 skipped", "11:00:00"},
 		"several in one look":       {"* * * * * *", "10:00:00", "10:00:02", "one", "allow", false, 0, "10:00:00 fired, 10:00:01 fired, 10:00:02 fired", "10:00:03"},
+		"jitter raised":             {"0 * * * *", "10:00:00", "10:00:01", "one", "allow", false, 20 * time.Minute, "", "10:00:00"},
+		"not due":                   {"0 * * * *", "11:00:00", "10:00:01", "one", "allow", false, 0, "", "11:00:00"},
 		"spread":                    {"0 * * * *", "10:00:00", "10:30:00", "one", "allow", false, 20 * time.Minute, "10:00:00 late", "11:00:00"},
 	} {
 		s, _, err := schedule.Parse(c.schedule, "UTC")
@@ -59,6 +61,25 @@ func TestDecideSlots(t *testing.T) {
 		}
 		if lag := d.FireAt.Sub(d.Next); lag < 0 || lag > c.jitter {
 			t.Errorf("%s: fires %s after its time", name, lag)
+		}
+	}
+}
+
+// A slot of a time that no installation has seen is decided like any other downtime, and does not keep the
+// clock busy for ever.
+func TestDecideAncientSlot(t *testing.T) {
+	t.Parallel()
+
+	now := time.Date(2026, 3, 29, 12, 0, 0, 0, time.UTC)
+	for expression, slots := range map[string]int{"* * * * * *": maxCatchUp + 1, "0 0 1 1 *": maxCatchUp + 1, "0 0 29 2 *": 491} {
+		s, _, err := schedule.Parse(expression, "UTC")
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := s.Next(time.Time{})
+		d := decideSlots(slotQuestion{schedule: s, trigger: &cloud.Trigger{CatchUp: cloud.CatchUpNone}, next: next, now: now})
+		if len(d.Decided) != slots || !d.Decided[0].At.Equal(next) || !d.Next.Equal(s.Next(now)) {
+			t.Errorf("%s: %d slots, then %s", expression, len(d.Decided), d.Next)
 		}
 	}
 }
