@@ -49,8 +49,8 @@ const (
 	// interruptGrace is how long a run has to end after its interrupt, before its child is killed.
 	interruptGrace = 250 * time.Millisecond
 	// idleTimeout is how long a child without work lives.
-	idleTimeout      = 30 * time.Second
-	compileTimeout   = 20 * time.Second
+	idleTimeout    = 30 * time.Second
+	compileTimeout = 20 * time.Second
 	// inspectTimeout is what a run has by default: a module that takes longer cannot answer anyway.
 	inspectTimeout   = 5 * time.Second
 	compileMemoryMiB = 256
