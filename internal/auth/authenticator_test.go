@@ -26,14 +26,10 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	ctx := t.Context()
-	database, err := db.Open(ctx, testkit.Database(t), db.MinConnections)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(database.Close)
-
+	database := testkit.Open(t).DB
 	f := &fixture{Authenticator: NewAuthenticator(database)}
 	q := database.Queries()
+	var err error
 	f.user, err = q.InsertUser(ctx, db.InsertUserParams{Username: "ann", PasswordHash: "-", Role: RoleMember})
 	if err != nil {
 		t.Fatal(err)

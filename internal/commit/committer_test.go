@@ -98,13 +98,24 @@ type harness struct {
 }
 
 // newHarness makes a committer that does nothing until run. The app of the tests is in the database.
-func newHarness(t *testing.T, dsn string) *harness {
+func newHarness(t *testing.T) *harness {
+	t.Helper()
+	return newHarnessOf(t, testkit.Open(t).DB)
+}
+
+// newHarnessAt is newHarness for a database of the test's own.
+func newHarnessAt(t *testing.T, dsn string) *harness {
 	t.Helper()
 	pool, err := db.Open(t.Context(), dsn, db.MinConnections)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
+	return newHarnessOf(t, pool)
+}
+
+func newHarnessOf(t *testing.T, pool *db.DB) *harness {
+	t.Helper()
 	const insert = "INSERT INTO apps (slug, name) VALUES ('default', 'Default') ON CONFLICT DO NOTHING"
 	if _, err := pool.General.Exec(t.Context(), insert); err != nil {
 		t.Fatal(err)
@@ -156,7 +167,7 @@ func (h *harness) exec(t *testing.T, sql string, args ...any) {
 // order, and the rows that they raised have their permits.
 func TestOneBadCommit(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, testkit.Database(t))
+	h := newHarness(t)
 	h.starter.permits = 10
 
 	raise := func(key, value string) *Commit {
@@ -197,7 +208,7 @@ func TestOneBadCommit(t *testing.T) {
 // own.
 func TestAppliedBefore(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, testkit.Database(t))
+	h := newHarness(t)
 	w := cloud.Write{Key: cloud.KeyRef{App: app, Collection: "raise", Key: "k"}, Version: 1, Value: "1"}
 	commits := []*Commit{commitOf(writes(w), Audit{Actor: "ann", Action: "kv.set"}, Record{execution()})}
 	id := cloud.ID{0xc0}
@@ -224,7 +235,7 @@ func TestAppliedBefore(t *testing.T) {
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	wire, dsn := testkit.Wire(t, testkit.Database(t))
-	h := newHarness(t, dsn)
+	h := newHarnessAt(t, dsn)
 	h.starter.permits = 5
 	h.run(t)
 
@@ -277,7 +288,7 @@ func TestTwoCommitters(t *testing.T) {
 
 	deadlocks := func() int64 { return 0 }
 	for _, order := range [][]string{names, backwards} {
-		h := newHarness(t, dsn)
+		h := newHarnessAt(t, dsn)
 		h.run(t)
 		deadlocks = func() int64 {
 			return h.ask(t, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
@@ -308,7 +319,7 @@ func TestTwoCommitters(t *testing.T) {
 // event has its value.
 func TestExpiredKey(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, testkit.Database(t))
+	h := newHarness(t)
 	h.run(t)
 	h.exec(t, `INSERT INTO kv (app_id, collection, key, value, version, expires_at) VALUES
 		(1, 'raise', 'over', '"old"', 5, clock_timestamp() - interval '1 second'),
@@ -350,7 +361,7 @@ func TestExpiredKey(t *testing.T) {
 // a trigger which this node did not know needs.
 func TestStaleDefinitions(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, testkit.Database(t))
+	h := newHarness(t)
 	h.run(t)
 	h.exec(t, "INSERT INTO kv (app_id, collection, key, value, version) VALUES (1, 'c', 'k', '\"old\"', 5)")
 	h.exec(t, "UPDATE apps SET revision = 8")
@@ -375,7 +386,7 @@ func TestStaleDefinitions(t *testing.T) {
 // A commit with very many keys takes its app for itself, and is applied like any other.
 func TestCommitOfManyKeys(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, testkit.Database(t))
+	h := newHarness(t)
 	h.run(t)
 
 	var w Writes
@@ -395,7 +406,7 @@ func TestCommitOfManyKeys(t *testing.T) {
 // database.
 func TestEveryPartIsWritten(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, testkit.Database(t))
+	h := newHarness(t)
 	stop := h.run(t)
 	row := claimed(1)
 	row.Source = cloud.SourceHTTP

@@ -10,7 +10,6 @@ import (
 
 	"picloud/db"
 	"picloud/internal/cloud"
-	"picloud/internal/testkit"
 )
 
 // readerFixture is a database with the apps 1 and 2, and a Reader that knows one script of app 1 by name.
@@ -26,7 +25,7 @@ var knownScript = cloud.ID{15: 77}
 
 func newReaderFixture(t *testing.T) *readerFixture {
 	t.Helper()
-	d := openDB(t, testkit.Database(t), 2)
+	d := openDB(t, 2)
 	reader := NewReader(d, func(app cloud.AppID, name string) (cloud.ID, bool) {
 		return knownScript, app == 1 && name == "known"
 	})

@@ -14,18 +14,18 @@ import (
 	"picloud/internal/testkit"
 )
 
-// openDB opens a database that has apps with the ids 1 to n.
-func openDB(t *testing.T, dsn string, apps int) *db.DB {
+// openDB gives a database that has apps with the ids 1 to n.
+func openDB(t *testing.T, apps int) *db.DB {
 	t.Helper()
-	d, err := db.Open(t.Context(), dsn, db.MinConnections)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(d.Close)
+	d := testkit.Open(t).DB
+	insertApps(t, d, apps)
+	return d
+}
 
+func insertApps(t *testing.T, d *db.DB, apps int) {
+	t.Helper()
 	mustExec(t, d, fmt.Sprintf(
 		"INSERT INTO apps (slug, name) SELECT 'a' || n, 'a' FROM generate_series(1, %d) n", apps))
-	return d
 }
 
 func mustExec(t *testing.T, d *db.DB, statements string) {
@@ -92,7 +92,7 @@ func (f *statsFixture) expect(app cloud.AppID, cells, n, first, last int64) {
 func TestStatsBatches(t *testing.T) {
 	t.Parallel()
 	const scripts = 2*recordsABatch + 7
-	pool := openDB(t, testkit.Database(t), 3)
+	pool := openDB(t, 3)
 	r := newTestRecorder(pool)
 	f := &statsFixture{t: t, db: pool, recorder: r, scripts: scripts}
 
@@ -156,7 +156,13 @@ func newOutage(t *testing.T, limit int) *outage {
 		t.Fatal(err)
 	}
 	wire, dsn := testkit.Wire(t, direct)
-	o := &outage{t: t, db: openDB(t, dsn, 1)}
+	d, err := db.Open(t.Context(), dsn, db.MinConnections)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	insertApps(t, d, 1)
+	o := &outage{t: t, db: d}
 	o.recorder = New(Config{DB: o.db, Node: "n", Log: slog.New(slog.DiscardHandler), MaxPendingBytes: limit})
 	o.away = func() {
 		wire.Connect("/nowhere")
@@ -259,7 +265,7 @@ func TestRecordsWait(t *testing.T) {
 // Run writes what is left when it is told to stop, and sleeps while there is nothing to write.
 func TestRunWritesTheRest(t *testing.T) {
 	t.Parallel()
-	pool := openDB(t, testkit.Database(t), 1)
+	pool := openDB(t, 1)
 	r := newTestRecorder(pool)
 	var ids cloud.IDSource
 	r.Note(&cloud.Execution{

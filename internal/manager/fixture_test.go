@@ -77,7 +77,7 @@ func (outliving) Cleanup(func()) {}
 func sharedFixture(t *testing.T) *fixture {
 	t.Helper()
 	shared.once.Do(func() {
-		f := newManager(t, testkit.Database(outliving{t}))
+		f := newManager(testkit.Open(outliving{t}).DB)
 		f.firstStart(t)
 		shared.f = f
 	})
@@ -102,20 +102,11 @@ func sharedFixture(t *testing.T) *fixture {
 // emptyFixture is a fixture of a database in which nobody has an account yet.
 func emptyFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := newManager(t, testkit.Database(t))
-	t.Cleanup(f.db.Close)
-	return f
+	return newManager(testkit.Open(t).DB)
 }
 
-// newManager makes a manager of a database. The caller closes the database.
-func newManager(t *testing.T, url string) *fixture {
-	t.Helper()
-	const connections = db.MinConnections + 4 // the tests that share a fixture run in parallel
-	database, err := db.Open(context.Background(), url, connections)
-	if err != nil {
-		t.Fatal(err)
-	}
-
+// newManager makes a manager of a database.
+func newManager(database *db.DB) *fixture {
 	f := &fixture{
 		db:       database,
 		ids:      &cloud.IDSource{},

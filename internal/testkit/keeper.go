@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"picloud/db"
 	"picloud/db/pglocal"
 	"picloud/migrations"
@@ -132,6 +134,25 @@ func (m *membership) othersUse() bool {
 	return !try(syscall.LOCK_EX) && try(syscall.LOCK_SH)
 }
 
+const (
+	// memoryFiles is where Linux keeps files in memory.
+	memoryFiles = "/dev/shm"
+	// memoryNeeded is the free space, in bytes, that the server wants there: far more than its data and log
+	// ever take.
+	memoryNeeded = 4 << 30
+)
+
+// parentDir is where the server's directory goes: into memory where there is room. ext4 does not use the
+// inode of a deleted file for a minute and searches past all of them for a free one, so that the 500 files of
+// a database, made and dropped for each test, take five times as long on a disk.
+func parentDir() string {
+	var free unix.Statfs_t
+	if unix.Statfs(memoryFiles, &free) == nil && uint64(free.Bavail)*uint64(free.Bsize) >= memoryNeeded {
+		return memoryFiles
+	}
+	return os.TempDir()
+}
+
 // serverDir names the directory of this source tree's server. Another tree, another user or another schema
 // has another.
 func serverDir() (string, error) {
@@ -150,7 +171,7 @@ func serverDir() (string, error) {
 	}
 
 	name := fmt.Sprintf("picloud-test-%d-%s", os.Geteuid(), hex.EncodeToString(hash.Sum(nil)[:6]))
-	return filepath.Join(os.TempDir(), name), nil
+	return filepath.Join(parentDir(), name), nil
 }
 
 // lockFile opens a file of the directory, makes both if need be, and locks the file; closing it unlocks it.
@@ -325,7 +346,7 @@ func serverOptions(cluster string) pglocal.Options {
 		Dir:            cluster,
 		MaxConnections: testConnections,
 		// Tests end processes, not the machine: nothing needs to reach the disk.
-		Settings: map[string]string{"fsync": "off", "full_page_writes": "off"},
+		Settings: map[string]string{"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB"},
 		Log:      slog.New(slog.DiscardHandler),
 	}
 }

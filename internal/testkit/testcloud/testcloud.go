@@ -50,8 +50,8 @@ type Cloud struct {
 // configuration.
 func New(t testing.TB, options ...func(*orchestrator.Config)) *Cloud {
 	t.Helper()
-	c := &Cloud{t: t, dsn: testkit.Database(t), node: "one", scripts: newScripts()}
-	c.open()
+	opened := testkit.Open(t)
+	c := &Cloud{t: t, DB: opened.DB, IDs: &cloud.IDSource{}, dsn: opened.URL, node: "one", scripts: newScripts()}
 	c.firstStart()
 	c.start(options)
 	return c
@@ -60,21 +60,18 @@ func New(t testing.TB, options ...func(*orchestrator.Config)) *Cloud {
 // Join starts another node of the same installation, with the same scripts.
 func (c *Cloud) Join(node string, options ...func(*orchestrator.Config)) *Cloud {
 	c.t.Helper()
-	other := &Cloud{t: c.t, dsn: c.dsn, node: node, scripts: c.scripts, App: c.App, Owner: c.Owner}
-	other.open()
-	other.start(options)
-	return other
-}
-
-func (c *Cloud) open() {
-	c.t.Helper()
 	pool, err := db.Open(c.t.Context(), c.dsn, db.MinConnections)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(pool.Close)
-	c.DB = pool
-	c.IDs = &cloud.IDSource{}
+
+	other := &Cloud{
+		t: c.t, DB: pool, IDs: &cloud.IDSource{}, dsn: c.dsn, node: node, scripts: c.scripts, App: c.App,
+		Owner: c.Owner,
+	}
+	other.start(options)
+	return other
 }
 
 // firstStart makes the owner and the default app, without a password's hash, which takes longer than all the
