@@ -3,6 +3,7 @@ package sandbox
 import (
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,8 @@ type fixture struct {
 	t      *testing.T
 	server *server
 	frames chan frame // from the child
+	// waiting are the frames that came, and that no test took.
+	waiting []frame
 }
 
 type frame struct {
@@ -68,20 +71,25 @@ func (f *fixture) start(source string, msg *wire.RunMsg) (*run, <-chan struct{})
 	return r, over
 }
 
-// next is the next frame of a kind; frames before it are of no interest.
+// next is the first frame of a kind that was not taken yet. Those of other kinds wait to be asked for.
 func (f *fixture) next(kind wire.Kind) []byte {
 	f.t.Helper()
+	is := func(got frame) bool { return got.kind == kind }
 
-	for {
+	k := slices.IndexFunc(f.waiting, is)
+	for k < 0 {
 		select {
 		case got := <-f.frames:
-			if got.kind == kind {
-				return got.body
-			}
+			f.waiting = append(f.waiting, got)
+			k = slices.IndexFunc(f.waiting, is)
 		case <-time.After(20 * time.Second):
 			f.t.Fatalf("no frame of kind %v came", kind)
 		}
 	}
+
+	body := f.waiting[k].body
+	f.waiting = slices.Delete(f.waiting, k, k+1)
+	return body
 }
 
 // done is the outcome of a run.
