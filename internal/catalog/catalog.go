@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -64,8 +63,6 @@ type App struct {
 
 	scriptsByID map[cloud.ID]*cloud.Script
 	routes      []*cloud.Route
-	// mask replaces the app's secrets in what is logged; nil when there are none.
-	mask *strings.Replacer
 }
 
 // New returns a Catalog that is empty until LoadAll.

@@ -36,6 +36,8 @@ type Env struct {
 	ID ID
 	// Values are by name.
 	Values map[string]string
+	// Mask hides those that are secret, nil if there are none.
+	Mask *Mask `json:"-"`
 }
 
 // Script is what the data plane knows of a script.

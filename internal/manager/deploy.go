@@ -394,7 +394,15 @@ func (d *deploy) compile(
 	source.Env = d.m.cfg.Env(app)
 	id := d.m.cfg.IDs.New()
 	bundle, err := d.m.cfg.Compiler.Compile(ctx, app, id, &source)
-	return build{id: id, bundle: bundle}, err
+	if err != nil {
+		return build{}, err
+	}
+
+	// The module was evaluated with the app's secrets, and what it threw is shown to viewers.
+	if source.Env != nil {
+		bundle.HandlersError = source.Env.Mask.Text(bundle.HandlersError)
+	}
+	return build{id: id, bundle: bundle}, nil
 }
 
 // rebuildImporters gives every script whose bundle contains the module a new build of its current version.

@@ -40,6 +40,9 @@ func TestDeploy(t *testing.T) {
 			"unknown handlers", nil, manager.ScriptChange{Source: "throw no network here"},
 			manager.Deployed{Version: 1, Created: true, Changed: true, Warning: "no network here"},
 		}, {
+			"a secret that is thrown", nil, manager.ScriptChange{Source: "throw no network at s3cret-token"},
+			manager.Deployed{Version: 1, Created: true, Changed: true, Warning: "no network at ***"},
+		}, {
 			"if it is new", nil, manager.ScriptChange{Source: first, MustBeNew: true},
 			manager.Deployed{Version: 1, Created: true, Changed: true},
 		}, {

@@ -158,7 +158,10 @@ func (f *fixture) firstStart(t *testing.T) {
 }
 
 func envOf(app cloud.AppID) *cloud.Env {
-	return &cloud.Env{Values: map[string]string{"APP": fmt.Sprint(app)}}
+	return &cloud.Env{
+		Values: map[string]string{"APP": fmt.Sprint(app), "TOKEN": "s3cret-token"},
+		Mask:   cloud.NewMask([]string{"s3cret-token"}),
+	}
 }
 
 func (f *fixture) changed(_ context.Context, app cloud.AppID) {

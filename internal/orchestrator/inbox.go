@@ -165,8 +165,9 @@ func (b *inbox) orphans(ctx context.Context) error {
 
 // keep keeps another node's answer that nobody waits for.
 func (b *inbox) keep(app cloud.AppID, script cloud.ID, name string, reply *HTTPReply, why string) {
-	if a := b.catalog.App(app); name == "" && a != nil {
-		name = a.ScriptName(script)
+	definitions := b.catalog.App(app)
+	if name == "" && definitions != nil {
+		name = definitions.ScriptName(script)
 	}
 	abandoned := commit.Abandoned{
 		ID:        b.ids.New(),
@@ -177,7 +178,7 @@ func (b *inbox) keep(app cloud.AppID, script cloud.ID, name string, reply *HTTPR
 		Reason:    why,
 	}
 	if reply.Response != nil {
-		abandoned.Summary = bodySummary(reply.Response)
+		abandoned.Summary = bodySummary(definitions, reply.Response)
 	} else {
 		abandoned.Summary = reply.Failure.Message
 	}
@@ -192,7 +193,7 @@ func (b *inbox) abandon(t *catalog.Target, fin *finished, why string) {
 		Name:      t.Script.Name,
 		Execution: fin.record.ID,
 		Status:    fin.record.HTTPStatus,
-		Summary:   summaryOf(fin),
+		Summary:   summaryOf(t.App, fin),
 		Reason:    why,
 	}}
 	if !fin.recorded { // an abandoned run is always recorded

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"picloud/db"
+	"picloud/internal/catalog"
 	"picloud/internal/cloud"
 )
 
@@ -60,25 +61,31 @@ func replyOf(fin *finished) *HTTPReply {
 	return r
 }
 
-// maxSummary bounds what is kept of a body that nobody received, in bytes.
-const maxSummary = 2000
+const (
+	// maxSummary bounds what is kept of a body that nobody received, in bytes.
+	maxSummary = 2000
+	// maxMaskedBody bounds what of a body is searched for secrets before it is cut to its summary.
+	maxMaskedBody = 64 << 10
+)
 
 // summaryOf is what is kept of an outcome that nobody waited for.
-func summaryOf(fin *finished) string {
+func summaryOf(app *catalog.App, fin *finished) string {
 	if fin.outcome.Response == nil {
 		return fin.outcome.Error.String()
 	}
-	return bodySummary(fin.outcome.Response)
+	return bodySummary(app, fin.outcome.Response)
 }
 
-func bodySummary(r *cloud.Response) string {
-	body := r.Body
-	if len(body) > maxSummary {
-		body = body[:maxSummary]
-	}
-	if !utf8.Valid(body) && len(r.Body) <= maxSummary {
+// bodySummary is the beginning of a body. Its caller might have read the app's secrets in it, but a viewer of
+// the app may not. The app is nil if it was deleted meanwhile.
+func bodySummary(app *catalog.App, r *cloud.Response) string {
+	if !utf8.Valid(r.Body) && len(r.Body) <= maxSummary {
 		return fmt.Sprintf("%d bytes", len(r.Body))
 	}
 
-	return db.Storable(string(body))
+	text := string(r.Body[:min(len(r.Body), maxMaskedBody)])
+	if app != nil {
+		text = app.MaskText(text)
+	}
+	return db.Storable(text[:min(len(text), maxSummary)])
 }

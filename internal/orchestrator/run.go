@@ -245,7 +245,7 @@ func (e *execution) finish(outcome cloud.Outcome) *finished {
 		}
 		return &finished{outcome: outcome, record: record}
 	}
-	record.Request = t.request.Method + " " + cloud.Shorten(t.request.URL)
+	record.Request = t.request.Method + " " + cloud.Shorten(t.app.MaskText(t.request.URL))
 	record.HTTPStatus = cloud.HTTPStatus[outcome.Status]
 	if outcome.Status == cloud.Succeeded && outcome.Response != nil {
 		record.HTTPStatus = outcome.Response.Status
