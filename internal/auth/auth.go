@@ -53,7 +53,7 @@ func (p *Principal) Cloud() cloud.Principal {
 		kind = cloud.PrincipalKey
 	}
 
-	return cloud.Principal{Username: p.Username, Kind: kind}
+	return cloud.Principal{Username: p.Username, Kind: kind, UserID: p.UserID}
 }
 
 // HasScope reports whether the principal's key carries one of the scopes. A principal without a key has

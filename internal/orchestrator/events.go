@@ -148,13 +148,24 @@ func (r *eventRunner) prepare(t *task) bool {
 
 func (r *eventRunner) prepareRequest(t *task) bool {
 	t.principal = cloud.ParsePrincipal(t.row.RunAs)
-	request, err := decodeRequest(t.row.Payload)
+	request, keyOwner, err := decodeRequest(t.row.Payload)
 	if err != nil {
 		r.end(t, cloud.Outcome{Status: cloud.Failed, Error: cloud.ScriptError{Name: "TypeError",
 			Message: "the payload is not an HTTP request: " + err.Error()}})
 		return false
 	}
 	t.request = request
+
+	// Somebody waits who may repeat the request.
+	if key := t.row.IdempotencyKey; key != "" && !t.row.ReplyTo.IsZero() {
+		t.answerKey = &commit.IdempotencyKey{
+			App:       t.row.App,
+			Script:    t.row.Script,
+			Principal: keyOwner,
+			Key:       key,
+			Execution: t.row.Execution,
+		}
+	}
 
 	return true
 }

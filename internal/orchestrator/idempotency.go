@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -70,7 +71,7 @@ func (k *idempotencyKeys) reserve(
 	key := &commit.IdempotencyKey{
 		App:       c.Target.App.ID,
 		Script:    c.Target.Script.ID,
-		Principal: c.Principal.String(),
+		Principal: keyOwner(c),
 		Key:       c.IdempotencyKey,
 		Execution: execution,
 	}
@@ -101,6 +102,30 @@ func (k *idempotencyKeys) reserve(
 	}
 
 	return nil, failure(cloud.ID{}, cloud.ErrDatabaseAway)
+}
+
+// keyOwner names whoever may have the answer that a key stands for: PiCloud's principal by its id, and the user
+// of the script by the credential that the script itself looks at. Without either it is empty.
+func keyOwner(c *HTTPCall) string {
+	owner := ""
+	if !c.Principal.IsZero() {
+		owner = fmt.Sprintf("%s:%d", c.Principal.Kind, c.Principal.UserID)
+	}
+
+	hash := sha256.New()
+	hasCredential := false
+	for _, h := range c.Request.Headers {
+		name := strings.ToLower(h.Name)
+		if name == "authorization" || name == "cookie" {
+			hasCredential = true
+			fmt.Fprintf(hash, "%s %d %s\n", name, len(h.Value), h.Value)
+		}
+	}
+	if hasCredential {
+		owner += "#" + hex.EncodeToString(hash.Sum(nil))
+	}
+
+	return owner
 }
 
 func (k *idempotencyKeys) tryReserve(

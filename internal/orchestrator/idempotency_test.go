@@ -125,7 +125,18 @@ func TestKeysOfOthers(t *testing.T) {
 			c.IdempotencyKey = strings.Repeat("k",
 				256)
 		}, cloud.CodeInvalid},
-		"another caller": {"hello", func(c *orchestrator.HTTPCall) { c.Principal.Username = "bob" }, ""},
+		"another caller": {"hello", func(c *orchestrator.HTTPCall) { c.Principal.UserID = 8 }, ""},
+		"by a session":   {"hello", func(c *orchestrator.HTTPCall) { c.Principal.Kind = cloud.PrincipalUser }, ""},
+		"anonymous":      {"hello", func(c *orchestrator.HTTPCall) { c.Principal = cloud.Principal{} }, ""},
+		"user of the script": {"hello", func(c *orchestrator.HTTPCall) {
+			c.Request.Headers = []cloud.Header{{Name: "Authorization", Value: "Bearer ann"}}
+		}, ""},
+		"another user of the script": {"hello", func(c *orchestrator.HTTPCall) {
+			c.Request.Headers = []cloud.Header{{Name: "authorization", Value: "Bearer bob"}}
+		}, ""},
+		"user of the script by cookie": {"hello", func(c *orchestrator.HTTPCall) {
+			c.Request.Headers = []cloud.Header{{Name: "Cookie", Value: "Bearer ann"}}
+		}, ""},
 		"another script": {"other", direct, ""},
 		"another key":    {"hello", func(c *orchestrator.HTTPCall) { c.IdempotencyKey = "twice" }, ""},
 	} {

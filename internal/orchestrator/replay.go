@@ -151,7 +151,7 @@ func (r *replayer) check(app *catalog.App, letter *cloud.DeadLetter) error {
 		return cloud.Errorf(cloud.CodeInvalid, "the payload is not JSON")
 	}
 	if letter.Source == cloud.SourceHTTP {
-		if _, err := decodeRequest(letter.Payload); err != nil {
+		if _, _, err := decodeRequest(letter.Payload); err != nil {
 			return cloud.Errorf(
 				cloud.CodeInvalid,
 				"the payload of an http event needs method, url, headers and body: %s",

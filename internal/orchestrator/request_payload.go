@@ -18,11 +18,15 @@ type requestPayload struct {
 	Body         string      `json:"body"`
 	BodyEncoding string      `json:"body_encoding"` // utf8 or base64
 	Params       [][2]string `json:"params,omitempty"`
+	// KeyOwner is whose idempotency key the request has, if it has one.
+	KeyOwner string `json:"key_owner,omitempty"`
 }
 
 // encodeRequest is a request as it is stored in the outbox.
-func encodeRequest(r *cloud.Request, params []cloud.Header) string {
-	p := requestPayload{Method: r.Method, URL: r.URL, Headers: [][2]string{}, BodyEncoding: "utf8"}
+func encodeRequest(r *cloud.Request, params []cloud.Header, keyOwner string) string {
+	p := requestPayload{
+		Method: r.Method, URL: r.URL, Headers: [][2]string{}, BodyEncoding: "utf8", KeyOwner: keyOwner,
+	}
 	for _, h := range r.Headers {
 		p.Headers = append(p.Headers, [2]string{h.Name, h.Value})
 	}
@@ -42,20 +46,20 @@ func encodeRequest(r *cloud.Request, params []cloud.Header) string {
 }
 
 // decodeRequest reads what encodeRequest wrote, or what an operator edited.
-func decodeRequest(payload string) (*cloud.Request, error) {
+func decodeRequest(payload string) (r *cloud.Request, keyOwner string, err error) {
 	var p requestPayload
 	if err := json.Unmarshal([]byte(payload), &p); err != nil {
-		return nil, fmt.Errorf("read request: %w", err)
+		return nil, "", fmt.Errorf("read request: %w", err)
 	}
 	if p.Method == "" || p.URL == "" {
-		return nil, errors.New("method and url are needed")
+		return nil, "", errors.New("method and url are needed")
 	}
 
-	r := &cloud.Request{Method: p.Method, URL: p.URL, Body: []byte(p.Body)}
+	r = &cloud.Request{Method: p.Method, URL: p.URL, Body: []byte(p.Body)}
 	if p.BodyEncoding == "base64" {
 		body, err := base64.StdEncoding.DecodeString(p.Body)
 		if err != nil {
-			return nil, fmt.Errorf("read body: %w", err)
+			return nil, "", fmt.Errorf("read body: %w", err)
 		}
 		r.Body = body
 	}
@@ -68,5 +72,5 @@ func decodeRequest(payload string) (*cloud.Request, error) {
 		r.Params = append(r.Params, cloud.Header{Name: h[0], Value: h[1]})
 	}
 
-	return r, nil
+	return r, p.KeyOwner, nil
 }

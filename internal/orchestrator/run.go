@@ -361,16 +361,6 @@ func (e *execution) rowParts(fin *finished) []commit.Part {
 	if row.ReplyNode != e.r.node {
 		parts = append(parts, replyPart(row, t.script.ID, fin))
 	}
-	if row.IdempotencyKey != "" && fin.succeeded() {
-		key := commit.IdempotencyKey{
-			App:       row.App,
-			Script:    row.Script,
-			Principal: row.RunAs,
-			Key:       row.IdempotencyKey,
-			Execution: row.Execution,
-		}
-		parts = append(parts, commit.StoreAnswer{Key: key, Response: fin.outcome.Response})
-	}
 
 	return parts
 }

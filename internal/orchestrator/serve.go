@@ -235,13 +235,17 @@ func enqueueResult(result commit.Result) *cloud.Error {
 // row makes the outbox row of a request.
 func (s *Server) row(c *HTTPCall, execution cloud.ID) *outbox.NewRow {
 	principal := c.Principal.String()
+	owner := ""
+	if c.IdempotencyKey != "" {
+		owner = keyOwner(c)
+	}
 	return &outbox.NewRow{Row: outbox.Row{
 		App:            c.Target.App.ID,
 		ID:             s.ids.New(),
 		Source:         cloud.SourceHTTP,
 		Op:             c.Request.Method,
 		Script:         c.Target.Script.ID,
-		Payload:        encodeRequest(c.Request, c.Target.Params),
+		Payload:        encodeRequest(c.Request, c.Target.Params, owner),
 		Origin:         principal,
 		RunAs:          principal,
 		Root:           execution,

@@ -239,7 +239,7 @@ func (c *Cloud) Call(script string, changes ...func(*orchestrator.HTTPCall)) *or
 	call := &orchestrator.HTTPCall{
 		Target:    target,
 		Request:   &cloud.Request{Method: http.MethodGet, URL: "http://test/f/" + Slug + "/" + script},
-		Principal: cloud.Principal{Kind: cloud.PrincipalKey, Username: "caller"},
+		Principal: cloud.Principal{Kind: cloud.PrincipalKey, Username: "caller", UserID: 7},
 		Caller:    NewCaller(),
 	}
 	for _, change := range changes {
