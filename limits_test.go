@@ -63,6 +63,8 @@ var limitSections = []struct {
 		{"maxHTTPRows", "Waiting rows of an app above which asynchronous calls are refused", "rows"},
 		{"maxHTTPBytes", "Payloads of an app's waiting rows above which they are refused", "bytes"},
 		{"MaxStoredBody", "Body of an answer that is kept for its `Idempotency-Key`", "bytes"},
+		{"maxAnswers", "Idempotency keys of an app above which new ones are refused", "keys"},
+		{"maxAnswerBytes", "Answers that an app keeps for them above which new ones are refused", "bytes"},
 		{"maxSummary", "What is kept of the body of an abandoned execution", "bytes"},
 		{"maxHosts", "Hosts of an app", "hosts"},
 		{"maxPattern", "Length of a route's pattern", "bytes"},

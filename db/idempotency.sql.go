@@ -110,6 +110,24 @@ func (q *Queries) ReserveIdempotency(ctx context.Context, arg ReserveIdempotency
 	return result.RowsAffected(), nil
 }
 
+const storedAnswersSize = `-- name: StoredAnswersSize :one
+SELECT count(*)::bigint AS n, coalesce(sum(octet_length(body)), 0)::bigint AS bytes
+FROM (SELECT body FROM idempotency WHERE app_id = $1 LIMIT 100001) x
+`
+
+type StoredAnswersSizeRow struct {
+	N     int64
+	Bytes int64
+}
+
+// The length of a body is known without reading it.
+func (q *Queries) StoredAnswersSize(ctx context.Context, appID int64) (StoredAnswersSizeRow, error) {
+	row := q.db.QueryRow(ctx, storedAnswersSize, appID)
+	var i StoredAnswersSizeRow
+	err := row.Scan(&i.N, &i.Bytes)
+	return i, err
+}
+
 const sweepIdempotency = `-- name: SweepIdempotency :execrows
 DELETE FROM idempotency WHERE (app_id, script_id, principal, key) IN (
     SELECT i.app_id, i.script_id, i.principal, i.key FROM idempotency i WHERE i.expires_at < clock_timestamp() LIMIT 1000)

@@ -18,6 +18,11 @@ SELECT * FROM idempotency WHERE app_id = @app_id AND script_id = @script_id AND 
 DELETE FROM idempotency WHERE app_id = @app_id AND script_id = @script_id AND principal = @principal AND key = @key
   AND execution_id = @execution_id AND status_code IS NULL;
 
+-- name: StoredAnswersSize :one
+-- The length of a body is known without reading it.
+SELECT count(*)::bigint AS n, coalesce(sum(octet_length(body)), 0)::bigint AS bytes
+FROM (SELECT body FROM idempotency WHERE app_id = @app_id LIMIT 100001) x;
+
 -- name: SweepIdempotency :execrows
 DELETE FROM idempotency WHERE (app_id, script_id, principal, key) IN (
     SELECT i.app_id, i.script_id, i.principal, i.key FROM idempotency i WHERE i.expires_at < clock_timestamp() LIMIT 1000);

@@ -23,6 +23,7 @@ const (
 	CodeTooLarge     Code = "too-large"         // 413
 	CodeTooMany      Code = "too-many-requests" // 429
 	CodeQueueFull    Code = "queue-full"        // 503
+	CodeQuota        Code = "quota"             // 503
 	CodeUnavailable  Code = "unavailable"       // 503
 	CodeTimeout      Code = "timeout"           // 504
 	CodeUnknown      Code = "outcome-unknown"   // 500, no Retry-After

@@ -26,7 +26,7 @@ func StatusOf(c Code) int {
 		return http.StatusRequestEntityTooLarge
 	case CodeTooMany:
 		return http.StatusTooManyRequests
-	case CodeQueueFull, CodeUnavailable:
+	case CodeQueueFull, CodeQuota, CodeUnavailable:
 		return http.StatusServiceUnavailable
 	case CodeTimeout:
 		return http.StatusGatewayTimeout

@@ -273,9 +273,9 @@ func TestHTTPQueue(t *testing.T) {
 	f.enqueue(1, cloud.SourceKV, "")
 	f.enqueue(1, cloud.SourceHTTP, "")
 	queue := NewHTTPQueue(f.db)
-	size := func() db.HTTPQueueSizeRow {
+	size := func() Size {
 		t.Helper()
-		size, err := queue.Size(t.Context(), 1)
+		size, err := queue.Of(t.Context(), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,11 +287,11 @@ func TestHTTPQueue(t *testing.T) {
 	}
 	f.enqueue(1, cloud.SourceHTTP, "")
 	// However slow this machine is, no second has passed.
-	queue.sizes[1] = queueSize{at: time.Now().Add(time.Hour), size: queue.sizes[1].size}
+	queue.sizes[1] = knownSize{until: time.Now().Add(time.Hour), size: queue.sizes[1].size}
 	if got := size(); got.N != 1 {
 		t.Errorf("asked again at once: %+v", got)
 	}
-	queue.sizes[1] = queueSize{at: time.Now().Add(-httpQueueAge), size: queue.sizes[1].size}
+	queue.sizes[1] = knownSize{until: time.Now(), size: queue.sizes[1].size}
 	if got := size(); got.N != 2 || got.Bytes != 10 {
 		t.Errorf("asked after a second: %+v", got)
 	}

@@ -61,7 +61,13 @@ func New(cfg Config) *Orchestrator {
 		Starter:              o.dispatcher,
 		Peers:                o.cluster,
 	})
-	o.keys = &idempotencyKeys{node: cfg.Node, db: cfg.DB, log: cfg.Log, wakeC: make(chan struct{}, 1)}
+	o.keys = &idempotencyKeys{
+		node:    cfg.Node,
+		db:      cfg.DB,
+		log:     cfg.Log,
+		answers: history.NewStoredAnswers(cfg.DB),
+		wakeC:   make(chan struct{}, 1),
+	}
 	o.inbox = &inbox{
 		node:      cfg.Node,
 		max:       4 * cfg.Permits,

@@ -15,6 +15,7 @@ import (
 	"picloud/db"
 	"picloud/internal/cloud"
 	"picloud/internal/commit"
+	"picloud/internal/history"
 )
 
 // reservationLease is how long a key stays reserved when its node's state is unknown.
@@ -34,6 +35,8 @@ type idempotencyKeys struct {
 	node string
 	db   *db.DB
 	log  *slog.Logger
+	// answers knows what each app keeps.
+	answers *history.AppSizes
 	// wakeC says that keys are to be freed again.
 	wakeC chan struct{}
 
@@ -42,6 +45,12 @@ type idempotencyKeys struct {
 	mu      sync.Mutex
 	unfreed []*commit.IdempotencyKey
 }
+
+// What an app may keep for Idempotency-Keys.
+const (
+	maxAnswers     = 100_000
+	maxAnswerBytes = 256 << 20
+)
 
 const (
 	// maxUnfreed bounds the keys that wait to be freed; what is more ends with its reservation.
@@ -75,20 +84,26 @@ func (k *idempotencyKeys) reserve(
 		Key:       c.IdempotencyKey,
 		Execution: execution,
 	}
+	full := k.hasRoom(ctx, key.App)
 	hash := requestHash(c.Request)
 	// A key that is taken may be freed before its answer is read; then it can be had.
 	for range 3 {
-		reserved, err := k.tryReserve(ctx, key, hash, reservationLease(c.Target.Script))
-		if err != nil {
-			return nil, failure(cloud.ID{}, cloud.ErrDatabaseAway.Because(err))
-		}
-		if reserved {
-			return key, nil
+		if full == nil {
+			reserved, err := k.tryReserve(ctx, key, hash, reservationLease(c.Target.Script))
+			if err != nil {
+				return nil, failure(cloud.ID{}, cloud.ErrDatabaseAway.Because(err))
+			}
+			if reserved {
+				return key, nil
+			}
 		}
 
 		record, err := k.db.Queries().IdempotencyRecord(ctx, db.IdempotencyRecordParams{
 			AppID: int64(key.App), ScriptID: key.Script, Principal: key.Principal, Key: key.Key,
 		})
+		if db.IsNotFound(err) && full != nil {
+			return nil, failure(cloud.ID{}, full)
+		}
 		if db.IsNotFound(err) {
 			continue
 		}
@@ -102,6 +117,26 @@ func (k *idempotencyKeys) reserve(
 	}
 
 	return nil, failure(cloud.ID{}, cloud.ErrDatabaseAway)
+}
+
+// hasRoom refuses new keys of an app that holds too many: each is kept for a day, and whoever may call a script
+// can send as many as he likes. Answers that are there already are given all the same.
+func (k *idempotencyKeys) hasRoom(ctx context.Context, app cloud.AppID) *cloud.Error {
+	size, err := k.answers.Of(ctx, app)
+	if err != nil {
+		return cloud.ErrDatabaseAway.Because(err)
+	}
+	if size.N >= maxAnswers || size.Bytes >= maxAnswerBytes {
+		return cloud.Errorf(
+			cloud.CodeQuota,
+			"the app keeps %d answers of %d bytes for their Idempotency-Key, and takes no other key: send the request "+
+				"without one, or when some of them have ended",
+			size.N,
+			size.Bytes,
+		)
+	}
+
+	return nil
 }
 
 // keyOwner names whoever may have the answer that a key stands for: PiCloud's principal by its id, and the user

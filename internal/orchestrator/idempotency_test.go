@@ -221,3 +221,48 @@ func TestAsyncBodyIsBounded(t *testing.T) {
 	}
 	one.AwaitEmptyOutbox()
 }
+
+// An app that keeps as many answers as it may takes no new key. Those that it has are answered, and whoever has
+// none is served.
+func TestAnswersQuota(t *testing.T) {
+	t.Parallel()
+
+	for name, fill := range map[string]string{
+		"bytes": `INSERT INTO idempotency
+				(app_id, script_id, principal, key, request_hash, execution_id, status_code, body, expires_at)
+			SELECT app_id, script_id, '', 'filler' || n, '', execution_id, 200, repeat('x', 1 << 20)::bytea,
+				expires_at FROM idempotency, generate_series(1, 256) n`,
+		"keys": `INSERT INTO idempotency
+				(app_id, script_id, principal, key, request_hash, execution_id, status_code, expires_at)
+			SELECT app_id, script_id, '', 'filler' || n, '', execution_id, 200, expires_at
+			FROM idempotency, generate_series(1, 100000) n`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if testing.Short() && name == "keys" {
+				t.Skip("inserts 100,000 rows")
+			}
+			one := testcloud.New(t)
+			var runs atomic.Int64
+			one.Deploy("hello", counted(&runs, func(int64) cloud.Outcome { return testcloud.OK("hello") }))
+			first := one.Call("hello", keyed)
+			one.Exec(fill)
+			other := one.Join("other") // it has not counted the keys yet
+
+			refused := other.Call("hello", keyed, func(c *orchestrator.HTTPCall) { c.IdempotencyKey = "new" })
+			if refused.Failure == nil || refused.Failure.Code != cloud.CodeQuota || refused.Status != 503 {
+				t.Errorf("a new key: %+v", refused)
+			}
+			repeat := other.Call("hello", keyed)
+			if !repeat.Replayed || repeat.Execution != first.Execution {
+				t.Errorf("a key that is kept: %+v", repeat)
+			}
+			if free := other.Call("hello"); free.Status != 200 {
+				t.Errorf("no key: %+v", free)
+			}
+			if n := runs.Load(); n != 2 {
+				t.Errorf("%d runs", n)
+			}
+		})
+	}
+}

@@ -56,7 +56,7 @@ type Server struct {
 	inbox     *inbox
 	keys      *idempotencyKeys
 	peers     freePeers
-	queue     *history.HTTPQueue
+	queue     *history.AppSizes
 	// runs counts the runs in progress, for whoever waits for them at the end.
 	runs *sync.WaitGroup
 	// runCtx ends the runs: a caller's going away does not.
@@ -200,7 +200,7 @@ func (s *Server) serveAsync(ctx context.Context, c *HTTPCall) *HTTPReply {
 
 // queueHasRoom refuses new rows from HTTP when an app holds too many.
 func (s *Server) queueHasRoom(ctx context.Context, app cloud.AppID) *cloud.Error {
-	size, err := s.queue.Size(ctx, app)
+	size, err := s.queue.Of(ctx, app)
 	if err != nil {
 		return cloud.ErrDatabaseAway.Because(err)
 	}
