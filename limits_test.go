@@ -60,6 +60,8 @@ var limitSections = []struct {
 		{"pieceTimeout", "Time that a client may take for each piece of a streamed answer", ""},
 		{"MaxWait", "Time that a request may wait for a permit", ""},
 		{"MaxAsyncBody", "Body of an asynchronous call", "bytes"},
+		{"maxDeployTime", "Time of a deploy, with its wait for others", ""},
+		{"maxDeploysWaiting", "Deploys of an app that wait for each other", "deploys"},
 		{"maxHTTPRows", "Waiting rows of an app above which asynchronous calls are refused", "rows"},
 		{"maxHTTPBytes", "Payloads of an app's waiting rows above which they are refused", "bytes"},
 		{"MaxStoredBody", "Body of an answer that is kept for its `Idempotency-Key`", "bytes"},

@@ -62,8 +62,9 @@ type Deployed struct {
 }
 
 // PutScript deploys a script: it compiles the source, makes a version unless the source is the current one,
-// and rebuilds the scripts that import it. If anything does not compile, nothing changes. It waits while
-// maxDeploys others deploy.
+// and rebuilds the scripts that import it. If anything does not compile, nothing changes. It waits for the
+// other deploys of the app and, while maxDeploys apps deploy, for one of these; all in all it takes
+// maxDeployTime (code timeout).
 func (m *Manager) PutScript(
 	ctx context.Context, actor Actor, app *App, name string, c ScriptChange,
 ) (*Deployed, error) {
@@ -71,16 +72,9 @@ func (m *Manager) PutScript(
 		return nil, err
 	}
 
-	select {
-	case m.deploys <- struct{}{}:
-		defer func() { <-m.deploys }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-
 	out := &Deployed{Name: name}
 	audit := change{actor: actor, app: app, action: "script.deploy", target: name, detail: out}
-	err := m.apply(ctx, audit, func(q *db.Queries) error {
+	err := m.deployInTurn(ctx, audit, func(ctx context.Context, q *db.Queries) error {
 		// Bundles contain the app's modules, so two deploys of an app must not interleave.
 		if err := q.LockScriptsOfApp(ctx, int32(app.ID)); err != nil {
 			return err
@@ -105,6 +99,24 @@ func (m *Manager) PutScript(
 	}
 
 	return out, nil
+}
+
+// deployInTurn applies a change of an app's scripts when it is its turn. The time of a deploy bounds f, but not
+// the commit, which then has happened or not.
+func (m *Manager) deployInTurn(
+	ctx context.Context, audit change, f func(ctx context.Context, q *db.Queries) error,
+) error {
+	deadline, leave, err := m.deploys.enter(ctx, audit.app.ID)
+	if err != nil {
+		return err
+	}
+	defer leave()
+
+	err = m.apply(ctx, audit, func(q *db.Queries) error { return f(deadline, q) })
+	if err != nil && errors.Is(context.Cause(deadline), errDeployTime) {
+		return explainDeployTime(errDeployTime)
+	}
+	return err
 }
 
 // CheckScriptName says what is wrong with a name, nil if nothing is.
@@ -449,7 +461,7 @@ func (m *Manager) Rollback(
 ) (*Deployed, error) {
 	out := &Deployed{Name: name, Version: version}
 	audit := change{actor: actor, app: app, action: "script.rollback", target: name, detail: out}
-	err := m.apply(ctx, audit, func(q *db.Queries) error {
+	err := m.deployInTurn(ctx, audit, func(ctx context.Context, q *db.Queries) error {
 		if err := q.LockScriptsOfApp(ctx, int32(app.ID)); err != nil {
 			return err
 		}

@@ -80,7 +80,7 @@ func TestDeploy(t *testing.T) {
 // while that is so. One that could be is not compiled a second time.
 func TestDeployEvaluatesAgain(t *testing.T) {
 	t.Parallel()
-	f := sharedFixture(t)
+	f := newFixture(t) // whose compiler nobody else uses
 
 	for name, c := range map[string]struct {
 		source   string

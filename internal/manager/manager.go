@@ -60,19 +60,15 @@ type Config struct {
 // Manager changes definitions. It is safe for concurrent use.
 type Manager struct {
 	cfg Config
-	// deploys holds one token for each deploy under way; its capacity is maxDeploys.
-	deploys chan struct{}
+	deploys *deployQueue
 }
-
-// maxDeploys bounds concurrent deploys. Each holds a database connection while a sandbox process compiles.
-const maxDeploys = 2
 
 // New returns a Manager.
 func New(cfg Config) *Manager {
 	if cfg.Passwords == nil {
 		cfg.Passwords = auth.NewPasswords(auth.DefaultPasswordCost())
 	}
-	return &Manager{cfg: cfg, deploys: make(chan struct{}, maxDeploys)}
+	return &Manager{cfg: cfg, deploys: newDeployQueue()}
 }
 
 // Actor is who makes a change: its name goes to the audit trail, its flags decide what it may do.
