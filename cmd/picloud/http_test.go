@@ -99,6 +99,15 @@ func TestStatusTable(t *testing.T) {
 	if !strings.Contains(r.header.Get("Content-Type"), "text/html") || !strings.Contains(r.body, "<h1>502 Bad Gateway</h1>") {
 		t.Errorf("a browser gets %s", r.body)
 	}
+
+	// What a script throws is for those who may read it, and not for everybody who is logged in.
+	w.api("POST", "/users", map[string]any{"username": "stranger", "password": testPassword}).want(201)
+	for username, sees := range map[string]bool{"admin": true, "stranger": false} {
+		r := w.do("GET", "/f/default/throws", nil, "Authorization", "Bearer "+w.login(username, testPassword)).want(502)
+		if strings.Contains(r.str("detail"), "secret detail") != sees {
+			t.Errorf("%s gets %s", username, r.body)
+		}
+	}
 	if r := w.do("HEAD", "/f/default/json", nil).want(200); r.body != "" {
 		t.Errorf("HEAD has a body: %q", r.body)
 	}

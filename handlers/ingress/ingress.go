@@ -84,7 +84,10 @@ func (s *Server) Serve(c *fiber.Ctx) error {
 		ctx.SetConnectionClose()
 		return nil
 	}
-	return s.send(c, call, reply)
+	if reply.Failure != nil && !s.mayReadScript(c, principal, target) {
+		hideError(reply)
+	}
+	return s.send(c, reply)
 }
 
 // match finds the script that answers a path.
@@ -145,6 +148,16 @@ func (s *Server) mayRun(c *fiber.Ctx, p *auth.Principal, target *catalog.Target)
 		return err
 	}
 	return p.May(auth.RunScripts, role, target.AppID())
+}
+
+// mayReadScript reports whether a caller may see what the script throws. While that cannot be found out he may
+// not.
+func (s *Server) mayReadScript(c *fiber.Ctx, p *auth.Principal, target *catalog.Target) bool {
+	if p == nil {
+		return false
+	}
+	role, err := s.Auth.AppRole(c.UserContext(), p, target.AppID())
+	return err == nil && p.May(auth.ReadScripts, role, target.AppID()) == nil
 }
 
 // wishes honours Prefer and X-PiCloud-Dispatch for callers whose credential may run the script; others are

@@ -15,7 +15,7 @@ import (
 )
 
 // send writes a run's answer.
-func (s *Server) send(c *fiber.Ctx, call *orchestrator.HTTPCall, reply *orchestrator.HTTPReply) error {
+func (s *Server) send(c *fiber.Ctx, reply *orchestrator.HTTPReply) error {
 	if !reply.Execution.IsZero() {
 		c.Set("X-Execution-Id", reply.Execution.String())
 	}
@@ -23,7 +23,7 @@ func (s *Server) send(c *fiber.Ctx, call *orchestrator.HTTPCall, reply *orchestr
 		c.Set("Retry-After", strconv.Itoa(reply.RetryAfter))
 	}
 	if reply.Failure != nil {
-		return edge.SendProblem(c, failureOf(call, reply))
+		return edge.SendProblem(c, failureOf(reply))
 	}
 
 	if reply.Replayed {
@@ -53,9 +53,23 @@ func (s *Server) send(c *fiber.Ctx, call *orchestrator.HTTPCall, reply *orchestr
 	return nil
 }
 
-// failureOf tells a caller what happened. What a script threw is for those who may see the script: anybody
-// else learns only that it failed.
-func failureOf(call *orchestrator.HTTPCall, reply *orchestrator.HTTPReply) *edge.Problem {
+// hiddenErrors is what those who may not read the script learn of outcomes whose error has the script's words.
+// An error that a script throws may also pass for one of a limit.
+var hiddenErrors = map[cloud.Status]string{
+	cloud.Failed:      "the script failed; its error is recorded with the execution",
+	cloud.Crashed:     "the script ended its process; its error is recorded with the execution",
+	cloud.OutOfMemory: "the script used more than it may; its error is recorded with the execution",
+}
+
+// hideError takes the script's words out of a failure.
+func hideError(reply *orchestrator.HTTPReply) {
+	if text, hidden := hiddenErrors[cloud.Status(reply.Failure.Code)]; hidden {
+		reply.Failure = cloud.Errorf(reply.Failure.Code, "%s", text)
+	}
+}
+
+// failureOf tells a caller what happened.
+func failureOf(reply *orchestrator.HTTPReply) *edge.Problem {
 	p := &edge.Problem{
 		Status:  reply.Status,
 		Detail:  reply.Failure.Message,
@@ -64,10 +78,6 @@ func failureOf(call *orchestrator.HTTPCall, reply *orchestrator.HTTPReply) *edge
 	}
 	if !reply.Execution.IsZero() {
 		p.Execution = reply.Execution.String()
-	}
-
-	if cloud.Status(reply.Failure.Code) == cloud.Failed && call.Principal.IsZero() {
-		p.Detail = "the script failed; its error is recorded with the execution"
 	}
 	return p
 }

@@ -18,7 +18,7 @@ import (
 func reply(t *testing.T, s *Server, r *orchestrator.HTTPReply) *http.Response {
 	t.Helper()
 	return answer(t, s, request("GET", "/f/shop/orders"), func(c *fiber.Ctx) error {
-		return s.send(c, &orchestrator.HTTPCall{}, r)
+		return s.send(c, r)
 	})
 }
 
@@ -140,34 +140,33 @@ func TestStatusAndBody(t *testing.T) {
 	}
 }
 
-// What a script threw is for those who may see the script.
-func TestFailureIsForThoseWhoMaySee(t *testing.T) {
+// What a script threw is taken out of the answer for those who may not read it, whatever the error's name makes
+// of it. What PiCloud says of a run is for everybody.
+func TestHideError(t *testing.T) {
 	t.Parallel()
-	thrown := cloud.Errorf(cloud.Code(cloud.Failed), "TypeError: secret is undefined")
-	timeout := cloud.Errorf(cloud.Code(cloud.TimedOut), "it ran longer than its limit of 5s")
-	user := cloud.Principal{Username: "ann", Kind: cloud.PrincipalUser}
 
-	for _, c := range []struct {
-		name    string
-		by      cloud.Principal
-		failure *cloud.Error
-		want    string
-	}{
-		{"thrown, anybody", cloud.Principal{}, thrown,
-			"the script failed; its error is recorded with the execution"},
-		{"thrown, a user", user, thrown, "TypeError: secret is undefined"},
-		{"timeout, anybody", cloud.Principal{}, timeout, "it ran longer than its limit of 5s"},
+	for status, want := range map[cloud.Status]string{
+		cloud.Failed:      "the script failed; its error is recorded with the execution",
+		cloud.Crashed:     "the script ended its process; its error is recorded with the execution",
+		cloud.OutOfMemory: "the script used more than it may; its error is recorded with the execution",
+		cloud.TimedOut:    "the words",
+		cloud.Interrupted: "the words",
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(string(status), func(t *testing.T) {
 			t.Parallel()
-			call := &orchestrator.HTTPCall{Principal: c.by}
-			p := failureOf(call, &orchestrator.HTTPReply{
+			reply := &orchestrator.HTTPReply{
 				Execution: cloud.ID{1},
 				Status:    500,
-				Failure:   c.failure,
-			})
-			if p.Detail != c.want || p.Execution != (cloud.ID{1}).String() || p.Status != 500 {
-				t.Errorf("%+v", p)
+				Failure:   cloud.Errorf(cloud.Code(status), "the words").With("line", 1),
+			}
+			if p := failureOf(reply); p.Detail != "the words" || p.Details["line"] != 1 ||
+				p.Execution != (cloud.ID{1}).String() || p.Status != 500 {
+				t.Errorf("for who may read it: %+v", p)
+			}
+			hideError(reply)
+			if p := failureOf(reply); p.Detail != want || p.Code != string(status) ||
+				want != "the words" && p.Details != nil || p.Status != 500 {
+				t.Errorf("for anybody: %+v", p)
 			}
 		})
 	}
