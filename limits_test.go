@@ -113,6 +113,8 @@ var limitSections = []struct {
 		{"maxPending", "Execution records that wait in memory for the database", "records"},
 		{"maxPendingBytes", "The same records in bytes", "bytes"},
 		{"sampled", "Executions a second and script that are kept as a sample", "executions"},
+		{"maxTailsOfUser", "Followers of the live tail on a node that are one user", "followers"},
+		{"maxTailsOfApp", "Followers of one app", "followers"},
 		{"maxTails", "Followers of the live tail on a node", "followers"},
 		{"SearchDepth", "Executions that one step of a search looks at", "executions"},
 		{"maxLineage", "Rows of each kind in the tree of one cause", "rows"},

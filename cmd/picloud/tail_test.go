@@ -204,7 +204,7 @@ func TestTailDrops(t *testing.T) {
 	}
 
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": "export default () => 1"}).want(201)
-	tail, err := w.n.orchestrator.Tails.Tail(cloud.AppID(app.ID))
+	tail, err := w.n.orchestrator.Tails.Tail(cloud.AppID(app.ID), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestTailDrops(t *testing.T) {
 
 	var open []interface{ Close() }
 	for {
-		more, err := w.n.orchestrator.Tails.Tail(cloud.AppID(app.ID))
+		more, err := w.n.orchestrator.Tails.Tail(cloud.AppID(app.ID), 1)
 		if err != nil {
 			break
 		}
@@ -235,7 +235,7 @@ func TestTailDrops(t *testing.T) {
 	for _, o := range open {
 		o.Close()
 	}
-	if _, err := w.n.orchestrator.Tails.Tail(cloud.AppID(app.ID)); err != nil {
+	if _, err := w.n.orchestrator.Tails.Tail(cloud.AppID(app.ID), 1); err != nil {
 		t.Errorf("closed tails count: %v", err)
 	}
 }

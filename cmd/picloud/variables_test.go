@@ -53,7 +53,7 @@ func TestVariables(t *testing.T) {
 	other.eventually("the other node hears of a change", func() bool { return run(other)["now"] == "jp" })
 
 	// Nothing shows the secret: not the API, the audit, the record, the tail, the database.
-	tail, err := w.n.orchestrator.Tails.Tail(1)
+	tail, err := w.n.orchestrator.Tails.Tail(1, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,7 +99,7 @@ func (s Stream) Follow(c *fiber.Ctx, token string) error {
 		return err
 	}
 
-	tail, err := s.Orchestrator.Tails.Tail(caller.ID())
+	tail, err := s.Orchestrator.Tails.Tail(caller.ID(), caller.UserID)
 	if err != nil {
 		return err
 	}

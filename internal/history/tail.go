@@ -15,8 +15,11 @@ import (
 const (
 	// tailBuffer is how many events wait for a slow follower before the next are dropped.
 	tailBuffer = 1024
-	// maxTails bounds the followers of one node.
-	maxTails = 200
+	// maxTails bounds the followers of one node, maxTailsOfApp those of an app and maxTailsOfUser those that are
+	// one user: no viewer of an app shuts the live tail of others.
+	maxTails       = 200
+	maxTailsOfApp  = 50
+	maxTailsOfUser = 20
 )
 
 // TailEvent is a log line as it comes, or a run that has just ended.
@@ -65,9 +68,10 @@ type Tails struct {
 	// n is the number of followers, written under mu.
 	n atomic.Int64
 
-	// mu guards followers. No other lock is taken under it.
+	// mu guards followers, and ofUser, their number by the user's id. No other lock is taken under it.
 	mu        sync.Mutex
 	followers map[cloud.AppID]map[*Tail]struct{}
+	ofUser    map[int64]int
 }
 
 // NewTails returns Tails of this node. Other nodes get and send events only while Run runs.
@@ -76,6 +80,7 @@ func NewTails(cfg TailsConfig) *Tails {
 		cfg:       cfg,
 		peers:     newTailPeers(&cfg),
 		followers: map[cloud.AppID]map[*Tail]struct{}{},
+		ofUser:    map[int64]int{},
 	}
 }
 
@@ -101,10 +106,12 @@ type Tail struct {
 	dropped  atomic.Int64
 	tails    *Tails
 	app      cloud.AppID
+	user     int64
 }
 
-// Tail starts to follow an app. Too many followers at once get CodeUnavailable.
-func (t *Tails) Tail(app cloud.AppID) (*Tail, error) {
+// Tail has a user follow an app. Too many followers of the node get CodeUnavailable, too many of the app or of
+// the user CodeTooMany.
+func (t *Tails) Tail(app cloud.AppID, user int64) (*Tail, error) {
 	eventsCh := make(chan TailEvent, tailBuffer)
 	missedCh := make(chan struct{}, 1)
 	tail := &Tail{
@@ -115,31 +122,37 @@ func (t *Tails) Tail(app cloud.AppID) (*Tail, error) {
 		missedCh: missedCh,
 		tails:    t,
 		app:      app,
+		user:     user,
 	}
 
-	if !t.register(tail) {
-		return nil, cloud.Errorf(cloud.CodeUnavailable,
-			"%d live tails are open on this node; close one", maxTails)
+	if err := t.register(tail); err != nil {
+		return nil, err
 	}
 	t.peers.follow()
 	return tail, nil
 }
 
 // register adds a follower, if there are not too many.
-func (t *Tails) register(tail *Tail) bool {
+func (t *Tails) register(tail *Tail) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
-	if t.n.Load() >= maxTails {
-		return false
+	switch {
+	case t.ofUser[tail.user] >= maxTailsOfUser:
+		return cloud.Errorf(cloud.CodeTooMany, "you have %d live tails open; close one", maxTailsOfUser)
+	case len(t.followers[tail.app]) >= maxTailsOfApp:
+		return cloud.Errorf(cloud.CodeTooMany, "%d live tails of this app are open; close one", maxTailsOfApp)
+	case t.n.Load() >= maxTails:
+		return cloud.Errorf(cloud.CodeUnavailable, "%d live tails are open on this node; close one", maxTails)
 	}
 
 	if t.followers[tail.app] == nil {
 		t.followers[tail.app] = map[*Tail]struct{}{}
 	}
 	t.followers[tail.app][tail] = struct{}{}
+	t.ofUser[tail.user]++
 	t.n.Add(1)
-	return true
+	return nil
 }
 
 // Dropped gives the number of events that found the buffer full since the last call.
@@ -158,6 +171,10 @@ func (t *Tail) Close() {
 	delete(followers, t)
 	if len(followers) == 0 {
 		delete(all.followers, t.app)
+	}
+	all.ofUser[t.user]--
+	if all.ofUser[t.user] == 0 {
+		delete(all.ofUser, t.user)
 	}
 	all.n.Add(-1)
 }

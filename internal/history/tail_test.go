@@ -96,7 +96,7 @@ func runTails(t *testing.T, tails *Tails) {
 
 func follow(t *testing.T, tails *Tails, app cloud.AppID) *Tail {
 	t.Helper()
-	tail, err := tails.Tail(app)
+	tail, err := tails.Tail(app, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,27 +157,63 @@ func TestTailDropsAndCounts(t *testing.T) {
 	}
 }
 
-// The followers of a node are bounded, and one that closed, even twice, makes room for one.
+// The followers of a user, of an app and of the node are bounded, each for itself. One that closed, even twice,
+// makes room for one.
 func TestTailsAreBounded(t *testing.T) {
 	t.Parallel()
-	tails := newTestTails("a", &network{})
+	const every = 0 // of the users or apps, one for each follower
 
-	first := follow(t, tails, 1)
-	for range maxTails - 1 {
-		follow(t, tails, 2)
-	}
-	if _, err := tails.Tail(1); cloud.CodeOf(err) != cloud.CodeUnavailable {
-		t.Errorf("one more: %v", err)
-	}
+	for name, c := range map[string]struct {
+		app  cloud.AppID
+		user int64
+		room int
+		code cloud.Code
+	}{
+		"of a user": {every, 7, maxTailsOfUser, cloud.CodeTooMany},
+		"of an app": {7, every, maxTailsOfApp, cloud.CodeTooMany},
+		"of a node": {every, every, maxTails, cloud.CodeUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tails := newTestTails("a", &network{})
+			n := int64(100)
+			tail := func() (*Tail, error) {
+				n++
+				app, user := c.app, c.user
+				if app == every {
+					app = cloud.AppID(n)
+				}
+				if user == every {
+					user = n
+				}
+				return tails.Tail(app, user)
+			}
 
-	first.Close()
-	first.Close()
-	follow(t, tails, 3)
-	if _, err := tails.Tail(1); cloud.CodeOf(err) != cloud.CodeUnavailable {
-		t.Errorf("one more after a close: %v", err)
-	}
-	if apps := tails.followed(); len(apps) != 2 {
-		t.Errorf("followed are %v", apps)
+			var last *Tail
+			for range c.room {
+				var err error
+				if last, err = tail(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := tail(); cloud.CodeOf(err) != c.code {
+				t.Errorf("one more: %v", err)
+			}
+			if c.room < maxTails {
+				if _, err := tails.Tail(1, 1); err != nil {
+					t.Errorf("another user of another app: %v", err)
+				}
+			}
+
+			last.Close()
+			last.Close()
+			if _, err := tail(); err != nil {
+				t.Errorf("after a close: %v", err)
+			}
+			if _, err := tail(); cloud.CodeOf(err) != c.code {
+				t.Errorf("one more after a close: %v", err)
+			}
+		})
 	}
 }
 

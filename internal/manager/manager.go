@@ -59,7 +59,7 @@ type Config struct {
 
 // Manager changes definitions. It is safe for concurrent use.
 type Manager struct {
-	cfg Config
+	cfg     Config
 	deploys *deployQueue
 }
 
