@@ -86,6 +86,7 @@ var limitSections = []struct {
 		{"maxDepth", "Nesting of a value", "levels"},
 		{"maxTTL", "Longest `ttl`: ten years", ""},
 		{"maxSafe", "Largest number that `increment` keeps", ""},
+		{"maxPageBytes", "Values of a page of `list`, with the one that ends it", "bytes"},
 		{"MaxList", "Items of one `list`", "items"},
 		{"maxWrites", "Writes of a run", "writes"},
 		{"maxWriteBytes", "Written keys and values of a run together", "bytes"},

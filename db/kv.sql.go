@@ -47,11 +47,15 @@ func (q *Queries) ListCollections(ctx context.Context, appID int64, max int32, a
 }
 
 const listKeys = `-- name: ListKeys :many
-SELECT key, value, version, expires_at, updated_at FROM kv
-WHERE app_id = $1 AND collection = $2 AND key >= $3::text AND key > $4::text
-  AND ($5::text = '' OR key < $5::text)
-  AND (expires_at IS NULL OR expires_at > clock_timestamp())
-ORDER BY key LIMIT $6::int
+SELECT p.key, p.value, p.version, p.expires_at, p.updated_at, p.found FROM (
+    SELECT k.key, k.value, k.version, k.expires_at, k.updated_at, count(*) OVER () AS found,
+           sum(octet_length(k.value)) OVER (ORDER BY k.key) - octet_length(k.value) AS bytes_before
+    FROM (SELECT key, value, version, expires_at, updated_at FROM kv
+          WHERE app_id = $1 AND collection = $2 AND key >= $3::text AND key > $4::text
+            AND ($5::text = '' OR key < $5::text)
+            AND (expires_at IS NULL OR expires_at > clock_timestamp())
+          ORDER BY key LIMIT $6::int) k) p
+WHERE p.bytes_before <= $7::bigint ORDER BY p.key
 `
 
 type ListKeysParams struct {
@@ -61,6 +65,7 @@ type ListKeysParams struct {
 	After      string
 	Below      string
 	Max        int32
+	MaxBytes   int64
 }
 
 type ListKeysRow struct {
@@ -69,9 +74,11 @@ type ListKeysRow struct {
 	Version   int64
 	ExpiresAt *time.Time
 	UpdatedAt time.Time
+	Found     int64
 }
 
-// Bounds are exclusive below and above, an empty upper bound is none.
+// Bounds are exclusive below and above, an empty upper bound is none. The page ends with the value that takes it over
+// max_bytes; found counts the entries that it had without that bound.
 func (q *Queries) ListKeys(ctx context.Context, arg ListKeysParams) ([]ListKeysRow, error) {
 	rows, err := q.db.Query(ctx, listKeys,
 		arg.AppID,
@@ -80,6 +87,7 @@ func (q *Queries) ListKeys(ctx context.Context, arg ListKeysParams) ([]ListKeysR
 		arg.After,
 		arg.Below,
 		arg.Max,
+		arg.MaxBytes,
 	)
 	if err != nil {
 		return nil, err
@@ -94,6 +102,7 @@ func (q *Queries) ListKeys(ctx context.Context, arg ListKeysParams) ([]ListKeysR
 			&i.Version,
 			&i.ExpiresAt,
 			&i.UpdatedAt,
+			&i.Found,
 		); err != nil {
 			return nil, err
 		}

@@ -7,12 +7,17 @@ JOIN kv k ON k.app_id = q.app_id AND k.collection = q.collection AND k.key = q.k
 WHERE k.expires_at IS NULL OR k.expires_at > clock_timestamp();
 
 -- name: ListKeys :many
--- Bounds are exclusive below and above, an empty upper bound is none.
-SELECT key, value, version, expires_at, updated_at FROM kv
-WHERE app_id = @app_id AND collection = @collection AND key >= @prefix::text AND key > @after::text
-  AND (@below::text = '' OR key < @below::text)
-  AND (expires_at IS NULL OR expires_at > clock_timestamp())
-ORDER BY key LIMIT @max::int;
+-- Bounds are exclusive below and above, an empty upper bound is none. The page ends with the value that takes it over
+-- max_bytes; found counts the entries that it had without that bound.
+SELECT p.key, p.value, p.version, p.expires_at, p.updated_at, p.found FROM (
+    SELECT k.*, count(*) OVER () AS found,
+           sum(octet_length(k.value)) OVER (ORDER BY k.key) - octet_length(k.value) AS bytes_before
+    FROM (SELECT key, value, version, expires_at, updated_at FROM kv
+          WHERE app_id = @app_id AND collection = @collection AND key >= @prefix::text AND key > @after::text
+            AND (@below::text = '' OR key < @below::text)
+            AND (expires_at IS NULL OR expires_at > clock_timestamp())
+          ORDER BY key LIMIT @max::int) k) p
+WHERE p.bytes_before <= @max_bytes::bigint ORDER BY p.key;
 
 -- name: ReadEntry :one
 SELECT key, value, version, expires_at, updated_at FROM kv

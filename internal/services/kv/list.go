@@ -13,8 +13,12 @@ import (
 	"picloud/internal/cloud"
 )
 
-// MaxList is the most items of a page.
-const MaxList = 1000
+const (
+	// MaxList is the most items of a page.
+	MaxList = 1000
+	// maxPageBytes bounds the values of a page: it ends with the one that takes it above, whatever its limit.
+	maxPageBytes = 8 << 20
+)
 
 // Item is an entry with its key and its times.
 type Item struct {
@@ -31,7 +35,13 @@ func (s *Store) Get(ctx context.Context, app cloud.AppID, collection, key string
 	if err != nil {
 		return Item{}, fmt.Errorf("read entry: %w", db.Translate(err))
 	}
-	return newItem(db.ListKeysRow(row)), nil
+	return Item{
+		Key:       row.Key,
+		Value:     row.Value,
+		Version:   row.Version,
+		Expires:   row.ExpiresAt,
+		UpdatedAt: row.UpdatedAt,
+	}, nil
 }
 
 func newItem(row db.ListKeysRow) Item {
@@ -79,20 +89,26 @@ func (s *Store) List(
 	}
 
 	// One item more than asked for tells whether there is another page.
-	items, err = s.page(ctx, scope, after, limit+1)
+	items, more, err := s.page(ctx, scope, after, limit+1)
 	if err != nil {
 		return nil, "", err
 	}
-	if len(items) <= limit {
+	if len(items) > limit {
+		items = items[:limit]
+		more = true
+	}
+	if !more {
 		return items, "", nil
 	}
 
-	items = items[:limit]
-	return items, s.sealCursor(scope, items[limit-1].Key), nil
+	return items, s.sealCursor(scope, items[len(items)-1].Key), nil
 }
 
-// page reads the committed entries of a list behind the key after.
-func (s *Store) page(ctx context.Context, scope listScope, after string, limit int) ([]Item, error) {
+// page reads the committed entries of a list behind the key after: at most limit, and maxPageBytes with the last
+// of them. more says that the bytes ended it, so that it has at least one.
+func (s *Store) page(ctx context.Context, scope listScope, after string, limit int) (
+	items []Item, more bool, err error,
+) {
 	rows, err := s.cfg.DB.Queries().ListKeys(ctx, db.ListKeysParams{
 		AppID:      int64(scope.app),
 		Collection: scope.collection,
@@ -100,16 +116,17 @@ func (s *Store) page(ctx context.Context, scope listScope, after string, limit i
 		After:      after,
 		Below:      successor(scope.prefix),
 		Max:        int32(limit),
+		MaxBytes:   maxPageBytes,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list keys: %w", db.Translate(err))
+		return nil, false, fmt.Errorf("list keys: %w", db.Translate(err))
 	}
 
-	items := make([]Item, len(rows))
+	items = make([]Item, len(rows))
 	for k, row := range rows {
 		items[k] = newItem(row)
 	}
-	return items, nil
+	return items, len(rows) > 0 && rows[0].Found > int64(len(rows)), nil
 }
 
 // successor returns the least string above everything that starts with prefix, so that the index can stop
@@ -165,17 +182,20 @@ func (s *Session) list(ctx context.Context, call cloud.KVList) (cloud.HostReply,
 	// see whether there is another.
 	own := s.ownWrites(scope, after)
 	wanted := limit + 1 + len(own)
-	items, err := s.store.page(ctx, scope, after, wanted)
+	items, more, err := s.store.page(ctx, scope, after, wanted)
 	if err != nil {
 		return cloud.HostReply{}, err
 	}
 
-	merged := merge(items, own, len(items) == wanted)
+	merged := merge(items, own, more || len(items) == wanted)
 
 	cursor := "null"
-	if len(merged) > limit {
+	switch {
+	case len(merged) > limit:
 		merged = merged[:limit]
 		cursor = `"` + s.store.sealCursor(scope, merged[limit-1].Key) + `"`
+	case more:
+		cursor = `"` + s.store.sealCursor(scope, items[len(items)-1].Key) + `"`
 	}
 	body, err := json.Marshal(merged)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -150,6 +151,59 @@ func TestStoreLists(t *testing.T) {
 	}
 	if rest, err := store.Collections(t.Context(), 1, "c", 10); err != nil || len(rest) != 1 {
 		t.Errorf("collections after c: %+v %v", rest, err)
+	}
+}
+
+// However many items are asked for, a page ends when its values are large, and the next one goes on there: for
+// operators, and for scripts with their own writes.
+func TestPagesAreBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	store, put := openStore(t)
+
+	const size = 200_000
+	const aPage = maxPageBytes/size + 1
+	value := `"` + strings.Repeat("x", size-2) + `"`
+	var committed []string
+	for n := range 2*aPage + 5 {
+		key := fmt.Sprintf("%03d", n)
+		committed = append(committed, key)
+		put("c", key, Entry{Value: value, Version: int64(n + 1)})
+	}
+
+	var pages []int
+	var listed []string
+	cursor := ""
+	for more := true; more; more = cursor != "" {
+		items, next, err := store.List(t.Context(), 1, "c", "", cursor, MaxList)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, len(items))
+		for _, item := range items {
+			listed = append(listed, item.Key)
+		}
+		cursor = next
+	}
+	if !slices.Equal(listed, committed) || !slices.Equal(pages, []int{aPage, aPage, 5}) {
+		t.Errorf("pages of %v items: %v", pages, listed)
+	}
+
+	// The run deletes the last item of the first page, and adds one on each side of the page's end.
+	s := store.Open(1)
+	defer s.Finished()
+	last := committed[aPage-1]
+	for _, call := range []cloud.KVCall{
+		cloud.KVDelete{Collection: "c", Key: last},
+		cloud.KVSet{Collection: "c", Key: committed[aPage-2] + "a", Value: "1", IfVersion: cloud.AnyVersion},
+		cloud.KVSet{Collection: "c", Key: last + "a", Value: "1", IfVersion: cloud.AnyVersion},
+	} {
+		if _, err := s.Call(t.Context(), call); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := slices.Replace(slices.Clone(committed), aPage-1, aPage, committed[aPage-2]+"a", last+"a")
+	if seen := listBySession(t, s, "", MaxList); !slices.Equal(seen, want) {
+		t.Errorf("the script lists %v", seen)
 	}
 }
 
