@@ -18,6 +18,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"picloud/internal/executor"
 	"picloud/internal/executor/sandbox"
 	"picloud/internal/history"
 )
@@ -78,6 +79,16 @@ type ServeCmd struct{ Config }
 // Run builds the parts, runs them, and stops them in the opposite order.
 func (c *ServeCmd) Run() error { return runNode(&c.Config, roleServe) }
 
+// boundMemory has the heap collected more often as it comes near a quarter of the machine's memory, unless the
+// operator said something else: the rest is for the scripts' processes, PostgreSQL and the files that the kernel
+// keeps. What one attack took is given back so.
+func boundMemory(asked string, machine uint64) {
+	const least = 128 << 20
+	if asked == "" && machine > 0 {
+		debug.SetMemoryLimit(int64(max(machine/4, least)))
+	}
+}
+
 func runNode(c *Config, as role) error {
 	c.role = as
 	if err := c.complete(); err != nil {
@@ -87,6 +98,7 @@ func runNode(c *Config, as role) error {
 	// What lives is small and what a request allocates dies with it: collecting less often costs little
 	// memory.
 	debug.SetGCPercent(400)
+	boundMemory(os.Getenv("GOMEMLIMIT"), executor.MachineMemory())
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()

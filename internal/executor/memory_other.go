@@ -2,5 +2,5 @@
 
 package executor
 
-// machineMemory is not known here: a machine of 2 GiB is assumed.
-func machineMemory() uint64 { return 2 << 30 }
+// MachineMemory is not known here: a machine of 2 GiB is assumed.
+func MachineMemory() uint64 { return 2 << 30 }

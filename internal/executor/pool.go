@@ -103,7 +103,7 @@ func New(cfg Config) *Pool {
 	p := &Pool{
 		cfg:      cfg,
 		max:      runtime.NumCPU(),
-		maxAll:   maxChildren(machineMemory()),
+		maxAll:   maxChildren(MachineMemory()),
 		children: map[childKey][]*child{},
 		start:    cfg.Launcher,
 		unarmed:  timerwheel.New(minTimerAge, (*Run).armInterrupt),
