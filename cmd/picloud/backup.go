@@ -88,7 +88,7 @@ func (c *Config) withNode(
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 
-	n := &node{cfg: c, log: newLogger(c.LogFormat)}
+	n := &node{cfg: c, log: openLog(os.Stderr, c.LogFormat)}
 	defer n.Stop()
 	if err := open(n, ctx); err != nil {
 		return err

@@ -102,7 +102,7 @@ func runNode(c *Config, as role) error {
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	log := newLogger(c.LogFormat)
+	log := openLog(os.Stderr, c.LogFormat)
 	n, err := start(ctx, c, log)
 	if err != nil {
 		return err
@@ -126,12 +126,22 @@ func runNode(c *Config, as role) error {
 	}
 }
 
-func newLogger(format string) *slog.Logger {
+// openLog makes the program's log, and the libraries' too. What they write by package log gets the debug
+// level, which is not kept: net/http has no other place for what a script's upstream sends on an idle
+// connection, and prints the bytes.
+func openLog(w io.Writer, format string) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: slog.LevelInfo}
+
+	var handler slog.Handler = slog.NewTextHandler(w, opts)
 	if format == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, opts))
+		handler = slog.NewJSONHandler(w, opts)
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, opts))
+
+	log := slog.New(handler)
+	slog.SetDefault(log)
+	slog.SetLogLoggerLevel(slog.LevelDebug)
+
+	return log
 }
 
 // ConfigCmd prints what serve would use.

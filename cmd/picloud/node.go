@@ -92,7 +92,7 @@ func (n *node) start(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if n.tracing, err = openTracing(ctx, n.cfg.NodeName); err != nil {
+	if n.tracing, err = openTracing(ctx, n.cfg.NodeName, n.log); err != nil {
 		return err
 	}
 
@@ -418,7 +418,11 @@ func (n *node) serve() error {
 		return fmt.Errorf("PICLOUD_METRICS_LISTEN: %w", err)
 	}
 
-	n.metrics = &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(n.serveMetrics)}
+	n.metrics = &http.Server{
+		ReadHeaderTimeout: 5 * time.Second,
+		Handler:           http.HandlerFunc(n.serveMetrics),
+		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelWarn),
+	}
 	go func() { _ = n.metrics.Serve(ml) }()
 	return nil
 }

@@ -52,7 +52,7 @@ func (c *ExecutorCmd) Run() error {
 		return err
 	}
 
-	s := &executor.Service{Launcher: start, Log: newLogger(c.LogFormat)}
+	s := &executor.Service{Launcher: start, Log: openLog(os.Stderr, c.LogFormat)}
 	failed := make(chan error, 1)
 	go func() { failed <- s.Serve(l) }()
 	fmt.Printf("PiCloud %s starts sandboxes for those who ask at %s\n", version, c.Socket)

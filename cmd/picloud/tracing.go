@@ -5,9 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -19,8 +21,8 @@ import (
 
 // openTracing sends a span of each run to a collector that the standard variables of OpenTelemetry name
 // (OTEL_EXPORTER_OTLP_ENDPOINT, _HEADERS, OTEL_TRACES_SAMPLER ...), by OTLP over HTTP. Without them there is
-// none: nil.
-func openTracing(ctx context.Context, nodeName string) (*sdktrace.TracerProvider, error) {
+// none: nil. What cannot be sent is said in the log.
+func openTracing(ctx context.Context, nodeName string, log *slog.Logger) (*sdktrace.TracerProvider, error) {
 	if !tracingWanted() {
 		return nil, nil
 	}
@@ -45,6 +47,8 @@ func openTracing(ctx context.Context, nodeName string) (*sdktrace.TracerProvider
 	if err != nil && !errors.Is(err, resource.ErrPartialResource) {
 		return nil, fmt.Errorf("describe this node to the collector: %w", err)
 	}
+
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("send traces", "error", err) }))
 
 	return sdktrace.NewTracerProvider(
 		sdktrace.WithBatcher(exporter),

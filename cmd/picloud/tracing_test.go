@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"encoding/hex"
+	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 
+	"go.opentelemetry.io/otel"
 	otlp "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	v1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
@@ -122,17 +126,35 @@ func TestTracing(t *testing.T) {
 	same(t, "traced request: parent", hex.EncodeToString(traced.ParentSpanId), parent)
 }
 
+// What OpenTelemetry cannot do is said in the program's log.
+func TestTracingErrors(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+
+	var written bytes.Buffer
+	provider, err := openTracing(t.Context(), "n", slog.New(slog.NewTextHandler(&written, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = provider.Shutdown(t.Context()) }()
+
+	otel.Handle(errors.New("no collector"))
+	if !strings.Contains(written.String(), `level=WARN msg="send traces" error="no collector"`) {
+		t.Errorf("the log has %q", written.String())
+	}
+}
+
 // The standard variables switch tracing off, and a protocol that PiCloud does not speak is refused.
 func TestTracingSettings(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
 	t.Setenv("OTEL_SDK_DISABLED", "true")
-	if p, err := openTracing(t.Context(), "n"); p != nil || err != nil {
+	if p, err := openTracing(t.Context(), "n", slog.New(slog.DiscardHandler)); p != nil || err != nil {
 		t.Errorf("tracing although it is disabled: %v", err)
 	}
 
 	t.Setenv("OTEL_SDK_DISABLED", "")
 	t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
-	if _, err := openTracing(t.Context(), "n"); err == nil || !strings.Contains(err.Error(), "http/protobuf") {
+	_, err := openTracing(t.Context(), "n", slog.New(slog.DiscardHandler))
+	if err == nil || !strings.Contains(err.Error(), "http/protobuf") {
 		t.Errorf("another protocol: %v", err)
 	}
 }
