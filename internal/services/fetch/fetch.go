@@ -49,10 +49,10 @@ type Config struct {
 
 // Fetcher makes requests. It is safe for concurrent use.
 type Fetcher struct {
-	cfg      Config
-	guard    guard
-	client   *http.Client
-	inFlight chan struct{} // a semaphore of maxInFlight
+	cfg       Config
+	guard     guard
+	transport http.RoundTripper
+	inFlight  chan struct{} // a semaphore of maxInFlight
 }
 
 // New returns a Fetcher. It ignores proxy settings of the environment: a proxy would dial what the guard
@@ -64,60 +64,17 @@ func New(cfg Config) *Fetcher {
 	}
 
 	dialer := &net.Dialer{Timeout: dialTimeout, Control: f.control}
-	f.client = &http.Client{
-		Transport: &http.Transport{
-			DialContext:            dialer.DialContext,
-			Proxy:                  nil,
-			ForceAttemptHTTP2:      true,
-			MaxIdleConns:           256,
-			MaxIdleConnsPerHost:    64,
-			IdleConnTimeout:        idleConnTimeout,
-			TLSHandshakeTimeout:    tlsTimeout,
-			MaxResponseHeaderBytes: maxHeader,
-		},
-		CheckRedirect: redirect,
+	f.transport = &http.Transport{
+		DialContext:            dialer.DialContext,
+		Proxy:                  nil,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           256,
+		MaxIdleConnsPerHost:    64,
+		IdleConnTimeout:        idleConnTimeout,
+		TLSHandshakeTimeout:    tlsTimeout,
+		MaxResponseHeaderBytes: maxHeader,
 	}
 	return f
-}
-
-// Redirect modes of a request (Fetch standard, 2.2.5). A manual one returns the redirect itself, as on
-// Cloudflare.
-const (
-	follow = "follow"
-	manual = "manual"
-	refuse = "error"
-)
-
-// modeKey is the context key of a request's redirect mode, if that is not follow.
-type modeKey struct{}
-
-var (
-	errRedirect  = errors.New("it answered with a redirect, and the request's redirect mode is error")
-	errRedirects = fmt.Errorf("it redirects more than %d times", MaxRedirects)
-)
-
-// bodyHeaders are the fields that a redirect drops together with the body (Fetch standard, 4.4).
-var bodyHeaders = []string{"Content-Encoding", "Content-Language", "Content-Location", "Content-Type"}
-
-// redirect decides whether a redirect is followed. It is the client's CheckRedirect.
-func redirect(req *http.Request, via []*http.Request) error {
-	switch req.Context().Value(modeKey{}) {
-	case manual:
-		return http.ErrUseLastResponse
-	case refuse:
-		return errRedirect
-	}
-	if len(via) > MaxRedirects {
-		return errRedirects
-	}
-
-	// The client has made a GET of it and dropped the body.
-	if req.Method != via[0].Method {
-		for _, name := range bodyHeaders {
-			req.Header.Del(name)
-		}
-	}
-	return nil
 }
 
 func fail(format string, args ...any) error {
@@ -137,7 +94,7 @@ func explain(ctx context.Context, url string, err error) error {
 	}
 
 	url = cloud.Shorten(url)
-	for _, known := range []error{errRefused, errPort, errRedirect, errRedirects} {
+	for _, known := range []error{errRefused, errPort, errRedirect, errRedirects, errLocation} {
 		if errors.Is(err, known) {
 			return fail("fetch of %q: %s", url, known)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -24,7 +23,7 @@ func newFetcher(t *testing.T, cfg Config) *Fetcher {
 	cfg.MaxBody = 1 << 20
 	cfg.Version = "test"
 	f := New(cfg)
-	t.Cleanup(f.client.CloseIdleConnections)
+	t.Cleanup(f.transport.(*http.Transport).CloseIdleConnections)
 	return f
 }
 
@@ -48,82 +47,6 @@ func isThrown(err error, name, message string) bool {
 	return errors.As(err, &thrown) && thrown.Name == name && strings.Contains(thrown.Message, message)
 }
 
-// hops redirects /n to /n-1, and answers /0 with what reached it.
-func hops(w http.ResponseWriter, r *http.Request) {
-	var n int
-	_, _ = fmt.Sscanf(r.URL.Path, "/%d", &n)
-	if n > 0 {
-		http.Redirect(w, r, fmt.Sprintf("/%d", n-1), http.StatusFound)
-		return
-	}
-	body, _ := io.ReadAll(r.Body)
-	fmt.Fprintf(w, "%s %q %q", r.Method, r.Header.Get("Content-Type"), body)
-}
-
-// Each redirect mode does what the Fetch standard says, and a chain of redirects ends.
-func TestRedirectModes(t *testing.T) {
-	t.Parallel()
-	server := newServer(t, hops)
-
-	s := newFetcher(t, Config{AllowPrivate: true}).Open()
-	for name, c := range map[string]struct {
-		hops   int
-		mode   string
-		status int
-		url    string // the final one
-		errors string
-	}{
-		"followed":            {3, follow, 200, "/0", ""},
-		"followed by default": {1, "", 200, "/0", ""},
-		"as many as allowed":  {MaxRedirects, follow, 200, "/0", ""},
-		"one too many":        {MaxRedirects + 1, follow, 0, "", "redirects more than 20 times"},
-		"manual":              {3, manual, 302, "/3", ""},
-		"manual without one":  {0, manual, 200, "/0", ""},
-		"refused":             {1, refuse, 0, "", "redirect mode is error"},
-		"refused without one": {0, refuse, 200, "/0", ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			reply, err := get(t.Context(), s, 1, fmt.Sprintf("%s/%d", server, c.hops), c.mode)
-			if c.errors != "" {
-				if !isThrown(err, "FetchError", c.errors) {
-					t.Errorf("got %+v %v, want %q", reply, err, c.errors)
-				}
-				return
-			}
-			if err != nil || reply.Response.Status != c.status || reply.Value != server+c.url {
-				t.Errorf("got %+v %v", reply, err)
-			}
-		})
-	}
-}
-
-// A redirect that makes a GET of a POST drops the body and the fields that describe it.
-func TestRedirectDropsTheBody(t *testing.T) {
-	t.Parallel()
-	server := newServer(t, hops)
-
-	s := newFetcher(t, Config{AllowPrivate: true}).Open()
-	for path, want := range map[string]string{
-		"/0": `POST "text/plain" "hello"`,
-		"/2": `GET "" ""`,
-	} {
-		t.Run(path, func(t *testing.T) {
-			t.Parallel()
-			request := &cloud.Request{
-				Method:  http.MethodPost,
-				URL:     server + path,
-				Headers: []cloud.Header{{Name: "content-type", Value: "text/plain"}},
-				Body:    []byte("hello"),
-			}
-			reply, err := s.Call(t.Context(), 1, cloud.Fetch{Request: request})
-			if err != nil || string(reply.Response.Body) != want {
-				t.Errorf("got %+v %v, want %s", reply.Response, err, want)
-			}
-		})
-	}
-}
-
 // What a script is told names no address and no cause; the cause of a run's own end is passed through.
 func TestExplain(t *testing.T) {
 	t.Parallel()
@@ -139,6 +62,7 @@ func TestExplain(t *testing.T) {
 		"refused":   {fmt.Errorf("dial %s: %w", secret, errRefused), "this address is not reachable"},
 		"port":      {fmt.Errorf("dial %s: %w", secret, errPort), "belongs to another protocol"},
 		"redirect":  {fmt.Errorf("get: %w", errRedirect), "redirect mode is error"},
+		"location":  {fmt.Errorf("get: %w", errLocation), "not an http or https address"},
 		"redirects": {fmt.Errorf("get: %w", errRedirects), "more than 20 times"},
 		"name":      {&net.DNSError{Err: "no such host", Server: secret}, "does not resolve"},
 		"dial":      {&net.OpError{Op: "dial", Err: errors.New(secret)}, "could not be made"},
@@ -173,7 +97,7 @@ func TestRequestHeaders(t *testing.T) {
 		request.Headers = append(request.Headers, cloud.Header{Name: strings.ToUpper(name), Value: "mine"})
 	}
 
-	req, err := s.newRequest(t.Context(), request, follow)
+	req, err := s.newRequest(t.Context(), request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +112,7 @@ func TestRequestHeaders(t *testing.T) {
 	}
 
 	request.Headers = []cloud.Header{{Name: "user-agent", Value: "mine"}}
-	req, err = s.newRequest(t.Context(), request, follow)
+	req, err = s.newRequest(t.Context(), request)
 	if err != nil || req.Header.Get("User-Agent") != "mine" {
 		t.Errorf("the script's User-Agent: %v %v", req, err)
 	}

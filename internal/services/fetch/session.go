@@ -62,7 +62,7 @@ func (s *Session) fetch(ctx context.Context, n uint64, call cloud.Fetch) (cloud.
 		return cloud.HostReply{}, &cloud.HostError{Name: "TypeError", Message: "fetch needs a request"}
 	}
 
-	req, err := s.newRequest(ctx, in, call.Redirect)
+	req, err := s.newRequest(ctx, in)
 	if err != nil {
 		return cloud.HostReply{}, err
 	}
@@ -78,7 +78,7 @@ func (s *Session) fetch(ctx context.Context, n uint64, call cloud.Fetch) (cloud.
 		}
 	}
 
-	res, err := s.fetcher.client.Do(req) //nolint:bodyclose // an openBody closes it
+	res, err := do(s.fetcher.transport, req, call.Redirect) //nolint:bodyclose // an openBody closes it
 	if err != nil {
 		return cloud.HostReply{}, explain(ctx, in.URL, err)
 	}
@@ -104,18 +104,14 @@ var ignoredHeaders = []string{
 	"trailer", "transfer-encoding", "upgrade", "host", "content-length", "accept-encoding", "expect",
 }
 
-// newRequest checks a script's request and makes the client's of it. Any mode but manual and error follows
-// redirects.
-func (s *Session) newRequest(ctx context.Context, in *cloud.Request, mode string) (*http.Request, error) {
-	if mode == manual || mode == refuse {
-		ctx = context.WithValue(ctx, modeKey{}, mode)
-	}
+// newRequest checks a script's request and makes the transport's of it.
+func (s *Session) newRequest(ctx context.Context, in *cloud.Request) (*http.Request, error) {
 	if len(in.Body) > s.fetcher.cfg.MaxBody {
 		return nil, tooLarge("request", s.fetcher.cfg.MaxBody)
 	}
 
 	req, err := http.NewRequestWithContext(ctx, in.Method, in.URL, bytes.NewReader(in.Body))
-	if err != nil || req.URL.Scheme != "http" && req.URL.Scheme != "https" || req.URL.Host == "" {
+	if err != nil || !isHTTP(req.URL) {
 		return nil, fail("%q is not an http or https address", cloud.Shorten(in.URL))
 	}
 	if len(in.Body) == 0 {
@@ -130,6 +126,8 @@ func (s *Session) newRequest(ctx context.Context, in *cloud.Request, mode string
 	if req.Header.Get("User-Agent") == "" {
 		req.Header.Set("User-Agent", "PiCloud/"+s.fetcher.cfg.Version)
 	}
+	authorize(req)
+
 	return req, nil
 }
 

@@ -163,7 +163,7 @@ func TestRequestsOfARunAreBounded(t *testing.T) {
 		f := New(Config{AllowPrivate: true, MaxBody: 1 << 20})
 		under := make(chan struct{}, 2*maxPerRun)
 		goOnCh := make(chan struct{})
-		f.client.Transport = roundTripper(func(req *http.Request) (*http.Response, error) {
+		f.transport = roundTripper(func(req *http.Request) (*http.Response, error) {
 			under <- struct{}{}
 			<-goOnCh
 			return &http.Response{StatusCode: 204, Body: http.NoBody, Request: req}, nil
@@ -197,10 +197,6 @@ func TestRequestsOfARunAreBounded(t *testing.T) {
 		}
 	})
 }
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (r roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return r(req) }
 
 // A request that its script cancelled ends, and so does the reading of its body.
 func TestCancelledBody(t *testing.T) {
