@@ -76,6 +76,9 @@ var limitSections = []struct {
 	{"limits of fetch", []limit{
 		{"maxPerRun", "Requests of a run whose answers are awaited at once; more wait", "requests"},
 		{"maxInFlight", "Requests of all runs of a node whose answers are awaited at once", "requests"},
+		{"maxIdlePerApp", "Idle connections that an app keeps for its next requests", "connections"},
+		{"maxIdlePerHost", "The same, to one host", "connections"},
+		{"maxConnections", "Open connections of a node above which the app with the most loses its idle ones", "connections"},
 		{"maxOpen", "Bodies that a run has not read to their end", "bodies"},
 		{"MaxRedirects", "Redirects that a request follows", "redirects"},
 		{"maxHeader", "Headers of an answer", "bytes"},

@@ -326,7 +326,7 @@ func (n *node) buildOrchestrator() {
 		Idle:          !n.cfg.role.scripts,
 		Executor:      pool{n.executor},
 		Sessions:      func(app cloud.AppID) orchestrator.Session { return n.kv.Open(app) },
-		Fetchers:      func() orchestrator.Fetcher { return fetcher.Open() },
+		Fetchers:      func(app cloud.AppID) orchestrator.Fetcher { return fetcher.Open(app) },
 		Decrypter:     n.secrets,
 		Permits:       n.cfg.Concurrency,
 		Queue:         n.cfg.Queue,

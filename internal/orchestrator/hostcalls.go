@@ -11,8 +11,9 @@ import (
 // own.
 type hostCalls struct {
 	Session
+	app        cloud.AppID
 	letters    *deadLetterCalls
-	newFetcher func() Fetcher
+	newFetcher func(app cloud.AppID) Fetcher
 	dry        bool
 
 	// once makes the fetcher at its first call: many runs need none.
@@ -40,7 +41,7 @@ func (c *hostCalls) Call(ctx context.Context, n uint64, call cloud.HostCall) (cl
 				Message: "fetch is refused in a dry run",
 			}
 		}
-		c.once.Do(func() { c.fetcher = c.newFetcher() })
+		c.once.Do(func() { c.fetcher = c.newFetcher(c.app) })
 		return c.fetcher.Call(ctx, n, call)
 	default:
 		return cloud.HostReply{}, unknownCall()

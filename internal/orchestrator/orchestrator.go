@@ -42,7 +42,7 @@ type Config struct {
 
 	Executor  Executor
 	Sessions  func(app cloud.AppID) Session
-	Fetchers  func() Fetcher
+	Fetchers  func(app cloud.AppID) Fetcher
 	Decrypter Decrypter
 
 	Permits       int // of the gate

@@ -26,7 +26,7 @@ type runner struct {
 	log       *slog.Logger
 	executor  Executor
 	sessions  func(app cloud.AppID) Session
-	fetchers  func() Fetcher
+	fetchers  func(app cloud.AppID) Fetcher
 	committer *commit.Committer
 	recorder  *history.Recorder
 	tails     *history.Tails
@@ -182,6 +182,7 @@ func (e *execution) spec() *cloud.RunSpec {
 		Alone:          t.alone,
 		Calls: &hostCalls{
 			Session:    e.session,
+			app:        t.app.ID,
 			letters:    &e.letters,
 			newFetcher: e.r.fetchers,
 			dry:        t.dry,

@@ -1,7 +1,7 @@
 // Package fetch makes the HTTP requests of scripts from the parent process, since a sandbox child has no
 // network. It decides on the resolved address at the moment of dialling, for every connection anew, so that
-// neither DNS nor a redirect leads to a private address. It keeps no state between runs, and knows nothing of
-// the script but its requests.
+// neither DNS nor a redirect leads to a private address. It keeps nothing between runs but each app's own
+// connections, and knows nothing of the script but its requests.
 package fetch
 
 import (
@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"time"
 
 	"picloud/internal/cloud"
@@ -31,6 +30,13 @@ const (
 	// length, is read in pieces of at most this size.
 	wholeBody = 64 << 10
 
+	// maxConnections is how many connections may be open before idle ones are closed, those of the app with
+	// the most first.
+	maxConnections = 1024
+	// maxIdlePerApp and maxIdlePerHost bound the connections that an app keeps for its next requests.
+	maxIdlePerApp  = 128
+	maxIdlePerHost = 64
+
 	dialTimeout     = 10 * time.Second
 	tlsTimeout      = 10 * time.Second
 	idleConnTimeout = 30 * time.Second
@@ -49,14 +55,13 @@ type Config struct {
 
 // Fetcher makes requests. It is safe for concurrent use.
 type Fetcher struct {
-	cfg       Config
-	guard     guard
-	transport http.RoundTripper
-	inFlight  chan struct{} // a semaphore of maxInFlight
+	cfg      Config
+	guard    guard
+	pools    *pools
+	inFlight chan struct{} // a semaphore of maxInFlight
 }
 
-// New returns a Fetcher. It ignores proxy settings of the environment: a proxy would dial what the guard
-// refuses.
+// New returns a Fetcher.
 func New(cfg Config) *Fetcher {
 	f := &Fetcher{cfg: cfg, guard: publicOnly(), inFlight: make(chan struct{}, maxInFlight)}
 	if cfg.AllowPrivate {
@@ -64,16 +69,8 @@ func New(cfg Config) *Fetcher {
 	}
 
 	dialer := &net.Dialer{Timeout: dialTimeout, Control: f.control}
-	f.transport = &http.Transport{
-		DialContext:            dialer.DialContext,
-		Proxy:                  nil,
-		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           256,
-		MaxIdleConnsPerHost:    64,
-		IdleConnTimeout:        idleConnTimeout,
-		TLSHandshakeTimeout:    tlsTimeout,
-		MaxResponseHeaderBytes: maxHeader,
-	}
+	f.pools = newPools(dialer.DialContext, maxConnections)
+
 	return f
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,8 +24,19 @@ func newFetcher(t *testing.T, cfg Config) *Fetcher {
 	cfg.MaxBody = 1 << 20
 	cfg.Version = "test"
 	f := New(cfg)
-	t.Cleanup(f.transport.(*http.Transport).CloseIdleConnections)
+	t.Cleanup(f.closeIdle)
 	return f
+}
+
+// closeIdle closes the idle connections of every app.
+func (f *Fetcher) closeIdle() {
+	f.pools.mu.Lock()
+	all := slices.Collect(maps.Values(f.pools.apps))
+	f.pools.mu.Unlock()
+
+	for _, q := range all {
+		q.transport.CloseIdleConnections()
+	}
 }
 
 // newServer serves what scripts fetch, and returns its URL.
@@ -88,7 +100,7 @@ func TestExplain(t *testing.T) {
 // The script's header fields reach the server, without those that belong to the connection.
 func TestRequestHeaders(t *testing.T) {
 	t.Parallel()
-	s := newFetcher(t, Config{AllowPrivate: true}).Open()
+	s := newFetcher(t, Config{AllowPrivate: true}).Open(1)
 
 	request := &cloud.Request{Method: http.MethodGet, URL: "http://x.test/", Headers: []cloud.Header{
 		{Name: "X-Own", Value: "1"}, {Name: "x-own", Value: "2"}, {Name: "Authorization", Value: "Bearer t"},

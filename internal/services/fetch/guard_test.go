@@ -101,7 +101,7 @@ func TestRedirectInside(t *testing.T) {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
 			request := &cloud.Request{Method: method, URL: outside.URL, Body: []byte("x")}
-			_, err := f.Open().Call(t.Context(), 1, cloud.Fetch{Request: request})
+			_, err := f.Open(1).Call(t.Context(), 1, cloud.Fetch{Request: request})
 			if err == nil || !strings.Contains(err.Error(), "not reachable for scripts") {
 				t.Errorf("got %v", err)
 			}

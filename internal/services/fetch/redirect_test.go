@@ -27,7 +27,7 @@ func TestRedirectModes(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, hops)
 
-	s := newFetcher(t, Config{AllowPrivate: true}).Open()
+	s := newFetcher(t, Config{AllowPrivate: true}).Open(1)
 	for name, c := range map[string]struct {
 		hops   int
 		mode   string
@@ -65,7 +65,7 @@ func TestRedirectDropsTheBody(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, hops)
 
-	s := newFetcher(t, Config{AllowPrivate: true}).Open()
+	s := newFetcher(t, Config{AllowPrivate: true}).Open(1)
 	for path, want := range map[string]string{
 		"/0": `POST "text/plain" "hello"`,
 		"/2": `GET "" ""`,
@@ -111,7 +111,7 @@ func redirectOf(t *testing.T, in *cloud.Request, status int, locations ...string
 		return res, nil
 	})
 
-	req, err := newFetcher(t, Config{}).Open().newRequest(t.Context(), in)
+	req, err := newFetcher(t, Config{}).Open(1).newRequest(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -249,7 +249,7 @@ func TestRedirectElsewhere(t *testing.T) {
 				w.WriteHeader(http.StatusFound)
 			})
 
-			s := newFetcher(t, Config{AllowPrivate: true}).Open()
+			s := newFetcher(t, Config{AllowPrivate: true}).Open(1)
 			if _, err := get(t.Context(), s, 1, server, follow); !isThrown(err, "FetchError", errLocation.Error()) {
 				t.Errorf("got %v", err)
 			}

@@ -18,6 +18,7 @@ import (
 // ends, all of its requests do, and a session need not be closed.
 type Session struct {
 	fetcher  *Fetcher
+	app      cloud.AppID
 	inFlight chan struct{} // a semaphore of maxPerRun
 
 	// mu guards open, not the bodies in it. No other lock is taken under it.
@@ -36,9 +37,14 @@ type openBody struct {
 	left int // bytes that the body may still have
 }
 
-// Open starts the session of a run.
-func (f *Fetcher) Open() *Session {
-	return &Session{fetcher: f, inFlight: make(chan struct{}, maxPerRun), open: map[uint64]*openBody{}}
+// Open starts the session of an app's run.
+func (f *Fetcher) Open(app cloud.AppID) *Session {
+	return &Session{
+		fetcher:  f,
+		app:      app,
+		inFlight: make(chan struct{}, maxPerRun),
+		open:     map[uint64]*openBody{},
+	}
 }
 
 // Call makes a request, or reads on in the body of one. n is the number of the call in the run; FetchRead
@@ -78,7 +84,10 @@ func (s *Session) fetch(ctx context.Context, n uint64, call cloud.Fetch) (cloud.
 		}
 	}
 
-	res, err := do(s.fetcher.transport, req, call.Redirect) //nolint:bodyclose // an openBody closes it
+	pool := s.fetcher.pools.enter(s.app)
+	defer s.fetcher.pools.leave(pool)
+
+	res, err := do(pool.transport, req, call.Redirect) //nolint:bodyclose // an openBody closes it
 	if err != nil {
 		return cloud.HostReply{}, explain(ctx, in.URL, err)
 	}

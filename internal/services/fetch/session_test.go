@@ -16,7 +16,7 @@ import (
 // What cannot be requested is thrown before anything is sent.
 func TestRefusedRequests(t *testing.T) {
 	t.Parallel()
-	s := newFetcher(t, Config{AllowPrivate: true}).Open()
+	s := newFetcher(t, Config{AllowPrivate: true}).Open(1)
 
 	to := func(method, url string) *cloud.Request { return &cloud.Request{Method: method, URL: url} }
 	for name, c := range map[string]struct {
@@ -85,7 +85,7 @@ func TestBodies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := f.Open()
+			s := f.Open(1)
 			request := &cloud.Request{Method: c.method, URL: server + c.path}
 			reply, err := s.Call(t.Context(), 7, cloud.Fetch{Request: request})
 			if err != nil || reply.Partial != c.partial || !reply.Found {
@@ -137,7 +137,7 @@ func TestOpenBodiesAreBounded(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel() // closes the bodies
 
-	s := newFetcher(t, Config{AllowPrivate: true}).Open()
+	s := newFetcher(t, Config{AllowPrivate: true}).Open(1)
 	for n := range uint64(maxOpen) {
 		if _, err := get(ctx, s, n, server, follow); err != nil {
 			t.Fatal(err)
@@ -156,19 +156,18 @@ func TestOpenBodiesAreBounded(t *testing.T) {
 	}
 }
 
-// Requests beyond maxPerRun wait until one has its response; the end of the run ends the wait.
+// Requests beyond maxPerRun wait until one has its response, or the run ends.
 func TestRequestsOfARunAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		f := New(Config{AllowPrivate: true, MaxBody: 1 << 20})
-		under := make(chan struct{}, 2*maxPerRun)
 		goOnCh := make(chan struct{})
-		f.transport = roundTripper(func(req *http.Request) (*http.Response, error) {
+		under := make(chan struct{}, 2*maxPerRun)
+		f := newMemoryFetcher(t, func(*http.Request) string {
 			under <- struct{}{}
 			<-goOnCh
-			return &http.Response{StatusCode: 204, Body: http.NoBody, Request: req}, nil
+			return ""
 		})
-		s := f.Open()
+		s := f.Open(1)
 		ctx, cancel := context.WithCancelCause(t.Context())
 
 		results := make(chan error, maxPerRun+1)
@@ -183,13 +182,27 @@ func TestRequestsOfARunAreBounded(t *testing.T) {
 			t.Errorf("%d requests are under way, want %d", len(under), maxPerRun)
 		}
 
-		// The one that waits ends with the run; the others have their responses.
+		goOnCh <- struct{}{}
+		synctest.Wait()
+		if err := <-results; err != nil || len(under) != maxPerRun+1 {
+			t.Errorf("one has its response, %v, and %d were under way", err, len(under))
+		}
+
+		// Those under way end with the run, and so do those that wait.
+		go func() {
+			_, err := get(ctx, s, maxPerRun+1, "http://x.test/", follow)
+			results <- err
+		}()
+		synctest.Wait()
 		over := errors.New("the run is over")
 		cancel(over)
-		synctest.Wait()
-		if err := <-results; err != over || len(results) != 0 {
-			t.Errorf("the waiting request: %v, and %d others ended", err, len(results))
+
+		for range maxPerRun + 1 {
+			if err := <-results; err != over {
+				t.Errorf("at the end of the run: %v", err)
+			}
 		}
+
 		close(goOnCh)
 		synctest.Wait()
 		if len(s.inFlight) != 0 || len(f.inFlight) != 0 {
@@ -206,7 +219,7 @@ func TestCancelledBody(t *testing.T) {
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
-	s := newFetcher(t, Config{AllowPrivate: true}).Open()
+	s := newFetcher(t, Config{AllowPrivate: true}).Open(1)
 	ctx, cancel := context.WithCancel(t.Context())
 	if reply, err := get(ctx, s, 1, server, follow); err != nil || !reply.Partial {
 		t.Fatalf("%+v %v", reply, err)
@@ -237,7 +250,7 @@ func TestDecompressionBomb(t *testing.T) {
 	for name, all := range map[string]bool{"at once": true, "in pieces": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := f.Open()
+			s := f.Open(1)
 			reply, err := get(t.Context(), s, 1, bomb, follow)
 			if err != nil || !reply.Partial {
 				t.Fatalf("%+v %v", reply, err)

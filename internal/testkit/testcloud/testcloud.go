@@ -110,7 +110,7 @@ func (c *Cloud) start(options []func(*orchestrator.Config)) {
 		Log:       slog.New(slog.DiscardHandler),
 		Executor:  &executor{node: c.node, scripts: c.scripts},
 		Sessions:  func(app cloud.AppID) orchestrator.Session { return c.KV.Open(app) },
-		Fetchers:  func() orchestrator.Fetcher { return noFetcher{} },
+		Fetchers:  func(cloud.AppID) orchestrator.Fetcher { return noFetcher{} },
 		Decrypter: box,
 
 		Permits:       8,
