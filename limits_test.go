@@ -75,7 +75,7 @@ var limitSections = []struct {
 	}},
 	{"limits of fetch", []limit{
 		{"maxPerRun", "Requests of a run whose answers are awaited at once; more wait", "requests"},
-		{"maxInFlight", "Requests of all runs of a node whose answers are awaited at once", "requests"},
+		{"maxInFlight", "Requests of all runs of a node whose answers are awaited at once; one app has at most half", "requests"},
 		{"maxIdlePerApp", "Idle connections that an app keeps for its next requests", "connections"},
 		{"maxIdlePerHost", "The same, to one host", "connections"},
 		{"maxConnections", "Open connections of a node above which the app with the most loses its idle ones", "connections"},

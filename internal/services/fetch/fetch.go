@@ -24,8 +24,9 @@ const (
 	maxPerRun = 16
 	// maxOpen bounds the bodies that a run has not read to their end.
 	maxOpen = 100
-	// maxInFlight bounds the requests of all runs that wait for their response.
-	maxInFlight = 256
+	// maxInFlight bounds the requests of all runs that wait for their response. One app has at most half of
+	// them.
+	maxInFlight = 512
 	// wholeBody is the most bytes of a body that comes with its response. A longer one, or one of unknown
 	// length, is read in pieces of at most this size.
 	wholeBody = 64 << 10
@@ -55,15 +56,15 @@ type Config struct {
 
 // Fetcher makes requests. It is safe for concurrent use.
 type Fetcher struct {
-	cfg      Config
-	guard    guard
-	pools    *pools
-	inFlight chan struct{} // a semaphore of maxInFlight
+	cfg    Config
+	guard  guard
+	places *places
+	pools  *pools
 }
 
 // New returns a Fetcher.
 func New(cfg Config) *Fetcher {
-	f := &Fetcher{cfg: cfg, guard: publicOnly(), inFlight: make(chan struct{}, maxInFlight)}
+	f := &Fetcher{cfg: cfg, guard: publicOnly(), places: newPlaces(maxInFlight)}
 	if cfg.AllowPrivate {
 		f.guard = notMetadata
 	}

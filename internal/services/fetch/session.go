@@ -73,16 +73,18 @@ func (s *Session) fetch(ctx context.Context, n uint64, call cloud.Fetch) (cloud.
 		return cloud.HostReply{}, err
 	}
 
-	// First a slot of the run, then one of the process: a run with many requests waits without taking slots
+	// First a slot of the run, then a place of the node: a run with many requests waits without taking places
 	// from others.
-	for _, slots := range []chan struct{}{s.inFlight, s.fetcher.inFlight} {
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-		case <-ctx.Done():
-			return cloud.HostReply{}, context.Cause(ctx)
-		}
+	select {
+	case s.inFlight <- struct{}{}:
+		defer func() { <-s.inFlight }()
+	case <-ctx.Done():
+		return cloud.HostReply{}, context.Cause(ctx)
 	}
+	if err := s.fetcher.places.take(ctx, s.app); err != nil {
+		return cloud.HostReply{}, err
+	}
+	defer s.fetcher.places.give(s.app)
 
 	pool := s.fetcher.pools.enter(s.app)
 	defer s.fetcher.pools.leave(pool)

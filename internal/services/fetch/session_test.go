@@ -205,8 +205,8 @@ func TestRequestsOfARunAreBounded(t *testing.T) {
 
 		close(goOnCh)
 		synctest.Wait()
-		if len(s.inFlight) != 0 || len(f.inFlight) != 0 {
-			t.Errorf("slots are taken: %d of the run, %d of the process", len(s.inFlight), len(f.inFlight))
+		if len(s.inFlight) != 0 || f.places.free != maxInFlight {
+			t.Errorf("%d slots of the run are taken, and %d places are free", len(s.inFlight), f.places.free)
 		}
 	})
 }
