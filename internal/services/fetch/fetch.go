@@ -92,7 +92,7 @@ func explain(ctx context.Context, url string, err error) error {
 	}
 
 	url = cloud.Shorten(url)
-	for _, known := range []error{errRefused, errPort, errRedirect, errRedirects, errLocation} {
+	for _, known := range []error{errRefused, errPort, errRedirect, errRedirects, errLocation, errUser} {
 		if errors.Is(err, known) {
 			return fail("fetch of %q: %s", url, known)
 		}

@@ -22,6 +22,7 @@ var (
 	errRedirect  = errors.New("it answered with a redirect, and the request's redirect mode is error")
 	errRedirects = fmt.Errorf("it redirects more than %d times", MaxRedirects)
 	errLocation  = errors.New("it redirects to what is not an http or https address")
+	errUser      = errors.New("it redirects to an address with a username or password")
 )
 
 // redirects are the statuses that lead elsewhere (Fetch standard, 2.2.3).
@@ -31,8 +32,8 @@ var redirects = []int{
 }
 
 // do makes a request, and follows redirects as its mode says: any but manual and error does. Go's own client
-// is not used for that: it tells each host the URL of the one before in a Referer, leaves credentials to other
-// ports and to subdomains, and makes a GET of a PUT.
+// is not used for that: it tells each host the URL of the one before in a Referer, leaves credentials to
+// other ports and to subdomains, and makes a GET of a PUT.
 func do(transport http.RoundTripper, req *http.Request, mode string) (*http.Response, error) {
 	for hops := 0; ; hops++ {
 		res, err := transport.RoundTrip(req)
@@ -78,8 +79,11 @@ var credentials = []string{"Authorization", "Cookie"}
 // redirected is the request that follows one which was redirected (Fetch standard, 4.4).
 func redirected(req *http.Request, status int, location string) (*http.Request, error) {
 	to, err := req.URL.Parse(location)
-	if err != nil || !isHTTP(to) {
+	switch {
+	case err != nil || !isHTTP(to):
 		return nil, errLocation
+	case to.User != nil:
+		return nil, errUser // a Request cannot have one either
 	}
 
 	next := req.Clone(req.Context())
@@ -97,7 +101,6 @@ func redirected(req *http.Request, status int, location string) (*http.Request, 
 	if !sameOrigin(req.URL, to) {
 		drop(next.Header, credentials)
 	}
-	authorize(next)
 
 	return next, nil
 }
@@ -118,16 +121,6 @@ func drop(header http.Header, names []string) {
 	for _, name := range names {
 		header.Del(name)
 	}
-}
-
-// authorize sends the user and password of a request's URL, unless it has an Authorization.
-func authorize(req *http.Request) {
-	user := req.URL.User
-	if user == nil || req.Header.Get("Authorization") != "" {
-		return
-	}
-	password, _ := user.Password()
-	req.SetBasicAuth(user.Username(), password)
 }
 
 func isHTTP(u *url.URL) bool { return (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" }

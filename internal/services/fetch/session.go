@@ -137,8 +137,6 @@ func (s *Session) newRequest(ctx context.Context, in *cloud.Request) (*http.Requ
 	if req.Header.Get("User-Agent") == "" {
 		req.Header.Set("User-Agent", "PiCloud/"+s.fetcher.cfg.Version)
 	}
-	authorize(req)
-
 	return req, nil
 }
 
