@@ -102,6 +102,7 @@ func TestStatusTable(t *testing.T) {
 
 	// What a script throws is for those who may read it, and not for everybody who is logged in.
 	w.api("POST", "/users", map[string]any{"username": "stranger", "password": testPassword}).want(201)
+
 	for username, sees := range map[string]bool{"admin": true, "stranger": false} {
 		r := w.do("GET", "/f/default/throws", nil, "Authorization", "Bearer "+w.login(username, testPassword)).want(502)
 		if strings.Contains(r.str("detail"), "secret detail") != sees {

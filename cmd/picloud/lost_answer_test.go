@@ -145,6 +145,7 @@ func TestUnknownGroup(t *testing.T) {
 	go func() {
 		answered <- storm(t, runs, []*fixture{w}, func(k int) string { return fmt.Sprintf("/f/default/w?id=%d", k) })
 	}()
+
 	for range runs {
 		start.await("/wait/")
 	}

@@ -79,9 +79,9 @@ type ServeCmd struct{ Config }
 // Run builds the parts, runs them, and stops them in the opposite order.
 func (c *ServeCmd) Run() error { return runNode(&c.Config, roleServe) }
 
-// boundMemory has the heap collected more often as it comes near a quarter of the machine's memory, unless the
-// operator said something else: the rest is for the scripts' processes, PostgreSQL and the files that the kernel
-// keeps. What one attack took is given back so.
+// boundMemory has the heap collected more often as it comes near a quarter of the machine's memory, unless
+// the operator said something else: the rest is for the scripts' processes, PostgreSQL and the files that
+// the kernel keeps. What one attack took is given back so.
 func boundMemory(asked string, machine uint64) {
 	const least = 128 << 20
 	if asked == "" && machine > 0 {

@@ -150,8 +150,8 @@ func (s *Server) mayRun(c *fiber.Ctx, p *auth.Principal, target *catalog.Target)
 	return p.May(auth.RunScripts, role, target.AppID())
 }
 
-// mayReadScript reports whether a caller may see what the script throws. While that cannot be found out he may
-// not.
+// mayReadScript reports whether a caller may see what the script throws. While that cannot be found out he
+// may not.
 func (s *Server) mayReadScript(c *fiber.Ctx, p *auth.Principal, target *catalog.Target) bool {
 	if p == nil {
 		return false

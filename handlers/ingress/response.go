@@ -53,8 +53,8 @@ func (s *Server) send(c *fiber.Ctx, reply *orchestrator.HTTPReply) error {
 	return nil
 }
 
-// hiddenErrors is what those who may not read the script learn of outcomes whose error has the script's words.
-// An error that a script throws may also pass for one of a limit.
+// hiddenErrors is what those who may not read the script learn of outcomes whose error has the script's
+// words. An error that a script throws may also pass for one of a limit.
 var hiddenErrors = map[cloud.Status]string{
 	cloud.Failed:      "the script failed; its error is recorded with the execution",
 	cloud.Crashed:     "the script ended its process; its error is recorded with the execution",

@@ -49,6 +49,7 @@ func (a *App) MaskText(text string) string { return a.Env.Mask.Text(text) }
 func (a *App) MaskOutcome(o *cloud.Outcome) {
 	o.Error.Name = a.MaskText(o.Error.Name)
 	o.Error.Message = a.MaskText(o.Error.Message)
+
 	o.Error.Stack = a.MaskText(o.Error.Stack)
 	for k := range o.Logs {
 		o.Logs[k].Message = a.MaskText(o.Logs[k].Message)

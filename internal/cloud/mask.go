@@ -28,8 +28,8 @@ type Mask struct {
 	replacer *strings.Replacer
 }
 
-// NewMask makes a Mask of secrets. Those of less than MinMasked bytes are left out; if no other is there it is
-// nil.
+// NewMask makes a Mask of secrets. Those of less than MinMasked bytes are left out; if no other is there it
+// is nil.
 func NewMask(secrets []string) *Mask {
 	var forms []string
 	for _, secret := range secrets {
@@ -171,6 +171,7 @@ func inBase64(text string) []string {
 		padded := append(make([]byte, before), text...)
 		bits := 8 * before
 		first := (bits + 5) / 6
+
 		last := 8 * len(padded) / 6
 		for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 			forms = append(forms, encoding.EncodeToString(padded)[first:last])

@@ -21,6 +21,7 @@ func TestMaskForms(t *testing.T) {
 		}
 		return string(b)
 	}
+
 	const odd = `pa"ss\wo/rd <&> 'ü'`
 	for name, c := range map[string]struct{ secret, text, want string }{
 		"as it is":                {"s3cret-one", "a s3cret-one, s3cret-one", "a ***, ***"},
@@ -87,6 +88,7 @@ func TestMaskCutText(t *testing.T) {
 	t.Parallel()
 
 	const secret = "tok-9f8e7d6c5b4a"
+
 	filler := strings.Repeat("x", clipLength)
 	for name, c := range map[string]struct{ text, want string }{
 		"half of it":           {filler[7:] + "tok-9f8" + clipped, filler[7:] + masked + clipped},

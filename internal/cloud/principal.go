@@ -6,7 +6,8 @@ import "strings"
 type Principal struct {
 	Username string        `json:"username"`
 	Kind     PrincipalKind `json:"kind"`
-	// UserID is the user's, 0 where only the name is known. Another user may have the name later, but not the id.
+	// UserID is the user's, 0 where only the name is known. Another user may have the name later, but not
+	// the id.
 	UserID int64 `json:"-"`
 }
 

@@ -26,8 +26,8 @@ func MachineMemory() uint64 {
 	return cgroupMemory(cgroups, string(membership), memory)
 }
 
-// cgroupMemory is the least of a limit in bytes and those of the control groups in which a process is: its own,
-// which membership names as /proc/self/cgroup does, and all above.
+// cgroupMemory is the least of a limit in bytes and those of the control groups in which a process is: its
+// own, which membership names as /proc/self/cgroup does, and all above.
 func cgroupMemory(root, membership string, limit uint64) uint64 {
 	group := "/"
 	for line := range strings.Lines(membership) {

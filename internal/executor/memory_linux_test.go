@@ -10,6 +10,7 @@ import (
 // container's limit.
 func TestCgroupMemory(t *testing.T) {
 	t.Parallel()
+
 	root := t.TempDir()
 	for group, most := range map[string]string{
 		"system.slice":                 "max\n",

@@ -15,8 +15,8 @@ import (
 const (
 	// tailBuffer is how many events wait for a slow follower before the next are dropped.
 	tailBuffer = 1024
-	// maxTails bounds the followers of one node, maxTailsOfApp those of an app and maxTailsOfUser those that are
-	// one user: no viewer of an app shuts the live tail of others.
+	// maxTails bounds the followers of one node, maxTailsOfApp those of an app and maxTailsOfUser those
+	// that are one user: no viewer of an app shuts the live tail of others.
 	maxTails       = 200
 	maxTailsOfApp  = 50
 	maxTailsOfUser = 20
@@ -109,8 +109,8 @@ type Tail struct {
 	user     int64
 }
 
-// Tail has a user follow an app. Too many followers of the node get CodeUnavailable, too many of the app or of
-// the user CodeTooMany.
+// Tail has a user follow an app. Too many followers of the node get CodeUnavailable, too many of the app or
+// of the user CodeTooMany.
 func (t *Tails) Tail(app cloud.AppID, user int64) (*Tail, error) {
 	eventsCh := make(chan TailEvent, tailBuffer)
 	missedCh := make(chan struct{}, 1)

@@ -101,8 +101,8 @@ func (m *Manager) PutScript(
 	return out, nil
 }
 
-// deployInTurn applies a change of an app's scripts when it is its turn. The time of a deploy bounds f, but not
-// the commit, which then has happened or not.
+// deployInTurn applies a change of an app's scripts when it is its turn. The time of a deploy bounds f, but
+// not the commit, which then has happened or not.
 func (m *Manager) deployInTurn(
 	ctx context.Context, audit change, f func(ctx context.Context, q *db.Queries) error,
 ) error {
@@ -241,6 +241,7 @@ func (d *deploy) update(ctx context.Context, old *db.ScriptByNameRow) error {
 	}
 
 	sum := sha256.Sum256([]byte(d.change.Source))
+
 	d.out.Changed = !bytes.Equal(sum[:], old.SourceSha256) || language != old.Language
 	switch {
 	case d.out.Changed:

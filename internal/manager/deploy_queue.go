@@ -119,6 +119,6 @@ func explainDeployTime(err error) error {
 		return err
 	}
 	return cloud.Errorf(cloud.CodeTimeout,
-		"the deploy did not end within %s, and nothing was changed: other deploys may have been before it, or the "+
-			"script or those that import it take long to evaluate", maxDeployTime)
+		"the deploy did not end within %s, and nothing was changed: other deploys may have been before it, "+
+			"or the script or those that import it take long to evaluate", maxDeployTime)
 }

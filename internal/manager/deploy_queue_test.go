@@ -85,6 +85,7 @@ func TestDeployQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		q := newDeployQueue()
+
 		ctx, cancel := context.WithCancel(t.Context())
 		for range maxDeploysWaiting + 1 {
 			go func() {

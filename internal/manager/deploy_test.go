@@ -93,6 +93,7 @@ func TestDeployEvaluatesAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+
 			app := f.newApp(t)
 			for n, warning := range c.warnings {
 				change := manager.ScriptChange{Source: c.source}

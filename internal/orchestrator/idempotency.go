@@ -119,8 +119,8 @@ func (k *idempotencyKeys) reserve(
 	return nil, failure(cloud.ID{}, cloud.ErrDatabaseAway)
 }
 
-// hasRoom refuses new keys of an app that holds too many: each is kept for a day, and whoever may call a script
-// can send as many as he likes. Answers that are there already are given all the same.
+// hasRoom refuses new keys of an app that holds too many: each is kept for a day, and whoever may call a
+// script can send as many as he likes. Answers that are there already are given all the same.
 func (k *idempotencyKeys) hasRoom(ctx context.Context, app cloud.AppID) *cloud.Error {
 	size, err := k.answers.Of(ctx, app)
 	if err != nil {
@@ -129,8 +129,8 @@ func (k *idempotencyKeys) hasRoom(ctx context.Context, app cloud.AppID) *cloud.E
 	if size.N >= maxAnswers || size.Bytes >= maxAnswerBytes {
 		return cloud.Errorf(
 			cloud.CodeQuota,
-			"the app keeps %d answers of %d bytes for their Idempotency-Key, and takes no other key: send the request "+
-				"without one, or when some of them have ended",
+			"the app keeps %d answers of %d bytes for their Idempotency-Key, and takes no other key: "+
+				"send the request without one, or when some of them have ended",
 			size.N,
 			size.Bytes,
 		)
@@ -139,8 +139,8 @@ func (k *idempotencyKeys) hasRoom(ctx context.Context, app cloud.AppID) *cloud.E
 	return nil
 }
 
-// keyOwner names whoever may have the answer that a key stands for: PiCloud's principal by its id, and the user
-// of the script by the credential that the script itself looks at. Without either it is empty.
+// keyOwner names whoever may have the answer that a key stands for: PiCloud's principal by its id, and the
+// user of the script by the credential that the script itself looks at. Without either it is empty.
 func keyOwner(c *HTTPCall) string {
 	owner := ""
 	if !c.Principal.IsZero() {
@@ -148,6 +148,7 @@ func keyOwner(c *HTTPCall) string {
 	}
 
 	hash := sha256.New()
+
 	hasCredential := false
 	for _, h := range c.Request.Headers {
 		name := strings.ToLower(h.Name)

@@ -56,6 +56,7 @@ func TestSecretsAreNotRecorded(t *testing.T) {
 
 	one.Await(2, "SELECT count(*) FROM executions")
 	one.Await(1, "SELECT count(*) FROM abandoned_executions")
+
 	for _, table := range []string{"executions", "abandoned_executions"} {
 		rows := one.Text("SELECT string_agg(r::text, ' ') FROM " + table + " r")
 		if !strings.Contains(rows, "***") || strings.Contains(rows, "s3cret") || strings.Contains(rows, "KEY-----") {

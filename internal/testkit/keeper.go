@@ -147,7 +147,7 @@ const (
 // a database, made and dropped for each test, take five times as long on a disk.
 func parentDir() string {
 	var free unix.Statfs_t
-	if unix.Statfs(memoryFiles, &free) == nil && uint64(free.Bavail)*uint64(free.Bsize) >= memoryNeeded {
+	if unix.Statfs(memoryFiles, &free) == nil && int64(free.Bavail)*free.Bsize >= memoryNeeded {
 		return memoryFiles
 	}
 	return os.TempDir()

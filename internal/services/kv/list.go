@@ -104,8 +104,8 @@ func (s *Store) List(
 	return items, s.sealCursor(scope, items[len(items)-1].Key), nil
 }
 
-// page reads the committed entries of a list behind the key after: at most limit, and maxPageBytes with the last
-// of them. more says that the bytes ended it, so that it has at least one.
+// page reads the committed entries of a list behind the key after: at most limit, and maxPageBytes with the
+// last of them. more says that the bytes ended it, so that it has at least one.
 func (s *Store) page(ctx context.Context, scope listScope, after string, limit int) (
 	items []Item, more bool, err error,
 ) {

@@ -163,6 +163,7 @@ func TestPagesAreBoundedInBytes(t *testing.T) {
 	const size = 200_000
 	const aPage = maxPageBytes/size + 1
 	value := `"` + strings.Repeat("x", size-2) + `"`
+
 	var committed []string
 	for n := range 2*aPage + 5 {
 		key := fmt.Sprintf("%03d", n)
@@ -172,12 +173,14 @@ func TestPagesAreBoundedInBytes(t *testing.T) {
 
 	var pages []int
 	var listed []string
+
 	cursor := ""
 	for more := true; more; more = cursor != "" {
 		items, next, err := store.List(t.Context(), 1, "c", "", cursor, MaxList)
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		pages = append(pages, len(items))
 		for _, item := range items {
 			listed = append(listed, item.Key)
@@ -191,6 +194,7 @@ func TestPagesAreBoundedInBytes(t *testing.T) {
 	// The run deletes the last item of the first page, and adds one on each side of the page's end.
 	s := store.Open(1)
 	defer s.Finished()
+
 	last := committed[aPage-1]
 	for _, call := range []cloud.KVCall{
 		cloud.KVDelete{Collection: "c", Key: last},

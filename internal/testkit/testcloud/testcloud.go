@@ -51,7 +51,9 @@ type Cloud struct {
 func New(t testing.TB, options ...func(*orchestrator.Config)) *Cloud {
 	t.Helper()
 	opened := testkit.Open(t)
-	c := &Cloud{t: t, DB: opened.DB, IDs: &cloud.IDSource{}, dsn: opened.URL, node: "one", scripts: newScripts()}
+	c := &Cloud{
+		t: t, DB: opened.DB, IDs: &cloud.IDSource{}, dsn: opened.URL, node: "one", scripts: newScripts(),
+	}
 	c.firstStart()
 	c.start(options)
 	return c
