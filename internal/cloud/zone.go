@@ -1,18 +1,19 @@
 package cloud
 
 import (
-	"regexp"
+	_ "embed"
 	"strings"
 	"sync"
 	"time"
 	_ "time/tzdata" // a sandbox reads no files, and a server may have none
 )
 
-// zoneName is what a name of the IANA time zone database looks like.
-var zoneName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$`)
-
-// maxZoneName is the most bytes of a zone's name.
-const maxZoneName = 64
+// zoneNames are the names of the IANA time zone database, a line each. A machine's files may have others,
+// like localtime and posixrules, which mean something else on each machine, and right/UTC, which counts leap
+// seconds.
+//
+//go:embed zones.txt
+var zoneNames string
 
 // zones caches namedZones by their canonical name. There are some 600, so it needs no bound.
 var zones sync.Map
@@ -23,15 +24,10 @@ type namedZone struct {
 }
 
 // Zone finds a time zone of the IANA database by its name in any case, and returns its canonical name. It
-// returns nil if there is none. It reads no files.
+// returns nil if there is none.
 func Zone(name string) (string, *time.Location) {
 	if z, ok := zones.Load(name); ok {
 		return z.(namedZone).name, z.(namedZone).loc
-	}
-
-	// "Local" is no zone but what time.LoadLocation calls the zone of this machine.
-	if len(name) > maxZoneName || !zoneName.MatchString(name) || strings.EqualFold(name, "local") {
-		return "", nil
 	}
 
 	switch strings.ToUpper(name) {
@@ -39,25 +35,17 @@ func Zone(name string) (string, *time.Location) {
 		return "UTC", time.UTC
 	}
 
-	for _, spelling := range []string{name, titled(name)} {
-		if loc, err := time.LoadLocation(spelling); err == nil {
-			zones.Store(spelling, namedZone{spelling, loc})
-			return spelling, loc
+	for canonical := range strings.FieldsSeq(zoneNames) {
+		if !strings.EqualFold(name, canonical) {
+			continue
 		}
+		loc, err := time.LoadLocation(canonical)
+		if err != nil {
+			return "", nil
+		}
+		zones.Store(canonical, namedZone{canonical, loc})
+		return canonical, loc
 	}
 
 	return "", nil
-}
-
-// titled writes a name as most zones are written: America/New_York.
-func titled(name string) string {
-	b := []byte(strings.ToLower(name))
-	for k := range b {
-		startsWord := k == 0 || strings.IndexByte("/_-", b[k-1]) >= 0
-		if startsWord && b[k] >= 'a' && b[k] <= 'z' {
-			b[k] -= 'a' - 'A'
-		}
-	}
-
-	return string(b)
 }
