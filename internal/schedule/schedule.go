@@ -1,8 +1,14 @@
 // Package schedule computes when a cron trigger fires. It does not wait and stores nothing.
 //
 // An expression has five fields (minute, hour, day of the month, month, day of the week), or six with the
-// second first. Fields take lists, ranges, steps and English names; L, W and # work as in Quartz. If both
-// days are restricted, either suffices, as in crontab(5).
+// second first. Fields take *, values, ranges, steps and lists; months and days of the week have English
+// names of three letters. A range may go round the end of its field, as in 22-2 and FRI-MON. The day of the
+// month can be L (the last), L-3 (three days before), 15W (the weekday, Monday to Friday, that is nearest to
+// the 15th in the same month), LW and L-3W; the day of the week FRI#2 (the second Friday of the month) and
+// FRIL or FRI#L (the last), also of a range or by number: Sunday is 0 and 7. A day field can be ? for *.
+//
+// If both day fields are restricted, a day of either suffices; a field that begins with * is not restricted,
+// so a day must be in both then. This is the rule of crontab(5).
 //
 // Around a change of daylight-saving time there are two rules. An expression whose hour field begins with *
 // counts the hours that pass: it fires in both of the repeated hours and not in the skipped one. Every
@@ -13,53 +19,19 @@ package schedule
 import (
 	"fmt"
 	"hash/fnv"
-	"regexp"
-	"strings"
 	"time"
-
-	cron "github.com/netresearch/go-cron"
 
 	"picloud/internal/cloud"
 )
 
 // Schedule is a parsed expression in a time zone. It never changes, so it is safe for concurrent use.
 type Schedule struct {
-	times cron.Schedule
+	times *expression
 	loc   *time.Location
-	// elapsed says that the hour field begins with *: hours that pass are counted.
-	elapsed bool
 }
 
-const (
-	// maxExpression is the most bytes of an expression.
-	maxExpression = 200
-	// searchYears is how far ahead the next time is looked for.
-	searchYears = 30
-
-	// maxChange is more than any clock was ever put forward or back, but for the date line.
-	maxChange = 4 * time.Hour
-	// longestChange is more than the longest change, a day: Samoa crossed the date line in 2011.
-	longestChange = 26 * time.Hour
-)
-
-var (
-	parser = cron.MustNewParser(cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month |
-		cron.Dow | cron.DowOrDom | cron.DomL | cron.DomW | cron.DowNth | cron.DowLast).
-		WithMaxSearchYears(searchYears)
-
-	// fieldPattern refuses TZ= and the like, which the parser would read.
-	fieldPattern = regexp.MustCompile(`^[0-9A-Za-z*/,#?-]+$`)
-
-	macros = map[string]string{
-		"@yearly":   "0 0 1 1 *",
-		"@annually": "0 0 1 1 *",
-		"@monthly":  "0 0 1 * *",
-		"@weekly":   "0 0 * * 0",
-		"@daily":    "0 0 * * *",
-		"@midnight": "0 0 * * *",
-		"@hourly":   "0 * * * *",
-	}
-)
+// searchYears is how far ahead the next time is looked for.
+const searchYears = 30
 
 // Parse reads an expression and the name of a time zone of the IANA database, of which empty is UTC. It
 // returns the zone's canonical name too. Errors have the code invalid.
@@ -74,18 +46,12 @@ func Parse(expression, zone string) (*Schedule, string, error) {
 			"the time zone %q is not known: it needs a name like Europe/Berlin or UTC", cloud.Shorten(zone))
 	}
 
-	fields, why := split(expression)
-	if why != "" {
-		return nil, "", badExpression(expression, why)
-	}
-
-	times, err := parser.Parse(strings.Join(fields, " "))
+	times, err := parse(expression)
 	if err != nil {
 		return nil, "", badExpression(expression, cloud.Shorten(err.Error()))
 	}
 
-	hours := fields[len(fields)-4]
-	s := &Schedule{times: times, loc: loc, elapsed: strings.HasPrefix(hours, "*")}
+	s := &Schedule{times: times, loc: loc}
 	if s.Next(time.Now()).IsZero() {
 		return nil, "", cloud.Errorf(cloud.CodeInvalid,
 			"the schedule %q never comes: no such day in the next %d years",
@@ -93,27 +59,6 @@ func Parse(expression, zone string) (*Schedule, string, error) {
 	}
 
 	return s, name, nil
-}
-
-// split returns the five or six fields of an expression in capitals, or says what is wrong with it.
-func split(expression string) (fields []string, why string) {
-	full := strings.ToLower(strings.TrimSpace(expression))
-	if macro, ok := macros[full]; ok {
-		full = macro
-	}
-
-	fields = strings.Fields(strings.ToUpper(full))
-	if len(fields) != 5 && len(fields) != 6 || len(expression) > maxExpression {
-		return nil, fmt.Sprintf("it has %d fields", len(fields))
-	}
-
-	for _, field := range fields {
-		if !fieldPattern.MatchString(field) {
-			return nil, fmt.Sprintf("the field %q has other characters", cloud.Shorten(field))
-		}
-	}
-
-	return fields, ""
 }
 
 func badExpression(expression, why string) error {
@@ -124,78 +69,91 @@ func badExpression(expression, why string) error {
 
 // Next is the first time after another, zero if there is none within 30 years.
 func (s *Schedule) Next(after time.Time) time.Time {
-	if s.elapsed {
-		next := s.times.Next(after.In(s.loc))
-		if next.IsZero() {
-			return next
+	from := after.Unix() + 1
+	lastYear := after.Year() + searchYears
+
+	for {
+		p := s.periodOf(from)
+
+		next, ok := s.nextIn(p, from, lastYear)
+		if !ok {
+			return time.Time{}
 		}
-		return next.UTC()
-	}
-
-	// Times of a clock are counted in UTC, where no clock is ever changed, and then looked up in the zone.
-	wall := s.times.Next(s.clock(after))
-	if wall.IsZero() {
-		return wall
-	}
-
-	next := s.instant(wall)
-	unchanged := offset(after.Add(-maxChange), s.loc) == offset(next.Add(maxChange), s.loc)
-	if next.After(after) && unchanged {
-		return next
-	}
-
-	return s.nextAroundChange(after)
-}
-
-// nextAroundChange is Next near a change of the clock, where the order of the clock's times is not that of
-// their instants: a time that was skipped fires later, maybe after the one that follows it on the clock.
-func (s *Schedule) nextAroundChange(after time.Time) time.Time {
-	var best time.Time
-
-	wall := s.times.Next(s.clock(after).Add(-maxChange))
-	for ; !wall.IsZero(); wall = s.times.Next(wall) {
-		instant := s.instant(wall)
-		if instant.After(after) && (best.IsZero() || instant.Before(best)) {
-			best = instant
+		if next < p.end {
+			return time.Unix(next, 0).UTC()
 		}
-		if !best.IsZero() && wall.After(s.clock(best).Add(maxChange)) {
-			break
+
+		from = p.end
+	}
+}
+
+// period is a time in which the zone's clock is not changed. Times are in seconds since 1970, and offsets
+// those of the clock from UTC in seconds.
+type period struct {
+	start, end int64 // the end belongs to the next one
+	offset     int64
+	before     int64 // the offset of the period before
+}
+
+const secondsPerDay = 24 * 60 * 60
+
+// never is before and, as it were, after all times; sums of it and a time do not overflow.
+const never = 1 << 61
+
+// periodOf is the period of a time.
+func (s *Schedule) periodOf(at int64) period {
+	t := time.Unix(at, 0).In(s.loc)
+	p := period{start: -never, end: never, offset: offset(t)}
+	p.before = p.offset
+
+	start, end := t.ZoneBounds()
+	if !start.IsZero() {
+		p.start = start.Unix()
+		p.before = offset(start.Add(-time.Second))
+	}
+	if !end.IsZero() {
+		p.end = end.Unix()
+	}
+
+	// Where no table lists the changes any more, after 2037, ZoneBounds ends each year after 365 days. The last
+	// day of a leap year is a period of its own here.
+	if p.end <= at {
+		p.end = at - at%secondsPerDay + secondsPerDay
+	}
+
+	return p
+}
+
+func offset(t time.Time) int64 {
+	_, seconds := t.Zone()
+	return int64(seconds)
+}
+
+// nextIn is the first time at or after another of the same period. A result that is not in the period only
+// says that there is none in it. False: there is none up to the end of lastYear either.
+//
+// It takes for granted that a period is longer than the changes of the clock at its ends, which is so in all
+// zones since 1970.
+func (s *Schedule) nextIn(p period, from int64, lastYear int) (int64, bool) {
+	if s.times.elapsed {
+		clock, ok := s.times.from(from+p.offset, lastYear)
+		return clock - p.offset, ok
+	}
+
+	// When the clock was put back, it shows until start+before what it has shown before.
+	clock, ok := s.times.from(max(from+p.offset, p.start+p.before), lastYear)
+	next := clock - p.offset
+
+	// When it was put forward, the times from start+before to start+offset were skipped. They fire as if it had
+	// not been, which may be after times that follow them on the clock.
+	if forward := p.offset - p.before; from < p.start+forward {
+		skipped, found := s.times.from(from+p.before, lastYear)
+		if found && skipped < p.start+p.offset && (!ok || skipped-p.before < next) {
+			return skipped - p.before, true
 		}
 	}
 
-	return best
-}
-
-// clock is what the zone's clock shows at a time, as if it were UTC.
-func (s *Schedule) clock(t time.Time) time.Time {
-	t = t.In(s.loc)
-	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
-}
-
-// instant is when the zone's clock shows a time. If it does so twice, it is the first time; if never, it is
-// when the clock would have shown it without the change.
-func (s *Schedule) instant(wall time.Time) time.Time {
-	year, month, date := wall.Date()
-	hour, minute, second := wall.Clock()
-	shown := time.Date(year, month, date, hour, minute, second, 0, s.loc)
-
-	// Before a change that is near, the zone had this offset. If the clock showed the time with it, that
-	// was the first time.
-	before := offset(shown.Add(-longestChange), s.loc)
-	first := wall.Add(-before)
-	if offset(first, s.loc) == before {
-		return first.UTC()
-	}
-	if s.clock(shown).Equal(wall) {
-		return shown.UTC()
-	}
-
-	return first.UTC()
-}
-
-func offset(t time.Time, loc *time.Location) time.Duration {
-	_, seconds := t.In(loc).Zone()
-	return time.Duration(seconds) * time.Second
+	return next, ok
 }
 
 // Jitter is how long after its time a slot fires, from 0 to most in whole milliseconds. It is the same for

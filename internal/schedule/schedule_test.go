@@ -1,9 +1,13 @@
 package schedule
 
 import (
+	"bytes"
+	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"picloud/internal/cloud"
 )
@@ -26,7 +30,36 @@ func TestNext(t *testing.T) {
 			"0 0 13 * 5", "UTC", "2026-03-01T00:00",
 			"03-06T00:00Z 03-13T00:00Z 03-20T00:00Z 03-27T00:00Z 04-03T00:00Z 04-10T00:00Z 04-13T00:00Z",
 		},
+		// Both days, if one field begins with *.
+		{"0 0 */2 * 1", "UTC", "2026-03-01T00:00", "03-09T00:00Z 03-23T00:00Z 04-13T00:00Z"},
+		{"0 0 1 * */2", "UTC", "2026-03-02T00:00", "08-01T00:00Z 09-01T00:00Z 10-01T00:00Z"},
+		{"0 0 13 * *,5", "UTC", "2026-03-01T00:00", "03-13T00:00Z 04-13T00:00Z"},
+		{"0 0 ? * 5", "UTC", "2026-03-01T00:00", "03-06T00:00Z 03-13T00:00Z"},
 		{"0 0 * * 7", "UTC", "2026-03-28T12:00", "03-29T00:00Z 04-05T00:00Z"},
+
+		// Round the end of a field.
+		{"0 0 * * FRI-MON/2", "UTC", "2026-03-01T00:00", "03-06T00:00Z 03-08T00:00Z 03-13T00:00Z"},
+		{"0 0 * * 7-1", "UTC", "2026-03-01T00:00", "03-02T00:00Z 03-08T00:00Z 03-09T00:00Z"},
+		{"0 0 30-2/2 * *", "UTC", "2026-03-01T00:00", "03-30T00:00Z 04-01T00:00Z 04-30T00:00Z"},
+		{"0 22-2/3 * * *", "UTC", "2026-03-01T00:00", "03-01T01:00Z 03-01T22:00Z 03-02T01:00Z"},
+		{"0 0 1 NOV-JAN *", "UTC", "2026-03-01T00:00", "11-01T00:00Z 12-01T00:00Z 2027-01-01T00:00Z"},
+
+		// Days that depend on the month.
+		{"0 0 * * 5L", "UTC", "2026-03-01T00:00", "03-27T00:00Z 04-24T00:00Z 05-29T00:00Z"},
+		{"0 0 * * FriL", "UTC", "2026-03-01T00:00", "03-27T00:00Z 04-24T00:00Z 05-29T00:00Z"},
+		{"0 0 * * fri#l", "UTC", "2026-03-01T00:00", "03-27T00:00Z 04-24T00:00Z 05-29T00:00Z"},
+		{"0 0 * * 7L", "UTC", "2026-03-01T00:00", "03-29T00:00Z 04-26T00:00Z"},
+		{"0 0 * * MON-TUEL", "UTC", "2026-03-01T00:00", "03-30T00:00Z 03-31T00:00Z 04-27T00:00Z 04-28T00:00Z"},
+		{"0 0 * * THU#1,FRIL", "UTC", "2026-03-01T00:00", "03-05T00:00Z 03-27T00:00Z 04-02T00:00Z"},
+		{"0 0 * * THU#5", "UTC", "2026-03-01T00:00", "04-30T00:00Z 07-30T00:00Z"},
+		{"0 0 * * SAT-SUN#2", "UTC", "2026-03-01T00:00", "03-08T00:00Z 03-14T00:00Z 04-11T00:00Z 04-12T00:00Z"},
+		{"0 0 L-3 * *", "UTC", "2026-02-01T00:00", "02-25T00:00Z 03-28T00:00Z"},
+		{"0 0 LW * *", "UTC", "2026-01-01T00:00", "01-30T00:00Z 02-27T00:00Z 03-31T00:00Z"},
+		{"0 0 1W * *", "UTC", "2026-01-30T00:00", "02-02T00:00Z 03-02T00:00Z 04-01T00:00Z 05-01T00:00Z"},
+		{"0 0 31W * *", "UTC", "2026-01-01T00:00", "01-30T00:00Z 03-31T00:00Z 05-29T00:00Z"},
+		{"0 0 L-2W * *", "UTC", "2026-02-01T00:00", "02-26T00:00Z 03-30T00:00Z"},
+		{"0 0 L-30 * *", "UTC", "2026-02-01T00:00", "03-01T00:00Z 05-01T00:00Z"},
+		{"0 0 1,L * *", "UTC", "2026-02-01T00:00", "02-28T00:00Z 03-01T00:00Z"},
 		{"0 0 L * ?", "UTC", "2026-02-01T00:00", "02-28T00:00Z 03-31T00:00Z"},
 		{"@daily", "Europe/Berlin", "2026-03-28T12:00", "03-29T00:00+01:00 03-30T00:00+02:00"},
 
@@ -45,15 +78,28 @@ func TestNext(t *testing.T) {
 			"03-29T01:30+01:00 03-29T03:30+02:00 03-29T04:30+02:00",
 		},
 		{"0 3 * * *", "Europe/Berlin", "2026-03-28T12:00", "03-29T03:00+02:00 03-30T03:00+02:00"},
-		// Midnight is skipped.
+		{
+			"0 */2 * * *", "America/New_York", "2026-03-08T00:00",
+			"03-08T04:00-04:00 03-08T06:00-04:00",
+		},
+		// Midnight is skipped, and the day begins at 01:00.
+		{
+			"*/20 * * * FRI", "Africa/Cairo", "2026-04-23T12:00",
+			"04-24T01:00+03:00 04-24T01:20+03:00",
+		},
 		{
 			"0 0 * * *", "America/Sao_Paulo", "2018-11-03T12:00",
 			"2018-11-04T01:00-02:00 2018-11-05T00:00-02:00",
 		},
 		// By half an hour.
 		{"15 2 * * *", "Australia/Lord_Howe", "2026-10-03T12:00", "10-04T02:45+11:00 10-05T02:15+11:00"},
+		{
+			"0 */3 * * *", "Australia/Lord_Howe", "2026-10-04T00:00",
+			"10-04T03:00+11:00 10-04T06:00+11:00",
+		},
 		// 30 December was left out: it and the 31st fall together.
 		{"0 12 * * *", "Pacific/Apia", "2011-12-29T13:00", "2011-12-31T12:00+14:00 2012-01-01T12:00+14:00"},
+		{"15 * * * SUN", "Pacific/Apia", "2011-12-29T17:00", "2012-01-01T00:15+14:00 2012-01-01T01:15+14:00"},
 
 		// The clock is put back: 03:00 becomes 02:00 on 25 October.
 		{"30 2 * * *", "Europe/Berlin", "2026-10-24T12:00", "10-25T02:30+02:00 10-26T02:30+01:00"},
@@ -157,19 +203,53 @@ func TestParseRefuses(t *testing.T) {
 		{"", "0 fields"},
 		{"* * * *", "4 fields"},
 		{"* * * * * * *", "7 fields"},
-		{"60 * * * *", "above maximum"},
-		{"* 24 * * *", "above maximum"},
-		{"a * * * *", "is not a cron expression"},
+		{"60 * * * *", `"60" is no minute: that is a number from 0 to 59`},
+		{"* 24 * * *", `"24" is no hour`},
+		{"* * 0 * *", `"0" is no day of the month`},
+		{"* * * 13 *", `"13" is no month: that is a number from 1 to 12, or a name like JAN`},
+		{"* * * * 8", `"8" is no day of the week`},
+		{"* * * * MONDAY", `"MONDAY" is no day of the week: that is a number from 0 to 7, or a name like SUN`},
+		{"* * * * ONT", `"ONT" is no day of the week`},
+		{"a * * * *", `"A" is no minute`},
+		{"H * * * *", `"H" is no minute`},
+		{"9999999999999999999999 * * * *", "is no minute"},
 		{"0 0 30 2 *", "never comes: no such day in the next 30 years"},
 		{"0 0 31 2,4,6 *", "never comes"},
+		{"0 0 L-30 FEB *", "never comes"},
 		{"TZ=UTC * * * * *", "other characters"},
-		{"@every 5s", "2 fields"},
-		{"@reboot", "1 fields"},
-		{"*/0 * * * *", "is not a cron expression"},
-		{"* * * * MON-", "is not a cron expression"},
-		{strings.Repeat("1,", 150) + "1 * * * *", "is not a cron expression"},
+		{"@every 5m", "of the names with @ there are @hourly"},
+		{"@reboot", "of the names with @ there are @hourly"},
+		{"*/0 * * * *", `the step of "*/0" is not a number from 1 to 59`},
+		{"*/60 * * * *", `the step of "*/60" is not a number from 1 to 59`},
+		{"1-5/5 * * * *", `the step of "1-5/5" is not a number from 1 to 4`},
+		{"*/ * * * *", `the step of "*/" is not`},
+		{"*/2/3 * * * *", `the step of "*/2/3" is not`},
+		{"*-5 * * * *", `"*" is no minute`},
+		{"1-2-3 * * * *", `"2-3" is no minute`},
+		{"* * * * MON-", "a value is missing in the field of the day of the week"},
+		{"* * * * MON,", "a value is missing in the field of the day of the week"},
+		{"* * * * ,MON", "a value is missing in the field of the day of the week"},
+		{", * * * *", "a value is missing in the field of the minute"},
+		{"0 9 1 * ? *", `"?" is no month`},
+		{"0 9 1 ? *", `"?" is no month`},
+		{"? * * * *", `"?" is no minute`},
+		{"0 0 1,? * *", `"?" is no day of the month`},
+		{"0 0 * * L", `"L" has no day of the week: write it like FRIL`},
+		{"0 0 * * #2", `"#2" has no day of the week`},
+		{"0 0 * * FRI#6", `"FRI#6": after # comes a number from 1 to 5`},
+		{"0 0 * * FRI#", `"FRI#": after # comes`},
+		{"0 0 * * *#2", `"*" is no day of the week`},
+		{"0 0 * * 15W", `"15W" is no day of the week`},
+		{"0 0 L-31 * *", `"L-31" is no day of the month`},
+		{"0 0 L3 * *", `"L3" is no day of the month`},
+		{"0 0 5L * *", `"5L" is no day of the month`},
+		{"0 0 1-5W * *", `"1-5" is no day of the month`},
+		{"0 0 W * *", "a value is missing in the field of the day of the month"},
+		{"0 5L * * *", `"5L" is no hour`},
+		{strings.Repeat("1,", 150) + "1 * * * *", "longer than 200 bytes"},
 		{"\x00 * * * *", "other characters"},
 		{"% * * * *", "other characters"},
+		{"* * * * \u017fun", "other characters"},
 	} {
 		t.Run(cloud.Shorten(c.expression), func(t *testing.T) {
 			t.Parallel()
@@ -178,6 +258,44 @@ func TestParseRefuses(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// A name means its number, in any case and wherever a number may stand.
+func TestNames(t *testing.T) {
+	t.Parallel()
+
+	names := map[string]string{}
+	for k, name := range strings.Fields("SUN MON TUE WED THU FRI SAT") {
+		for _, form := range []string{
+			"0 9 * * @", "0 9 * * @,3", "0 9 * * 2,@", "0 9 * * @-4", "0 9 * * 1-@", "0 9 * * @/1",
+			"0 9 * * @#1", "0 9 * * @#L", "0 9 * * @L", "0 9 * * @-6#2", "0 9 * * 1,@L", "0 0 9 * 1 @",
+		} {
+			names[strings.Replace(form, "@", name, 1)] = strings.Replace(form, "@", strconv.Itoa(k), 1)
+		}
+	}
+	for k, name := range strings.Fields("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC") {
+		for _, form := range []string{"0 9 1 @ *", "0 9 1 3,@ *", "0 9 1 @-5 *", "0 9 1 5-@ *", "0 0 9 1 @ 1"} {
+			names[strings.Replace(form, "@", name, 1)] = strings.Replace(form, "@", strconv.Itoa(k+1), 1)
+		}
+	}
+
+	for text, number := range names {
+		want, err := parse(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		title := []byte(strings.ToLower(text))
+		first := bytes.IndexFunc(title, unicode.IsLetter)
+		title[first] = byte(unicode.ToUpper(rune(title[first])))
+
+		for _, spelling := range []string{text, strings.ToLower(text), string(title)} {
+			got, err := parse(spelling)
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%s is not %s: %v", spelling, number, err)
+			}
+		}
 	}
 }
 
