@@ -10,6 +10,34 @@ import (
 	"time"
 )
 
+const bringBackSchedule = `-- name: BringBackSchedule :execrows
+UPDATE schedules SET next_slot = $1, fire_at = $2
+WHERE app_id = $3 AND trigger_id = $4 AND next_slot = $5
+`
+
+type BringBackScheduleParams struct {
+	NextSlot  time.Time
+	FireAt    time.Time
+	AppID     int64
+	TriggerID UUID
+	Expected  time.Time
+}
+
+// Gives a schedule an earlier slot, unless it has moved on.
+func (q *Queries) BringBackSchedule(ctx context.Context, arg BringBackScheduleParams) (int64, error) {
+	result, err := q.db.Exec(ctx, bringBackSchedule,
+		arg.NextSlot,
+		arg.FireAt,
+		arg.AppID,
+		arg.TriggerID,
+		arg.Expected,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const dropLease = `-- name: DropLease :exec
 DELETE FROM leases WHERE name = $1 AND holder = $2
 `
@@ -30,6 +58,8 @@ func (q *Queries) DropSchedule(ctx context.Context, appID int64, triggerID UUID)
 
 const dueSchedules = `-- name: DueSchedules :many
 SELECT s.app_id, s.trigger_id, s.next_slot, a.revision, clock_timestamp()::timestamptz AS now,
+       ARRAY(SELECT x.slot FROM slots x WHERE x.app_id = s.app_id AND x.trigger_id = s.trigger_id AND x.slot > s.next_slot
+               AND x.state IN ('fired', 'late'))::timestamptz[] AS fired,
        (t.overlap = 'skip' AND EXISTS (SELECT 1 FROM outbox o WHERE o.app_id = s.app_id AND o.trigger_id = s.trigger_id AND o.source = 'cron'))::boolean AS busy
 FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id JOIN apps a ON a.id = s.app_id
 WHERE t.enabled AND s.fire_at <= clock_timestamp() ORDER BY s.fire_at LIMIT $1::int
@@ -41,10 +71,12 @@ type DueSchedulesRow struct {
 	NextSlot  time.Time
 	Revision  int64
 	Now       time.Time
+	Fired     []time.Time
 	Busy      bool
 }
 
-// busy: a run of an earlier slot waits or goes on, and they must not overlap.
+// busy: a run of an earlier slot waits or goes on, and they must not overlap. fired: slots to come that fired already, when the
+// database's clock was ahead.
 func (q *Queries) DueSchedules(ctx context.Context, max int32) ([]DueSchedulesRow, error) {
 	rows, err := q.db.Query(ctx, dueSchedules, max)
 	if err != nil {
@@ -60,6 +92,7 @@ func (q *Queries) DueSchedules(ctx context.Context, max int32) ([]DueSchedulesRo
 			&i.NextSlot,
 			&i.Revision,
 			&i.Now,
+			&i.Fired,
 			&i.Busy,
 		); err != nil {
 			return nil, err
@@ -70,6 +103,16 @@ func (q *Queries) DueSchedules(ctx context.Context, max int32) ([]DueSchedulesRo
 		return nil, err
 	}
 	return items, nil
+}
+
+const forgetSlotsToCome = `-- name: ForgetSlotsToCome :exec
+DELETE FROM slots WHERE app_id = $1 AND trigger_id = $2 AND slot > $3 AND state IN ('missed', 'skipped')
+`
+
+// Slots that were given up before their time.
+func (q *Queries) ForgetSlotsToCome(ctx context.Context, appID int64, triggerID UUID, after time.Time) error {
+	_, err := q.db.Exec(ctx, forgetSlotsToCome, appID, triggerID, after)
+	return err
 }
 
 const insertSlots = `-- name: InsertSlots :exec
@@ -316,6 +359,52 @@ func (q *Queries) ScheduleOf(ctx context.Context, appID int64, triggerID UUID) (
 	return i, err
 }
 
+const schedulesToCome = `-- name: SchedulesToCome :many
+SELECT s.app_id, s.trigger_id, s.next_slot, a.revision, clock_timestamp()::timestamptz AS now,
+       ARRAY(SELECT x.slot FROM slots x WHERE x.app_id = s.app_id AND x.trigger_id = s.trigger_id AND x.slot > clock_timestamp()
+               AND x.state IN ('fired', 'late'))::timestamptz[] AS fired
+FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id JOIN apps a ON a.id = s.app_id
+WHERE t.enabled AND s.next_slot > clock_timestamp()
+`
+
+type SchedulesToComeRow struct {
+	AppID     int64
+	TriggerID UUID
+	NextSlot  time.Time
+	Revision  int64
+	Now       time.Time
+	Fired     []time.Time
+}
+
+// Enabled schedules whose next slot is still to come. fired: those slots after now that fired already, when the database's
+// clock was ahead.
+func (q *Queries) SchedulesToCome(ctx context.Context) ([]SchedulesToComeRow, error) {
+	rows, err := q.db.Query(ctx, schedulesToCome)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SchedulesToComeRow
+	for rows.Next() {
+		var i SchedulesToComeRow
+		if err := rows.Scan(
+			&i.AppID,
+			&i.TriggerID,
+			&i.NextSlot,
+			&i.Revision,
+			&i.Now,
+			&i.Fired,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sweepSlots = `-- name: SweepSlots :execrows
 DELETE FROM slots WHERE (app_id, trigger_id, slot) IN (
     SELECT s.app_id, s.trigger_id, s.slot FROM slots s WHERE s.decided_at < clock_timestamp() - $1::bigint * interval '1 microsecond' LIMIT 5000)
@@ -330,16 +419,21 @@ func (q *Queries) SweepSlots(ctx context.Context, retentionUs int64) (int64, err
 }
 
 const takeLease = `-- name: TakeLease :one
+WITH before AS (
+    SELECT l.until > clock_timestamp() + $3::bigint * interval '1 microsecond' AND isfinite(l.until) AS ahead
+    FROM leases l WHERE l.name = $1)
 INSERT INTO leases (name, holder, until) VALUES ($1, $2, clock_timestamp() + $3::bigint * interval '1 microsecond')
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
 WHERE leases.holder = excluded.holder OR leases.until < clock_timestamp()
-RETURNING holder
+   OR leases.until > clock_timestamp() + $3::bigint * interval '1 microsecond' AND isfinite(leases.until)
+RETURNING coalesce((SELECT ahead FROM before), false)::boolean AS was_ahead
 `
 
-// Takes a lease, or keeps it; no row: another holds it.
-func (q *Queries) TakeLease(ctx context.Context, name string, holder string, leaseUs int64) (string, error) {
+// Takes a lease, or keeps it; no row: another holds it. A lease that ends later than one that is taken now was taken while the
+// database's clock was ahead, which was_ahead says, and counts for nothing; one without end was made by hand.
+func (q *Queries) TakeLease(ctx context.Context, name string, holder string, leaseUs int64) (bool, error) {
 	row := q.db.QueryRow(ctx, takeLease, name, holder, leaseUs)
-	var holder_2 string
-	err := row.Scan(&holder_2)
-	return holder_2, err
+	var was_ahead bool
+	err := row.Scan(&was_ahead)
+	return was_ahead, err
 }

@@ -10,11 +10,32 @@ SELECT slot FROM slots WHERE app_id = @app_id AND trigger_id = @trigger_id ORDER
 DELETE FROM schedules WHERE app_id = @app_id AND trigger_id = @trigger_id;
 
 -- name: DueSchedules :many
--- busy: a run of an earlier slot waits or goes on, and they must not overlap.
+-- busy: a run of an earlier slot waits or goes on, and they must not overlap. fired: slots to come that fired already, when the
+-- database's clock was ahead.
 SELECT s.app_id, s.trigger_id, s.next_slot, a.revision, clock_timestamp()::timestamptz AS now,
+       ARRAY(SELECT x.slot FROM slots x WHERE x.app_id = s.app_id AND x.trigger_id = s.trigger_id AND x.slot > s.next_slot
+               AND x.state IN ('fired', 'late'))::timestamptz[] AS fired,
        (t.overlap = 'skip' AND EXISTS (SELECT 1 FROM outbox o WHERE o.app_id = s.app_id AND o.trigger_id = s.trigger_id AND o.source = 'cron'))::boolean AS busy
 FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id JOIN apps a ON a.id = s.app_id
 WHERE t.enabled AND s.fire_at <= clock_timestamp() ORDER BY s.fire_at LIMIT @max::int;
+
+-- name: SchedulesToCome :many
+-- Enabled schedules whose next slot is still to come. fired: those slots after now that fired already, when the database's
+-- clock was ahead.
+SELECT s.app_id, s.trigger_id, s.next_slot, a.revision, clock_timestamp()::timestamptz AS now,
+       ARRAY(SELECT x.slot FROM slots x WHERE x.app_id = s.app_id AND x.trigger_id = s.trigger_id AND x.slot > clock_timestamp()
+               AND x.state IN ('fired', 'late'))::timestamptz[] AS fired
+FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id JOIN apps a ON a.id = s.app_id
+WHERE t.enabled AND s.next_slot > clock_timestamp();
+
+-- name: BringBackSchedule :execrows
+-- Gives a schedule an earlier slot, unless it has moved on.
+UPDATE schedules SET next_slot = @next_slot, fire_at = @fire_at
+WHERE app_id = @app_id AND trigger_id = @trigger_id AND next_slot = @expected;
+
+-- name: ForgetSlotsToCome :exec
+-- Slots that were given up before their time.
+DELETE FROM slots WHERE app_id = @app_id AND trigger_id = @trigger_id AND slot > @after AND state IN ('missed', 'skipped');
 
 -- name: NextFire :one
 -- Microseconds until the earliest schedule is due, by the database's clock.
@@ -61,11 +82,16 @@ DELETE FROM slots WHERE (app_id, trigger_id, slot) IN (
     SELECT s.app_id, s.trigger_id, s.slot FROM slots s WHERE s.decided_at < clock_timestamp() - sqlc.arg(retention_us)::bigint * interval '1 microsecond' LIMIT 5000);
 
 -- name: TakeLease :one
--- Takes a lease, or keeps it; no row: another holds it.
+-- Takes a lease, or keeps it; no row: another holds it. A lease that ends later than one that is taken now was taken while the
+-- database's clock was ahead, which was_ahead says, and counts for nothing; one without end was made by hand.
+WITH before AS (
+    SELECT l.until > clock_timestamp() + sqlc.arg(lease_us)::bigint * interval '1 microsecond' AND isfinite(l.until) AS ahead
+    FROM leases l WHERE l.name = @name)
 INSERT INTO leases (name, holder, until) VALUES (@name, @holder, clock_timestamp() + sqlc.arg(lease_us)::bigint * interval '1 microsecond')
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
 WHERE leases.holder = excluded.holder OR leases.until < clock_timestamp()
-RETURNING holder;
+   OR leases.until > clock_timestamp() + sqlc.arg(lease_us)::bigint * interval '1 microsecond' AND isfinite(leases.until)
+RETURNING coalesce((SELECT ahead FROM before), false)::boolean AS was_ahead;
 
 -- name: DropLease :exec
 DELETE FROM leases WHERE name = @name AND holder = @holder;

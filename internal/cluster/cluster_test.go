@@ -361,6 +361,13 @@ func TestLeases(t *testing.T) {
 	a.exec("UPDATE leases SET until = clock_timestamp() - interval '1 microsecond' WHERE name = 'cron'")
 	take(a, true)
 	take(b, false)
+
+	// It was taken while that clock was ahead, by a node that is gone. One without end was made by hand.
+	a.exec("UPDATE leases SET holder = 'gone', until = clock_timestamp() + interval '2 hours' WHERE name = 'cron'")
+	take(b, true)
+	take(a, false)
+	a.exec("UPDATE leases SET holder = 'somebody', until = 'infinity' WHERE name = 'cron'")
+	take(b, false)
 }
 
 // A lease that the database does not answer for is nobody's.

@@ -17,6 +17,7 @@ import (
 	"picloud/internal/cloud"
 	"picloud/internal/commit"
 	"picloud/internal/outbox"
+	"picloud/internal/schedule"
 )
 
 const (
@@ -61,9 +62,10 @@ type Clock struct {
 	cfg   Config
 	wakeC chan struct{}
 
-	// mu guards decided, the slots that this node decided, by state. It is a leaf.
-	mu      sync.Mutex
-	decided map[string]int64
+	// mu guards the fields below. It is a leaf.
+	mu        sync.Mutex
+	decided   map[string]int64 // the slots that this node decided, by state
+	checkedAt time.Time        // when schedules were last compared with their next slots
 }
 
 // New returns a Clock that stands until Run.
@@ -119,6 +121,11 @@ func (c *Clock) fireDue(ctx context.Context) (wait time.Duration, forever bool) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
+
+	if err := c.bringBack(ctx); err != nil {
+		c.failed(ctx, "compare schedules with the clock", err)
+		return retryAfterError, false
+	}
 
 	q := db.New(c.cfg.DB.Control)
 
@@ -202,33 +209,52 @@ func (c *Clock) failed(ctx context.Context, doing string, err error) {
 
 // decide makes the commit of a trigger's due slots; nil: its definition could not be read.
 func (c *Clock) decide(ctx context.Context, due *db.DueSchedulesRow) (*commit.Commit, *commit.Slots) {
-	app, err := c.cfg.Catalog.AtLeast(ctx, cloud.AppID(due.AppID), due.Revision)
+	d, err := c.definitionOf(ctx, cloud.AppID(due.AppID), due.TriggerID, due.Revision)
 	if err != nil {
-		c.failed(ctx, "read definitions", err)
-		return nil, nil
+		c.failed(ctx, "fire", err)
 	}
-	if app == nil || app.Triggers[due.TriggerID] == nil {
-		return nil, nil
-	}
-	trigger := app.Triggers[due.TriggerID]
-	parsed := app.Schedules[due.TriggerID]
-	if parsed == nil {
-		c.failed(ctx, "fire", fmt.Errorf("the schedule of trigger %s cannot be read", trigger.ID))
+	if d == nil {
 		return nil, nil
 	}
 
 	slots := decideSlots(slotQuestion{
-		schedule: parsed,
-		trigger:  trigger,
+		schedule: d.schedule,
+		trigger:  d.trigger,
 		next:     due.NextSlot,
 		now:      due.Now,
+		fired:    due.Fired,
 		released: c.cfg.Cluster.Released(),
 		busy:     due.Busy,
 	})
-	slots.Trigger = trigger.ID
-	slots.Revision = app.Revision
+	slots.Trigger = d.trigger.ID
+	slots.Revision = d.revision
 
-	return c.commit(trigger, slots), slots
+	return c.commit(d.trigger, slots), slots
+}
+
+// definition is a cron trigger with its schedule, and the revision of the app's definitions.
+type definition struct {
+	trigger  *cloud.Trigger
+	schedule *schedule.Schedule
+	revision int64
+}
+
+// definitionOf reads a trigger from definitions of some revision or a later one; nil: it is gone.
+func (c *Clock) definitionOf(ctx context.Context, id cloud.AppID, trigger cloud.ID, revision int64) (
+	*definition, error,
+) {
+	app, err := c.cfg.Catalog.AtLeast(ctx, id, revision)
+	if err != nil {
+		return nil, fmt.Errorf("read definitions: %w", err)
+	}
+	if app == nil || app.Triggers[trigger] == nil {
+		return nil, nil
+	}
+	if app.Schedules[trigger] == nil {
+		return nil, fmt.Errorf("the schedule of trigger %s cannot be read", trigger)
+	}
+
+	return &definition{app.Triggers[trigger], app.Schedules[trigger], app.Revision}, nil
 }
 
 // commit enqueues a row for each slot that fires.

@@ -271,8 +271,8 @@ func TestUpcoming(t *testing.T) {
 		}
 	}
 
-	// A lease of another node keeps the clock from firing it.
-	one.Exec(`INSERT INTO leases (name, holder, until) VALUES ('cron', 'two', now() + interval '1 hour')`)
+	// A lease without end keeps the clock from firing it.
+	one.Exec(`INSERT INTO leases (name, holder, until) VALUES ('cron', 'two', 'infinity')`)
 	one.Exec("UPDATE schedules SET fire_at = clock_timestamp() - interval '1 hour'")
 	if _, overdue, err := one.Schedules.Upcoming(t.Context(), one.AppID(), trigger, 3); err != nil ||
 		overdue < time.Hour || overdue > 2*time.Hour {
@@ -288,5 +288,50 @@ func TestUpcoming(t *testing.T) {
 			len(slots) != 0 {
 			t.Errorf("%s: %v, %v", name, slots, err)
 		}
+	}
+}
+
+// A schedule that got its slot while the database's clock was ahead waits for the right one again. What was
+// given up in the future is forgotten, and what fired there does not fire a second time.
+func TestDatabaseClockWasAhead(t *testing.T) {
+	t.Parallel()
+	one := testcloud.New(t)
+	script, runs := counting()
+	one.Deploy("task", script)
+	trigger := schedule(one, cloud.CatchUpAll, cloud.OverlapAllow)
+	schedule(one, cloud.CatchUpOne, cloud.OverlapAllow)
+	slots := func() string {
+		return one.Text(`SELECT string_agg(t.id::text || ' ' || s.next_slot, ', ' ORDER BY t.id)
+			FROM schedules s JOIN triggers t ON t.id = s.trigger_id`)
+	}
+	before := slots()
+
+	// The clock was three years ahead: two slots were missed, and the one between them fired.
+	one.Exec(`INSERT INTO slots (app_id, trigger_id, slot, state)
+		SELECT app_id, trigger_id, next_slot + n * interval '1 year', CASE n WHEN 1 THEN 'late' ELSE 'missed' END
+		FROM schedules, generate_series(0, 2) n WHERE trigger_id = $1`, trigger[:])
+	one.Exec(`UPDATE schedules SET next_slot = next_slot + interval '3 years', fire_at = fire_at + interval '3 years'
+		WHERE trigger_id = $1`, trigger[:])
+	for range 2 {
+		if err := one.Schedules.BringBack(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := slots(); got != before {
+			t.Errorf("the slots to come are %s, want %s", got, before)
+		}
+	}
+	if got := one.Text("SELECT string_agg(state, ',') FROM slots"); got != "late" {
+		t.Errorf("slots %s are left", got)
+	}
+
+	// Two years pass.
+	one.Exec(`UPDATE slots SET slot = slot - interval '2 years'`)
+	one.Exec(`UPDATE schedules SET next_slot = next_slot - interval '2 years', fire_at = fire_at - interval '2 years'
+		WHERE trigger_id = $1`, trigger[:])
+	one.Schedules.Wake()
+	one.Await(2, "SELECT count(*) FROM slots WHERE state = 'late'")
+	one.AwaitEmptyOutbox()
+	if got := slots(); got != before || runs() != 1 {
+		t.Errorf("%d runs, and the slots to come are %s, want %s", runs(), got, before)
 	}
 }

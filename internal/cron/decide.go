@@ -1,6 +1,7 @@
 package cron
 
 import (
+	"slices"
 	"time"
 
 	"picloud/internal/cloud"
@@ -22,6 +23,8 @@ type slotQuestion struct {
 	trigger  *cloud.Trigger
 	next     time.Time // the first slot that is not decided yet
 	now      time.Time // by the database's clock
+	// fired are later slots that fired already, when the database's clock was ahead. None fires twice.
+	fired []time.Time
 	// released is when the last hold ended: slots before a restored copy was released are not its own.
 	released time.Time
 	// busy says that the run of the slot before is not over, and the trigger allows no overlap.
@@ -33,7 +36,7 @@ type slotQuestion struct {
 // trigger's jitter was raised since the schedule was read, only the time to fire changes.
 func decideSlots(q slotQuestion) *commit.Slots {
 	d := &commit.Slots{Expected: q.next, Next: q.next}
-	due, skippedOlder := dueSlots(q)
+	due, skippedOlder := dueSlots(&q)
 	if skippedOlder {
 		reason := "PiCloud did not fire at this time, nor at any other before " + due[0].UTC().
 			Format(time.RFC3339)
@@ -50,7 +53,7 @@ func decideSlots(q slotQuestion) *commit.Slots {
 	}
 
 	if len(due) > 0 {
-		d.Next = q.schedule.Next(due[len(due)-1])
+		d.Next = q.slotAfter(due[len(due)-1])
 	}
 	if d.Next.IsZero() { // the manager checked that one comes: this was the last
 		d.Next = q.now.AddDate(100, 0, 0)
@@ -92,15 +95,15 @@ func (q *slotQuestion) decideSlot(at, newest time.Time) commit.Slot {
 
 // dueSlots are the slots from next on whose time has come, the newest maxCatchUp of them; older says that
 // there are others.
-func dueSlots(q slotQuestion) (due []time.Time, older bool) {
+func dueSlots(q *slotQuestion) (due []time.Time, older bool) {
 	from := q.next
 	// Most schedules have few slots to look at, but years of one that fires each second must not be gone
 	// through: a window that ends now grows until it holds enough.
 	for window := time.Hour; window <= longestWindow && q.now.Add(-window).After(q.next); window *= 4 {
 		n := 0
 
-		first := q.schedule.Next(q.now.Add(-window))
-		for at := first; q.isDue(at) && n <= maxCatchUp; at = q.schedule.Next(at) {
+		first := q.slotAfter(q.now.Add(-window))
+		for at := first; q.isDue(at) && n <= maxCatchUp; at = q.slotAfter(at) {
 			n++
 		}
 		if n > maxCatchUp {
@@ -109,7 +112,7 @@ func dueSlots(q slotQuestion) (due []time.Time, older bool) {
 		}
 	}
 
-	for at := from; q.isDue(at); at = q.schedule.Next(at) {
+	for at := from; q.isDue(at); at = q.slotAfter(at) {
 		due = append(due, at)
 	}
 	older = from.After(q.next)
@@ -119,6 +122,16 @@ func dueSlots(q slotQuestion) (due []time.Time, older bool) {
 	}
 
 	return due, older
+}
+
+// slotAfter is the first slot after a time that has not fired.
+func (q *slotQuestion) slotAfter(at time.Time) time.Time {
+	next := q.schedule.Next(at)
+	for slices.ContainsFunc(q.fired, next.Equal) {
+		next = q.schedule.Next(next)
+	}
+
+	return next
 }
 
 // isDue reports whether a slot's time has come, with the trigger's jitter.

@@ -2,6 +2,7 @@ package cron
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,33 @@ func TestDecideSlots(t *testing.T) {
 		if lag := d.FireAt.Sub(d.Next); lag < 0 || lag > c.jitter {
 			t.Errorf("%s: fires %s after its time", name, lag)
 		}
+	}
+}
+
+// A slot that fired before its time, when the clock was ahead, is passed by.
+func TestDecideFiredSlots(t *testing.T) {
+	t.Parallel()
+
+	s, _, err := schedule.Parse("0 * * * *", "UTC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 3, 2, 10, 5, 0, 0, time.UTC)
+	hour := func(n int) time.Time { return now.Truncate(time.Hour).Add(time.Duration(n) * time.Hour) }
+	d := decideSlots(slotQuestion{
+		schedule: s,
+		trigger:  &cloud.Trigger{CatchUp: cloud.CatchUpAll},
+		next:     hour(-3),
+		now:      now,
+		fired:    []time.Time{hour(-2), hour(-1), hour(1).Local(), hour(2)},
+	})
+
+	var got []time.Time
+	for _, slot := range d.Decided {
+		got = append(got, slot.At)
+	}
+	if !slices.Equal(got, []time.Time{hour(-3), hour(0)}) || !d.Next.Equal(hour(3)) {
+		t.Errorf("decided %v, then %s", got, d.Next)
 	}
 }
 
