@@ -687,6 +687,27 @@ func (q *Queries) WaitingOfTrigger(ctx context.Context, appID int64, triggerID *
 	return items, nil
 }
 
+const wakeImpossible = `-- name: WakeImpossible :execrows
+UPDATE outbox o SET wake_at = clock_timestamp()
+FROM apps a CROSS JOIN LATERAL (
+    SELECT x.app_id, x.id FROM outbox x
+    WHERE x.app_id = a.id AND x.wake_at > '-infinity' AND x.wake_at > clock_timestamp() + $1::bigint * interval '1 microsecond'
+      AND x.wake_at < clock_timestamp() + interval '100 years' AND x.source = ANY ($2::text[])
+      AND (x.claimed_by IS NOT NULL OR x.wake_at > clock_timestamp() + x.max_ms * (1 + x.jitter) * interval '1 millisecond')
+    FOR UPDATE SKIP LOCKED) l
+WHERE o.app_id = ANY (ARRAY[l.app_id]) AND o.id BETWEEN l.id AND l.id
+`
+
+// Makes rows due that wait for a time which no lease and no retry's delay reaches: they got it while the database's clock was
+// ahead. least_us is more than any lease, in microseconds. Parked rows, which wait for centuries, are left.
+func (q *Queries) WakeImpossible(ctx context.Context, leastUs int64, sources []string) (int64, error) {
+	result, err := q.db.Exec(ctx, wakeImpossible, leastUs, sources)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const wakeNow = `-- name: WakeNow :execrows
 UPDATE outbox SET wake_at = clock_timestamp() WHERE app_id = $1 AND id = $2 AND claimed_by IS NULL
 `

@@ -37,6 +37,18 @@ FROM (SELECT a.id AS app_id, (
     FROM apps a LEFT JOIN (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@sinces::timestamptz[]) AS since) s ON s.app_id = a.id) x
 WHERE x.wake_at IS NOT NULL;
 
+-- name: WakeImpossible :execrows
+-- Makes rows due that wait for a time which no lease and no retry's delay reaches: they got it while the database's clock was
+-- ahead. least_us is more than any lease, in microseconds. Parked rows, which wait for centuries, are left.
+UPDATE outbox o SET wake_at = clock_timestamp()
+FROM apps a CROSS JOIN LATERAL (
+    SELECT x.app_id, x.id FROM outbox x
+    WHERE x.app_id = a.id AND x.wake_at > '-infinity' AND x.wake_at > clock_timestamp() + sqlc.arg(least_us)::bigint * interval '1 microsecond'
+      AND x.wake_at < clock_timestamp() + interval '100 years' AND x.source = ANY (@sources::text[])
+      AND (x.claimed_by IS NOT NULL OR x.wake_at > clock_timestamp() + x.max_ms * (1 + x.jitter) * interval '1 millisecond')
+    FOR UPDATE SKIP LOCKED) l
+WHERE o.app_id = ANY (ARRAY[l.app_id]) AND o.id BETWEEN l.id AND l.id;
+
 -- name: RenewLeases :many
 UPDATE outbox o SET wake_at = clock_timestamp() + sqlc.arg(lease_us)::bigint * interval '1 microsecond'
 FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unnest(@tokens::uuid[]) AS token) q

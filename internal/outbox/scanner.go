@@ -21,6 +21,8 @@ const (
 	// writerMargin is more than passes in a transaction between reading the clock for its first row and that
 	// row being written.
 	writerMargin = time.Second
+	// longestWait is more than any lease is set to, and than a row waits for other reasons than a retry.
+	longestWait = 10 * time.Minute
 	// retryAfterError is the pause after a claim or a scan that failed.
 	retryAfterError = time.Second
 )
@@ -191,6 +193,12 @@ func (s *scanner) find(ctx context.Context, timeout time.Duration) ([]db.FirstWa
 		s.forget()
 	}
 
+	if s.since.IsZero() {
+		if err := s.wakeImpossible(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
+
 	arg := db.FirstWakesParams{Sources: Sources, Since: s.since}
 	for app, since := range s.own {
 		arg.Apps = append(arg.Apps, int64(app))
@@ -212,6 +220,18 @@ func (s *scanner) find(ctx context.Context, timeout time.Duration) ([]db.FirstWa
 	}
 
 	return rows, nil
+}
+
+// wakeImpossible makes rows due that got their time while the database's clock was ahead. They would wait for
+// as long as it was. A row that runs is not among them: its node has renewed its lease since.
+func (s *scanner) wakeImpossible(ctx context.Context, conn db.DBTX) error {
+	woken, err := db.New(conn).WakeImpossible(ctx, longestWait.Microseconds(), Sources)
+	if woken > 0 {
+		s.d.cfg.Log.Warn("events waited for a later time than they could: the database's clock was ahead; they are due now",
+			"events", woken)
+	}
+
+	return err
 }
 
 // oldestWriter is when the oldest transaction began that has written, and the database's time. Both are nil

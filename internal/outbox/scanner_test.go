@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -104,4 +105,50 @@ func TestScanner(t *testing.T) {
 	expect("again one that is too old")
 	s.forget()
 	expect("a full look", 3)
+}
+
+// Rows that got their time while the database's clock was ahead are due; those that may wait so long wait.
+func TestDatabaseClockWasAhead(t *testing.T) {
+	t.Parallel()
+
+	ctx := t.Context()
+	pool, err := db.Open(ctx, testkit.Database(t), db.MinConnections)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+
+	if _, err := pool.General.Exec(ctx, `
+		WITH app AS (INSERT INTO apps (slug, name) VALUES ('a', 'a') RETURNING id)
+		INSERT INTO outbox (app_id, id, source, op, script_id, root_id, depth, execution_id, max_attempts, backoff,
+			base_ms, max_ms, jitter, claimed_by, claim_token, wake_at)
+		SELECT app.id, gen_random_uuid(), x.source, x.name, gen_random_uuid(), gen_random_uuid(), 0,
+			gen_random_uuid(), 1, 'constant', 1, x.max_ms, 0.5, x.node, gen_random_uuid(),
+			clock_timestamp() + x.wait::interval
+		FROM app, (VALUES
+			('due: a retry of a second', 'kv', 1000, NULL, '8 hours'),
+			('due: a retry of two hours', 'kv', 7200000, NULL, '4 hours'),
+			('due: claimed', 'http', 1000, 'gone', '8 hours'),
+			('waits: a retry of two hours and half of it', 'kv', 7200000, NULL, '2 hours 59 minutes'),
+			('waits: a lease', 'kv', 1000, 'here', '9 minutes'),
+			('waits: a disabled trigger', 'kv', 1000, NULL, '200 years'),
+			('waits: of a later version', 'later', 1000, NULL, '8 hours')
+		) x (name, source, max_ms, node, wait)`); err != nil {
+		t.Fatal(err)
+	}
+
+	s := NewDispatcher(Config{DB: pool, Log: slog.New(slog.DiscardHandler)}).scanner
+	if _, err := s.find(ctx, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+
+	rows, err := pool.General.Query(ctx, "SELECT op FROM outbox WHERE wake_at <= clock_timestamp() ORDER BY op")
+	if err != nil {
+		t.Fatal(err)
+	}
+	due, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	want := []string{"due: a retry of a second", "due: a retry of two hours", "due: claimed"}
+	if err != nil || !slices.Equal(due, want) {
+		t.Errorf("due are %q, want %q: %v", due, want, err)
+	}
 }
