@@ -69,21 +69,25 @@ func (q *Queries) DoctorKeys(ctx context.Context) ([]DoctorKeysRow, error) {
 }
 
 const doctorQueue = `-- name: DoctorQueue :one
-SELECT count(*) FILTER (WHERE claimed_by IS NOT NULL AND wake_at < clock_timestamp() - interval '1 minute')::bigint AS abandoned,
+SELECT ((SELECT count(*) FROM outbox WHERE claimed_by IS NOT NULL AND wake_at > clock_timestamp() + interval '1 hour' AND isfinite(wake_at))
+         + (SELECT count(*) FROM leases WHERE until > clock_timestamp() + interval '1 hour' AND isfinite(until)))::bigint AS ahead,
+       count(*) FILTER (WHERE claimed_by IS NOT NULL AND wake_at < clock_timestamp() - interval '1 minute')::bigint AS abandoned,
        count(*) FILTER (WHERE claimed_by IS NULL AND wake_at < clock_timestamp() - interval '5 minutes')::bigint AS overdue
 FROM outbox WHERE wake_at < clock_timestamp()
 `
 
 type DoctorQueueRow struct {
+	Ahead     int64
 	Abandoned int64
 	Overdue   int64
 }
 
-// abandoned: claims whose lease ended over a minute ago. overdue: rows that wait and were due over five minutes ago.
+// abandoned: claims whose lease ended over a minute ago. overdue: rows that wait and were due over five minutes ago. ahead: leases,
+// of rows and others, that end later than any does; those without end were made by hand.
 func (q *Queries) DoctorQueue(ctx context.Context) (DoctorQueueRow, error) {
 	row := q.db.QueryRow(ctx, doctorQueue)
 	var i DoctorQueueRow
-	err := row.Scan(&i.Abandoned, &i.Overdue)
+	err := row.Scan(&i.Ahead, &i.Abandoned, &i.Overdue)
 	return i, err
 }
 

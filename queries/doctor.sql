@@ -1,6 +1,9 @@
 -- name: DoctorQueue :one
--- abandoned: claims whose lease ended over a minute ago. overdue: rows that wait and were due over five minutes ago.
-SELECT count(*) FILTER (WHERE claimed_by IS NOT NULL AND wake_at < clock_timestamp() - interval '1 minute')::bigint AS abandoned,
+-- abandoned: claims whose lease ended over a minute ago. overdue: rows that wait and were due over five minutes ago. ahead: leases,
+-- of rows and others, that end later than any does; those without end were made by hand.
+SELECT ((SELECT count(*) FROM outbox WHERE claimed_by IS NOT NULL AND wake_at > clock_timestamp() + interval '1 hour' AND isfinite(wake_at))
+         + (SELECT count(*) FROM leases WHERE until > clock_timestamp() + interval '1 hour' AND isfinite(until)))::bigint AS ahead,
+       count(*) FILTER (WHERE claimed_by IS NOT NULL AND wake_at < clock_timestamp() - interval '1 minute')::bigint AS abandoned,
        count(*) FILTER (WHERE claimed_by IS NULL AND wake_at < clock_timestamp() - interval '5 minutes')::bigint AS overdue
 FROM outbox WHERE wake_at < clock_timestamp();
 

@@ -172,6 +172,14 @@ func (e *examination) queue(ctx context.Context) error {
 			" is a node running?",
 		fine: "no event belongs to a node that is gone",
 	})
+	if facts.Ahead > 0 { // there is no need to mention it otherwise
+		e.say(true, verdict{
+			check: "leases",
+			state: FindingWarn,
+			problem: plural(facts.Ahead, "lease") + " that ends later than any should: the database's clock was" +
+				" ahead; a running node takes it over within ten minutes",
+		})
+	}
 	e.say(facts.Overdue > 0, verdict{
 		check: "queue",
 		state: FindingWarn,
