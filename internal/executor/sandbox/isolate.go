@@ -32,6 +32,7 @@ func newIsolate(p *program, env *cloud.Env) *isolate {
 	i := &isolate{realm: realm.New(maxCallStack), prog: p, envID: envID(env), self: goja.Undefined()}
 	i.web = webapi.New(i.realm, p.needs)
 	i.host = sdk.New(i.web, env)
+	i.realm.Survey()
 	return i
 }
 

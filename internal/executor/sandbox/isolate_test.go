@@ -121,6 +121,141 @@ func TestIntact(t *testing.T) {
 	}
 }
 
+// reach lists what a script can come to, by properties from the global object, the module "picloud" and the
+// prototypes of samples: pairs of a path and an object. It takes nothing that hangs on the engine's own globals.
+const reach = `(engineNames, picloud, samples) => {
+	const seen = new Set();
+	const visit = (list, v, path) => {
+		if (v === null || typeof v !== "object" && typeof v !== "function" || seen.has(v)) return;
+		seen.add(v);
+		list.push([path, v]);
+		for (const k of Reflect.ownKeys(v)) {
+			if (v === globalThis && engineNames.includes(k)) continue;
+			const d = Reflect.getOwnPropertyDescriptor(v, k), at = path + "." + String(k);
+			visit(list, d.value, at);
+			visit(list, d.get, at + " (get)");
+			visit(list, d.set, at + " (set)");
+		}
+		visit(list, Reflect.getPrototypeOf(v), "prototype of " + path);
+	};
+	const syntax = [function* () {}, async () => {}, [].values(), new Map().keys(), new Set().keys(), "".matchAll(/a/g)];
+	for (const own of [...engineNames.map((k) => globalThis[k]), ...syntax]) if (own !== globalThis) visit([], own, "");
+	const ours = [];
+	visit(ours, globalThis, "globalThis");
+	visit(ours, picloud, "picloud");
+	for (const [name, v] of Object.entries(samples)) visit(ours, Reflect.getPrototypeOf(v), "prototype of " + name);
+	return ours.filter(([, v]) => v !== globalThis && !Object.isFrozen(v));
+}`
+
+// Whatever of ours a script can reach, putting something on it costs the runtime its next run. The objects are
+// found by searching, so that those of a later web API or SDK module are tried too.
+func TestIntactReaches(t *testing.T) {
+	t.Parallel()
+
+	source := `(function (exports, require, module) {
+		const picloud = exports.picloud = require("picloud");
+		exports.samples = (ctx) => ({ ctx, collection: picloud.kv.collection("c"), headers: new Headers().keys(), form: new FormData().keys(),
+			stream: new ReadableStream().values(), helper: [].values().map(String), subtle: crypto.subtle, format: new Intl.NumberFormat("en"), pattern: new URLPattern({}) });
+		module.exports = { default: exports };
+	})`
+	iso, serr := (&program{name: "x", code: source}).isolate(nil, nil)
+	if serr != nil {
+		t.Fatal(serr)
+	}
+
+	vm := iso.realm.VM
+	exports := iso.self.(*goja.Object)
+	samples, _ := goja.AssertFunction(exports.Get("samples"))
+	given, err := samples(goja.Undefined(), iso.host.Context(&newRun(&server{}, 1, requestMsg(), nil).Run))
+	if err != nil {
+		t.Fatal(err)
+	}
+	search, err := vm.RunString(reach)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	list, _ := goja.AssertFunction(search)
+	engineNames, _ := goja.New().RunString("Object.getOwnPropertyNames(globalThis)")
+	found, err := list(goja.Undefined(), vm.ToValue(engineNames.Export()), exports.Get("picloud"), given)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	paths := map[string]bool{}
+	vm.ForOf(found, func(pair goja.Value) bool {
+		path := pair.(*goja.Object).Get("0").String()
+		o := pair.(*goja.Object).Get("1").(*goja.Object)
+		paths[path] = true
+
+		if !iso.realm.Intact() {
+			t.Fatalf("not intact before %s was changed", path)
+		}
+		if err := o.Set("added", 1); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if iso.realm.Intact() {
+			t.Errorf("kept, although %s has another property", path)
+		}
+		if err := o.Delete("added"); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+
+		return true
+	})
+
+	for _, path := range []string{"picloud.kv.collection", "prototype of collection", "picloud.KvError.prototype", "picloud.deadLetters", "prototype of ctx",
+		"globalThis.Response.prototype.status (get)", "globalThis.fetch", "prototype of helper", "globalThis.Intl.NumberFormat"} {
+		if !paths[path] {
+			t.Errorf("%s was not found", path)
+		}
+	}
+	if len(paths) < 300 {
+		t.Errorf("%d objects were tried", len(paths))
+	}
+}
+
+// The module "picloud" is compared like the global object's own, and what a module makes stays its own to change.
+func TestIntactSDK(t *testing.T) {
+	t.Parallel()
+
+	for change, want := range map[string]bool{
+		`picloud.kv.collection = () => 1`:                      false,
+		`picloud.log.debug = () => 1`:                          false,
+		`picloud.deadLetters.list = () => 1`:                   false,
+		`delete picloud.deadLetters.get`:                       false,
+		`picloud.KvError.prototype.name = "mine"`:              false,
+		`Object.getPrototypeOf(collection).get = () => 1`:      false,
+		`Object.getPrototypeOf(collection)[Symbol.iterator]=1`: false,
+		`picloud.kv.collection.call = () => 1`:                 false,
+		`delete fetch.name; fetch.call = 1`:                    false,
+		`Object.setPrototypeOf(picloud.kv, null)`:              false,
+		`picloud.kv.collection("d"); String(fetch); fetch.name`: true,
+		`globalThis.cache.k = 1; picloud.kv.mine.k = 1`:         true,
+		`structuredClone.prototype; picloud.KvError.prototype`:  true,
+	} {
+		source := `(function (exports, require, module) {
+			const picloud = globalThis.picloud = require("picloud");
+			globalThis.collection = picloud.kv.collection("c");
+			globalThis.cache = {};
+			picloud.kv.mine = {};
+		})`
+		iso, serr := (&program{name: "x", code: source}).isolate(nil, nil)
+		if serr != nil {
+			t.Fatal(serr)
+		}
+		if !iso.realm.Intact() {
+			t.Fatal("not intact before anything was changed")
+		}
+		if _, err := iso.realm.VM.RunString(change); err != nil {
+			t.Fatalf("%s: %v", change, err)
+		}
+		if got := iso.realm.Intact(); got != want {
+			t.Errorf("after %s the runtime is intact: %t, want %t", change, got, want)
+		}
+	}
+}
+
 // A name that is gone is missed, whichever it was and whatever came instead of it, though only the ends of
 // the lists are compared.
 func TestIntactNames(t *testing.T) {

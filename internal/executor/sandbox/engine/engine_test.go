@@ -52,7 +52,8 @@ func TestSnapshot(t *testing.T) {
 	}{
 		{`1`, true}, {`[1].map((x) => x); new Map(); "x".padEnd(3)`, true}, {`globalThis.mine = 1`, true}, {`new Int8Array(1); new EvalError()`, true},
 		{`Array.prototype.map = 1`, false}, {`Math.max = Math.min`, false}, {`delete Array.prototype.map`, false}, {`given.x = 1`, false}, {`given.method = 1`, false},
-		{`Object.setPrototypeOf(given, null)`, false}, {`Int8Array.prototype.x = 1`, false}, {`Array.prototype[Symbol.iterator] = 1`, false},
+		{`Object.setPrototypeOf(given, null)`, false}, {`method.x = 1`, false}, {`delete method.length; method.x = 1`, false}, {`Object.setPrototypeOf(method, null)`, false},
+		{`method.length + method.name`, true}, {`Int8Array.prototype.x = 1`, false}, {`Array.prototype[Symbol.iterator] = 1`, false},
 	} {
 		t.Run(c.script, func(t *testing.T) {
 			t.Parallel()
@@ -61,7 +62,8 @@ func TestSnapshot(t *testing.T) {
 			given := vm.NewObject()
 			_ = given.Set("method", func() {})
 			_ = vm.Set("given", given)
-			s := Take(vm, []*goja.Object{given})
+			_ = vm.Set("method", given.Get("method"))
+			s := Take(vm, Reachable(vm, []*goja.Object{given}))
 			if _, err := vm.RunString(c.script); err != nil {
 				t.Fatal(err)
 			}

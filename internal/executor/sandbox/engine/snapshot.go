@@ -17,17 +17,20 @@ import (
 type Snapshot struct {
 	vm     *goja.Runtime
 	slots  []*intrinsic // by the engine's own list; nil for one that was not made yet
-	others []*intrinsic // globalThis and the objects that Take was given
+	others []*intrinsic // globalThis and what Take was given
+	// methods are those that Take was given; they are not among others. function is their prototype.
+	methods  []method
+	function *goja.Object
 }
 
 // Take records the intrinsics of a runtime, its global object and own, the objects that the platform has
 // added to it. It is nil when the engine's memory is not Known: a nil Snapshot is never intact.
 func Take(vm *goja.Runtime, own []*goja.Object) *Snapshot {
-	l := layout()
-	if !l.ok {
+	if !Known() {
 		return nil
 	}
 
+	l := layout()
 	s := &Snapshot{vm: vm, slots: make([]*intrinsic, len(l.globals))}
 	l.eachIntrinsic(vm, func(slot int, o *goja.Object) bool {
 		s.slots[slot] = s.record(o)
@@ -43,9 +46,14 @@ func Take(vm *goja.Runtime, own []*goja.Object) *Snapshot {
 		}
 	}
 
+	s.function = vm.ToValue(func() {}).(*goja.Object).Prototype()
 	s.others = append(s.others, s.record(vm.GlobalObject()))
 	for _, o := range own {
-		s.others = append(s.others, s.record(o))
+		if m, ok := asMethod(o, s.function); ok {
+			s.methods = append(s.methods, m)
+		} else {
+			s.others = append(s.others, s.record(o))
+		}
 	}
 
 	s.pack()
@@ -101,6 +109,12 @@ func (s *Snapshot) Intact() (ok bool) {
 
 	for _, in := range s.others {
 		if !in.unchanged(s.vm) {
+			return false
+		}
+	}
+
+	for k := range s.methods {
+		if !isMethod(s.methods[k], s.function) {
 			return false
 		}
 	}

@@ -14,6 +14,7 @@ type Class struct {
 
 // Define puts a native function on an object, as Web IDL does (writable, enumerable, configurable).
 func (r *Realm) Define(o *goja.Object, name string, f func(goja.FunctionCall) goja.Value) {
+	r.Watch(o)
 	fn := r.Named(name, f)
 	_ = o.DefineDataProperty(name, fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
 }
@@ -27,7 +28,8 @@ func (r *Realm) Named(name string, f func(goja.FunctionCall) goja.Value) *goja.O
 
 // Getter puts a read-only attribute on a prototype.
 func (r *Realm) Getter(o *goja.Object, name string, f func(this goja.Value) goja.Value) {
-	get := r.VM.ToValue(func(c goja.FunctionCall) goja.Value { return f(c.This) })
+	r.Watch(o)
+	get := r.Named("get "+name, func(c goja.FunctionCall) goja.Value { return f(c.This) })
 	_ = o.DefineAccessorProperty(name, get, nil, goja.FLAG_TRUE, goja.FLAG_TRUE)
 }
 
@@ -50,7 +52,6 @@ func (r *Realm) NewClass(name string, construct func(goja.ConstructorCall) any) 
 		goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 
 	r.SetGlobal(name, ctor)
-	r.Watch(ctor, proto)
 
 	return Class{Ctor: ctor, Proto: proto}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // RunLibrary runs a program of our own that is a function of what only Go can give, and defines the classes
-// it returns.
+// it returns. Prototypes to which no class leads it returns as hidden.
 func (r *Realm) RunLibrary(p *goja.Program, host *goja.Object) *goja.Object {
 	v, err := r.VM.RunProgram(p)
 	if err != nil {
@@ -21,14 +21,17 @@ func (r *Realm) RunLibrary(p *goja.Program, host *goja.Object) *goja.Object {
 	for _, name := range classes.Keys() {
 		ctor := classes.Get(name).(*goja.Object)
 		r.SetGlobal(name, ctor)
-		r.WatchClass(ctor)
+	}
+
+	if hidden, ok := o.Get("hidden").(*goja.Object); ok {
+		r.VM.ForOf(hidden, func(v goja.Value) bool {
+			r.Watch(v.(*goja.Object))
+			return true
+		})
 	}
 
 	return o
 }
-
-// WatchClass adds a class that was written in JavaScript to the objects that Intact compares.
-func (r *Realm) WatchClass(ctor *goja.Object) { r.Watch(ctor, ctor.Get("prototype").(*goja.Object)) }
 
 // Callables reads functions that a library returned, by name.
 func Callables(o *goja.Object, into map[string]*goja.Callable) {

@@ -27,7 +27,8 @@ type Realm struct {
 	errorClasses    *goja.Object
 	newDOMException goja.Callable
 
-	watched  []*goja.Object   // our own objects that a script can reach
+	watched  []*goja.Object   // our own objects that a script can reach; nil after Record
+	surveyed bool             // watched has all of them
 	recorded *engine.Snapshot // what the program left of the intrinsics; nil before Record
 	late     bool             // a library was loaded after Record, so what the run changed in it is unknown
 }
@@ -48,12 +49,28 @@ func New(maxCallStack int) *Realm {
 	return r
 }
 
-// Watch adds objects of ours to those that Intact compares. It has no effect after Record.
-func (r *Realm) Watch(objects ...*goja.Object) { r.watched = append(r.watched, objects...) }
+// Watch adds an object of ours to those from which Survey searches: one to which no property leads, as a
+// script comes to it by calling something. Define and Getter watch what they add to. It has no effect after
+// Survey.
+func (r *Realm) Watch(o *goja.Object) {
+	if last := len(r.watched) - 1; !r.surveyed && (last < 0 || r.watched[last] != o) {
+		r.watched = append(r.watched, o)
+	}
+}
+
+// Survey finds all objects of ours that a script can reach, which Intact compares. It is called when all of
+// them are there, and before any code of the script runs, whose own objects may change from run to run.
+func (r *Realm) Survey() {
+	r.watched = engine.Reachable(r.VM, r.watched)
+	r.surveyed = true
+}
 
 // Record takes down the intrinsics and the watched objects as module evaluation left them: a polyfill is
 // part of the program.
-func (r *Realm) Record() { r.recorded = engine.Take(r.VM, r.watched) }
+func (r *Realm) Record() {
+	r.recorded = engine.Take(r.VM, r.watched)
+	r.watched = nil
+}
 
 // LoadedLate notes that a library was loaded. After Record, what the run has changed in it cannot be found
 // out, so the runtime serves no other run.

@@ -59,7 +59,7 @@ func New(web *webapi.Global, env *cloud.Env) *Host {
 	fetch := newFetchModule(h) // the one that scripts need not import
 	h.SetGlobal(fetch.name(), fetch.exports())
 
-	h.Watch(h.contextProto, h.picloud)
+	h.Watch(h.picloud)
 
 	return h
 }

@@ -77,10 +77,6 @@
     return copy;
   };
 
-  function structuredClone(value) {
-    return cloneOf(value, new Map());
-  }
-
   class TextEncoder {
     get encoding() {
       return "utf-8";
@@ -137,10 +133,13 @@
     }
   }
 
+  // As methods, as platform functions have no prototype.
   for (const [name, value] of Object.entries({
-    structuredClone,
+    structuredClone(value) {
+      return cloneOf(value, new Map());
+    },
     navigator: Object.freeze({ userAgent: "PiCloud" }),
-    queueMicrotask: function queueMicrotask(f) {
+    queueMicrotask(f) {
       if (typeof f !== "function") throw new TypeError("queueMicrotask needs a function");
       Promise.resolve().then(f);
     },

@@ -68,7 +68,6 @@ func (g *Global) addConsole() {
 		})
 	}
 
-	g.Watch(console)
 	g.SetGlobal("console", console)
 }
 

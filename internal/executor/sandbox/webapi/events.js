@@ -156,21 +156,23 @@
   // end of a run. Both are logged unless their default is prevented.
   const atGlobal = EventTarget.over(globalThis);
   delete EventTarget.over;
-  function reportError(error) {
-    const event = new ErrorEvent("error", { error, message: String(error?.message ?? error), cancelable: true });
-    const handler = globalThis.onerror; // its arguments and its meaning of true are its own (HTML standard, 8.1.8.1)
-    let handled = false;
-    if (typeof handler === "function") {
-      globalThis.onerror = null;
-      try {
-        handled = handler.call(globalThis, event.message, "", 0, 0, error) === true;
-        atGlobal.dispatchEvent(event);
-      } finally {
-        globalThis.onerror = handler;
-      }
-    } else atGlobal.dispatchEvent(event);
-    if (!handled && !event.defaultPrevented) host.reported(error);
-  }
+  const { reportError } = { // as a method, as platform functions have no prototype
+    reportError(error) {
+      const event = new ErrorEvent("error", { error, message: String(error?.message ?? error), cancelable: true });
+      const handler = globalThis.onerror; // its arguments and its meaning of true are its own (HTML standard, 8.1.8.1)
+      let handled = false;
+      if (typeof handler === "function") {
+        globalThis.onerror = null;
+        try {
+          handled = handler.call(globalThis, event.message, "", 0, 0, error) === true;
+          atGlobal.dispatchEvent(event);
+        } finally {
+          globalThis.onerror = handler;
+        }
+      } else atGlobal.dispatchEvent(event);
+      if (!handled && !event.defaultPrevented) host.reported(error);
+    },
+  };
 
   // Messages arrive one after the other, each in a turn of its own.
   class MessagePort extends EventTarget {

@@ -30,14 +30,7 @@ func (g *Global) loadIntl() {
 	g.Define(host, "collator", g.intlCollator)
 
 	library := g.RunLibrary(intlProgram(), host)
-	intl := library.Get("intl").(*goja.Object)
-	g.SetGlobal("Intl", intl)
-	g.Watch(intl)
-
-	members := library.Get("members").(*goja.Object)
-	for _, name := range members.Keys() {
-		g.WatchClass(members.Get(name).(*goja.Object))
-	}
+	g.SetGlobal("Intl", library.Get("intl"))
 }
 
 // intlZone is the canonical name of a time zone; undefined: there is none of that name.

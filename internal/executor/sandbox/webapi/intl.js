@@ -666,7 +666,7 @@
     supported(C);
     put(Intl, name, C);
   }
-  put(Intl, "getCanonicalLocales", canonical);
+  put(Intl, "getCanonicalLocales", { getCanonicalLocales: (v) => canonical(v) }.getCanonicalLocales);
   put(Intl, "supportedValuesOf", (key) => {
     const known = { calendar: ["gregory"], collation: [], numberingSystem: ["latn"], currency: [...new Set([...Object.keys(narrowSymbols), ...Object.keys(minorUnits), "CHF"])].sort(), unit: Object.keys(english.units).sort() };
     if (!(key in known)) throw new RangeError("Invalid key : " + String(key));
@@ -690,5 +690,5 @@
   put(String.prototype, "localeCompare", { localeCompare(that, l, o) { return l === undefined && o === undefined ? plain.call(this, that) : new Collator(l, o).compare(String(this), String(that)); } }.localeCompare);
   put(Array.prototype, "toLocaleString", { toLocaleString(l, o) { return Array.from(this, (v) => (v === undefined || v === null ? "" : v.toLocaleString(l, o))).join(","); } }.toLocaleString);
 
-  return { intl: Intl, members: classes, classes: {} };
+  return { intl: Intl, classes: {} };
 })

@@ -27,10 +27,12 @@
   // %TypedArray%.from takes a string too.
   const TypedArray = Object.getPrototypeOf(Uint8Array);
   const from = TypedArray.from;
-  put(TypedArray, "from", function (source, map, self) {
-    return from.call(this, typeof source === "string" ? [...source] : source, map, self);
-  });
-  Object.defineProperty(TypedArray.from, "name", { value: "from" });
+  const replacement = {
+    from(source, map, self) {
+      return from.call(this, typeof source === "string" ? [...source] : source, map, self);
+    },
+  };
+  put(TypedArray, "from", replacement.from);
 
   const lone = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
   put(String.prototype, "isWellFormed", function isWellFormed() {
@@ -218,5 +220,5 @@
       return false;
     }
   }
-  return { classes: { RegExp, Iterator, WeakRef, FinalizationRegistry } };
+  return { classes: { RegExp, Iterator, WeakRef, FinalizationRegistry }, hidden: [Helper] };
 });

@@ -22,5 +22,4 @@ func (g *Global) loadURLPattern() {
 		panic(fmt.Sprintf("urlpattern: %v", err)) // bundled code
 	}
 	g.SetGlobal("URLPattern", v)
-	g.WatchClass(v.(*goja.Object))
 }
