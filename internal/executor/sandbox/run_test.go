@@ -185,18 +185,19 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
-// When the caller is gone the request's signal fires, and the run goes on.
+// When the caller is gone the request's signal fires, also when a copy's was asked for, and the run goes on.
 func TestCallerGone(t *testing.T) {
 	t.Parallel()
 
 	f := newFixture(t)
 	r, _ := f.start(`export default (request) => new Promise((resolve) => {
-		request.signal.addEventListener("abort", () => resolve("aborted"));
+		request.signal.addEventListener("abort", () => resolve("aborted " + copy.aborted));
+		const copy = request.clone().signal;
 		console.log("waiting");
 	})`, requestMsg())
 	f.next(wire.Log)
 	r.post(event{kind: evAbort})
-	if m := f.done(wire.Done); m.Status != cloud.Succeeded || string(m.Response.Body) != "aborted" {
+	if m := f.done(wire.Done); m.Status != cloud.Succeeded || string(m.Response.Body) != "aborted true" {
 		t.Errorf("the run is %s %+v", m.Status, m.Response)
 	}
 }

@@ -54,6 +54,8 @@ const maxSite = 8
 
 // call sends a host call and returns the promise of its answer, which convert makes a value of.
 func (r *Run) call(call cloud.HostCall, convert func(*wire.ReplyMsg) goja.Value) goja.Value {
+	r.host.inRun(r.Web.ID, "this call")
+
 	vm := r.host.VM
 	if r.lastCall >= wire.MaxCalls {
 		r.host.Throw("LimitError", fmt.Sprintf("a run can make %d host calls", wire.MaxCalls))

@@ -81,6 +81,10 @@ func (h *Host) principal(c *contextState) goja.Value {
 // waitUntil keeps the run from ending before a promise has settled.
 func (h *Host) waitUntil(c goja.FunctionCall) goja.Value {
 	run := h.current()
+	if state := realm.State[contextState](c.This); state != nil { // it may be called on its own
+		h.inRun(state.run.Web.ID, "this context")
+	}
+
 	p, err := h.Resolve(c.Argument(0))
 	if err != nil {
 		panic(err)

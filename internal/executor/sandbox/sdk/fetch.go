@@ -40,7 +40,7 @@ func (r *Run) fetch(request *webapi.Request, body []byte) goja.Value {
 	out := request.Message()
 	out.Body = body
 	signal := request.Signal()
-	remote := &remoteBody{h: h, signal: signal}
+	remote := &remoteBody{h: h, run: r.Web.ID, signal: signal}
 
 	call := cloud.Fetch{Request: out, Redirect: request.Redirect()}
 	promise := r.call(call, func(m *wire.ReplyMsg) goja.Value {
@@ -62,7 +62,9 @@ func (r *Run) fetch(request *webapi.Request, body []byte) goja.Value {
 
 	remote.fetch = r.lastCall
 	h.web.OnAbort(signal, func() {
-		remote.Cancel()
+		if h.run == r { // a signal that was kept may fire in a later run
+			remote.Cancel()
+		}
 		r.giveUp(remote.fetch, h.web.AbortReason(signal))
 	})
 
@@ -72,6 +74,7 @@ func (r *Run) fetch(request *webapi.Request, body []byte) goja.Value {
 // remoteBody is the body of a fetched response whose bytes the parent still has.
 type remoteBody struct {
 	h      *Host
+	run    uint64 // that made the request; others have requests of the same number
 	fetch  uint64 // the call
 	signal goja.Value
 }
@@ -83,7 +86,7 @@ func (b *remoteBody) Read(all bool, convert func(raw []byte, more bool) goja.Val
 		panic(h.web.AbortReason(b.signal))
 	}
 
-	run := h.current()
+	run := h.inRun(b.run, "this body")
 	promise := run.call(cloud.FetchRead{Fetch: b.fetch, All: all}, func(m *wire.ReplyMsg) goja.Value {
 		return convert(m.Reply.Bytes, m.Reply.Partial)
 	})
@@ -96,6 +99,6 @@ func (b *remoteBody) Read(all bool, convert func(raw []byte, more bool) goja.Val
 
 // Cancel tells the parent that the request is not wanted any more.
 func (b *remoteBody) Cancel() {
-	run := b.h.current()
+	run := b.h.inRun(b.run, "this body")
 	_ = run.Web.Parent.Send(wire.Cancel, run.Web.ID, wire.EncodeCancel(b.fetch))
 }

@@ -87,6 +87,17 @@ func (h *Host) Enter(r *Run) {
 	h.web.Enter(&r.Web)
 }
 
+// inRun throws a TypeError unless the run of this number is the one that calls. What a script keeps from one
+// request to the next must not act in the name of another.
+func (h *Host) inRun(id uint64, what string) *Run {
+	run := h.current()
+	if run.Web.ID != id {
+		panic(h.VM.NewTypeError("%s belongs to another request: it cannot be used after the one that made it; "+
+			"keep the data instead, such as a body's text", what))
+	}
+	return run
+}
+
 // current is the run that calls; module code has none, and gets a TypeError.
 func (h *Host) current() *Run {
 	h.web.InRun()

@@ -17,7 +17,7 @@ import (
 type fixture struct {
 	t    *testing.T
 	host *Host
-	run  Run
+	run  *Run
 	sent chan frame
 }
 
@@ -48,7 +48,7 @@ func newFixture(t *testing.T) *fixture {
 		}
 	}()
 
-	f.host = New(webapi.New(realm.New(1000), webapi.Needs{Events: true}), &cloud.Env{Values: map[string]string{"B": "2", "A": "1"}})
+	f.host = New(webapi.New(realm.New(1000), webapi.Needs{Events: true, Streams: true}), &cloud.Env{Values: map[string]string{"B": "2", "A": "1"}})
 	msg := &wire.RunMsg{
 		Request:   &cloud.Request{URL: "http://a/", Params: []cloud.Header{{Name: "id", Value: "7"}}},
 		Depth:     2,
@@ -56,11 +56,22 @@ func newFixture(t *testing.T) *fixture {
 		Principal: cloud.Principal{Username: "ann", Kind: "user"},
 		MaxBody:   1 << 20,
 	}
-	f.run = NewRun(1, msg, wire.NewWriter(child, 0, 1<<20))
-	f.host.Enter(&f.run)
+	run := NewRun(1, msg, wire.NewWriter(child, 0, 1<<20))
+	f.run = &run
+	f.host.Enter(f.run)
 	_ = f.host.VM.Set("picloud", f.host.Require("picloud"))
-	_ = f.host.VM.Set("ctx", f.host.Context(&f.run))
+	_ = f.host.VM.Set("ctx", f.host.Context(f.run))
 	return f
+}
+
+// nextRun ends the run, and lets the next one use the runtime.
+func (f *fixture) nextRun() {
+	f.t.Helper()
+
+	f.host.Enter(nil)
+	next := NewRun(f.run.Web.ID+1, f.run.Msg, f.run.Web.Parent)
+	f.run = &next
+	f.host.Enter(f.run)
 }
 
 // eval runs a script, whose value is a promise.
@@ -335,6 +346,77 @@ func TestFetch(t *testing.T) {
 	}
 	if got := f.outcome(p); got != "AbortError: The operation was aborted." || f.run.Calling() != 0 {
 		t.Errorf("gives %s, and %d calls are open", got, f.run.Calling())
+	}
+}
+
+// What a script keeps from one run to the next does nothing in the name of the later one: it neither reads nor
+// ends what that has under the same number.
+func TestKeptFromAnotherRun(t *testing.T) {
+	t.Parallel()
+
+	const another = " belongs to another request: it cannot be used after the one that made it; keep the data instead, such as a body's text"
+	for script, want := range map[string]string{
+		`kept.text()`:                  "TypeError: this body" + another,
+		`kept.clone().text()`:          "TypeError: this body" + another,
+		`kept.body.getReader().read()`: "TypeError: this body" + another,
+		`kept.body.cancel()`:           "TypeError: this body" + another,
+		`fetch("http://a/", {method: "POST", body: kept.body})`: "TypeError: this body" + another,
+		`reader.read()`:   "TypeError: this body" + another,
+		`reader.cancel()`: "TypeError: this body" + another,
+		`later(1)`:        "TypeError: this call" + another,
+		`Promise.resolve().then(() => keptCtx.waitUntil(1))`:       "TypeError: this context" + another,
+		`Promise.resolve(kept.status)`:                             "200",
+		`Promise.resolve(keptCtx.params.id)`:                       `"7"`,
+		`Promise.resolve().then(() => controller.abort())`:         "undefined",
+		`Promise.resolve().then(() => clearTimeout(keptTimer))`:    "undefined",
+		`Promise.resolve().then(() => keptRequest.signal.aborted)`: "false",
+	} {
+		t.Run(script, func(t *testing.T) {
+			t.Parallel()
+
+			f := newFixture(t)
+			fetched := func(script string) {
+				t.Helper()
+				p := f.eval(script)
+				f.reply(wire.ReplyMsg{N: f.called().N, Reply: cloud.HostReply{Response: &cloud.Response{Status: 200}, Partial: true}})
+				if got := f.outcome(p); got != "undefined" {
+					t.Fatalf("%s gives %s", script, got)
+				}
+			}
+
+			_ = f.host.VM.Set("keptRequest", f.host.web.IncomingRequest(f.run.Msg.Request))
+			fetched(`const controller = new AbortController(); let kept; fetch("http://a/1", {signal: controller.signal}).then((r) => { kept = r })`)
+			fetched(`let reader; fetch("http://a/2").then((r) => { reader = r.body.getReader() })`)
+			f.eval(`const keptCtx = ctx, keptTimer = setTimeout(() => {}, 1); let later;
+				const updated = picloud.kv.collection("c").update("k", () => new Promise((resolve) => { later = (v) => (resolve(v), updated) })); updated`)
+			f.reply(wire.ReplyMsg{N: f.called().N})
+
+			f.nextRun()
+			_, err := f.host.VM.RunString(`setTimeout(() => {}, 1)`)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fetched(`let mine; fetch("http://b/1").then((r) => { mine = r })`)
+
+			if got := f.outcome(f.eval(script)); got != want {
+				t.Errorf("gives %s, want %s", got, want)
+			}
+			f.run.Web.CallerGone()
+			if err := f.host.web.AbortSignal(&f.run.Web); err != nil {
+				t.Fatal(err)
+			}
+			if v, _ := f.host.VM.RunString(`keptRequest.signal.aborted`); v.ToBoolean() {
+				t.Error("the request of an ended run is aborted when another's caller goes")
+			}
+			if f.run.Web.Timers.Len() != 1 || f.run.Calling() != 0 || len(f.run.Waits) != 0 {
+				t.Errorf("the run has %d timers, %d calls and waits for %d promises; want 1, 0 and 0", f.run.Web.Timers.Len(), f.run.Calling(), len(f.run.Waits))
+			}
+			select {
+			case got := <-f.sent:
+				t.Errorf("the parent receives a frame of kind %v", got.kind)
+			default:
+			}
+		})
 	}
 }
 

@@ -36,6 +36,10 @@ type Global struct {
 	events  *events      // nil until loaded
 	subtle  *goja.Object // nil until asked for
 
+	// lastTimer is the id of the latest timer. No run uses the ids of another: a script that kept one would
+	// clear a timer that is not the one it means.
+	lastTimer int
+
 	// formatting counts the Maps and Sets within each other that the console is rendering.
 	formatting int
 }

@@ -17,7 +17,7 @@ type Request struct {
 	headersObj  *goja.Object // nil until asked for
 	body        bodyState
 	signal      goja.Value // nil until asked for
-	incoming    bool       // the run's own request: its signal follows the caller
+	incoming    uint64     // the run whose own request it is: its signal follows the caller; 0: of none
 	redirect    string     // follow if empty
 }
 
@@ -53,17 +53,29 @@ func (g *Global) newRequestClass() realm.Class {
 // signalOf makes a request's signal when it is first asked for.
 func (g *Global) signalOf(r *Request) goja.Value {
 	if r.signal == nil {
-		signal, err := g.loadEvents().newSignal(goja.Undefined())
-		if err != nil {
-			panic(err)
-		}
-		r.signal = signal
-		if r.incoming && g.run != nil {
-			g.watchSignal(g.run, signal)
-		}
+		r.signal = g.newSignal(r.incoming)
 	}
 
 	return r.signal
+}
+
+// newSignal makes the signal of a request. That of a run's own request, and of its copies, is one for all,
+// while the run is the one that uses the runtime: a request that was kept does not follow another's caller.
+func (g *Global) newSignal(incoming uint64) goja.Value {
+	follows := incoming != 0 && g.run != nil && g.run.ID == incoming
+	if follows && g.run.signal != nil {
+		return g.run.signal
+	}
+
+	signal, err := g.loadEvents().newSignal(goja.Undefined())
+	if err != nil {
+		panic(err)
+	}
+	if follows {
+		g.watchSignal(g.run, signal)
+	}
+
+	return signal
 }
 
 // cloneRequest is request.clone(); the body is split between both.
@@ -191,11 +203,16 @@ func (g *Global) method(m string) string {
 
 // IncomingRequest is the Request of a run.
 func (g *Global) IncomingRequest(r *cloud.Request) *goja.Object {
+	var run uint64
+	if g.run != nil {
+		run = g.run.ID
+	}
+
 	return g.Instance(g.request, &Request{
 		method:   r.Method,
 		url:      r.URL,
 		headers:  &headersState{list: r.Headers},
 		body:     bodyState{bytes: r.Body, null: len(r.Body) == 0},
-		incoming: true,
+		incoming: run,
 	})
 }

@@ -17,7 +17,6 @@ const maxTimerDelay = 1<<31 - 1
 // Timers are those of one run that have not fired, or that repeat. The run loop waits for them.
 type Timers struct {
 	pending map[int]*Timer
-	last    int // id
 }
 
 // Timer is one call of setTimeout or setInterval, or of AbortSignal.timeout.
@@ -119,9 +118,9 @@ func (g *Global) startTimer(name string, f, after goja.Value) *Timer {
 		timers.pending = map[int]*Timer{}
 	}
 
-	timers.last++
+	g.lastTimer++
 	due := time.Now().Add(time.Duration(min(delay, maxTimerDelay) * float64(time.Millisecond)))
-	timer := &Timer{id: timers.last, Due: due, call: call}
+	timer := &Timer{id: g.lastTimer, Due: due, call: call}
 	timers.pending[timer.id] = timer
 
 	return timer
