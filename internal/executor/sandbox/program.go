@@ -49,7 +49,13 @@ func (p *program) compiled() (*goja.Program, error) {
 
 // isolate makes a runtime and evaluates the program in it. The run, if any, receives what the module logs
 // meanwhile and can interrupt it.
-func (p *program) isolate(r *run, env *cloud.Env) (*isolate, *cloud.ScriptError) {
+func (p *program) isolate(r *run, env *cloud.Env) (made *isolate, serr *cloud.ScriptError) {
+	defer func() {
+		if recover() != nil {
+			made, serr = nil, engineFailure()
+		}
+	}()
+
 	prg, err := p.compiled()
 	if err != nil {
 		return nil, &cloud.ScriptError{Name: "SyntaxError", Message: err.Error()}

@@ -9,7 +9,6 @@ import (
 	"github.com/dop251/goja"
 
 	"picloud/internal/cloud"
-	"picloud/internal/executor/sandbox/realm"
 	"picloud/internal/executor/sandbox/sdk"
 	"picloud/internal/executor/wire"
 )
@@ -86,14 +85,13 @@ func (r *run) main(id uint64) {
 //go:noinline
 func markedRun(id uint64, r *run) {
 	defer func() {
-		if p := recover(); p != nil {
+		if recover() != nil {
 			r.s.finish(r, false)
 			kind := wire.Done
 			if r.responded {
 				kind = wire.After
 			}
-			message := realm.Clip(fmt.Sprintf("the JavaScript engine failed: %v", p))
-			r.send(kind, r.failure(&cloud.ScriptError{Name: "Error", Message: message}))
+			r.send(kind, r.failure(engineFailure()))
 		}
 	}()
 
@@ -101,6 +99,16 @@ func markedRun(id uint64, r *run) {
 	defer r.usage.pause()
 	r.execute()
 	runtime.KeepAlive(id) // so that the dump has it
+}
+
+// engineFailure is the error of code at which the engine itself failed, with a panic that no script can catch
+// and whose text is about the engine's insides.
+func engineFailure() *cloud.ScriptError {
+	return &cloud.ScriptError{
+		Name: "Error",
+		Message: "the JavaScript engine failed at something that it does not expect, " +
+			"such as an iterator without a method next",
+	}
 }
 
 func (r *run) send(kind wire.Kind, m *wire.DoneMsg) {

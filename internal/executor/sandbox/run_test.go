@@ -132,6 +132,8 @@ func TestRunOutcomes(t *testing.T) {
 		{"a rejection", `export default async () => { throw "no" }`, cloud.Failed, "Error: uncaught no", 0},
 		{"no handler", `export default { kv() {} }`, cloud.Failed, `no-handler: the script's default export has no handler "fetch"`, 1},
 		{"a module that throws", `throw new RangeError("early"); export default () => 1`, cloud.Failed, "RangeError: early", 0},
+		{"what the engine cannot do", `export default () => { try { for (const x of { [Symbol.iterator]: () => ({}) }); } catch {} }`, cloud.Failed, "Error: " + engineFailure().Message, 0},
+		{"a module with that", `for (const x of { [Symbol.iterator]: () => ({}) }); export default () => 1`, cloud.Failed, "Error: " + engineFailure().Message, 0},
 		{"a promise that nothing settles", `export default () => new Promise(() => {})`, cloud.Failed, "Error: " + errNeverSettles.Error(), 0},
 		{"a body over the limit", `export default () => "x".repeat(1001)`, cloud.OutOfMemory, "LimitError: the response body has 1001 bytes; at most 1000 are allowed", 0},
 	} {

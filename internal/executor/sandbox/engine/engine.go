@@ -1,14 +1,16 @@
 // Package engine is everything that reads or writes the memory of the JavaScript engine, goja, past its
-// exported API: the comparison of a runtime's intrinsics with what they were (Snapshot), and JSON that is
-// made and read in the engine's own tables (JSON). It knows nothing of runs, web APIs or the platform, and
-// it is the only package that uses unsafe on goja.
+// exported API: the comparison of a runtime's intrinsics with what they were (Snapshot), JSON that is made
+// and read in the engine's own tables (JSON), and what scripts see of it in errors and in the texts of
+// functions (CleanErrors, HideSource). It knows nothing of runs, web APIs or the platform, and it is the only
+// package that uses unsafe on goja.
 //
 // It mirrors goja v0.0.0-20260917113740-793a2a65c13b. What is mirrored:
 //
 //   - Runtime.global: the offsets of its *Object fields, which are the intrinsics made so far (layout.go)
 //   - Object.self, the implementation behind an object, and of it baseObject's class, val, prototype,
 //     extensible, values, propNames and symValues, and templatedObject's tmpl
-//   - arrayObject's values and length; nativeFuncObject's f
+//   - arrayObject's values and length; nativeFuncObject's f and construct;
+//     baseJsFuncObject's src; errorObject's stack
 //   - valueProperty, orderedMap, mapEntry and objectTemplate, as structs of the same form
 //
 // Fields are looked up by name and type in each process, before the first runtime serves a run. If one of

@@ -105,7 +105,8 @@ func (l *engineLayout) find() {
 	l.valueProperty = reflect.TypeOf(prop)
 	l.findNativeFunctions(arrayProto)
 
-	l.ok = len(l.nativeFunc) > 0 &&
+	typeError := vm.GlobalObject().Get("TypeError").(*goja.Object)
+	l.ok = len(l.nativeFunc) > 0 && l.constructor(typeError) != nil && l.frames(vm.NewTypeError()) != nil &&
 		mirrors(l.valueProperty.Elem(), reflect.TypeFor[property](),
 			"value", "writable", "configurable", "enumerable", "accessor") &&
 		(*property)(reflect.ValueOf(prop).UnsafePointer()).value == method &&
@@ -166,7 +167,10 @@ func (l *engineLayout) impl(o *goja.Object) reflect.Value {
 }
 
 // tableFields is where a kind of object keeps its tables, as reflect counts fields.
-type tableFields struct{ names, values, syms, tmpl []int }
+type tableFields struct {
+	names, values, syms, tmpl []int
+	source                    []int // of a function that was written in JavaScript
+}
 
 // fields looks a kind of object up, once: nil for one that has no tables.
 func (l *engineLayout) fields(kind reflect.Type) *tableFields {
@@ -181,7 +185,10 @@ func (l *engineLayout) fields(kind reflect.Type) *tableFields {
 		syms, ok3 := kind.FieldByName("symValues")
 		if ok1 && ok2 && ok3 {
 			tmpl, _ := kind.FieldByName("tmpl")
-			found = &tableFields{names.Index, values.Index, syms.Index, tmpl.Index}
+			found = &tableFields{names: names.Index, values: values.Index, syms: syms.Index, tmpl: tmpl.Index}
+			if source, ok := kind.FieldByName("src"); ok && source.Type.Kind() == reflect.String {
+				found.source = source.Index
+			}
 		}
 	}
 

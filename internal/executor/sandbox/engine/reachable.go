@@ -3,9 +3,9 @@ package engine
 import "github.com/dop251/goja"
 
 // Reachable lists the objects that a script can come to, from the global object and from roots, by
-// properties, getters, setters and prototypes: roots and what hangs on them, each once, without what the
-// engine itself lists as an intrinsic. It reads the engine's tables, so that nothing is made by looking. It
-// is empty when the engine's memory is not Known.
+// properties, getters, setters and prototypes: roots and what hangs on them, each once, without the engine's
+// own objects. What was written in JavaScript is ours also where it hangs on one of these. It reads the
+// engine's tables, so that nothing is made by looking. It is empty when the engine's memory is not Known.
 func Reachable(vm *goja.Runtime, roots []*goja.Object) []*goja.Object {
 	if !Known() {
 		return nil
@@ -15,6 +15,11 @@ func Reachable(vm *goja.Runtime, roots []*goja.Object) []*goja.Object {
 	w := walk{seen: map[*goja.Object]struct{}{}}
 	l.eachIntrinsic(vm, func(_ int, o *goja.Object) bool {
 		w.seen[o] = struct{}{}
+		return true
+	})
+
+	l.eachIntrinsic(vm, func(_ int, o *goja.Object) bool {
+		w.scriptFunctions(o)
 		return true
 	})
 
@@ -56,21 +61,39 @@ func (w *walk) neighbours(o *goja.Object) {
 	}
 
 	w.visit(o.Prototype())
-	for _, v := range *t.values {
-		w.property(v)
-	}
-	eachSymbol(*t.syms, func(_ *goja.Symbol, v goja.Value) bool {
-		w.property(v)
-		return true
+	t.eachObject(w.visit)
+}
+
+// scriptFunctions visits the functions of an engine's object that were written in JavaScript.
+func (w *walk) scriptFunctions(o *goja.Object) {
+	t := layout().tableOf(o)
+	t.eachObject(func(found *goja.Object) {
+		if found != nil && layout().source(found) != nil {
+			w.visit(found)
+		}
 	})
 }
 
-// property visits the value, the getter and the setter of a property.
-func (w *walk) property(v goja.Value) {
-	p := layout().property(v)
-	if o, ok := p.value.(*goja.Object); ok {
-		w.visit(o)
+// eachObject calls f with the values, getters and setters of all properties in a table; nil for one that is
+// not there.
+func (t *table) eachObject(f func(*goja.Object)) {
+	property := func(v goja.Value) {
+		p := layout().property(v)
+		if o, ok := p.value.(*goja.Object); ok {
+			f(o)
+		}
+		f(p.getter)
+		f(p.setter)
 	}
-	w.visit(p.getter)
-	w.visit(p.setter)
+
+	if t.names == nil {
+		return
+	}
+	for _, v := range *t.values {
+		property(v)
+	}
+	eachSymbol(*t.syms, func(_ *goja.Symbol, v goja.Value) bool {
+		property(v)
+		return true
+	})
 }

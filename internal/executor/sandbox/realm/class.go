@@ -28,15 +28,35 @@ func (r *Realm) Named(name string, f func(goja.FunctionCall) goja.Value) *goja.O
 
 // Getter puts a read-only attribute on a prototype.
 func (r *Realm) Getter(o *goja.Object, name string, f func(this goja.Value) goja.Value) {
+	r.Accessor(o, name, f, nil)
+}
+
+// Accessor puts an attribute on a prototype. set is nil for one that is read-only.
+func (r *Realm) Accessor(o *goja.Object, name string, get func(this goja.Value) goja.Value,
+	set func(this, v goja.Value),
+) {
 	r.Watch(o)
-	get := r.Named("get "+name, func(c goja.FunctionCall) goja.Value { return f(c.This) })
-	_ = o.DefineAccessorProperty(name, get, nil, goja.FLAG_TRUE, goja.FLAG_TRUE)
+	getter := r.Named("get "+name, func(c goja.FunctionCall) goja.Value { return get(c.This) })
+	var setter goja.Value
+	if set != nil {
+		setter = r.Named("set "+name, func(c goja.FunctionCall) goja.Value {
+			set(c.This, c.Argument(0))
+			return goja.Undefined()
+		})
+	}
+
+	_ = o.DefineAccessorProperty(name, getter, setter, goja.FLAG_TRUE, goja.FLAG_TRUE)
 }
 
 // SetGlobal defines a property of the global object that is not enumerable.
 func (r *Realm) SetGlobal(name string, v any) {
 	_ = r.VM.GlobalObject().DefineDataProperty(name, r.VM.ToValue(v),
 		goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+}
+
+// GlobalFunc defines a native function under a global name.
+func (r *Realm) GlobalFunc(name string, f func(goja.FunctionCall) goja.Value) {
+	r.SetGlobal(name, r.Named(name, f))
 }
 
 // NewClass makes a constructor under a global name. construct returns the Go state that instances carry. A

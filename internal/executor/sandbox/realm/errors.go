@@ -161,7 +161,7 @@ func frames(stack []goja.StackFrame) string {
 	var text strings.Builder
 	for _, f := range stack {
 		pos := f.Position()
-		if pos.Filename == "" || strings.HasPrefix(pos.Filename, "picloud:") {
+		if pos.Filename == "" || strings.HasPrefix(pos.Filename, libraryPrefix) {
 			continue // native code, or a library of ours
 		}
 
@@ -181,8 +181,11 @@ func frames(stack []goja.StackFrame) string {
 // framePosition is the column and the bytecode offset at the end of a frame, as in "main.ts:4:8(12)".
 var framePosition = regexp.MustCompile(`:(\d+)\(\d+\)`)
 
-// BaseLibrary is the name of the program that every runtime has run. Its frames are not the author's.
-const BaseLibrary = "picloud:base"
+// libraryPrefix begins the names of our own programs, whose frames are not the author's.
+const libraryPrefix = "picloud:"
+
+// BaseLibrary is the name of the program that every runtime has run.
+const BaseLibrary = libraryPrefix + "base"
 
 // cleanStack turns the engine's stack text into V8's: no bytecode offsets, no frames of native code or
 // base.js.
@@ -197,7 +200,7 @@ func cleanStack(s string) string {
 			continue
 		}
 
-		if strings.Contains(t, BaseLibrary) || strings.Contains(t, "(native)") {
+		if strings.Contains(t, libraryPrefix) || strings.Contains(t, "(native)") {
 			continue
 		}
 		out = append(out, "    at "+framePosition.ReplaceAllStringFunc(t, func(s string) string {

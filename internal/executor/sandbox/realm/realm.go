@@ -45,6 +45,7 @@ func New(maxCallStack int) *Realm {
 	r.promise = global.Get("Promise").(*goja.Object)
 	r.resolve, _ = goja.AssertFunction(r.promise.Get("resolve"))
 	r.promiseThen, _ = goja.AssertFunction(r.promise.Get("prototype").(*goja.Object).Get("then"))
+	r.guardNatives()
 
 	return r
 }
@@ -58,11 +59,15 @@ func (r *Realm) Watch(o *goja.Object) {
 	}
 }
 
-// Survey finds all objects of ours that a script can reach, which Intact compares. It is called when all of
+// Survey finds all objects of ours that a script can reach, which Intact compares, and lets those that were
+// written in JavaScript look like native ones. It is called when all of
 // them are there, and before any code of the script runs, whose own objects may change from run to run.
 func (r *Realm) Survey() {
 	r.watched = engine.Reachable(r.VM, r.watched)
 	r.surveyed = true
+	for _, o := range r.watched {
+		engine.HideSource(o)
+	}
 }
 
 // Record takes down the intrinsics and the watched objects as module evaluation left them: a polyfill is

@@ -17,7 +17,7 @@ func (m *fetchModule) name() string { return "fetch" }
 
 func (m *fetchModule) exports() goja.Value {
 	h := m.h
-	return h.VM.ToValue(func(c goja.FunctionCall) goja.Value {
+	return h.Named(m.name(), func(c goja.FunctionCall) goja.Value {
 		return h.Settled(func() goja.Value {
 			run := h.current()
 			request := h.web.RequestToSend(c.Argument(0), c.Argument(1))

@@ -9,7 +9,7 @@ import (
 
 // addBase64 defines atob and btoa (HTML standard, 8.3).
 func (g *Global) addBase64() {
-	g.SetGlobal("btoa", func(c goja.FunctionCall) goja.Value {
+	g.GlobalFunc("btoa", func(c goja.FunctionCall) goja.Value {
 		s := c.Argument(0).String()
 
 		raw := make([]byte, 0, len(s))
@@ -24,7 +24,7 @@ func (g *Global) addBase64() {
 		return g.VM.ToValue(base64.StdEncoding.EncodeToString(raw))
 	})
 
-	g.SetGlobal("atob", func(c goja.FunctionCall) goja.Value {
+	g.GlobalFunc("atob", func(c goja.FunctionCall) goja.Value {
 		raw, err := decodeBase64(c.Argument(0).String())
 		if err != nil {
 			panic(g.DOMException("InvalidCharacterError", "atob: the string is not valid base64"))

@@ -2,6 +2,10 @@
 (function (host) {
   "use strict";
   const put = (o, name, value) => Object.defineProperty(o, name, { value, writable: true, configurable: true, enumerable: false });
+  // Methods, as built-in functions have no prototype.
+  const replace = (o, list) => {
+    for (const name of Object.getOwnPropertyNames(list)) put(o, name, list[name]);
+  };
 
   // A RegExp that takes Unicode property escapes and the flag v, over the engine's own.
   const Original = globalThis.RegExp;
@@ -27,19 +31,20 @@
   // %TypedArray%.from takes a string too.
   const TypedArray = Object.getPrototypeOf(Uint8Array);
   const from = TypedArray.from;
-  const replacement = {
+  replace(TypedArray, {
     from(source, map, self) {
       return from.call(this, typeof source === "string" ? [...source] : source, map, self);
     },
-  };
-  put(TypedArray, "from", replacement.from);
+  });
 
   const lone = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
-  put(String.prototype, "isWellFormed", function isWellFormed() {
-    return String(this).search(lone) < 0;
-  });
-  put(String.prototype, "toWellFormed", function toWellFormed() {
-    return String(this).replace(lone, "\ufffd");
+  replace(String.prototype, {
+    isWellFormed() {
+      return String(this).search(lone) < 0;
+    },
+    toWellFormed() {
+      return String(this).replace(lone, "\ufffd");
+    },
   });
 
   // Methods of ECMAScript 2024 and 2025.
@@ -196,8 +201,10 @@
   for (const name of ["dispose", "asyncDispose"]) if (!Symbol[name]) Object.defineProperty(Symbol, name, { value: Symbol.for("Symbol." + name) });
 
   // An Error's stack is there when it is made; of other objects this makes one.
-  put(Error, "captureStackTrace", function captureStackTrace(o) {
-    if (!(o instanceof Error)) put(o, "stack", new Error().stack);
+  replace(Error, {
+    captureStackTrace(o) {
+      if (!(o instanceof Error)) put(o, "stack", new Error().stack);
+    },
   });
 
   // A reference that is never cleared, and a registry that never calls: what the standard allows an engine to do.

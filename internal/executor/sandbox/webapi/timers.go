@@ -78,13 +78,13 @@ func (g *Global) addTimers() {
 		}
 		return goja.Undefined()
 	}
-	g.SetGlobal("clearTimeout", clearTimer)
-	g.SetGlobal("clearInterval", clearTimer)
+	g.GlobalFunc("clearTimeout", clearTimer)
+	g.GlobalFunc("clearInterval", clearTimer)
 }
 
 // addTimerFunction defines a function (handler, delay, ...arguments) that starts a timer.
 func (g *Global) addTimerFunction(name string, repeat bool) {
-	g.SetGlobal(name, g.Named(name, func(c goja.FunctionCall) goja.Value {
+	g.GlobalFunc(name, func(c goja.FunctionCall) goja.Value {
 		timer := g.startTimer(name, c.Argument(0), c.Argument(1))
 		if len(c.Arguments) > 2 {
 			timer.args = append(timer.args, c.Arguments[2:]...)
@@ -93,7 +93,7 @@ func (g *Global) addTimerFunction(name string, repeat bool) {
 			timer.every = max(time.Until(timer.Due), time.Millisecond)
 		}
 		return g.VM.ToValue(timer.id)
-	}))
+	})
 }
 
 // startTimer calls f in the run that calls, when the milliseconds of after are over. name is the function

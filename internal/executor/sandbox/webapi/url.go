@@ -93,21 +93,19 @@ func (g *Global) addURLAttributes(proto *goja.Object, this func(goja.Value) *url
 		{"search", (*whatwg.Url).Search, (*whatwg.Url).SetSearch},
 		{"hash", (*whatwg.Url).Hash, (*whatwg.Url).SetHash},
 	} {
-		get := g.VM.ToValue(func(c goja.FunctionCall) goja.Value {
-			return g.VM.ToValue(attribute.get(this(c.This).u))
-		})
-		var set goja.Value
+		get := func(v goja.Value) goja.Value { return g.VM.ToValue(attribute.get(this(v).u)) }
+		var set func(v, to goja.Value)
 		if attribute.set != nil {
-			set = g.VM.ToValue(func(c goja.FunctionCall) goja.Value {
-				s := this(c.This)
-				attribute.set(s.u, c.Argument(0).String())
+			set = func(v, to goja.Value) {
+				s := this(v)
+				attribute.set(s.u, to.String())
 				if s.params != nil {
 					s.params.list = s.query()
 				}
-				return goja.Undefined()
-			})
+			}
 		}
-		_ = proto.DefineAccessorProperty(attribute.name, get, set, goja.FLAG_TRUE, goja.FLAG_TRUE)
+
+		g.Accessor(proto, attribute.name, get, set)
 	}
 }
 
