@@ -49,10 +49,13 @@
     const keep = (copy) => (seen.set(value, copy), copy);
     if (value instanceof Date) return keep(new Date(value.getTime()));
     if (value instanceof RegExp) return keep(new RegExp(value.source, value.flags));
-    if (value instanceof ArrayBuffer) return keep(value.slice(0));
+    if (value instanceof ArrayBuffer) {
+      if (host.isDetached(value)) throw new DOMException("An ArrayBuffer is detached and could not be cloned.", "DataCloneError");
+      return keep(value.slice(0));
+    }
     if (ArrayBuffer.isView(value)) {
-      const buffer = value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength);
-      return keep(value instanceof DataView ? new DataView(buffer) : new value.constructor(buffer));
+      const buffer = cloneOf(value.buffer, seen); // views of one buffer stay so
+      return keep(value instanceof DataView ? new DataView(buffer, value.byteOffset, value.byteLength) : new value.constructor(buffer, value.byteOffset, value.length));
     }
     if (value instanceof Map) {
       const copy = keep(new Map());
@@ -135,8 +138,15 @@
 
   // As methods, as platform functions have no prototype.
   for (const [name, value] of Object.entries({
-    structuredClone(value) {
-      return cloneOf(value, new Map());
+    structuredClone(value, options) {
+      const transfer = [...(options?.transfer ?? [])];
+      for (const [k, buffer] of transfer.entries()) {
+        if (!(buffer instanceof ArrayBuffer) || host.isDetached(buffer) || transfer.indexOf(buffer) < k)
+          throw new DOMException("Only ArrayBuffers can be transferred, each once.", "DataCloneError");
+      }
+      const copy = cloneOf(value, new Map());
+      for (const buffer of transfer) host.detach(buffer);
+      return copy;
     },
     navigator: Object.freeze({ userAgent: "PiCloud" }),
     queueMicrotask(f) {

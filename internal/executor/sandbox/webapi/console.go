@@ -3,6 +3,7 @@ package webapi
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"reflect"
 	"strings"
 	"time"
@@ -46,12 +47,12 @@ func (g *Global) addConsole() {
 	}{
 		{"assert", g.consoleAssert},
 		{"count", g.consoleCount},
-		{"countReset", func(r *Run, c goja.FunctionCall) { delete(r.console.counts, consoleLabel(c)) }},
+		{"countReset", func(r *Run, c goja.FunctionCall) { delete(r.console.counts, g.consoleLabel(c)) }},
 		{"time", g.consoleTime},
 		{"timeLog", func(r *Run, c goja.FunctionCall) { g.logElapsed(r, c, argumentsFrom(c, 1)) }},
 		{"timeEnd", func(r *Run, c goja.FunctionCall) {
 			g.logElapsed(r, c, nil)
-			delete(r.console.timers, consoleLabel(c))
+			delete(r.console.timers, g.consoleLabel(c))
 		}},
 		{"group", g.consoleGroup},
 		{"groupCollapsed", g.consoleGroup},
@@ -72,9 +73,9 @@ func (g *Global) addConsole() {
 }
 
 // consoleLabel is the label of a count or a timer.
-func consoleLabel(c goja.FunctionCall) string {
+func (g *Global) consoleLabel(c goja.FunctionCall) string {
 	if l := c.Argument(0); !goja.IsUndefined(l) {
-		return l.String()
+		return g.format(l) // which never throws
 	}
 	return "default"
 }
@@ -91,7 +92,7 @@ func (g *Global) consoleAssert(r *Run, c goja.FunctionCall) {
 }
 
 func (g *Global) consoleCount(r *Run, c goja.FunctionCall) {
-	label := consoleLabel(c)
+	label := g.consoleLabel(c)
 	if r.console.counts == nil {
 		r.console.counts = map[string]int{}
 	}
@@ -103,11 +104,11 @@ func (g *Global) consoleTime(r *Run, c goja.FunctionCall) {
 	if r.console.timers == nil {
 		r.console.timers = map[string]time.Time{}
 	}
-	r.console.timers[consoleLabel(c)] = time.Now()
+	r.console.timers[g.consoleLabel(c)] = time.Now()
 }
 
 func (g *Global) logElapsed(r *Run, c goja.FunctionCall, rest []goja.Value) {
-	label := consoleLabel(c)
+	label := g.consoleLabel(c)
 	if started, ok := r.console.timers[label]; ok {
 		text := fmt.Sprintf("%s: %s", label, time.Since(started).Round(time.Microsecond))
 		r.Log("info", strings.TrimSpace(text+" "+g.line(rest)))
@@ -199,6 +200,14 @@ func (g *Global) specifier(b *strings.Builder, specifier byte, a goja.Value) {
 		return
 	}
 
+	if digits, isBigInt := bigInt(a); isBigInt {
+		b.WriteString(digits)
+		if specifier != 'f' { // which parses the digits
+			b.WriteByte('n')
+		}
+		return
+	}
+
 	n := a.ToFloat()
 	if specifier == 'i' {
 		n = math.Trunc(n)
@@ -209,6 +218,10 @@ func (g *Global) specifier(b *strings.Builder, specifier byte, a goja.Value) {
 
 // format renders a value for a person: strings as they are, errors with their stack, the rest as JSON.
 func (g *Global) format(v goja.Value) string {
+	if digits, isBigInt := bigInt(v); isBigInt {
+		return digits + "n"
+	}
+
 	object, ok := v.(*goja.Object)
 	if !ok {
 		return v.String()
@@ -233,6 +246,14 @@ func (g *Global) format(v goja.Value) string {
 	}
 
 	return string(text)
+}
+
+// bigInt gives the digits of a BigInt.
+func bigInt(v goja.Value) (digits string, ok bool) {
+	if _, isObject := v.(*goja.Object); isObject || v.ExportType() != reflect.TypeFor[*big.Int]() {
+		return "", false
+	}
+	return v.String(), true
 }
 
 // maxElements is how many elements of a Map, a Set or a typed array are shown.

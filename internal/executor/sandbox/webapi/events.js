@@ -193,8 +193,8 @@
       this.#onmessage = f;
       this.start();
     }
-    postMessage(message) {
-      const data = structuredClone(message);
+    postMessage(message, options) {
+      const data = structuredClone(message, Array.isArray(options) ? { transfer: options } : options);
       const to = this.#other;
       if (!to || to.#closed) return;
       if (to.#open) to.#deliver(data);

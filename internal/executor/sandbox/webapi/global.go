@@ -92,6 +92,14 @@ func (g *Global) addBase() {
 	g.Define(host, "utf8Decode", g.utf8Decode)
 	g.Define(host, "utf8DecodePart", g.utf8DecodePart)
 	g.Define(host, "decoder", g.decoder)
+	g.Define(host, "isDetached", func(c goja.FunctionCall) goja.Value {
+		buffer, ok := c.Argument(0).Export().(goja.ArrayBuffer)
+		return g.VM.ToValue(!ok || buffer.Detached()) // what only has the prototype of one has no bytes
+	})
+	g.Define(host, "detach", func(c goja.FunctionCall) goja.Value {
+		buffer, ok := c.Argument(0).Export().(goja.ArrayBuffer)
+		return g.VM.ToValue(ok && buffer.Detach())
+	})
 
 	library := g.RunLibrary(baseProgram(), host)
 	newDOMException, _ := goja.AssertFunction(library.Get("newDOMException"))

@@ -50,6 +50,16 @@ func TestGlobalScope(t *testing.T) {
 		`Headers.prototype.get.call(1)`:   "TypeError: Illegal invocation: this is not a Headers",
 		`Object.keys(new Headers()).join`: "function join() { [native code] }",
 
+		// structuredClone
+		`const b = new Uint8Array([1, 2]).buffer; const c = structuredClone({ b }, { transfer: [b] }).b; [b.byteLength, ...new Uint8Array(c)]`:        "0,1,2",
+		`const e = new ArrayBuffer(1); structuredClone(1, { transfer: [e, e] })`:                                                                      "DataCloneError: Only ArrayBuffers can be transferred, each once.",
+		`structuredClone(1, { transfer: [{}] })`:                                                                                                      "DataCloneError: Only ArrayBuffers can be transferred, each once.",
+		`structuredClone(1, { transfer: [Object.create(ArrayBuffer.prototype)] })`:                                                                    "DataCloneError: Only ArrayBuffers can be transferred, each once.",
+		`const f = new ArrayBuffer(1); structuredClone(f, { transfer: [f] }); structuredClone(f)`:                                                     "DataCloneError: An ArrayBuffer is detached and could not be cloned.",
+		`const g = new ArrayBuffer(1); try { structuredClone(() => 1, { transfer: [g] }) } catch {} g.byteLength`:                                     "1",
+		`const k = new Uint8Array([1, 2, 3]).subarray(1); const l = structuredClone([k, k.buffer]); [l[0].buffer === l[1], l[0].byteOffset, ...l[0]]`: "true,1,2,3",
+		`const m = new ArrayBuffer(3), { port1, port2 } = new MessageChannel(); port1.postMessage(m, [m]); m.byteLength`:                              "0",
+
 		// URLSearchParams
 		`new URLSearchParams("?a=1&b=%20+&a=2").toString()`:                                         "a=1&b=++&a=2",
 		`const p = new URLSearchParams("a=1&b=2&a=3"); p.set("a", "9"); String(p)`:                  "a=9&b=2",
@@ -142,7 +152,11 @@ func TestConsoleLine(t *testing.T) {
 	for script, want := range map[string]string{
 		`["a", 1, null, {b: [2]}]`: `a 1 null {"b":[2]}`,
 		`["%s is %d%%, %i, %f, %o%c!", "x", "7", 1.9, "2.5", {a: 1}, "css", "rest"]`: `x is 7%, 1, 2.5, {"a":1}! rest`,
-		`["%d %i", {}, Symbol("x")]`:       "NaN NaN",
+		`["%d %i", {}, Symbol("x")]`:                             "NaN NaN",
+		`["%d %i %f %s %o", 10n, -3n, 10n, 10n, 10n]`:            "10n -3n 10 10n 10n",
+		`[10n, Object(10n), new Map([[1n, 2n]]), {a: 1n}]`:       "10n [Object] Map(1) {1n => 2n} [Object]",
+		`["%d %i %f", null, true, undefined]`:                    "0 1 NaN",
+		`["%d", Object.create(null), "%s", Object.create(null)]`: "NaN %s {}",
 		`["100%", 1]`:                      "100% 1",
 		`["%x %s"]`:                        "%x %s",
 		`[new Map([[1, new Set(["a"])]])]`: "Map(1) {1 => Set(1) {a}}",
