@@ -31,7 +31,9 @@ func TestSameOrigin(t *testing.T) {
 		{"Origin of this host, TLS", []string{"Origin", "https://pi.example"}, true},
 		{"Origin of another port", []string{"Origin", "http://pi.example:8080"}, false},
 		{"Origin of another host", []string{"Origin", "http://evil.example"}, false},
-		{"Origin null", []string{"Origin", "null"}, true},
+		{"Origin of a sandboxed page", []string{"Origin", "null"}, false},
+		{"Origin without a host", []string{"Origin", "file://"}, false},
+		{"Origin that is a path", []string{"Origin", "/admin"}, false},
 		{"Origin that is no URL", []string{"Origin", "http://%zz"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
