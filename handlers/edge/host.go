@@ -1,8 +1,10 @@
 package edge
 
 import (
+	"bytes"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -35,7 +37,7 @@ func (e *Edge) SharesHost() bool { return e.cfg.AdminHost == "" }
 func (e *Edge) Host(c *fiber.Ctx) string {
 	host := string(c.Context().Host())
 	if e.FromTrustedProxy(c) {
-		if forwarded := c.Get("X-Forwarded-Host"); forwarded != "" {
+		if forwarded := Forwarded(c, "X-Forwarded-Host"); forwarded != "" {
 			host = forwarded
 		}
 	}
@@ -48,7 +50,7 @@ func (e *Edge) Host(c *fiber.Ctx) string {
 
 // Secure reports whether the caller speaks TLS, with this server or with the proxy before it.
 func (e *Edge) Secure(c *fiber.Ctx) bool {
-	return c.Context().IsTLS() || e.FromTrustedProxy(c) && c.Get("X-Forwarded-Proto") == "https"
+	return c.Context().IsTLS() || e.FromTrustedProxy(c) && Forwarded(c, "X-Forwarded-Proto") == "https"
 }
 
 // FromTrustedProxy reports whether the peer is a proxy whose X-Forwarded headers count.
@@ -85,16 +87,44 @@ func (e *Edge) Client(c *fiber.Ctx) netip.Addr {
 		return client
 	}
 
-	hops := strings.Split(c.Get("X-Forwarded-For"), ",")
-	for k := len(hops) - 1; k >= 0; k-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[k]))
-		if err != nil {
+	for _, hop := range slices.Backward(forwardedValues(c, "X-Forwarded-For")) {
+		address, ok := forwardedAddress(hop)
+		if !ok {
 			break
 		}
-		client = hop.Unmap()
+		client = address
 		if !e.isTrusted(client) {
 			break
 		}
 	}
 	return client
+}
+
+// Forwarded is what the nearest proxy says in a header of its own, "" for nothing. It counts only from a
+// trusted proxy (FromTrustedProxy).
+func Forwarded(c *fiber.Ctx, name string) string {
+	values := forwardedValues(c, name)
+	return values[len(values)-1]
+}
+
+// forwardedValues are the values of a header in the order in which proxies added them, at least one. Some
+// proxies append to the line that is there, others add a line, and the lines are one list (RFC 9110, 5.3).
+func forwardedValues(c *fiber.Ctx, name string) []string {
+	lines := c.Context().Request.Header.PeekAll(name)
+	values := strings.Split(string(bytes.Join(lines, []byte(","))), ",")
+	for k := range values {
+		values[k] = strings.TrimSpace(values[k])
+	}
+	return values
+}
+
+// forwardedAddress reads an address as proxies write it: bare, with a port, and IPv6 perhaps in brackets.
+func forwardedAddress(hop string) (netip.Addr, bool) {
+	address, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(hop, "["), "]"))
+	if err != nil {
+		var withPort netip.AddrPort
+		withPort, err = netip.ParseAddrPort(hop)
+		address = withPort.Addr()
+	}
+	return address.Unmap().WithZone(""), err == nil
 }

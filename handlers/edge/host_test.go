@@ -2,6 +2,7 @@ package edge
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
@@ -40,6 +41,8 @@ func TestHosts(t *testing.T) {
 			"x.example", false, true},
 		{"forwarded by the proxy", proxied,
 			[]string{"Host", "x.example", "X-Forwarded-Host", "admin.example"}, "admin.example", true, false},
+		{"forwarded to a proxy that appends", proxied,
+			[]string{"Host", "x.example", "X-Forwarded-Host", "admin.example, x.example"}, "x.example", false, true},
 		{"forwarded past the proxy", elsewhere,
 			[]string{"Host", "x.example", "X-Forwarded-Host", "admin.example"}, "x.example", false, true},
 		{"proxy without the header", proxied, []string{"Host", "admin.example"}, "admin.example", true,
@@ -107,6 +110,15 @@ func TestClient(t *testing.T) {
 		{"a proxy without the header", []netip.Prefix{proxy}, "", "0.0.0.0"},
 		{"no address", []netip.Prefix{proxy}, "1.2.3.4, unknown", "0.0.0.0"},
 		{"IPv6", []netip.Prefix{proxy}, "2001:db8::1", "2001:db8::1"},
+		{"a line of the proxy's own", []netip.Prefix{proxy}, "9.9.9.9\n1.2.3.4", "1.2.3.4"},
+		{"three lines and a list", []netip.Prefix{proxy, inner}, "9.9.9.9\n8.8.8.8, 1.2.3.4\n10.1.1.1",
+			"1.2.3.4"},
+		{"an empty last line", []netip.Prefix{proxy}, "1.2.3.4\n", "0.0.0.0"},
+		{"with a port", []netip.Prefix{proxy}, "9.9.9.9:1234", "9.9.9.9"},
+		{"IPv6 with a port", []netip.Prefix{proxy}, "[2001:db8::1]:443", "2001:db8::1"},
+		{"IPv6 in brackets", []netip.Prefix{proxy}, "[2001:db8::1]", "2001:db8::1"},
+		{"IPv6 with a zone", []netip.Prefix{proxy}, "fe80::1%any-text", "fe80::1"},
+		{"a trusted proxy with a port", []netip.Prefix{proxy, inner}, "1.2.3.4:5, 10.1.1.1:6", "1.2.3.4"},
 		{"IPv4 in IPv6", []netip.Prefix{proxy}, "::ffff:1.2.3.4", "1.2.3.4"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -114,7 +126,7 @@ func TestClient(t *testing.T) {
 			e, _ := newEdge(t, func(cfg *Config) { cfg.TrustedProxies = c.proxies })
 			req := request("GET", "/")
 			if c.forward != "" {
-				req.Header.Set("X-Forwarded-For", c.forward)
+				req.Header["X-Forwarded-For"] = strings.Split(c.forward, "\n")
 			}
 			if got := ask(t, e, req, func(f *fiber.Ctx) string { return e.Client(f).String() }); got != c.want {
 				t.Errorf("%s, want %s", got, c.want)
@@ -138,11 +150,15 @@ func TestSecure(t *testing.T) {
 		{"the proxy says https", []netip.Prefix{proxy}, "https", true},
 		{"past the proxy", []netip.Prefix{inner}, "https", false},
 		{"the proxy says http", []netip.Prefix{proxy}, "http", false},
+		{"the caller says https to a proxy that says http", []netip.Prefix{proxy}, "https\nhttp", false},
+		{"the caller says http to a proxy that says https", []netip.Prefix{proxy}, "http, https", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			e, _ := newEdge(t, func(cfg *Config) { cfg.TrustedProxies = c.proxies })
-			if got := ask(t, e, request("GET", "/", "X-Forwarded-Proto", c.proto), e.Secure); got != c.want {
+			req := request("GET", "/")
+			req.Header["X-Forwarded-Proto"] = strings.Split(c.proto, "\n")
+			if got := ask(t, e, req, e.Secure); got != c.want {
 				t.Errorf("%v, want %v", got, c.want)
 			}
 		})

@@ -31,11 +31,11 @@ func (s *Server) request(c *fiber.Ctx, path string, body []byte) *cloud.Request 
 	}
 
 	if s.FromTrustedProxy(c) {
-		if forwarded := c.Get("X-Forwarded-Proto"); forwarded == "https" || forwarded == "http" {
+		if forwarded := edge.Forwarded(c, "X-Forwarded-Proto"); forwarded == "https" || forwarded == "http" {
 			scheme = forwarded
 		}
-		if forwarded := ctx.Request.Header.Peek("X-Forwarded-Host"); len(forwarded) > 0 {
-			host = forwarded
+		if forwarded := edge.Forwarded(c, "X-Forwarded-Host"); forwarded != "" {
+			host = []byte(forwarded)
 		}
 	}
 
