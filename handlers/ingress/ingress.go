@@ -115,7 +115,7 @@ func (s *Server) admit(c *fiber.Ctx, target *catalog.Target) (*auth.Principal, e
 	access := target.Script.Access
 	header := string(c.Context().Request.Header.Peek("Authorization"))
 	token, bearer := auth.BearerToken(header)
-	if !auth.IsOwnCredential(header) || !bearer { // what is not PiCloud's is the script's to read
+	if !bearer || !auth.IsOwnToken(token) { // what is not PiCloud's is the script's to read
 		if access == cloud.AccessPublic {
 			return nil, nil
 		}

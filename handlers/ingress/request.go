@@ -53,7 +53,7 @@ func (s *Server) request(c *fiber.Ctx, path string, body []byte) *cloud.Request 
 		switch lower := strings.ToLower(name); {
 		case slices.Contains(droppedFromRequest, lower):
 			continue
-		case lower == "authorization" && auth.IsOwnCredential(value):
+		case lower == "authorization" && auth.HasOwnCredential(value):
 			continue
 		case lower == "cookie":
 			if value = withoutOwnCookies(value); value == "" {
@@ -73,7 +73,7 @@ func withoutOwnCookies(header string) string {
 	for part := range strings.SplitSeq(header, ";") {
 		part = strings.TrimSpace(part)
 		name, _, _ := strings.Cut(part, "=")
-		if part != "" && !edge.IsOwnCookie(name) {
+		if part != "" && !edge.IsOwnCookie(strings.TrimSpace(name)) {
 			kept = append(kept, part)
 		}
 	}

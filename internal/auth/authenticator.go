@@ -88,7 +88,7 @@ func (a *Authenticator) Flush() {
 // Authenticate finds the principal of a token. Errors: unauthorized for a token that is not valid,
 // unavailable when the database does not answer.
 func (a *Authenticator) Authenticate(ctx context.Context, token string) (*Principal, error) {
-	if len(token) > maxToken || !isOwnToken(token) {
+	if len(token) > maxToken || !IsOwnToken(token) {
 		return nil, errBadToken
 	}
 

@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -27,13 +29,46 @@ func HashToken(token string) []byte {
 	return h[:]
 }
 
-// IsOwnCredential reports whether an Authorization header carries one of PiCloud's credentials.
-func IsOwnCredential(authorization string) bool {
-	_, token, ok := cutScheme(authorization)
-	return ok && isOwnToken(token)
+// HasOwnCredential reports whether a header's value carries one of PiCloud's credentials, also in a form that
+// PiCloud itself would not accept: without a scheme, after another separator than a space, in quotes, as a
+// parameter, or as the name or password of Basic (RFC 7617). People make such mistakes, and a script must not
+// gain by them.
+func HasOwnCredential(value string) bool {
+	if decoded, err := url.PathUnescape(value); err == nil && hasOwnWord(decoded) {
+		return true
+	}
+	return hasOwnWord(value) || hasOwnWord(basicPair(value))
 }
 
-func isOwnToken(token string) bool {
+// hasOwnWord looks for a token at the beginning of each word. A token in the midst of one is not ours: any
+// long random text may have a prefix of ours somewhere.
+func hasOwnWord(text string) bool {
+	return slices.ContainsFunc(strings.FieldsFunc(text, endsWord), IsOwnToken)
+}
+
+// endsWord reports a character that no token of whatever kind has in its midst (token68 of RFC 9110, 11.2).
+func endsWord(r rune) bool {
+	letterOrDigit := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+	return !letterOrDigit && !strings.ContainsRune("-._~+/", r)
+}
+
+// basicPair is what stands encoded in an Authorization of the scheme Basic, "" in any other value.
+func basicPair(authorization string) string {
+	scheme, encoded, ok := strings.Cut(strings.TrimSpace(authorization), " ")
+	if !ok || !strings.EqualFold(scheme, "Basic") {
+		return ""
+	}
+
+	encoded = strings.TrimRight(strings.TrimSpace(encoded), "=")
+	pair, err := base64.RawStdEncoding.DecodeString(encoded)
+	if err != nil {
+		pair, _ = base64.RawURLEncoding.DecodeString(encoded)
+	}
+	return string(pair)
+}
+
+// IsOwnToken reports a text that begins as PiCloud's own credentials do.
+func IsOwnToken(token string) bool {
 	return strings.HasPrefix(token, KeyPrefix) || strings.HasPrefix(token, SessionPrefix)
 }
 

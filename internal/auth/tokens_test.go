@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"encoding/base64"
 	"strings"
 	"testing"
 )
@@ -10,11 +11,23 @@ import (
 func TestOwnCredentials(t *testing.T) {
 	t.Parallel()
 
+	basic := func(pair string) string { return base64.StdEncoding.EncodeToString([]byte(pair)) }
 	for header, want := range map[string]bool{
 		"Bearer pic_x": true, "bearer  pcs_x": true, "Basic pic_x": true, "  Bearer pic_x ": true,
-		"Bearer abc": false, "": false, "pic_x": false, "Bearer xpic_": false,
+		"pic_x": true, " pcs_x": true, "Bearer\tpic_x": true, "Bearer \t pic_x": true, "Bearer,pic_x": true,
+		"Bearer:pic_x": true, `Bearer "pic_x"`: true, "Token token=pic_x": true, `Digest a="b", k="pcs_x"`: true,
+		"Bearer other, pic_x": true, "Bearer%20pic_x": true, "Bearer Bearer pic_x": true,
+		"Basic " + basic("pic_x:"): true, "basic  " + basic("ann:pcs_x"): true,
+		"Basic " + strings.TrimRight(basic("ann:pic_xy"), "="): true,
+		"Bearer abc":                         false,
+		"":                                   false,
+		"Bearer xpic_":                       false,
+		"Bearer eyJh.pic_x.pcs_y":            false, // three parts of a JWT, which may begin with any text
+		"Basic " + basic("ann:topic_x"):      false,
+		"Basic %%%":                          false,
+		"Bearer " + basic("pic_x is a text"): false,
 	} {
-		if got := IsOwnCredential(header); got != want {
+		if got := HasOwnCredential(header); got != want {
 			t.Errorf("%q: %v", header, got)
 		}
 	}
