@@ -21,14 +21,15 @@ type AbandonedExecution struct {
 }
 
 type ApiKey struct {
-	ID        UUID
-	UserID    int64
-	Name      string
-	KeyHash   []byte
-	Scopes    []string
-	AppID     *int64
-	ExpiresAt *time.Time
-	CreatedAt time.Time
+	ID         UUID
+	UserID     int64
+	Name       string
+	KeyHash    []byte
+	Scopes     []string
+	AppID      *int64
+	ExpiresAt  *time.Time
+	CreatedAt  time.Time
+	LastUsedAt *time.Time
 }
 
 type App struct {

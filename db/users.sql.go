@@ -12,8 +12,10 @@ import (
 
 const aPIKeyByHash = `-- name: APIKeyByHash :one
 SELECT k.id, k.scopes, k.app_id, k.expires_at, u.id AS user_id, u.username, u.role, u.active,
-       (k.expires_at IS NOT NULL AND k.expires_at <= clock_timestamp())::boolean AS expired
-FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.key_hash = $1
+       (k.expires_at IS NOT NULL AND k.expires_at <= clock_timestamp())::boolean AS expired,
+       (k.last_used_at IS NULL
+        OR k.last_used_at <= clock_timestamp() - $1::bigint * interval '1 microsecond')::boolean AS touch
+FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.key_hash = $2
 `
 
 type APIKeyByHashRow struct {
@@ -26,10 +28,11 @@ type APIKeyByHashRow struct {
 	Role      string
 	Active    bool
 	Expired   bool
+	Touch     bool
 }
 
-func (q *Queries) APIKeyByHash(ctx context.Context, keyHash []byte) (APIKeyByHashRow, error) {
-	row := q.db.QueryRow(ctx, aPIKeyByHash, keyHash)
+func (q *Queries) APIKeyByHash(ctx context.Context, touchUs int64, keyHash []byte) (APIKeyByHashRow, error) {
+	row := q.db.QueryRow(ctx, aPIKeyByHash, touchUs, keyHash)
 	var i APIKeyByHashRow
 	err := row.Scan(
 		&i.ID,
@@ -41,6 +44,7 @@ func (q *Queries) APIKeyByHash(ctx context.Context, keyHash []byte) (APIKeyByHas
 		&i.Role,
 		&i.Active,
 		&i.Expired,
+		&i.Touch,
 	)
 	return i, err
 }
@@ -124,7 +128,7 @@ func (q *Queries) DeleteUser(ctx context.Context, id int64) error {
 
 const insertAPIKey = `-- name: InsertAPIKey :one
 INSERT INTO api_keys (id, user_id, name, key_hash, scopes, app_id, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id, user_id, name, key_hash, scopes, app_id, expires_at, created_at
+VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id, user_id, name, key_hash, scopes, app_id, expires_at, created_at, last_used_at
 `
 
 type InsertAPIKeyParams struct {
@@ -157,6 +161,7 @@ func (q *Queries) InsertAPIKey(ctx context.Context, arg InsertAPIKeyParams) (Api
 		&i.AppID,
 		&i.ExpiresAt,
 		&i.CreatedAt,
+		&i.LastUsedAt,
 	)
 	return i, err
 }
@@ -236,17 +241,18 @@ func (q *Queries) InsertUser(ctx context.Context, arg InsertUserParams) (User, e
 }
 
 const listAPIKeys = `-- name: ListAPIKeys :many
-SELECT k.id, k.name, k.scopes, k.expires_at, k.created_at, coalesce(a.slug, '')::text AS app FROM api_keys k
+SELECT k.id, k.name, k.scopes, k.expires_at, k.created_at, k.last_used_at, coalesce(a.slug, '')::text AS app FROM api_keys k
 LEFT JOIN apps a ON a.id = k.app_id WHERE k.user_id = $1 AND k.id > $2 ORDER BY k.id LIMIT $3::int
 `
 
 type ListAPIKeysRow struct {
-	ID        UUID
-	Name      string
-	Scopes    []string
-	ExpiresAt *time.Time
-	CreatedAt time.Time
-	App       string
+	ID         UUID
+	Name       string
+	Scopes     []string
+	ExpiresAt  *time.Time
+	CreatedAt  time.Time
+	LastUsedAt *time.Time
+	App        string
 }
 
 func (q *Queries) ListAPIKeys(ctx context.Context, userID int64, after UUID, max int32) ([]ListAPIKeysRow, error) {
@@ -264,6 +270,7 @@ func (q *Queries) ListAPIKeys(ctx context.Context, userID int64, after UUID, max
 			&i.Scopes,
 			&i.ExpiresAt,
 			&i.CreatedAt,
+			&i.LastUsedAt,
 			&i.App,
 		); err != nil {
 			return nil, err
@@ -423,34 +430,36 @@ func (q *Queries) NotifyPrincipals(ctx context.Context) error {
 }
 
 const sessionByToken = `-- name: SessionByToken :one
-SELECT s.id, s.last_seen_at, s.expires_at, u.id AS user_id, u.username, u.role, u.active FROM sessions s
+SELECT s.id, s.expires_at, u.id AS user_id, u.username, u.role, u.active,
+       (s.last_seen_at <= clock_timestamp() - $1::bigint * interval '1 microsecond')::boolean AS touch
+FROM sessions s
 JOIN users u ON u.id = s.user_id
-WHERE s.token_hash = $1 AND s.expires_at > clock_timestamp()
-  AND s.last_seen_at > clock_timestamp() - $2::bigint * interval '1 microsecond'
+WHERE s.token_hash = $2 AND s.expires_at > clock_timestamp()
+  AND s.last_seen_at > clock_timestamp() - $3::bigint * interval '1 microsecond'
 `
 
 type SessionByTokenRow struct {
-	ID         UUID
-	LastSeenAt time.Time
-	ExpiresAt  time.Time
-	UserID     int64
-	Username   string
-	Role       string
-	Active     bool
+	ID        UUID
+	ExpiresAt time.Time
+	UserID    int64
+	Username  string
+	Role      string
+	Active    bool
+	Touch     bool
 }
 
 // A live session with its user. Idle ones have ended even before the sweep finds them.
-func (q *Queries) SessionByToken(ctx context.Context, tokenHash []byte, idleUs int64) (SessionByTokenRow, error) {
-	row := q.db.QueryRow(ctx, sessionByToken, tokenHash, idleUs)
+func (q *Queries) SessionByToken(ctx context.Context, touchUs int64, tokenHash []byte, idleUs int64) (SessionByTokenRow, error) {
+	row := q.db.QueryRow(ctx, sessionByToken, touchUs, tokenHash, idleUs)
 	var i SessionByTokenRow
 	err := row.Scan(
 		&i.ID,
-		&i.LastSeenAt,
 		&i.ExpiresAt,
 		&i.UserID,
 		&i.Username,
 		&i.Role,
 		&i.Active,
+		&i.Touch,
 	)
 	return i, err
 }
@@ -474,6 +483,17 @@ func (q *Queries) SweepSessions(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const touchAPIKey = `-- name: TouchAPIKey :exec
+UPDATE api_keys SET last_used_at = clock_timestamp() WHERE id = $1
+  AND (last_used_at IS NULL OR last_used_at <= clock_timestamp() - $2::bigint * interval '1 microsecond')
+`
+
+// Requests that begin together find the row touched by the first of them.
+func (q *Queries) TouchAPIKey(ctx context.Context, iD UUID, touchUs int64) error {
+	_, err := q.db.Exec(ctx, touchAPIKey, iD, touchUs)
+	return err
 }
 
 const touchSession = `-- name: TouchSession :exec

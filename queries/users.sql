@@ -44,7 +44,9 @@ VALUES (@id, @user_id, @token_hash, @user_agent, clock_timestamp() + sqlc.arg(li
 
 -- name: SessionByToken :one
 -- A live session with its user. Idle ones have ended even before the sweep finds them.
-SELECT s.id, s.last_seen_at, s.expires_at, u.id AS user_id, u.username, u.role, u.active FROM sessions s
+SELECT s.id, s.expires_at, u.id AS user_id, u.username, u.role, u.active,
+       (s.last_seen_at <= clock_timestamp() - sqlc.arg(touch_us)::bigint * interval '1 microsecond')::boolean AS touch
+FROM sessions s
 JOIN users u ON u.id = s.user_id
 WHERE s.token_hash = @token_hash AND s.expires_at > clock_timestamp()
   AND s.last_seen_at > clock_timestamp() - sqlc.arg(idle_us)::bigint * interval '1 microsecond';
@@ -75,11 +77,18 @@ VALUES (@id, @user_id, @name, @key_hash, @scopes, sqlc.narg(app_id), sqlc.narg(e
 
 -- name: APIKeyByHash :one
 SELECT k.id, k.scopes, k.app_id, k.expires_at, u.id AS user_id, u.username, u.role, u.active,
-       (k.expires_at IS NOT NULL AND k.expires_at <= clock_timestamp())::boolean AS expired
+       (k.expires_at IS NOT NULL AND k.expires_at <= clock_timestamp())::boolean AS expired,
+       (k.last_used_at IS NULL
+        OR k.last_used_at <= clock_timestamp() - sqlc.arg(touch_us)::bigint * interval '1 microsecond')::boolean AS touch
 FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.key_hash = @key_hash;
 
+-- name: TouchAPIKey :exec
+-- Requests that begin together find the row touched by the first of them.
+UPDATE api_keys SET last_used_at = clock_timestamp() WHERE id = @id
+  AND (last_used_at IS NULL OR last_used_at <= clock_timestamp() - sqlc.arg(touch_us)::bigint * interval '1 microsecond');
+
 -- name: ListAPIKeys :many
-SELECT k.id, k.name, k.scopes, k.expires_at, k.created_at, coalesce(a.slug, '')::text AS app FROM api_keys k
+SELECT k.id, k.name, k.scopes, k.expires_at, k.created_at, k.last_used_at, coalesce(a.slug, '')::text AS app FROM api_keys k
 LEFT JOIN apps a ON a.id = k.app_id WHERE k.user_id = @user_id AND k.id > @after ORDER BY k.id LIMIT @max::int;
 
 -- name: DeleteAPIKey :execrows

@@ -20,6 +20,8 @@ type keyItem struct {
 	App       *string    `json:"app"`
 	ExpiresAt *time.Time `json:"expires_at"`
 	CreatedAt time.Time  `json:"created_at"`
+	// LastUsedAt is null for a key that no request has carried yet.
+	LastUsedAt *time.Time `json:"last_used_at" doc:"to the minute"`
 }
 
 type createKey struct {
@@ -69,6 +71,8 @@ func (s *Server) listKeys(ctx context.Context, p *auth.Principal, in *PageQuery)
 			App:       nonEmpty(k.App),
 			ExpiresAt: utcPtr(k.ExpiresAt),
 			CreatedAt: utc(k.CreatedAt),
+
+			LastUsedAt: utcPtr(k.LastUsedAt),
 		}
 	}), nil
 }

@@ -15,8 +15,8 @@ import (
 const (
 	// SessionIdle is how long a session may go unused before it ends.
 	SessionIdle = 7 * 24 * time.Hour
-	// touchEvery bounds how often the time of a session's last use is written, and so for how long a token
-	// is served from the cache.
+	// touchEvery bounds how often the time of a session's or key's last use is written, and so for how long
+	// a token is served from the cache.
 	touchEvery = time.Minute
 	// maxCached bounds the memory of each cache: tokens, and roles.
 	maxCached = 10_000
@@ -124,12 +124,18 @@ func (a *Authenticator) lookup(ctx context.Context, token string, hash []byte, n
 }
 
 func (a *Authenticator) lookupKey(ctx context.Context, hash []byte, now time.Time) (entry, error) {
-	key, err := a.db.Queries().APIKeyByHash(ctx, hash)
+	key, err := a.db.Queries().APIKeyByHash(ctx, touchEvery.Microseconds(), hash)
 	if err != nil {
 		return entry{}, authError("look up API key", err)
 	}
 	if key.Expired || !key.Active {
 		return entry{}, errBadToken
+	}
+
+	if key.Touch {
+		if err := a.db.Queries().TouchAPIKey(ctx, key.ID, touchEvery.Microseconds()); err != nil {
+			return entry{}, authError("touch API key", err)
+		}
 	}
 
 	p := &Principal{UserID: key.UserID, Username: key.Username, Role: key.Role, Key: true, Scopes: key.Scopes}
@@ -146,7 +152,9 @@ func (a *Authenticator) lookupKey(ctx context.Context, hash []byte, now time.Tim
 }
 
 func (a *Authenticator) lookupSession(ctx context.Context, hash []byte, now time.Time) (entry, error) {
-	session, err := a.db.Queries().SessionByToken(ctx, hash, SessionIdle.Microseconds())
+	session, err := a.db.Queries().SessionByToken(
+		ctx, touchEvery.Microseconds(), hash, SessionIdle.Microseconds(),
+	)
 	if err != nil {
 		return entry{}, authError("look up session", err)
 	}
@@ -154,7 +162,7 @@ func (a *Authenticator) lookupSession(ctx context.Context, hash []byte, now time
 		return entry{}, errBadToken
 	}
 
-	if now.Sub(session.LastSeenAt) > touchEvery {
+	if session.Touch {
 		if err := a.db.Queries().TouchSession(ctx, session.ID); err != nil {
 			return entry{}, authError("touch session", err)
 		}

@@ -261,11 +261,12 @@ func TestSessionIsTouched(t *testing.T) {
 	token := f.session(t, 24*time.Hour)
 	idle := func() time.Duration {
 		t.Helper()
-		row, err := f.db.Queries().SessionByToken(ctx, HashToken(token), SessionIdle.Microseconds())
+		var seen time.Time
+		err := f.db.General.QueryRow(ctx, "SELECT last_seen_at FROM sessions").Scan(&seen)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return time.Since(row.LastSeenAt)
+		return time.Since(seen)
 	}
 
 	for _, c := range []struct {
@@ -281,6 +282,47 @@ func TestSessionIsTouched(t *testing.T) {
 		}
 		if got := idle() < before-time.Second; got != c.touched {
 			t.Errorf("%s after the last use it is written: %v", c.before, got)
+		}
+	}
+}
+
+// The last use of a key is written, once a minute at most; until the first there is none.
+func TestKeyIsTouched(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	key := f.key(t, nil, nil)
+	used := func() *time.Time {
+		t.Helper()
+		var at *time.Time
+		if err := f.db.General.QueryRow(ctx, "SELECT last_used_at FROM api_keys").Scan(&at); err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+
+	if at := used(); at != nil {
+		t.Errorf("a new key was used %s", at)
+	}
+
+	for _, c := range []struct {
+		name, before string
+		touched      bool
+	}{
+		{"never before", "NULL", true},
+		{"30 seconds before", "clock_timestamp() - interval '30 seconds'", false},
+		{"2 minutes before", "clock_timestamp() - interval '2 minutes'", true},
+	} {
+		f.Flush()
+		f.exec(t, "UPDATE api_keys SET last_used_at = "+c.before)
+		before := used()
+		if _, err := f.Authenticate(ctx, key); err != nil {
+			t.Fatal(err)
+		}
+
+		after := used()
+		if after == nil || (before == nil || after.After(*before)) != c.touched {
+			t.Errorf("%s: %v, then %v", c.name, before, after)
 		}
 	}
 }

@@ -187,7 +187,7 @@ func TestCreateKey(t *testing.T) {
 				return
 			}
 
-			row, err := f.db.Queries().APIKeyByHash(t.Context(), auth.HashToken(key))
+			row, err := f.db.Queries().APIKeyByHash(t.Context(), 0, auth.HashToken(key))
 			if err != nil || row.ID != id ||
 				strings.Join(row.Scopes, " ") != strings.Join(c.key.Scopes, " ") {
 				t.Errorf("stored %+v: %v", row, err)
