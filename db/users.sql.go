@@ -84,6 +84,18 @@ func (q *Queries) DeleteAPIKey(ctx context.Context, userID int64, iD UUID) (int6
 	return result.RowsAffected(), nil
 }
 
+const deleteAllSessions = `-- name: DeleteAllSessions :execrows
+DELETE FROM sessions
+`
+
+func (q *Queries) DeleteAllSessions(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteAllSessions)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const deleteMember = `-- name: DeleteMember :execrows
 DELETE FROM members WHERE app_id = $1 AND user_id = $2
 `

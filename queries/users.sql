@@ -68,6 +68,9 @@ DELETE FROM sessions WHERE user_id = @user_id AND id = @id;
 -- name: DeleteSessionsOfUser :exec
 DELETE FROM sessions WHERE user_id = @user_id;
 
+-- name: DeleteAllSessions :execrows
+DELETE FROM sessions;
+
 -- name: SweepSessions :execrows
 DELETE FROM sessions WHERE id IN (SELECT s.id FROM sessions s WHERE s.expires_at < clock_timestamp() LIMIT 1000);
 

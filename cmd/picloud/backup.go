@@ -57,6 +57,8 @@ func (c *RestoreCmd) Run() error {
 			return err
 		}
 		fmt.Println("Restored, and on hold: requests are answered, but no event and no schedule runs. " +
+			"Everybody has to log in again. API keys, passwords and users are as they were at the time of the " +
+			"backup: revoke again what was revoked since. " +
 			"When the installation that it was copied from is gone, run \"picloud release\".")
 		return nil
 	})
@@ -217,6 +219,11 @@ func restore(ctx context.Context, n *node, file string) error {
 	}
 	if err := n.db.Queries().ForgetNodes(ctx); err != nil {
 		return fmt.Errorf("forget nodes: %w", db.Translate(err))
+	}
+
+	// Sessions that ended since the backup, perhaps because they were stolen, must not go on.
+	if _, err := n.db.Queries().DeleteAllSessions(ctx); err != nil {
+		return fmt.Errorf("end sessions: %w", db.Translate(err))
 	}
 
 	at := time.Now().UTC().Format("2 January 2006 15:04 UTC")

@@ -12,7 +12,7 @@ import (
 
 // A backup that is taken while everything runs is restored into an empty database. The copy answers requests
 // and opens its secrets, but handles no event and fires no schedule until it is released; slots of before are
-// not made up for.
+// not made up for. Everybody has to log in again, and API keys are as they were.
 func TestBackup(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -30,6 +30,9 @@ func TestBackup(t *testing.T) {
 	w.eventually("an event and a slot", func() bool {
 		return w.kv("handled", "before") == 1.0 && len(w.slots(cron)) > 1
 	})
+
+	scopes := []string{"kv:read"}
+	key := w.api("POST", "/api-keys", map[string]any{"name": "k", "scopes": scopes}).want(201).str("key")
 
 	file := filepath.Join(t.TempDir(), "picloud.dump")
 	if err := backup(t.Context(), w.n.url, file); err != nil {
@@ -81,7 +84,10 @@ func TestBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// Sessions of before the backup may have been ended since; whoever restores is told about keys.
 	c := joinFixture(t, url)
+	c.as(w.token).api("GET", "/auth/me", nil).want(401)
+	c.as(key).api("GET", "/apps/default/kv", nil).want(200)
 	if b := c.do("GET", "/f/default/put?k=after", nil).want(200).body; b != "a secret value" {
 		t.Errorf("the copy's secret is %q", b)
 	}
