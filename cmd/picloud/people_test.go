@@ -238,7 +238,7 @@ func TestKeys(t *testing.T) {
 	reader.api("GET", "/apps/default/kv", nil).want(200)
 	reader.api("PUT", "/apps/default/kv/c/k", map[string]any{"value": 1}).want(403)
 	reader.api("GET", "/apps/default/scripts", nil).want(403)
-	reader.api("POST", "/api-keys", map[string]any{"name": "x", "scopes": []string{"kv:write"}}).want(403)
+	reader.api("POST", "/api-keys", map[string]any{"name": "x", "scopes": []string{"kv:read"}}).want(403)
 	inShop := key(w, []string{"kv:read"}, map[string]any{"app": "shop"})
 	inShop.api("GET", "/apps/shop/kv", nil).want(200)
 	inShop.api("GET", "/apps/default/kv", nil).want(404)

@@ -111,7 +111,7 @@ func (s *Server) endSession(ctx context.Context, p *auth.Principal, in *idInput)
 	return nil, s.Manager.EndSession(ctx, p.UserID, id)
 }
 
-// sessionOnly keeps API keys away from the user's sessions: no scope gives that.
+// sessionOnly keeps API keys away from the user's sessions and keys: no scope gives that.
 func sessionOnly(p *auth.Principal) error {
 	if p.Key {
 		return cloud.Errorf(cloud.CodeForbidden, "this needs a session, not an API key")

@@ -29,7 +29,7 @@ type createKey struct {
 		Name      string     `json:"name"`
 		Scopes    []string   `json:"scopes"`
 		App       string     `json:"app,omitempty" doc:"slug; the key then works in that app alone"`
-		ExpiresAt *time.Time `json:"expires_at,omitempty"`
+		ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"without it the key never expires"`
 	}
 }
 
@@ -41,8 +41,10 @@ type keyOutput struct {
 }
 
 func (s *Server) keysAPI() {
-	op(s, operation("list-api-keys", http.MethodGet, "/api-keys", "My API keys", "people"), s.listKeys)
-	op(s, operation("create-api-key", http.MethodPost, "/api-keys", "Create an API key", "people"),
+	op(s, operation("list-api-keys", http.MethodGet, "/api-keys",
+		"My API keys; for sessions, not for keys", "people"), s.listKeys)
+	op(s, operation("create-api-key", http.MethodPost, "/api-keys",
+		"Create an API key; for sessions, not for keys", "people"),
 		s.createKey)
 	op(s, operation("delete-api-key", http.MethodDelete, "/api-keys/{id}", "Revoke an API key", "people"),
 		s.deleteKey)
@@ -50,6 +52,10 @@ func (s *Server) keysAPI() {
 
 // listKeys lists the caller's own keys: names and scopes, not the keys themselves.
 func (s *Server) listKeys(ctx context.Context, p *auth.Principal, in *PageQuery) (*page[keyItem], error) {
+	if err := sessionOnly(p); err != nil {
+		return nil, err
+	}
+
 	list := "keys\x00" + p.Username
 	after, err := s.OpenIDCursor(list, in.Cursor)
 	if err != nil {
@@ -78,8 +84,8 @@ func (s *Server) listKeys(ctx context.Context, p *auth.Principal, in *PageQuery)
 }
 
 func (s *Server) deleteKey(ctx context.Context, p *auth.Principal, in *idInput) (*none, error) {
-	if p.Key {
-		return nil, cloud.Errorf(cloud.CodeForbidden, "this needs a session, not an API key")
+	if err := sessionOnly(p); err != nil {
+		return nil, err
 	}
 
 	id, err := edge.IDParam(in.ID, "API key")
@@ -91,6 +97,10 @@ func (s *Server) deleteKey(ctx context.Context, p *auth.Principal, in *idInput) 
 
 // createKey makes a key. The answer is the only place where it is ever shown.
 func (s *Server) createKey(ctx context.Context, p *auth.Principal, in *createKey) (*keyOutput, error) {
+	if err := sessionOnly(p); err != nil {
+		return nil, err
+	}
+
 	k := manager.NewKey{Name: in.Body.Name, Scopes: in.Body.Scopes, ExpiresAt: in.Body.ExpiresAt}
 	var err error
 	if k.App, err = s.KeyApp(ctx, p, in.Body.App); err != nil {

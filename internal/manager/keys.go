@@ -31,7 +31,8 @@ const (
 )
 
 // CreateKey makes an API key for the caller and returns it. Only its hash is stored, so it can never be
-// shown again. A caller who uses an API key cannot make one that may do more.
+// shown again. Error: forbidden for a caller who uses an API key. A key that makes keys would outlive its own
+// end and its revocation in them.
 func (m *Manager) CreateKey(
 	ctx context.Context, p *auth.Principal, k NewKey,
 ) (id cloud.ID, key string, err error) {
@@ -78,8 +79,11 @@ func (m *Manager) CreateKey(
 	return row.ID, key, explain(err)
 }
 
-// checkKey refuses a key that is described badly, or that may do more than the caller's own key.
+// checkKey refuses a key that is described badly, and any that another key shall make.
 func checkKey(p *auth.Principal, k NewKey) error {
+	if p.Key {
+		return cloud.Errorf(cloud.CodeForbidden, "an API key makes no keys: log in")
+	}
 	if k.Name == "" {
 		return invalid("a key needs a name")
 	}
@@ -95,18 +99,10 @@ func checkKey(p *auth.Principal, k NewKey) error {
 		if !slices.Contains(auth.Scopes, scope) {
 			return invalid("unknown scope %q: %s", cloud.Shorten(scope), strings.Join(auth.Scopes, ", "))
 		}
-		if !p.HasScope(scope) {
-			return cloud.Errorf(cloud.CodeForbidden,
-				"this API key lacks the scope %s, so it cannot give it", scope)
-		}
 	}
 
 	if k.ExpiresAt != nil && !k.ExpiresAt.After(time.Now()) {
 		return invalid("expires_at must be in the future")
-	}
-	if p.KeyApp != 0 && (k.App == nil || cloud.AppID(k.App.ID) != p.KeyApp) {
-		return cloud.Errorf(cloud.CodeForbidden,
-			"this API key works in one app, so it makes keys for that app alone")
 	}
 
 	return nil
