@@ -50,7 +50,8 @@ func (q *Queries) APIKeyByHash(ctx context.Context, touchUs int64, keyHash []byt
 }
 
 const anySession = `-- name: AnySession :one
-SELECT (EXISTS (SELECT FROM sessions) OR EXISTS (SELECT FROM audit WHERE actor <> 'system'))::boolean AS used
+SELECT (EXISTS (SELECT FROM sessions)
+        OR EXISTS (SELECT FROM audit WHERE actor NOT IN ('system', 'anonymous')))::boolean AS used
 `
 
 // Sessions end and are swept, what their users did stays in the audit trail.
@@ -78,6 +79,18 @@ DELETE FROM api_keys WHERE user_id = $1 AND id = $2
 
 func (q *Queries) DeleteAPIKey(ctx context.Context, userID int64, iD UUID) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteAPIKey, userID, iD)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const deleteAPIKeysOfUser = `-- name: DeleteAPIKeysOfUser :execrows
+DELETE FROM api_keys WHERE user_id = $1
+`
+
+func (q *Queries) DeleteAPIKeysOfUser(ctx context.Context, userID int64) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteAPIKeysOfUser, userID)
 	if err != nil {
 		return 0, err
 	}
@@ -567,4 +580,16 @@ func (q *Queries) UserByName(ctx context.Context, username string) (User, error)
 		&i.CreatedAt,
 	)
 	return i, err
+}
+
+const usernameTaken = `-- name: UsernameTaken :one
+SELECT EXISTS (SELECT FROM users WHERE lower(username) = lower($1::text))::boolean AS taken
+`
+
+// Names that differ by case alone look alike to people.
+func (q *Queries) UsernameTaken(ctx context.Context, username string) (bool, error) {
+	row := q.db.QueryRow(ctx, usernameTaken, username)
+	var taken bool
+	err := row.Scan(&taken)
+	return taken, err
 }

@@ -11,6 +11,8 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -188,6 +190,18 @@ func TestWhoMay(t *testing.T) {
 		{"a key for KV", "PATCH", "/apps/default", `{"name":"x"}`, 403},
 		{"a member", "POST", "/apps", `{"slug":"mine"}`, 403},
 		{"a member", "POST", "/api-keys", `{"name":"k","scopes":["kv:read"],"app":"default"}`, 404},
+		{"a key for users", "GET", "/api-keys", "", 403},
+		{"a key for users", "POST", "/api-keys", `{"name":"k","scopes":["users:admin"]}`, 403},
+		{"a key for users", "DELETE", "/api-keys/x", "", 403},
+		{"the owner", "GET", "/api-keys", "", 200},
+		{"a key for users", "PATCH", "/users/bob", `{"email":"bob@example.com"}`, 200},
+		{"a key for users", "PATCH", "/users/bob", `{"role":"owner"}`, 403},
+		{"a key for users", "POST", "/users", `{"username":"max","password":"correct horse battery","role":"owner"}`,
+			403},
+		{"a key for users", "PATCH", "/users/ann", `{"password":"another password"}`, 422},
+		{"a key for users", "PATCH", "/users/ann",
+			`{"password":"another password","current_password":"correct horse battery"}`, 403},
+		{"a key for users", "DELETE", "/users/ann", "", 403},
 		{"a key for users", "GET", "/auth/sessions", "", 403},
 		{"a key for users", "POST", "/auth/logout", "", 422},
 		{"the owner", "GET", "/auth/sessions", "", 200},
@@ -222,7 +236,7 @@ func TestLoginIsThrottled(t *testing.T) {
 	viaPage := func(name string) int {
 		form := url.Values{"username": {name}, "password": {"wrong"}}.Encode()
 		res, text := f.send("POST", "/admin/login", form)
-		if res.StatusCode == 429 && (res.Header.Get("Retry-After") == "" || !strings.Contains(text, "Wait ")) {
+		if res.StatusCode == 429 && (res.Header.Get("Retry-After") == "" || !strings.Contains(text, "wait ")) {
 			t.Errorf("%v %s", res.Header, text)
 		}
 		return res.StatusCode
@@ -243,6 +257,102 @@ func TestLoginIsThrottled(t *testing.T) {
 		if status := c.other(name); status != 429 {
 			t.Errorf("the other way in is open to %s: %d", name, status)
 		}
+	}
+}
+
+// Attempts made together are throttled as those one after the other are: no more are checked than may fail.
+func TestGuessesTogether(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+
+	started := time.Now()
+	var wrong, throttled atomic.Int64
+	var guesses sync.WaitGroup
+	for range 50 {
+		guesses.Go(func() {
+			req := httptest.NewRequest("POST", "/api/v1/auth/login",
+				strings.NewReader(`{"username":"ann","password":"wrong"}`))
+			req.Header.Set("Content-Type", "application/json")
+			res, err := f.server.app.Test(req, -1)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+
+			_ = res.Body.Close()
+			switch res.StatusCode {
+			case 401:
+				wrong.Add(1)
+			case 429:
+				throttled.Add(1)
+			}
+		})
+	}
+
+	guesses.Wait()
+	forgiven := int64(time.Since(started) / (12 * time.Second))
+	if wrong.Load() > 5+forgiven || wrong.Load()+throttled.Load() != 50 {
+		t.Errorf("%d guesses were checked, %d throttled", wrong.Load(), throttled.Load())
+	}
+}
+
+// Whoever has a session and not the password cannot make the account their own: not by the API, and not by
+// the page on which admins change others.
+func TestOwnPassword(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.addUser("eve", auth.RoleAdmin)
+	token := f.login("eve")
+	key := f.key(token, `{"name":"k","scopes":["users:admin"]}`)
+	b := f.browse("eve")
+
+	form := url.Values{"csrf": {b.csrf()}, "password": {"another password"}}.Encode()
+	res, text := f.send("POST", "/admin/users/eve/password", form, "Cookie", b.cookie)
+	if res.StatusCode != 422 || !strings.Contains(text, "your present password is needed") {
+		t.Errorf("the page of users: %d %s", res.StatusCode, text)
+	}
+
+	patch := func(current string) (int, map[string]any) {
+		return f.api(token, "PATCH", "/users/eve",
+			fmt.Sprintf(`{"password":"another password","current_password":%q}`, current))
+	}
+	for _, c := range []struct {
+		name, current string
+		status        int
+	}{
+		{"without the present one", "", 422},
+		{"with a wrong one", "a wrong password", 403},
+		{"with the right one", testPassword, 200},
+	} {
+		if status, answer := patch(c.current); status != c.status {
+			t.Errorf("%s: %d %v", c.name, status, answer)
+		}
+	}
+
+	// All sessions end, keys do not.
+	if status, _ := f.api(token, "GET", "/auth/me", ""); status != 401 {
+		t.Errorf("the session goes on: %d", status)
+	}
+	if status, _ := f.api(key, "GET", "/auth/me", ""); status != 200 {
+		t.Errorf("the key ended: %d", status)
+	}
+}
+
+// The present password is guessed no faster with a session than at the login.
+func TestOwnPasswordIsThrottled(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	token := f.login("ann")
+
+	status := 403
+	for n := 0; n < 100 && status == 403; n++ {
+		status, _ = f.api(token, "PATCH", "/users/ann", `{"password":"another password","current_password":"wrong"}`)
+	}
+	if status != 429 {
+		t.Errorf("a hundred wrong passwords and no wait: %d", status)
+	}
+	if status, _ := f.api("", "POST", "/auth/login", `{"username":"ann","password":"wrong"}`); status != 429 {
+		t.Errorf("the login is open: %d", status)
 	}
 }
 

@@ -7,6 +7,10 @@ INSERT INTO users (username, password_hash, role, email) VALUES (@username, @pas
 -- name: UserByName :one
 SELECT * FROM users WHERE username = @username;
 
+-- name: UsernameTaken :one
+-- Names that differ by case alone look alike to people.
+SELECT EXISTS (SELECT FROM users WHERE lower(username) = lower(@username::text))::boolean AS taken;
+
 -- name: ListUsers :many
 SELECT * FROM users WHERE username > @after::text ORDER BY username LIMIT @max::int;
 
@@ -53,7 +57,8 @@ WHERE s.token_hash = @token_hash AND s.expires_at > clock_timestamp()
 
 -- name: AnySession :one
 -- Sessions end and are swept, what their users did stays in the audit trail.
-SELECT (EXISTS (SELECT FROM sessions) OR EXISTS (SELECT FROM audit WHERE actor <> 'system'))::boolean AS used;
+SELECT (EXISTS (SELECT FROM sessions)
+        OR EXISTS (SELECT FROM audit WHERE actor NOT IN ('system', 'anonymous')))::boolean AS used;
 
 -- name: TouchSession :exec
 UPDATE sessions SET last_seen_at = clock_timestamp() WHERE id = @id;
@@ -96,6 +101,9 @@ LEFT JOIN apps a ON a.id = k.app_id WHERE k.user_id = @user_id AND k.id > @after
 
 -- name: DeleteAPIKey :execrows
 DELETE FROM api_keys WHERE user_id = @user_id AND id = @id;
+
+-- name: DeleteAPIKeysOfUser :execrows
+DELETE FROM api_keys WHERE user_id = @user_id;
 
 -- name: NotifyPrincipals :exec
 SELECT pg_notify('picloud_principals', '');

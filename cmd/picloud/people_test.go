@@ -329,7 +329,7 @@ func TestUsers(t *testing.T) {
 	}
 
 	// A password change ends the sessions.
-	second.api("PATCH", "/users/second", map[string]any{"password": testPassword + "2"}).want(200)
+	second.api("PATCH", "/users/second", map[string]any{"password": testPassword + "2", "current_password": testPassword}).want(200)
 	second.api("GET", "/auth/me", nil).want(401)
 	s := w.as(w.login("second", testPassword+"2"))
 	s.api("GET", "/auth/me", nil).want(200).members(map[string]any{"username": "second", "role": "admin"})

@@ -1,9 +1,7 @@
 package admin
 
 import (
-	"math"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -51,25 +49,21 @@ func (s *Server) submitLogin(c *fiber.Ctx) error {
 	}
 
 	username := form.Get("username")
-	client := s.Client(c).String()
-	now := time.Now()
-	if wait := s.Throttle.Wait(client, username, now); wait > 0 {
-		c.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
-		return s.loginPage(v, http.StatusTooManyRequests, username,
-			"Too many failed logins. Wait "+wait.Round(time.Second).String()+".")
-	}
-
-	token, expires, err := s.Manager.Login(c.UserContext(), username, form.Get("password"),
-		c.Get("User-Agent"))
-	if cloud.CodeOf(err) == cloud.CodeUnauthorized && err != nil {
-		s.Throttle.Failed(client, username, now)
-		return s.loginPage(v, http.StatusUnauthorized, username, "The username or the password is wrong.")
+	token, expires, err := s.Login(c.UserContext(), manager.Attempt{
+		Username:  username,
+		Password:  form.Get("password"),
+		Address:   s.Client(c),
+		UserAgent: c.Get("User-Agent"),
+	})
+	if known, ok := edge.LoginRefused(err); ok {
+		problem := s.ProblemOf(known)
+		c.Set("Retry-After", problem.GetHeaders().Get("Retry-After"))
+		return s.loginPage(v, problem.Status, username, known.Message)
 	}
 	if err != nil {
 		return err
 	}
 
-	s.Throttle.Succeeded(client, username)
 	if err := s.SetSession(c, token, expires); err != nil {
 		return err
 	}
@@ -78,7 +72,7 @@ func (s *Server) submitLogin(c *fiber.Ctx) error {
 
 // logout ends the session and takes the cookie away.
 func (s *Server) logout(v *visit) error {
-	if err := s.Manager.EndSession(v.UserContext(), v.p.UserID, v.p.Session); err != nil {
+	if err := s.Manager.EndSession(v.UserContext(), v.p, v.p.Session); err != nil {
 		return err
 	}
 	if err := s.SetSession(v.Ctx, "", time.Now()); err != nil {

@@ -110,14 +110,15 @@ func (s *Server) userPage(v *visit, status int, problem string) error {
 	}))
 }
 
-// changeUser applies a change to the user of the address and shows the page again.
+// changeUser applies a change to the user of the address and shows the page again. It says no present
+// password, so that visitors change their own on their profile alone.
 func (s *Server) changeUser(v *visit, c manager.UserChange) error {
 	name, err := edge.Unescape(v.Params("username"))
 	if err != nil {
 		return err
 	}
 
-	_, err = s.Manager.UpdateUser(v.UserContext(), edge.Actor(v.p), name, c)
+	_, err = s.UpdateUser(v.UserContext(), v.p, edge.UserUpdate{Username: name, UserChange: c})
 	if message, ok := refused(err); ok {
 		return s.userPage(v, http.StatusUnprocessableEntity, message)
 	}

@@ -3,7 +3,6 @@ package admin
 import (
 	"cmp"
 	"context"
-	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -33,7 +32,9 @@ func (s *Server) profilePage(v *visit, status int, vm *views.ProfilePage, proble
 	frame.Error = problem
 	switch v.Query("done") {
 	case "password":
-		frame.Notice = "The password is changed, and every other session of yours has ended."
+		frame.Notice = "The password is changed, and every other session of yours has ended. Your API keys still work."
+	case "password-keys":
+		frame.Notice = "The password is changed, and every other session and API key of yours has ended."
 	case "revoked":
 		frame.Notice = "The key is revoked."
 	}
@@ -75,40 +76,32 @@ func (s *Server) profilePage(v *visit, status int, vm *views.ProfilePage, proble
 	return v.render(status, views.Profile(*vm))
 }
 
-// changePassword asks for the present one, throttled like a login, and begins a new session: the others end.
+// changePassword asks for the present one and begins a new session: the others end.
 func (s *Server) changePassword(v *visit) error {
 	ctx := v.UserContext()
-	now := time.Now()
-	client := s.Client(v.Ctx).String()
-	refuse := func(message string) error {
-		return s.profilePage(v, http.StatusUnprocessableEntity, &views.ProfilePage{}, message)
-	}
-
-	if wait := s.Throttle.Wait(client, v.p.Username, now); wait > 0 {
-		return refuse("Too many wrong passwords. Wait " + strconv.Itoa(int(math.Ceil(wait.Seconds()))) +
-			" seconds.")
-	}
-
-	ok, err := s.Manager.CheckPassword(ctx, v.p.Username, v.form.Get("current"))
-	if err != nil {
-		return err
-	}
-	if !ok {
-		s.Throttle.Failed(client, v.p.Username, now)
-		return refuse("The present password is wrong.")
-	}
-
 	password := v.form.Get("password")
-	_, err = s.Manager.UpdateUser(ctx, edge.Actor(v.p), v.p.Username, manager.UserChange{Password: &password})
+	revoke := v.form.Get("revoke_keys") == "true"
+
+	_, err := s.UpdateUser(ctx, v.p, edge.UserUpdate{
+		Username:   v.p.Username,
+		Current:    v.form.Get("current"),
+		From:       s.Client(v.Ctx),
+		UserChange: manager.UserChange{Password: &password, RevokeKeys: revoke},
+	})
 	if message, ok := refused(err); ok {
-		return refuse(message)
+		return s.profilePage(v, http.StatusUnprocessableEntity, &views.ProfilePage{}, message)
 	}
 	if err != nil {
 		return err
 	}
 
 	// The change ended every session, this one as well.
-	token, expires, err := s.Manager.Login(ctx, v.p.Username, password, v.Get("User-Agent"))
+	token, expires, err := s.Login(ctx, manager.Attempt{
+		Username:  v.p.Username,
+		Password:  password,
+		Address:   s.Client(v.Ctx),
+		UserAgent: v.Get("User-Agent"),
+	})
 	if err != nil {
 		return err
 	}
@@ -116,7 +109,11 @@ func (s *Server) changePassword(v *visit) error {
 	if err := s.SetSession(v.Ctx, token, expires); err != nil {
 		return err
 	}
-	return v.Redirect("/admin/profile?done=password", http.StatusSeeOther)
+	done := "password"
+	if revoke {
+		done = "password-keys"
+	}
+	return v.Redirect("/admin/profile?done="+done, http.StatusSeeOther)
 }
 
 // createOwnKey makes a key and shows it, this once: the page is the answer to the form and is stored nowhere.
@@ -176,7 +173,7 @@ func (s *Server) endOwnSession(v *visit) error {
 		return err
 	}
 
-	if err := s.Manager.EndSession(v.UserContext(), v.p.UserID, id); err != nil {
+	if err := s.Manager.EndSession(v.UserContext(), v.p, id); err != nil {
 		return err
 	}
 	return v.Redirect("/admin/profile", http.StatusSeeOther)
@@ -184,7 +181,7 @@ func (s *Server) endOwnSession(v *visit) error {
 
 // endOwnSessions ends all of them, this one as well.
 func (s *Server) endOwnSessions(v *visit) error {
-	if err := s.Manager.EndSessions(v.UserContext(), v.p.UserID); err != nil {
+	if err := s.Manager.EndSessions(v.UserContext(), v.p); err != nil {
 		return err
 	}
 	return v.Redirect("/admin/login", http.StatusSeeOther)

@@ -6,6 +6,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"net/netip"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -115,12 +116,12 @@ type contextKey int
 
 const (
 	callerKey contextKey = iota // the *auth.Principal
-	clientKey                   // the client's address, as text
+	clientKey                   // the client's address
 )
 
 // authenticate finds out who calls, for every address of the API but login and the description.
 func (s *Server) authenticate(c *fiber.Ctx) error {
-	ctx := context.WithValue(c.UserContext(), clientKey, s.Client(c).String())
+	ctx := context.WithValue(c.UserContext(), clientKey, s.Client(c))
 	c.SetUserContext(ctx)
 	c.Set("Cache-Control", "no-store")
 	c.Set("X-Content-Type-Options", "nosniff")
@@ -147,6 +148,12 @@ func isOpen(path string) bool {
 	return path == "/api/v1/auth/login" ||
 		strings.HasPrefix(path, "/api/v1/openapi") ||
 		strings.HasPrefix(path, "/api/v1/schemas")
+}
+
+// clientOf is the address that an operation is called from.
+func clientOf(ctx context.Context) netip.Addr {
+	client, _ := ctx.Value(clientKey).(netip.Addr)
+	return client
 }
 
 // callerOf is who calls an operation.

@@ -2,9 +2,7 @@ package api
 
 import (
 	"context"
-	"math"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -13,6 +11,7 @@ import (
 	"picloud/handlers/edge"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/manager"
 )
 
 // loginInput also has the browser's name, by which people recognise their sessions.
@@ -55,7 +54,7 @@ func (s *Server) authAPI() {
 	login := status(operation("login", http.MethodPost, "/auth/login", "Log in with username and password",
 		"auth"), http.StatusOK)
 	login.Security = []map[string][]string{} // none
-	huma.Register(s.api, login, s.answerLogin)
+	huma.Register(s.api, login, s.login)
 
 	op(s,
 		status(operation("logout", http.MethodPost, "/auth/logout",
@@ -76,7 +75,7 @@ func (s *Server) logout(ctx context.Context, p *auth.Principal, _ *struct{}) (*n
 		return nil, cloud.Errorf(cloud.CodeInvalid,
 			"an API key has no session to end; revoke it with DELETE /api/v1/api-keys/{id}")
 	}
-	return nil, s.Manager.EndSession(ctx, p.UserID, p.Session)
+	return nil, s.Manager.EndSession(ctx, p, p.Session)
 }
 
 func (s *Server) me(_ context.Context, p *auth.Principal, _ *struct{}) (*meOutput, error) {
@@ -95,7 +94,7 @@ func (s *Server) endSessions(ctx context.Context, p *auth.Principal, _ *struct{}
 	if err := sessionOnly(p); err != nil {
 		return nil, err
 	}
-	return nil, s.Manager.EndSessions(ctx, p.UserID)
+	return nil, s.Manager.EndSessions(ctx, p)
 }
 
 // endSession ends one of the caller's own sessions.
@@ -108,7 +107,7 @@ func (s *Server) endSession(ctx context.Context, p *auth.Principal, in *idInput)
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.Manager.EndSession(ctx, p.UserID, id)
+	return nil, s.Manager.EndSession(ctx, p, id)
 }
 
 // sessionOnly keeps API keys away from the user's sessions and keys: no scope gives that.
@@ -119,41 +118,22 @@ func sessionOnly(p *auth.Principal) error {
 	return nil
 }
 
-// answerLogin is login with the header Retry-After where the caller must wait.
-func (s *Server) answerLogin(ctx context.Context, in *loginInput) (*loginOutput, error) {
-	out, wait, err := s.login(ctx, in)
-	switch {
-	case wait > 0:
-		return nil, huma.ErrorWithHeaders(s.ProblemOf(err), http.Header{"Retry-After": {strconv.Itoa(wait)}})
-	case err != nil:
-		return nil, s.ProblemOf(err)
-	default:
-		return out, nil
-	}
-}
-
-// login checks a password. wait is how many seconds a caller who failed too often must wait.
-func (s *Server) login(ctx context.Context, in *loginInput) (out *loginOutput, wait int, err error) {
-	client, _ := ctx.Value(clientKey).(string)
-	now := time.Now()
-	if d := s.Throttle.Wait(client, in.Body.Username, now); d > 0 {
-		wait = int(math.Ceil(d.Seconds()))
-		return nil, wait, cloud.Errorf(cloud.CodeTooMany, "too many failed logins; wait %d seconds", wait)
-	}
-
-	token, expires, err := s.Manager.Login(ctx, in.Body.Username, in.Body.Password, in.UserAgent)
+// login checks a password. Who failed too often is told by Retry-After when to come again.
+func (s *Server) login(ctx context.Context, in *loginInput) (*loginOutput, error) {
+	token, expires, err := s.Login(ctx, manager.Attempt{
+		Username:  in.Body.Username,
+		Password:  in.Body.Password,
+		Address:   clientOf(ctx),
+		UserAgent: in.UserAgent,
+	})
 	if err != nil {
-		if cloud.CodeOf(err) == cloud.CodeUnauthorized {
-			s.Throttle.Failed(client, in.Body.Username, now)
-		}
-		return nil, 0, err
+		return nil, s.ProblemOf(err)
 	}
 
-	s.Throttle.Succeeded(client, in.Body.Username)
-	out = &loginOutput{}
+	out := &loginOutput{}
 	out.Body.Token = token
 	out.Body.ExpiresAt = utc(expires)
-	return out, 0, nil
+	return out, nil
 }
 
 // listSessions lists the caller's own sessions.

@@ -71,13 +71,12 @@ func (s *Server) listKeys(ctx context.Context, p *auth.Principal, in *PageQuery)
 		func(k *db.ListAPIKeysRow) string { return cloud.ID(k.ID).String() })
 	return pageOf(rows, next, func(k *db.ListAPIKeysRow) keyItem {
 		return keyItem{
-			ID:        cloud.ID(k.ID).String(),
-			Name:      k.Name,
-			Scopes:    k.Scopes,
-			App:       nonEmpty(k.App),
-			ExpiresAt: utcPtr(k.ExpiresAt),
-			CreatedAt: utc(k.CreatedAt),
-
+			ID:         cloud.ID(k.ID).String(),
+			Name:       k.Name,
+			Scopes:     k.Scopes,
+			App:        nonEmpty(k.App),
+			ExpiresAt:  utcPtr(k.ExpiresAt),
+			CreatedAt:  utc(k.CreatedAt),
 			LastUsedAt: utcPtr(k.LastUsedAt),
 		}
 	}), nil

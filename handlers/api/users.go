@@ -49,8 +49,10 @@ type patchUser struct {
 	Body struct {
 		Role     *string `json:"role,omitempty"`
 		Active   *bool   `json:"active,omitempty"`
-		Password *string `json:"password,omitempty"`
+		Password *string `json:"password,omitempty" doc:"ends every session of the user"`
 		Email    *string `json:"email,omitempty"`
+		Current  string  `json:"current_password,omitempty" maxLength:"1000" doc:"needed to change your own password"`
+		Revoke   bool    `json:"revoke_keys,omitempty" doc:"end the user's API keys, which else go on"`
 	}
 }
 
@@ -127,11 +129,17 @@ func (s *Server) updateUser(ctx context.Context, p *auth.Principal, in *patchUse
 		return nil, err
 	}
 
-	u, err := s.Manager.UpdateUser(ctx, edge.Actor(p), name, manager.UserChange{
-		Role:     b.Role,
-		Active:   b.Active,
-		Password: b.Password,
-		Email:    b.Email,
+	u, err := s.UpdateUser(ctx, p, edge.UserUpdate{
+		Username: name,
+		Current:  b.Current,
+		From:     clientOf(ctx),
+		UserChange: manager.UserChange{
+			Role:       b.Role,
+			Active:     b.Active,
+			Password:   b.Password,
+			Email:      b.Email,
+			RevokeKeys: b.Revoke,
+		},
 	})
 	if err != nil {
 		return nil, err

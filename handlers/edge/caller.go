@@ -58,13 +58,14 @@ func (e *Edge) KeyApp(ctx context.Context, p *auth.Principal, slug string) (*man
 	return c.App, nil
 }
 
-// Actor is the principal as the manager's audit sees it.
+// Actor is the principal as the manager's audit sees it. The key of an owner is no owner: it makes none, and
+// changes none.
 func Actor(p *auth.Principal) manager.Actor {
 	return manager.Actor{
 		UserID:   p.UserID,
 		Username: p.Username,
 		Admin:    p.IsAdmin(),
-		Owner:    p.Role == auth.RoleOwner,
+		Owner:    p.Role == auth.RoleOwner && !p.Key,
 	}
 }
 

@@ -32,12 +32,12 @@ type Config struct {
 
 // Edge answers what every request asks. It is safe for concurrent use.
 type Edge struct {
-	// Throttle counts wrong passwords, wherever they are given: at the API, the login page and the change of
+	// throttle counts wrong passwords, wherever they are given: at the API, the login page and the change of
 	// a password.
-	Throttle *auth.Throttle
+	throttle *auth.Throttle
 
 	cfg Config
 }
 
 // New returns an Edge.
-func New(cfg Config) *Edge { return &Edge{Throttle: auth.NewThrottle(), cfg: cfg} }
+func New(cfg Config) *Edge { return &Edge{throttle: auth.NewThrottle(), cfg: cfg} }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -56,6 +57,20 @@ func (p *Problem) GetStatus() int { return p.Status }
 
 // ContentType is ProblemType, whatever was negotiated.
 func (p *Problem) ContentType(string) string { return ProblemType }
+
+// GetHeaders are the headers that belong to a problem, as huma and SendProblem send them: after how many
+// seconds the caller may come again.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	switch p.Status {
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "1")
+	case http.StatusTooManyRequests:
+		seconds, _ := p.Details["retry_after"].(int)
+		h.Set("Retry-After", strconv.Itoa(max(seconds, 1)))
+	}
+	return h
+}
 
 // EncodeProblem is the document as it is sent.
 func EncodeProblem(p *Problem) []byte {
@@ -115,11 +130,12 @@ func (e *Edge) HandleError(c *fiber.Ctx, err error) error {
 // SendProblem answers with a problem: a notice for a piece of a dashboard page, a page for a browser, else
 // the document.
 func SendProblem(c *fiber.Ctx, p *Problem) error {
+	if after := p.GetHeaders().Get("Retry-After"); len(c.Response().Header.Peek("Retry-After")) == 0 &&
+		after != "" {
+		c.Set("Retry-After", after)
+	}
+
 	switch p.Status {
-	case http.StatusServiceUnavailable:
-		if len(c.Response().Header.Peek("Retry-After")) == 0 {
-			c.Set("Retry-After", "1")
-		}
 	case http.StatusUnauthorized:
 		c.Set("WWW-Authenticate", `Bearer realm="picloud"`)
 	case http.StatusMethodNotAllowed:

@@ -1,13 +1,11 @@
 package auth
 
 import (
+	"context"
 	"fmt"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
-
-	"picloud/internal/cloud"
 )
 
 // PasswordCost is what one hash costs (Argon2id, RFC 9106).
@@ -19,20 +17,10 @@ type PasswordCost struct {
 // DefaultPasswordCost follows the OWASP password storage cheat sheet: 19 MiB and two passes, some 50 ms.
 func DefaultPasswordCost() PasswordCost { return PasswordCost{MemoryKiB: 19 << 10, Iterations: 2} }
 
-// Length of a password in bytes.
-const (
-	minPassword = 8
-	maxPassword = 200
-)
-
-// maxHashing bounds how many passwords are hashed at once, because each takes the memory of its cost.
-const maxHashing = 2
-
 // Passwords hashes and checks passwords. It is safe for concurrent use.
 type Passwords struct {
 	params *argon2id.Params
-	// slots holds one token for each hash under way; its capacity is maxHashing.
-	slots chan struct{}
+	turns  *turns
 	// unknown returns a hash that no password is checked against successfully. It is compared with when the
 	// user does not exist, so that the answer takes as long.
 	unknown func() string
@@ -54,17 +42,20 @@ func NewPasswords(cost PasswordCost) *Passwords {
 		return hash
 	})
 
-	return &Passwords{params: params, slots: make(chan struct{}, maxHashing), unknown: unknown}
+	return &Passwords{params: params, turns: newTurns(), unknown: unknown}
 }
 
-// Hash checks and hashes a new password. Errors: invalid unless it is UTF-8 of 8 to 200 bytes.
-func (p *Passwords) Hash(password string) (string, error) {
-	if len(password) < minPassword || len(password) > maxPassword || !utf8.ValidString(password) {
-		return "", cloud.Errorf(cloud.CodeInvalid, "a password has %d to %d bytes", minPassword, maxPassword)
+// Hash checks and hashes a new password of a user. client is who waits for it: clients take turns. Errors:
+// invalid for a password that CheckNewPassword refuses, too-many-requests when too many wait.
+func (p *Passwords) Hash(ctx context.Context, client, username, password string) (string, error) {
+	if err := CheckNewPassword(username, password); err != nil {
+		return "", err
 	}
 
-	p.slots <- struct{}{}
-	defer func() { <-p.slots }()
+	if err := p.turns.take(ctx, client); err != nil {
+		return "", err
+	}
+	defer p.turns.done()
 	hash, err := argon2id.CreateHash(password, p.params)
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
@@ -74,8 +65,14 @@ func (p *Passwords) Hash(password string) (string, error) {
 }
 
 // Check reports whether a password has the hash. An empty hash stands for a user who does not exist: the
-// answer is false and takes as long.
-func (p *Passwords) Check(password, hash string) bool {
+// answer is false and takes as long. client is who waits for it: clients take turns. Error:
+// too-many-requests when too many wait; the password was not looked at then.
+func (p *Passwords) Check(ctx context.Context, client, password, hash string) (bool, error) {
+	if err := p.turns.take(ctx, client); err != nil {
+		return false, err
+	}
+	defer p.turns.done()
+
 	known := hash != ""
 	if !known {
 		hash = p.unknown()
@@ -86,8 +83,6 @@ func (p *Passwords) Check(password, hash string) bool {
 		password = ""
 	}
 
-	p.slots <- struct{}{}
-	defer func() { <-p.slots }()
 	ok, err := argon2id.ComparePasswordAndHash(password, hash)
-	return ok && err == nil && known
+	return ok && err == nil && known, nil
 }

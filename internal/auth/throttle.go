@@ -1,10 +1,9 @@
 package auth
 
 import (
+	"net/netip"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // How many failures are free, and how long each takes to be forgiven.
@@ -17,14 +16,29 @@ const (
 	clientRefill = 2 * time.Second
 )
 
-// maxTracked bounds the limiters, and so the memory that guessers can take.
+// maxTracked bounds how many failures are remembered, and so the memory that guessers can take.
 const maxTracked = 100_000
+
+// maxUsername is the most bytes of a username. A longer one is nobody's.
+const maxUsername = 63
+
+// ClientOf names the client that an address stands for, to the Throttle and to Passwords. That is a whole
+// /64 of IPv6, because the network of a single customer is at least one.
+func ClientOf(address netip.Addr) string {
+	address = address.Unmap().WithZone("")
+	if !address.Is6() {
+		return address.String()
+	}
+
+	network := netip.PrefixFrom(address, 64).Masked()
+	return network.String()
+}
 
 // Throttle slows down guessing of passwords. It counts failures by client and user together, so that a
 // stranger's guesses never lock out the user, who comes from elsewhere; and by client alone, so that one
 // client cannot try many users. It is safe for concurrent use.
 type Throttle struct {
-	// mu guards both. No other lock is taken under it but the limiters' own.
+	// mu guards both. No other lock is taken under it.
 	mu      sync.Mutex
 	users   failures
 	clients failures
@@ -33,84 +47,104 @@ type Throttle struct {
 // NewThrottle returns a Throttle that knows of no failure.
 func NewThrottle() *Throttle {
 	return &Throttle{
-		users:   failures{burst: userBurst, refill: userRefill, limiters: map[string]*rate.Limiter{}},
-		clients: failures{burst: clientBurst, refill: clientRefill, limiters: map[string]*rate.Limiter{}},
+		users:   failures{burst: userBurst, refill: userRefill, until: map[string]time.Time{}},
+		clients: failures{burst: clientBurst, refill: clientRefill, until: map[string]time.Time{}},
 	}
 }
 
-// Wait reports how long the client must wait before it may try again; 0 means now.
-func (t *Throttle) Wait(client, username string, now time.Time) time.Duration {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return max(t.users.wait(pair(client, username), now), t.clients.wait(client, now))
-}
-
-// Failed counts a failure.
-func (t *Throttle) Failed(client, username string, now time.Time) {
+// Take counts an attempt as a failure before the password is looked at, so that attempts made together
+// cannot pass before the first of them has failed. Succeeded and Cancel take it back. If the client must wait
+// before it may try, Take returns for how long, and counts nothing; 0 means that it may try now.
+func (t *Throttle) Take(client, username string, now time.Time) (wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
-	// Too many limiters: forget all failures rather than grow without bound.
-	if len(t.users.limiters)+len(t.clients.limiters) > maxTracked {
-		clear(t.users.limiters)
-		clear(t.clients.limiters)
+	user := pair(client, username)
+	if wait = max(t.users.wait(user, now), t.clients.wait(client, now)); wait > 0 {
+		return wait
 	}
 
-	t.users.add(pair(client, username), now)
+	t.users.add(user, now)
 	t.clients.add(client, now)
+	return 0
 }
 
-// Succeeded forgives the failures of that client with that user. Those of the client with other users stay.
+// Succeeded forgives the failures of that client with that user, and takes the attempt back. Failures of the
+// client with other users stay.
 func (t *Throttle) Succeeded(client, username string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.users.limiters, pair(client, username))
+	delete(t.users.until, pair(client, username))
+	t.clients.takeBack(client)
 }
 
-func pair(client, username string) string { return client + "\x00" + username }
+// Cancel takes an attempt back for which the password was not looked at.
+func (t *Throttle) Cancel(client, username string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.users.takeBack(pair(client, username))
+	t.clients.takeBack(client)
+}
 
-// failures has one token bucket for each key that failed lately: a failure takes a token, and time brings
-// it back.
+// pair is the key of a client with a user. All names that are too long for a user share one, because they
+// are as long as a caller likes.
+func pair(client, username string) string {
+	if len(username) > maxUsername {
+		username = ""
+	}
+	return client + "\x00" + username
+}
+
+// failures has, for each key that failed lately, the time at which all its failures are forgiven. Each
+// failure moves that by refill into the future, and as many as burst are free.
 type failures struct {
-	burst    int
-	refill   time.Duration // of one token
-	limiters map[string]*rate.Limiter
+	burst  int
+	refill time.Duration
+	until  map[string]time.Time
 }
 
-// wait is how long it takes until there is a token for the key.
+// wait is how long it takes until the key may fail once more.
 func (f *failures) wait(key string, now time.Time) time.Duration {
-	limiter := f.limiters[key]
-	if limiter == nil {
+	until, known := f.until[key]
+	if !known {
+		return 0
+	}
+	if !until.After(now) {
+		delete(f.until, key)
 		return 0
 	}
 
-	tokens := limiter.TokensAt(now)
-	if tokens >= float64(f.burst) {
-		delete(f.limiters, key)
-	}
-	if tokens >= 1 {
-		return 0
-	}
-
-	return time.Duration((1 - tokens) * float64(f.refill))
+	free := time.Duration(f.burst-1) * f.refill
+	return max(0, until.Sub(now)-free)
 }
 
-// add takes a token from the key.
+// add counts a failure. A key that waits for nothing has room for it.
 func (f *failures) add(key string, now time.Time) {
-	limiter := f.limiters[key]
-	if limiter == nil {
-		limiter = f.full()
-		f.limiters[key] = limiter
+	until, known := f.until[key]
+	if !known {
+		f.makeRoom()
 	}
-	if limiter.AllowN(now, 1) {
+	if until.Before(now) {
+		until = now
+	}
+	f.until[key] = until.Add(f.refill)
+}
+
+// takeBack uncounts a failure.
+func (f *failures) takeBack(key string) {
+	if until, known := f.until[key]; known {
+		f.until[key] = until.Add(-f.refill)
+	}
+}
+
+// makeRoom forgets a key by chance when there are too many. A guesser who has that many addresses gains
+// little by it, and nobody else's wait grows.
+func (f *failures) makeRoom() {
+	if len(f.until) < maxTracked/2 {
 		return
 	}
-
-	// Attempts that began together failed after the last token was gone: the part of a token that has come
-	// back since is lost too.
-	limiter = f.full()
-	limiter.AllowN(now, f.burst)
-	f.limiters[key] = limiter
+	for key := range f.until {
+		delete(f.until, key)
+		return
+	}
 }
-
-func (f *failures) full() *rate.Limiter { return rate.NewLimiter(rate.Every(f.refill), f.burst) }

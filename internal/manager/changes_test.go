@@ -119,6 +119,27 @@ func TestChangesAreAudited(t *testing.T) {
 			"key.delete", func() (string, error) { return keyID.String(), f.DeleteKey(ctx, p, keyID) },
 			false, true,
 		},
+		{"login", func() (string, error) {
+			_, _, err := f.Login(ctx, attempt(ownerName, ownerPassword))
+			return ownerName, err
+		}, false, false},
+		{"logout", func() (string, error) {
+			p.Session = f.onlySession(t)
+			return ownerName, f.EndSession(ctx, p, p.Session)
+		}, false, true},
+		{"session.end", func() (string, error) {
+			if _, _, err := f.Login(ctx, attempt(ownerName, ownerPassword)); err != nil {
+				return "", err
+			}
+			return ownerName, f.EndSession(ctx, p, f.onlySession(t))
+		}, false, true},
+		{"session.end-all", func() (string, error) { return ownerName, f.EndSessions(ctx, p) }, false, true},
+		{"password.failed", func() (string, error) {
+			if err := f.CheckPassword(ctx, attempt(ownerName, "wrong")); cloud.CodeOf(err) != cloud.CodeUnauthorized {
+				return "", err
+			}
+			return ownerName, nil
+		}, false, false},
 	} {
 		t.Run(c.action, func(t *testing.T) {
 			before, err := f.App(ctx, app.Slug)
@@ -310,7 +331,7 @@ func TestDatabaseAway(t *testing.T) {
 	wantError(t, err, cloud.CodeUnavailable, "the database does not answer; try again")
 	err = f.SetVariable(ctx, f.owner, f.app, "V", "1", false)
 	wantError(t, err, cloud.CodeUnavailable, "the database does not answer; try again")
-	_, _, err = f.Login(ctx, ownerName, ownerPassword, "")
+	_, _, err = f.Login(ctx, attempt(ownerName, ownerPassword))
 	wantError(t, err, cloud.CodeUnavailable, "the database does not answer; try again")
 	if _, err := f.Scripts(ctx, f.app, "", 10); db.Translate(err) == nil {
 		t.Error("a list of scripts came from nowhere")

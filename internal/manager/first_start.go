@@ -6,7 +6,6 @@ import (
 
 	"picloud/db"
 	"picloud/internal/auth"
-	"picloud/internal/cloud"
 )
 
 // DefaultApp is the slug of the app that a new installation has.
@@ -31,12 +30,12 @@ func (m *Manager) FirstStart(ctx context.Context, username, password string) (ge
 		generated = password
 	}
 
-	hash, err := m.cfg.Passwords.Hash(password)
-	if err != nil {
+	if err := checkUsername(username); err != nil {
 		return "", err
 	}
-	if !usernamePattern.MatchString(username) {
-		return "", invalid("the username %q must match %s", cloud.Shorten(username), usernamePattern)
+	hash, err := m.cfg.Passwords.Hash(ctx, "", username, password)
+	if err != nil {
+		return "", err
 	}
 
 	owner := db.InsertUserParams{Username: username, PasswordHash: hash, Role: auth.RoleOwner}

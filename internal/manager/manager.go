@@ -77,9 +77,12 @@ type Actor struct {
 	Username string
 	// Admin marks an instance admin.
 	Admin bool
-	// Owner marks an owner of the installation.
+	// Owner marks an owner of the installation, not an API key of one.
 	Owner bool
 }
+
+// line is where the actor waits for a password to be hashed (auth.Passwords). No client has such a name.
+func (a Actor) line() string { return "user " + a.Username }
 
 // App is an app as the API shows it.
 type App = db.App

@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -17,74 +18,126 @@ var errLogin = cloud.Errorf(cloud.CodeUnauthorized, "the username or the passwor
 // maxUserAgent is the most bytes of a User-Agent that are kept.
 const maxUserAgent = 300
 
+// Attempt is somebody who says to be a user, and the password to prove it.
+type Attempt struct {
+	Username, Password string
+	// Address is where the attempt comes from.
+	Address netip.Addr
+	// UserAgent is what the browser or program says it is, by which people recognise their sessions.
+	UserAgent string
+}
+
 // Login checks a password and makes a session. It returns the session's token, which is stored as a hash
 // only, and when the session ends at the latest. The answer takes as long for a user who does not exist.
-func (m *Manager) Login(
-	ctx context.Context, username, password, userAgent string,
-) (token string, expires time.Time, err error) {
-	username = strings.ToValidUTF8(strings.ReplaceAll(username, "\x00", ""), "")
-	user, err := m.cfg.DB.Queries().UserByName(ctx, username)
-	if err = db.Translate(err); err != nil && !errors.Is(err, db.ErrNotFound) {
-		return "", time.Time{}, explain(err)
+// Errors: unauthorized, whose attempt the audit trail has; too-many-requests, and the password was not
+// looked at.
+func (m *Manager) Login(ctx context.Context, a Attempt) (token string, expires time.Time, err error) {
+	user, ok, err := m.tryPassword(ctx, a)
+	if err != nil {
+		return "", time.Time{}, err
 	}
-	if !m.cfg.Passwords.Check(password, user.PasswordHash) || !user.Active {
-		return "", time.Time{}, errLogin
-	}
-
-	if len(userAgent) > maxUserAgent {
-		userAgent = userAgent[:maxUserAgent]
+	if !ok {
+		failed := change{actor: Actor{Username: anonymous}, action: "login.failed", target: user.Username}
+		return "", time.Time{}, m.refuseAttempt(ctx, a, failed)
 	}
 
-	userAgent = strings.ToValidUTF8(strings.ReplaceAll(userAgent, "\x00", ""), "\uFFFD")
 	token = auth.NewToken(auth.SessionPrefix)
-	session, err := m.cfg.DB.Queries().InsertSession(ctx, db.InsertSessionParams{
+	row := db.InsertSessionParams{
 		ID:         m.cfg.IDs.New(),
 		UserID:     user.ID,
 		TokenHash:  auth.HashToken(token),
-		UserAgent:  userAgent,
+		UserAgent:  a.agent(),
 		LifetimeUs: m.cfg.SessionLifetime.Microseconds(),
+	}
+
+	// Nobody has cached anything about a session that is new, so no process is notified.
+	login := change{
+		actor:  Actor{UserID: user.ID, Username: user.Username},
+		action: "login",
+		target: user.Username,
+		detail: map[string]string{"session": cloud.ID(row.ID).String(), "address": a.Address.String()},
+	}
+
+	err = m.apply(ctx, login, func(q *db.Queries) error {
+		session, err := q.InsertSession(ctx, row)
+		expires = session.ExpiresAt
+		return err
 	})
 	if err != nil {
-		return "", time.Time{}, explain(db.Translate(err))
+		return "", time.Time{}, err
 	}
-
-	return token, session.ExpiresAt, nil
+	return token, expires, nil
 }
 
-// CheckPassword reports whether a password is the user's. It takes as long for a user who does not exist.
-func (m *Manager) CheckPassword(ctx context.Context, username, password string) (bool, error) {
-	user, err := m.cfg.DB.Queries().UserByName(ctx, storable(username))
+// CheckPassword lets a user who is logged in prove to be that user. Errors are those of Login.
+func (m *Manager) CheckPassword(ctx context.Context, a Attempt) error {
+	user, ok, err := m.tryPassword(ctx, a)
+	if err != nil || ok {
+		return err
+	}
+
+	actor := Actor{UserID: user.ID, Username: user.Username}
+	failed := change{actor: actor, action: "password.failed", target: user.Username}
+	return m.refuseAttempt(ctx, a, failed)
+}
+
+// tryPassword reports whether an attempt proves an active user, and finds that user, the zero User if the
+// name is nobody's.
+func (m *Manager) tryPassword(ctx context.Context, a Attempt) (user User, ok bool, err error) {
+	user, err = m.cfg.DB.Queries().UserByName(ctx, storable(a.Username))
 	if err = db.Translate(err); err != nil && !errors.Is(err, db.ErrNotFound) {
-		return false, explain(err)
+		return User{}, false, explain(err)
 	}
-	return m.cfg.Passwords.Check(password, user.PasswordHash) && user.Active, nil
+
+	ok, err = m.cfg.Passwords.Check(ctx, auth.ClientOf(a.Address), a.Password, user.PasswordHash)
+	return user, ok && user.Active, err
 }
 
-// EndSession ends one of a user's own sessions.
-func (m *Manager) EndSession(ctx context.Context, userID int64, id cloud.ID) error {
-	deleted, err := m.cfg.DB.Queries().DeleteSession(ctx, userID, id)
-	if err != nil {
-		return explain(db.Translate(err))
+// refuseAttempt writes the audit row of a wrong password and returns the answer to it. The row has no name
+// that is nobody's: people type passwords into the wrong field.
+func (m *Manager) refuseAttempt(ctx context.Context, a Attempt, failed change) error {
+	failed.detail = map[string]string{"address": a.Address.String()}
+	if err := m.apply(ctx, failed, func(*db.Queries) error { return nil }); err != nil {
+		return err
 	}
-	if deleted == 0 {
-		return notFound("session")
+	return errLogin
+}
+
+// agent is the User-Agent in a form that PostgreSQL takes, and not more of it than maxUserAgent.
+func (a Attempt) agent() string {
+	agent := a.UserAgent[:min(len(a.UserAgent), maxUserAgent)]
+	return strings.ToValidUTF8(strings.ReplaceAll(agent, "\x00", ""), "\uFFFD")
+}
+
+// EndSession ends one of a user's own sessions: the one that asks, which is a logout, or another.
+func (m *Manager) EndSession(ctx context.Context, p *auth.Principal, id cloud.ID) error {
+	action := "session.end"
+	if id == p.Session {
+		action = "logout"
 	}
 
-	return m.forget(ctx)
+	audit := change{
+		actor:  Actor{UserID: p.UserID, Username: p.Username},
+		action: action,
+		target: p.Username,
+		detail: map[string]string{"session": id.String()},
+	}
+	return m.applyPeople(ctx, audit, func(q *db.Queries) error {
+		deleted, err := q.DeleteSession(ctx, p.UserID, id)
+		if err == nil && deleted == 0 {
+			return notFound("session")
+		}
+		return err
+	})
 }
 
 // EndSessions ends all of a user's sessions.
-func (m *Manager) EndSessions(ctx context.Context, userID int64) error {
-	if err := m.cfg.DB.Queries().DeleteSessionsOfUser(ctx, userID); err != nil {
-		return explain(db.Translate(err))
-	}
-	return m.forget(ctx)
-}
-
-// forget makes every process drop the credentials it cached.
-func (m *Manager) forget(ctx context.Context) error {
-	m.cfg.PeopleChanged()
-	return explain(db.Translate(m.cfg.DB.Queries().NotifyPrincipals(ctx)))
+func (m *Manager) EndSessions(ctx context.Context, p *auth.Principal) error {
+	actor := Actor{UserID: p.UserID, Username: p.Username}
+	audit := change{actor: actor, action: "session.end-all", target: p.Username}
+	return m.applyPeople(ctx, audit, func(q *db.Queries) error {
+		return q.DeleteSessionsOfUser(ctx, p.UserID)
+	})
 }
 
 // Sessions lists at most limit of a user's live sessions by id, those after an id.

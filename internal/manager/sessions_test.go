@@ -2,6 +2,7 @@ package manager_test
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +30,7 @@ func TestLogin(t *testing.T) {
 		ok                       bool
 	}{
 		{"right", "ann", good, true},
-		{"NUL in the name", "a\x00nn", good, true},
+		{"NUL in the name", "a\x00nn", good, false},
 		{"wrong password", "ann", "a bad password", false},
 		{"no password", "ann", "", false},
 		{"long password", "ann", strings.Repeat("x", 10_000), false},
@@ -40,7 +41,7 @@ func TestLogin(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			token, expires, err := f.Login(ctx, c.username, c.password, "test")
+			token, expires, err := f.Login(ctx, attempt(c.username, c.password))
 			if !c.ok {
 				wantError(t, err, cloud.CodeUnauthorized, "the username or the password is wrong")
 				return
@@ -55,20 +56,89 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+// attempt is one from an address that is nobody's.
+func attempt(username, password string) manager.Attempt {
+	return manager.Attempt{
+		Username: username, Password: password, Address: netip.MustParseAddr("192.0.2.1"), UserAgent: "test",
+	}
+}
+
+// principal is a user who is logged in.
+func principal(user manager.Actor) *auth.Principal {
+	return &auth.Principal{UserID: user.UserID, Username: user.Username}
+}
+
+// onlySession is the one session of the owner.
+func (f *fixture) onlySession(t *testing.T) cloud.ID {
+	t.Helper()
+	sessions, err := f.Sessions(t.Context(), f.owner.UserID, cloud.ID{}, 10)
+	if err != nil || len(sessions) != 1 {
+		t.Fatalf("sessions %v: %v", sessions, err)
+	}
+	return sessions[0].ID
+}
+
+// Who logged in is in the audit trail, and who could not, with the address. A name that is nobody's is not:
+// it may be a password in the wrong field.
+func TestLoginIsAudited(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+
+	for _, c := range []struct{ name, username, password, action, actor, target string }{
+		{"login", ownerName, ownerPassword, "login", ownerName, ownerName},
+		{"wrong password", ownerName, "wrong", "login.failed", "anonymous", ownerName},
+		{"unknown user", "hush-hush", "wrong", "login.failed", "anonymous", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, _, err := f.Login(t.Context(), attempt(c.username, c.password))
+			if (err == nil) != (c.action == "login") {
+				t.Fatal(err)
+			}
+
+			row := f.lastAudit(t, nil)
+			if row.Action != c.action || row.Actor != c.actor || row.Target != c.target {
+				t.Errorf("the audit row is %+v", row)
+			}
+			if !strings.Contains(row.Detail, `"address":"192.0.2.1"`) || strings.Contains(row.Detail, c.password) {
+				t.Errorf("the detail is %s", row.Detail)
+			}
+		})
+	}
+}
+
+// A login that cannot be audited makes no session.
+func TestNoLoginWithoutAudit(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	if _, err := f.db.General.Exec(t.Context(), "ALTER TABLE audit RENAME TO gone"); err != nil {
+		t.Fatal(err)
+	}
+
+	if _, _, err := f.Login(t.Context(), attempt(ownerName, ownerPassword)); err == nil {
+		t.Error("logged in without an audit row")
+	}
+	sessions, err := f.Sessions(t.Context(), f.owner.UserID, cloud.ID{}, 10)
+	if err != nil || len(sessions) > 0 {
+		t.Errorf("sessions %v: %v", sessions, err)
+	}
+}
+
 // What a browser says it is is stored in a form that PostgreSQL takes, and not more of it than 300 bytes.
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	ctx := t.Context()
-	ann := f.newUser(t, "ann", auth.RoleMember)
-	bob := f.newUser(t, "bob", auth.RoleMember)
+	ann := principal(f.newUser(t, "ann", auth.RoleMember))
+	bob := principal(f.newUser(t, "bob", auth.RoleMember))
 	unused, err := f.NeverUsed(ctx)
 	if err != nil || unused {
 		t.Errorf("never used after an audited change: %v %v", unused, err)
 	}
 
 	for _, agent := range []string{"plain", "a\x00b\xff", strings.Repeat("ä", 151)} {
-		if _, _, err := f.Login(ctx, "ann", "a good password", agent); err != nil {
+		a := attempt("ann", "a good password")
+		a.UserAgent = agent
+		if _, _, err := f.Login(ctx, a); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -86,9 +156,9 @@ func TestSessions(t *testing.T) {
 
 	// Nobody ends a session of somebody else.
 	first := cloud.ID(sessions[0].ID)
-	wantError(t, f.EndSession(ctx, bob.UserID, first), cloud.CodeNotFound, "no such session")
+	wantError(t, f.EndSession(ctx, bob, first), cloud.CodeNotFound, "no such session")
 	f.takeCallbacks()
-	if err := f.EndSession(ctx, ann.UserID, first); err != nil {
+	if err := f.EndSession(ctx, ann, first); err != nil {
 		t.Fatal(err)
 	}
 	if _, people := f.takeCallbacks(); people != 1 {
@@ -100,7 +170,7 @@ func TestSessions(t *testing.T) {
 		t.Errorf("sessions after the second: %v %v", left, err)
 	}
 
-	if err := f.EndSessions(ctx, ann.UserID); err != nil {
+	if err := f.EndSessions(ctx, ann); err != nil {
 		t.Fatal(err)
 	}
 	if left, err = f.Sessions(ctx, ann.UserID, cloud.ID{}, 10); err != nil || len(left) > 0 {
@@ -108,15 +178,19 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// A stranger who guesses has not used the installation.
 func TestNeverUsed(t *testing.T) {
 	t.Parallel()
 
 	f := newFixture(t)
+	if _, _, err := f.Login(t.Context(), attempt(ownerName, "wrong")); err == nil {
+		t.Fatal("a wrong password is right")
+	}
 	for _, want := range []bool{true, false} {
 		if unused, err := f.NeverUsed(t.Context()); err != nil || unused != want {
 			t.Errorf("never used: %v, want %v: %v", unused, want, err)
 		}
-		if _, _, err := f.Login(t.Context(), ownerName, ownerPassword, ""); err != nil {
+		if _, _, err := f.Login(t.Context(), attempt(ownerName, ownerPassword)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,7 +2,6 @@ package manager
 
 import (
 	"context"
-	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,6 +21,13 @@ var (
 	instanceRoles   = []string{auth.RoleOwner, auth.RoleAdmin, auth.RoleMember}
 )
 
+// anonymous is the actor of what nobody did who is known, such as a failed login.
+const anonymous = "anonymous"
+
+// reserved are the names that the audit trail and ctx.principal use for others than users. No user gets one,
+// whatever the case.
+var reserved = []string{anonymous, "system", "reset-password", "registrant", "picloud"}
+
 // maxEmail is the most bytes of an address (RFC 5321, 4.5.3.1.3, without the angle brackets).
 const maxEmail = 254
 
@@ -35,6 +41,19 @@ type UserChange struct {
 	Password *string
 	// Email is an address, or empty for none.
 	Email *string
+	// RevokeKeys ends the API keys of an account that exists.
+	RevokeKeys bool
+}
+
+// checkUsername refuses what cannot be a new user's name.
+func checkUsername(username string) error {
+	if !usernamePattern.MatchString(username) {
+		return invalid("the username %q must match %s", cloud.Shorten(username), usernamePattern)
+	}
+	if slices.Contains(reserved, strings.ToLower(username)) {
+		return invalid("the username %q is reserved: PiCloud uses it for what no user did", username)
+	}
+	return nil
 }
 
 // checkUser checks a change, and whether the actor may make it, as far as this does not depend on the user.
@@ -43,7 +62,7 @@ func checkUser(actor Actor, c UserChange) error {
 		return invalid("role must be owner, admin or member")
 	}
 	if c.Role != nil && *c.Role == auth.RoleOwner && !actor.Owner {
-		return cloud.Errorf(cloud.CodeForbidden, "only owners make owners")
+		return cloud.Errorf(cloud.CodeForbidden, "only owners make owners, and not with an API key")
 	}
 	if c.Email != nil && *c.Email != "" {
 		if err := checkText("email", *c.Email, maxEmail); err != nil || !strings.Contains(*c.Email, "@") {
@@ -58,14 +77,14 @@ func checkUser(actor Actor, c UserChange) error {
 func (m *Manager) CreateUser(
 	ctx context.Context, actor Actor, username, password string, c UserChange,
 ) (*User, error) {
-	if !usernamePattern.MatchString(username) {
-		return nil, invalid("the username %q must match %s", cloud.Shorten(username), usernamePattern)
+	if err := checkUsername(username); err != nil {
+		return nil, err
 	}
 	if err := checkUser(actor, c); err != nil {
 		return nil, err
 	}
 
-	hash, err := m.cfg.Passwords.Hash(password)
+	hash, err := m.cfg.Passwords.Hash(ctx, actor.line(), username, password)
 	if err != nil {
 		return nil, err
 	}
@@ -78,19 +97,29 @@ func (m *Manager) CreateUser(
 
 	var user User
 	err = m.applyPeople(ctx, audit, func(q *db.Queries) error {
-		var err error
-		user, err = q.InsertUser(ctx, row)
-		if errors.Is(db.Translate(err), db.ErrDuplicate) {
-			return cloud.Errorf(cloud.CodeConflict, "the username %q is taken", username)
+		// Two names that differ by case wait for each other here, since no constraint keeps them apart.
+		if _, err := q.LockOwners(ctx); err != nil {
+			return err
 		}
+
+		taken, err := q.UsernameTaken(ctx, username)
+		if err != nil {
+			return err
+		}
+		if taken {
+			return cloud.Errorf(cloud.CodeConflict, "the username %q is taken, perhaps in another case", username)
+		}
+
+		user, err = q.InsertUser(ctx, row)
 		return err
 	})
 
 	return &user, err
 }
 
-// UpdateUser changes an account. A new password and a deactivation end the user's sessions. Only owners
-// change owners, and the last active owner stays one.
+// UpdateUser changes an account. A new password and a deactivation end the user's sessions; API keys stay
+// unless RevokeKeys is set. Only owners change owners, and the last active owner stays one. Whoever changes
+// their own password must have proven the present one (CheckPassword).
 func (m *Manager) UpdateUser(ctx context.Context, actor Actor, username string, c UserChange) (*User, error) {
 	if err := checkUser(actor, c); err != nil {
 		return nil, err
@@ -100,7 +129,7 @@ func (m *Manager) UpdateUser(ctx context.Context, actor Actor, username string, 
 	hash := ""
 	if c.Password != nil {
 		var err error
-		if hash, err = m.cfg.Passwords.Hash(*c.Password); err != nil {
+		if hash, err = m.cfg.Passwords.Hash(ctx, actor.line(), username, *c.Password); err != nil {
 			return nil, err
 		}
 	}
@@ -109,7 +138,9 @@ func (m *Manager) UpdateUser(ctx context.Context, actor Actor, username string, 
 		actor:  actor,
 		action: "user.update",
 		target: username,
-		detail: map[string]any{"role": c.Role, "active": c.Active, "password": c.Password != nil},
+		detail: map[string]any{
+			"role": c.Role, "active": c.Active, "password": c.Password != nil, "revoke_keys": c.RevokeKeys,
+		},
 	}
 
 	var user User
@@ -139,6 +170,11 @@ func (m *Manager) UpdateUser(ctx context.Context, actor Actor, username string, 
 		}
 		if err := writeUser(ctx, q, &user, hash); err != nil {
 			return err
+		}
+		if c.RevokeKeys {
+			if _, err := q.DeleteAPIKeysOfUser(ctx, user.ID); err != nil {
+				return err
+			}
 		}
 
 		apps, err = bumpAppsOf(ctx, q, user.ID)

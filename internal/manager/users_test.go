@@ -21,7 +21,7 @@ func TestFirstStart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if ok, err := f.CheckPassword(ctx, "admin", password); err != nil || !ok {
+		if err := f.CheckPassword(ctx, attempt("admin", password)); err != nil {
 			t.Errorf("the password %q that was made up is not admin's: %v", password, err)
 		}
 		if user, err := f.User(ctx, "admin"); err != nil || user.Role != auth.RoleOwner {
@@ -46,6 +46,8 @@ func TestFirstStart(t *testing.T) {
 		wantError(t, err, cloud.CodeInvalid, `the username "a b" must match`)
 		_, err = f.FirstStart(t.Context(), "ann", "short")
 		wantError(t, err, cloud.CodeInvalid, "a password has 8 to 200 bytes")
+		_, err = f.FirstStart(t.Context(), "system", "a good password")
+		wantError(t, err, cloud.CodeInvalid, "is reserved")
 	})
 
 	t.Run("two nodes at once", func(t *testing.T) {
@@ -66,10 +68,11 @@ func TestFirstStart(t *testing.T) {
 
 		working := 0
 		for range cap(made) {
-			if ok, err := f.CheckPassword(ctx, "ann", <-made); err != nil {
-				t.Error(err)
-			} else if ok {
+			err := f.CheckPassword(ctx, attempt("ann", <-made))
+			if err == nil {
 				working++
+			} else if cloud.CodeOf(err) != cloud.CodeUnauthorized {
+				t.Error(err)
 			}
 		}
 
@@ -118,8 +121,25 @@ func TestCreateUser(t *testing.T) {
 			`the username "root" is taken`,
 		},
 		{
+			"taken in another case", admin, "Root", good, manager.UserChange{}, cloud.CodeConflict,
+			`the username "Root" is taken, perhaps in another case`,
+		},
+		{"reserved", admin, "system", good, manager.UserChange{}, cloud.CodeInvalid, "is reserved"},
+		{"reserved, in capitals", admin, "System", good, manager.UserChange{}, cloud.CodeInvalid, "is reserved"},
+		{"reset-password", f.owner, "reset-password", good, manager.UserChange{}, cloud.CodeInvalid, "is reserved"},
+		{"registrant", f.owner, "registrant", good, manager.UserChange{}, cloud.CodeInvalid, "is reserved"},
+		{"anonymous", f.owner, "anonymous", good, manager.UserChange{}, cloud.CodeInvalid, "is reserved"},
+		{
 			"short password", admin, "dan", "1234567", manager.UserChange{}, cloud.CodeInvalid,
 			"a password has 8 to 200 bytes",
+		},
+		{
+			"guessable password", admin, "dan", "password", manager.UserChange{}, cloud.CodeInvalid,
+			"among the first that a guesser tries",
+		},
+		{
+			"name as password", admin, "dan.lee@x", "Dan.Lee@x", manager.UserChange{}, cloud.CodeInvalid,
+			"among the first that a guesser tries",
 		},
 		{
 			"email", admin, "dan", good, manager.UserChange{Email: new("dan")}, cloud.CodeInvalid,
@@ -150,7 +170,7 @@ func TestCreateUser(t *testing.T) {
 			if user.Role != role || !user.Active {
 				t.Errorf("the user is %+v", user)
 			}
-			if ok, err := f.CheckPassword(t.Context(), c.username, c.password); err != nil || !ok {
+			if err := f.CheckPassword(t.Context(), attempt(c.username, c.password)); err != nil {
 				t.Errorf("the password does not work: %v", err)
 			}
 		})
@@ -315,7 +335,7 @@ func TestUserChangesEndSessions(t *testing.T) {
 			t.Parallel()
 			ctx := t.Context()
 			user := f.newUser(t, c.name, auth.RoleMember)
-			if _, _, err := f.Login(ctx, c.name, password, "test"); err != nil {
+			if _, _, err := f.Login(ctx, attempt(c.name, password)); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := f.UpdateUser(ctx, f.owner, c.name, c.change); err != nil {
@@ -325,6 +345,64 @@ func TestUserChangesEndSessions(t *testing.T) {
 			sessions, err := f.Sessions(ctx, user.UserID, cloud.ID{}, 10)
 			if err != nil || (len(sessions) == 0) != c.ends {
 				t.Errorf("sessions %v: %v", sessions, err)
+			}
+		})
+	}
+}
+
+// Two names that differ by case and are made at once: one of them is taken.
+func TestUsernamesAtOnce(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+
+	ended := make(chan error, 2)
+	for _, name := range []string{"ann", "Ann"} {
+		go func() {
+			_, err := f.CreateUser(ctx, f.owner, name, "a good password", manager.UserChange{})
+			ended <- err
+		}()
+	}
+
+	made := 0
+	for range cap(ended) {
+		if err := <-ended; err == nil {
+			made++
+		} else {
+			wantError(t, err, cloud.CodeConflict, "is taken")
+		}
+	}
+	if made != 1 {
+		t.Errorf("%d of the names were made", made)
+	}
+}
+
+// API keys outlive a new password unless their end is asked for.
+func TestKeysAtAPasswordChange(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+
+	for _, c := range []struct {
+		name   string
+		revoke bool
+	}{{"stay", false}, {"go", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			ctx := t.Context()
+			user := f.newUser(t, c.name, auth.RoleMember)
+			p := &auth.Principal{UserID: user.UserID, Username: user.Username, Role: auth.RoleMember}
+			_, _, err := f.CreateKey(ctx, p, manager.NewKey{Name: "k", Scopes: []string{"kv:read"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			change := manager.UserChange{Password: new("another password"), RevokeKeys: c.revoke}
+			if _, err := f.UpdateUser(ctx, f.owner, c.name, change); err != nil {
+				t.Fatal(err)
+			}
+			keys, err := f.Keys(ctx, user.UserID, cloud.ID{}, 10)
+			if err != nil || (len(keys) == 0) != c.revoke {
+				t.Errorf("keys %v: %v", keys, err)
 			}
 		})
 	}
@@ -344,7 +422,7 @@ func TestResetPassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := f.CheckPassword(ctx, "ann", password); err != nil || !ok {
+	if err := f.CheckPassword(ctx, attempt("ann", password)); err != nil {
 		t.Errorf("the new password does not work: %v", err)
 	}
 	if entry := f.lastAudit(t, nil); entry.Actor != "reset-password" || entry.Action != "user.update" {
