@@ -243,7 +243,7 @@ func pages() []golden {
 
 		state("profile", Profile, ProfilePage{Page: out("Profile", "profile"), Role: "owner", AllScopes: []string{"kv:read", "kv:write"},
 			Sessions: []SessionRow{{someID, "Mozilla/5.0", at(time.Hour), at(time.Minute), true}, {someID, "", at(time.Hour), at(time.Hour), false}},
-			Keys:     []KeyRow{{someID, "laptop", "", []string{"kv:read"}, nil, at(time.Hour)}, {someID, "ci", "shop", []string{"scripts:write"}, ptr(at(-time.Hour)), at(time.Hour)}}}),
+			Keys:     []KeyRow{{someID, "laptop", "", []string{"kv:read"}, nil, at(time.Hour), nil}, {someID, "ci", "shop", []string{"scripts:write"}, ptr(at(-time.Hour)), at(time.Hour), ptr(moment)}}}),
 		state("profile-key", Profile, ProfilePage{Page: out("Profile", "profile"), Role: "member", NewKey: "pic_secret", NewKeyName: "laptop"}),
 		state("profile-refused", Profile, ProfilePage{Page: withError(out("Profile", "profile"), "a key needs scopes"), Role: "member", AllScopes: []string{"kv:read"}, Form: KeyForm{Name: "x", App: "shop", Days: "3", Scopes: []string{"kv:read"}}}),
 		state("system", System, SystemPage{Page: out("System", "system"), Version: "1.0", Go: "go1.26", Node: "n1", Started: at(time.Hour), Memory: 50 << 20, Database: "15.1", DatabaseSize: 3 << 30,

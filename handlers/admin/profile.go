@@ -71,6 +71,7 @@ func (s *Server) profilePage(v *visit, status int, vm *views.ProfilePage, proble
 			Scopes:    k.Scopes,
 			ExpiresAt: k.ExpiresAt,
 			CreatedAt: k.CreatedAt,
+			LastUsed:  k.LastUsedAt,
 		})
 	}
 	return v.render(status, views.Profile(*vm))
