@@ -268,6 +268,7 @@ func TestGuessesTogether(t *testing.T) {
 	started := time.Now()
 	var wrong, throttled atomic.Int64
 	var guesses sync.WaitGroup
+
 	for range 50 {
 		guesses.Go(func() {
 			req := httptest.NewRequest("POST", "/api/v1/auth/login",

@@ -32,7 +32,8 @@ func (s *Server) profilePage(v *visit, status int, vm *views.ProfilePage, proble
 	frame.Error = problem
 	switch v.Query("done") {
 	case "password":
-		frame.Notice = "The password is changed, and every other session of yours has ended. Your API keys still work."
+		frame.Notice = "The password is changed, and every other session of yours has ended. " +
+			"Your API keys still work."
 	case "password-keys":
 		frame.Notice = "The password is changed, and every other session and API key of yours has ended."
 	case "revoked":

@@ -112,6 +112,7 @@ func Forwarded(c *fiber.Ctx, name string) string {
 func forwardedValues(c *fiber.Ctx, name string) []string {
 	lines := c.Context().Request.Header.PeekAll(name)
 	values := strings.Split(string(bytes.Join(lines, []byte(","))), ",")
+
 	for k := range values {
 		values[k] = strings.TrimSpace(values[k])
 	}

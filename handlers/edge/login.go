@@ -47,7 +47,8 @@ func (e *Edge) UpdateUser(ctx context.Context, p *auth.Principal, u UserUpdate) 
 // proveOwner checks the present password of an update.
 func (e *Edge) proveOwner(ctx context.Context, u UserUpdate) error {
 	if u.Current == "" {
-		return cloud.Errorf(cloud.CodeInvalid, "your present password is needed to change it (current_password)")
+		return cloud.Errorf(cloud.CodeInvalid,
+			"your present password is needed to change it (current_password)")
 	}
 
 	a := manager.Attempt{Username: u.Username, Password: u.Current, Address: u.From}

@@ -30,7 +30,8 @@ var firstGuesses = []string{
 
 // rows are the sequences that people type without looking: those of the keyboard and of counting.
 var rows = []string{
-	"abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm", "yxcvbnm",
+	"abcdefghijklmnopqrstuvwxyz", "01234567890",
+	"qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm", "yxcvbnm",
 }
 
 // CheckNewPassword refuses a password that a user must not be given: unless it is UTF-8 of 8 to 200 bytes,

@@ -143,6 +143,7 @@ func (f *failures) makeRoom() {
 	if len(f.until) < maxTracked/2 {
 		return
 	}
+
 	for key := range f.until {
 		delete(f.until, key)
 		return

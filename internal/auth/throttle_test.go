@@ -35,6 +35,7 @@ func TestThrottle(t *testing.T) {
 			t.Parallel()
 			throttle := NewThrottle()
 			now := time.Now()
+
 			for range userBurst {
 				if !fail(throttle, "1.1.1.1", "ann", now) {
 					t.Fatal("throttled too early")
@@ -53,6 +54,7 @@ func TestThrottleForgives(t *testing.T) {
 	t.Parallel()
 	throttle := NewThrottle()
 	now := time.Now()
+
 	for range userBurst {
 		fail(throttle, "1.1.1.1", "ann", now)
 	}
@@ -63,6 +65,7 @@ func TestThrottleForgives(t *testing.T) {
 	}
 
 	throttle.Succeeded("1.1.1.1", "ann")
+
 	for range userBurst {
 		if !fail(throttle, "1.1.1.1", "ann", now) {
 			t.Fatal("throttled after a success")
@@ -103,6 +106,7 @@ func TestThrottleOfGuessesTogether(t *testing.T) {
 
 	var passed atomic.Int64
 	var attempts sync.WaitGroup
+
 	for range 100 {
 		attempts.Go(func() {
 			if fail(throttle, "1.1.1.1", "ann", now) {

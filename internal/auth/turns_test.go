@@ -14,6 +14,7 @@ import (
 func busy(t *testing.T) *turns {
 	t.Helper()
 	turns := newTurns()
+
 	for range maxHashing {
 		if err := turns.take(t.Context(), "busy"); err != nil {
 			t.Fatal(err)
@@ -46,6 +47,7 @@ func TestTurnsAreFair(t *testing.T) {
 	t.Parallel()
 	turns := busy(t)
 	waiting := map[string]chan struct{}{}
+
 	for _, name := range []string{"guesser 1", "guesser 2", "guesser 3", "ann 1", "ann 2", "bob 1"} {
 		var client string
 		_, _ = fmt.Sscan(name, &client)
@@ -55,6 +57,7 @@ func TestTurnsAreFair(t *testing.T) {
 	var order []string
 	for len(waiting) > 0 {
 		turns.done()
+
 		for name, turn := range waiting {
 			if came(turn) {
 				order = append(order, name)

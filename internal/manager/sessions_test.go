@@ -186,6 +186,7 @@ func TestNeverUsed(t *testing.T) {
 	if _, _, err := f.Login(t.Context(), attempt(ownerName, "wrong")); err == nil {
 		t.Fatal("a wrong password is right")
 	}
+
 	for _, want := range []bool{true, false} {
 		if unused, err := f.NeverUsed(t.Context()); err != nil || unused != want {
 			t.Errorf("never used: %v, want %v: %v", unused, want, err)

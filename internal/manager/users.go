@@ -107,7 +107,8 @@ func (m *Manager) CreateUser(
 			return err
 		}
 		if taken {
-			return cloud.Errorf(cloud.CodeConflict, "the username %q is taken, perhaps in another case", username)
+			return cloud.Errorf(cloud.CodeConflict,
+				"the username %q is taken, perhaps in another case", username)
 		}
 
 		user, err = q.InsertUser(ctx, row)
