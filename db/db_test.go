@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -180,6 +181,78 @@ func TestPartitions(t *testing.T) {
 	if err := d.General.QueryRow(ctx, "SELECT count(*) FROM executions_default").Scan(&left); err != nil ||
 		left != 1 {
 		t.Errorf("%d executions are left: %v", left, err)
+	}
+}
+
+// Executions of days without a partition, as a node records whose clock is days ahead, move to the partition
+// of their day when that is made.
+func TestPartitionOfRecordedDay(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t, testkit.Database(t))
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	insert := func(days int, at time.Duration) {
+		t.Helper()
+		ms := fmt.Sprintf("%012x", today.AddDate(0, 0, days).Add(at).UnixMilli())
+		_, err := d.General.Exec(ctx, `
+			INSERT INTO executions (app_id, id, script_id, script, version, source, status, attempt, depth,
+				root_id, node, started_at, duration_us)
+			VALUES (1, $1::text::uuid, gen_random_uuid(), 's', 1, 'http', 'succeeded', 1, 0, gen_random_uuid(), 'n',
+				clock_timestamp(), 1)`, ms+"70008000000000000000")
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	count := func(table string, want int) {
+		t.Helper()
+		var n int
+		err := d.General.QueryRow(ctx, "SELECT count(*) FROM "+pgx.Identifier{table}.Sanitize()).Scan(&n)
+		if err != nil || n != want {
+			t.Errorf("%s has %d executions, want %d: %v", table, n, want, err)
+		}
+	}
+	name := func(days int) string { return "executions_" + today.AddDate(0, 0, days).Format("20060102") }
+
+	insert(8, 0)
+	insert(8, 24*time.Hour-time.Millisecond)
+	insert(9, 0)
+	insert(30, 0)
+	count("executions_default", 4)
+
+	if err := d.EnsurePartitions(ctx, 10); err != nil {
+		t.Fatal(err)
+	}
+	count(name(8), 2)
+	count(name(9), 1)
+	count("executions_default", 1)
+	count("executions", 4)
+
+	// The partition is like any other.
+	insert(8, time.Hour)
+	count(name(8), 3)
+	if err := d.EnsurePartitions(ctx, 10); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.DropPartitions(ctx, today.AddDate(0, 0, 11)); err != nil {
+		t.Fatal(err)
+	}
+	count("executions", 0)
+}
+
+// A partition that cannot be made keeps no other from being made.
+func TestPartitionThatCannotBeMade(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t, testkit.Database(t))
+	name := func(days int) string { return "executions_" + time.Now().UTC().AddDate(0, 0, days).Format("20060102") }
+	if _, err := d.General.Exec(ctx, "CREATE DOMAIN "+name(6)+" AS integer"); err != nil {
+		t.Fatal(err)
+	}
+
+	err := d.EnsurePartitions(ctx, 7)
+	names, listErr := d.Queries().DailyPartitions(ctx)
+	if err == nil || listErr != nil || !slices.Contains(names, name(7)) {
+		t.Errorf("got %v, and the partitions %v %v", err, names, listErr)
 	}
 }
 

@@ -3,7 +3,9 @@ package db
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,23 +20,73 @@ const (
 )
 
 // EnsurePartitions makes the partitions of executions from yesterday to so many days ahead, unless they
-// exist.
+// exist. Days are those of the database's clock. A partition that cannot be made keeps no other from being
+// made; executions of its day are kept all the same, in executions_default.
 func (d *DB) EnsurePartitions(ctx context.Context, days int) error {
-	today := time.Now().UTC().Truncate(day)
+	now, err := d.Queries().DatabaseTime(ctx)
+	if err != nil {
+		return fmt.Errorf("ask for the day: %w", Translate(err))
+	}
+	names, err := d.Queries().DailyPartitions(ctx)
+	if err != nil {
+		return fmt.Errorf("list partitions: %w", Translate(err))
+	}
+
+	var failed error
+
+	today := now.UTC().Truncate(day)
 	for k := -1; k <= days; k++ {
 		from := today.AddDate(0, 0, k)
 		name := partitionPrefix + from.Format(partitionDay)
+		if slices.Contains(names, name) {
+			continue
+		}
 
-		// Identifiers and bounds cannot be parameters. Both are made here, of a date.
-		sql := fmt.Sprintf("CREATE TABLE IF NOT EXISTS %s "+
-			"PARTITION OF executions FOR VALUES FROM ('%s') TO ('%s')",
-			pgx.Identifier{name}.Sanitize(), uuidAt(from), uuidAt(from.AddDate(0, 0, 1)))
-		if _, err := d.General.Exec(ctx, sql); err != nil {
-			return fmt.Errorf("make partition %s: %w", name, Translate(err))
+		err := d.makePartition(ctx, name, from)
+		if HasCode(err, codeCheckViolation) {
+			err = d.makeFilledPartition(ctx, name, from)
+		}
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("make partition %s: %w", name, Translate(err)))
 		}
 	}
 
-	return nil
+	return failed
+}
+
+// Identifiers and bounds cannot be parameters. Those of the statements below are made here, of a date.
+
+// makePartition makes a day's partition. It fails if executions_default has executions of that day.
+func (d *DB) makePartition(ctx context.Context, name string, from time.Time) error {
+	_, err := d.General.Exec(ctx, "CREATE TABLE IF NOT EXISTS "+pgx.Identifier{name}.Sanitize()+
+		" PARTITION OF executions "+boundsOf(from))
+	return err
+}
+
+// makeFilledPartition makes a day's partition of the executions in executions_default that are of that day:
+// a node's clock was days ahead when they ran, or nobody made partitions for days. Nothing can be recorded
+// there meanwhile.
+func (d *DB) makeFilledPartition(ctx context.Context, name string, from time.Time) error {
+	partition := pgx.Identifier{name}.Sanitize()
+	return pgx.BeginFunc(ctx, d.General, func(tx pgx.Tx) error {
+		for _, sql := range []string{
+			"LOCK TABLE executions_default IN ACCESS EXCLUSIVE MODE",
+			"CREATE TABLE " + partition + " (LIKE executions INCLUDING ALL)",
+			fmt.Sprintf("WITH moved AS (DELETE FROM executions_default"+
+				" WHERE id >= '%s' AND id < '%s' RETURNING *) INSERT INTO %s SELECT * FROM moved",
+				uuidAt(from), uuidAt(from.AddDate(0, 0, 1)), partition),
+			"ALTER TABLE executions ATTACH PARTITION " + partition + " " + boundsOf(from),
+		} {
+			if _, err := tx.Exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func boundsOf(from time.Time) string {
+	return fmt.Sprintf("FOR VALUES FROM ('%s') TO ('%s')", uuidAt(from), uuidAt(from.AddDate(0, 0, 1)))
 }
 
 // DropPartitions drops the partitions whose whole day is before a time, and the older executions that had

@@ -36,6 +36,8 @@ type Config struct {
 	Orphans func(ctx context.Context) error
 	// Draining is closed when the node stops.
 	Draining <-chan struct{}
+	// Now is this node's clock; nil is time.Now.
+	Now func() time.Time
 
 	Executions  time.Duration
 	DeadLetters time.Duration // resolved ones
@@ -47,7 +49,12 @@ type Config struct {
 type Sweeper struct{ cfg Config }
 
 // New returns a Sweeper that sweeps nothing until Run.
-func New(cfg Config) *Sweeper { return &Sweeper{cfg} }
+func New(cfg Config) *Sweeper {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Sweeper{cfg}
+}
 
 // Run sweeps every ten minutes until ctx ends or the node drains.
 func (s *Sweeper) Run(ctx context.Context) error {
@@ -128,9 +135,23 @@ func (s *Sweeper) Sweep(ctx context.Context) {
 	if err := s.cfg.DB.EnsurePartitions(ctx, partitionsAhead); err != nil {
 		s.failed(ctx, "partitions", err)
 	}
-	if err := s.cfg.DB.DropPartitions(ctx, time.Now().Add(-s.cfg.Executions)); err != nil {
+	if err := s.dropOldExecutions(ctx); err != nil {
 		s.failed(ctx, "old partitions", err)
 	}
+}
+
+// dropOldExecutions drops the days of executions that are old by the database's clock and by this node's:
+// one of them alone may be wrong by weeks, and what is dropped is gone.
+func (s *Sweeper) dropOldExecutions(ctx context.Context) error {
+	now, err := s.cfg.DB.Queries().DatabaseTime(ctx)
+	if err != nil {
+		return err
+	}
+	if here := s.cfg.Now(); here.Before(now) {
+		now = here
+	}
+
+	return s.cfg.DB.DropPartitions(ctx, now.Add(-s.cfg.Executions))
 }
 
 func (s *Sweeper) failed(ctx context.Context, what string, err error) {

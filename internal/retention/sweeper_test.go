@@ -310,6 +310,36 @@ func TestPartitions(t *testing.T) {
 	}
 }
 
+// A node whose clock is weeks ahead deletes no executions, neither those of others nor its own of that time.
+func TestExecutionsStayWithAWrongClock(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.cfg.Now = func() time.Time { return time.Now().AddDate(0, 0, 20) }
+	f.exec(`INSERT INTO executions (app_id, id, script_id, script, version, source, status, attempt, depth,
+			root_id, node, started_at, duration_us)
+		SELECT 1, (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid,
+			gen_random_uuid(), 's', 1, 'http', 'succeeded', 1, 0, gen_random_uuid(), 'n', at, 1
+		FROM (VALUES (clock_timestamp()), (clock_timestamp() + interval '20 days')) x (at)`)
+	f.Sweep(t.Context())
+
+	if got := f.text("SELECT count(*)::text FROM executions"); got != "2" || f.log.String() != "" {
+		t.Errorf("%s executions are left, log %s", got, f.log)
+	}
+
+	// When both clocks say that they are old, they go.
+	f.cfg.Executions = -30 * keep
+	f.cfg.Now = func() time.Time { return time.Now().AddDate(0, 0, -40) }
+	f.Sweep(t.Context())
+	if got := f.text("SELECT count(*)::text FROM executions"); got != "2" {
+		t.Errorf("%s executions are left by the database's clock alone", got)
+	}
+	f.cfg.Now = time.Now
+	f.Sweep(t.Context())
+	if got := f.text("SELECT count(*)::text FROM executions"); got != "0" {
+		t.Errorf("%s executions are left", got)
+	}
+}
+
 // A sweep that fails keeps no other from its work, and says which it was.
 func TestSweepThatFails(t *testing.T) {
 	t.Parallel()
