@@ -23,11 +23,40 @@ const threadsPerUser = 4096
 // die.
 const heapSlack = 16 << 20
 
+// closeInherited closes every descriptor but the standard ones and the connection to the parent. What
+// PiCloud's own parent has left open without close-on-exec, such as a shell, would come through to here. By
+// that they are told from those that the Go runtime has opened already, all with close-on-exec, and needs.
+func closeInherited() error {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+
+	for _, entry := range open {
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil || fd <= connFD {
+			continue
+		}
+
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err == nil && flags&unix.FD_CLOEXEC == 0 {
+			_ = unix.Close(fd)
+		}
+	}
+
+	return nil
+}
+
+// preferKill makes a machine without memory end a sandbox before anything else, as it is the one that is
+// replaced. It is not possible where the process may not write this file, and then left out.
+func preferKill() { _ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0) }
+
 // confine gives up everything that a script could want, before any of an app's code is here. The parent has
 // already set no_new_privs and the parent-death signal.
 func confine(limits wire.InitMsg) error {
 	runtime.GOMAXPROCS(1)
 	os.Clearenv()
+	preferKill()
 	if limits.UID != 0 {
 		if err := becomeUser(limits.UID, limits.GID); err != nil {
 			return err

@@ -31,6 +31,10 @@ const maxFrame = 1 << 30
 // Main is the child's whole life. It returns when the parent closes the connection. cmd/picloud calls it
 // when the executor has started the program as a child.
 func Main() error {
+	if err := closeInherited(); err != nil {
+		return fmt.Errorf("sandbox: close descriptors: %w", err)
+	}
+
 	conn, err := connect()
 	if err != nil {
 		return err

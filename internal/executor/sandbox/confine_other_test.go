@@ -1,0 +1,6 @@
+//go:build !linux
+
+package sandbox
+
+// printInherited is for Linux.
+func printInherited() {}
