@@ -68,6 +68,18 @@ func (q *Queries) DoctorKeys(ctx context.Context) ([]DoctorKeysRow, error) {
 	return items, nil
 }
 
+const doctorMisplaced = `-- name: DoctorMisplaced :one
+SELECT count(*)::bigint AS n FROM (SELECT FROM executions_default LIMIT 10001) x
+`
+
+// Executions of days that have no partition, up to 10,001.
+func (q *Queries) DoctorMisplaced(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, doctorMisplaced)
+	var n int64
+	err := row.Scan(&n)
+	return n, err
+}
+
 const doctorQueue = `-- name: DoctorQueue :one
 SELECT ((SELECT count(*) FROM outbox WHERE claimed_by IS NOT NULL AND wake_at > clock_timestamp() + interval '1 hour' AND isfinite(wake_at))
          + (SELECT count(*) FROM leases WHERE until > clock_timestamp() + interval '1 hour' AND isfinite(until)))::bigint AS ahead,

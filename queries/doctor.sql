@@ -14,6 +14,10 @@ SELECT (SELECT count(*) FROM schedules s JOIN triggers t ON t.app_id = s.app_id 
        (SELECT count(*) FROM triggers t WHERE t.kind = 'cron' AND t.enabled
           AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.app_id = t.app_id AND s.trigger_id = t.id))::bigint AS lost;
 
+-- name: DoctorMisplaced :one
+-- Executions of days that have no partition, up to 10,001.
+SELECT count(*)::bigint AS n FROM (SELECT FROM executions_default LIMIT 10001) x;
+
 -- name: DoctorKeys :many
 -- How many variables and secrets each master key sealed.
 SELECT key_id, count(*)::bigint AS n FROM variables GROUP BY key_id ORDER BY key_id;

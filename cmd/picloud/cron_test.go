@@ -250,7 +250,7 @@ func TestCronRefuses(t *testing.T) {
 		}, "never comes"},
 		"minute 61": {map[string]any{
 			"kind": "cron", "script": "clock", "schedule": "61 * * * *",
-		}, "above maximum"},
+		}, "is no minute"},
 		"path as time zone": {map[string]any{
 			"kind": "cron", "script": "clock", "schedule": "* * * * *", "timezone": "../../etc/passwd",
 		}, "time zone"},

@@ -49,6 +49,10 @@ func TestDoctor(t *testing.T) {
 	for _, c := range []struct{ sql, check, want string }{
 		{`INSERT INTO ledger (commit_id, app_id, what, n) VALUES (gen_random_uuid(), 1, 'enqueued', 3)`, "conservation", "bad: the ledger does not add up in default"},
 		{`UPDATE schedules SET fire_at = clock_timestamp() - interval '1 hour'; INSERT INTO leases VALUES ('cron', 'somebody', 'infinity')`, "schedules", "bad: 1 schedule should have fired"},
+		{`INSERT INTO leases VALUES ('some', 'somebody', clock_timestamp() + interval '1 day')`, "leases", "warn: 1 lease with a later end than any can have"},
+		{`DELETE FROM leases WHERE name = 'some'; INSERT INTO executions (app_id, id, script_id, script, version, source, status, attempt, depth, root_id, node, started_at, duration_us)
+			VALUES (1, 'ffffffff-0000-7000-8000-000000000000', gen_random_uuid(), 's', 1, 'http', 'succeeded', 1, 0, gen_random_uuid(), 'n', clock_timestamp(), 1)`,
+			"executions", "warn: 1 execution of days that have no partition"},
 		{`DELETE FROM schedules WHERE trigger_id = '` + id + `'`, "schedules", "bad: 1 enabled cron trigger without a next slot"},
 		{`INSERT INTO nodes (name, version, free, seen_at) VALUES ('old', 'v0', 1, clock_timestamp() - interval '1 hour')`, "versions", "warn: the nodes have different versions"},
 		{`SELECT 1`, "nodes", "warn: not heard of for over a minute: old"},

@@ -18,7 +18,8 @@ func (c *Cluster) TakeLease(ctx context.Context, name string, d time.Duration) (
 		return false, nil
 	}
 	if wasAhead {
-		c.cfg.Log.Warn("took a lease that ended later than it could: the database's clock was ahead", "lease", name)
+		c.cfg.Log.Warn("took a lease that ended later than it could: the database's clock was ahead",
+			"lease", name)
 	}
 
 	return err == nil, err

@@ -82,7 +82,7 @@ func (c *Clock) moveBack(
 		return q.ForgetSlotsToCome(ctx, row.AppID, row.TriggerID, row.Now)
 	})
 	if err == nil && moved > 0 {
-		c.cfg.Log.Warn("cron: a schedule waited for a later slot than its next one: was the database's clock ahead?",
+		c.cfg.Log.Warn("cron: a schedule waited beyond its next slot: the database's clock was ahead",
 			"trigger", trigger.ID.String(), "waited_for", row.NextSlot.UTC(), "next", next)
 	}
 

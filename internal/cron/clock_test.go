@@ -312,6 +312,7 @@ func TestDatabaseClockWasAhead(t *testing.T) {
 		FROM schedules, generate_series(0, 2) n WHERE trigger_id = $1`, trigger[:])
 	one.Exec(`UPDATE schedules SET next_slot = next_slot + interval '3 years', fire_at = fire_at + interval '3 years'
 		WHERE trigger_id = $1`, trigger[:])
+
 	for range 2 {
 		if err := one.Schedules.BringBack(t.Context()); err != nil {
 			t.Fatal(err)

@@ -43,7 +43,7 @@ const (
 func Examine(ctx context.Context, d *db.DB, keyID string) (Report, error) {
 	e := &examination{db: d, q: d.Queries(), keyID: keyID}
 	checks := []func(context.Context) error{
-		e.hold, e.clock, e.ledgers, e.queue, e.schedules, e.nodes, e.keys,
+		e.hold, e.clock, e.ledgers, e.queue, e.schedules, e.records, e.nodes, e.keys,
 	}
 
 	for _, check := range checks {
@@ -176,8 +176,8 @@ func (e *examination) queue(ctx context.Context) error {
 		e.say(true, verdict{
 			check: "leases",
 			state: FindingWarn,
-			problem: plural(facts.Ahead, "lease") + " that ends later than any should: the database's clock was" +
-				" ahead; a running node takes it over within ten minutes",
+			problem: plural(facts.Ahead, "lease") + " with a later end than any can have:" +
+				" the database's clock was ahead; a running node mends that within ten minutes",
 		})
 	}
 	e.say(facts.Overdue > 0, verdict{
@@ -212,6 +212,25 @@ func (e *examination) schedules(ctx context.Context) error {
 		})
 	}
 
+	return nil
+}
+
+// records mentions executions of days without a partition. They are records like others, but for their time.
+func (e *examination) records(ctx context.Context) error {
+	n, err := e.q.DoctorMisplaced(ctx)
+	if err != nil {
+		return err
+	}
+	if n == 0 { // there is no need to mention it otherwise
+		return nil
+	}
+
+	e.say(true, verdict{
+		check: "executions",
+		state: FindingWarn,
+		problem: plural(n, "execution") + " of days that have no partition: a node's clock was days from" +
+			" the database's; such records get their place on their day, or go when they are old",
+	})
 	return nil
 }
 

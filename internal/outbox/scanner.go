@@ -227,7 +227,7 @@ func (s *scanner) find(ctx context.Context, timeout time.Duration) ([]db.FirstWa
 func (s *scanner) wakeImpossible(ctx context.Context, conn db.DBTX) error {
 	woken, err := db.New(conn).WakeImpossible(ctx, longestWait.Microseconds(), Sources)
 	if woken > 0 {
-		s.d.cfg.Log.Warn("events waited for a later time than they could: the database's clock was ahead; they are due now",
+		s.d.cfg.Log.Warn("woke events that waited longer than any can: the database's clock was ahead",
 			"events", woken)
 	}
 

@@ -62,6 +62,7 @@ func TestChangesOfTheClock(t *testing.T) {
 	if testing.Short() {
 		places = changing[:8]
 	}
+
 	for _, place := range places {
 		t.Run(place.zone+" in "+strconv.Itoa(place.year), func(t *testing.T) {
 			t.Parallel()
@@ -74,6 +75,7 @@ func TestChangesOfTheClock(t *testing.T) {
 			for _, change := range changesIn(loc, place.year) {
 				byMinute := watch(loc, change, time.Minute, 36*time.Hour)
 				bySecond := watch(loc, change, time.Second, 2*time.Hour)
+
 				for _, expression := range changingExpressions {
 					if len(strings.Fields(expression)) == 6 {
 						bySecond.check(t, expression)
@@ -344,6 +346,7 @@ func meansValue(item string, value, low, high int) bool {
 
 	first, last, isRange := strings.Cut(span, "-")
 	from, to := low, high
+
 	switch {
 	case isRange:
 		from, to = number(first), number(last)

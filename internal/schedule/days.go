@@ -47,6 +47,7 @@ func parseDays(monthText, weekText string) (days, error) {
 			return days{}, err
 		}
 	}
+
 	for item := range strings.SplitSeq(weekText, ",") {
 		if err := d.addWeekDay(item); err != nil {
 			return days{}, err
@@ -150,6 +151,7 @@ func (d *days) of(year int, month time.Month) set {
 		if d.inWeek.has(weekDay) {
 			inWeek |= all
 		}
+
 		for _, some := range d.someWeekDays {
 			if some.weekDays.has(weekDay) {
 				inWeek |= some.of(k+1, last)

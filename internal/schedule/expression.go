@@ -45,13 +45,18 @@ type field struct {
 	names string
 }
 
+const (
+	monthNames   = "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC"
+	weekDayNames = "SUNMONTUEWEDTHUFRISAT"
+)
+
 var (
 	seconds  = field{name: "second", low: 0, high: 59, cycle: 60}
 	minutes  = field{name: "minute", low: 0, high: 59, cycle: 60}
 	hours    = field{name: "hour", low: 0, high: 23, cycle: 24}
 	monthDay = field{name: "day of the month", low: 1, high: 31, cycle: 31}
-	months   = field{name: "month", low: 1, high: 12, cycle: 12, names: "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC"}
-	weekDay  = field{name: "day of the week", low: 0, high: 7, cycle: 7, names: "SUNMONTUEWEDTHUFRISAT"}
+	months   = field{name: "month", low: 1, high: 12, cycle: 12, names: monthNames}
+	weekDay  = field{name: "day of the week", low: 0, high: 7, cycle: 7, names: weekDayNames}
 
 	// fieldPattern refuses TZ= and the like.
 	fieldPattern = regexp.MustCompile(`^[0-9A-Za-z*/,#?-]+$`)

@@ -48,7 +48,7 @@ func Parse(expression, zone string) (*Schedule, string, error) {
 
 	times, err := parse(expression)
 	if err != nil {
-		return nil, "", badExpression(expression, cloud.Shorten(err.Error()))
+		return nil, "", badExpression(expression, err.Error())
 	}
 
 	s := &Schedule{times: times, loc: loc}
@@ -115,8 +115,8 @@ func (s *Schedule) periodOf(at int64) period {
 		p.end = end.Unix()
 	}
 
-	// Where no table lists the changes any more, after 2037, ZoneBounds ends each year after 365 days. The last
-	// day of a leap year is a period of its own here.
+	// Where no table lists the changes any more, after 2037, ZoneBounds ends each year after 365 days. The
+	// last day of a leap year is a period of its own here.
 	if p.end <= at {
 		p.end = at - at%secondsPerDay + secondsPerDay
 	}
@@ -144,8 +144,8 @@ func (s *Schedule) nextIn(p period, from int64, lastYear int) (int64, bool) {
 	clock, ok := s.times.from(max(from+p.offset, p.start+p.before), lastYear)
 	next := clock - p.offset
 
-	// When it was put forward, the times from start+before to start+offset were skipped. They fire as if it had
-	// not been, which may be after times that follow them on the clock.
+	// When it was put forward, the times from start+before to start+offset were skipped. They fire as if it
+	// had not been, which may be after times that follow them on the clock.
 	if forward := p.offset - p.before; from < p.start+forward {
 		skipped, found := s.times.from(from+p.before, lastYear)
 		if found && skipped < p.start+p.offset && (!ok || skipped-p.before < next) {

@@ -217,7 +217,7 @@ func TestParseRefuses(t *testing.T) {
 		{"0 0 31 2,4,6 *", "never comes"},
 		{"0 0 L-30 FEB *", "never comes"},
 		{"TZ=UTC * * * * *", "other characters"},
-		{"@every 5m", "of the names with @ there are @hourly"},
+		{"@every 5m", "of the names with @ there are @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually"},
 		{"@reboot", "of the names with @ there are @hourly"},
 		{"*/0 * * * *", `the step of "*/0" is not a number from 1 to 59`},
 		{"*/60 * * * *", `the step of "*/60" is not a number from 1 to 59`},
@@ -274,6 +274,7 @@ func TestNames(t *testing.T) {
 			names[strings.Replace(form, "@", name, 1)] = strings.Replace(form, "@", strconv.Itoa(k), 1)
 		}
 	}
+
 	for k, name := range strings.Fields("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC") {
 		for _, form := range []string{"0 9 1 @ *", "0 9 1 3,@ *", "0 9 1 @-5 *", "0 9 1 5-@ *", "0 0 9 1 @ 1"} {
 			names[strings.Replace(form, "@", name, 1)] = strings.Replace(form, "@", strconv.Itoa(k+1), 1)
