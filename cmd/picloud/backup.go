@@ -57,8 +57,8 @@ func (c *RestoreCmd) Run() error {
 			return err
 		}
 		fmt.Println("Restored, and on hold: requests are answered, but no event and no schedule runs. " +
-			"Everybody has to log in again. API keys, passwords and users are as they were at the time of the " +
-			"backup: revoke again what was revoked since. " +
+			"Everybody has to log in again. API keys, passwords and users are as they were at the time of " +
+			"the backup: revoke again what was revoked since. " +
 			"When the installation that it was copied from is gone, run \"picloud release\".")
 		return nil
 	})

@@ -26,9 +26,11 @@ func Reachable(vm *goja.Runtime, roots []*goja.Object) []*goja.Object {
 	global := vm.GlobalObject()
 	w.seen[global] = struct{}{}
 	w.neighbours(global)
+
 	for _, o := range roots {
 		w.visit(o)
 	}
+
 	for k := 0; k < len(w.found); k++ {
 		w.neighbours(w.found[k])
 	}
@@ -89,6 +91,7 @@ func (t *table) eachObject(f func(*goja.Object)) {
 	if t.names == nil {
 		return
 	}
+
 	for _, v := range *t.values {
 		property(v)
 	}

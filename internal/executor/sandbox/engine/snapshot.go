@@ -47,6 +47,7 @@ func Take(vm *goja.Runtime, own []*goja.Object) *Snapshot {
 	}
 
 	s.function = vm.ToValue(func() {}).(*goja.Object).Prototype()
+
 	s.others = append(s.others, s.record(vm.GlobalObject()))
 	for _, o := range own {
 		if m, ok := asMethod(o, s.function); ok {

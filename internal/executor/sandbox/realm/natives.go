@@ -56,7 +56,9 @@ func (r *Realm) guarded(native goja.Value, name string, length int) *goja.Object
 		}()
 		return call(c)
 	})
-	_ = fn.DefineDataProperty("length", r.VM.ToValue(length), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	_ = fn.DefineDataProperty(
+		"length", r.VM.ToValue(length), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE,
+	)
 
 	return fn
 }

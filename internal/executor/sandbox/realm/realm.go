@@ -64,6 +64,7 @@ func (r *Realm) Watch(o *goja.Object) {
 // them are there, and before any code of the script runs, whose own objects may change from run to run.
 func (r *Realm) Survey() {
 	r.watched = engine.Reachable(r.VM, r.watched)
+
 	r.surveyed = true
 	for _, o := range r.watched {
 		engine.HideSource(o)

@@ -92,8 +92,8 @@ func (h *Host) Enter(r *Run) {
 func (h *Host) inRun(id uint64, what string) *Run {
 	run := h.current()
 	if run.Web.ID != id {
-		panic(h.VM.NewTypeError("%s belongs to another request: it cannot be used after the one that made it; "+
-			"keep the data instead, such as a body's text", what))
+		panic(h.VM.NewTypeError("%s belongs to another request: it cannot be used after the one that made "+
+			"it; keep the data instead, such as a body's text", what))
 	}
 	return run
 }

@@ -411,6 +411,7 @@ func TestKeptFromAnotherRun(t *testing.T) {
 			if f.run.Web.Timers.Len() != 1 || f.run.Calling() != 0 || len(f.run.Waits) != 0 {
 				t.Errorf("the run has %d timers, %d calls and waits for %d promises; want 1, 0 and 0", f.run.Web.Timers.Len(), f.run.Calling(), len(f.run.Waits))
 			}
+
 			select {
 			case got := <-f.sent:
 				t.Errorf("the parent receives a frame of kind %v", got.kind)
