@@ -35,6 +35,8 @@ func TestDoctor(t *testing.T) {
 		return states
 	}
 
+	w.eventually("the node listens", func() bool { return w.n.orchestrator.Stats().Listening })
+
 	for check, s := range report() {
 		if !strings.HasPrefix(s, "ok: ") {
 			t.Errorf("%s is %s", check, s)

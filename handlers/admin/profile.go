@@ -91,6 +91,9 @@ func (s *Server) changePassword(v *visit) error {
 		UserChange: manager.UserChange{Password: &password, RevokeKeys: revoke},
 	})
 	if message, ok := refused(err); ok {
+		if cloud.CodeOf(err) == cloud.CodeForbidden {
+			message = "The present password is wrong."
+		}
 		return s.profilePage(v, http.StatusUnprocessableEntity, &views.ProfilePage{}, message)
 	}
 	if err != nil {

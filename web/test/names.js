@@ -69,7 +69,7 @@ export const names = [
   yes("self", "HTML", () => self === globalThis),
   yes("setTimeout()", "HTML", () => new Promise((r) => setTimeout((x) => r(x === 1), 1, 1)), "for one run: what is left at its end is dropped"),
   yes("setInterval()", "HTML", () => new Promise((r) => { let n = 0; const i = setInterval(() => { if (++n === 2) { clearInterval(i); r(true); } }, 1); })),
-  partial("structuredClone()", "HTML", "no transfer; Blob, CryptoKey and streams are not cloned", () => { const a = { m: new Map([[1, new Date(0)]]) }; a.self = a; const b = structuredClone(a); return b.self === b && b.m.get(1).getTime() === 0 && throws(() => structuredClone(() => 1), "DataCloneError"); }),
+  partial("structuredClone()", "HTML", "only ArrayBuffers can be transferred; Blob, CryptoKey and streams are not cloned", () => { const a = { m: new Map([[1, new Date(0)]]) }; a.self = a; const b = structuredClone(a); return b.self === b && b.m.get(1).getTime() === 0 && throws(() => structuredClone(() => 1), "DataCloneError"); }),
   partial("fetch()", "Fetch", "a request's body is sent whole; http and https, public addresses; no cache, no cookies; FetchError instead of TypeError when the network fails", async () => { try { await fetch("ftp://x.test/"); } catch (e) { return e.name === "FetchError"; } return false; }),
   partial("console", "Console", "debug, log, info, warn, error, trace, dir, assert, count, time, group and table become lines of the execution's log", () => ["debug", "log", "info", "warn", "error", "trace", "dir", "assert", "count", "countReset", "time", "timeLog", "timeEnd", "group", "groupEnd", "table"].every((m) => typeof console[m] === "function")),
   yes("crypto", "Web Cryptography", () => typeof crypto.subtle.digest === "function"),
