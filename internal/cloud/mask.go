@@ -10,15 +10,20 @@ import (
 	"strings"
 )
 
-// MinMasked is the length in bytes from which a secret is hidden: a shorter one would hide ordinary words.
-const MinMasked = 8
+const (
+	// MaxErrorText bounds each field of an error that is recorded, in bytes. The sandbox cuts what is longer,
+	// and ends it with CutMark.
+	MaxErrorText = 8 << 10
+	// CutMark ends a text that was cut.
+	CutMark = "..."
+)
 
 const (
+	// minMasked is the length in bytes from which a secret is hidden: a shorter one would hide ordinary
+	// words.
+	minMasked = 8
 	// masked stands where a secret was.
 	masked = "***"
-	// clipped ends a text that the sandbox has cut, which it does at clipLength bytes.
-	clipped    = "..."
-	clipLength = 8 << 10
 )
 
 // Mask hides secrets in texts that others than their owner may read: in the forms that programs give them, as
@@ -28,14 +33,14 @@ type Mask struct {
 	replacer *strings.Replacer
 }
 
-// NewMask makes a Mask of secrets. Those of less than MinMasked bytes are left out; if no other is there it
+// NewMask makes a Mask of secrets. Those of less than minMasked bytes are left out; if no other is there it
 // is nil.
 func NewMask(secrets []string) *Mask {
 	var forms []string
 	for _, secret := range secrets {
 		forms = append(forms, formsOf(secret)...)
 	}
-	forms = slices.DeleteFunc(forms, func(form string) bool { return len(form) < MinMasked })
+	forms = slices.DeleteFunc(forms, func(form string) bool { return len(form) < minMasked })
 	if len(forms) == 0 {
 		return nil
 	}
@@ -66,8 +71,8 @@ func (m *Mask) Text(text string) string {
 
 // hideCut hides what the cut has left of a secret.
 func (m *Mask) hideCut(text string) string {
-	kept, isCut := strings.CutSuffix(text, clipped)
-	if !isCut || len(text) < clipLength {
+	kept, isCut := strings.CutSuffix(text, CutMark)
+	if !isCut || len(text) < MaxErrorText {
 		return text
 	}
 
@@ -78,7 +83,7 @@ func (m *Mask) hideCut(text string) string {
 	if most == 0 {
 		return text
 	}
-	return kept[:len(kept)-most] + masked + clipped
+	return kept[:len(kept)-most] + masked + CutMark
 }
 
 // overlap is how many bytes of a form's beginning a text ends with; the whole form does not count.
@@ -93,7 +98,7 @@ func overlap(text, form string) int {
 
 // formsOf gives the texts in which a secret may turn up.
 func formsOf(secret string) []string {
-	if len(secret) < MinMasked {
+	if len(secret) < minMasked {
 		return nil
 	}
 

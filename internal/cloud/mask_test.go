@@ -89,13 +89,13 @@ func TestMaskCutText(t *testing.T) {
 
 	const secret = "tok-9f8e7d6c5b4a"
 
-	filler := strings.Repeat("x", clipLength)
+	filler := strings.Repeat("x", MaxErrorText)
 	for name, c := range map[string]struct{ text, want string }{
-		"half of it":           {filler[7:] + "tok-9f8" + clipped, filler[7:] + masked + clipped},
-		"its first byte":       {filler[1:] + "t" + clipped, filler[1:] + masked + clipped},
-		"all of it":            {filler[16:] + secret + clipped, filler[16:] + masked + clipped},
-		"nothing of it":        {filler + clipped, filler + clipped},
-		"half, as base64":      {filler[8:] + "dG9rLTlm" + clipped, filler[8:] + masked + clipped},
+		"half of it":           {filler[7:] + "tok-9f8" + CutMark, filler[7:] + masked + CutMark},
+		"its first byte":       {filler[1:] + "t" + CutMark, filler[1:] + masked + CutMark},
+		"all of it":            {filler[16:] + secret + CutMark, filler[16:] + masked + CutMark},
+		"nothing of it":        {filler + CutMark, filler + CutMark},
+		"half, as base64":      {filler[8:] + "dG9rLTlm" + CutMark, filler[8:] + masked + CutMark},
 		"a text that is whole": {"tok-9f8...", "tok-9f8..."},
 		"a long one":           {filler + "tok-9f8", filler + "tok-9f8"},
 	} {

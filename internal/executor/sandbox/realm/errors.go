@@ -90,9 +90,6 @@ func (r *Realm) ScriptError(err error) *cloud.ScriptError {
 	}
 }
 
-// MaxErrorText bounds each field of an error that is recorded.
-const MaxErrorText = 8 << 10
-
 // Describe reads an Error's fields; of what is no Error, which a script can throw too, it gives the JSON or
 // the text. The getters of a hostile object run under the run's own clock.
 func (r *Realm) Describe(v goja.Value, stack []goja.StackFrame) *cloud.ScriptError {
@@ -121,7 +118,7 @@ func describeError(e *cloud.ScriptError, o *goja.Object) {
 	}
 	if stack := o.Get("stack"); Given(stack) {
 		text := stack.String()
-		e.Stack = Clip(cleanStack(text[:min(len(text), 8*MaxErrorText)]))
+		e.Stack = Clip(cleanStack(text[:min(len(text), 8*cloud.MaxErrorText)]))
 	}
 }
 
@@ -141,18 +138,18 @@ func (r *Realm) thrownText(v goja.Value) string {
 	return object.String()
 }
 
-// Clip shortens a text to MaxErrorText bytes, at the boundary of a character, and makes it valid UTF-8.
+// Clip shortens a text to cloud.MaxErrorText bytes, at the boundary of a character, and makes it valid UTF-8.
 func Clip(s string) string {
-	if len(s) <= MaxErrorText {
+	if len(s) <= cloud.MaxErrorText {
 		return strings.ToValidUTF8(s, "\uFFFD")
 	}
 
-	cut := MaxErrorText
+	cut := cloud.MaxErrorText
 	for cut > 0 && !utf8.RuneStart(s[cut]) {
 		cut--
 	}
 
-	return strings.ToValidUTF8(s[:cut], "\uFFFD") + "..."
+	return strings.ToValidUTF8(s[:cut], "\uFFFD") + cloud.CutMark
 }
 
 // frames lists script frames as V8 does. Columns that come out of a source map count from 0; ours count
@@ -170,7 +167,7 @@ func frames(stack []goja.StackFrame) string {
 		} else {
 			fmt.Fprintf(&text, "    at %s:%d:%d\n", pos.Filename, pos.Line, pos.Column+1)
 		}
-		if text.Len() > MaxErrorText {
+		if text.Len() > cloud.MaxErrorText {
 			break
 		}
 	}

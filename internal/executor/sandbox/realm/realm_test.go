@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/dop251/goja"
+
+	"picloud/internal/cloud"
 )
 
 // newRealm is a realm with the error classes that native code throws.
@@ -80,7 +82,7 @@ func TestDescribe(t *testing.T) {
 		`throw undefined`:           "Error: uncaught undefined",
 		`throw Object.defineProperty(new Error("m"), "name", {get() { throw 1 }})`: "Error: an error that cannot be described: reading it threw again",
 		`const f = () => f(); f()`:          "RangeError: Maximum call stack size exceeded",
-		`throw new Error("x".repeat(9000))`: "Error: " + strings.Repeat("x", MaxErrorText) + "...",
+		`throw new Error("x".repeat(9000))`: "Error: " + strings.Repeat("x", cloud.MaxErrorText) + "...",
 	} {
 		_, err := r.VM.RunScript("main.js", "{"+script+"}")
 		e := r.ScriptError(err)

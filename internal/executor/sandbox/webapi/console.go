@@ -10,7 +10,7 @@ import (
 
 	"github.com/dop251/goja"
 
-	"picloud/internal/executor/sandbox/realm"
+	"picloud/internal/cloud"
 )
 
 // consoleLevels maps console methods to the levels of log lines.
@@ -302,7 +302,7 @@ func (g *Global) elements(object *goja.Object) (string, bool) {
 				text.WriteString(g.format(element))
 			}
 
-			return text.Len() < realm.MaxErrorText
+			return text.Len() < cloud.MaxErrorText
 		})
 	})
 	if exc != nil {
