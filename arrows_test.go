@@ -20,6 +20,7 @@ var arrows = map[string]string{
 	"static":              "",
 	"internal/cloud":      "",
 	"internal/timerwheel": "",
+	"internal/fairshare":  "",
 	"internal/schedule":   "internal/cloud",
 	"internal/auth":       "internal/cloud db",
 
@@ -55,7 +56,7 @@ var arrows = map[string]string{
 
 	// What a script can use.
 	"internal/services/kv":      "internal/cloud db",
-	"internal/services/fetch":   "internal/cloud",
+	"internal/services/fetch":   "internal/cloud internal/fairshare",
 	"internal/services/secrets": "internal/cloud",
 
 	// HTTP: the API, the dashboard and the scripts' endpoints do not know each other.

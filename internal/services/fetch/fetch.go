@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"picloud/internal/cloud"
+	"picloud/internal/fairshare"
 )
 
 // Limits of one request, of one run, and of all runs of this process.
@@ -58,13 +59,13 @@ type Config struct {
 type Fetcher struct {
 	cfg    Config
 	guard  guard
-	places *places
+	places *fairshare.Pool[cloud.AppID]
 	pools  *pools
 }
 
 // New returns a Fetcher.
 func New(cfg Config) *Fetcher {
-	f := &Fetcher{cfg: cfg, guard: publicOnly(), places: newPlaces(maxInFlight)}
+	f := &Fetcher{cfg: cfg, guard: publicOnly(), places: fairshare.New[cloud.AppID](maxInFlight)}
 	if cfg.AllowPrivate {
 		f.guard = notMetadata
 	}

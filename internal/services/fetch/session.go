@@ -81,10 +81,10 @@ func (s *Session) fetch(ctx context.Context, n uint64, call cloud.Fetch) (cloud.
 	case <-ctx.Done():
 		return cloud.HostReply{}, context.Cause(ctx)
 	}
-	if err := s.fetcher.places.take(ctx, s.app); err != nil {
+	if err := s.fetcher.places.Take(ctx, s.app, 1); err != nil {
 		return cloud.HostReply{}, err
 	}
-	defer s.fetcher.places.give(s.app)
+	defer s.fetcher.places.Give(s.app, 1)
 
 	pool := s.fetcher.pools.enter(s.app)
 	defer s.fetcher.pools.leave(pool)

@@ -205,8 +205,8 @@ func TestRequestsOfARunAreBounded(t *testing.T) {
 
 		close(goOnCh)
 		synctest.Wait()
-		if len(s.inFlight) != 0 || f.places.free != maxInFlight {
-			t.Errorf("%d slots of the run are taken, and %d places are free", len(s.inFlight), f.places.free)
+		if len(s.inFlight) != 0 || f.places.Free() != maxInFlight {
+			t.Errorf("%d slots of the run are taken, and %d places are free", len(s.inFlight), f.places.Free())
 		}
 	})
 }

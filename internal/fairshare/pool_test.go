@@ -1,0 +1,161 @@
+package fairshare
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+)
+
+// An owner alone gets half of the pool, the next one half of the rest; and one that comes then still finds
+// one.
+func TestPoolLeavesRoom(t *testing.T) {
+	t.Parallel()
+
+	p := New[int](512)
+	for app, want := range []int64{256, 128, 64, 32, 16, 8, 4, 2, 1, 1} {
+		app++
+		for p.mayTake(app, 1) {
+			if err := p.Take(t.Context(), app, 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if p.held[app] != want {
+			t.Errorf("app %d got %d places, want %d", app, p.held[app], want)
+		}
+	}
+}
+
+// A place that becomes free goes to the waiting owner that has the fewest, so that owners which take all they can
+// end with equal shares, whoever came first.
+func TestPoolIsShared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := New[int](8)
+		var wg sync.WaitGroup
+		want := func(app, n int) {
+			for range n {
+				wg.Go(func() {
+					if err := p.Take(t.Context(), app, 1); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			synctest.Wait()
+		}
+
+		want(1, 9)
+		want(2, 7)
+
+		for _, shares := range [][2]int64{{4, 2}, {3, 3}, {3, 3}} {
+			if p.held[1] != shares[0] || p.held[2] != shares[1] {
+				t.Errorf("the apps hold %v, want %v", p.held, shares)
+			}
+			p.Give(1, 1)
+		}
+
+		// Who has no place does not stand behind those who wait for more.
+		want(3, 1)
+		if p.held[3] != 1 || len(p.waiting[1]) == 0 || len(p.waiting[2]) == 0 {
+			t.Errorf("held %v, waiting %v", p.held, p.waiting)
+		}
+
+		for len(p.held) > 0 {
+			for app := range p.held {
+				p.Give(app, 1)
+			}
+		}
+		wg.Wait()
+		if p.free != 8 || len(p.waiting) != 0 {
+			t.Errorf("at the end %d places are free, and %v wait", p.free, p.waiting)
+		}
+	})
+}
+
+// The end of a context ends its wait, and a place that came at the same moment is not lost.
+func TestGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		over := errors.New("the run is over")
+		for _, withPlace := range []bool{false, true} {
+			// Which of two ready channels is seen first is left to chance.
+			for range 20 {
+				p := New[int](2)
+				_ = p.Take(t.Context(), 1, 1)
+
+				ctx, cancel := context.WithCancelCause(t.Context())
+				done := make(chan error, 1)
+				go func() { done <- p.Take(ctx, 1, 1) }()
+				synctest.Wait()
+				if len(p.waiting[1]) != 1 {
+					t.Fatalf("waiting %v", p.waiting)
+				}
+
+				if withPlace {
+					p.Give(1, 1)
+				}
+				cancel(over)
+
+				switch err := <-done; {
+				case err == nil && withPlace, err == over && !withPlace:
+					p.Give(1, 1)
+				case err != over:
+					t.Fatalf("got %v", err)
+				}
+				if p.free != 2 || len(p.held) != 0 || len(p.waiting) != 0 {
+					t.Fatalf("%d are free, held %v, waiting %v", p.free, p.held, p.waiting)
+				}
+			}
+		}
+	})
+}
+
+// Who wants much is not passed for ever by those who want little, and who gives up lets those behind it have
+// theirs.
+func TestLargeRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := New[string](100)
+		if !p.TryTake("a", 50) || p.TryTake("a", 1) {
+			t.Fatal("an owner alone may have half, and no more")
+		}
+
+		gone := errors.New("gone")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		large := make(chan error, 1)
+		go func() { large <- p.Take(ctx, "b", 60) }()
+		synctest.Wait()
+
+		small := make(chan error, 1)
+		go func() { small <- p.Take(t.Context(), "b", 10) }()
+		synctest.Wait()
+		if p.Waiting("b") != 2 {
+			t.Fatalf("%d of b wait, want both", p.Waiting("b"))
+		}
+
+		cancel(gone)
+		if err := <-large; err != gone {
+			t.Errorf("the large request ended with %v", err)
+		}
+		if err := <-small; err != nil || p.Held("b") != 10 {
+			t.Errorf("the small request ended with %v, and b holds %d", err, p.Held("b"))
+		}
+	})
+}
+
+// What is in use already may be charged past the pool's size; nobody gets anything until it is given back.
+func TestCharge(t *testing.T) {
+	t.Parallel()
+
+	p := New[string](10)
+	p.Charge("a", 30)
+	if p.Free() != -20 || p.TryTake("b", 1) {
+		t.Errorf("%d are free, and another owner may take one", p.Free())
+	}
+
+	p.Give("a", 25)
+	if p.TryTake("a", 1) || !p.TryTake("b", 5) {
+		t.Error("of the 5 that are free b may take all, and a, which holds 5, none")
+	}
+}
