@@ -62,7 +62,7 @@ var arrows = map[string]string{
 	// HTTP: the API, the dashboard and the scripts' endpoints do not know each other.
 	"views": "internal/cloud",
 	"handlers/edge": "internal/cloud internal/auth internal/manager internal/catalog internal/history internal/orchestrator " +
-		"internal/services/kv views",
+		"internal/fairshare internal/services/kv views",
 	"handlers/tail": "internal/cloud internal/auth internal/history internal/orchestrator handlers/edge",
 	"handlers/api": "internal/cloud db internal/auth internal/manager internal/history internal/orchestrator " +
 		"internal/services/kv handlers/edge handlers/tail",

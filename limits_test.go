@@ -57,7 +57,7 @@ var limitSections = []struct {
 		{"headerTimeout", "Time for receiving the headers of a request", ""},
 		{"bodyTimeout", "Time for receiving its body", ""},
 		{"IdleTimeout", "Time that a connection may be idle between requests", ""},
-		{"pieceTimeout", "Time that a client may take for each piece of a streamed answer", ""},
+		{"pieceTimeout", "Time that a client may take for each piece of an answer", ""},
 		{"MaxWait", "Time that a request may wait for a permit", ""},
 		{"MaxAsyncBody", "Body of an asynchronous call", "bytes"},
 		{"maxDeployTime", "Time of a deploy, with its wait for others", ""},
@@ -72,6 +72,7 @@ var limitSections = []struct {
 		{"maxPattern", "Length of a route's pattern", "bytes"},
 		{"maxSegments", "Segments of a route's pattern", "segments"},
 		{"maxAPIBody", "Body of a request to the API", "bytes"},
+		{"maxOpenBody", "The same, of a login", "bytes"},
 	}},
 	{"limits of fetch", []limit{
 		{"maxPerRun", "Requests of a run whose answers are awaited at once; more wait", "requests"},

@@ -63,6 +63,8 @@ type Config struct {
 	NoAdmin, NoScripts bool
 	// TrustedProxies may say for whom they ask: their X-Forwarded headers count.
 	TrustedProxies []netip.Prefix
+	// BodyBudget is how many bytes of memory the bodies of requests and answers may take.
+	BodyBudget int64
 	// CursorKey signs the cursors of lists and the tokens of forms.
 	CursorKey []byte
 	// Sandbox gives the counters of the sandbox processes.
@@ -118,6 +120,7 @@ func newEdge(cfg Config) *edge.Edge {
 		NoAdmin:        cfg.NoAdmin,
 		NoScripts:      cfg.NoScripts,
 		TrustedProxies: cfg.TrustedProxies,
+		BodyBudget:     cfg.BodyBudget,
 		SigningKey:     cfg.CursorKey,
 	})
 }
@@ -148,7 +151,7 @@ func setUp(srv *fasthttp.Server) {
 func (s *Server) route() {
 	live := tail.Stream{Edge: s.edge, Auth: s.cfg.Auth, Orchestrator: s.cfg.Orchestrator}
 
-	s.app.Use(s.recoverPanic)
+	s.app.Use(s.recoverPanic, s.accountBodies)
 	s.app.Get("/healthz", s.healthz)
 	s.app.Get("/readyz", s.readyz)
 	s.app.Get("/version", s.version)
@@ -223,7 +226,7 @@ func malformed(ctx *fasthttp.RequestCtx, status int, detail string) {
 
 // Serve answers on a listener until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
-	return s.app.Listener(&retryListener{Listener: l, log: s.cfg.Log})
+	return s.app.Listener(pacedListener{&retryListener{Listener: l, log: s.cfg.Log}})
 }
 
 // Shutdown closes the listener and waits for the requests in progress, at most until ctx ends.
@@ -234,6 +237,26 @@ func (s *Server) API() *huma.OpenAPI { return s.api.OpenAPI() }
 
 // Routes lists what the server answers, for tests that look at every route.
 func (s *Server) Routes() []fiber.Route { return s.app.GetRoutes(true) }
+
+// accountBodies gives back the memory of a request's body when the request is over, and that of the answer's
+// when the caller has it.
+func (s *Server) accountBodies(c *fiber.Ctx) error {
+	err := c.Next()
+	read := edge.ReleaseBody(c.Context())
+
+	conn, ok := c.Context().Conn().(*pacedConn)
+	if !ok {
+		return err
+	}
+	if sent := s.edge.ChargeAnswer(c); sent != nil {
+		conn.afterAnswer(sent)
+	}
+	if !read && c.Request().IsBodyStream() {
+		conn.linger()
+	}
+
+	return err
+}
 
 // recoverPanic turns a programmer's mistake into the answer of an internal error: one request fails, not the
 // node.

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"os/signal"
 	"reflect"
@@ -78,6 +79,15 @@ type ServeCmd struct{ Config }
 
 // Run builds the parts, runs them, and stops them in the opposite order.
 func (c *ServeCmd) Run() error { return runNode(&c.Config, roleServe) }
+
+// nodeMemory is how many bytes this process may use before its heap is collected all the time.
+func nodeMemory() int64 {
+	const assumed = 1 << 30 // where neither machine nor operator says anything
+	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
+		return limit
+	}
+	return assumed
+}
 
 // boundMemory has the heap collected more often as it comes near a quarter of the machine's memory, unless
 // the operator said something else: the rest is for the scripts' processes, PostgreSQL and the files that

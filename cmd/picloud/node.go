@@ -393,6 +393,7 @@ func (n *node) serve() error {
 		Node:             n.cfg.NodeName,
 		PublicURL:        n.cfg.PublicURL,
 		MaxBody:          n.cfg.MaxBody,
+		BodyBudget:       bodyBudget(nodeMemory(), n.cfg.MaxBody),
 		ScriptTimeout:    n.cfg.ScriptTimeout,
 		ScriptMemory:     n.cfg.ScriptMemory,
 		AdminHost:        n.cfg.AdminHost,
@@ -446,6 +447,11 @@ func (n *node) serveMetrics(w http.ResponseWriter, r *http.Request) {
 func (n *node) sandboxStats() handlers.SandboxStats {
 	s := n.executor.Stats()
 	return handlers.SandboxStats{Children: s.Children, Started: s.Started, Died: s.Died}
+}
+
+// bodyBudget is a quarter of the node's memory, and room for a body each of two callers.
+func bodyBudget(memory int64, maxBody int) int64 {
+	return max(memory/4, 4*int64(maxBody))
 }
 
 // ready asks the database. The sandbox is ready when a child can be started, which the first request does.

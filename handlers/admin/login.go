@@ -36,11 +36,14 @@ func (s *Server) loginPage(v *visit, status int, username, problem string) error
 	}))
 }
 
+// maxLoginForm bounds the form of the login page in bytes: anybody may send it.
+const maxLoginForm = 64 << 10
+
 // submitLogin checks the form of the login page. A session is made anew at every login. Whoever logs in to an
 // empty installation is led to the first steps.
 func (s *Server) submitLogin(c *fiber.Ctx) error {
 	v := &visit{Ctx: c, s: s}
-	form, err := edge.ReadForm(c)
+	form, err := s.ReadForm(c, maxLoginForm)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (s *Server) page(h func(*visit) error) fiber.Handler {
 
 		v := &visit{Ctx: c, s: s, p: p, token: token}
 		if c.Method() == http.MethodPost {
-			if v.form, err = edge.ReadForm(c); err != nil {
+			if v.form, err = s.ReadForm(c, edge.MaxForm); err != nil {
 				return err
 			}
 			if err := s.CheckForm(c, v.form, token); err != nil {

@@ -49,7 +49,7 @@ type Server struct {
 func New(app *fiber.App, cfg Config) *Server {
 	useProblems()
 	s := &Server{Config: cfg, app: app}
-	app.Use("/api", s.AdminHostOnly, readBody, s.authenticate)
+	app.Use("/api", s.AdminHostOnly, s.authenticate, s.readBody)
 	s.api = humafiber.New(app, description(cfg.Version))
 
 	for _, register := range []func(){
@@ -101,9 +101,17 @@ func description(version string) huma.Config {
 	return cfg
 }
 
+// maxOpenBody bounds the body where no credential is asked for, in bytes: a login.
+const maxOpenBody = 64 << 10
+
 // readBody reads the whole body, so that the operations find it in memory.
-func readBody(c *fiber.Ctx) error {
-	body, err := edge.ReadBody(c, maxAPIBody)
+func (s *Server) readBody(c *fiber.Ctx) error {
+	limit := maxAPIBody
+	if isOpen(c.Path()) {
+		limit = maxOpenBody
+	}
+
+	body, err := s.ReadBody(c, limit)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp/fasthttputil"
 
 	"picloud/handlers/edge"
 	"picloud/internal/cloud"
@@ -106,11 +109,45 @@ func TestDoorOfAnotherHost(t *testing.T) {
 	}
 }
 
-// A body that is too large is refused before anybody is asked who sends it.
-func TestBodyThatIsTooLarge(t *testing.T) {
+// Who sends no credential is refused before the body is read, but for what comes with the headers.
+func TestCredentialBeforeBody(t *testing.T) {
 	t.Parallel()
 	app, _ := newApp(t, nil)
-	req := httptest.NewRequest("POST", "/api/v1/apps", strings.NewReader(strings.Repeat("x", maxAPIBody+1)))
+	l := fasthttputil.NewInmemoryListener()
+	overC := make(chan error, 1)
+	go func() { overC <- app.Listener(l) }()
+	defer func() {
+		_ = app.Shutdown()
+		<-overC
+	}()
+
+	for _, path := range []string{"/api/v1/apps", "/api/v1/nothing", "/api/v1/auth/password"} {
+		conn, err := l.Dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: 8000000\r\n\r\n", path)
+		if _, err := io.WriteString(conn, begin+strings.Repeat("x", 16<<10)); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil) // the rest never comes
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		_ = conn.Close()
+		if res.StatusCode != 401 {
+			t.Errorf("%s: %d, want 401", path, res.StatusCode)
+		}
+	}
+}
+
+// Anybody may send a login, so its body is a small one.
+func TestLoginThatIsTooLarge(t *testing.T) {
+	t.Parallel()
+	app, _ := newApp(t, nil)
+	large := strings.NewReader(strings.Repeat("x", maxOpenBody+1))
+	req := httptest.NewRequest("POST", "/api/v1/auth/login", large)
 	if res, body := send(t, app, req); res.StatusCode != 413 ||
 		!strings.Contains(body, `"code":"too-large"`) {
 		t.Errorf("%d %s", res.StatusCode, body)

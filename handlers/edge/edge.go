@@ -5,6 +5,7 @@
 package edge
 
 import (
+	"cmp"
 	"log/slog"
 	"net/netip"
 
@@ -26,6 +27,8 @@ type Config struct {
 	NoAdmin, NoScripts bool
 	// TrustedProxies may say for whom they ask: their X-Forwarded headers count.
 	TrustedProxies []netip.Prefix
+	// BodyBudget is how many bytes of memory the bodies of requests and answers may take; 0: 256 MiB.
+	BodyBudget int64
 	// SigningKey signs the cursors of lists and the tokens of forms.
 	SigningKey []byte
 }
@@ -35,9 +38,13 @@ type Edge struct {
 	// throttle counts wrong passwords, wherever they are given: at the API, the login page and the change of
 	// a password.
 	throttle *auth.Throttle
+	bodies   *bodies
 
 	cfg Config
 }
 
 // New returns an Edge.
-func New(cfg Config) *Edge { return &Edge{throttle: auth.NewThrottle(), cfg: cfg} }
+func New(cfg Config) *Edge {
+	budget := cmp.Or(cfg.BodyBudget, 256<<20)
+	return &Edge{throttle: auth.NewThrottle(), bodies: newBodies(budget), cfg: cfg}
+}

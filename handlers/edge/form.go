@@ -11,12 +11,12 @@ import (
 	"picloud/internal/cloud"
 )
 
-// maxForm bounds a dashboard form: a source of 1 MiB, percent-encoded.
-const maxForm = 4 << 20
+// MaxForm bounds a dashboard form in bytes: a source of 1 MiB, percent-encoded.
+const MaxForm = 4 << 20
 
-// ReadForm reads a form as browsers send it.
-func ReadForm(c *fiber.Ctx) (url.Values, error) {
-	body, err := ReadBody(c, maxForm)
+// ReadForm reads a form of at most limit bytes, as browsers send it.
+func (e *Edge) ReadForm(c *fiber.Ctx, limit int) (url.Values, error) {
+	body, err := e.ReadBody(c, limit)
 	if err != nil {
 		return nil, err
 	}

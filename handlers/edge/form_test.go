@@ -90,7 +90,7 @@ func TestReadForm(t *testing.T) {
 		{"fields", "name=%C3%A4+b&id=1&id=2", "ä b", ""},
 		{"empty", "", "", ""},
 		{"broken escape", "name=%zz", "", cloud.CodeMalformed},
-		{"too long", "name=" + strings.Repeat("x", maxForm), "", cloud.CodeTooLarge},
+		{"too long", "name=" + strings.Repeat("x", MaxForm), "", cloud.CodeTooLarge},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -103,7 +103,7 @@ func TestReadForm(t *testing.T) {
 				err  error
 			}
 			got := ask(t, e, req, func(f *fiber.Ctx) result {
-				form, err := ReadForm(f)
+				form, err := e.ReadForm(f, MaxForm)
 				return result{form.Get("name"), err}
 			})
 			if got.name != c.want {

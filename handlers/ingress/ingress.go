@@ -54,7 +54,10 @@ func (s *Server) Serve(c *fiber.Ctx) error {
 		return err
 	}
 
-	body, err := edge.ReadBody(c, s.MaxBody)
+	if err := s.CheckRoom(c); err != nil {
+		return err
+	}
+	body, err := s.ReadBody(c, s.MaxBody)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // pieces is a script's stream: it gives its pieces, then waits for Close if it is held, then ends with err.
@@ -134,36 +133,4 @@ func TestBodyReaderNeverRead(t *testing.T) {
 		t.Error(err)
 	}
 	<-stream.closedC
-}
-
-// A caller that takes no piece for pieceTimeout is given up: the deadline is set before each piece is
-// handed on.
-func TestBodyReaderSetsADeadline(t *testing.T) {
-	t.Parallel()
-	conn, _ := tcp(t)
-	recorded := &deadlines{Conn: conn}
-	b := &bodyReader{stream: newPieces(io.EOF, "a"), conn: recorded}
-	before := time.Now()
-	if _, err := b.Read(make([]byte, 10)); err != nil {
-		t.Fatal(err)
-	}
-
-	if len(recorded.write) != 1 || recorded.write[0].Before(before.Add(pieceTimeout)) {
-		t.Errorf("deadlines %v", recorded.write)
-	}
-	_ = b.Close()
-	if last := recorded.write[len(recorded.write)-1]; !last.IsZero() {
-		t.Errorf("the connection keeps the deadline %v", last)
-	}
-}
-
-// deadlines records the write deadlines of a connection. It hides the socket.
-type deadlines struct {
-	net.Conn
-	write []time.Time
-}
-
-func (d *deadlines) SetWriteDeadline(at time.Time) error {
-	d.write = append(d.write, at)
-	return d.Conn.SetWriteDeadline(at)
 }

@@ -7,7 +7,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"net"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -19,13 +18,8 @@ import (
 	"picloud/internal/orchestrator"
 )
 
-const (
-	// beatEvery is how often an idle stream shows that it is alive, and its follower's rights are checked
-	// again.
-	beatEvery = 15 * time.Second
-	// writeTimeout is how long a follower may take to read an event.
-	writeTimeout = 30 * time.Second
-)
+// beatEvery is how often an idle stream shows that it is alive, and its follower's rights are checked again.
+const beatEvery = 15 * time.Second
 
 // Item is a run of the live tail.
 type Item struct {
@@ -107,7 +101,7 @@ func (s Stream) Follow(c *fiber.Ctx, token string) error {
 	c.Set("Content-Type", "text/event-stream")
 	c.Set("Cache-Control", "no-store")
 	c.Set("X-Accel-Buffering", "no")
-	w := &writer{conn: c.Context().Conn(), script: c.Query("script"), status: c.Query("status")}
+	w := &writer{script: c.Query("script"), status: c.Query("status")}
 
 	c.Context().SetBodyStreamWriter(func(body *bufio.Writer) {
 		defer tail.Close()
@@ -123,7 +117,6 @@ func (s Stream) Follow(c *fiber.Ctx, token string) error {
 // writer writes one follower's events. It belongs to the goroutine that sends the answer.
 type writer struct {
 	body *bufio.Writer
-	conn net.Conn
 	// script and status, unless empty, are the only ones that the follower wants.
 	script, status string
 }
@@ -182,7 +175,6 @@ func (w *writer) wants(e *history.TailEvent) bool {
 
 // send writes a piece of the stream. It reports whether the follower still reads.
 func (w *writer) send(text string) bool {
-	_ = w.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 	_, err := w.body.WriteString(text)
 	return err == nil && w.body.Flush() == nil
 }

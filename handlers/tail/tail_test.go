@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -17,14 +16,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// connection takes deadlines and nothing else.
-type connection struct{ net.Conn }
-
-func (connection) SetWriteDeadline(time.Time) error { return nil }
-
 func newWriter(script, status string) (*writer, *bytes.Buffer) {
 	var out bytes.Buffer
-	return &writer{body: bufio.NewWriter(&out), conn: connection{}, script: script, status: status}, &out
+	return &writer{body: bufio.NewWriter(&out), script: script, status: status}, &out
 }
 
 func run(script string, status cloud.Status) history.TailEvent {
@@ -147,6 +141,6 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("gone") }
 // A follower who is gone ends its stream: nobody waits for it.
 func TestFollowerIsGone(t *testing.T) {
 	t.Parallel()
-	w := &writer{body: bufio.NewWriter(broken{}), conn: connection{}}
+	w := &writer{body: bufio.NewWriter(broken{})}
 	w.follow(&history.Tail{}, func() bool { return true })
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,8 +18,9 @@ import (
 // echo is a server that answers with the body it read, at most limit bytes of it.
 func echo(t *testing.T, limit int) (connect func() net.Conn) {
 	t.Helper()
-	return serve(t, true, func(c *fiber.Ctx) error {
-		body, err := ReadBody(c, limit)
+	e, _ := newEdge(t, nil)
+	return serve(t, e, true, func(c *fiber.Ctx) error {
+		body, err := e.ReadBody(c, limit)
 		if err != nil {
 			return err
 		}
@@ -26,20 +29,22 @@ func echo(t *testing.T, limit int) (connect func() net.Conn) {
 }
 
 // serve runs a server until the test ends.
-func serve(t *testing.T, stream bool, h fiber.Handler) (connect func() net.Conn) {
+func serve(t *testing.T, e *Edge, stream bool, h fiber.Handler) (connect func() net.Conn) {
 	t.Helper()
-	e, _ := newEdge(t, nil)
 	app := fiber.New(fiber.Config{
 		ErrorHandler:          e.HandleError,
 		StreamRequestBody:     stream,
 		BodyLimit:             1 << 40,
 		DisableStartupMessage: true,
 	})
-	app.Use(h)
+	app.Use(func(c *fiber.Ctx) error {
+		defer ReleaseBody(c.Context())
+		return h(c)
+	})
 
 	l := fasthttputil.NewInmemoryListener()
 	overC := make(chan error, 1)
-	go func() { overC <- app.Listener(l) }()
+	go func() { overC <- app.Listener(proxyListener{l}) }()
 	t.Cleanup(func() {
 		_ = app.Shutdown()
 		<-overC
@@ -54,6 +59,18 @@ func serve(t *testing.T, stream bool, h fiber.Handler) (connect func() net.Conn)
 		return conn
 	}
 }
+
+// proxyListener accepts connections that come from the address of the tests' proxy.
+type proxyListener struct{ net.Listener }
+
+func (l proxyListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	return proxyConn{conn}, err
+}
+
+type proxyConn struct{ net.Conn }
+
+func (proxyConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(netip.AddrPortFrom(proxy.Addr(), 1)) }
 
 func chunked(body string) string {
 	var b strings.Builder
@@ -144,8 +161,9 @@ func TestBodyIsACopy(t *testing.T) {
 		t.Run(fmt.Sprint("stream ", stream), func(t *testing.T) {
 			t.Parallel()
 			var kept [][]byte
-			connect := serve(t, stream, func(c *fiber.Ctx) error {
-				body, err := ReadBody(c, 100)
+			e, _ := newEdge(t, nil)
+			connect := serve(t, e, stream, func(c *fiber.Ctx) error {
+				body, err := e.ReadBody(c, 100)
 				kept = append(kept, body)
 				return err
 			})
@@ -168,5 +186,115 @@ func TestBodyIsACopy(t *testing.T) {
 				t.Errorf("%q", kept)
 			}
 		})
+	}
+}
+
+// What is sent takes memory, not what is promised; and what one caller sends leaves room for others, until
+// it is over.
+func TestBodyBudget(t *testing.T) {
+	t.Parallel()
+
+	const budget = 400 << 10
+	e, _ := newEdge(t, func(c *Config) {
+		c.BodyBudget = budget
+		c.TrustedProxies = []netip.Prefix{proxy}
+	})
+	arrivedCh := make(chan struct{})
+	connect := serve(t, e, true, func(c *fiber.Ctx) error {
+		body, err := e.ReadBody(c, 1<<20)
+		if err != nil {
+			return err
+		}
+		return c.SendString(strconv.Itoa(len(body)))
+	})
+
+	// post sends the first bytes of a body.
+	post := func(client string, size, sent int) (net.Conn, *bufio.Reader) {
+		conn := connect()
+		go func() {
+			_, _ = fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: %s\r\nContent-Length: %d\r\n\r\n", client, size)
+			_, _ = io.WriteString(conn, strings.Repeat("x", sent))
+			arrivedCh <- struct{}{}
+		}()
+		return conn, bufio.NewReader(conn)
+	}
+	status := func(r *bufio.Reader) int {
+		t.Helper()
+		res, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		_ = bodyOf(t, res)
+		return res.StatusCode
+	}
+
+	// A hundred callers that promise a megabyte each and send nothing of it.
+	for range 100 {
+		post("9.9.9.9", 1<<20, 0)
+		<-arrivedCh
+	}
+	if free := e.bodies.pool.Free(); free != budget {
+		t.Errorf("promises took %d bytes", budget-free)
+	}
+
+	first, answer := post("9.9.9.9", 150<<10, 149<<10)
+	<-arrivedCh
+	_, refused := post("9.9.9.9", 150<<10, 150<<10)
+	if got := status(refused); got != 503 {
+		t.Errorf("more than its share: %d, want 503", got)
+	}
+	<-arrivedCh
+	_, other := post("8.8.8.8", 100<<10, 100<<10)
+	if got := status(other); got != 200 {
+		t.Errorf("another caller: %d, want 200", got)
+	}
+	<-arrivedCh
+
+	_, _ = io.WriteString(first, strings.Repeat("x", 1<<10))
+	if got := status(answer); got != 200 {
+		t.Errorf("the first caller: %d, want 200", got)
+	}
+	_, again := post("9.9.9.9", 150<<10, 150<<10)
+	if got := status(again); got != 200 {
+		t.Errorf("once its first body is done with: %d, want 200", got)
+	}
+	<-arrivedCh
+}
+
+// A caller that does not read its answers is refused when they take its share, and nobody else is.
+func TestUnreadAnswers(t *testing.T) {
+	t.Parallel()
+
+	e, _ := newEdge(t, func(c *Config) {
+		c.BodyBudget = 100 << 10
+		c.TrustedProxies = []netip.Prefix{proxy}
+	})
+	var sent []func()
+	ask := func(client string) (err error) {
+		answer(t, e, func(c *fiber.Ctx) error {
+			if err = e.CheckRoom(c); err == nil {
+				_ = c.SendString(strings.Repeat("x", 40<<10))
+				sent = append(sent, e.ChargeAnswer(c))
+			}
+			return nil
+		}, request("GET", "/", "X-Forwarded-For", client))
+		return err
+	}
+
+	for k, want := range []bool{true, true, false} {
+		if err := ask("9.9.9.9"); (err == nil) != want {
+			t.Errorf("answer %d: %v", k+1, err)
+		}
+	}
+	if err := ask("8.8.8.8"); err != nil {
+		t.Errorf("another caller: %v", err)
+	}
+
+	for _, f := range sent {
+		f()
+	}
+	if err := ask("9.9.9.9"); err != nil {
+		t.Errorf("after it has read them: %v", err)
 	}
 }
