@@ -55,7 +55,7 @@ var arrows = map[string]string{
 	"internal/executor/sandbox/rawsys":    "",
 
 	// What a script can use.
-	"internal/services/kv":      "internal/cloud db",
+	"internal/services/kv":      "internal/cloud db internal/fairshare",
 	"internal/services/fetch":   "internal/cloud internal/fairshare",
 	"internal/services/secrets": "internal/cloud",
 

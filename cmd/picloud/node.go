@@ -350,7 +350,12 @@ func (n *node) buildOrchestrator() {
 		PeopleChanged: n.auth.Flush,
 		Healthy:       n.auth.Trust,
 	})
-	n.kv = kv.New(kv.Config{DB: n.db, Triggers: n.orchestrator.Catalog, CursorKey: n.derive("kv cursors")})
+	n.kv = kv.New(kv.Config{
+		DB:        n.db,
+		Triggers:  n.orchestrator.Catalog,
+		CursorKey: n.derive("kv cursors"),
+		LargeRuns: largeRuns(nodeMemory()),
+	})
 }
 
 func (n *node) buildManager() {
@@ -447,6 +452,12 @@ func (n *node) serveMetrics(w http.ResponseWriter, r *http.Request) {
 func (n *node) sandboxStats() handlers.SandboxStats {
 	s := n.executor.Stats()
 	return handlers.SandboxStats{Children: s.Children, Started: s.Started, Died: s.Died}
+}
+
+// largeRuns is how many runs with up to 64 MiB of writes the node's memory holds. While it is committed such
+// a run takes several times that.
+func largeRuns(memory int64) int {
+	return int(min(max(memory/(512<<20), 2), 8))
 }
 
 // bodyBudget is a quarter of the node's memory, and room for a body each of two callers.

@@ -11,6 +11,8 @@ type Commit struct {
 	// Parts are its consequences. They are decided and applied in this order.
 	Parts []Part
 
+	// keys and bytes are the commit's size, since it was submitted.
+	keys, bytes int
 	// doneCh is closed when result is there.
 	doneCh chan struct{}
 	result Result
@@ -57,16 +59,22 @@ func (x *Commit) Wait() Result {
 	return x.result
 }
 
-// keyCount is how many keys the commit checks and writes, some of them perhaps twice.
-func (x *Commit) keyCount() int {
-	n := 0
+// size is how many keys the commit checks and writes, some of them perhaps twice, and the bytes of what it
+// writes, without the events that are raised by that.
+func (x *Commit) size() (keys, bytes int) {
 	for _, part := range x.Parts {
-		if w, ok := part.(Writes); ok {
-			n += len(w.Checks) + len(w.Writes)
+		switch p := part.(type) {
+		case Writes:
+			keys += len(p.Checks) + len(p.Writes)
+			for k := range p.Writes {
+				bytes += len(p.Writes[k].Value) + len(p.Writes[k].Key.Key)
+			}
+		case StoreAnswer:
+			bytes += min(len(p.Response.Body), MaxStoredBody)
 		}
 	}
 
-	return n
+	return keys, bytes
 }
 
 // Verdict is what one part, or all parts of a commit together, are decided to be.

@@ -69,15 +69,17 @@ func TestVerdictsShareNothing(t *testing.T) {
 	}
 }
 
-// A commit's size is that of its checks and writes, of all its parts.
-func TestKeyCount(t *testing.T) {
+// A commit's size is that of its checks and writes, and of the answer it keeps, of all its parts.
+func TestSizeOfACommit(t *testing.T) {
 	t.Parallel()
 	x := commitOf(
 		Writes{Checks: []cloud.Check{check("a", 1), check("b", 0)}, Writes: []cloud.Write{set("a", 2, "1")}},
 		Audit{},
 		writes(remove("c")),
+		StoreAnswer{Response: &cloud.Response{Body: []byte("12345")}},
 	)
-	if n := x.keyCount(); n != 4 {
-		t.Errorf("%d keys", n)
+	keys, bytes := x.size()
+	if keys != 4 || bytes != len("a")+len("1")+len("c")+len("12345") {
+		t.Errorf("%d keys, %d bytes", keys, bytes)
 	}
 }

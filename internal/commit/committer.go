@@ -14,12 +14,6 @@ import (
 	"picloud/internal/outbox"
 )
 
-// Limits of a group. A commit with more keys than maxGroupKeys goes alone and locks its app instead of its
-// keys.
-const (
-	maxGroup     = 100
-	maxGroupKeys = 1000
-)
 
 // Config is what a Committer needs.
 type Config struct {
@@ -70,22 +64,18 @@ var (
 )
 
 // Committer applies commits in groups, one group at a time. Commits that are submitted while a group is under
-// way share the next one; an idle committer does not wait for others to fill a group.
+// way share the next one; an idle committer does not wait for others to fill a group. Large commits go alone,
+// one at a time, beside the groups of other apps.
 type Committer struct {
-	cfg Config
-
-	// mu guards the queue. It is a leaf.
-	mu      sync.Mutex
-	queue   []*Commit
-	stopped bool
-	wakeC   chan struct{}
+	cfg   Config
+	queue *queue
 
 	groups, commits, conflicts atomic.Int64
 }
 
 // New returns a Committer that applies nothing until Run.
 func New(cfg Config) *Committer {
-	return &Committer{cfg: cfg, wakeC: make(chan struct{}, 1)}
+	return &Committer{cfg: cfg, queue: newQueue()}
 }
 
 // Counts are what a Committer has done since it was started.
@@ -96,25 +86,12 @@ func (c *Committer) Counts() Counts {
 	return Counts{Groups: c.groups.Load(), Commits: c.commits.Load(), Conflicts: c.conflicts.Load()}
 }
 
-// Submit hands a commit over. Its place in the order of commits is taken when Submit returns; Wait gives the
-// result.
+// Submit hands a commit over. Its place in the order of its app's commits is taken when Submit returns; Wait
+// gives the result.
 func (c *Committer) Submit(x *Commit) {
 	x.doneCh = make(chan struct{})
-	c.mu.Lock()
-	stopped := c.stopped
-	if !stopped {
-		c.queue = append(c.queue, x)
-	}
-	c.mu.Unlock()
-
-	if stopped {
+	if !c.queue.add(x) {
 		x.refuse()
-		return
-	}
-
-	select {
-	case c.wakeC <- struct{}{}:
-	default:
 	}
 }
 
@@ -126,69 +103,47 @@ func (c *Committer) Do(x *Commit) Result {
 
 // Run applies what is submitted until ctx ends; what is submitted later is refused.
 func (c *Committer) Run(ctx context.Context) error {
+	var lanes sync.WaitGroup
+	lanes.Go(func() { c.serve(ctx, c.queue.nextGroup, c.queue.groupC) })
+	lanes.Go(func() { c.serve(ctx, c.queue.nextLarge, c.queue.largeC) })
+	lanes.Wait()
+	c.refuseAll()
+
+	return nil
+}
+
+// refuseAll ends what was submitted too late.
+func (c *Committer) refuseAll() {
+	for _, x := range c.queue.stop() {
+		x.refuse()
+	}
+}
+
+// serve applies what next gives until ctx ends; wakeC has an element when next may have more to give.
+func (c *Committer) serve(ctx context.Context, next func() []*Commit, wakeC <-chan struct{}) {
 	for {
-		group := c.next()
+		group := next()
 		if group == nil {
 			select {
-			case <-c.wakeC:
+			case <-wakeC:
 				continue
 			case <-ctx.Done():
-				c.refuseAll()
-				return nil
+				return
 			}
 		}
 
 		c.apply(ctx, group)
 
+		c.queue.done(group)
 		for _, x := range group {
 			close(x.doneCh)
 		}
 	}
 }
 
-// refuseAll ends what was submitted too late.
-func (c *Committer) refuseAll() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-
-	c.stopped = true
-	for _, x := range c.queue {
-		x.refuse()
-	}
-	c.queue = nil
-}
-
 func (x *Commit) refuse() {
 	x.result = Result{Err: cloud.ErrDatabaseAway.Because(errStopped)}
 	close(x.doneCh)
-}
-
-// next takes what waits, in order, within the limits of a group.
-func (c *Committer) next() []*Commit {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-
-	keys := 0
-
-	n := 0
-	for n < len(c.queue) && n < maxGroup {
-		keys += c.queue[n].keyCount()
-		if n > 0 && keys > maxGroupKeys {
-			break
-		}
-		n++
-	}
-	if n == 0 {
-		return nil
-	}
-
-	group := c.queue[:n:n]
-	c.queue = c.queue[n:]
-	if len(c.queue) == 0 {
-		c.queue = nil
-	}
-
-	return group
 }
 
 // apply applies a group. If a group fails, each commit is tried alone, so that one bad commit cannot fail its

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -12,61 +13,6 @@ import (
 	"picloud/internal/cloud"
 	"picloud/internal/testkit"
 )
-
-// A group has at most maxGroup commits and maxGroupKeys keys, in the order of submission; one that has more
-// keys than that goes alone.
-func TestSizeOfAGroup(t *testing.T) {
-	t.Parallel()
-	withKeys := func(n int) *Commit { return commitOf(writes(make([]cloud.Write, n)...)) }
-	many := func(n, keys int) []*Commit {
-		var list []*Commit
-		for range n {
-			list = append(list, withKeys(keys))
-		}
-		return list
-	}
-
-	for name, c := range map[string]struct {
-		queue []*Commit
-		want  []int
-	}{
-		"nothing waits":                 {nil, nil},
-		"one":                           {many(1, 1), []int{1}},
-		"as many as a group takes":      {many(maxGroup, 1), []int{maxGroup}},
-		"more than a group takes":       {many(maxGroup+1, 1), []int{maxGroup, 1}},
-		"as many keys as a group takes": {many(2, maxGroupKeys/2), []int{2}},
-		"more keys than a group takes":  {many(3, maxGroupKeys/2), []int{2, 1}},
-		"a large one alone": {[]*Commit{withKeys(2 * maxGroupKeys), withKeys(1), withKeys(1)},
-			[]int{1, 2}},
-		"a large one behind others": {[]*Commit{withKeys(1), withKeys(maxGroupKeys), withKeys(1)},
-			[]int{1, 1, 1}},
-		"without keys": {many(3, 0), []int{3}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			queue := c.queue
-			com := New(Config{})
-
-			com.queue = queue
-			for k, want := range c.want {
-				group := com.next()
-				if len(group) != want {
-					t.Fatalf("group %d has %d commits, want %d", k, len(group), want)
-				}
-
-				for i := range group {
-					if group[i] != queue[i] {
-						t.Fatalf("commit %d of group %d is out of order", i, k)
-					}
-				}
-				queue = queue[want:]
-			}
-			if rest := com.next(); rest != nil || com.queue != nil {
-				t.Errorf("%d commits are left", len(rest))
-			}
-		})
-	}
-}
 
 // What is submitted after the end is refused, with what waited: nobody waits for ever, and nothing takes
 // effect.
@@ -201,6 +147,59 @@ func TestOneBadCommit(t *testing.T) {
 	}
 	if len(h.starter.started) != 3 || h.starter.permits != 7 {
 		t.Errorf("%d rows started, %d permits left", len(h.starter.started), h.starter.permits)
+	}
+}
+
+// A large commit that takes its time holds up the commits of its app, which may build on it, and no other's.
+func TestLargeCommitIsHeld(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.exec(t, "INSERT INTO apps (id, slug, name) OVERRIDING SYSTEM VALUE VALUES (2, 'other', 'Other')")
+	h.definitions.apps[2] = &catalog.App{ID: 2, Slug: "other", Revision: 1 << 40}
+	h.run(t)
+
+	// A large commit locks its app exclusively, so whoever shares the lock holds it up.
+	tx, err := h.db.General.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if err := db.New(tx).LockAppsShared(t.Context(), []int32{int32(app)}); err != nil {
+		t.Fatal(err)
+	}
+
+	many := make([]cloud.Write, maxGroupKeys+1)
+	for k := range many {
+		many[k] = set("k"+strconv.Itoa(k), 1, "1")
+	}
+	large, behind := commitOf(writes(many...)), commitOf(writes(set("k0", 2, "2")))
+	h.Submit(large)
+	h.Submit(behind)
+
+	foreign := set("k", 1, "1")
+	foreign.Key.App = 2
+	other := commitOf(writes(foreign))
+	other.App = 2
+	if r := h.Do(other); !r.Applied {
+		t.Fatalf("another app's: %+v", r)
+	}
+	for name, x := range map[string]*Commit{"the large commit": large, "one behind it": behind} {
+		select {
+		case <-x.doneCh:
+			t.Errorf("%s passed the lock", name)
+		default:
+		}
+	}
+
+	_ = tx.Rollback(t.Context())
+	if r := large.Wait(); !r.Applied {
+		t.Errorf("the large commit: %+v", r)
+	}
+	if r := behind.Wait(); !r.Applied {
+		t.Errorf("the one behind it: %+v", r)
+	}
+	if n := h.ask(t, "SELECT count(*) FROM kv WHERE key = 'k0' AND value = '2'"); n != 1 {
+		t.Error("the large commit overwrote what came after it")
 	}
 }
 

@@ -4,6 +4,7 @@
 package kv
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"picloud/db"
 	"picloud/internal/cloud"
+	"picloud/internal/fairshare"
 )
 
 // Limits of the store.
@@ -23,6 +25,9 @@ const (
 	maxWriteBytes = 64 << 20 // keys and values
 	maxEvents     = 10_000   // outbox rows that its writes raise
 	maxEventBytes = 16 << 20 // what those rows carry
+
+	// maxSmallRun is how many bytes a run may write without a place among the large runs.
+	maxSmallRun = 512 << 10
 
 	minTTL = time.Second
 	maxTTL = 10 * 366 * 24 * time.Hour
@@ -40,6 +45,9 @@ type Config struct {
 	Triggers Triggers
 	// CursorKey signs list cursors. All nodes have the same one: a cursor may come back to another node.
 	CursorKey []byte
+	// LargeRuns is how many runs may hold more than maxSmallRun of uncommitted writes at once; one app has
+	// at most half of them, or the only one. 0: 4.
+	LargeRuns int
 }
 
 // Store reads entries and opens sessions. It is safe for concurrent use.
@@ -48,6 +56,9 @@ type Store struct {
 	reader   *reader
 	queues   keyQueues
 	versions versions
+	// places bound the memory of what runs have written and not committed yet. A run takes one for all that
+	// it may write, so that no two wait for each other.
+	places *fairshare.Pool[cloud.AppID]
 }
 
 // New returns a Store.
@@ -62,6 +73,7 @@ func New(cfg Config) *Store {
 		reader:   &reader{query: read},
 		queues:   newKeyQueues(),
 		versions: versions{db: cfg.DB},
+		places:   fairshare.New[cloud.AppID](int64(cmp.Or(cfg.LargeRuns, 4))),
 	}
 }
 

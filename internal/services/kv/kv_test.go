@@ -11,6 +11,7 @@ import (
 
 	"picloud/db"
 	"picloud/internal/cloud"
+	"picloud/internal/fairshare"
 	"picloud/internal/testkit"
 )
 
@@ -35,6 +36,7 @@ type fixture struct {
 func newFixture(t testing.TB) *fixture {
 	f := &fixture{t: t, committed: map[cloud.KeyRef]Entry{}}
 	f.Store = &Store{
+		places:   fairshare.New[cloud.AppID](4),
 		cfg:      Config{Triggers: f, CursorKey: []byte("key")},
 		reader:   &reader{query: f.query},
 		queues:   newKeyQueues(),

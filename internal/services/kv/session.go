@@ -28,7 +28,7 @@ type Session struct {
 	store *Store
 	app   cloud.AppID
 
-	// mu guards the fields below it, but for the last two. No other lock is taken under it.
+	// mu guards the fields below it, up to placeMu. No other lock is taken under it.
 	mu sync.Mutex
 
 	// seen is what the first checked read of each key returned: later reads repeat it, so that the run sees
@@ -50,6 +50,12 @@ type Session struct {
 	events     int
 	eventBytes int
 	writeBytes int
+
+	// placeMu guards the place among the large runs. It is held while the session waits for one, so nothing
+	// else may be: a second write waits for the same place.
+	placeMu  sync.Mutex
+	hasPlace bool
+	finished bool // Finished was called
 
 	// Guarded by the mutex of store.queues.
 	granted []cloud.KeyRef // keys of which the session has, or has passed on, the grant
@@ -143,7 +149,10 @@ func (s *Session) Settled() { s.store.queues.leave(s) }
 //
 // If it is not called, a grant that such a call gets late is never released, and from then on every run of
 // this node that updates the key waits for two seconds.
-func (s *Session) Finished() { s.store.queues.close(s) }
+func (s *Session) Finished() {
+	s.store.queues.close(s)
+	s.givePlace()
+}
 
 // put adds to one of a session's maps. They are made when first needed: many runs use none of them.
 func put[V any](m *map[cloud.KeyRef]V, key cloud.KeyRef, v V) {

@@ -264,6 +264,9 @@ func (s *Session) write(ctx context.Context, w cloud.Write) error {
 	}
 
 	w.Version = version
+	if err := s.takePlace(ctx, &w); err != nil {
+		return err
+	}
 	events := s.store.cfg.Triggers.MatchingKV(s.app, w.Key.Collection)
 
 	s.mu.Lock()
@@ -282,10 +285,49 @@ func (s *Session) write(ctx context.Context, w cloud.Write) error {
 	return nil
 }
 
+// takePlace waits for a place among the large runs when a write makes the run one of them. A session that is
+// finished gets none: nobody would give it back. The error is that of the context.
+func (s *Session) takePlace(ctx context.Context, w *cloud.Write) error {
+	s.mu.Lock()
+	large := s.writeBytes+sizeOf(w) > maxSmallRun
+	s.mu.Unlock()
+	if !large {
+		return nil
+	}
+
+	s.placeMu.Lock()
+	defer s.placeMu.Unlock()
+
+	if s.hasPlace || s.finished {
+		return nil
+	}
+	if err := s.store.places.Take(ctx, s.app, 1); err != nil {
+		return err
+	}
+	s.hasPlace = true
+
+	return nil
+}
+
+func (s *Session) givePlace() {
+	s.placeMu.Lock()
+	defer s.placeMu.Unlock()
+
+	s.finished = true
+	if s.hasPlace {
+		s.hasPlace = false
+		s.store.places.Give(s.app, 1)
+	}
+}
+
+// sizeOf is what a write counts for, in bytes.
+func sizeOf(w *cloud.Write) int {
+	return len(w.Value) + len(w.Key.Key) + len(w.Key.Collection) + writeOverhead
+}
+
 // charge counts a write that raises so many events against the run's limits. s.mu is held.
 func (s *Session) charge(w *cloud.Write, events int) error {
-	size := len(w.Value) + len(w.Key.Key) + len(w.Key.Collection) + writeOverhead
-
+	size := sizeOf(w)
 	writes := len(s.current.Writes) + len(s.beforeResponse.Writes)
 	switch {
 	case writes >= maxWrites || s.writeBytes+size > maxWriteBytes:

@@ -1,10 +1,12 @@
 package kv
 
 import (
+	"context"
 	"errors"
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -471,5 +473,65 @@ func TestPlatformErrorIsNotThrown(t *testing.T) {
 	}
 	if err := asHostError(nil); err != nil {
 		t.Errorf("no error became %v", err)
+	}
+}
+
+// A run that writes much holds a place until it is over; one that writes little needs none, and a run of
+// another app finds one.
+func TestPlacesOfLargeRuns(t *testing.T) {
+	t.Parallel()
+	store, _ := openStore(t)
+	value := `"` + strings.Repeat("x", MaxValue-2) + `"`
+	write := func(ctx context.Context, s *Session, n int) (err error) {
+		for k := range n {
+			if err == nil {
+				_, err = s.Call(ctx, cloud.KVSet{Collection: "c", Key: strconv.Itoa(k), Value: value, IfVersion: -1})
+			}
+		}
+		return err
+	}
+
+	var large []*Session
+	for range 2 { // half of the places
+		s := store.Open(1)
+		if err := write(t.Context(), s, 3); err != nil {
+			t.Fatal(err)
+		}
+		large = append(large, s)
+	}
+
+	small := store.Open(1)
+	if err := write(t.Context(), small, 1); err != nil {
+		t.Errorf("a run that writes little: %v", err)
+	}
+	small.Finished()
+
+	over, cancel := context.WithCancelCause(t.Context())
+	timeout := errors.New("out of time")
+	cancel(timeout)
+	waiting := store.Open(1)
+	if err := write(over, waiting, 3); !errors.Is(err, timeout) {
+		t.Errorf("a third large run of the app: %v", err)
+	}
+	waiting.Finished()
+
+	other := store.Open(2)
+	if err := write(t.Context(), other, 3); err != nil {
+		t.Errorf("a large run of another app: %v", err)
+	}
+	other.Finished()
+
+	large[0].Finished()
+	again := store.Open(1)
+	if err := write(t.Context(), again, 3); err != nil {
+		t.Errorf("after one is over: %v", err)
+	}
+	again.Finished()
+	large[1].Finished()
+
+	// A call that outlives its run takes nothing that nobody would give back.
+	_ = write(t.Context(), again, 3)
+	if free := store.places.Free(); free != 4 {
+		t.Errorf("%d places are free at the end, want all 4", free)
 	}
 }
