@@ -12,21 +12,22 @@ import (
 
 const claimDue = `-- name: ClaimDue :many
 WITH now AS MATERIALIZED (SELECT clock_timestamp() AS t), app AS (
-    SELECT unnest($1::bigint[]) AS app_id, unnest($2::timestamptz[]) AS since, generate_series(1, cardinality($1::bigint[])) AS turn
+    SELECT unnest($1::bigint[]) AS app_id, unnest($2::timestamptz[]) AS since, unnest($3::int[]) AS room, generate_series(1, cardinality($1::bigint[])) AS turn
 ), due AS MATERIALIZED (
     SELECT d.app_id, d.id, d.wake_at FROM app, LATERAL (
         SELECT o.app_id, o.id, o.wake_at, row_number() OVER (ORDER BY o.wake_at) AS rank FROM outbox o
         WHERE o.app_id = app.app_id AND o.wake_at > '-infinity' AND o.wake_at >= app.since AND o.wake_at <= (SELECT t FROM now)
-          AND o.source = ANY ($3::text[])
-        ORDER BY o.wake_at LIMIT $4::int) d
-    ORDER BY d.rank, app.turn LIMIT $4::int
+          AND o.source = ANY ($4::text[])
+        ORDER BY o.wake_at LIMIT $5::int) d
+    WHERE d.rank <= app.room
+    ORDER BY d.rank, app.turn LIMIT $5::int
 ), locked AS MATERIALIZED (
     SELECT o.app_id, o.id, due.wake_at FROM due JOIN outbox o ON o.app_id = ANY (ARRAY[due.app_id]) AND o.id BETWEEN due.id AND due.id
       AND o.wake_at <= (SELECT t FROM now) FOR UPDATE OF o SKIP LOCKED
 ), claimed AS (
 UPDATE outbox o
 SET interruptions = o.interruptions + CASE WHEN o.claimed_by IS NULL THEN 0 ELSE 1 END,
-    claimed_by = $5::text, claim_token = $6::uuid, wake_at = clock_timestamp() + $7::bigint * interval '1 microsecond'
+    claimed_by = $6::text, claim_token = $7::uuid, wake_at = clock_timestamp() + $8::bigint * interval '1 microsecond'
 FROM locked l WHERE o.app_id = ANY (ARRAY[l.app_id]) AND o.id BETWEEN l.id AND l.id
 RETURNING o.app_id, o.id, o.source, o.op, o.trigger_id, o.script_id, o.payload, o.payload_id, o.reply_to, o.reply_node, o.origin_principal, o.run_as, o.parent_id, o.root_id, o.depth, o.dead_letter_id, o.idempotency_key, o.execution_id, o.attempt_count, o.interruptions, o.max_attempts, o.backoff, o.base_ms, o.max_ms, o.jitter, o.first_attempt_at, o.last_attempt_at, o.last_error, o.wake_at, o.claimed_by, o.claim_token, o.created_at, l.wake_at AS due_at)
 SELECT c.app_id, c.id, c.source, c.op, c.trigger_id, c.script_id, coalesce(c.payload, p.payload, 'null')::text AS payload, c.reply_to,
@@ -39,6 +40,7 @@ FROM claimed c JOIN apps a ON a.id = c.app_id LEFT JOIN event_payloads p ON p.ap
 type ClaimDueParams struct {
 	Apps    []int64
 	Sinces  []time.Time
+	Rooms   []int32
 	Sources []string
 	Max     int32
 	Node    string
@@ -77,13 +79,14 @@ type ClaimDueRow struct {
 }
 
 // Up to @max rows of some apps that are due, or whose lease has ended, fairly by app: the oldest of each first, in the order
-// of @apps, then the second oldest of each. No row of an app that wakes before its time in @sinces is looked at: under a
+// of @apps, then the second oldest of each, as many of an app as it has room for in @rooms. No row of an app that wakes before its time in @sinces is looked at: under a
 // foreign snapshot every row that ever was lies there. Rows that another node looks at are skipped; seen counts them too.
 // Needs no durability: a lost claim is a lease that ended.
 func (q *Queries) ClaimDue(ctx context.Context, arg ClaimDueParams) ([]ClaimDueRow, error) {
 	rows, err := q.db.Query(ctx, claimDue,
 		arg.Apps,
 		arg.Sinces,
+		arg.Rooms,
 		arg.Sources,
 		arg.Max,
 		arg.Node,

@@ -1,16 +1,17 @@
 -- name: ClaimDue :many
 -- Up to @max rows of some apps that are due, or whose lease has ended, fairly by app: the oldest of each first, in the order
--- of @apps, then the second oldest of each. No row of an app that wakes before its time in @sinces is looked at: under a
+-- of @apps, then the second oldest of each, as many of an app as it has room for in @rooms. No row of an app that wakes before its time in @sinces is looked at: under a
 -- foreign snapshot every row that ever was lies there. Rows that another node looks at are skipped; seen counts them too.
 -- Needs no durability: a lost claim is a lease that ended.
 WITH now AS MATERIALIZED (SELECT clock_timestamp() AS t), app AS (
-    SELECT unnest(@apps::bigint[]) AS app_id, unnest(@sinces::timestamptz[]) AS since, generate_series(1, cardinality(@apps::bigint[])) AS turn
+    SELECT unnest(@apps::bigint[]) AS app_id, unnest(@sinces::timestamptz[]) AS since, unnest(@rooms::int[]) AS room, generate_series(1, cardinality(@apps::bigint[])) AS turn
 ), due AS MATERIALIZED (
     SELECT d.app_id, d.id, d.wake_at FROM app, LATERAL (
         SELECT o.app_id, o.id, o.wake_at, row_number() OVER (ORDER BY o.wake_at) AS rank FROM outbox o
         WHERE o.app_id = app.app_id AND o.wake_at > '-infinity' AND o.wake_at >= app.since AND o.wake_at <= (SELECT t FROM now)
           AND o.source = ANY (@sources::text[])
         ORDER BY o.wake_at LIMIT @max::int) d
+    WHERE d.rank <= app.room
     ORDER BY d.rank, app.turn LIMIT @max::int
 ), locked AS MATERIALIZED (
     SELECT o.app_id, o.id, due.wake_at FROM due JOIN outbox o ON o.app_id = ANY (ARRAY[due.app_id]) AND o.id BETWEEN due.id AND due.id

@@ -1,5 +1,7 @@
-// Package admission decides how many runs are under way in this node, and whose. A run needs a permit of the
-// gate; who finds none waits, fair by app, or is refused. It knows nothing of what a run does.
+// Package admission decides how many runs are under way in this node, and whose. A run that computes needs a
+// permit of the gate; who finds none waits, fair by app, or is refused. A run that waits (for a timer, another
+// server, its caller) gives its permit back meanwhile; how many runs are in being, with a permit or without,
+// is bounded apart. It knows nothing of what a run does.
 package admission
 
 import (
@@ -18,11 +20,14 @@ var ErrSaturated = cloud.Errorf(cloud.CodeUnavailable, "all permits of this serv
 // Gate bounds the runs of this node. A permit that becomes free goes to the waiting app that has the fewest.
 // A quarter of the permits can be had by dispatched runs however many requests wait, so that neither starves
 // the other. The last eighth is for apps that hold none, so that an app whose scripts never end keeps nobody
-// else from starting.
+// else from starting. There are four times as many places for runs in being: an app may have as many as are
+// still free, and a third at most, so that there are some for an app that has none.
 type Gate struct {
 	all   int
 	spare int // permits that an app which holds some already cannot take
 	queue int // requests that may wait
+	// places are for the runs in being, of which one app may have placesPerApp.
+	places, placesPerApp int
 
 	// freed tells the dispatcher, which waits for any permit, that there is one.
 	freed chan struct{}
@@ -37,6 +42,12 @@ type Gate struct {
 	lent       int                 // runs whose commit is under way and whose permit somebody else may use
 	waiters    map[cloud.AppID][]*waiter
 	waiting    int
+	// runs are those in being, by app; those reserved for claims count for app 0. running is their sum.
+	runs    map[cloud.AppID]int
+	running int
+	// resuming are runs in being that wait for a permit to go on.
+	resuming      map[cloud.AppID][]*waiter
+	resumingCount int
 	// hungry says that the dispatcher found no permit when it looked last.
 	hungry bool
 	closed bool
@@ -49,18 +60,25 @@ type Gate struct {
 type waiter struct {
 	grantCh chan bool
 	since   time.Time
+	// dispatched says that it is a dispatched run that resumes.
+	dispatched bool
 }
 
 // New returns a gate with so many permits, at which at most queue requests wait.
 func New(permits, queue int) *Gate {
+	places := 4 * permits
 	g := &Gate{
-		all:     permits,
-		spare:   permits / 8,
-		queue:   queue,
-		free:    permits,
-		freed:   make(chan struct{}, 1),
-		held:    map[cloud.AppID]int{},
-		waiters: map[cloud.AppID][]*waiter{},
+		all:          permits,
+		spare:        permits / 8,
+		queue:        queue,
+		places:       places,
+		placesPerApp: max(places/3, permits),
+		free:         permits,
+		freed:        make(chan struct{}, 1),
+		held:         map[cloud.AppID]int{},
+		waiters:      map[cloud.AppID][]*waiter{},
+		runs:         map[cloud.AppID]int{},
+		resuming:     map[cloud.AppID][]*waiter{},
 	}
 	g.idleWaiters.New = func() any { return &waiter{grantCh: make(chan bool, 1)} }
 
@@ -87,9 +105,9 @@ func (g *Gate) acquire(app cloud.AppID) error {
 
 	// Others may wait for the last permits, which are not for them: an app that holds none may take one past
 	// them.
-	first := g.waiting == 0 || g.held[app] == 0 && len(g.waiters[app]) == 0
-	if first && g.mayTake(app) {
-		g.take(app)
+	first := !g.isContended() || g.held[app] == 0 && len(g.waiters[app]) == 0
+	if first && g.mayStart(app) {
+		g.start(app)
 		g.mu.Unlock()
 		return nil
 	}
@@ -99,6 +117,7 @@ func (g *Gate) acquire(app cloud.AppID) error {
 		return ErrSaturated
 	}
 	w := g.enqueue(app)
+	g.grant() // it may be the neediest
 	g.mu.Unlock()
 
 	granted := <-w.grantCh
@@ -186,7 +205,8 @@ func (g *Gate) Full() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
-	return g.free <= g.spare && g.waiting >= g.queue
+	isFull := g.free <= g.spare || g.running >= g.places
+	return isFull && g.waiting >= g.queue
 }
 
 // TryAcquire takes a permit for a dispatched run, only if nobody waits for one. ReleaseDispatched gives it
@@ -195,10 +215,10 @@ func (g *Gate) TryAcquire(app cloud.AppID) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
-	if g.closed || g.waiting > 0 || !g.mayTake(app) {
+	if g.closed || g.isContended() || !g.mayStart(app) {
 		return false
 	}
-	g.take(app)
+	g.start(app)
 	g.dispatched++
 
 	return true
@@ -213,15 +233,16 @@ func (g *Gate) Reserve(n int) int {
 	if g.closed {
 		return 0
 	}
-	if g.waiting > 0 {
+	if g.isContended() {
 		n = min(n, g.dispatchedQuota()-g.dispatched)
 	}
-	n = max(0, min(n, g.free-g.spare))
+	n = max(0, min(n, g.free-g.spare, g.places-g.running))
 
 	g.hungry = n == 0
-	g.free -= n
+	for range n {
+		g.start(0)
+	}
 	g.dispatched += n
-	g.held[0] += n
 
 	return n
 }
@@ -231,8 +252,20 @@ func (g *Gate) Assign(app cloud.AppID) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
-	g.drop(0)
-	g.held[app]++
+	g.end(0)
+	g.start(app)
+}
+
+// Room is how many more runs of an app may be in being, if the places that are reserved are free.
+func (g *Gate) Room(app cloud.AppID) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	has := g.runs[app]
+	left := g.places - g.running + g.runs[0]
+
+	// With each run that it gets, an app has one more, and one less is left.
+	return max(0, min(g.placesPerApp-has, (left-has+1)/2))
 }
 
 // Unreserve gives reserved permits back. It does not wake the dispatcher, which is the one who calls it.
@@ -244,9 +277,8 @@ func (g *Gate) Unreserve(n int) {
 	defer g.mu.Unlock()
 
 	for range n {
-		g.drop(0)
+		g.end(0)
 	}
-	g.free += n
 	g.dispatched -= n
 	g.grant()
 }
@@ -268,7 +300,7 @@ func (g *Gate) State() (free, waiting int) {
 // Permits is how many there are.
 func (g *Gate) Permits() int { return g.all }
 
-// Close refuses everybody who waits, and those who come.
+// Close refuses everybody who waits, and those who come. Runs in being go on.
 func (g *Gate) Close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -283,6 +315,12 @@ func (g *Gate) Close() {
 		delete(g.waiters, app)
 	}
 	g.waiting = 0
+
+	for app, list := range g.resuming {
+		for _, w := range list {
+			g.resume(app, w)
+		}
+	}
 }
 
 // dispatchedQuota is how many permits dispatched runs may have while requests wait.
@@ -293,12 +331,49 @@ func (g *Gate) mayTake(app cloud.AppID) bool {
 	return g.free > g.spare || g.free > 0 && g.held[app] == 0
 }
 
+// isContended reports whether somebody waits for a permit. Who waits while more than the spare ones are free
+// waits for a place of their app. The caller holds mu.
+func (g *Gate) isContended() bool {
+	return g.free <= g.spare && (g.waiting > 0 || g.resumingCount > 0)
+}
+
+// mayStart reports whether a run of an app may come into being, with a permit.
+func (g *Gate) mayStart(app cloud.AppID) bool { return g.mayTake(app) && g.hasPlace(app) }
+
+// hasPlace reports whether there is a place for another run of an app.
+func (g *Gate) hasPlace(app cloud.AppID) bool {
+	has := g.runs[app]
+	return has < g.placesPerApp && has < g.places-g.running
+}
+
+// start takes a permit and a place for a run; end gives both back.
+func (g *Gate) start(app cloud.AppID) {
+	g.take(app)
+	g.runs[app]++
+	g.running++
+}
+
+func (g *Gate) end(app cloud.AppID) {
+	g.drop(app)
+	g.leave(app)
+}
+
+// leave gives back the place of a run that holds no permit.
+func (g *Gate) leave(app cloud.AppID) {
+	g.running--
+	g.runs[app]--
+	if g.runs[app] <= 0 {
+		delete(g.runs, app)
+	}
+}
+
 func (g *Gate) take(app cloud.AppID) {
 	g.free--
 	g.held[app]++
 }
 
 func (g *Gate) drop(app cloud.AppID) {
+	g.free++
 	g.held[app]--
 	if g.held[app] <= 0 {
 		delete(g.held, app)
@@ -313,23 +388,33 @@ func (g *Gate) setWaiters(app cloud.AppID, list []*waiter) {
 	}
 }
 
-// release frees a permit for the waiting app with the fewest permits, else for the dispatcher.
+// release ends a run: its permit and its place are free for the waiting app with the fewest permits, else for
+// the dispatcher.
 func (g *Gate) release(app cloud.AppID, dispatched bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 
-	g.drop(app)
+	g.end(app)
+	g.freePermit(dispatched)
+}
+
+// freePermit hands a permit on that was given back. The caller holds mu.
+func (g *Gate) freePermit(dispatched bool) {
 	if dispatched {
 		g.dispatched--
 	}
-	g.free++
 	g.grant()
+	g.signalFreed()
+}
 
-	if g.free > g.spare {
-		select {
-		case g.freed <- struct{}{}:
-		default:
-		}
+// signalFreed tells the dispatcher of what is left. The caller holds mu.
+func (g *Gate) signalFreed() {
+	if g.free <= g.spare {
+		return
+	}
+	select {
+	case g.freed <- struct{}{}:
+	default:
 	}
 }
 
@@ -341,29 +426,44 @@ func (g *Gate) grant() {
 		keep = 1
 	}
 
-	for g.free > keep && g.waiting > 0 {
-		app, holds := g.neediest()
-		if holds > 0 && g.free-keep <= g.spare {
+	for g.free > keep {
+		app, found := g.neediest()
+		if !found || g.held[app] > 0 && g.free-keep <= g.spare {
 			return
+		}
+
+		// A run that has begun comes before one that has not.
+		if list := g.resuming[app]; len(list) > 0 {
+			g.resume(app, list[0])
+			continue
 		}
 
 		list := g.waiters[app]
 		g.setWaiters(app, list[1:])
 		g.waiting--
-		g.take(app)
+		g.start(app)
 		list[0].grantCh <- true
 	}
 }
 
-// neediest finds the waiting app that holds the fewest permits; of equal ones the one with the smaller id.
-func (g *Gate) neediest() (app cloud.AppID, holds int) {
-	holds = -1
-	for other := range g.waiters {
-		n := g.held[other]
-		if holds < 0 || n < holds || n == holds && other < app {
-			app, holds = other, n
+// neediest finds the app that holds the fewest permits among those that wait and may have one; of equal ones
+// the one with the smaller id.
+func (g *Gate) neediest() (app cloud.AppID, found bool) {
+	consider := func(other cloud.AppID) {
+		n, least := g.held[other], g.held[app]
+		if !found || n < least || n == least && other < app {
+			app, found = other, true
 		}
 	}
 
-	return app, holds
+	for other := range g.resuming {
+		consider(other)
+	}
+	for other := range g.waiters {
+		if g.hasPlace(other) {
+			consider(other)
+		}
+	}
+
+	return app, found
 }

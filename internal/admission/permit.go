@@ -7,7 +7,10 @@ type Permit struct {
 	gate       *Gate
 	app        cloud.AppID
 	dispatched bool
-	released   bool
+	// released says that the run holds no permit; paused, that it has its place among the runs in being
+	// nevertheless.
+	released bool
+	paused   bool
 }
 
 // Dispatched makes a Permit of one that TryAcquire took or Assign gave to an app.
@@ -54,14 +57,24 @@ func (p *Permit) TakeBack() {
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()
 
-	p.gate.take(p.app)
+	if p.paused {
+		p.paused = false
+		p.gate.take(p.app)
+	} else {
+		p.gate.start(p.app)
+	}
 	if p.dispatched {
 		p.gate.dispatched++
 	}
 }
 
-// Release gives the permit back. A second call does nothing.
+// Release gives the permit back, and the place of its run. A second call does nothing.
 func (p *Permit) Release() {
+	if p.paused {
+		p.paused = false
+		p.gate.endPaused(p.app)
+		return
+	}
 	if p.released {
 		return
 	}

@@ -1,6 +1,9 @@
 package cloud
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // What is kept of a run's log: lines, and bytes of all their messages.
 const (
@@ -13,6 +16,14 @@ type LogLine struct {
 	At      time.Time `json:"at"`
 	Level   string    `json:"level"`
 	Message string    `json:"message"`
+}
+
+// Turn lets a run compute. Its methods are called by one goroutine at a time.
+type Turn interface {
+	// Pause gives the turn back while the run has nothing to compute.
+	Pause()
+	// Resume waits for a turn. The error is the cause of a context that is done.
+	Resume(ctx context.Context) error
 }
 
 // RunSpec is one run to be made in a sandbox child.
@@ -39,6 +50,8 @@ type RunSpec struct {
 	Alone bool
 	// Calls answers the script's host calls. It must return soon after ctx is done.
 	Calls HostCalls
+	// Turn, if set, is given back while the run waits for a timer, a fetch or its caller.
+	Turn Turn
 	// OnLog, if set, is called with each log line. It must not block, because other runs' messages wait for
 	// it.
 	OnLog func(LogLine)

@@ -14,7 +14,6 @@ import (
 	"picloud/internal/outbox"
 )
 
-
 // Config is what a Committer needs.
 type Config struct {
 	DB  *db.DB

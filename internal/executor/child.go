@@ -225,7 +225,7 @@ func (c *child) frame(kind wire.Kind, id uint64, body []byte) error {
 		}
 		return nil
 
-	case wire.Call, wire.Log, wire.Done, wire.After, wire.Chunk, wire.Cancel:
+	case wire.Call, wire.Log, wire.Done, wire.After, wire.Chunk, wire.Cancel, wire.Pause, wire.Resume:
 		c.mu.Lock()
 		r := c.runs[id]
 		c.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -496,4 +497,89 @@ func BenchmarkHello(b *testing.B) {
 			}
 		}
 	})
+}
+
+// turns records what a run does with its turn. A run that resumes waits for a permission.
+type turns struct {
+	mayC   chan struct{}
+	pauses atomic.Int32
+}
+
+func (w *turns) Pause() { w.pauses.Add(1) }
+
+func (w *turns) Resume(ctx context.Context) error {
+	select {
+	case <-w.mayC:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// A run that waits long for a timer gives its turn back, and computes again only once it has one; one that
+// gets none in its time is ended by the clock. A run that waits for the database keeps its turn.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	const sleep = `const sleep = ms => new Promise(done => setTimeout(done, ms));`
+
+	for _, c := range []struct {
+		name, code string
+		permitted  bool
+		pauses     int32
+		status     cloud.Status
+	}{
+		{"a timer", `await sleep(50)`, true, 1, cloud.Succeeded},
+		{"two timers", `await sleep(50); await sleep(50)`, true, 2, cloud.Succeeded},
+		{"nothing", ``, false, 0, cloud.Succeeded},
+		{"no turn in time", `await sleep(50)`, false, 1, cloud.TimedOut},
+		{"the database", `await kv.collection("slow").get("k")`, false, 0, cloud.Succeeded},
+		{"a fetch", `await fetch("http://slow.test/")`, true, 1, cloud.Succeeded},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := f.deploy(1, `import { kv } from "picloud"; `+sleep+` export default async () => { `+c.code+`; return "over" }`)
+			w := &turns{mayC: make(chan struct{})}
+			if c.permitted {
+				close(w.mayC)
+			}
+
+			run, err := f.pool.Run(t.Context(), &cloud.RunSpec{
+				Execution: f.ids.New(),
+				Root:      f.ids.New(),
+				App:       s.App,
+				Script:    s,
+				Handler:   "fetch",
+				Request:   &cloud.Request{Method: "GET", URL: "http://x.test/"},
+				Deadline:  time.Now().Add(2 * time.Second),
+				Calls:     slowCalls{},
+				Turn:      w,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := run.Outcome()
+			run.Release(true)
+
+			if o.Status != c.status || w.pauses.Load() != c.pauses {
+				t.Errorf("%s %s after %d pauses, want %s after %d", o.Status, o.Error.Message, w.pauses.Load(), c.status, c.pauses)
+			}
+			if c.status == cloud.TimedOut && !strings.Contains(o.Error.Message, "its turn among other runs") {
+				t.Errorf("the message does not say what it waited for: %s", o.Error.Message)
+			}
+		})
+	}
+}
+
+// slowCalls answers every call after a while.
+type slowCalls struct{}
+
+func (slowCalls) Responded() {}
+
+func (slowCalls) Call(ctx context.Context, _ uint64, call cloud.HostCall) (cloud.HostReply, error) {
+	time.Sleep(100 * time.Millisecond)
+	if _, isFetch := call.(cloud.Fetch); isFetch {
+		return cloud.HostReply{Response: &cloud.Response{Status: 200}}, nil
+	}
+	return cloud.HostReply{Found: true, Value: "1"}, nil
 }

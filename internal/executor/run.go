@@ -58,10 +58,11 @@ type Run struct {
 	killTimer      *time.Timer // after the interrupt
 }
 
-// message is a call, or an outcome if done is set.
+// message is a call, or an outcome if done is set, or wire.Pause or wire.Resume if turn is set.
 type message struct {
 	call wire.CallMsg
 	done *wire.DoneMsg
+	turn wire.Kind
 }
 
 // Run starts a run and returns as soon as it was sent to a child; the caller must call Outcome. An error
@@ -226,6 +227,8 @@ func (r *Run) serve() cloud.Outcome {
 			case m.done != nil:
 				r.finish(m.done)
 				return *<-r.outcomeCh
+			case m.turn != 0:
+				r.changeTurn(m.turn)
 			case r.context().Err() == nil: // once its time is over the run makes no more calls
 				r.call(m.call)
 			}
@@ -233,6 +236,25 @@ func (r *Run) serve() cloud.Outcome {
 			r.aborted = nil
 			r.abort()
 		}
+	}
+}
+
+// changeTurn gives the run's turn back, or waits for it and lets the script go on. Nothing else of the run
+// needs serving meanwhile: it waits for this.
+func (r *Run) changeTurn(kind wire.Kind) {
+	turn := r.spec.Turn
+	if kind == wire.Pause {
+		if turn != nil {
+			turn.Pause()
+		}
+		return
+	}
+
+	if turn != nil && turn.Resume(r.context()) != nil {
+		return // the run's time is over, or its child is gone
+	}
+	if err := r.child.w.Send(wire.Resumed, r.id, nil); err != nil {
+		r.child.kill()
 	}
 }
 

@@ -33,6 +33,13 @@ func (r *Run) frame(kind wire.Kind, body []byte) error {
 		r.cancelFetch(n)
 		return nil
 
+	case wire.Pause, wire.Resume:
+		if len(body) > 0 {
+			return wire.ErrProtocol
+		}
+		r.deliver(message{turn: kind})
+		return nil
+
 	case wire.Chunk:
 		m, err := wire.DecodeChunk(body)
 		if err != nil {

@@ -47,10 +47,10 @@ func (r *runner) perform(ctx context.Context, t *task) (fin *finished, finish fu
 
 	wasCollateral := false
 	for conflicts := 0; ; {
+		t.permit.TakeBack()
 		e := r.newExecution(t, started)
 		if len(keys) > 0 {
 			time.Sleep(conflictBackoff(conflicts))
-			t.permit.TakeBack()
 			e.session.Prepare(ctx, keys)
 		}
 
@@ -187,6 +187,7 @@ func (e *execution) spec() *cloud.RunSpec {
 			newFetcher: e.r.fetchers,
 			dry:        t.dry,
 		},
+		Turn: t.permit,
 	}
 
 	if !t.dry {

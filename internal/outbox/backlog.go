@@ -50,18 +50,25 @@ func (b *backlog) report(app cloud.AppID, since time.Time) {
 type claimPlan struct {
 	apps   []int64
 	sinces []time.Time
+	// rooms are how many rows of each app can be started.
+	rooms []int32
 	// reports are those that the plan knows of; a later one is not settled by its claim.
 	reports []int
 }
 
-// plan lists the apps with rows that may be due. The app that was served longest ago comes first.
-func (b *backlog) plan() claimPlan {
+// plan lists the apps with rows that may be due, but for those without room. The app that was served longest
+// ago comes first.
+func (b *backlog) plan(room func(cloud.AppID) int) claimPlan {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
 	var p claimPlan
+	rooms := map[int64]int{}
 	for app := range b.apps {
-		p.apps = append(p.apps, int64(app))
+		if n := room(app); n > 0 {
+			p.apps = append(p.apps, int64(app))
+			rooms[int64(app)] = n
+		}
 	}
 	slices.SortFunc(p.apps, func(x, y int64) int {
 		lastX := b.apps[cloud.AppID(x)].lastClaim
@@ -72,21 +79,27 @@ func (b *backlog) plan() claimPlan {
 	for _, app := range p.apps {
 		a := b.apps[cloud.AppID(app)]
 		p.sinces = append(p.sinces, a.since)
+		p.rooms = append(p.rooms, int32(rooms[app]))
 		p.reports = append(p.reports, a.reports)
 	}
 
 	return p
 }
 
-// claimed records a claim's result. all says that no due rows were left. Apps that were reported since the
-// plan was made are kept.
+// claimed records a claim's result. all says that no due rows were left but for those of apps that had no more
+// room. Apps that were reported since the plan was made are kept.
 func (b *backlog) claimed(p claimPlan, rows []db.ClaimDueRow, all bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
+	taken := map[int64]int32{}
+	for k := range rows {
+		taken[rows[k].AppID]++
+	}
 	if all {
 		for k, app := range p.apps {
-			if a := b.apps[cloud.AppID(app)]; a.reports == p.reports[k] {
+			a := b.apps[cloud.AppID(app)]
+			if a.reports == p.reports[k] && taken[app] < p.rooms[k] {
 				delete(b.apps, cloud.AppID(app))
 			}
 		}

@@ -145,7 +145,15 @@ func (d *Dispatcher) claimAll(ctx context.Context) {
 			continue
 		}
 
-		if err := d.claim(ctx, reserved); err != nil {
+		plan := d.backlog.plan(d.cfg.Gate.Room)
+		if len(plan.apps) == 0 { // each has as many runs in being as it may
+			d.cfg.Gate.Unreserve(reserved)
+			if !d.awaitRoom(ctx) {
+				return
+			}
+			continue
+		}
+		if err := d.claim(ctx, plan, reserved); err != nil {
 			d.cfg.Log.Error("claim due rows", "error", err)
 			d.scanner.scanAllWithin(retryAfterError)
 			return
@@ -163,18 +171,32 @@ func (d *Dispatcher) awaitPermit(ctx context.Context) {
 	}
 }
 
+// awaitRoom sleeps until an app may have room for another run, or another app has rows. It reports false when
+// the dispatcher is to end.
+func (d *Dispatcher) awaitRoom(ctx context.Context) bool {
+	select {
+	case <-d.cfg.Gate.Freed():
+		return true
+	case <-d.wakeC:
+		return true
+	case <-ctx.Done():
+	case <-d.cfg.Draining:
+	}
+	return false
+}
+
 // claim takes due rows for the permits that are reserved, and starts them. A row's claim is decided by
 // ClaimDue (queries/outbox.sql).
-func (d *Dispatcher) claim(ctx context.Context, permits int) error {
+func (d *Dispatcher) claim(ctx context.Context, plan claimPlan, permits int) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 
-	plan := d.backlog.plan()
 	token := d.cfg.IDs.New()
 	asked := time.Now()
 	rows, err := db.New(d.cfg.DB.Control).ClaimDue(ctx, db.ClaimDueParams{
 		Apps:    plan.apps,
 		Sinces:  plan.sinces,
+		Rooms:   plan.rooms,
 		Sources: Sources,
 		Max:     int32(permits),
 		Node:    d.cfg.Node,

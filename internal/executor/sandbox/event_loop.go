@@ -12,6 +12,7 @@ import (
 	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/sandbox/realm"
 	"picloud/internal/executor/sandbox/webapi"
+	"picloud/internal/executor/wire"
 )
 
 // eventKind says what has happened.
@@ -130,19 +131,57 @@ func (r *run) step() error {
 	return r.Web.Timers.Fire(timer)
 }
 
-// wait pauses the run until something is posted, which it reports, or the clock strikes.
+// pauseAfter is how long a run waits before it gives its turn back. Most waits are shorter, and cost nothing
+// so.
+const pauseAfter = 10 * time.Millisecond
+
+// wait stops the run until something is posted, which it reports, or the clock strikes. A run that waits long
+// gives its turn to others meanwhile.
 func (r *run) wait(clock <-chan time.Time) (woken bool) {
 	r.usage.pause()
 	defer r.usage.resume()
 
-	select {
-	case <-r.wake:
-		if r.interrupted.Load() {
-			r.waitedFor = r.pendingWork()
+	// The database works for a run that waits for it, so that one keeps its turn.
+	var patience <-chan time.Time
+	if r.Calling() == r.Fetching() {
+		timer := time.NewTimer(pauseAfter)
+		defer timer.Stop()
+		patience = timer.C
+	}
+
+	for {
+		select {
+		case <-r.wake:
+			if r.interrupted.Load() {
+				r.waitedFor = r.pendingWork()
+			}
+			return true
+		case <-clock:
+			return false
+		case <-patience:
+			_ = r.s.w.Send(wire.Pause, r.id, nil)
+			defer r.awaitTurn()
 		}
-		return true
-	case <-clock:
-		return false
+	}
+}
+
+// awaitTurn ends a Pause: it waits until the run may compute again, or its time is over.
+func (r *run) awaitTurn() {
+	if r.interrupted.Load() {
+		return
+	}
+	_ = r.s.w.Send(wire.Resume, r.id, nil)
+
+	for {
+		select {
+		case <-r.resumedC:
+			return
+		case <-r.wake: // what was posted is in the queue, where the next step looks first
+			if r.interrupted.Load() {
+				r.waitedFor = "its turn among other runs"
+				return
+			}
+		}
 	}
 }
 

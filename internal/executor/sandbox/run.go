@@ -28,6 +28,8 @@ type run struct {
 	mu    sync.Mutex
 	queue []event
 	wake  chan struct{} // has one token when queue may have something new
+	// resumedC has a token when the run, which was paused, may compute again.
+	resumedC chan struct{}
 
 	// interrupted and vm are written by the run and by the goroutine that interrupts it: each writes its
 	// own first and then looks at the other's, so that none is missed.
@@ -41,7 +43,22 @@ type run struct {
 }
 
 func newRun(s *server, id uint64, msg *wire.RunMsg, p *program) *run {
-	return &run{Run: sdk.NewRun(id, msg, s.w), s: s, id: id, prog: p, wake: make(chan struct{}, 1)}
+	return &run{
+		Run:      sdk.NewRun(id, msg, s.w),
+		s:        s,
+		id:       id,
+		prog:     p,
+		wake:     make(chan struct{}, 1),
+		resumedC: make(chan struct{}, 1),
+	}
+}
+
+// resumed lets a run go on that was paused. Any goroutine may call it.
+func (r *run) resumed() {
+	select {
+	case r.resumedC <- struct{}{}:
+	default: // a token is there already
+	}
 }
 
 // post gives the run an event. Any goroutine may call it.

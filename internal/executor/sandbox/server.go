@@ -77,6 +77,8 @@ func (s *server) frame(kind wire.Kind, id uint64, body []byte) error {
 		s.withRun(id, func(r *run) { r.post(event{kind: evAbort}) })
 	case wire.Pull:
 		s.withRun(id, func(r *run) { r.post(event{kind: evPull}) })
+	case wire.Resumed:
+		s.withRun(id, (*run).resumed)
 	case wire.Release:
 		s.release(id, len(body) == 1 && body[0] == 1)
 	case wire.Compile:

@@ -29,6 +29,7 @@ const (
 	Release                   // the run's runtime may be used again, or must be thrown away
 	Env                       // the app's variables and secrets
 	Pull                      // the next piece of a response's body is wanted
+	Resumed                   // the answer to Resume
 )
 
 // Frames from the child to the parent.
@@ -42,6 +43,8 @@ const (
 	After                      // the outcome of waitUntil work
 	Chunk                      // the next piece of a response's body, for a Pull
 	Cancel                     // a fetch is not wanted any more
+	Pause                      // the run computes nothing until its Resume
+	Resume                     // the run has something to compute again, and waits for Resumed
 )
 
 // Where a frame's parts are. The length counts everything behind itself.
