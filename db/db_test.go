@@ -1,8 +1,10 @@
 package db_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -194,11 +196,7 @@ func TestPartitionOfRecordedDay(t *testing.T) {
 	insert := func(days int, at time.Duration) {
 		t.Helper()
 		ms := fmt.Sprintf("%012x", today.AddDate(0, 0, days).Add(at).UnixMilli())
-		_, err := d.General.Exec(ctx, `
-			INSERT INTO executions (app_id, id, script_id, script, version, source, status, attempt, depth,
-				root_id, node, started_at, duration_us)
-			VALUES (1, $1::text::uuid, gen_random_uuid(), 's', 1, 'http', 'succeeded', 1, 0, gen_random_uuid(), 'n',
-				clock_timestamp(), 1)`, ms+"70008000000000000000")
+		_, err := d.General.Exec(ctx, insertExecution, ms+"70008000000000000000")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,6 +236,83 @@ func TestPartitionOfRecordedDay(t *testing.T) {
 	}
 	count("executions", 0)
 }
+
+// Whoever reads executions for long, as a backup does, keeps partitions from being made and dropped, and
+// nobody from recording. What was left is done when the reader is gone.
+func TestPartitionsBesideALongRead(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := open(t, testkit.Database(t))
+	before, err := d.Queries().DailyPartitions(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	reader, err := d.General.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reader.Rollback(context.Background()) }()
+	if _, err := reader.Exec(ctx, "SELECT count(*) FROM executions"); err != nil {
+		t.Fatal(err)
+	}
+
+	recordedC := make(chan error, 1)
+	go func() { recordedC <- record(ctx, d, 50) }()
+	for _, change := range []func() error{
+		func() error { return d.EnsurePartitions(ctx, 6) },
+		func() error { return d.DropPartitions(ctx, time.Now().AddDate(1, 0, 0)) },
+	} {
+		if err := change(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := <-recordedC; err != nil {
+		t.Errorf("while somebody reads: %v", err)
+	}
+	if names, _ := d.Queries().DailyPartitions(ctx); !slices.Equal(names, before) {
+		t.Errorf("the partitions changed under a reader: %v", names)
+	}
+
+	_ = reader.Rollback(ctx)
+	if err := d.EnsurePartitions(ctx, 6); err != nil {
+		t.Error(err)
+	}
+	if names, _ := d.Queries().DailyPartitions(ctx); len(names) <= len(before) {
+		t.Errorf("after the reader is gone there are %v", names)
+	}
+	if err := d.DropPartitions(ctx, time.Now().AddDate(1, 0, 0)); err != nil {
+		t.Error(err)
+	}
+	if names, _ := d.Queries().DailyPartitions(ctx); len(names) > 0 {
+		t.Errorf("after all have been dropped there are %v", names)
+	}
+}
+
+// record records so many executions of today, each within the time that a request would wait.
+func record(ctx context.Context, d *db.DB, n int) error {
+	for range n {
+		err := pgx.BeginFunc(ctx, d.General, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '2s'")
+			if err != nil {
+				return err
+			}
+			_, err = tx.Exec(ctx, insertExecution, fmt.Sprintf("%012x", time.Now().UnixMilli())+"7000"+
+				fmt.Sprintf("%016x", 1<<63|rand.Uint64()))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const insertExecution = `
+	INSERT INTO executions (app_id, id, script_id, script, version, source, status, attempt, depth,
+		root_id, node, started_at, duration_us)
+	VALUES (1, $1::text::uuid, gen_random_uuid(), 's', 1, 'http', 'succeeded', 1, 0, gen_random_uuid(), 'n',
+		clock_timestamp(), 1)`
 
 // A partition that cannot be made keeps no other from being made.
 func TestPartitionThatCannotBeMade(t *testing.T) {

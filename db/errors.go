@@ -22,7 +22,8 @@ var (
 const (
 	codeUniqueViolation     = "23505"
 	codeForeignKeyViolation = "23503"
-	codeCheckViolation      = "23514"
+	codeDuplicateTable      = "42P07"
+	codeLockNotAvailable    = "55P03"
 	codeTooManyConnections  = "53300"
 	codeUntranslatable      = "22021" // a text with a NUL, or one that is not UTF-8
 	codeDuplicateDatabase   = "42P04"

@@ -19,9 +19,14 @@ const (
 	day             = 24 * time.Hour
 )
 
+// tableLockTimeout is how long making or dropping a partition waits for its locks. Whoever reads executions,
+// such as a backup, holds them up; and whoever writes an execution would wait behind them.
+const tableLockTimeout = "250ms"
+
 // EnsurePartitions makes the partitions of executions from yesterday to so many days ahead, unless they
 // exist. Days are those of the database's clock. A partition that cannot be made keeps no other from being
-// made; executions of its day are kept all the same, in executions_default.
+// made; executions of its day are kept all the same, in executions_default. One that would have to wait for
+// a reader of executions is left for the next time, without an error.
 func (d *DB) EnsurePartitions(ctx context.Context, days int) error {
 	now, err := d.Queries().DatabaseTime(ctx)
 	if err != nil {
@@ -43,10 +48,10 @@ func (d *DB) EnsurePartitions(ctx context.Context, days int) error {
 		}
 
 		err := d.makePartition(ctx, name, from)
-		if HasCode(err, codeCheckViolation) {
-			err = d.makeFilledPartition(ctx, name, from)
-		}
-		if err != nil {
+		switch {
+		case HasCode(err, codeLockNotAvailable):
+			return failed // the next one would wait as well
+		case err != nil && !HasCode(err, codeDuplicateTable): // another node may have made it
 			failed = errors.Join(failed, fmt.Errorf("make partition %s: %w", name, Translate(err)))
 		}
 	}
@@ -54,29 +59,29 @@ func (d *DB) EnsurePartitions(ctx context.Context, days int) error {
 	return failed
 }
 
-// Identifiers and bounds cannot be parameters. Those of the statements below are made here, of a date.
-
-// makePartition makes a day's partition. It fails if executions_default has executions of that day.
+// makePartition makes a day's partition, of the executions in executions_default that are of that day: a
+// node's clock was days ahead when they ran, or nobody could make partitions for days. Nothing can be
+// recorded there meanwhile, but in every other partition.
 func (d *DB) makePartition(ctx context.Context, name string, from time.Time) error {
-	_, err := d.General.Exec(ctx, "CREATE TABLE IF NOT EXISTS "+pgx.Identifier{name}.Sanitize()+
-		" PARTITION OF executions "+boundsOf(from))
-	return err
+	partition := pgx.Identifier{name}.Sanitize()
+	return d.alterTables(ctx,
+		"LOCK TABLE executions_default IN ACCESS EXCLUSIVE MODE",
+		"CREATE TABLE "+partition+" (LIKE executions INCLUDING ALL)",
+		fmt.Sprintf("WITH moved AS (DELETE FROM executions_default"+
+			" WHERE id >= '%s' AND id < '%s' RETURNING *) INSERT INTO %s SELECT * FROM moved",
+			uuidAt(from), uuidAt(from.AddDate(0, 0, 1)), partition),
+		"ALTER TABLE executions ATTACH PARTITION "+partition+" "+boundsOf(from),
+	)
 }
 
-// makeFilledPartition makes a day's partition of the executions in executions_default that are of that day:
-// a node's clock was days ahead when they ran, or nobody made partitions for days. Nothing can be recorded
-// there meanwhile.
-func (d *DB) makeFilledPartition(ctx context.Context, name string, from time.Time) error {
-	partition := pgx.Identifier{name}.Sanitize()
+// alterTables makes one transaction of statements that lock tables, none of which waits long for a lock.
+// Identifiers and bounds cannot be parameters: those of the statements are made here, of a date.
+func (d *DB) alterTables(ctx context.Context, statements ...string) error {
 	return pgx.BeginFunc(ctx, d.General, func(tx pgx.Tx) error {
-		for _, sql := range []string{
-			"LOCK TABLE executions_default IN ACCESS EXCLUSIVE MODE",
-			"CREATE TABLE " + partition + " (LIKE executions INCLUDING ALL)",
-			fmt.Sprintf("WITH moved AS (DELETE FROM executions_default"+
-				" WHERE id >= '%s' AND id < '%s' RETURNING *) INSERT INTO %s SELECT * FROM moved",
-				uuidAt(from), uuidAt(from.AddDate(0, 0, 1)), partition),
-			"ALTER TABLE executions ATTACH PARTITION " + partition + " " + boundsOf(from),
-		} {
+		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '"+tableLockTimeout+"'"); err != nil {
+			return err
+		}
+		for _, sql := range statements {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err
 			}
@@ -90,7 +95,8 @@ func boundsOf(from time.Time) string {
 }
 
 // DropPartitions drops the partitions whose whole day is before a time, and the older executions that had
-// no partition.
+// no partition. What would have to wait for a reader of executions is left for the next time, without an
+// error.
 func (d *DB) DropPartitions(ctx context.Context, before time.Time) error {
 	names, err := d.Queries().DailyPartitions(ctx)
 	if err != nil {
@@ -102,8 +108,12 @@ func (d *DB) DropPartitions(ctx context.Context, before time.Time) error {
 		if err != nil || !from.AddDate(0, 0, 1).Before(before) {
 			continue
 		}
-		sql := "DROP TABLE IF EXISTS " + pgx.Identifier{name}.Sanitize()
-		if _, err := d.General.Exec(ctx, sql); err != nil {
+
+		err = d.alterTables(ctx, "DROP TABLE IF EXISTS "+pgx.Identifier{name}.Sanitize())
+		if HasCode(err, codeLockNotAvailable) {
+			return nil
+		}
+		if err != nil {
 			return fmt.Errorf("drop partition %s: %w", name, Translate(err))
 		}
 	}
