@@ -259,6 +259,7 @@ func TestPartitionsBesideALongRead(t *testing.T) {
 
 	recordedC := make(chan error, 1)
 	go func() { recordedC <- record(ctx, d, 50) }()
+
 	for _, change := range []func() error{
 		func() error { return d.EnsurePartitions(ctx, 6) },
 		func() error { return d.DropPartitions(ctx, time.Now().AddDate(1, 0, 0)) },

@@ -81,6 +81,7 @@ func (d *DB) alterTables(ctx context.Context, statements ...string) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '"+tableLockTimeout+"'"); err != nil {
 			return err
 		}
+
 		for _, sql := range statements {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err

@@ -117,7 +117,7 @@ func (c *pacedConn) Close() error {
 
 	half, ok := c.Conn.(interface{ CloseWrite() error })
 	if ok && c.lingers.CompareAndSwap(true, false) && half.CloseWrite() == nil {
-		_ = c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
+		_ = c.SetReadDeadline(time.Now().Add(lingerTime))
 		_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
 	}
 

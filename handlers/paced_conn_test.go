@@ -32,6 +32,7 @@ func TestPacedWrites(t *testing.T) {
 
 		go write()
 		began := time.Now()
+
 		piece := make([]byte, pieceSize)
 		for range 10 {
 			time.Sleep(pieceTimeout - 2*time.Second)

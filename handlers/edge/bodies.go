@@ -131,6 +131,7 @@ func (l *lease) read(stream io.Reader, declared, limit int) ([]byte, error) {
 		}
 
 		n, err := stream.Read(body[len(body):cap(body)])
+
 		body = body[:len(body)+n]
 		switch {
 		case len(body) > limit:

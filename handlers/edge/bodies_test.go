@@ -70,7 +70,9 @@ func (l proxyListener) Accept() (net.Conn, error) {
 
 type proxyConn struct{ net.Conn }
 
-func (proxyConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(netip.AddrPortFrom(proxy.Addr(), 1)) }
+func (proxyConn) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(proxy.Addr(), 1))
+}
 
 func chunked(body string) string {
 	var b strings.Builder

@@ -1,7 +1,7 @@
 // Package admission decides how many runs are under way in this node, and whose. A run that computes needs a
-// permit of the gate; who finds none waits, fair by app, or is refused. A run that waits (for a timer, another
-// server, its caller) gives its permit back meanwhile; how many runs are in being, with a permit or without,
-// is bounded apart. It knows nothing of what a run does.
+// permit of the gate; who finds none waits, fair by app, or is refused. A run that waits (for a timer,
+// another server, its caller) gives its permit back meanwhile; how many runs are in being, with a permit or
+// without, is bounded apart. It knows nothing of what a run does.
 package admission
 
 import (
@@ -412,6 +412,7 @@ func (g *Gate) signalFreed() {
 	if g.free <= g.spare {
 		return
 	}
+
 	select {
 	case g.freed <- struct{}{}:
 	default:
@@ -459,6 +460,7 @@ func (g *Gate) neediest() (app cloud.AppID, found bool) {
 	for other := range g.resuming {
 		consider(other)
 	}
+
 	for other := range g.waiters {
 		if g.hasPlace(other) {
 			consider(other)

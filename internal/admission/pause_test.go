@@ -30,12 +30,14 @@ func TestSleepersKeepNobodyWaiting(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := New(32, 8)
+
 		var sleepers []*Permit
 		for app := cloud.AppID(1); app <= 3; app++ {
 			room := g.Room(app)
 			if want := []int{42, 42, 22}[app-1]; room != want {
 				t.Errorf("app %d has room for %d runs, want %d", app, room, want)
 			}
+
 			for range room {
 				p := started(t, g, app)
 				p.Pause()
@@ -99,6 +101,7 @@ func TestResume(t *testing.T) {
 		if err := <-begun; !errors.Is(err, ErrSaturated) {
 			t.Errorf("a request that waited %s: %v", 2*MaxWait, err)
 		}
+
 		select {
 		case err := <-resumed:
 			t.Fatalf("resumed without a permit: %v", err)

@@ -134,6 +134,7 @@ func (c *Committer) serve(ctx context.Context, next func() []*Commit, wakeC <-ch
 		c.apply(ctx, group)
 
 		c.queue.done(group)
+
 		for _, x := range group {
 			close(x.doneCh)
 		}

@@ -183,6 +183,7 @@ func TestLargeCommitIsHeld(t *testing.T) {
 	if r := h.Do(other); !r.Applied {
 		t.Fatalf("another app's: %+v", r)
 	}
+
 	for name, x := range map[string]*Commit{"the large commit": large, "one behind it": behind} {
 		select {
 		case <-x.doneCh:

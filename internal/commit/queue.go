@@ -88,6 +88,7 @@ func (q *queue) nextGroup() []*Commit {
 // takeFirst takes a group from the head of the list. The caller holds mu.
 func (q *queue) takeFirst() []*Commit {
 	var room groupRoom
+
 	n := 0
 	for n < len(q.list) && room.takes(q.list[n]) {
 		n++
@@ -113,6 +114,7 @@ func (q *queue) takePast() []*Commit {
 	}
 
 	var room groupRoom
+
 	var group, rest []*Commit
 	for _, x := range q.list {
 		switch {

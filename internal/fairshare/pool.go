@@ -182,6 +182,7 @@ func (p *Pool[K]) neediest() K {
 	var neediest K
 
 	var least int64
+
 	var first *request
 	for owner, list := range p.waiting {
 		holds := p.held[owner]

@@ -63,6 +63,7 @@ func (b *backlog) plan(room func(cloud.AppID) int) claimPlan {
 	defer b.mu.Unlock()
 
 	var p claimPlan
+
 	rooms := map[int64]int{}
 	for app := range b.apps {
 		if n := room(app); n > 0 {
@@ -86,8 +87,8 @@ func (b *backlog) plan(room func(cloud.AppID) int) claimPlan {
 	return p
 }
 
-// claimed records a claim's result. all says that no due rows were left but for those of apps that had no more
-// room. Apps that were reported since the plan was made are kept.
+// claimed records a claim's result. all says that no due rows were left but for those of apps that had no
+// more room. Apps that were reported since the plan was made are kept.
 func (b *backlog) claimed(p claimPlan, rows []db.ClaimDueRow, all bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

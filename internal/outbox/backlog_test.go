@@ -49,6 +49,7 @@ func roomy(cloud.AppID) int { return 1000 }
 func TestBacklogWithoutRoom(t *testing.T) {
 	t.Parallel()
 	b := newBacklog()
+
 	now := time.Now()
 	for app := cloud.AppID(1); app <= 3; app++ {
 		b.report(app, now)

@@ -328,6 +328,7 @@ func sizeOf(w *cloud.Write) int {
 // charge counts a write that raises so many events against the run's limits. s.mu is held.
 func (s *Session) charge(w *cloud.Write, events int) error {
 	size := sizeOf(w)
+
 	writes := len(s.current.Writes) + len(s.beforeResponse.Writes)
 	switch {
 	case writes >= maxWrites || s.writeBytes+size > maxWriteBytes:
