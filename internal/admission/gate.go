@@ -19,12 +19,13 @@ var ErrSaturated = cloud.Errorf(cloud.CodeUnavailable, "all permits of this serv
 
 // Gate bounds the runs of this node. A permit that becomes free goes to the waiting app that has the fewest.
 // A quarter of the permits can be had by dispatched runs however many requests wait, so that neither starves
-// the other. The last eighth is for apps that hold none, so that an app whose scripts never end keeps nobody
-// else from starting. There are four times as many places for runs in being: an app may have as many as are
-// still free, and a third at most, so that there are some for an app that has none.
+// the other. Of the last quarter an app may have as many as it leaves, so that one whose scripts never end
+// keeps nobody else from starting, nor has them start one by one. There are four times as many places for
+// runs in being: an app may have as many as are still free, and a third at most, so that there are some for
+// an app that has none.
 type Gate struct {
 	all   int
-	spare int // permits that an app which holds some already cannot take
+	spare int // permits of which an app cannot take more than it leaves
 	queue int // requests that may wait
 	// places are for the runs in being, of which one app may have placesPerApp.
 	places, placesPerApp int
@@ -69,7 +70,7 @@ func New(permits, queue int) *Gate {
 	places := 4 * permits
 	g := &Gate{
 		all:          permits,
-		spare:        permits / 8,
+		spare:        permits / 4,
 		queue:        queue,
 		places:       places,
 		placesPerApp: max(places/3, permits),
@@ -326,9 +327,9 @@ func (g *Gate) Close() {
 // dispatchedQuota is how many permits dispatched runs may have while requests wait.
 func (g *Gate) dispatchedQuota() int { return max(1, g.all/4) }
 
-// mayTake reports whether a permit is free for an app: one that holds permits leaves the last ones to others.
+// mayTake reports whether a permit is free for an app: of the last ones none takes more than it leaves.
 func (g *Gate) mayTake(app cloud.AppID) bool {
-	return g.free > g.spare || g.free > 0 && g.held[app] == 0
+	return g.free > g.spare || g.held[app] < g.free
 }
 
 // isContended reports whether somebody waits for a permit. Who waits while more than the spare ones are free
@@ -429,7 +430,7 @@ func (g *Gate) grant() {
 
 	for g.free > keep {
 		app, found := g.neediest()
-		if !found || g.held[app] > 0 && g.free-keep <= g.spare {
+		if !found || !g.mayTake(app) {
 			return
 		}
 

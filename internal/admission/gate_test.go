@@ -115,7 +115,7 @@ func TestGateKeepsRoom(t *testing.T) {
 	t.Parallel()
 
 	g := New(8, 4)
-	for range 7 {
+	for range 6 {
 		if err := g.acquire(1); err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +131,7 @@ func TestGateKeepsRoom(t *testing.T) {
 		}
 	}
 	if g.TryAcquire(1) || g.Reserve(8) != 0 {
-		t.Error("the last permit is for those who have none")
+		t.Error("the last permits are for those who have fewer")
 	}
 	if err := g.acquire(1); err == nil {
 		t.Error("the queue is full")
@@ -139,13 +139,12 @@ func TestGateKeepsRoom(t *testing.T) {
 	if err := g.acquire(2); err != nil {
 		t.Errorf("an app that has no permit: %v", err)
 	}
-	wait(2) // no permit is left: it waits, and the last of the others is refused
+	wait(2) // the last one is for a third: it waits, and the last of the others is refused
 	if err := <-got; err == nil {
 		t.Error("somebody got a permit that nobody gave back")
 	}
-	g.release(1, false) // for those who have none
-	g.release(1, false) // for the dispatcher, which found none
 	g.release(1, false)
+	g.release(1, false) // for the dispatcher, which found none
 	if err := <-got; err != nil {
 		t.Errorf("the app with fewer permits must be next: %v", err)
 	}
