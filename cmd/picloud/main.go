@@ -105,6 +105,11 @@ func runNode(c *Config, as role) error {
 		return err
 	}
 
+	// The master key is in this process, and sandboxes may be of its user.
+	if err := executor.RefuseTracing(); err != nil {
+		return err
+	}
+
 	// What lives is small and what a request allocates dies with it: collecting less often costs little
 	// memory.
 	debug.SetGCPercent(400)

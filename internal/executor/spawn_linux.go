@@ -28,21 +28,30 @@ func (l *Launcher) spawn(cmd *exec.Cmd) error {
 
 // spawner starts children from one thread that never ends: the parent-death signal follows the thread, not
 // the process, and no_new_privs, set on that thread alone, is inherited by what it starts. Before the first
-// child it makes this process one that no other of the same user, as a sandbox may be, can trace or read.
+// child this process refuses to be traced.
 func (l *Launcher) spawner() {
 	runtime.LockOSThread() // and never unlock: the thread ends with the goroutine
 	privErr := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); privErr == nil {
+	if err := RefuseTracing(); privErr == nil {
 		privErr = err
 	}
 
 	for req := range l.spawnCh {
 		if privErr != nil {
-			req.errCh <- fmt.Errorf("set no_new_privs and refuse tracing: %w", privErr)
+			req.errCh <- fmt.Errorf("give up privileges for the sandbox: %w", privErr)
 			continue
 		}
 		req.errCh <- req.cmd.Start()
 	}
+}
+
+// RefuseTracing makes this process one that no other of the same user, as a sandbox may be, can trace or
+// read.
+func RefuseTracing() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("refuse tracing: %w", err)
+	}
+	return nil
 }
 
 // socketFiles opens a connected pair: the parent's end, the child's end.

@@ -20,6 +20,9 @@ func (l *Launcher) spawner() {}
 
 func (l *Launcher) spawn(cmd *exec.Cmd) error { return cmd.Start() }
 
+// RefuseTracing does nothing: this system does not know such a state of a process.
+func RefuseTracing() error { return nil }
+
 // socketFiles opens a connected pair: the parent's end, the child's end.
 func socketFiles() (parent, childEnd *os.File, err error) {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)

@@ -78,6 +78,14 @@ type memoryFile struct {
 	asks int   // since then
 }
 
+// fd is the file's descriptor, -1 if there is none.
+func (m *memoryFile) fd() int {
+	if m.file == nil {
+		return -1
+	}
+	return int(m.file.Fd())
+}
+
 // readAfter is the number of runs after which the process's memory is read at the latest.
 const readAfter = 256
 

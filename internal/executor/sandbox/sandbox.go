@@ -8,7 +8,7 @@
 // What a runtime is made of has packages of its own, each of which may use those after it: sdk (the module
 // "picloud", fetch, the handlers' context), webapi (the global scope), webcrypto (crypto.subtle), realm
 // (classes, promises and errors in one runtime), engine (what reads the memory of goja). rawsys has
-// system calls without the Go runtime's bookkeeping.
+// system calls without the Go runtime's bookkeeping, wall what the process may do to the machine.
 package sandbox
 
 import (
@@ -16,8 +16,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"runtime/debug"
 
+	"picloud/internal/executor/sandbox/wall"
 	"picloud/internal/executor/wire"
 )
 
@@ -31,7 +33,7 @@ const maxFrame = 1 << 30
 // Main is the child's whole life. It returns when the parent closes the connection. cmd/picloud calls it
 // when the executor has started the program as a child.
 func Main() error {
-	if err := closeInherited(); err != nil {
+	if err := wall.CloseInherited(connFD); err != nil {
 		return fmt.Errorf("sandbox: close descriptors: %w", err)
 	}
 
@@ -52,17 +54,36 @@ func Main() error {
 	}
 
 	// Nothing of an app is here before this process has given up what a script could want.
-	processMemory.open()
-	if err := confine(limits); err != nil {
+	report, err := confine(limits)
+	if err != nil {
 		return fmt.Errorf("sandbox: confine: %w", err)
 	}
 
 	s := newServer(wire.NewWriter(conn, 0, maxFrame))
-	if err := s.w.Send(wire.Ready, 0, nil); err != nil {
+	if err := s.w.Send(wire.Ready, 0, func(e *wire.Encoder) { e.Raw(report) }); err != nil {
 		return err
 	}
 
 	return s.serve(reader)
+}
+
+// confine gives up what a script could want, and returns what of the wall stands: a wire.ReadyMsg.
+func confine(limits wire.InitMsg) ([]byte, error) {
+	processMemory.open()
+	runtime.GOMAXPROCS(1)
+	tuneCollector(limits.MemoryBytes)
+
+	report, err := wall.Raise(wall.Options{
+		MemoryBytes: limits.MemoryBytes,
+		UID:         limits.UID,
+		GID:         limits.GID,
+		StatusFD:    processMemory.fd(),
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	return json.Marshal(wire.ReadyMsg(report))
 }
 
 // connect takes over the connection that the parent has left open.

@@ -288,6 +288,15 @@ type InitMsg struct {
 	UID, GID int
 }
 
+// ReadyMsg is what of its wall stands, as JSON; the body is empty where a child says nothing of it. The
+// fields are those of wall.Report.
+type ReadyMsg struct {
+	Seccomp                  bool
+	Landlock                 int
+	SignalScope, SocketScope bool
+	UID                      int
+}
+
 // MemoryTarget returns the part of a memory limit, both in bytes, at which the child's collector works harder
 // and harder rather than let a run die of the limit.
 func MemoryTarget(limit uint64) int64 { return int64(limit) * 3 / 4 }

@@ -1,17 +1,14 @@
-package sandbox
+package wall
 
 import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"picloud/internal/executor/wire"
 )
 
 // threadsPerUser bounds the threads that all children of one user may have together (RLIMIT_NPROC counts
@@ -23,62 +20,44 @@ const threadsPerUser = 4096
 // die.
 const heapSlack = 16 << 20
 
-// closeInherited closes every descriptor but the standard ones and the connection to the parent. What
-// PiCloud's own parent has left open without close-on-exec, such as a shell, would come through to here. By
-// that they are told from those that the Go runtime has opened already, all with close-on-exec, and needs.
-func closeInherited() error {
-	open, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return err
-	}
-
-	for _, entry := range open {
-		fd, err := strconv.Atoi(entry.Name())
-		if err != nil || fd <= connFD {
-			continue
-		}
-
-		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
-		if err == nil && flags&unix.FD_CLOEXEC == 0 {
-			_ = unix.Close(fd)
-		}
-	}
-
-	return nil
-}
-
-// preferKill makes a machine without memory end a sandbox before anything else, as it is the one that is
-// replaced. It is not possible where the process may not write this file, and then left out.
-func preferKill() { _ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0) }
-
-// confine gives up everything that a script could want, before any of an app's code is here. The parent has
-// already set no_new_privs and the parent-death signal.
-func confine(limits wire.InitMsg) error {
-	runtime.GOMAXPROCS(1)
+// Raise gives up everything that a script could want, before any of an app's code is here. The parent has
+// already set no_new_privs and the parent-death signal. Its steps are in the order in which each is still
+// allowed: files are read before they are forbidden, and the list of system calls comes last.
+func Raise(o Options) (Report, error) {
 	os.Clearenv()
 	preferKill()
-	if limits.UID != 0 {
-		if err := becomeUser(limits.UID, limits.GID); err != nil {
-			return err
+	if o.UID != 0 {
+		if err := becomeUser(o.UID, o.GID); err != nil {
+			return Report{}, err
 		}
 	}
 
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("refuse tracing: %w", err)
+		return Report{}, fmt.Errorf("refuse tracing: %w", err)
 	}
 	// Setting ids clears the parent-death signal.
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
-		return fmt.Errorf("set the parent-death signal: %w", err)
+		return Report{}, fmt.Errorf("set the parent-death signal: %w", err)
 	}
 
 	size, err := virtualSize()
 	if err != nil {
-		return err
+		return Report{}, err
 	}
 
-	tuneCollector(limits.MemoryBytes)
+	report := Report{UID: os.Getuid()}
+	report.restrictAccess()
+	if err := limit(size + o.MemoryBytes + heapSlack); err != nil {
+		return Report{}, err
+	}
+	report.Seccomp = restrictCalls(o.StatusFD) == nil
 
-	// With NOFILE 0, what is open stays open, but no file and no socket can be opened any more.
+	return report, nil
+}
+
+// limit bounds what the process may have: addressSpace in bytes, no file and no socket beyond those that are
+// open, and no file that grows.
+func limit(addressSpace uint64) error {
 	for _, limit := range []struct {
 		what  int
 		value uint64
@@ -86,8 +65,8 @@ func confine(limits wire.InitMsg) error {
 		{unix.RLIMIT_CORE, 0},
 		{unix.RLIMIT_FSIZE, 0},
 		{unix.RLIMIT_NPROC, threadsPerUser},
-		{unix.RLIMIT_AS, size + limits.MemoryBytes + heapSlack},
-		{unix.RLIMIT_NOFILE, 0},
+		{unix.RLIMIT_AS, addressSpace},
+		{unix.RLIMIT_NOFILE, 0}, // what is open stays open
 	} {
 		err := unix.Setrlimit(limit.what, &unix.Rlimit{Cur: limit.value, Max: limit.value})
 		if errors.Is(err, unix.EPERM) && limit.what == unix.RLIMIT_NPROC {

@@ -1,4 +1,4 @@
-package sandbox
+package wall
 
 import (
 	"fmt"
@@ -14,7 +14,7 @@ import (
 // printInherited closes what the process has inherited, and says from which of the first descriptors the
 // secret can be read, and how soon the process is killed for want of memory.
 func printInherited() {
-	if err := closeInherited(); err != nil {
+	if err := CloseInherited(3); err != nil {
 		fmt.Println(err)
 	}
 	preferKill()

@@ -1,6 +1,0 @@
-//go:build !linux
-
-package sandbox
-
-// printInherited is for Linux.
-func printInherited() {}
