@@ -42,7 +42,8 @@ type Config struct {
 	FetchAllowPrivate    bool          `env:"PICLOUD_FETCH_ALLOW_PRIVATE" help:"Let scripts fetch loopback and private addresses (development)."`
 	LogFormat            string        `env:"PICLOUD_LOG_FORMAT" default:"text" enum:"text,json" help:"Format of the log on standard error."`
 	NodeName             string        `env:"PICLOUD_NODE_NAME" help:"Name of this node, unique in a cluster (default host name and process id)."`
-	UnprivilegedUser     string        `env:"PICLOUD_UNPRIVILEGED_USER" help:"User that sandbox processes become when PiCloud is root (default nobody)."`
+	UnprivilegedUser     string        `env:"PICLOUD_UNPRIVILEGED_USER" help:"One user for the sandbox processes of all apps, when PiCloud is root (default a user for each app, see sandbox-uids)."`
+	SandboxUIDs          string        `env:"PICLOUD_SANDBOX_UIDS" name:"sandbox-uids" help:"First and last user of sandbox processes when PiCloud is root, one for each app; nobody else may have them (default 2100000000-2100999999)."`
 	Executor             string        `env:"PICLOUD_EXECUTOR" help:"Unix socket of picloud executor. With own, this process starts its sandboxes itself (default own for serve, else /run/picloud/executor.sock)."`
 	ExecutionRetention   time.Duration `env:"PICLOUD_EXECUTION_RETENTION" default:"336h" help:"How long executions are kept."`
 	DeadLetterRetention  time.Duration `env:"PICLOUD_DEAD_LETTER_RETENTION" default:"720h" help:"How long resolved dead letters are kept; unresolved ones stay."`
@@ -112,7 +113,8 @@ func (c *Config) complete() error {
 
 	// The order is that of the messages: an operator with several mistakes is told of the first.
 	for _, check := range []func() error{
-		c.checkBounds, c.parseProxies, c.parseKey, c.checkRole, c.checkMasterKey, c.chooseDataDir,
+		c.checkBounds, c.checkUIDs, c.parseProxies, c.parseKey,
+		c.checkRole, c.checkMasterKey, c.chooseDataDir,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -179,6 +181,12 @@ func (c *Config) checkBounds() error {
 	}
 
 	return nil
+}
+
+// checkUIDs checks the range of users of the sandboxes. Whether they are free matters only to who starts one.
+func (c *Config) checkUIDs() error {
+	_, _, err := parseUIDs(c.SandboxUIDs)
+	return err
 }
 
 // parseProxies makes prefixes of the trusted proxies; a single address is a prefix of its whole length.

@@ -43,7 +43,7 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 
-	if len(report()) != 10 {
+	if len(report()) != 11 {
 		t.Errorf("checks %v", report())
 	}
 	p["viewer"].api("GET", "/doctor", nil).want(403)

@@ -40,7 +40,7 @@ type CLI struct {
 	Backup        BackupCmd        `cmd:"" help:"Write the database to a file, while PiCloud runs."`
 	Restore       RestoreCmd       `cmd:"" help:"Fill an empty database from a backup; it stays on hold until picloud release."`
 	Release       ReleaseCmd       `cmd:"" help:"Let a restored copy handle events and fire schedules."`
-	Doctor        DoctorCmd        `cmd:"" help:"Check the installation: ledgers, leases, schedules, nodes, clock and master key. Changes nothing."`
+	Doctor        DoctorCmd        `cmd:"" help:"Check the installation: ledgers, leases, schedules, nodes, clock, master key and sandbox. Changes nothing."`
 	Version       VersionCmd       `cmd:"" help:"Print the version."`
 	Sandbox       SandboxCmd       `cmd:"" hidden:"" help:"A sandbox process; started by picloud itself."`
 }
@@ -193,7 +193,12 @@ var errNotWell = errors.New("some checks failed")
 
 // Run prints a line for each check and fails if one is bad.
 func (c *DoctorCmd) Run() error {
-	return c.withDatabase(func(ctx context.Context, n *node) error { return examine(ctx, n, os.Stdout) })
+	return c.withDatabase(func(ctx context.Context, n *node) error {
+		if err := n.buildExecutor(); err != nil {
+			return err
+		}
+		return examine(ctx, n, os.Stdout)
+	})
 }
 
 func examine(ctx context.Context, n *node, w io.Writer) error {
@@ -201,6 +206,8 @@ func examine(ctx context.Context, n *node, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("examine: %w", err)
 	}
+
+	report.Findings = append(report.Findings, n.checkSandbox(ctx))
 
 	var verdict error
 	for _, f := range report.Findings {

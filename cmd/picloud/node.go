@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -31,6 +30,7 @@ import (
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/executor"
+	"picloud/internal/history"
 	"picloud/internal/manager"
 	"picloud/internal/orchestrator"
 	"picloud/internal/services/fetch"
@@ -248,60 +248,12 @@ func (n *node) buildExecutor() error {
 		cfg.Client = &executor.Client{Socket: n.cfg.Executor}
 	} else {
 		var err error
-		if cfg.Launcher, err = launcher(n.command, n.cfg.UnprivilegedUser); err != nil {
+		if cfg.Launcher, err = launcher(n.command, n.cfg.UnprivilegedUser, n.cfg.SandboxUIDs); err != nil {
 			return err
 		}
 	}
 	n.executor = executor.New(cfg)
 	return nil
-}
-
-// launcher starts sandboxes by a command; none is this binary's.
-func launcher(command []string, unprivileged string) (*executor.Launcher, error) {
-	if len(command) == 0 {
-		exe, err := os.Executable()
-		if err != nil {
-			return nil, fmt.Errorf("find this binary: %w", err)
-		}
-		command = []string{exe, "sandbox"}
-	}
-
-	uid, gid, err := sandboxUser(unprivileged)
-	return &executor.Launcher{Command: command, UID: uid, GID: gid}, err
-}
-
-// firstSpareUID is what sandbox processes become where nobody is PostgreSQL's user already.
-const firstSpareUID = 64999
-
-// sandboxUser picks the user of sandbox processes: only root can become another, and never PostgreSQL's.
-func sandboxUser(name string) (uid, gid int, err error) {
-	if os.Geteuid() != 0 {
-		return 0, 0, nil
-	}
-	acc, err := pglocal.ServerAccount()
-	if err != nil {
-		acc = pglocal.Account{}
-	}
-	if name == "" {
-		if name = "nobody"; acc.Name == "nobody" {
-			return firstSpareUID, firstSpareUID, nil
-		}
-	}
-
-	u, err := user.Lookup(name)
-	if err != nil {
-		return 0, 0, fmt.Errorf("PICLOUD_UNPRIVILEGED_USER: there is no user %q", name)
-	}
-
-	uid, err1 := strconv.Atoi(u.Uid)
-	gid, err2 := strconv.Atoi(u.Gid)
-	if err := errors.Join(err1, err2); err != nil {
-		return 0, 0, fmt.Errorf("PICLOUD_UNPRIVILEGED_USER: %w", err)
-	}
-	if uid == 0 || uid == acc.UID {
-		return 0, 0, fmt.Errorf("PICLOUD_UNPRIVILEGED_USER must be neither root nor PostgreSQL's user")
-	}
-	return uid, gid, nil
 }
 
 // pool lets the orchestrator start runs without knowing the executor's types.
@@ -349,6 +301,7 @@ func (n *node) buildOrchestrator() {
 		Tracer:        n.tracer(),
 		PeopleChanged: n.auth.Flush,
 		Healthy:       n.auth.Trust,
+		Checks:        []history.Check{n.checkSandbox},
 	})
 	n.kv = kv.New(kv.Config{
 		DB:        n.db,

@@ -233,6 +233,7 @@ func TestBadConfiguration(t *testing.T) {
 		"PICLOUD_DB_CONNECTIONS=2":           "PICLOUD_DB_CONNECTIONS must be",
 		"DATABASE_URL=nonsense://x":          "DATABASE_URL",
 		"PICLOUD_UNPRIVILEGED_USER=root":     "PICLOUD_UNPRIVILEGED_USER",
+		"PICLOUD_SANDBOX_UIDS=0-5":           "PICLOUD_SANDBOX_UIDS must be",
 	} {
 		if strings.HasPrefix(env, "PICLOUD_UNPRIVILEGED_USER") && os.Geteuid() != 0 {
 			continue

@@ -34,7 +34,8 @@ func (c *OrchestratorCmd) Run() error { return runNode(&c.Config, roleOrchestrat
 // secret.
 type ExecutorCmd struct {
 	Socket           string `env:"PICLOUD_EXECUTOR" name:"executor" default:"/run/picloud/executor.sock" help:"Unix socket to answer on; who may write to it may start sandboxes."`
-	UnprivilegedUser string `env:"PICLOUD_UNPRIVILEGED_USER" help:"User that sandbox processes become when the executor is root (default nobody)."`
+	UnprivilegedUser string `env:"PICLOUD_UNPRIVILEGED_USER" help:"One user for the sandbox processes of all apps, when the executor is root (default a user for each app)."`
+	SandboxUIDs      string `env:"PICLOUD_SANDBOX_UIDS" name:"sandbox-uids" help:"First and last user of sandbox processes when the executor is root, one for each app (default 2100000000-2100999999)."`
 	LogFormat        string `env:"PICLOUD_LOG_FORMAT" default:"text" enum:"text,json" help:"text or json."`
 }
 
@@ -43,7 +44,10 @@ func (c *ExecutorCmd) Run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 
-	start, err := launcher(nil, c.UnprivilegedUser)
+	if err := executor.RefuseTracing(); err != nil {
+		return err
+	}
+	start, err := launcher(nil, c.UnprivilegedUser, c.SandboxUIDs)
 	if err != nil {
 		return err
 	}
@@ -56,6 +60,7 @@ func (c *ExecutorCmd) Run() error {
 	failed := make(chan error, 1)
 	go func() { failed <- s.Serve(l) }()
 	fmt.Printf("PiCloud %s starts sandboxes for those who ask at %s\n", version, c.Socket)
+	c.sayConfinement(ctx)
 
 	select {
 	case <-ctx.Done():
@@ -66,6 +71,21 @@ func (c *ExecutorCmd) Run() error {
 	_ = l.Close()
 	s.Close()
 	return err
+}
+
+// sayConfinement prints what stands between the sandboxes and this machine.
+func (c *ExecutorCmd) sayConfinement(ctx context.Context) {
+	start, err := launcher(nil, c.UnprivilegedUser, c.SandboxUIDs)
+	if err != nil {
+		return // it was possible a moment ago
+	}
+	pool := executor.New(executor.Config{
+		Launcher:  start,
+		MemoryMiB: probeMemory,
+		Log:       openLog(os.Stderr, c.LogFormat),
+	})
+	defer pool.Close()
+	fmt.Println(findConfinement(ctx, pool).Text)
 }
 
 // listenUnix listens on a socket that its owner's group may use. A socket that nobody answers on is replaced.

@@ -43,7 +43,10 @@ type child struct {
 	dead  chan struct{} // closed when it is gone; death is set before
 	death *deathError
 
-	w *wire.Writer // set before ready is closed
+	// Set before ready is closed.
+	w      *wire.Writer
+	users  Users
+	report *wire.ReadyMsg // nil if the child did not say
 
 	// mu guards the fields below. The Writer's lock may be taken under it, none else.
 	mu      sync.Mutex
@@ -177,10 +180,12 @@ func (c *child) runProcess() (dump string, err error) {
 func (c *child) read(p *sandboxProcess, startTimer *time.Timer) error {
 	c.w = wire.NewWriter(p.conn, writeTimeout, maxBacklog)
 	c.w.Yield = true
+	c.users = p.users
+	uid, gid := p.users.of(c.key.app)
 	initMsg, err := json.Marshal(wire.InitMsg{
 		MemoryBytes: uint64(c.key.memoryMiB) << 20,
-		UID:         p.uid,
-		GID:         p.gid,
+		UID:         uid,
+		GID:         gid,
 	})
 	if err != nil {
 		return err
@@ -203,6 +208,9 @@ func (c *child) read(p *sandboxProcess, startTimer *time.Timer) error {
 				return wire.ErrProtocol
 			}
 			isReady = true
+			if err := c.note(body); err != nil {
+				return err
+			}
 			close(c.ready)
 			continue
 		}
@@ -210,6 +218,18 @@ func (c *child) read(p *sandboxProcess, startTimer *time.Timer) error {
 			return err
 		}
 	}
+}
+
+// note keeps what a child says of its own confinement.
+func (c *child) note(report []byte) error {
+	if len(report) == 0 {
+		return nil // a child of an older version
+	}
+	c.report = new(wire.ReadyMsg)
+	if err := json.Unmarshal(report, c.report); err != nil {
+		return wire.ErrProtocol
+	}
+	return nil
 }
 
 // frame passes a frame to the request or to the run that it is for. Those that were given up get nothing.

@@ -85,12 +85,11 @@ func receive(service *net.UnixConn) (*sandboxProcess, error) {
 		pid = 0
 	}
 	return &sandboxProcess{
-		conn: conn,
-		pid:  pid,
-		uid:  first.UID,
-		gid:  first.GID,
-		kill: func() { _ = service.CloseWrite() },
-		wait: func() (string, error) { return awaitEnd(service) },
+		conn:  conn,
+		pid:   pid,
+		users: Users{UID: first.UID, GID: first.GID, Count: first.Users},
+		kill:  func() { _ = service.CloseWrite() },
+		wait:  func() (string, error) { return awaitEnd(service) },
 	}, nil
 }
 

@@ -12,9 +12,9 @@ import (
 type sandboxProcess struct {
 	conn net.Conn // the parent's end of its socket
 	pid  int      // 0 if its number means another process here
-	uid  int      // what the child is to become; 0: it stays what it is
-	gid  int
-	kill func()
+	// users are who the child is to become, by its app.
+	users Users
+	kill  func()
 	// wait waits for its end, and returns what it wrote to stderr and how it ended.
 	wait func() (dump string, err error)
 }
@@ -29,8 +29,8 @@ type starter interface {
 type Launcher struct {
 	// Command starts a child: program and arguments.
 	Command []string
-	// UID and GID are the unprivileged user that a child becomes; 0 keeps the parent's.
-	UID, GID int
+	// Users are who the children become.
+	Users Users
 
 	once    sync.Once
 	spawnCh chan spawnRequest // to the spawner
@@ -62,11 +62,10 @@ func (l *Launcher) launch() (*sandboxProcess, error) {
 	}
 
 	return &sandboxProcess{
-		conn: parent,
-		pid:  cmd.Process.Pid,
-		uid:  l.UID,
-		gid:  l.GID,
-		kill: func() { _ = cmd.Process.Kill() },
+		conn:  parent,
+		pid:   cmd.Process.Pid,
+		users: l.Users,
+		kill:  func() { _ = cmd.Process.Kill() },
 		wait: func() (string, error) {
 			err := cmd.Wait()
 			return stderr.String(), err

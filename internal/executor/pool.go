@@ -296,16 +296,22 @@ func (p *Pool) remove(c *child) {
 	}
 }
 
+// Probe starts a sandbox process for no app, and returns what stands between it and the machine.
+func (p *Pool) Probe(ctx context.Context) (Confinement, error) {
+	c, err := p.acquire(ctx, childKey{memoryMiB: p.cfg.MemoryMiB}, true)
+	if err != nil {
+		return Confinement{}, fmt.Errorf("probe the sandbox: %w", err)
+	}
+	defer p.release(c, 0)
+	return c.confinement(), nil
+}
+
 // Ready reports whether a sandbox process can be started: unless one is alive, it starts one for no app.
 func (p *Pool) Ready(ctx context.Context) error {
 	if p.Stats().Children > 0 {
 		return nil
 	}
 
-	c, err := p.acquire(ctx, childKey{memoryMiB: p.cfg.MemoryMiB}, true)
-	if err != nil {
-		return fmt.Errorf("sandbox: %w", err)
-	}
-	p.release(c, 0)
-	return nil
+	_, err := p.Probe(ctx)
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -28,11 +29,19 @@ type fixture struct {
 
 func newFixture(t testing.TB) *fixture {
 	f := &fixture{t: t, codes: map[cloud.ID]string{}}
+	f.startPool(executor.Users{UID: 65534, GID: 65534})
+	return f
+}
+
+// startPool gives the fixture a pool whose children become users.
+func (f *fixture) startPool(users executor.Users) {
+	if os.Geteuid() != 0 {
+		users = executor.Users{}
+	}
 	f.pool = executor.New(executor.Config{
 		Launcher: &executor.Launcher{
-			Command: []string{testkit.Binary(t), "sandbox"},
-			UID:     65534,
-			GID:     65534,
+			Command: []string{testkit.Binary(f.t), "sandbox"},
+			Users:   users,
 		},
 		MemoryMiB: 128,
 		MaxBody:   10 << 20,
@@ -43,8 +52,7 @@ func newFixture(t testing.TB) *fixture {
 			return f.codes[build], nil
 		},
 	})
-	t.Cleanup(f.pool.Close)
-	return f
+	f.t.Cleanup(f.pool.Close)
 }
 
 // deploy compiles a script, which has two seconds for a run.

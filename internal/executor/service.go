@@ -44,8 +44,10 @@ type started struct {
 	PID   int    `json:"pid"`
 	// Space names the pid namespace in which PID means something.
 	Space string `json:"space"`
-	UID   int    `json:"uid"`
-	GID   int    `json:"gid"`
+	// UID, GID and Users are the fields of Users.
+	UID   int `json:"uid"`
+	GID   int `json:"gid"`
+	Users int `json:"users,omitempty"`
 }
 
 // ended is the service's second answer.
@@ -157,7 +159,8 @@ func (s *Service) serve(conn *net.UnixConn) error {
 
 // handOver sends the parent's end of a sandbox's socket to the client.
 func (s *Service) handOver(conn *net.UnixConn, parent *os.File, pid int) error {
-	first := started{PID: pid, Space: pidSpace(), UID: s.Launcher.UID, GID: s.Launcher.GID}
+	users := s.Launcher.Users
+	first := started{PID: pid, Space: pidSpace(), UID: users.UID, GID: users.GID, Users: users.Count}
 	text, err := json.Marshal(first)
 	if err != nil {
 		return err

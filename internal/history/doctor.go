@@ -21,6 +21,9 @@ const (
 // Finding is what one check of the installation says.
 type Finding struct{ Check, State, Text string }
 
+// Check is a check that another part of PiCloud makes.
+type Check func(context.Context) Finding
+
 // Report is what all checks say, and the apps whose ledger does not add up.
 type Report struct {
 	Findings   []Finding

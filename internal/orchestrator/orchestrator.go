@@ -64,6 +64,9 @@ type Config struct {
 	// whether such changes arrive at all.
 	PeopleChanged func()
 	Healthy       func(bool)
+
+	// Checks are the doctor's that other parts make.
+	Checks []history.Check
 }
 
 // Orchestrator is the data plane of one node. Its exported parts serve handlers and the manager; they work
@@ -210,7 +213,15 @@ func (o *Orchestrator) OnHold() string { return o.cluster.Hold() }
 
 // Examine checks the installation that this node belongs to. It changes nothing.
 func (o *Orchestrator) Examine(ctx context.Context) (history.Report, error) {
-	return history.Examine(ctx, o.cfg.DB, o.cfg.Decrypter.KeyID())
+	report, err := history.Examine(ctx, o.cfg.DB, o.cfg.Decrypter.KeyID())
+	if err != nil {
+		return report, err
+	}
+
+	for _, check := range o.cfg.Checks {
+		report.Findings = append(report.Findings, check(ctx))
+	}
+	return report, nil
 }
 
 // Stats is what /metrics and the system page show of this node.
