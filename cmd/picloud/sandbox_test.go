@@ -2,12 +2,15 @@ package main
 
 import (
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"picloud/internal/executor"
 	"picloud/internal/executor/wire"
 	"picloud/internal/history"
+	"picloud/internal/testkit"
 )
 
 // A range of users is two numbers, and none of them is root's or means nobody at all.
@@ -148,6 +151,35 @@ func TestDescribeConfinement(t *testing.T) {
 		if f.Check != "sandbox" || f.State != c.state || !strings.Contains(has, c.has) ||
 			!strings.Contains(lacks, c.lacks) || (c.lacks == "") != (lacks == "") {
 			t.Errorf("%s: %s: %s", name, f.State, f.Text)
+		}
+	}
+}
+
+// The units that start sandboxes let them confine themselves.
+func TestUnitsAllowTheWall(t *testing.T) {
+	t.Parallel()
+	units, err := filepath.Glob(filepath.Join(testkit.Root(), "deploy", "*.service"))
+	if err != nil || len(units) < 4 {
+		t.Fatalf("units %v (%v)", units, err)
+	}
+
+	for _, unit := range units {
+		b, err := os.ReadFile(unit)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		var allowed []string
+		for line := range strings.Lines(string(b)) {
+			if calls, ok := strings.CutPrefix(strings.TrimSpace(line), "SystemCallFilter="); ok {
+				allowed = append(allowed, strings.Fields(calls)...)
+			}
+		}
+
+		for _, call := range []string{"seccomp", "landlock_create_ruleset", "landlock_restrict_self"} {
+			if !slices.Contains(allowed, call) {
+				t.Errorf("%s does not allow %s", filepath.Base(unit), call)
+			}
 		}
 	}
 }
