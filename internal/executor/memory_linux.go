@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroups is where the kernel shows control groups (cgroup v2).
+// cgroups is where the kernel shows control groups: those of version 2, and in folders of their own those of
+// version 1, where a machine still has them.
 const cgroups = "/sys/fs/cgroup"
 
 // MachineMemory returns the most memory that this process may use, in bytes: the machine's, or the least that
@@ -27,17 +28,27 @@ func MachineMemory() uint64 {
 }
 
 // cgroupMemory is the least of a limit in bytes and those of the control groups in which a process is: its
-// own, which membership names as /proc/self/cgroup does, and all above.
+// own, which membership names as /proc/self/cgroup does, and all above. A machine has the controller of
+// memory in one of the two versions; the other one says nothing.
 func cgroupMemory(root, membership string, limit uint64) uint64 {
-	group := "/"
+	second, first := "/", "/"
 	for line := range strings.Lines(membership) {
-		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			group = path.Clean("/" + name)
+		line = strings.TrimSpace(line)
+		if name, ok := strings.CutPrefix(line, "0::"); ok {
+			second = path.Clean("/" + name)
+		} else if _, name, ok := strings.Cut(line, ":memory:"); ok {
+			first = path.Clean("/" + name)
 		}
 	}
 
+	limit = leastLimit(root, second, "memory.max", limit)
+	return leastLimit(path.Join(root, "memory"), first, "memory.limit_in_bytes", limit)
+}
+
+// leastLimit is the least of a limit and those in a file of a group and of all above.
+func leastLimit(root, group, file string, limit uint64) uint64 {
 	for ; ; group = path.Dir(group) {
-		b, err := os.ReadFile(path.Join(root, group, "memory.max"))
+		b, err := os.ReadFile(path.Join(root, group, file))
 		if err == nil {
 			most, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
 			if err == nil { // else it is "max": no limit

@@ -12,17 +12,20 @@ func TestCgroupMemory(t *testing.T) {
 	t.Parallel()
 
 	root := t.TempDir()
-	for group, most := range map[string]string{
-		"system.slice":                 "max\n",
-		"system.slice/picloud.service": "500\n",
-		"tight.slice":                  "300\n",
-		"tight.slice/wide.service":     "900\n",
+	for file, most := range map[string]string{
+		"system.slice/memory.max":                 "max\n",
+		"system.slice/picloud.service/memory.max": "500\n",
+		"tight.slice/memory.max":                  "300\n",
+		"tight.slice/wide.service/memory.max":     "900\n",
+		// Those of version 1 are in a folder of their own.
+		"memory/memory.limit_in_bytes":            "9223372036854771712\n",
+		"memory/docker/memory.limit_in_bytes":     "400\n",
+		"memory/docker/one/memory.limit_in_bytes": "600\n",
 	} {
-		dir := filepath.Join(root, group)
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "memory.max"), []byte(most), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(root, file), []byte(most), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -33,10 +36,14 @@ func TestCgroupMemory(t *testing.T) {
 		"0::/tight.slice/wide.service\n":                     300,
 		"0::/system.slice/picloud.service/deeper/still\n":    500,
 		"12:memory:/old\n0::/system.slice/picloud.service\n": 500,
-		"0::/\n":            1000,
-		"0::/../../outside": 1000,
-		"":                  1000,
-		"nonsense":          1000,
+		"9:memory:/docker/one\n0::/\n":                       400,
+		"0::/tight.slice\n9:memory:/docker\n":                300,
+		"9:memory:/not/mounted/here\n":                       1000,
+		"9:cpu:/docker\n":                                    1000,
+		"0::/\n":                                             1000,
+		"0::/../../outside":                                  1000,
+		"":                                                   1000,
+		"nonsense":                                           1000,
 	} {
 		if got := cgroupMemory(root, membership, 1000); got != want {
 			t.Errorf("%q gives %d, want %d", membership, got, want)
