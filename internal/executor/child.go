@@ -33,7 +33,10 @@ type child struct {
 	exclusive bool // for one job only
 
 	// Guarded by pool.mu.
-	jobs      int // under way
+	admitted  bool // it has its memory, and a process or soon one
+	evicted   bool // it was ended because all children together had too much
+	peakKiB   int64
+	jobs      int // under way, or waiting for it to be ready
 	total     int // jobs that have ended
 	retiring  bool
 	idleSince time.Time
@@ -109,6 +112,7 @@ func (c *child) run() {
 	c.idleTimer.Stop()
 	c.pool.remove(c)
 	c.death = diagnose(err, dump)
+	c.death.evicted = c.isEvicted()
 
 	c.mu.Lock()
 	runs := c.runs
@@ -124,7 +128,8 @@ func (c *child) run() {
 
 	// A dump does not always name the run; one that was alone is to blame, unless the service took its
 	// sandboxes along.
-	if c.death.culprit == 0 && len(runs) == 1 && !errors.Is(err, errServiceGone) {
+	isOthersFault := errors.Is(err, errServiceGone) || c.death.evicted
+	if c.death.culprit == 0 && len(runs) == 1 && !isOthersFault {
 		for id := range runs {
 			c.death.culprit = id
 		}
@@ -134,6 +139,24 @@ func (c *child) run() {
 	for _, r := range runs {
 		r.childDied(c.death)
 	}
+}
+
+func (c *child) isEvicted() bool {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	return c.evicted
+}
+
+// resident is what the process has in memory of its own, in MiB. It reports false if that is not known.
+func (c *child) resident() (mib int, ok bool) {
+	c.mu.Lock()
+	p := c.proc
+	c.mu.Unlock()
+
+	if p == nil {
+		return 0, false
+	}
+	return p.memory.resident()
 }
 
 // executionsOf names runs for the log.
@@ -152,6 +175,9 @@ func (c *child) runProcess() (dump string, err error) {
 	if err != nil {
 		return "", err
 	}
+
+	p.memory = openMemory(p.pid)
+	defer p.memory.close()
 
 	c.mu.Lock()
 	c.proc = p

@@ -23,16 +23,11 @@ func (p *Pool) Compile(
 	if err != nil {
 		return nil, fmt.Errorf("start compiler: %w", err)
 	}
-	defer p.release(c, 0)
 
-	body, err := json.Marshal(src)
+	reply, err := c.compile(ctx, src)
+	p.release(c, 0) // before the next is asked for: who holds memory does not wait for more
 	if err != nil {
-		return nil, fmt.Errorf("encode source: %w", err)
-	}
-
-	reply, err := c.ask(ctx, wire.Compile, func(e *wire.Encoder) { e.Raw(body) })
-	if err != nil {
-		return nil, explainCompileFailure(ctx, err)
+		return nil, err
 	}
 
 	var out wire.CompiledMsg
@@ -46,6 +41,20 @@ func (p *Pool) Compile(
 	bundle := &cloud.Bundle{Code: out.Code, Imports: out.Imports}
 	p.inspect(ctx, app, build, src, bundle)
 	return bundle, nil
+}
+
+// compile has a child bundle sources.
+func (c *child) compile(ctx context.Context, src *cloud.Source) ([]byte, error) {
+	body, err := json.Marshal(src)
+	if err != nil {
+		return nil, fmt.Errorf("encode source: %w", err)
+	}
+
+	reply, err := c.ask(ctx, wire.Compile, func(e *wire.Encoder) { e.Raw(body) })
+	if err != nil {
+		return nil, explainCompileFailure(ctx, err)
+	}
+	return reply, nil
 }
 
 // compileError turns a compiler's message into an error for the author.

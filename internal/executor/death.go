@@ -17,6 +17,8 @@ type deathError struct {
 	memory bool
 	// culprit is the id of the run in whose code it happened, 0 if unknown.
 	culprit uint64
+	// evicted means that the pool ended the child, because all of them had too much memory.
+	evicted bool
 	// detail is for the log, never for users: it names addresses and other people's code.
 	detail string
 	// wanted is the size of the allocation that failed, and used what the process had then, in bytes; 0 if

@@ -15,6 +15,8 @@ type sandboxProcess struct {
 	// users are who the child is to become, by its app.
 	users Users
 	kill  func()
+	// memory tells what the process has.
+	memory memoryGauge
 	// wait waits for its end, and returns what it wrote to stderr and how it ended.
 	wait func() (dump string, err error)
 }

@@ -60,3 +60,53 @@ func leastLimit(root, group, file string, limit uint64) uint64 {
 		}
 	}
 }
+
+// memoryGauge is the file in which the kernel says how much memory a process has; nil if it cannot be read.
+type memoryGauge struct{ file *os.File }
+
+// openMemory opens the gauge of a process, which must not have refused tracing yet: afterwards only root
+// finds it where processes are hidden from each other, as systemd's ProtectProc does. A pid of 0 has none.
+func openMemory(pid int) memoryGauge {
+	if pid == 0 {
+		return memoryGauge{}
+	}
+	file, err := os.Open("/proc/" + strconv.Itoa(pid) + "/statm")
+	if err != nil {
+		return memoryGauge{}
+	}
+	return memoryGauge{file}
+}
+
+func (g memoryGauge) close() {
+	if g.file != nil {
+		_ = g.file.Close()
+	}
+}
+
+// resident is what the process has in memory, in MiB, without the pages of files, which others share. It
+// reports false if that is not known, as of a process that has ended.
+func (g memoryGauge) resident() (mib int, ok bool) {
+	if g.file == nil {
+		return 0, false
+	}
+
+	var buf [128]byte
+	n, _ := g.file.ReadAt(buf[:], 0)
+	return residentOf(string(buf[:n]), os.Getpagesize())
+}
+
+// residentOf reads proc_pid_statm(5): the second number is what is resident, the third what of it is of
+// files, both in pages.
+func residentOf(statm string, pageSize int) (mib int, ok bool) {
+	fields := strings.Fields(statm)
+	if len(fields) < 3 {
+		return 0, false
+	}
+
+	resident, err1 := strconv.Atoi(fields[1])
+	shared, err2 := strconv.Atoi(fields[2])
+	if err1 != nil || err2 != nil {
+		return 0, false
+	}
+	return (resident - shared) * pageSize >> 20, true
+}

@@ -53,3 +53,29 @@ func TestCgroupMemory(t *testing.T) {
 		t.Errorf("this machine has %d bytes", MachineMemory())
 	}
 }
+
+// What a process has counts without the pages of files, which all children share.
+func TestResidentOf(t *testing.T) {
+	t.Parallel()
+
+	for statm, want := range map[string]int{
+		"500000 3072 512 4000 0 20000 0\n": 10,
+		"1 0 0 0 0 0 0":                    0,
+		"":                                 -1,
+		"1 2":                              -1,
+		"1 x 3":                            -1,
+		"1 2 x":                            -1,
+	} {
+		mib, ok := residentOf(statm, 4096)
+		if ok != (want >= 0) || ok && mib != want {
+			t.Errorf("%q: %d MiB, %v; want %d", statm, mib, ok, want)
+		}
+	}
+
+	if mib, ok := openMemory(os.Getpid()).resident(); !ok || mib < 1 {
+		t.Errorf("this process has %d MiB, %v", mib, ok)
+	}
+	if _, ok := openMemory(0).resident(); ok {
+		t.Error("a process of another namespace is known")
+	}
+}

@@ -118,6 +118,11 @@ func (r *Run) childDied(death *deathError) {
 		r.explainTimeout(&outcome, "")
 		outcome.Error.Message += " by ending its process: it did not react" +
 			" (a long native operation, such as a regular expression or a sort)"
+	case death.evicted:
+		outcome.Status = cloud.Interrupted
+		outcome.Collateral = true
+		outcome.Error.Name = "Interrupted"
+		outcome.Error.Message = "its process was ended because all sandboxes together used too much memory"
 	case death.culprit != r.id:
 		outcome.Status = cloud.Interrupted
 		outcome.Collateral = true

@@ -39,6 +39,8 @@ type Config struct {
 	Code func(ctx context.Context, app cloud.AppID, build cloud.ID) (string, error)
 	// MemoryMiB is the memory limit of scripts that have none of their own.
 	MemoryMiB int
+	// BudgetMiB bounds the memory of all children together; 0 is half of what this process may use.
+	BudgetMiB int
 	// MaxBody is the most bytes of a response's body.
 	MaxBody int
 	Log     *slog.Logger
@@ -73,8 +75,9 @@ type Pool struct {
 	// unarmed are the runs whose deadlines have no timer yet (see minTimerAge).
 	unarmed *timerwheel.Wheel[*Run]
 
-	// mu guards the fields below, and jobs, total, retiring and idleSince of every child.
+	// mu guards the fields below, and of every child those that are named so.
 	mu       sync.Mutex
+	budget   budget
 	children map[childKey][]*child
 	closed   bool
 	wg       sync.WaitGroup // of the children's goroutines
@@ -111,6 +114,10 @@ func New(cfg Config) *Pool {
 	if cfg.Client != nil {
 		p.start = cfg.Client
 	}
+
+	if p.budget.total = cfg.BudgetMiB; p.budget.total == 0 {
+		p.budget.total = defaultBudget(MachineMemory())
+	}
 	return p
 }
 
@@ -124,9 +131,7 @@ func (p *Pool) Stats() Stats {
 	defer p.mu.Unlock()
 
 	stats := p.stats
-	for _, list := range p.children {
-		stats.Children += len(list)
-	}
+	stats.Children = len(p.admitted())
 	return stats
 }
 
@@ -140,10 +145,12 @@ func (p *Pool) Close() {
 	}
 
 	p.closed = true
-	for _, list := range p.children {
-		for _, c := range list {
-			c.kill()
-		}
+	for _, c := range p.admitted() {
+		c.kill()
+	}
+
+	for _, c := range p.budget.waiting {
+		close(c.dead) // nothing else will
 	}
 	p.mu.Unlock()
 
@@ -152,103 +159,157 @@ func (p *Pool) Close() {
 }
 
 // acquire returns a child that is ready, with a place in it for one job, which the caller gives back by
-// release. alone asks for a child that nobody shares.
+// release. alone asks for a child that nobody shares. It waits for memory until ctx ends, and then returns an
+// error that says so.
 func (p *Pool) acquire(ctx context.Context, key childKey, alone bool) (*child, error) {
-	if alone {
-		return p.add(ctx, key, true)
-	}
+	return p.acquireUntil(ctx, key, alone, time.Time{})
+}
 
+// acquireUntil is acquire that waits for memory until a time at most.
+func (p *Pool) acquireUntil(
+	ctx context.Context, key childKey, alone bool, deadline time.Time,
+) (*child, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		return nil, ErrClosed
 	}
 
-	c := p.reuse(key)
+	c := p.place(key, alone)
 	p.mu.Unlock()
-	if c == nil {
-		return p.add(ctx, key, false)
-	}
 
-	select {
-	case <-c.ready:
-		return c, nil
-	case <-c.dead:
-		return nil, c.startError()
-	}
+	return p.await(ctx, c, deadline)
 }
 
-// reuse takes a place in the child of a key that has the fewest jobs. It returns nil if another child should
-// be started. p.mu is held.
-func (p *Pool) reuse(key childKey) *child {
+// place takes a place in a child: in one that there is, or in a new one, which may have to wait for memory.
+// p.mu is held.
+func (p *Pool) place(key childKey, alone bool) *child {
 	var best *child
+	if !alone {
+		var others int
+		best, others = p.leastBusy(key)
+		if best != nil && (best.jobs < crowded || others+1 >= p.max) {
+			return best.take()
+		}
+	}
 
-	shared := 0
+	c := newChild(p, key, alone)
+	if best != nil && p.missing(c) > 0 {
+		return best.take() // a crowded child is better than to wait for one
+	}
+
+	c.jobs = 1
+	p.children[key] = append(p.children[key], c)
+	p.budget.waiting = append(p.budget.waiting, c)
+	p.admit()
+	return c
+}
+
+// leastBusy is the shared child of a key that has the fewest jobs, and the number of its others. p.mu is
+// held.
+func (p *Pool) leastBusy(key childKey) (best *child, others int) {
 	for _, c := range p.children[key] {
 		if c.exclusive || c.retiring {
 			continue
 		}
-		shared++
+		if best != nil {
+			others++
+		}
 		if best == nil || c.jobs < best.jobs {
 			best = c
 		}
 	}
 
-	if best == nil || best.jobs >= crowded && shared < p.max {
-		return nil
-	}
-
-	best.jobs++
-	best.idleTimer.Stop()
-	return best
+	return best, others
 }
 
-// add starts a child; the caller has its first place.
-func (p *Pool) add(ctx context.Context, key childKey, exclusive bool) (*child, error) {
-	c := newChild(p, key, exclusive)
+// take takes a place in a child. pool.mu is held.
+func (c *child) take() *child {
+	c.jobs++
+	c.idleTimer.Stop()
+	return c
+}
+
+// await waits until a child is ready in which the caller has a place. Without a deadline only ctx ends the
+// wait for memory.
+func (p *Pool) await(ctx context.Context, c *child, deadline time.Time) (*child, error) {
+	select {
+	case <-c.ready: // as nearly always
+		return c, nil
+	default:
+	}
+
+	var late <-chan time.Time
+	if !deadline.IsZero() {
+		timer := time.NewTimer(time.Until(deadline))
+		defer timer.Stop()
+		late = timer.C
+	}
+
+	for {
+		select {
+		case <-c.ready:
+			return c, nil
+		case <-c.dead:
+			return nil, c.startError()
+		case <-late:
+			if p.giveUp(c, false) {
+				return nil, errNoMemory()
+			}
+			late = nil // it has its memory, and is about to be ready
+		case <-ctx.Done():
+			if p.giveUp(c, true) {
+				return nil, errNoMemory()
+			}
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// giveUp gives the place in a child back that is not ready. It reports whether the child has waited for
+// memory. One that has not is left alone unless leave is set.
+func (p *Pool) giveUp(c *child, leave bool) bool {
+	p.mu.Lock()
+	hasWaited := !c.admitted
+	p.mu.Unlock()
+
+	if hasWaited || leave {
+		p.release(c, 0)
+	}
+	return hasWaited
+}
+
+// add starts a child at once that is not charged; the caller has its only place.
+func (p *Pool) add(ctx context.Context, key childKey) (*child, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		return nil, ErrClosed
 	}
 
+	c := newChild(p, key, true)
 	c.jobs = 1
-	p.makeRoom()
 	p.children[key] = append(p.children[key], c)
-	p.stats.Started++
-	p.wg.Add(1)
+	p.launchChild(c)
 	p.mu.Unlock()
 
-	go c.run()
-
-	select {
-	case <-c.ready:
-		return c, nil
-	case <-c.dead:
-		return nil, c.startError()
-	case <-ctx.Done():
-		p.release(c, 0)
-		return nil, context.Cause(ctx)
-	}
+	return p.await(ctx, c, time.Time{})
 }
 
 // makeRoom ends the child that has been idle longest if there are maxAll. If all have work there will be
 // more: no app waits for another's. p.mu is held.
 func (p *Pool) makeRoom() {
-	n := 0
-
 	var oldest *child
-	for _, list := range p.children {
-		n += len(list)
-		for _, c := range list {
-			isIdle := c.jobs == 0 && !c.retiring
-			if isIdle && (oldest == nil || c.idleSince.Before(oldest.idleSince)) {
-				oldest = c
-			}
+
+	all := p.admitted()
+	for _, c := range all {
+		isIdle := c.jobs == 0 && !c.retiring
+		if isIdle && (oldest == nil || c.idleSince.Before(oldest.idleSince)) {
+			oldest = c
 		}
 	}
 
-	if n >= p.maxAll && oldest != nil {
+	if len(all) >= p.maxAll && oldest != nil {
 		oldest.retiring = true
 		oldest.kill()
 	}
@@ -261,7 +322,15 @@ func (p *Pool) release(c *child, peakKiB int64) {
 	defer p.mu.Unlock()
 
 	c.jobs--
+	if !c.admitted {
+		if c.jobs == 0 && !p.closed {
+			p.withdraw(c)
+		}
+		return
+	}
+
 	c.total++
+	c.peakKiB = max(c.peakKiB, peakKiB)
 	if c.total >= maxRunsPerChild || c.hasGrown(peakKiB) {
 		c.retiring = true
 	}
@@ -273,14 +342,26 @@ func (p *Pool) release(c *child, peakKiB int64) {
 	default:
 		c.idleSince = time.Now()
 		c.idleTimer.Reset(idleTimeout)
+		if len(p.budget.waiting) > 0 {
+			p.admit() // which may end it
+		}
 	}
 }
 
-// remove takes a dead child off the list.
+// remove takes a dead child off the list, and lets the next start that waits for its memory.
 func (p *Pool) remove(c *child) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
+	p.drop(c)
+	if c.jobs > 0 {
+		p.stats.Died++
+	}
+	p.admit()
+}
+
+// drop takes a child off the list. p.mu is held.
+func (p *Pool) drop(c *child) {
 	list := p.children[c.key]
 	if k := slices.Index(list, c); k >= 0 {
 		list = slices.Delete(list, k, k+1)
@@ -290,15 +371,11 @@ func (p *Pool) remove(c *child) {
 	} else {
 		p.children[c.key] = list
 	}
-
-	if c.jobs > 0 {
-		p.stats.Died++
-	}
 }
 
 // Probe starts a sandbox process for no app, and returns what stands between it and the machine.
 func (p *Pool) Probe(ctx context.Context) (Confinement, error) {
-	c, err := p.acquire(ctx, childKey{memoryMiB: p.cfg.MemoryMiB}, true)
+	c, err := p.add(ctx, childKey{memoryMiB: p.cfg.MemoryMiB})
 	if err != nil {
 		return Confinement{}, fmt.Errorf("probe the sandbox: %w", err)
 	}

@@ -72,7 +72,8 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 	if memoryMiB == 0 {
 		memoryMiB = p.cfg.MemoryMiB
 	}
-	c, err := p.acquire(ctx, childKey{app: spec.App, memoryMiB: memoryMiB}, spec.Alone)
+	key := childKey{app: spec.App, memoryMiB: memoryMiB}
+	c, err := p.acquireUntil(ctx, key, spec.Alone, spec.Deadline)
 	if err != nil {
 		return nil, err
 	}

@@ -125,18 +125,7 @@ func (r *runner) newExecution(t *task, started time.Time) *execution {
 func (e *execution) run(ctx context.Context) (fin *finished, again *retry) {
 	sandbox, err := e.r.executor.Run(ctx, e.spec())
 	if err != nil {
-		e.r.log.Error(
-			"start run",
-			"execution",
-			e.t.execution.String(),
-			"app",
-			e.t.app.Slug,
-			"script",
-			e.t.script.Name,
-			"error",
-			err,
-		)
-		return e.fail(e.finish(interrupted("the sandbox could not be started; nothing was run"))), nil
+		return e.notStarted(err), nil
 	}
 
 	// From here on the run can be cancelled, also by somebody who had wanted to before it started.
@@ -153,6 +142,20 @@ func (e *execution) run(ctx context.Context) (fin *finished, again *retry) {
 	}
 
 	return e.commit(outcome)
+}
+
+// notStarted ends a task for which there was no sandbox.
+func (e *execution) notStarted(err error) *finished {
+	level, message := slog.LevelError, "the sandbox could not be started; nothing was run"
+
+	var known *cloud.Error
+	if errors.As(err, &known) && known.Code == cloud.CodeUnavailable {
+		level, message = slog.LevelWarn, known.Message // there is much to do, and no fault
+	}
+
+	e.r.log.Log(context.Background(), level, "start run", "execution", e.t.execution.String(),
+		"app", e.t.app.Slug, "script", e.t.script.Name, "error", err)
+	return e.fail(e.finish(interrupted(message)))
 }
 
 func interrupted(message string) cloud.Outcome {

@@ -2,7 +2,9 @@ package orchestrator_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -319,5 +321,30 @@ func TestWaitUntilOfARunThatDidNotHappen(t *testing.T) {
 	if got := one.Text("SELECT string_agg(key, ',' ORDER BY key) FROM kv"); got != "after2,done,k" ||
 		len(stopped) > 0 {
 		t.Errorf("written: %s", got)
+	}
+}
+
+// A run that cannot be started is interrupted, so that it may be tried again. The caller is told why if that is
+// known, and nothing of the cause otherwise.
+func TestNotStarted(t *testing.T) {
+	t.Parallel()
+	one := testcloud.New(t)
+	one.Deploy("hello", func(*testcloud.Run) cloud.Outcome { return testcloud.OK("") })
+
+	for want, reason := range map[string]error{
+		"no memory for it; nothing was run":                 cloud.Errorf(cloud.CodeUnavailable, "no memory for it; nothing was run"),
+		"the sandbox could not be started; nothing was run": errors.New("fork: /usr/local/bin/picloud: no memory"),
+	} {
+		one.RefuseRuns(fmt.Errorf("start: %w", reason))
+		reply := one.Call("hello")
+		if reply.Status != 503 || reply.Failure.Code != cloud.Code(cloud.Interrupted) ||
+			!strings.HasSuffix(reply.Failure.Message, want) {
+			t.Errorf("reply %+v", reply)
+		}
+	}
+
+	one.RefuseRuns(nil)
+	if reply := one.Call("hello"); reply.Status != 200 {
+		t.Errorf("reply %+v", reply)
 	}
 }

@@ -17,9 +17,10 @@ type Script func(r *Run) cloud.Outcome
 
 // scripts are what the scripts of an installation do, by name.
 type scripts struct {
-	mu     sync.Mutex
-	byName map[string]Script
-	n      int // deploys
+	mu      sync.Mutex
+	byName  map[string]Script
+	n       int   // deploys
+	refusal error // why no run can be started; nil: all can
 }
 
 func newScripts() *scripts { return &scripts{byName: map[string]Script{}} }
@@ -39,6 +40,22 @@ func (s *scripts) find(name string) Script {
 	defer s.mu.Unlock()
 
 	return s.byName[name]
+}
+
+// RefuseRuns lets no run start any more, for a reason; nil lets them.
+func (c *Cloud) RefuseRuns(reason error) {
+	c.scripts.mu.Lock()
+	defer c.scripts.mu.Unlock()
+
+	c.scripts.refusal = reason
+}
+
+// mayRun is why no run can be started.
+func (s *scripts) mayRun() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.refusal
 }
 
 // compiler says that every script exports every handler.
@@ -100,6 +117,9 @@ type executor struct {
 var errNoScript = errors.New("the test has no such script")
 
 func (e *executor) Run(_ context.Context, spec *cloud.RunSpec) (orchestrator.Run, error) {
+	if err := e.scripts.mayRun(); err != nil {
+		return nil, err
+	}
 	f := e.scripts.find(spec.Script.Name)
 	if f == nil {
 		return nil, errNoScript
