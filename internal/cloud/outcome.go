@@ -44,7 +44,8 @@ type Outcome struct {
 	LogsDropped int
 	// Pending says that the response was sent and waitUntil work goes on.
 	Pending bool
-	// Collateral says that the run did nothing wrong: another run killed the child that the two shared.
+	// Collateral says that the run may have done nothing wrong: another run killed the child that the two
+	// shared, or others may have filled it.
 	Collateral bool
 	Usage      Usage
 	// ConflictKeys failed the commit's checks. They are set for the status conflict.

@@ -185,6 +185,35 @@ func TestNoMemory(t *testing.T) {
 	}
 }
 
+// A run is to blame for its child's memory only if no other run was in the child: what others left there may
+// be what did not fit.
+func TestMemoryIsBlamedOnWhoWasAlone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	hog := f.deploy(1, `export default async (r) => { let s = await r.text(); for (;;) s += s }`)
+	hog.Limits.Timeout = notTimed
+	hello := f.deploy(1, `export default () => 1`)
+	hello.Limits.Timeout = notTimed
+
+	if o := f.call(hog, "x"); o.Status != cloud.OutOfMemory || o.Collateral {
+		t.Errorf("the first in its child: %+v", o)
+	}
+	if o := f.call(hello, ""); o.Status != cloud.Succeeded {
+		t.Errorf("outcome %+v", o)
+	}
+	if o := f.call(hog, "x"); o.Status != cloud.OutOfMemory || !o.Collateral {
+		t.Errorf("in the child of another: %+v", o)
+	}
+
+	run, err := f.hold(hog, "x", true, newHeldCalls())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := run.Outcome(); o.Status != cloud.OutOfMemory || o.Collateral {
+		t.Errorf("alone: %+v", o)
+	}
+}
+
 // Children that grow together beyond the budget do not stay: one is ended, and its run may be repeated, since
 // it did nothing wrong.
 func TestOverrun(t *testing.T) {

@@ -112,7 +112,7 @@ func (c *child) run() {
 	c.idleTimer.Stop()
 	c.pool.remove(c)
 	c.death = diagnose(err, dump)
-	c.death.evicted = c.isEvicted()
+	c.death.evicted, c.death.shared = c.circumstances()
 
 	c.mu.Lock()
 	runs := c.runs
@@ -141,10 +141,12 @@ func (c *child) run() {
 	}
 }
 
-func (c *child) isEvicted() bool {
+// circumstances are what the pool knows about a child's end: whether the pool ended it for its memory, and
+// whether more than one run had been in it.
+func (c *child) circumstances() (evicted, shared bool) {
 	c.pool.mu.Lock()
 	defer c.pool.mu.Unlock()
-	return c.evicted
+	return c.evicted, c.total+c.jobs > 1
 }
 
 // resident is what the process has in memory of its own, in MiB. It reports false if that is not known.

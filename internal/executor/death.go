@@ -19,6 +19,8 @@ type deathError struct {
 	culprit uint64
 	// evicted means that the pool ended the child, because all of them had too much memory.
 	evicted bool
+	// shared means that other runs had been in the child, whose programs and runtimes may have filled it.
+	shared bool
 	// detail is for the log, never for users: it names addresses and other people's code.
 	detail string
 	// wanted is the size of the allocation that failed, and used what the process had then, in bytes; 0 if

@@ -130,6 +130,7 @@ func (r *Run) childDied(death *deathError) {
 		outcome.Error.Message = "another run of this app ended the process that this one shared"
 	case death.memory:
 		outcome.Status = cloud.OutOfMemory
+		outcome.Collateral = death.shared // it may be innocent: alone it will be seen
 		outcome.Usage.MemoryKiB = death.used >> 10
 		outcome.Error.Name = "MemoryError"
 		outcome.Error.Message = fmt.Sprintf(
