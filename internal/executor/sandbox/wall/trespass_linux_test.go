@@ -4,6 +4,7 @@ package wall
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -19,6 +20,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"picloud/internal/executor/sandbox/rawsys"
 )
 
 // This test binary can be a child that has inherited something, one that tries to get out, and one that waits
@@ -37,6 +40,8 @@ func TestMain(m *testing.M) {
 		callForeign()
 	case "beyond-landlock":
 		tryLandlock(os.Args[2])
+	case "lacking":
+		raiseWithout()
 	case "victim":
 		_, _ = io.Copy(io.Discard, os.Stdin)
 	default:
@@ -436,5 +441,36 @@ func TestForeignCall(t *testing.T) {
 	exit, ok := err.(*exec.ExitError)
 	if status, isUnix := exit.Sys().(syscall.WaitStatus); !ok || !isUnix || status.Signal() != syscall.SIGSYS {
 		t.Errorf("it ended by %v", err)
+	}
+}
+
+// raiseWithout raises the wall where the kernel has neither seccomp nor landlock to offer.
+func raiseWithout() {
+	lacks := []unix.SockFilter{
+		load(callAt),
+		jump(unix.BPF_JEQ, unix.SYS_SECCOMP, 1, 0),
+		jump(unix.BPF_JEQ, unix.SYS_LANDLOCK_CREATE_RULESET, 0, 1),
+		verdict(lacking),
+		verdict(allow),
+	}
+	if err := rawsys.Filter(lacks); err != nil {
+		fmt.Println("filter:", err)
+		return
+	}
+
+	report, err := Raise(Options{MemoryBytes: 512 << 20, StatusFD: -1})
+	report.UID = 0
+	fmt.Printf("report: %+v %v\n", report, err)
+	_, err = os.Open("/")
+	fmt.Println("open:", errors.Is(err, unix.EMFILE))
+}
+
+// What the kernel lacks is reported and no error; the limits hold all the same.
+func TestRaiseWithLess(t *testing.T) {
+	t.Parallel()
+	p := &place{File: os.Args[0]}
+	lines, err := p.run(t, os.Args[0], "lacking", false)
+	if err != nil || lines["report"] != fmt.Sprintf("%+v <nil>", Report{}) || lines["open"] != "true" {
+		t.Errorf("%v (%v)", lines, err)
 	}
 }
