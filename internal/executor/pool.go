@@ -5,9 +5,10 @@
 // A child belongs to one app and one memory limit. Runs of that app share it until it dies, grows, or is idle
 // for a while:
 //
-//	starting -> ready <-> busy -> retiring -> dead
+//	waiting -> starting -> ready <-> busy -> retiring -> dead
 //
-// A child is retired, so that it ends after its last run, when its memory has grown or after very many runs.
+// It waits if all children together would have too much memory (budget.go): its process is started later. A
+// child is retired, so that it ends after its last run, when its memory has grown or after very many runs.
 // It can die in any state, of a run's memory or of a broken protocol, and takes all of its runs along;
 // diagnose finds the run that is to blame in the child's dump.
 //
