@@ -112,7 +112,7 @@ func (n *node) attach(ctx context.Context) error {
 // useRunning makes the PostgreSQL that another process runs in the data directory the configured one, if
 // there is one.
 func (n *node) useRunning() error {
-	url, err := pglocal.Running(filepath.Join(n.cfg.DataDir, "postgres"))
+	url, err := pglocal.Running(n.cfg.clusterDir())
 	if err != nil || url == "" {
 		return err
 	}

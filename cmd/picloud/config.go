@@ -263,16 +263,16 @@ func (c *Config) chooseDataDir() error {
 		c.DataDir = "picloud-data"
 	}
 
-	abs, err := filepath.Abs(c.DataDir)
+	dir, err := pglocal.Resolve(c.DataDir)
 	if err != nil {
 		return fmt.Errorf("PICLOUD_DATA_DIR: %w", err)
 	}
-	c.DataDir = abs
+	c.DataDir = dir
 	if c.DatabaseURL != "" {
 		return nil
 	}
 
-	acc, err := pglocal.ServerAccount()
+	acc, err := pglocal.AccountOf(c.clusterDir())
 	if err != nil {
 		return err
 	}
@@ -289,3 +289,6 @@ func (c *Config) chooseDataDir() error {
 	c.DataDir = "/var/lib/picloud"
 	return nil
 }
+
+// clusterDir is where PiCloud's own PostgreSQL has its data.
+func (c *Config) clusterDir() string { return filepath.Join(c.DataDir, "postgres") }

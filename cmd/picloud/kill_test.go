@@ -23,6 +23,7 @@ import (
 type process struct {
 	t       *testing.T
 	command string
+	program []string // what to run instead of picloud and its command
 	cmd     *exec.Cmd
 	url     string
 }
@@ -45,7 +46,11 @@ func (p *process) restart(env ...string) {
 	t := p.t
 	addr := strings.TrimPrefix(p.url, "http://")
 	t.Helper()
-	p.cmd = exec.Command(testkit.Binary(t), p.command)
+	program := p.program
+	if program == nil {
+		program = []string{testkit.Binary(t), p.command}
+	}
+	p.cmd = exec.Command(program[0], program[1:]...)
 	p.cmd.Env = append(os.Environ(), append([]string{"PICLOUD_LISTEN=" + addr, "PICLOUD_ADMIN_PASSWORD=" + testPassword}, env...)...)
 	var out bytes.Buffer
 	p.cmd.Stdout = &out

@@ -145,7 +145,7 @@ func (n *node) connect(ctx context.Context) error {
 	url := n.cfg.DatabaseURL
 	if url == "" {
 		var err error
-		n.postgres, err = pglocal.Start(ctx, pglocal.Options{Dir: filepath.Join(n.cfg.DataDir, "postgres"),
+		n.postgres, err = pglocal.Start(ctx, pglocal.Options{Dir: n.cfg.clusterDir(),
 			MaxConnections: n.cfg.DBConnections + 10, Log: n.log})
 		if err != nil {
 			return err
@@ -248,7 +248,7 @@ func (n *node) buildExecutor() error {
 		cfg.Client = &executor.Client{Socket: n.cfg.Executor}
 	} else {
 		var err error
-		if cfg.Launcher, err = launcher(n.command, n.cfg.UnprivilegedUser, n.cfg.SandboxUIDs); err != nil {
+		if cfg.Launcher, err = launcher(n.command, n.cfg); err != nil {
 			return err
 		}
 	}

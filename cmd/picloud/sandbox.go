@@ -29,8 +29,8 @@ const maxUID = 1<<32 - 2
 // probeMemory is the memory of a sandbox process that is only asked what it may do, in MiB.
 const probeMemory = 64
 
-// launcher starts sandboxes by a command; none is this binary's. unprivileged and uids are the settings.
-func launcher(command []string, unprivileged, uids string) (*executor.Launcher, error) {
+// launcher starts sandboxes by a command; none is this binary's.
+func launcher(command []string, cfg *Config) (*executor.Launcher, error) {
 	if len(command) == 0 {
 		exe, err := os.Executable()
 		if err != nil {
@@ -39,12 +39,17 @@ func launcher(command []string, unprivileged, uids string) (*executor.Launcher, 
 		command = []string{exe, "sandbox"}
 	}
 
-	users, err := sandboxUsers(unprivileged, uids)
+	postgres, err := postgresAccount(cfg)
+	if err != nil { // there is none
+		postgres = pglocal.Account{}
+	}
+	users, err := sandboxUsers(cfg.UnprivilegedUser, cfg.SandboxUIDs, postgres)
+
 	return &executor.Launcher{Command: command, Users: users}, err
 }
 
 // sandboxUsers picks the users of sandbox processes: only root can become another, and never PostgreSQL's.
-func sandboxUsers(unprivileged, uids string) (executor.Users, error) {
+func sandboxUsers(unprivileged, uids string, postgres pglocal.Account) (executor.Users, error) {
 	first, last, err := parseUIDs(uids)
 	switch {
 	case err != nil:
@@ -55,7 +60,7 @@ func sandboxUsers(unprivileged, uids string) (executor.Users, error) {
 	case os.Geteuid() != 0:
 		return executor.Users{}, nil
 	case unprivileged != "":
-		return sharedUser(unprivileged)
+		return sharedUser(unprivileged, postgres)
 	}
 
 	isChosen := uids != ""
@@ -67,7 +72,7 @@ func sandboxUsers(unprivileged, uids string) (executor.Users, error) {
 			return executor.Users{}, errors.New("PICLOUD_SANDBOX_UIDS: this user namespace does not have " +
 				"these users (/proc/self/uid_map and gid_map): choose some that it has")
 		}
-		return sharedUser("")
+		return sharedUser("", postgres)
 	}
 
 	users := executor.Users{UID: int(first), GID: int(first), Count: int(last-first) + 1}
@@ -151,14 +156,18 @@ func accountIn(table string, first, last uint64) string {
 	return ""
 }
 
-// sharedUser is one user for the sandboxes of all apps, by default nobody.
-func sharedUser(name string) (executor.Users, error) {
-	acc, err := pglocal.ServerAccount()
-	if err != nil {
-		acc = pglocal.Account{}
+// postgresAccount is who runs PostgreSQL on this machine, if PiCloud does.
+func postgresAccount(cfg *Config) (pglocal.Account, error) {
+	if cfg.DataDir == "" {
+		return pglocal.ServerAccount()
 	}
+	return pglocal.AccountOf(cfg.clusterDir())
+}
+
+// sharedUser is one user for the sandboxes of all apps, by default nobody.
+func sharedUser(name string, postgres pglocal.Account) (executor.Users, error) {
 	if name == "" {
-		if name = "nobody"; acc.Name == "nobody" {
+		if name = "nobody"; postgres.Name == "nobody" {
 			return executor.Users{UID: firstSpareUID, GID: firstSpareUID}, nil
 		}
 	}
@@ -173,7 +182,7 @@ func sharedUser(name string) (executor.Users, error) {
 	if err := errors.Join(err1, err2); err != nil {
 		return executor.Users{}, fmt.Errorf("PICLOUD_UNPRIVILEGED_USER: %w", err)
 	}
-	if uid == 0 || uid == acc.UID {
+	if uid == 0 || uid == postgres.UID {
 		return executor.Users{}, errors.New(
 			"PICLOUD_UNPRIVILEGED_USER must be neither root nor PostgreSQL's user")
 	}

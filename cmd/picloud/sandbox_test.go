@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"picloud/db/pglocal"
 	"picloud/internal/executor"
 	"picloud/internal/executor/wire"
 	"picloud/internal/history"
@@ -76,10 +77,10 @@ func TestSandboxUIDsTaken(t *testing.T) {
 // Only one of the two settings decides, and root's sandboxes have users of their own without any.
 func TestSandboxUsers(t *testing.T) {
 	t.Parallel()
-	if _, err := sandboxUsers("nobody", "5-9"); err == nil || !strings.Contains(err.Error(), "both set") {
+	if _, err := sandboxUsers("nobody", "5-9", pglocal.Account{}); err == nil || !strings.Contains(err.Error(), "both set") {
 		t.Errorf("both settings: %v", err)
 	}
-	if _, err := sandboxUsers("", "0-9"); err == nil || !strings.Contains(err.Error(), "PICLOUD_SANDBOX_UIDS") {
+	if _, err := sandboxUsers("", "0-9", pglocal.Account{}); err == nil || !strings.Contains(err.Error(), "PICLOUD_SANDBOX_UIDS") {
 		t.Errorf("a range with root: %v", err)
 	}
 	if os.Geteuid() != 0 {
@@ -93,16 +94,16 @@ func TestSandboxUsers(t *testing.T) {
 		{"", executor.Users{UID: 2100000000, GID: 2100000000, Count: 1_000_000}},
 		{"2000000007-2000000009", executor.Users{UID: 2000000007, GID: 2000000007, Count: 3}},
 	} {
-		users, err := sandboxUsers("", c.uids)
+		users, err := sandboxUsers("", c.uids, pglocal.Account{})
 		if err != nil || users != c.want {
 			t.Errorf("%q: %+v (%v), want %+v", c.uids, users, err, c.want)
 		}
 	}
-	users, err := sandboxUsers("nobody", "")
+	users, err := sandboxUsers("nobody", "", pglocal.Account{})
 	if err != nil || users.Count > 1 || users.UID != 65534 {
 		t.Errorf("one user for all: %+v (%v)", users, err)
 	}
-	if _, err := sandboxUsers("", "65000-65534"); err == nil || !strings.Contains(err.Error(), `"nobody"`) {
+	if _, err := sandboxUsers("", "65000-65534", pglocal.Account{}); err == nil || !strings.Contains(err.Error(), `"nobody"`) {
 		t.Errorf("a range with nobody: %v", err)
 	}
 }

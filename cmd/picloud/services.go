@@ -47,7 +47,7 @@ func (c *ExecutorCmd) Run() error {
 	if err := executor.RefuseTracing(); err != nil {
 		return err
 	}
-	start, err := launcher(nil, c.UnprivilegedUser, c.SandboxUIDs)
+	start, err := launcher(nil, c.config())
 	if err != nil {
 		return err
 	}
@@ -73,9 +73,14 @@ func (c *ExecutorCmd) Run() error {
 	return err
 }
 
+// config is what a launcher asks about.
+func (c *ExecutorCmd) config() *Config {
+	return &Config{UnprivilegedUser: c.UnprivilegedUser, SandboxUIDs: c.SandboxUIDs}
+}
+
 // sayConfinement prints what stands between the sandboxes and this machine.
 func (c *ExecutorCmd) sayConfinement(ctx context.Context) {
-	start, err := launcher(nil, c.UnprivilegedUser, c.SandboxUIDs)
+	start, err := launcher(nil, c.config())
 	if err != nil {
 		return // it was possible a moment ago
 	}

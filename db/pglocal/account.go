@@ -17,7 +17,48 @@ type Account struct {
 	other bool
 }
 
-// ServerAccount picks the user for the server. PostgreSQL refuses to run as root, so root needs another one.
+// AccountOf picks the user for the server of a cluster. As root it is the owner of the cluster, or else that
+// of the directory which will hold it: a service's data stays the service's. What is root's gets the user of
+// ServerAccount.
+func AccountOf(dir string) (Account, error) {
+	if os.Geteuid() != 0 {
+		return Account{}, nil
+	}
+
+	place, err := placeOf(dir)
+	if err != nil {
+		return Account{}, err
+	}
+
+	for _, path := range []string{place.dir, place.home} {
+		if acc, ok := ownerOf(path); ok {
+			return acc, nil
+		}
+	}
+
+	return ServerAccount()
+}
+
+// ownerOf returns the owner of a file, unless it is root or there is no such file.
+func ownerOf(path string) (Account, bool) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Account{}, false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || st.Uid == 0 {
+		return Account{}, false
+	}
+
+	acc := Account{Name: strconv.Itoa(int(st.Uid)), UID: int(st.Uid), GID: int(st.Gid), other: true}
+	if u, err := user.LookupId(acc.Name); err == nil {
+		acc.Name = u.Username
+	}
+	return acc, true
+}
+
+// ServerAccount picks the user for a new server. PostgreSQL refuses to run as root, so root needs another
+// one.
 func ServerAccount() (Account, error) {
 	if os.Geteuid() != 0 {
 		return Account{}, nil

@@ -34,7 +34,8 @@ func clusterVersion(dir string) (int, error) {
 
 // initCluster makes the cluster beside its place and moves it there, so that a crash in between never
 // leaves half of one.
-func initCluster(ctx context.Context, bin Binaries, acc Account, dir string) error {
+func initCluster(ctx context.Context, bin Binaries, acc Account, p place) error {
+	dir := p.dir
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return fmt.Errorf("%s is not empty and holds no PostgreSQL cluster: "+
 			"choose another data directory", dir)
@@ -53,7 +54,7 @@ func initCluster(ctx context.Context, bin Binaries, acc Account, dir string) err
 		}
 	}
 
-	if err := runInitdb(ctx, bin, acc, half); err != nil {
+	if err := runInitdb(ctx, bin, acc, p, half); err != nil {
 		return err
 	}
 
@@ -65,26 +66,23 @@ func initCluster(ctx context.Context, bin Binaries, acc Account, dir string) err
 	return nil
 }
 
-// passwordFile keeps the password of a cluster, beside its directory, for this program's user only. Peer
-// authentication needs no password, but it would tie the data to one system user.
-func passwordFile(dir string) string { return filepath.Join(filepath.Dir(dir), ".pg-password") }
-
-func readPassword(dir string) (string, error) {
-	b, err := os.ReadFile(passwordFile(dir))
+func (p place) readPassword() (string, error) {
+	b, err := os.ReadFile(p.passwordFile())
 	if err != nil {
 		return "", fmt.Errorf("read database password: %w", err)
 	}
 	return strings.TrimSpace(string(b)), nil
 }
 
-// runInitdb makes a cluster in a directory, with a random password that it writes to passwordFile.
-func runInitdb(ctx context.Context, bin Binaries, acc Account, dir string) error {
+// runInitdb makes a cluster in a directory, with a random password that it writes to the password file.
+// Peer authentication needs no password, but it would tie the data to one system user.
+func runInitdb(ctx context.Context, bin Binaries, acc Account, p place, dir string) error {
 	password := randomHex()
-	if err := os.WriteFile(passwordFile(dir), []byte(password+"\n"), 0o600); err != nil {
+	if err := writePrivate(p.passwordFile(), password+"\n"); err != nil {
 		return fmt.Errorf("write database password: %w", err)
 	}
 
-	handover, err := handOver(password, acc)
+	handover, err := p.handOver(password, acc)
 	if err != nil {
 		return fmt.Errorf("write database password: %w", err)
 	}
@@ -114,8 +112,8 @@ func runInitdb(ctx context.Context, bin Binaries, acc Account, dir string) error
 
 // handOver writes the password to a temporary file that the server's user can read. It returns the file's
 // name.
-func handOver(password string, acc Account) (string, error) {
-	file, err := os.CreateTemp("", "picloud-init-")
+func (p place) handOver(password string, acc Account) (string, error) {
+	file, err := os.CreateTemp(p.home, ".initdb-") // that user can enter no other place for sure
 	if err != nil {
 		return "", err
 	}

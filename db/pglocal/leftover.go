@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -20,11 +21,11 @@ const (
 // stopLeftover ends the server of a PiCloud that was killed. The caller holds the lock of the data
 // directory, so no other PiCloud that lives owns it.
 func (s *Server) stopLeftover(ctx context.Context) error {
-	left, err := readPidFile(s.dir)
-	if err != nil || left == nil || !isPostmasterOf(left.pid, s.dir) {
+	left, err := readPidFile(s.place.dir)
+	if err != nil || left == nil || !isPostmasterOf(left.pid, s.place.dir) {
 		return err
 	}
-	if strings.Contains(left.socketDir, socketDirPrefix) {
+	if strings.HasPrefix(filepath.Base(left.socketDir), socketDirPrefix) {
 		defer func() { _ = os.RemoveAll(left.socketDir) }()
 	}
 
@@ -33,7 +34,7 @@ func (s *Server) stopLeftover(ctx context.Context) error {
 		return fmt.Errorf("stop left-over PostgreSQL: %w", err)
 	}
 
-	return waitGone(ctx, left.pid, s.dir)
+	return waitGone(ctx, left.pid, s.place.dir)
 }
 
 // waitGone waits until a server's process or its pid file is gone. After shutdownTimeout it ends the

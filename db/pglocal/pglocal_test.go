@@ -104,6 +104,145 @@ func TestReaches(t *testing.T) {
 	}
 }
 
+// The socket lies in the data directory, where every command of the installation sees it. Where that path is
+// too long for a socket it lies in the service's runtime directory.
+func TestSocketDir(t *testing.T) {
+	t.Parallel()
+	long := "/" + strings.Repeat("d", maxSocketDir)
+
+	for _, c := range []struct{ home, runtime, dir, parent string }{
+		{"/var/lib/picloud", "", "/var/lib/picloud/postgres.run", ""},
+		{"/var/lib/picloud", "/run/picloud", "/var/lib/picloud/postgres.run", ""},
+		{long, "/run/picloud:/run/other", "", "/run/picloud"},
+		{long, "", "", "/tmp"},
+		{long, long, "", "/tmp"},
+	} {
+		dir, parent := place{home: c.home, name: "postgres"}.socketDir(c.runtime)
+		if dir != c.dir || parent != c.parent {
+			t.Errorf("%.30s %.30s: %s, %s", c.home, c.runtime, dir, parent)
+		}
+		if longest := max(len(dir), len(parent)+len("/picloud-pg-0123456789")); longest > maxSocketDir {
+			t.Errorf("%.30s: the path can have %d bytes", c.home, longest)
+		}
+	}
+}
+
+// A path is resolved as far as it exists.
+func TestResolve(t *testing.T) {
+	t.Parallel()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "disk"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("disk", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+
+	for path, want := range map[string]string{
+		"disk":           "disk",
+		"link":           "disk",
+		"link/postgres":  "disk/postgres",
+		"link/a/b":       "disk/a/b",
+		"nowhere/at/all": "nowhere/at/all",
+	} {
+		got, err := Resolve(filepath.Join(dir, path))
+		if err != nil || got != filepath.Join(dir, want) {
+			t.Errorf("%s: %s %v", path, got, err)
+		}
+	}
+}
+
+// As root the server of what is a service's runs as the service's user: the cluster's owner, or that of the
+// directory which will hold the cluster.
+func TestAccountOf(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	standard, err := ServerAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	const service, other = 54321, 54322
+	for _, c := range []struct {
+		name             string
+		home, dir, wants int
+	}{
+		{"root's", 0, 0, standard.UID},
+		{"nothing there", -1, -1, standard.UID},
+		{"a service's", service, service, service},
+		{"a service's new one", service, -1, service},
+		{"root's with a cluster", 0, other, other},
+		{"a service's with another's cluster", service, other, other},
+	} {
+		home := filepath.Join(t.TempDir(), "home")
+		dir := filepath.Join(home, "postgres")
+
+		for path, uid := range map[string]int{home: c.home, dir: c.dir} {
+			if uid < 0 {
+				continue
+			}
+			if err := os.MkdirAll(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Chown(path, uid, uid); err != nil {
+				t.Fatal(err)
+			}
+		}
+
+		acc, err := AccountOf(dir)
+		if err != nil || acc.UID != c.wants || !acc.other {
+			t.Errorf("%s: %+v %v, want %d", c.name, acc, err, c.wants)
+		}
+	}
+}
+
+// A file that root makes in a service's directory is the service's.
+func TestInherit(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root gives files away")
+	}
+
+	const service = 54321
+	home := t.TempDir()
+	if err := os.Chown(home, service, service); err != nil {
+		t.Fatal(err)
+	}
+	target := filepath.Join(t.TempDir(), "root's")
+	if err := os.WriteFile(target, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	// A link that the service's user made must not give away what it points to.
+	secret := filepath.Join(home, "secret")
+	if err := os.Symlink(target, secret); err != nil {
+		t.Fatal(err)
+	}
+	if err := Inherit(secret); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := ownerOf(target); ok {
+		t.Error("the target of a link was given away")
+	}
+
+	if err := writePrivate(secret, "text"); err != nil {
+		t.Fatal(err)
+	}
+	acc, ok := ownerOf(secret)
+	info, err := os.Lstat(secret)
+	if !ok || err != nil || acc.UID != service || info.Mode() != 0o600 {
+		t.Errorf("the file is %+v %v %v", acc, info.Mode(), err)
+	}
+	if b, err := os.ReadFile(target); err != nil || len(b) != 0 {
+		t.Errorf("the link was followed: %q %v", b, err)
+	}
+}
+
 // The permissions of the first class to which a user belongs count, even if those of a later one are wider.
 func TestMayEnter(t *testing.T) {
 	t.Parallel()
@@ -202,11 +341,11 @@ func TestClusterVersion(t *testing.T) {
 func TestAddress(t *testing.T) {
 	t.Parallel()
 	url := address("p/w?", "/tmp/picloud-pg-1")
-	if want := "postgres://picloud:p%2Fw%3F@/postgres?host=%2Ftmp%2Fpicloud-pg-1"; url != want {
+	if want := "postgres://picloud:p%2Fw%3F@/postgres?host=%2Ftmp%2Fpicloud-pg-1&port=5432"; url != want {
 		t.Errorf("got %s", url)
 	}
 
-	want := "postgres://picloud:p%2Fw%3F@/cloud?host=%2Ftmp%2Fpicloud-pg-1"
+	want := "postgres://picloud:p%2Fw%3F@/cloud?host=%2Ftmp%2Fpicloud-pg-1&port=5432"
 	if got := Database(url, "cloud"); got != want {
 		t.Errorf("got %s", got)
 	}
@@ -229,7 +368,15 @@ func TestServer(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	dir := filepath.Join(parent, "postgres")
+	// The data directory is a symbolic link: a process knows its directory by its real name only.
+	if err := os.Mkdir(filepath.Join(parent, "disk"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("disk", filepath.Join(parent, "link")); err != nil {
+		t.Fatal(err)
+	}
+
+	dir := filepath.Join(parent, "link", "postgres")
 	start := func() *Server {
 		t.Helper()
 		s, err := Start(ctx, Options{
@@ -246,6 +393,9 @@ func TestServer(t *testing.T) {
 	}
 
 	first := start()
+	if want := filepath.Join(parent, "disk", "postgres.run"); first.run != want {
+		t.Errorf("the socket is in %s, want %s: a private /tmp would hide it", first.run, want)
+	}
 	ask(t, first.URL(), "CREATE TABLE kept (n int)")
 	if got := ask(t, first.URL(),
 		"SELECT current_setting('fsync') || current_setting('listen_addresses')"); got != "off" {

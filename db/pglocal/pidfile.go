@@ -55,13 +55,18 @@ func readPidFile(dir string) (*pidFile, error) {
 }
 
 // isPostmasterOf reports whether a process is the server of a cluster. A pid file survives a reboot, and
-// its pid may belong to another program by then. A server works in its cluster's directory.
+// its pid may belong to another program by then. A server works in its cluster's directory, which may have
+// another name in the mount namespace of a service: it is the same file.
 func isPostmasterOf(pid int, dir string) bool {
-	cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
+	want, err := os.Stat(dir)
 	if err != nil {
-		// A system without /proc: the command line names the directory.
-		out, err := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
-		return err == nil && strings.Contains(string(out), dir)
+		return false
 	}
-	return cwd == dir
+	if cwd, err := os.Stat(fmt.Sprintf("/proc/%d/cwd", pid)); err == nil {
+		return os.SameFile(cwd, want)
+	}
+
+	// A system without /proc: the command line names the directory.
+	out, err := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
+	return err == nil && strings.Contains(string(out), dir)
 }

@@ -1,5 +1,6 @@
 // Package pglocal runs PiCloud's own PostgreSQL: it finds the binaries of the machine, makes a cluster in
-// the data directory, starts the server on a unix socket only, and stops it with the program. A server that
+// the data directory, starts the server on a unix socket in that directory only, and stops it with the
+// program. A server that
 // a crashed PiCloud left behind is stopped before a new one starts. It does not know what the database is
 // for.
 package pglocal
@@ -34,12 +35,14 @@ const (
 	socketDirPrefix = "picloud-pg-"
 	// superuser is the database role that owns the cluster.
 	superuser = "picloud"
+	// port is in the name of the socket. It is written out everywhere, so that no PGPORT counts.
+	port = "5432"
 )
 
 // Server is a running PostgreSQL.
 type Server struct {
-	// dir is the cluster's directory, run that of the socket.
-	dir string
+	place place
+	// run is the socket's directory.
 	run string
 	// url is the address of the maintenance database.
 	url string
@@ -64,21 +67,20 @@ type Options struct {
 // Start makes the cluster if need be, ends the server that a crash left behind, and starts one. It returns
 // when the server accepts connections.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	acc, err := ServerAccount()
+	acc, err := AccountOf(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-
-	dir, err := filepath.Abs(o.Dir)
+	place, err := placeOf(o.Dir)
 	if err != nil {
-		return nil, fmt.Errorf("resolve data directory: %w", err)
+		return nil, err
 	}
-	if !acc.Reaches(dir) {
+	if !acc.Reaches(place.dir) {
 		return nil, fmt.Errorf("PostgreSQL runs as %q, which cannot enter a parent of %s: "+
-			"choose a data directory that it can reach, such as /var/lib/picloud", acc.Name, dir)
+			"choose a data directory that it can reach, such as /var/lib/picloud", acc.Name, place.dir)
 	}
 
-	have, err := clusterVersion(dir)
+	have, err := clusterVersion(place.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -88,12 +90,12 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	if have == 0 {
-		if err := initCluster(ctx, bin, acc, dir); err != nil {
+		if err := initCluster(ctx, bin, acc, place); err != nil {
 			return nil, err
 		}
 	}
 
-	server := &Server{dir: dir, exited: make(chan struct{}), log: o.Log}
+	server := &Server{place: place, exited: make(chan struct{}), log: o.Log}
 	if err := server.stopLeftover(ctx); err != nil {
 		return nil, err
 	}
@@ -108,17 +110,24 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return server, nil
 }
 
-// makeSocketDir makes a private directory with a short name: a unix socket's path is limited to about 100
-// bytes.
+// makeSocketDir makes a private directory for the socket. What a server that crashed left there is removed:
+// its lock has the number of a process that may be another's by now.
 func (s *Server) makeSocketDir(acc Account) error {
-	run, err := os.MkdirTemp("/tmp", socketDirPrefix)
+	dir, parent := s.place.socketDir(os.Getenv("RUNTIME_DIRECTORY"))
+
+	var err error
+	if dir == "" {
+		dir, err = os.MkdirTemp(parent, socketDirPrefix)
+	} else if err = os.RemoveAll(dir); err == nil {
+		err = os.Mkdir(dir, 0o700)
+	}
 	if err != nil {
 		return fmt.Errorf("make socket directory: %w", err)
 	}
 
-	s.run = run
+	s.run = dir
 	if acc.other {
-		if err := os.Chown(run, acc.UID, acc.GID); err != nil {
+		if err := os.Lchown(dir, acc.UID, acc.GID); err != nil {
 			return fmt.Errorf("give socket directory to %s: %w", acc.Name, err)
 		}
 	}
@@ -128,20 +137,20 @@ func (s *Server) makeSocketDir(acc Account) error {
 
 // start runs the server and waits until it is ready.
 func (s *Server) start(ctx context.Context, bin Binaries, acc Account, o Options) error {
-	password, err := readPassword(s.dir)
+	password, err := s.place.readPassword()
 	if err != nil {
 		return err
 	}
 
-	logFile, err := os.OpenFile(s.logName(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	logFile, err := s.openLog()
 	if err != nil {
-		return fmt.Errorf("open PostgreSQL's log: %w", err)
+		return err
 	}
 	defer func() { _ = logFile.Close() }() // the server has a descriptor of its own
 
 	s.cmd = exec.Command(filepath.Join(bin.Dir, "postgres"), s.arguments(o)...)
-	s.cmd.Dir = s.dir
-	s.cmd.Env = append(os.Environ(), "LC_ALL=C", "PGDATA="+s.dir)
+	s.cmd.Dir = s.place.dir
+	s.cmd.Env = append(os.Environ(), "LC_ALL=C", "PGDATA="+s.place.dir)
 	s.cmd.Stdout = logFile
 	s.cmd.Stderr = logFile
 	s.cmd.SysProcAttr = acc.SysProcAttr()
@@ -158,7 +167,21 @@ func (s *Server) start(ctx context.Context, bin Binaries, acc Account, o Options
 	return s.waitReady(ctx)
 }
 
-func (s *Server) logName() string { return filepath.Join(filepath.Dir(s.dir), "postgres.log") }
+// openLog opens the file that the server writes its messages to.
+func (s *Server) openLog() (*os.File, error) {
+	name := s.place.logFile()
+	flags := os.O_CREATE | os.O_APPEND | os.O_WRONLY | syscall.O_NOFOLLOW
+	file, err := os.OpenFile(name, flags, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open PostgreSQL's log: %w", err)
+	}
+	if err := Inherit(name); err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+
+	return file, nil
+}
 
 // arguments is the server's command line: its settings, with those of the options added, in order.
 func (s *Server) arguments(o Options) []string {
@@ -167,6 +190,7 @@ func (s *Server) arguments(o Options) []string {
 		"listen_addresses":        "",
 		"unix_socket_directories": s.run,
 		"unix_socket_permissions": "0700",
+		"port":                    port,
 
 		"max_connections":                     strconv.Itoa(o.MaxConnections),
 		"max_locks_per_transaction":           "256", // each partition takes locks
@@ -203,7 +227,7 @@ func (s *Server) arguments(o Options) []string {
 	}
 	slices.Sort(names)
 
-	args := []string{"-D", s.dir}
+	args := []string{"-D", s.place.dir}
 	for _, name := range names {
 		args = append(args, "-c", name+"="+settings[name])
 	}
@@ -217,14 +241,14 @@ func (s *Server) waitReady(ctx context.Context) error {
 	deadline := time.Now().Add(startTimeout)
 	for {
 		// The file may still be that of an earlier server.
-		file, err := readPidFile(s.dir)
+		file, err := readPidFile(s.place.dir)
 		if err == nil && file != nil && file.ready && file.pid == s.cmd.Process.Pid {
 			return nil
 		}
 
 		select {
 		case <-s.exited:
-			return fmt.Errorf("PostgreSQL ended while starting: see %s", s.logName())
+			return fmt.Errorf("PostgreSQL ended while starting: see %s", s.place.logFile())
 		case <-ctx.Done():
 			_ = s.Stop()
 			return context.Cause(ctx)
@@ -241,12 +265,16 @@ func (s *Server) waitReady(ctx context.Context) error {
 // Running returns the address of the maintenance database of a server that another process started on a
 // cluster, empty if there is none.
 func Running(dir string) (string, error) {
-	file, err := readPidFile(dir)
-	if err != nil || file == nil || !file.ready || !isPostmasterOf(file.pid, dir) {
+	place, err := placeOf(dir)
+	if err != nil {
+		return "", err
+	}
+	file, err := readPidFile(place.dir)
+	if err != nil || file == nil || !file.ready || !isPostmasterOf(file.pid, place.dir) {
 		return "", nil //nolint:nilerr // without a file that can be read there is no server to be used
 	}
 
-	password, err := readPassword(dir)
+	password, err := place.readPassword()
 	if err != nil {
 		return "", err
 	}
@@ -259,7 +287,7 @@ func address(password, socketDir string) string {
 		Scheme:   "postgres",
 		User:     url.UserPassword(superuser, password),
 		Path:     "/postgres",
-		RawQuery: url.Values{"host": {socketDir}}.Encode(),
+		RawQuery: url.Values{"host": {socketDir}, "port": {port}}.Encode(),
 	}
 	return u.String()
 }
