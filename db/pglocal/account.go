@@ -2,6 +2,7 @@ package pglocal
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -31,7 +32,7 @@ func AccountOf(dir string) (Account, error) {
 	}
 
 	for _, path := range []string{place.dir, place.home} {
-		if acc, ok := ownerOf(path); ok {
+		if acc, ok := OwnerOf(path); ok {
 			return acc, nil
 		}
 	}
@@ -39,8 +40,8 @@ func AccountOf(dir string) (Account, error) {
 	return ServerAccount()
 }
 
-// ownerOf returns the owner of a file, unless it is root or there is no such file.
-func ownerOf(path string) (Account, bool) {
+// OwnerOf returns the owner of a file, unless it is root or there is no such file.
+func OwnerOf(path string) (Account, bool) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return Account{}, false
@@ -65,20 +66,37 @@ func ServerAccount() (Account, error) {
 	}
 
 	for _, name := range []string{"postgres", "nobody"} {
-		u, err := user.Lookup(name)
-		if err != nil {
-			continue
-		}
-
-		uid, err1 := strconv.Atoi(u.Uid)
-		gid, err2 := strconv.Atoi(u.Gid)
-		if err1 == nil && err2 == nil && uid != 0 {
-			return Account{Name: name, UID: uid, GID: gid, other: true}, nil
+		if acc, ok := LookupAccount(name); ok {
+			return acc, nil
 		}
 	}
 
 	return Account{}, errors.New("PostgreSQL refuses to run as root and this system has neither a user " +
 		"\"postgres\" nor \"nobody\": create one, or start PiCloud as an ordinary user")
+}
+
+// LookupAccount finds a user other than root by name, for who is root.
+func LookupAccount(name string) (Account, bool) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return Account{}, false
+	}
+
+	uid, err1 := strconv.Atoi(u.Uid)
+	gid, err2 := strconv.Atoi(u.Gid)
+	acc := Account{Name: name, UID: uid, GID: gid, other: true}
+	return acc, err1 == nil && err2 == nil && uid != 0
+}
+
+// Give makes the account the owner of a file or directory. A symbolic link is given, not what it points to.
+func (a Account) Give(path string) error {
+	if !a.other {
+		return nil
+	}
+	if err := os.Lchown(path, a.UID, a.GID); err != nil {
+		return fmt.Errorf("give %s to %s: %w", path, a.Name, err)
+	}
+	return nil
 }
 
 // Reaches reports whether the account can enter every parent of a directory. Parents that do not exist yet

@@ -40,6 +40,36 @@ func Find(want int) (Binaries, error) {
 		max(minMajor, want), installCommand())
 }
 
+// Tool returns the path of a client program for a server of a major version. It is that of the same version,
+// or else of the next one that is installed: a program reads servers up to its own version, and what a
+// later one writes may be foreign to them. 0 takes the newest.
+func Tool(name string, server int) (string, error) {
+	best, newest := pickTool(versionsOf(name, searchDirs()), server)
+	switch {
+	case best.Dir != "":
+		return filepath.Join(best.Dir, name), nil
+	case newest.Dir != "":
+		return "", fmt.Errorf("the database is PostgreSQL %d, and %s of this machine is %d, which cannot "+
+			"read it: install the package postgresql-client-%d", server, name, newest.Major, server)
+	default:
+		return "", fmt.Errorf("%s is missing: install PostgreSQL's client programs", name)
+	}
+}
+
+// pickTool returns the best of the versions of a program, newest first, for a server; or else the newest.
+func pickTool(all []Binaries, server int) (best, newest Binaries) {
+	for k, b := range all {
+		if k == 0 {
+			newest = b
+		}
+		if best.Dir == "" && server == 0 || b.Major >= server && server > 0 {
+			best = b
+		}
+	}
+
+	return best, newest
+}
+
 // searchDirs lists the directories that may have the binaries; those in PATH come first.
 func searchDirs() []string {
 	// make test-postgres tries one version after the other.
@@ -48,7 +78,7 @@ func searchDirs() []string {
 	}
 
 	var dirs []string
-	for _, name := range []string{"postgres", "initdb"} {
+	for _, name := range []string{"postgres", "initdb", "pg_dump"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			continue
@@ -74,14 +104,19 @@ func searchDirs() []string {
 	return dirs
 }
 
-// installed returns those of the directories that have a version of minMajor or later, the newest first.
+// installed returns those of the directories that have a server of minMajor or later, the newest first.
 func installed(dirs []string) []Binaries {
+	return slices.DeleteFunc(versionsOf("postgres", dirs), func(b Binaries) bool {
+		_, err := os.Stat(filepath.Join(b.Dir, "initdb"))
+		return err != nil
+	})
+}
+
+// versionsOf returns those of the directories that have a program, of minMajor or later, the newest first.
+func versionsOf(name string, dirs []string) []Binaries {
 	var all []Binaries
 	for _, dir := range dirs {
-		if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
-			continue
-		}
-		if major := majorOf(filepath.Join(dir, "postgres")); major >= minMajor {
+		if major := majorOf(filepath.Join(dir, name)); major >= minMajor {
 			all = append(all, Binaries{Dir: dir, Major: major})
 		}
 	}
@@ -101,9 +136,11 @@ func installCommand() string {
 	return "sudo apt-get install -y postgresql"
 }
 
-// majorOf asks a postgres program for its major version, 0 if it does not say.
-func majorOf(postgres string) int {
-	out, err := exec.Command(postgres, "--version").Output()
+// majorOf asks a program of PostgreSQL's for its major version, 0 if it does not say.
+func majorOf(program string) int {
+	cmd := exec.Command(program, "--version")
+	cmd.Env = serverEnvironment()
+	out, err := cmd.Output()
 	if err != nil {
 		return 0
 	}

@@ -48,10 +48,8 @@ func initCluster(ctx context.Context, bin Binaries, acc Account, p place) error 
 	if err := os.MkdirAll(half, 0o700); err != nil {
 		return fmt.Errorf("make cluster directory: %w", err)
 	}
-	if acc.other {
-		if err := os.Chown(half, acc.UID, acc.GID); err != nil {
-			return fmt.Errorf("give cluster directory to %s: %w", acc.Name, err)
-		}
+	if err := acc.Give(half); err != nil {
+		return err
 	}
 
 	if err := runInitdb(ctx, bin, acc, p, half); err != nil {
@@ -78,7 +76,7 @@ func (p place) readPassword() (string, error) {
 // Peer authentication needs no password, but it would tie the data to one system user.
 func runInitdb(ctx context.Context, bin Binaries, acc Account, p place, dir string) error {
 	password := randomHex()
-	if err := writePrivate(p.passwordFile(), password+"\n"); err != nil {
+	if err := WritePrivate(p.passwordFile(), password+"\n"); err != nil {
 		return fmt.Errorf("write database password: %w", err)
 	}
 
@@ -98,6 +96,7 @@ func runInitdb(ctx context.Context, bin Binaries, acc Account, p place, dir stri
 		"--pwfile="+handover,
 		"--no-instructions",
 		"--data-checksums")
+	cmd.Env = serverEnvironment()
 	cmd.Dir = "/" // the server's user may be unable to enter ours
 	cmd.SysProcAttr = acc.SysProcAttr()
 	var out bytes.Buffer

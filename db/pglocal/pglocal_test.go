@@ -71,6 +71,56 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// A client program is taken for the server's version, or a later one: an earlier one cannot read the server.
+func TestPickTool(t *testing.T) {
+	t.Parallel()
+	all := []Binaries{{"18", 18}, {"17", 17}, {"15", 15}}
+
+	for _, c := range []struct {
+		server int
+		want   string
+	}{{0, "18"}, {15, "15"}, {16, "17"}, {17, "17"}, {18, "18"}, {19, ""}} {
+		if best, newest := pickTool(all, c.server); best.Dir != c.want || newest.Dir != "18" {
+			t.Errorf("server %d: %v %v", c.server, best, newest)
+		}
+	}
+	if best, newest := pickTool(nil, 15); best.Dir != "" || newest.Dir != "" {
+		t.Errorf("without any: %v %v", best, newest)
+	}
+
+	_, err := Tool("pg_dump", 99)
+	if err == nil || !strings.Contains(err.Error(), "install the package postgresql-client-99") {
+		t.Errorf("for a server of version 99: %v", err)
+	}
+	if _, err := Tool("pg_nothing", 15); err == nil || !strings.Contains(err.Error(), "is missing") {
+		t.Errorf("a program that is not there: %v", err)
+	}
+}
+
+// PostgreSQL and its programs get nothing of PiCloud's environment, which has the master key and passwords.
+func TestEnvironment(t *testing.T) {
+	for name, value := range map[string]string{
+		"PICLOUD_SECRET_KEY": "x", "DATABASE_URL": "x", "AWS_SECRET_ACCESS_KEY": "x", "PATH": "/bin",
+		"PGSSLMODE": "require", "PGHOSTADDR": "x", "HOME": "/root",
+	} {
+		t.Setenv(name, value)
+	}
+
+	for _, name := range append([]string{"KRB5CCNAME", "KRB5_CONFIG", "SSL_CERT_FILE", "SSL_CERT_DIR"}, passedOn[1:]...) {
+		t.Setenv(name, "") // so that it is as before afterwards
+		_ = os.Unsetenv(name)
+	}
+
+	if got := strings.Join(serverEnvironment(), " "); got != "PATH=/bin LC_ALL=C" {
+		t.Errorf("the server's environment is %s", got)
+	}
+	got := strings.Join(ClientEnvironment(), " ")
+	if !strings.HasPrefix(got, "PATH=/bin LC_ALL=C HOME=/root") || !strings.Contains(got, " PGSSLMODE=require") ||
+		strings.Contains(got, "=x") {
+		t.Errorf("the clients' environment is %s", got)
+	}
+}
+
 // A directory is reached if each of its parents can be entered; those that do not exist will be made.
 func TestReaches(t *testing.T) {
 	t.Parallel()
@@ -226,14 +276,14 @@ func TestInherit(t *testing.T) {
 	if err := Inherit(secret); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := ownerOf(target); ok {
+	if _, ok := OwnerOf(target); ok {
 		t.Error("the target of a link was given away")
 	}
 
-	if err := writePrivate(secret, "text"); err != nil {
+	if err := WritePrivate(secret, "text"); err != nil {
 		t.Fatal(err)
 	}
-	acc, ok := ownerOf(secret)
+	acc, ok := OwnerOf(secret)
 	info, err := os.Lstat(secret)
 	if !ok || err != nil || acc.UID != service || info.Mode() != 0o600 {
 		t.Errorf("the file is %+v %v %v", acc, info.Mode(), err)

@@ -109,10 +109,10 @@ func Inherit(path string) error {
 	return nil
 }
 
-// writePrivate writes a file that the owner of its directory alone can read. A symbolic link in its place is
+// WritePrivate writes a file that the owner of its directory alone can read. A symbolic link in its place is
 // replaced, not followed.
-func writePrivate(path, text string) error {
-	part := path + ".new"
+func WritePrivate(path, text string) error {
+	part := path + ".part"
 	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

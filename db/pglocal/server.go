@@ -126,13 +126,7 @@ func (s *Server) makeSocketDir(acc Account) error {
 	}
 
 	s.run = dir
-	if acc.other {
-		if err := os.Lchown(dir, acc.UID, acc.GID); err != nil {
-			return fmt.Errorf("give socket directory to %s: %w", acc.Name, err)
-		}
-	}
-
-	return nil
+	return acc.Give(dir)
 }
 
 // start runs the server and waits until it is ready.
@@ -150,7 +144,7 @@ func (s *Server) start(ctx context.Context, bin Binaries, acc Account, o Options
 
 	s.cmd = exec.Command(filepath.Join(bin.Dir, "postgres"), s.arguments(o)...)
 	s.cmd.Dir = s.place.dir
-	s.cmd.Env = append(os.Environ(), "LC_ALL=C", "PGDATA="+s.place.dir)
+	s.cmd.Env = append(serverEnvironment(), "PGDATA="+s.place.dir)
 	s.cmd.Stdout = logFile
 	s.cmd.Stderr = logFile
 	s.cmd.SysProcAttr = acc.SysProcAttr()
