@@ -1,6 +1,14 @@
 package db
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
 
 // Facts is what an operator wants to know of the database.
 type Facts = ServerFactsRow
@@ -9,6 +17,35 @@ type Facts = ServerFactsRow
 func (d *DB) Facts(ctx context.Context) (Facts, error) {
 	facts, err := d.Queries().ServerFacts(ctx)
 	return facts, Translate(err)
+}
+
+// ServerMajor asks the server at an address for its major version, such as 15.
+func ServerMajor(ctx context.Context, address string) (int, error) {
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return 0, fmt.Errorf("reach the database: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+
+	major, _, _ := strings.Cut(conn.PgConn().ParameterStatus("server_version"), ".")
+	return strconv.Atoi(major)
+}
+
+// Standby names the server if it is a standby, by its address and its last change. It is empty for a primary.
+func (d *DB) Standby(ctx context.Context) (string, error) {
+	role, err := d.Queries().ServerRole(ctx)
+	if err != nil || !role.Standby {
+		return "", Translate(err)
+	}
+
+	ago := time.Duration(role.Behind) * time.Second
+	return strings.TrimSpace(fmt.Sprintf("%s (its last change is %s old)", role.Address, ago)), nil
+}
+
+// Ours reports a database in which PiCloud has made its tables.
+func (d *DB) Ours(ctx context.Context) (bool, error) {
+	ours, err := d.Queries().HasSchema(ctx)
+	return ours, Translate(err)
 }
 
 // Empty reports a database in which nobody has made a table.

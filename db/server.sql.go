@@ -49,6 +49,18 @@ func (q *Queries) DailyPartitions(ctx context.Context) ([]string, error) {
 	return items, nil
 }
 
+const hasSchema = `-- name: HasSchema :one
+SELECT (to_regclass('goose_db_version') IS NOT NULL AND to_regclass('outbox') IS NOT NULL)::boolean AS ours
+`
+
+// Whether PiCloud has made its tables here. Names are looked up as in every other statement.
+func (q *Queries) HasSchema(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, hasSchema)
+	var ours bool
+	err := row.Scan(&ours)
+	return ours, err
+}
+
 const serverFacts = `-- name: ServerFacts :one
 SELECT current_setting('server_version')::text AS version, pg_database_size(current_database())::bigint AS size,
        (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datname = current_database())::bigint AS connections,
@@ -72,6 +84,25 @@ func (q *Queries) ServerFacts(ctx context.Context) (ServerFactsRow, error) {
 		&i.Connections,
 		&i.MaxConnections,
 	)
+	return i, err
+}
+
+const serverRole = `-- name: ServerRole :one
+SELECT pg_is_in_recovery()::boolean AS standby, (coalesce(host(inet_server_addr()), '') || coalesce(':' || inet_server_port()::text, ''))::text AS address,
+       coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0)::bigint AS behind
+`
+
+type ServerRoleRow struct {
+	Standby bool
+	Address string
+	Behind  int64
+}
+
+// Whether the server is a standby, its address (empty on a unix socket), and for how many seconds it has replayed nothing.
+func (q *Queries) ServerRole(ctx context.Context) (ServerRoleRow, error) {
+	row := q.db.QueryRow(ctx, serverRole)
+	var i ServerRoleRow
+	err := row.Scan(&i.Standby, &i.Address, &i.Behind)
 	return i, err
 }
 

@@ -3,6 +3,15 @@
 SELECT count(*)::bigint AS n FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND s.nspname !~ '^pg_' AND s.nspname <> 'information_schema';
 
+-- name: HasSchema :one
+-- Whether PiCloud has made its tables here. Names are looked up as in every other statement.
+SELECT (to_regclass('goose_db_version') IS NOT NULL AND to_regclass('outbox') IS NOT NULL)::boolean AS ours;
+
+-- name: ServerRole :one
+-- Whether the server is a standby, its address (empty on a unix socket), and for how many seconds it has replayed nothing.
+SELECT pg_is_in_recovery()::boolean AS standby, (coalesce(host(inet_server_addr()), '') || coalesce(':' || inet_server_port()::text, ''))::text AS address,
+       coalesce(extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0)::bigint AS behind;
+
 -- name: ServerFacts :one
 -- What an operator wants to know of the server. The size is in bytes.
 SELECT current_setting('server_version')::text AS version, pg_database_size(current_database())::bigint AS size,

@@ -7,15 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"strings"
+	"regexp"
 	"syscall"
 	"time"
 
 	"picloud/db"
-	"picloud/db/pglocal"
 	"picloud/migrations"
 )
 
@@ -38,8 +35,17 @@ type ReleaseCmd struct{ Config }
 // key as well.
 func (c *BackupCmd) Run() error {
 	return c.withDatabase(func(ctx context.Context, n *node) error {
+		standby, err := n.db.Standby(ctx)
+		if err != nil {
+			return err
+		}
 		if err := backup(ctx, n.url, c.File); err != nil {
 			return err
+		}
+
+		if standby != "" {
+			fmt.Printf("The copy is that of a standby, %s: what the primary committed since is not in it. "+
+				"With target_session_attrs=read-write in DATABASE_URL the primary is copied.\n", standby)
 		}
 		fmt.Printf(
 			"Wrote %s. The master key is not in it: keep PICLOUD_SECRET_KEY, or secret.key of the data "+
@@ -52,7 +58,12 @@ func (c *BackupCmd) Run() error {
 
 // Run fills an empty database and puts it on hold.
 func (c *RestoreCmd) Run() error {
-	return c.withDatabase(func(ctx context.Context, n *node) error {
+	if err := requireDump(context.Background(), c.File); err != nil {
+		return err
+	}
+
+	c.adopts = true
+	return c.withNode((*node).openForRestore, func(ctx context.Context, n *node) error {
 		if err := restore(ctx, n, c.File); err != nil {
 			return err
 		}
@@ -66,7 +77,7 @@ func (c *RestoreCmd) Run() error {
 
 // Run ends the hold.
 func (c *ReleaseCmd) Run() error {
-	return c.withDatabase(func(ctx context.Context, n *node) error {
+	return c.withNode((*node).attachToWrite, func(ctx context.Context, n *node) error {
 		if err := release(ctx, n.db); err != nil {
 			return err
 		}
@@ -75,7 +86,7 @@ func (c *ReleaseCmd) Run() error {
 	})
 }
 
-// withDatabase opens the database that the configuration names, also that of a PiCloud which is running.
+// withDatabase opens the database of an installation that exists, also while PiCloud runs there.
 func (c *Config) withDatabase(f func(ctx context.Context, n *node) error) error {
 	return c.withNode((*node).attach, f)
 }
@@ -98,97 +109,75 @@ func (c *Config) withNode(
 	return f(ctx, n)
 }
 
-// attach connects as connect does, also to PiCloud's own PostgreSQL while another process runs it.
-func (n *node) attach(ctx context.Context) error {
-	if n.cfg.DatabaseURL == "" {
-		if err := n.useRunning(); err != nil {
-			return err
-		}
-	}
-
-	return n.connect(ctx)
-}
-
-// useRunning makes the PostgreSQL that another process runs in the data directory the configured one, if
-// there is one.
-func (n *node) useRunning() error {
-	url, err := pglocal.Running(n.cfg.clusterDir())
-	if err != nil || url == "" {
-		return err
-	}
-	n.cfg.DatabaseURL = pglocal.Database(url, ownDatabase)
-
-	if n.cfg.key == nil {
-		n.cfg.key, err = masterKey(filepath.Join(n.cfg.DataDir, "secret.key"))
-		if err != nil {
-			return err
-		}
-	}
-
-	n.cfg.DataDir = "" // the other process has its lock
-	return nil
-}
-
-// tool runs a client program of PostgreSQL's. The address goes by the environment: a command line can be read
-// by others.
-func tool(ctx context.Context, url, name string, args ...string) error {
-	path, err := exec.LookPath(name)
-	if bin, findErr := pglocal.Find(0); findErr == nil { // the newest: it reads older servers
-		path = filepath.Join(bin.Dir, name)
-		err = nil
-	}
-	if err != nil {
-		return fmt.Errorf("%s is missing: install PostgreSQL's client programs", name)
-	}
-
-	env, err := db.ClientEnv(url)
-	if err != nil {
-		return err
-	}
-
-	// Cancelled, it is asked to end before it is killed, so that it can end its own session.
-	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Env = append(os.Environ(), env...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 10 * time.Second
-	var out bytes.Buffer
-	cmd.Stderr = &out
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w: %s", name, err, strings.TrimSpace(out.String()))
-	}
-
-	return nil
-}
-
 // backup writes a whole file or none: pg_dump fills one beside it, which gets the name when it is on disk.
 func backup(ctx context.Context, url, file string) error {
 	if _, err := os.Lstat(file); err == nil {
 		return fmt.Errorf("%s exists: choose another name", file)
 	}
-	part := file + ".part"
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("write the backup: %w", err)
-	}
 
-	_ = f.Close()
-	defer func() { _ = os.Remove(part) }()
-
-	err = tool(ctx, url, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--file="+part)
+	part, err := openPart(file + ".part")
 	if err != nil {
 		return err
 	}
+	defer func() { _ = part.Close() }()
 
-	if f, err = os.Open(part); err == nil {
-		err = errors.Join(f.Sync(), f.Close())
+	dump := toolRun{
+		name:    "pg_dump",
+		args:    []string{"--format=custom", "--no-owner", "--no-privileges"},
+		out:     part,
+		address: url,
+	}
+	err = dump.run(ctx)
+	if err == nil {
+		err = part.Sync()
 	}
 	if err == nil {
-		err = os.Rename(part, file)
+		err = os.Rename(part.Name(), file)
 	}
 	if err != nil {
+		_ = os.Remove(part.Name())
 		return fmt.Errorf("write the backup: %w", err)
 	}
 
+	return nil
+}
+
+// openPart opens the file that a backup is written to, for this backup alone. What a backup that was killed
+// left there is overwritten. The lock is one of the open file, which pg_dump inherits: it lasts until both
+// have ended.
+func openPart(name string) (*os.File, error) {
+	part, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("write the backup: %w", err)
+	}
+
+	if err := syscall.Flock(int(part.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = part.Close()
+		return nil, fmt.Errorf("another backup is writing %s: wait for it, or choose another name", name)
+	}
+
+	// The one that had it may have finished between the two steps: then this file is its whole backup.
+	err = isStill(part)
+	if err == nil {
+		err = errors.Join(part.Truncate(0), part.Chmod(0o600))
+	}
+	if err != nil {
+		_ = part.Close()
+		return nil, fmt.Errorf("write the backup: %w", err)
+	}
+	return part, nil
+}
+
+// isStill returns an error if an open file has lost its name.
+func isStill(f *os.File) error {
+	opened, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	named, err := os.Lstat(f.Name())
+	if err != nil || !os.SameFile(opened, named) {
+		return fmt.Errorf("%s was moved away meanwhile: try again", f.Name())
+	}
 	return nil
 }
 
@@ -203,13 +192,13 @@ func restore(ctx context.Context, n *node, file string) error {
 			"or in a new PICLOUD_DATA_DIR")
 	}
 
-	if !isDump(file) {
-		return fmt.Errorf("%s is no file that picloud backup wrote", file)
+	fill := toolRun{
+		name: "pg_restore",
+		args: []string{"--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges",
+			"--dbname=" + db.Name(n.url), file},
+		address: n.url,
 	}
-
-	err = tool(ctx, n.url, "pg_restore", "--exit-on-error", "--single-transaction",
-		"--no-owner", "--no-privileges", "--dbname="+db.Name(n.url), file)
-	if err != nil {
+	if err := fill.run(ctx); err != nil {
 		return err
 	}
 
@@ -229,6 +218,28 @@ func restore(ctx context.Context, n *node, file string) error {
 	at := time.Now().UTC().Format("2 January 2006 15:04 UTC")
 	return n.db.Queries().SetHold(ctx, "restored from a backup on "+at)
 }
+
+// requireDump refuses a file that is no backup of PiCloud, before anything is made for it.
+func requireDump(ctx context.Context, file string) error {
+	if !isDump(file) {
+		return fmt.Errorf("%s is no file that picloud backup wrote", file)
+	}
+
+	var contents bytes.Buffer
+	list := toolRun{name: "pg_restore", args: []string{"--list", file}, out: &contents}
+	if err := list.run(ctx); err != nil {
+		return err
+	}
+	if !tableLine.Match(contents.Bytes()) {
+		return fmt.Errorf("%s has no PiCloud in it: it is a copy of another database, or of an empty one",
+			file)
+	}
+
+	return nil
+}
+
+// tableLine is that of a table of PiCloud's in pg_restore's list.
+var tableLine = regexp.MustCompile(`(?m) TABLE \S+ outbox `)
 
 // isDump reports whether a file begins as pg_dump's custom format does.
 func isDump(file string) bool {

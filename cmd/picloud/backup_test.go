@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -76,7 +77,22 @@ func TestBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// A copy of an empty database is no backup of PiCloud.
 	n := open(url)
+	nothing := filepath.Join(t.TempDir(), "nothing")
+	if err := backup(t.Context(), n.url, nothing); err != nil {
+		t.Fatal(err)
+	}
+	if err := requireDump(t.Context(), nothing); err == nil || !strings.Contains(err.Error(), "no PiCloud in it") {
+		t.Errorf("a copy of an empty database: %v", err)
+	}
+	if err := requireSchema(t.Context(), n.db); err == nil || !strings.Contains(err.Error(), "no PiCloud in the") {
+		t.Errorf("an empty database: %v", err)
+	}
+	if err := requireDump(t.Context(), file); err != nil {
+		t.Error(err)
+	}
+
 	if err := restore(t.Context(), n, bad); err == nil {
 		t.Error("nonsense was restored")
 	}
@@ -145,4 +161,83 @@ func TestBackup(t *testing.T) {
 	}
 	c.api("PATCH", "/apps/default/triggers/"+cron, map[string]any{"enabled": false}).want(200)
 	c.balanced()
+}
+
+// A backup that was killed leaves a part behind: the next one of that name overwrites it, but never one that
+// is being written, nor one that became a whole backup meanwhile.
+func TestBackupPart(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "dump.part")
+	if err := os.WriteFile(name, []byte("half of a backup"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+
+	part, err := openPart(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := part.Stat()
+	if err != nil || info.Size() != 0 || info.Mode().Perm() != 0o600 {
+		t.Errorf("the part is %v: %v", info, err)
+	}
+	if _, err := openPart(name); err == nil || !strings.Contains(err.Error(), "another backup is writing") {
+		t.Errorf("a second backup at once: %v", err)
+	}
+
+	if err := os.Rename(name, name+".whole"); err != nil {
+		t.Fatal(err)
+	}
+	if err := isStill(part); err == nil {
+		t.Error("a file that was moved away is taken for the part")
+	}
+	if err := part.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	// A link in its place is not followed.
+	if err := os.Symlink(name+".whole", name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openPart(name); err == nil {
+		t.Error("a symbolic link was followed")
+	}
+}
+
+// The commands that need an installation say that there is none, and make nothing. Only serve and restore
+// make one.
+func TestCommandsWithoutPiCloud(t *testing.T) {
+	t.Parallel()
+	needsNode(t)
+	empty := testkit.EmptyDatabase(t)
+	file := filepath.Join(t.TempDir(), "no", "dump")
+
+	for _, args := range [][]string{
+		{"backup", file}, {"doctor"}, {"user", "list"}, {"user", "add", "x"}, {"reset-password", "admin"},
+		{"release"}, {"rotate-key"},
+	} {
+		for _, c := range []struct{ says, url, key, dir string }{
+			{"no PiCloud in", "", "", ""},
+			{"no PiCloud in", "", "", "data"},
+			{"no PiCloud in", "", testKey, ""},
+			{"set PICLOUD_SECRET_KEY, or PICLOUD_DATA_DIR", empty, "", "data"},
+			{"there is no PiCloud in the database", empty, testKey, ""},
+		} {
+			dir := filepath.Dir(ownDir(t))
+			cmd := exec.Command(testkit.Binary(t), args...)
+			cmd.Dir = dir
+			cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "DATABASE_URL=" + c.url,
+				"PICLOUD_SECRET_KEY=" + c.key, "PICLOUD_NEW_SECRET_KEY=" + testKey}
+			if c.dir != "" {
+				cmd.Env = append(cmd.Env, "PICLOUD_DATA_DIR="+c.dir)
+			}
+
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), c.says) {
+				t.Errorf("%v with %+v: %v %s", args, c, err, out)
+			}
+			if made, err := os.ReadDir(dir); err != nil || len(made) != 0 {
+				t.Errorf("%v made %v: %v", args, made, err)
+			}
+		}
+	}
 }

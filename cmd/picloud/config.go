@@ -56,6 +56,8 @@ type Config struct {
 	proxies []netip.Prefix // of TrustedProxies
 	key     []byte         // the master key; nil until openDataDir has read it from a file
 	role    role
+	// adopts says that a new data directory is made for the user of the service, also by root.
+	adopts bool
 }
 
 // role is which of PiCloud's parts a process runs.
@@ -270,6 +272,12 @@ func (c *Config) chooseDataDir() error {
 	c.DataDir = dir
 	if c.DatabaseURL != "" {
 		return nil
+	}
+
+	if c.adopts {
+		if err := adoptDataDir(c.DataDir); err != nil {
+			return err
+		}
 	}
 
 	acc, err := pglocal.AccountOf(c.clusterDir())

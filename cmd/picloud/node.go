@@ -3,21 +3,15 @@ package main
 import (
 	"context"
 	"crypto/hkdf"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -36,7 +30,6 @@ import (
 	"picloud/internal/services/fetch"
 	"picloud/internal/services/kv"
 	"picloud/internal/services/secrets"
-	"picloud/migrations"
 )
 
 // node is a running PiCloud: the parts and the order in which they start and stop. Tests construct it as main
@@ -119,7 +112,7 @@ func (n *node) openDatabase(ctx context.Context) error {
 	if err := n.connect(ctx); err != nil {
 		return err
 	}
-	if err := n.db.Migrate(ctx, migrations.FS); err != nil {
+	if err := n.migrate(ctx); err != nil {
 		return err
 	}
 
@@ -179,54 +172,6 @@ func (n *node) watchPostgres() {
 			}
 		}
 	}()
-}
-
-// openDataDir makes the directory, takes its lock and reads or makes the master key.
-func (n *node) openDataDir() error {
-	dir := n.cfg.DataDir
-	// Others may pass through (PostgreSQL's user has its cluster below); they cannot list or read.
-	if err := os.MkdirAll(dir, 0o711); err != nil {
-		return fmt.Errorf("make the data directory: %w", err)
-	}
-
-	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("open the data directory's lock: %w", err)
-	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = lock.Close()
-		return fmt.Errorf("another PiCloud uses the data directory %s: stop it, "+
-			"or set PICLOUD_DATA_DIR to another directory", dir)
-	}
-
-	n.lock = lock
-	if n.cfg.key != nil {
-		return nil
-	}
-	n.cfg.key, err = masterKey(filepath.Join(dir, "secret.key"))
-	return err
-}
-
-// masterKey reads the key file, or makes it.
-func masterKey(file string) ([]byte, error) {
-	b, err := os.ReadFile(file)
-	if err == nil {
-		key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(b)))
-		if err != nil || len(key) != keySize {
-			return nil, fmt.Errorf("%s does not hold 32 bytes in base64: restore it from your backup", file)
-		}
-		return key, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read the master key: %w", err)
-	}
-
-	key := make([]byte, keySize)
-	_, _ = rand.Read(key)
-	if err := os.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600); err != nil {
-		return nil, fmt.Errorf("write the master key: %w", err)
-	}
-	return key, nil
 }
 
 // derive makes a key for one purpose from the master key (RFC 5869).

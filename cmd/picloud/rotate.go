@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"picloud/internal/services/secrets"
 )
@@ -21,7 +20,7 @@ type RotateKeyCmd struct {
 // Run works while PiCloud is stopped. With a key file, the new one lies beside it before the database
 // changes, and takes its place right after: a crash in between leaves secret.key.new, and the start says
 // which key is needed.
-func (c *RotateKeyCmd) Run() error { return c.withNode((*node).openDatabase, c.rotate) }
+func (c *RotateKeyCmd) Run() error { return c.withNode((*node).attachAlone, c.rotate) }
 
 func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {
 	n.buildManager()
@@ -35,12 +34,12 @@ func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {
 		return err
 	}
 
-	file := filepath.Join(c.DataDir, "secret.key")
+	file := c.keyFile()
 	count, err := n.manager.Reseal(ctx, box, func() error {
 		if !inFile {
 			return nil
 		}
-		return os.WriteFile(file+".new", []byte(base64.StdEncoding.EncodeToString(next)+"\n"), 0o600)
+		return writeKey(file+".new", next)
 	})
 	if err != nil {
 		return fmt.Errorf("rotate the master key: %w", err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
@@ -115,6 +116,61 @@ func (o operator) run(args ...string) string {
 		o.t.Fatalf("%v as %d: %v: %s", args, o.uid, err, out)
 	}
 	return out
+}
+
+// While the unit is stopped, every command works as well, and root's leave nothing that the unit cannot use.
+// Root restores into a new directory beside the unit's, or in its place.
+func TestCommandsOfStoppedUnit(t *testing.T) {
+	dir := newUnit(t)
+	p := startUnit(t, dir)
+	p.stop()
+
+	o := newOperator(t, 0, "PICLOUD_DATA_DIR="+dir)
+	has(t, "user list", o.run("user", "list"), "admin")
+	dump := filepath.Join(t.TempDir(), "dump")
+	o.run("backup", dump)
+	o.run("rotate-key")
+	belongsTo(t, dir, serviceUID)
+
+	if err := os.Rename(dir, dir+".old"); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, to := range []string{dir, dir + "-new"} {
+		o.env = []string{"PATH=" + os.Getenv("PATH"), "PICLOUD_DATA_DIR=" + to}
+		has(t, "restore", o.run("restore", dump), "Restored")
+		belongsTo(t, to, serviceUID)
+	}
+
+	p = startUnit(t, dir)
+	defer p.stop()
+	o.env = []string{"PATH=" + os.Getenv("PATH"), "PICLOUD_DATA_DIR=" + dir}
+	has(t, "release", o.run("release"), "Released")
+}
+
+// belongsTo asserts that everything below a directory has one owner, and that nobody else can enter it.
+func belongsTo(t *testing.T, dir string, uid uint32) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := os.Lstat(path)
+		if err != nil {
+			return err
+		}
+		if got := info.Sys().(*syscall.Stat_t).Uid; got != uid {
+			t.Errorf("%s belongs to %d", path, got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%s: %v %v", dir, info, err)
+	}
 }
 
 // Beside a PiCloud that a unit runs, every command works, for root and for the unit's user.

@@ -9,7 +9,6 @@ import (
 
 	"picloud/internal/auth"
 	"picloud/internal/manager"
-	"picloud/migrations"
 )
 
 // ResetPasswordCmd helps an operator who has lost the last password.
@@ -36,8 +35,8 @@ type UserAddCmd struct {
 
 // withManager opens the database of a PiCloud that runs or is stopped.
 func (c *Config) withManager(f func(ctx context.Context, m *manager.Manager) error) error {
-	return c.withDatabase(func(ctx context.Context, n *node) error {
-		if err := n.db.Migrate(ctx, migrations.FS); err != nil {
+	return c.withNode((*node).attach, func(ctx context.Context, n *node) error {
+		if err := n.migrate(ctx); err != nil {
 			return err
 		}
 		n.buildManager()

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"picloud/db"
+	"picloud/db/pglocal"
+)
+
+// toolRun is one use of a client program of PostgreSQL's.
+type toolRun struct {
+	name string
+	args []string
+	// out gets what it prints; nil drops it.
+	out io.Writer
+	// address is that of the database, empty for none. It goes by the environment: a command line can be
+	// read by others.
+	address string
+}
+
+// run runs a program of the server's version.
+func (r toolRun) run(ctx context.Context) error {
+	env := pglocal.ClientEnvironment()
+	server := 0
+	if r.address != "" {
+		address, err := db.ClientEnv(r.address)
+		if err != nil {
+			return err
+		}
+		env = append(env, address...)
+
+		if server, err = db.ServerMajor(ctx, r.address); err != nil {
+			return err
+		}
+	}
+
+	path, err := pglocal.Tool(r.name, server)
+	if err != nil {
+		return err
+	}
+
+	// Cancelled, it is asked to end before it is killed, so that it can end its own session.
+	cmd := exec.CommandContext(ctx, path, r.args...)
+	cmd.Env = env
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 10 * time.Second
+	cmd.Stdout = r.out
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w: %s", r.name, err, strings.TrimSpace(complaints.String()))
+	}
+
+	return nil
+}
