@@ -41,6 +41,37 @@ func (q *Queries) ListNodes(ctx context.Context) ([]Node, error) {
 	return items, nil
 }
 
+const livingNodes = `-- name: LivingNodes :many
+SELECT name, greatest(0, extract(epoch FROM clock_timestamp() - seen_at))::bigint AS silent FROM nodes
+WHERE seen_at > clock_timestamp() - interval '30 seconds' OR connection_lives(listener_pid, listener_start) ORDER BY name LIMIT 10
+`
+
+type LivingNodesRow struct {
+	Name   string
+	Silent int64
+}
+
+// Nodes whose listener is connected, or that said within half a minute that they live; and for how many seconds each has been silent.
+func (q *Queries) LivingNodes(ctx context.Context) ([]LivingNodesRow, error) {
+	rows, err := q.db.Query(ctx, livingNodes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LivingNodesRow
+	for rows.Next() {
+		var i LivingNodesRow
+		if err := rows.Scan(&i.Name, &i.Silent); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const nodeStarted = `-- name: NodeStarted :exec
 INSERT INTO nodes (name, version, free) VALUES ($1, $2, $3)
 ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp(), started_at = clock_timestamp()

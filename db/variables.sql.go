@@ -252,6 +252,28 @@ func (q *Queries) ResealVariable(ctx context.Context, arg ResealVariableParams) 
 	return err
 }
 
+const sealedOtherwise = `-- name: SealedOtherwise :one
+SELECT EXISTS (SELECT 1 FROM variables WHERE key_id <> $1)::boolean AS any
+`
+
+// Whether any value of the installation is sealed under another key.
+func (q *Queries) SealedOtherwise(ctx context.Context, keyID string) (bool, error) {
+	row := q.db.QueryRow(ctx, sealedOtherwise, keyID)
+	var any bool
+	err := row.Scan(&any)
+	return any, err
+}
+
+const stopVariableWrites = `-- name: StopVariableWrites :exec
+LOCK TABLE variables IN SHARE ROW EXCLUSIVE MODE
+`
+
+// Until the transaction ends nobody else sets a variable; everybody reads them.
+func (q *Queries) StopVariableWrites(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, stopVariableWrites)
+	return err
+}
+
 const variableByName = `-- name: VariableByName :one
 SELECT name, secret, sealed, key_id, updated_by, updated_at FROM variables WHERE app_id = $1 AND name = $2
 `

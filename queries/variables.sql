@@ -24,6 +24,14 @@ DELETE FROM variables WHERE app_id = @app_id AND name = @name AND secret = @secr
 -- name: KeysOfVariables :many
 SELECT key_id, count(*)::bigint AS n FROM variables GROUP BY key_id ORDER BY key_id;
 
+-- name: StopVariableWrites :exec
+-- Until the transaction ends nobody else sets a variable; everybody reads them.
+LOCK TABLE variables IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: SealedOtherwise :one
+-- Whether any value of the installation is sealed under another key.
+SELECT EXISTS (SELECT 1 FROM variables WHERE key_id <> @key_id)::boolean AS any;
+
 -- name: LockVariables :many
 -- Everything of the installation, to be sealed anew.
 SELECT app_id, name, secret, sealed, key_id FROM variables ORDER BY app_id, name FOR UPDATE;

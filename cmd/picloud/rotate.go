@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
+	"picloud/db"
 	"picloud/internal/services/secrets"
 )
 
@@ -17,7 +19,7 @@ type RotateKeyCmd struct {
 	NewSecretKey string `env:"PICLOUD_NEW_SECRET_KEY" help:"The new master key, 32 bytes in base64. Without it one is made in the data directory." secret:"true"`
 }
 
-// Run works while PiCloud is stopped. With a key file, the new one lies beside it before the database
+// Run works while every node of PiCloud is stopped. With a key file, the new one lies beside it before the database
 // changes, and takes its place right after: a crash in between leaves secret.key.new, and the start says
 // which key is needed.
 func (c *RotateKeyCmd) Run() error { return c.withNode((*node).attachAlone, c.rotate) }
@@ -26,6 +28,9 @@ func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {
 	n.buildManager()
 	next, inFile, err := c.nextKey()
 	if err != nil {
+		return err
+	}
+	if err := requireStopped(ctx, n); err != nil {
 		return err
 	}
 
@@ -59,6 +64,26 @@ func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {
 	}
 
 	return nil
+}
+
+// requireStopped refuses while a node uses the database: it would go on with the old key. The data
+// directory's lock says so of PiCloud's own PostgreSQL, which no other process can use.
+func requireStopped(ctx context.Context, n *node) error {
+	if n.postgres != nil {
+		return nil
+	}
+
+	living, err := n.db.Queries().LivingNodes(ctx)
+	if err != nil {
+		return fmt.Errorf("look for nodes that run: %w", db.Translate(err))
+	}
+	if len(living) == 0 {
+		return nil
+	}
+
+	node := living[0]
+	return fmt.Errorf("the node %q runs (heard of %s ago): stop every node before the key is rotated; "+
+		"one that was killed counts as stopped after 30s", node.Name, time.Duration(node.Silent)*time.Second)
 }
 
 // nextKey takes the key that was given, or makes one if the present one is a file of PiCloud's own.

@@ -131,9 +131,14 @@ func TestRotateKey(t *testing.T) {
 	w.api("PUT", "/apps/default/secrets/TOKEN", map[string]any{"value": secretValue}).want(200)
 	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": `export default (r, env) => env.TOKEN`}).want(201)
 	url := w.n.cfg.DatabaseURL
-	w.n.Stop()
 	next := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{9}, keySize))
 	rotate := &RotateKeyCmd{Config: *testConfig(url), NewSecretKey: next}
+	if err := rotate.Run(); err == nil || !strings.Contains(err.Error(), w.n.cfg.NodeName+`" runs (heard of `) {
+		t.Errorf("beside a node that runs: %v", err)
+	}
+
+	w.n.Stop()
+	rotate = &RotateKeyCmd{Config: *testConfig(url), NewSecretKey: next}
 	if err := rotate.Run(); err != nil {
 		t.Fatal(err)
 	}

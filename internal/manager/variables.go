@@ -107,7 +107,7 @@ func (m *Manager) SetVariable(
 			return invalid("the variables and secrets of an app can have %d bytes together", maxVariableBytes)
 		}
 
-		return q.PutVariable(ctx, db.PutVariableParams{
+		err = q.PutVariable(ctx, db.PutVariableParams{
 			AppID:     app.ID,
 			Name:      name,
 			Secret:    secret,
@@ -115,7 +115,23 @@ func (m *Manager) SetVariable(
 			KeyID:     m.cfg.Sealer.KeyID(),
 			UpdatedBy: actor.Username,
 		})
+		if err != nil {
+			return err
+		}
+		return m.checkKey(ctx, q)
 	})
+}
+
+// checkKey refuses what this process has just sealed if another key has been made the installation's since
+// the process started: no key would open all values any more. A rotation that goes on at the same time has
+// ended before: it holds the lock that the write waited for.
+func (m *Manager) checkKey(ctx context.Context, q *db.Queries) error {
+	otherwise, err := q.SealedOtherwise(ctx, m.cfg.Sealer.KeyID())
+	if err == nil && otherwise {
+		err = cloud.Errorf(cloud.CodeConflict, "the installation's values are sealed under another master key "+
+			"than this node has: start the node again with the present key")
+	}
+	return err
 }
 
 // kindOf is the word for it in messages and in the audit trail.
@@ -164,6 +180,9 @@ func (m *Manager) CheckKeys(ctx context.Context) error {
 // before the commit: if that returns an error, nothing changes. It returns the number of values.
 func (m *Manager) Reseal(ctx context.Context, next Sealer, before func() error) (n int, err error) {
 	err = m.cfg.DB.Tx(ctx, func(q *db.Queries) error {
+		if err := q.StopVariableWrites(ctx); err != nil {
+			return err
+		}
 		rows, err := q.LockVariables(ctx)
 		if err != nil {
 			return err

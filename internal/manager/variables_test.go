@@ -150,7 +150,12 @@ func TestCheckKeys(t *testing.T) {
 		t.Errorf("the right key: %v", err)
 	}
 
+	// Who goes on with a key that is not the installation's any more could open what it sets, and nobody else.
 	f.sealer.key = "k2"
+	wantError(t, f.SetVariable(ctx, f.owner, f.app, "B", "two", false), cloud.CodeConflict,
+		"the installation's values are sealed under another master key than this node has: "+
+			"start the node again with the present key")
+
 	const text = "1 variables and secrets in the database are sealed under the master key k1, " +
 		"but this one is k2"
 	if err := f.CheckKeys(ctx); err == nil || !strings.Contains(err.Error(), text) {
