@@ -19,6 +19,7 @@ func readUnit(t *testing.T, file string) unit {
 
 	parsed := unit{}
 	section := ""
+
 	for _, line := range strings.Split(string(b), "\n") {
 		line = strings.TrimSpace(line)
 		switch {

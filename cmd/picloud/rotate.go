@@ -19,9 +19,9 @@ type RotateKeyCmd struct {
 	NewSecretKey string `env:"PICLOUD_NEW_SECRET_KEY" help:"The new master key, 32 bytes in base64. Without it one is made in the data directory." secret:"true"`
 }
 
-// Run works while every node of PiCloud is stopped. With a key file, the new one lies beside it before the database
-// changes, and takes its place right after: a crash in between leaves secret.key.new, and the start says
-// which key is needed.
+// Run works while every node of PiCloud is stopped. With a key file, the new one lies beside it before the
+// database changes, and takes its place right after: a crash in between leaves secret.key.new, and the start
+// says which key is needed.
 func (c *RotateKeyCmd) Run() error { return c.withNode((*node).attachAlone, c.rotate) }
 
 func (c *RotateKeyCmd) rotate(ctx context.Context, n *node) error {

@@ -128,8 +128,8 @@ func (m *Manager) SetVariable(
 func (m *Manager) checkKey(ctx context.Context, q *db.Queries) error {
 	otherwise, err := q.SealedOtherwise(ctx, m.cfg.Sealer.KeyID())
 	if err == nil && otherwise {
-		err = cloud.Errorf(cloud.CodeConflict, "the installation's values are sealed under another master key "+
-			"than this node has: start the node again with the present key")
+		err = cloud.Errorf(cloud.CodeConflict, "the installation's values are sealed under another master "+
+			"key than this node has: start the node again with the present key")
 	}
 	return err
 }
