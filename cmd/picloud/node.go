@@ -143,10 +143,10 @@ func (n *node) connect(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := db.CreateDatabase(ctx, n.postgres.URL(), ownDatabase); err != nil {
+		if err := db.CreateDatabase(ctx, n.postgres.UserURL(), ownDatabase); err != nil {
 			return err
 		}
-		url = pglocal.Database(n.postgres.URL(), ownDatabase)
+		url = pglocal.Database(n.postgres.UserURL(), ownDatabase)
 		n.watchPostgres()
 	}
 

@@ -92,7 +92,18 @@ func TestOwnPostgres(t *testing.T) {
 		t.Error("what was committed is gone")
 	}
 
-	for _, f := range []string{"secret.key", ".pg-password", "lock", "postgres.log"} {
+	// The server's environment can be read by its user, and by SQL of a superuser.
+	pid, err := os.ReadFile(filepath.Join(dir, "postgres", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(pid), "\n")
+	environ, err := os.ReadFile("/proc/" + first + "/environ")
+	if err == nil && (len(environ) == 0 || strings.Contains(string(environ), "PICLOUD")) {
+		t.Errorf("the server's environment is %q", environ)
+	}
+
+	for _, f := range []string{"secret.key", ".pg-password", ".pg-admin-password", "lock", "postgres.log"} {
 		info, err := os.Stat(filepath.Join(dir, f))
 		if err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v %v", f, info.Mode(), err)

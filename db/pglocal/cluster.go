@@ -52,7 +52,10 @@ func initCluster(ctx context.Context, bin Binaries, acc Account, p place) error 
 		return err
 	}
 
-	if err := runInitdb(ctx, bin, acc, p, half); err != nil {
+	if _, err := p.makePassword(userRole); err != nil {
+		return err
+	}
+	if err := runInitdb(ctx, bin, acc, p, adminRole, half); err != nil {
 		return err
 	}
 
@@ -64,20 +67,29 @@ func initCluster(ctx context.Context, bin Binaries, acc Account, p place) error 
 	return nil
 }
 
-func (p place) readPassword() (string, error) {
-	b, err := os.ReadFile(p.passwordFile())
+func (p place) readPassword(role string) (string, error) {
+	b, err := os.ReadFile(p.passwordFile(role))
 	if err != nil {
 		return "", fmt.Errorf("read database password: %w", err)
 	}
 	return strings.TrimSpace(string(b)), nil
 }
 
-// runInitdb makes a cluster in a directory, with a random password that it writes to the password file.
-// Peer authentication needs no password, but it would tie the data to one system user.
-func runInitdb(ctx context.Context, bin Binaries, acc Account, p place, dir string) error {
+// makePassword gives a role a random password, which it writes to the role's file. Peer authentication needs
+// no password, but it would tie the data to one system user.
+func (p place) makePassword(role string) (string, error) {
 	password := randomHex()
-	if err := WritePrivate(p.passwordFile(), password+"\n"); err != nil {
-		return fmt.Errorf("write database password: %w", err)
+	if err := WritePrivate(p.passwordFile(role), password+"\n"); err != nil {
+		return "", fmt.Errorf("write database password: %w", err)
+	}
+	return password, nil
+}
+
+// runInitdb makes a cluster of a superuser in a directory.
+func runInitdb(ctx context.Context, bin Binaries, acc Account, p place, role, dir string) error {
+	password, err := p.makePassword(role)
+	if err != nil {
+		return err
 	}
 
 	handover, err := p.handOver(password, acc)
@@ -88,7 +100,7 @@ func runInitdb(ctx context.Context, bin Binaries, acc Account, p place, dir stri
 
 	cmd := exec.CommandContext(ctx, filepath.Join(bin.Dir, "initdb"),
 		"-D", dir,
-		"-U", superuser,
+		"-U", role,
 		"-E", "UTF8",
 		"--locale=C",
 		"--auth-local=scram-sha-256",

@@ -63,7 +63,13 @@ func Exists(dir string) (bool, error) {
 	return version != 0, err
 }
 
-func (p place) passwordFile() string { return filepath.Join(p.home, ".pg-password") }
+// passwordFile keeps a role's password. Only the data directory's owner can read it.
+func (p place) passwordFile(role string) string {
+	if role == adminRole {
+		return filepath.Join(p.home, ".pg-admin-password")
+	}
+	return filepath.Join(p.home, ".pg-password")
+}
 
 func (p place) logFile() string { return filepath.Join(p.home, "postgres.log") }
 

@@ -33,8 +33,6 @@ const (
 
 	// socketDirPrefix begins the names of the directories with sockets.
 	socketDirPrefix = "picloud-pg-"
-	// superuser is the database role that owns the cluster.
-	superuser = "picloud"
 	// port is in the name of the socket. It is written out everywhere, so that no PGPORT counts.
 	port = "5432"
 )
@@ -44,9 +42,10 @@ type Server struct {
 	place place
 	// run is the socket's directory.
 	run string
-	// url is the address of the maintenance database.
-	url string
-	cmd *exec.Cmd
+	// url and userURL are addresses of the maintenance database, for the superuser and the ordinary role.
+	url     string
+	userURL string
+	cmd     *exec.Cmd
 	// exited is closed when the process has ended.
 	exited chan struct{}
 	log    *slog.Logger
@@ -106,6 +105,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		_ = os.RemoveAll(server.run)
 		return nil, err
 	}
+	if err := server.settleRoles(ctx); err != nil {
+		_ = server.Stop()
+		return nil, err
+	}
 
 	return server, nil
 }
@@ -131,11 +134,6 @@ func (s *Server) makeSocketDir(acc Account) error {
 
 // start runs the server and waits until it is ready.
 func (s *Server) start(ctx context.Context, bin Binaries, acc Account, o Options) error {
-	password, err := s.place.readPassword()
-	if err != nil {
-		return err
-	}
-
 	logFile, err := s.openLog()
 	if err != nil {
 		return err
@@ -157,7 +155,6 @@ func (s *Server) start(ctx context.Context, bin Binaries, acc Account, o Options
 		close(s.exited)
 	}()
 
-	s.url = address(password, s.run)
 	return s.waitReady(ctx)
 }
 
@@ -256,8 +253,7 @@ func (s *Server) waitReady(ctx context.Context) error {
 	}
 }
 
-// Running returns the address of the maintenance database of a server that another process started on a
-// cluster, empty if there is none.
+// Running returns UserURL of a server that another process started on a cluster, empty if there is none.
 func Running(dir string) (string, error) {
 	place, err := placeOf(dir)
 	if err != nil {
@@ -268,18 +264,18 @@ func Running(dir string) (string, error) {
 		return "", nil //nolint:nilerr // without a file that can be read there is no server to be used
 	}
 
-	password, err := place.readPassword()
+	password, err := place.readPassword(userRole)
 	if err != nil {
 		return "", err
 	}
 
-	return address(password, file.socketDir), nil
+	return address(userRole, password, file.socketDir), nil
 }
 
-func address(password, socketDir string) string {
+func address(role, password, socketDir string) string {
 	u := url.URL{
 		Scheme:   "postgres",
-		User:     url.UserPassword(superuser, password),
+		User:     url.UserPassword(role, password),
 		Path:     "/postgres",
 		RawQuery: url.Values{"host": {socketDir}, "port": {port}}.Encode(),
 	}
@@ -289,8 +285,12 @@ func address(password, socketDir string) string {
 // Database returns the address of a database on a server, given that of its maintenance database.
 func Database(url, name string) string { return strings.Replace(url, "/postgres?", "/"+name+"?", 1) }
 
-// URL is the address of the maintenance database. It contains the password.
+// URL is the address of the maintenance database for the superuser. It contains the password.
 func (s *Server) URL() string { return s.url }
+
+// UserURL is the address of the maintenance database for the ordinary role, which can make databases of its
+// own and nothing else. It contains the password.
+func (s *Server) UserURL() string { return s.userURL }
 
 // PID is the postmaster's process id.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
