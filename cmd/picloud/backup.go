@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"regexp"
 	"syscall"
 	"time"
@@ -19,7 +20,8 @@ import (
 // BackupCmd writes the database to a file.
 type BackupCmd struct {
 	Config
-	File string `arg:"" help:"File to write; it must not exist."`
+	File string `arg:"" help:"File to write, which must not exist; a directory, where the file gets the time as its name; or - for standard output."`
+	Keep int    `help:"How many backups stay in the directory; older ones of PiCloud's names are deleted after this one is whole (0 keeps all)."`
 }
 
 // RestoreCmd fills an empty database from one.
@@ -34,25 +36,38 @@ type ReleaseCmd struct{ Config }
 // Run takes a consistent copy while PiCloud runs. Variables and secrets stay sealed in it: keep the master
 // key as well.
 func (c *BackupCmd) Run() error {
+	target, err := c.target(time.Now())
+	if err != nil {
+		return err
+	}
+
 	return c.withDatabase(func(ctx context.Context, n *node) error {
 		standby, err := n.db.Standby(ctx)
 		if err != nil {
 			return err
 		}
-		if err := backup(ctx, n.url, c.File); err != nil {
+		if target == standardOutput {
+			err = dump(ctx, n.url, os.Stdout)
+		} else {
+			err = backup(ctx, n.url, target)
+		}
+		if err != nil {
 			return err
 		}
 
 		if standby != "" {
-			fmt.Printf("The copy is that of a standby, %s: what the primary committed since is not in it. "+
-				"With target_session_attrs=read-write in DATABASE_URL the primary is copied.\n", standby)
+			fmt.Fprintf(os.Stderr, "The copy is that of a standby, %s: what the primary committed since is "+
+				"not in it. With target_session_attrs=read-write in DATABASE_URL the primary is copied.\n", standby)
+		}
+		if target == standardOutput {
+			return nil
 		}
 		fmt.Printf(
 			"Wrote %s. The master key is not in it: keep PICLOUD_SECRET_KEY, or secret.key of the data "+
 				"directory, as well.\n",
-			c.File,
+			target,
 		)
-		return nil
+		return prune(filepath.Dir(target), c.Keep)
 	})
 }
 
@@ -121,13 +136,7 @@ func backup(ctx context.Context, url, file string) error {
 	}
 	defer func() { _ = part.Close() }()
 
-	dump := toolRun{
-		name:    "pg_dump",
-		args:    []string{"--format=custom", "--no-owner", "--no-privileges"},
-		out:     part,
-		address: url,
-	}
-	err = dump.run(ctx)
+	err = dump(ctx, url, part)
 	if err == nil {
 		err = part.Sync()
 	}
@@ -140,6 +149,17 @@ func backup(ctx context.Context, url, file string) error {
 	}
 
 	return nil
+}
+
+// dump writes a copy of a database.
+func dump(ctx context.Context, url string, to *os.File) error {
+	run := toolRun{
+		name:    "pg_dump",
+		args:    []string{"--format=custom", "--no-owner", "--no-privileges"},
+		out:     to,
+		address: url,
+	}
+	return run.run(ctx)
 }
 
 // openPart opens the file that a backup is written to, for this backup alone. What a backup that was killed
