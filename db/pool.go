@@ -161,7 +161,8 @@ func (d *DB) probe(ctx context.Context) error {
 func (d *DB) Pooled() bool { return d.pooled }
 
 // errURL does not wrap the parser's error, which would show the password.
-var errURL = errors.New("read DATABASE_URL: it is not a PostgreSQL connection string")
+var errURL = errors.New("read DATABASE_URL: it is not a PostgreSQL connection string " +
+	"(a password with / @ : # ? or % is written percent-encoded there, / as %2F, or given by PGPASSWORD)")
 
 // open makes a pool of at most max connections with the given settings. Behind a pooler only the
 // application's name can be set.
