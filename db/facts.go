@@ -31,6 +31,20 @@ func ServerMajor(ctx context.Context, address string) (int, error) {
 	return strconv.Atoi(major)
 }
 
+// Analyze gathers the statistics of a database that was filled by a copy, which has none.
+func Analyze(ctx context.Context, address string) error {
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+
+	if _, err := conn.Exec(ctx, "ANALYZE"); err != nil {
+		return fmt.Errorf("analyze the database: %w", Translate(err))
+	}
+	return nil
+}
+
 // Standby names the server if it is a standby, by its address and its last change. It is empty for a primary.
 func (d *DB) Standby(ctx context.Context) (string, error) {
 	role, err := d.Queries().ServerRole(ctx)

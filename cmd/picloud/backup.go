@@ -57,7 +57,8 @@ func (c *BackupCmd) Run() error {
 
 		if standby != "" {
 			fmt.Fprintf(os.Stderr, "The copy is that of a standby, %s: what the primary committed since is "+
-				"not in it. With target_session_attrs=read-write in DATABASE_URL the primary is copied.\n", standby)
+				"not in it. With target_session_attrs=read-write in DATABASE_URL the primary is copied.\n",
+				standby)
 		}
 		if target == standardOutput {
 			return nil

@@ -79,26 +79,24 @@ func requirePrimary(ctx context.Context, d *db.DB) error {
 // requireInstallation refuses a data directory that holds no PiCloud: a command that made one there would
 // work on an empty copy of what was meant.
 func (c *Config) requireInstallation() error {
-	file := filepath.Join(c.clusterDir(), "PG_VERSION")
-	where := "DATABASE_URL, or PICLOUD_DATA_DIR"
-	if c.DatabaseURL != "" {
-		if c.key != nil {
-			return nil
+	if c.DatabaseURL == "" {
+		exists, err := pglocal.Exists(c.clusterDir())
+		if err == nil && !exists {
+			err = fmt.Errorf("no PiCloud in %s: set DATABASE_URL, or PICLOUD_DATA_DIR, as the service has it",
+				c.DataDir)
 		}
-		file = c.keyFile()
-		where = "PICLOUD_SECRET_KEY, or PICLOUD_DATA_DIR"
+		return explainAccess(c.DataDir, err)
 	}
 
-	_, err := os.Stat(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("no PiCloud in %s (%s is missing): set %s, as the service has it",
-			c.DataDir, file, where)
-	case err != nil:
-		return explainAccess(c.DataDir, err)
-	default:
+	if c.key != nil {
 		return nil
 	}
+	_, err := os.Stat(c.keyFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no PiCloud in %s, where its master key would be: set PICLOUD_SECRET_KEY, or "+
+			"PICLOUD_DATA_DIR, as the service has it", c.DataDir)
+	}
+	return explainAccess(c.DataDir, err)
 }
 
 // requireSchema refuses a database that is not PiCloud's.

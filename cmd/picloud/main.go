@@ -41,6 +41,7 @@ type CLI struct {
 	Restore       RestoreCmd       `cmd:"" help:"Fill an empty database from a backup; it stays on hold until picloud release."`
 	Release       ReleaseCmd       `cmd:"" help:"Let a restored copy handle events and fire schedules."`
 	Doctor        DoctorCmd        `cmd:"" help:"Check the installation: ledgers, leases, schedules, nodes, clock, master key and sandbox. Changes nothing."`
+	Upgrade       UpgradeCmd       `cmd:"" name:"upgrade-postgres" help:"Move PiCloud's own PostgreSQL to the newest major version on this machine; works while PiCloud is stopped."`
 	Version       VersionCmd       `cmd:"" help:"Print the version."`
 	Sandbox       SandboxCmd       `cmd:"" hidden:"" help:"A sandbox process; started by picloud itself."`
 }

@@ -18,17 +18,20 @@ import (
 type toolRun struct {
 	name string
 	args []string
-	// out gets what it prints; nil drops it.
+	// in is what it reads, and out gets what it prints; nil is nothing.
+	in  io.Reader
 	out io.Writer
 	// address is that of the database, empty for none. It goes by the environment: a command line can be
 	// read by others.
 	address string
+	// server is the major version that the program must know, 0 for that of the database's server.
+	server int
 }
 
 // run runs a program of the server's version.
 func (r toolRun) run(ctx context.Context) error {
 	env := pglocal.ClientEnvironment()
-	server := 0
+	server := r.server
 	if r.address != "" {
 		address, err := db.ClientEnv(r.address)
 		if err != nil {
@@ -36,7 +39,10 @@ func (r toolRun) run(ctx context.Context) error {
 		}
 		env = append(env, address...)
 
-		if server, err = db.ServerMajor(ctx, r.address); err != nil {
+		if server == 0 {
+			server, err = db.ServerMajor(ctx, r.address)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -51,6 +57,7 @@ func (r toolRun) run(ctx context.Context) error {
 	cmd.Env = env
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
+	cmd.Stdin = r.in
 	cmd.Stdout = r.out
 	var complaints bytes.Buffer
 	cmd.Stderr = &complaints

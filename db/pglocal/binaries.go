@@ -1,6 +1,7 @@
 package pglocal
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -31,9 +32,13 @@ func Find(want int) (Binaries, error) {
 	}
 
 	if want != 0 && len(all) > 0 {
-		return Binaries{}, fmt.Errorf("the data directory was made by PostgreSQL %d, "+
-			"and this machine has %d: install the package postgresql-%d, or set DATABASE_URL",
-			want, all[0].Major, want)
+		text := fmt.Sprintf("the data directory was made by PostgreSQL %d, and this machine has %d: "+
+			"install the package postgresql-%d, or set DATABASE_URL", want, all[0].Major, want)
+		if all[0].Major > want {
+			text += fmt.Sprintf("; with both installed, \"picloud upgrade-postgres\" moves the data to %d",
+				all[0].Major)
+		}
+		return Binaries{}, errors.New(text)
 	}
 
 	return Binaries{}, fmt.Errorf("no PostgreSQL %d or later was found: run \"%s\", or set DATABASE_URL",
@@ -73,8 +78,8 @@ func pickTool(all []Binaries, server int) (best, newest Binaries) {
 // searchDirs lists the directories that may have the binaries; those in PATH come first.
 func searchDirs() []string {
 	// make test-postgres tries one version after the other.
-	if dir := os.Getenv("PICLOUD_TEST_POSTGRES"); dir != "" {
-		return []string{dir}
+	if dirs := os.Getenv("PICLOUD_TEST_POSTGRES"); dirs != "" {
+		return filepath.SplitList(dirs)
 	}
 
 	var dirs []string

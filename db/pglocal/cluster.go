@@ -52,7 +52,7 @@ func initCluster(ctx context.Context, bin Binaries, acc Account, p place) error 
 		return err
 	}
 
-	if _, err := p.makePassword(userRole); err != nil {
+	if _, err := p.ensurePassword(userRole); err != nil {
 		return err
 	}
 	if err := runInitdb(ctx, bin, acc, p, adminRole, half); err != nil {
@@ -75,10 +75,15 @@ func (p place) readPassword(role string) (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// makePassword gives a role a random password, which it writes to the role's file. Peer authentication needs
-// no password, but it would tie the data to one system user.
-func (p place) makePassword(role string) (string, error) {
-	password := randomHex()
+// ensurePassword reads the password of a role of a new cluster, or makes a random one and writes it to the
+// role's file. Peer authentication needs no password, but it would tie the data to one system user.
+func (p place) ensurePassword(role string) (string, error) {
+	password, err := p.readPassword(role)
+	if !errors.Is(err, os.ErrNotExist) {
+		return password, err
+	}
+
+	password = randomHex()
 	if err := WritePrivate(p.passwordFile(role), password+"\n"); err != nil {
 		return "", fmt.Errorf("write database password: %w", err)
 	}
@@ -87,7 +92,7 @@ func (p place) makePassword(role string) (string, error) {
 
 // runInitdb makes a cluster of a superuser in a directory.
 func runInitdb(ctx context.Context, bin Binaries, acc Account, p place, role, dir string) error {
-	password, err := p.makePassword(role)
+	password, err := p.ensurePassword(role)
 	if err != nil {
 		return err
 	}

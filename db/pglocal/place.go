@@ -57,10 +57,20 @@ func Resolve(path string) (string, error) {
 	}
 }
 
-// Exists reports whether a directory holds a cluster. It returns an error if the present user may not look.
+// Exists reports whether a directory holds a cluster, or will at the next start because an upgrade was cut
+// off. It returns an error if the present user may not look.
 func Exists(dir string) (bool, error) {
-	version, err := clusterVersion(dir)
-	return version != 0, err
+	p, err := placeOf(dir)
+	if err != nil {
+		return false, err
+	}
+
+	for _, dir := range []string{p.dir, p.ready()} {
+		if version, err := clusterVersion(dir); version != 0 || err != nil {
+			return version != 0, err
+		}
+	}
+	return false, nil
 }
 
 // passwordFile keeps a role's password. Only the data directory's owner can read it.

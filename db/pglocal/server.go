@@ -79,12 +79,24 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 			"choose a data directory that it can reach, such as /var/lib/picloud", acc.Name, place.dir)
 	}
 
+	if err := place.finishUpgrade(); err != nil {
+		return nil, err
+	}
 	have, err := clusterVersion(place.dir)
 	if err != nil {
 		return nil, err
 	}
 
 	bin, err := Find(have)
+	if err != nil {
+		return nil, err
+	}
+	return startAt(ctx, place, bin, acc, o)
+}
+
+// startAt starts a server of given binaries at a place, where it makes the cluster if there is none.
+func startAt(ctx context.Context, place place, bin Binaries, acc Account, o Options) (*Server, error) {
+	have, err := clusterVersion(place.dir)
 	if err != nil {
 		return nil, err
 	}
