@@ -101,10 +101,14 @@ var keyValue = regexp.MustCompile(`(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|((?:[^\s\\
 // parametersOf takes an address apart that pgx has understood already.
 func parametersOf(address string) map[string]string {
 	parameters := map[string]string{}
-	if strings.Contains(address, "://") {
-		if parsed, err := url.Parse(address); err == nil {
-			for name := range parsed.Query() {
-				parameters[name] = parsed.Query().Get(name)
+	if _, rest, isURL := strings.Cut(address, "://"); isURL {
+		_, query, _ := strings.Cut(rest, "?")
+		for _, pair := range strings.Split(query, "&") {
+			name, value, _ := strings.Cut(pair, "=")
+
+			// A + is one: a connection string is not a form.
+			if plain, err := url.PathUnescape(value); err == nil {
+				parameters[name] = plain
 			}
 		}
 		return parameters

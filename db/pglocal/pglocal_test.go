@@ -78,6 +78,11 @@ func TestAddress(t *testing.T) {
 		t.Errorf("got %s", url)
 	}
 
+	// A space in the data directory's path is not a +.
+	if spaced := address("picloud", "p", "/a b"); spaced != "postgres://picloud:p@/postgres?host=%2Fa%20b&port=5432" {
+		t.Errorf("got %s", spaced)
+	}
+
 	want := "postgres://picloud:p%2Fw%3F@/cloud?host=%2Ftmp%2Fpicloud-pg-1&port=5432"
 	if got := Database(url, "cloud"); got != want {
 		t.Errorf("got %s", got)
@@ -102,10 +107,10 @@ func TestServer(t *testing.T) {
 	}
 
 	// The data directory is a symbolic link: a process knows its directory by its real name only.
-	if err := os.Mkdir(filepath.Join(parent, "disk"), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(parent, "a disk"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink("disk", filepath.Join(parent, "link")); err != nil {
+	if err := os.Symlink("a disk", filepath.Join(parent, "link")); err != nil {
 		t.Fatal(err)
 	}
 
@@ -126,7 +131,7 @@ func TestServer(t *testing.T) {
 	}
 
 	first := start()
-	if want := filepath.Join(parent, "disk", "postgres.run"); first.run != want {
+	if want := filepath.Join(parent, "a disk", "postgres.run"); first.run != want {
 		t.Errorf("the socket is in %s, want %s: a private /tmp would hide it", first.run, want)
 	}
 	ask(t, first.URL(), "CREATE TABLE kept (n int)")

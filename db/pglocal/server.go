@@ -285,11 +285,12 @@ func Running(dir string) (string, error) {
 }
 
 func address(role, password, socketDir string) string {
+	query := url.Values{"host": {socketDir}, "port": {port}}.Encode()
 	u := url.URL{
 		Scheme:   "postgres",
 		User:     url.UserPassword(role, password),
 		Path:     "/postgres",
-		RawQuery: url.Values{"host": {socketDir}, "port": {port}}.Encode(),
+		RawQuery: strings.ReplaceAll(query, "+", "%20"), // a connection string is not a form
 	}
 	return u.String()
 }
