@@ -241,3 +241,22 @@ func TestCommandsWithoutPiCloud(t *testing.T) {
 		}
 	}
 }
+
+// Beside a service on DATABASE_URL, whose data directory holds the master key alone, the commands work as
+// well: the directory's lock is the service's.
+func TestCommandsBesideDatabaseURL(t *testing.T) {
+	t.Parallel()
+	env := []string{"DATABASE_URL=" + newDatabase(t), "PICLOUD_DATA_DIR=" + ownDir(t)}
+	p := startProcess(t, env...)
+	defer p.stop()
+
+	o := operator{t: t, binary: testkit.Binary(t), uid: uint32(os.Getuid()), env: append(env, "PATH="+os.Getenv("PATH"))}
+	has(t, "user list", o.run("user", "list"), "admin")
+	has(t, "doctor", o.run("doctor"), "ok    master key")
+	has(t, "backup", o.run("backup", filepath.Join(t.TempDir(), "dump")), "Wrote ")
+
+	out, err := o.try("rotate-key")
+	if err == nil || !strings.Contains(out, "another PiCloud uses the data directory") {
+		t.Errorf("rotate-key: %v %s", err, out)
+	}
+}

@@ -82,7 +82,7 @@ func (c *Config) requireInstallation() error {
 	if c.DatabaseURL == "" {
 		exists, err := pglocal.Exists(c.clusterDir())
 		if err == nil && !exists {
-			err = fmt.Errorf("no PiCloud in %s: set DATABASE_URL, or PICLOUD_DATA_DIR, as the service has it",
+			err = fmt.Errorf("no PiCloud in %s: set PICLOUD_DATA_DIR or DATABASE_URL as the service has it",
 				c.DataDir)
 		}
 		return explainAccess(c.DataDir, err)
@@ -103,7 +103,7 @@ func (c *Config) requireInstallation() error {
 func requireSchema(ctx context.Context, d *db.DB) error {
 	ours, err := d.Ours(ctx)
 	if err == nil && !ours {
-		err = errors.New("there is no PiCloud in the database: set DATABASE_URL or PICLOUD_DATA_DIR " +
+		err = errors.New("there is no PiCloud in the database: set PICLOUD_DATA_DIR or DATABASE_URL " +
 			"as the service has it")
 	}
 	return err

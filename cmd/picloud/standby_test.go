@@ -103,7 +103,9 @@ func startStandby(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	sockets := filepath.Join(home, "sockets")
+
 	for _, err := range []error{
 		os.WriteFile(filepath.Join(cluster, "standby.signal"), nil, 0o644),
 		os.Mkdir(sockets, 0o700),

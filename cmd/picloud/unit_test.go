@@ -104,7 +104,9 @@ func (o operator) try(args ...string) (out string, err error) {
 	cmd := exec.Command(o.binary, args...)
 	cmd.Dir = "/"
 	cmd.Env = o.env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: o.uid, Gid: o.uid}}
+	if int(o.uid) != os.Geteuid() {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: o.uid, Gid: o.uid}}
+	}
 	b, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(b)), err
 }
