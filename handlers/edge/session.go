@@ -3,7 +3,9 @@ package edge
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gorilla/sessions"
@@ -20,8 +22,12 @@ const (
 // ownCookies are the names of PiCloud's session cookies.
 var ownCookies = []string{secureCookie, plainCookie}
 
-// IsOwnCookie reports a name of PiCloud's session cookie; scripts neither see nor set it.
-func IsOwnCookie(name string) bool { return slices.Contains(ownCookies, name) }
+// IsOwnCookie reports a name of PiCloud's session cookie; scripts neither see nor set it. Browsers and
+// servers differ in what they strip from a name, such as spaces and quotes: what one may take for ours, is.
+func IsOwnCookie(name string) bool {
+	notInNames := func(r rune) bool { return !isTokenRune(unicode.ToLower(r)) }
+	return slices.Contains(ownCookies, strings.TrimFunc(name, notInNames))
+}
 
 // sessionStore is a gorilla store whose rows are the sessions table: the cookie holds a random token, the row
 // its SHA-256. Rows are made by Login and ended by Logout; the store reads and writes the cookie.

@@ -103,6 +103,17 @@ func TestIsOwnCookie(t *testing.T) {
 		"picloud2":       false,
 		"PICLOUD":        false,
 		"":               false,
+
+		// As one of those between may read it.
+		" picloud\t":        true,
+		`"picloud"`:         true,
+		"picloud\x00":       true,
+		"\u00a0picloud":     true,
+		"\ufeffpicloud":     true,
+		`"__Host-picloud" `: true,
+		"pic loud":          false,
+		"Picloud":           false,
+		"my-picloud":        false,
 	} {
 		if IsOwnCookie(name) != want {
 			t.Errorf("%q: %v", name, !want)

@@ -73,7 +73,7 @@ func withoutOwnCookies(header string) string {
 	for part := range strings.SplitSeq(header, ";") {
 		part = strings.TrimSpace(part)
 		name, _, _ := strings.Cut(part, "=")
-		if part != "" && !edge.IsOwnCookie(strings.TrimSpace(name)) {
+		if part != "" && !edge.IsOwnCookie(name) {
 			kept = append(kept, part)
 		}
 	}

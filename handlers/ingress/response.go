@@ -2,12 +2,9 @@ package ingress
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/valyala/fasthttp"
 
 	"picloud/handlers/edge"
 	"picloud/internal/cloud"
@@ -80,47 +77,4 @@ func failureOf(reply *orchestrator.HTTPReply) *edge.Problem {
 		p.Execution = reply.Execution.String()
 	}
 	return p
-}
-
-// droppedFromResponse never leave: they belong to a connection, or are computed.
-var droppedFromResponse = []string{
-	"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
-	"trailer", "transfer-encoding", "upgrade",
-	"content-length", "x-execution-id", "idempotent-replayed",
-}
-
-// droppedOnAdminHost would act on the dashboard's origin.
-var droppedOnAdminHost = []string{
-	"set-cookie", "clear-site-data", "service-worker-allowed", "strict-transport-security", "alt-svc",
-}
-
-// sandboxPolicy keeps a script's page from acting as the dashboard, whatever its type.
-const sandboxPolicy = "sandbox allow-scripts allow-forms allow-popups"
-
-// copyHeaders writes a script's headers, but for those that are not a script's to set.
-func (s *Server) copyHeaders(res *fasthttp.Response, headers []cloud.Header) {
-	shared := s.SharesHost()
-
-	for _, h := range headers {
-		name := strings.ToLower(h.Name)
-		if !edge.ValidHeader(name, h.Value) || slices.Contains(droppedFromResponse, name) {
-			continue
-		}
-		if shared && slices.Contains(droppedOnAdminHost, name) {
-			continue
-		}
-
-		if name == "set-cookie" {
-			cookie, _, _ := strings.Cut(h.Value, "=")
-			if edge.IsOwnCookie(strings.TrimSpace(cookie)) {
-				continue
-			}
-		}
-		res.Header.Add(h.Name, h.Value)
-	}
-
-	if shared {
-		res.Header.Add("Content-Security-Policy", sandboxPolicy)
-		res.Header.Set("X-Content-Type-Options", "nosniff")
-	}
 }

@@ -3,13 +3,11 @@ package ingress
 import (
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gofiber/fiber/v2"
 
-	"picloud/handlers/edge"
 	"picloud/internal/cloud"
 	"picloud/internal/orchestrator"
 )
@@ -20,81 +18,6 @@ func reply(t *testing.T, s *Server, r *orchestrator.HTTPReply) *http.Response {
 	return answer(t, s, request("GET", "/f/shop/orders"), func(c *fiber.Ctx) error {
 		return s.send(c, r)
 	})
-}
-
-// A script sets its headers, but none that belong to the connection or to PiCloud, none that would split
-// the answer, and on the dashboard's host none that act on the dashboard.
-func TestHeadersThatScriptsSet(t *testing.T) {
-	t.Parallel()
-
-	for _, c := range []struct {
-		header, value string
-		own, shared   bool // whether it leaves on a host of the scripts' own, and on the dashboard's
-	}{
-		{"X-Test", "a", true, true},
-		{"Content-Type", "text/plain", true, true},
-		{"Location", "/elsewhere", true, true},
-		{"Set-Cookie", "a=1", true, false},
-		{"Set-Cookie", "picloud=stolen", false, false},
-		{"Set-Cookie", " __Host-picloud =stolen; Path=/", false, false},
-		{"Clear-Site-Data", `"cookies"`, true, false},
-		{"Service-Worker-Allowed", "/", true, false},
-		{"Strict-Transport-Security", "max-age=1", true, false},
-		{"Transfer-Encoding", "gzip", false, false},
-		{"Connection", "close", false, false},
-		{"Content-Length", "1", false, false},
-		{"X-Execution-Id", "forged", false, false},
-		{"Idempotent-Replayed", "true", false, false},
-		{"X-Bad", "a\r\nSet-Cookie: picloud=stolen", false, false},
-		{"X Bad", "a", false, false},
-		{"", "a", false, false},
-	} {
-		t.Run(c.header+" "+c.value, func(t *testing.T) {
-			t.Parallel()
-
-			for _, shared := range []bool{false, true} {
-				s := newServer(func(cfg *edge.Config) {
-					if !shared {
-						cfg.AdminHost = "admin.example"
-					}
-				})
-				headers := []cloud.Header{{Name: c.header, Value: c.value}}
-				res := reply(t, s, &orchestrator.HTTPReply{Response: &cloud.Response{Status: 200,
-					Headers: headers}})
-
-				want := c.own && !shared || c.shared && shared
-				if got := slices.Contains(res.Header[c.header], c.value); got != want {
-					t.Errorf("shared host %v: sent %v, want %v", shared, got, want)
-				}
-				if len(res.Cookies()) > 0 && !want {
-					t.Errorf("shared host %v: cookies %v", shared, res.Cookies())
-				}
-			}
-		})
-	}
-}
-
-// On the dashboard's host a script's page is in a sandbox, whatever policy of its own it sends.
-func TestScriptPagesAreSandboxed(t *testing.T) {
-	t.Parallel()
-	page := &orchestrator.HTTPReply{Response: &cloud.Response{
-		Status:  200,
-		Body:    []byte("<html>"),
-		Headers: []cloud.Header{{Name: "Content-Security-Policy", Value: "default-src *"}},
-	}}
-	res := reply(t, newServer(nil), page)
-	if got := res.Header["Content-Security-Policy"]; !slices.Contains(got, sandboxPolicy) {
-		t.Errorf("policies %q", got)
-	}
-
-	if res.Header.Get("X-Content-Type-Options") != "nosniff" {
-		t.Error("a browser may guess the type")
-	}
-
-	res = reply(t, newServer(func(c *edge.Config) { c.AdminHost = "admin.example" }), page)
-	if got := res.Header["Content-Security-Policy"]; !slices.Equal(got, []string{"default-src *"}) {
-		t.Errorf("on a host of its own: %q", got)
-	}
 }
 
 func TestStatusAndBody(t *testing.T) {
