@@ -6,12 +6,9 @@ package handlers
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -137,11 +134,10 @@ func setUp(srv *fasthttp.Server) {
 
 	route := srv.Handler
 	srv.Handler = func(ctx *fasthttp.RequestCtx) {
-		if slices.Contains(methods, string(ctx.Method())) {
-			route(ctx)
+		if fault := faultOf(ctx); fault != nil {
+			fault.answer(ctx)
 		} else {
-			known := strings.Join(methods, ", ")
-			malformed(ctx, fasthttp.StatusBadRequest, "this method is not known here; known are "+known)
+			route(ctx)
 		}
 		setDate(ctx)
 	}
@@ -191,37 +187,6 @@ func (s *Server) route() {
 		Orchestrator: s.cfg.Orchestrator,
 		MaxBody:      s.cfg.MaxBody,
 	}).Serve)
-}
-
-// methods are what a request may have; the router knows no others.
-var methods = append(slices.Clone(fiber.DefaultMethods), "PROPFIND", "REPORT", "SEARCH")
-
-// badRequest answers what fasthttp could not read as a request.
-func badRequest(ctx *fasthttp.RequestCtx, err error) {
-	status := fasthttp.StatusBadRequest
-	detail := "the request could not be read"
-	var small *fasthttp.ErrSmallBuffer
-
-	var netErr net.Error
-	switch {
-	case errors.As(err, &small):
-		status = fasthttp.StatusRequestHeaderFieldsTooLarge
-		detail = "the headers are over 32 KiB"
-	case errors.As(err, &netErr) && netErr.Timeout():
-		status = fasthttp.StatusRequestTimeout
-		detail = "the request did not arrive in time"
-	}
-
-	malformed(ctx, status, detail)
-	ctx.SetConnectionClose()
-	setDate(ctx)
-}
-
-// malformed answers a request that never reaches the router.
-func malformed(ctx *fasthttp.RequestCtx, status int, detail string) {
-	ctx.SetStatusCode(status)
-	ctx.Response.Header.SetContentType(edge.ProblemType)
-	ctx.SetBody(edge.EncodeProblem(&edge.Problem{Status: status, Detail: detail, Code: "malformed"}))
 }
 
 // Serve answers on a listener until Shutdown.

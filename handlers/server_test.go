@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	"context"
@@ -173,70 +172,6 @@ func TestPanicIsAnInternalError(t *testing.T) {
 	}
 }
 
-// raw sends bytes to a server and reads its answer, below everything that makes well-formed requests.
-func raw(t *testing.T, s *Server, text string) (*http.Response, string) {
-	t.Helper()
-	l := fasthttputil.NewInmemoryListener()
-	overC := make(chan error, 1)
-	go func() { overC <- s.Serve(l) }()
-	t.Cleanup(func() {
-		_ = s.Shutdown(context.Background())
-		<-overC
-	})
-
-	conn, err := l.Dial()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	go func() { _, _ = io.WriteString(conn, text) }()
-	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return res, string(body)
-}
-
-// What is no request is answered all the same, by a problem document with a date.
-func TestMalformedRequests(t *testing.T) {
-	t.Parallel()
-
-	for _, c := range []struct {
-		name, text string
-		status     int
-		detail     string
-	}{
-		{"an unknown method", "BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 400, "this method is not known here"},
-		{"no request", "nonsense\r\n\r\n", 400, "could not be read"},
-		{"headers that are too long", "GET / HTTP/1.1\r\nHost: x\r\nX-Long: " +
-			strings.Repeat("x", maxHeaders) + "\r\n\r\n",
-			431, "over 32 KiB"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			s, _ := newServer(t, nil)
-			res, body := raw(t, s, c.text)
-			if res.StatusCode != c.status || !strings.Contains(body, c.detail) ||
-				!strings.Contains(body, `"code":"malformed"`) {
-				t.Errorf("%d %s", res.StatusCode, body)
-			}
-
-			if res.Header.Get("Content-Type") != "application/problem+json" {
-				t.Errorf("type %q", res.Header.Get("Content-Type"))
-			}
-			if _, err := http.ParseTime(res.Header.Get("Date")); err != nil {
-				t.Errorf("date: %v", err)
-			}
-		})
-	}
-}
-
 // Every answer has one Date, and nothing says what serves it.
 func TestDateAndServer(t *testing.T) {
 	t.Parallel()
@@ -251,18 +186,6 @@ func TestDateAndServer(t *testing.T) {
 	}
 	if res.Header.Get("Server") != "" || res.Header.Get("?ate") != "" {
 		t.Errorf("headers %v", res.Header)
-	}
-}
-
-// Methods that the web knows beyond the usual ones reach scripts.
-func TestKnownMethods(t *testing.T) {
-	t.Parallel()
-
-	s, _ := newServer(t, func(c *Config) { c.NoScripts = true })
-	for _, method := range methods {
-		if res, body := send(t, s, method, "/f/shop/orders"); res.StatusCode != 404 {
-			t.Errorf("%s: %d %s", method, res.StatusCode, body)
-		}
 	}
 }
 

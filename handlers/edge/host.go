@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -20,32 +21,90 @@ func (e *Edge) AdminHostOnly(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// ServesAdmin reports whether dashboard and API answer on the request's host.
+// ServesAdmin reports whether dashboard and API answer on the request's host. A host of their own must be
+// claimed by all that names a host: a proxy that forgets to overwrite X-Forwarded-Host passes on what a
+// caller wrote there, and would open the dashboard on an address that is for scripts.
 func (e *Edge) ServesAdmin(c *fiber.Ctx) bool {
-	return !e.cfg.NoAdmin && (e.cfg.AdminHost == "" || e.Host(c) == e.cfg.AdminHost)
+	isOther := func(host string) bool { return host != e.cfg.AdminHost }
+	return !e.cfg.NoAdmin && (e.SharesHost() || !slices.ContainsFunc(e.claimedHosts(c), isOther))
 }
 
-// ServesScripts reports whether scripts answer on the request's host.
+// ServesScripts reports whether scripts answer on the request's host: if nothing claims the dashboard's.
 func (e *Edge) ServesScripts(c *fiber.Ctx) bool {
-	return !e.cfg.NoScripts && (e.cfg.AdminHost == "" || e.Host(c) != e.cfg.AdminHost)
+	return !e.cfg.NoScripts && (e.SharesHost() || !slices.Contains(e.claimedHosts(c), e.cfg.AdminHost))
+}
+
+// claimedHosts are the hosts that a request names: in Host, in its target, and in what a trusted proxy
+// forwards.
+func (e *Edge) claimedHosts(c *fiber.Ctx) []string {
+	return []string{bareHost(c.Context().Request.Header.Host()), bareHost(c.Context().Host()), e.Host(c)}
 }
 
 // SharesHost reports whether scripts answer on the same hosts as the dashboard.
 func (e *Edge) SharesHost() bool { return e.cfg.AdminHost == "" }
 
 // Host is the request's host, lower case and without port. Forwarded hosts count from trusted proxies alone.
-func (e *Edge) Host(c *fiber.Ctx) string {
-	host := string(c.Context().Host())
+func (e *Edge) Host(c *fiber.Ctx) string { return bareHost(e.Authority(c)) }
+
+// Authority is the request's host, with its port. What a trusted proxy forwards counts, unless it is no host.
+func (e *Edge) Authority(c *fiber.Ctx) []byte {
 	if e.FromTrustedProxy(c) {
-		if forwarded := Forwarded(c, "X-Forwarded-Host"); forwarded != "" {
-			host = forwarded
+		if forwarded := Forwarded(c, "X-Forwarded-Host"); ValidHost(forwarded) {
+			return []byte(forwarded)
 		}
 	}
+	return c.Context().Host()
+}
 
+// bareHost is a host in lower case, without port and final dot.
+func bareHost(authority []byte) string {
+	host := string(authority)
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
 	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// ValidHost reports whether a text is a host as the header Host has it (RFC 9110, 7.2): a DNS name, an IPv4
+// address or an IPv6 address in brackets, with or without a port. Names may have underscores, as those of
+// containers do.
+func ValidHost(text string) bool {
+	host, port := cutPort(text)
+	if !validPort(port) {
+		return false
+	}
+
+	if inner, bracketed := strings.CutPrefix(host, "["); bracketed {
+		inner, closed := strings.CutSuffix(inner, "]")
+		address, err := netip.ParseAddr(inner)
+		return closed && err == nil && address.Is6() && address.Zone() == ""
+	}
+
+	for label := range strings.SplitSeq(strings.TrimSuffix(host, "."), ".") {
+		if label == "" || strings.ContainsFunc(label, notInLabel) {
+			return false
+		}
+	}
+	return true
+}
+
+// cutPort divides a host from its port, "" without one.
+func cutPort(text string) (host, port string) {
+	colon := strings.LastIndexByte(text, ':')
+	if colon < strings.LastIndexByte(text, ']') || colon < 0 {
+		return text, ""
+	}
+	return text[:colon], text[colon+1:]
+}
+
+func notInLabel(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+}
+
+// validPort reports whether a text is the number of a port. A colon with nothing behind it is the usual port.
+func validPort(port string) bool {
+	_, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil
 }
 
 // Secure reports whether the caller speaks TLS, with this server or with the proxy before it.

@@ -40,7 +40,15 @@ func TestHosts(t *testing.T) {
 		{"forwarded by anybody", admin, []string{"Host", "x.example", "X-Forwarded-Host", "admin.example"},
 			"x.example", false, true},
 		{"forwarded by the proxy", proxied,
-			[]string{"Host", "x.example", "X-Forwarded-Host", "admin.example"}, "admin.example", true, false},
+			[]string{"Host", "admin.example", "X-Forwarded-Host", "admin.example"}, "admin.example", true, false},
+		{"a caller's lie that the proxy passes on", proxied,
+			[]string{"Host", "x.example", "X-Forwarded-Host", "admin.example"}, "admin.example", false, false},
+		{"a caller's lie on the dashboard's host", proxied,
+			[]string{"Host", "admin.example", "X-Forwarded-Host", "x.example"}, "x.example", false, false},
+		{"a proxy that asks by an inner name", proxied,
+			[]string{"Host", "picloud:8080", "X-Forwarded-Host", "x.example"}, "x.example", false, true},
+		{"forwarded, but no host", proxied,
+			[]string{"Host", "x.example", "X-Forwarded-Host", "evil.example/path"}, "x.example", false, true},
 		{"forwarded to a proxy that appends", proxied,
 			[]string{"Host", "x.example", "X-Forwarded-Host", "admin.example, x.example"}, "x.example", false, true},
 		{"forwarded past the proxy", elsewhere,
@@ -66,6 +74,62 @@ func TestHosts(t *testing.T) {
 				t.Errorf("%+v, want %+v", got, want)
 			}
 		})
+	}
+}
+
+// A host is a name or an address, with or without a port, and nothing that another reader takes for more.
+func TestValidHost(t *testing.T) {
+	t.Parallel()
+
+	for text, want := range map[string]bool{
+		"example.com":           true,
+		"EXAMPLE.com.":          true,
+		"example.com:8443":      true,
+		"example.com:":          true,
+		"my_container:80":       true,
+		"localhost":             true,
+		"127.0.0.1:1":           true,
+		"[::1]":                 true,
+		"[2001:db8::1]:443":     true,
+		"xn--bcher-kva.example": true,
+		"":                      false,
+		":80":                   false,
+		".":                     false,
+		"a..b":                  false,
+		".a":                    false,
+		"user@example.com":      false,
+		"user:pw@example.com":   false,
+		"example.com/path":      false,
+		"example.com?x":         false,
+		"example.com#x":         false,
+		`example.com\x`:         false,
+		"a.example,b.example":   false,
+		"a.example b.example":   false,
+		"example.com:80:81":     false,
+		"example.com:99999":     false,
+		"example.com:-1":        false,
+		"example.com:+80":       false,
+		"example.com:80a":       false,
+		"http://example.com":    false,
+		"example.com%2Fx":       false,
+		"example.com%00":        false,
+		"b\u00fccher.example":   false,
+		"::1":                   false,
+		"[::1":                  false,
+		"::1]":                  false,
+		"[::1]x":                false,
+		"[::1]x:80":             false,
+		"[127.0.0.1]":           false,
+		"[fe80::1%25eth0]":      false,
+		"[fe80::1%eth0]":        false,
+		"[]":                    false,
+		"a[::1]":                false,
+		"*.example.com":         false,
+		"example.com\tx":        false,
+	} {
+		if ValidHost(text) != want {
+			t.Errorf("%q: %v", text, !want)
+		}
 	}
 }
 

@@ -25,7 +25,6 @@ func (s *Server) request(c *fiber.Ctx, path string, body []byte) *cloud.Request 
 	r := &cloud.Request{Method: c.Method(), Body: body}
 
 	scheme := "http"
-	host := ctx.Host()
 	if ctx.IsTLS() {
 		scheme = "https"
 	}
@@ -34,12 +33,9 @@ func (s *Server) request(c *fiber.Ctx, path string, body []byte) *cloud.Request 
 		if forwarded := edge.Forwarded(c, "X-Forwarded-Proto"); forwarded == "https" || forwarded == "http" {
 			scheme = forwarded
 		}
-		if forwarded := edge.Forwarded(c, "X-Forwarded-Host"); forwarded != "" {
-			host = []byte(forwarded)
-		}
 	}
 
-	r.URL = scheme + "://" + string(host) + path
+	r.URL = scheme + "://" + string(s.Authority(c)) + path
 	if query := ctx.URI().QueryString(); len(query) > 0 {
 		r.URL += "?" + string(query)
 	}
@@ -55,6 +51,8 @@ func (s *Server) request(c *fiber.Ctx, path string, body []byte) *cloud.Request 
 			continue
 		case lower == "authorization" && auth.HasOwnCredential(value):
 			continue
+		case lower == "host": // an absolute target counts instead (RFC 9112, 3.2.2)
+			value = string(ctx.Host())
 		case lower == "cookie":
 			if value = withoutOwnCookies(value); value == "" {
 				continue
