@@ -255,16 +255,24 @@ func (q *Queries) InsertDeadLettersOfTrigger(ctx context.Context, arg InsertDead
 }
 
 const listDeadLetters = `-- name: ListDeadLetters :many
-SELECT app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id, parent_id, last_execution_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, created_at, resolution, resolved_at, resolved_by, resolve_reason, replayed_as, replay_of, error_group FROM dead_letters
-WHERE app_id = $1 AND ($2::uuid = $3::uuid OR id < $2::uuid)
-  AND ($4::text = 'all' OR ($4::text = 'unresolved') = (resolution IS NULL OR resolution = 'handler_failed'))
-  AND ($5::text = '' OR script = $5::text) AND ($6::text = '' OR source = $6::text)
-  AND ($7::uuid = $3::uuid OR trigger_id = $7::uuid)
-  AND ($8::text = '' OR error_group = $8::text)
-ORDER BY id DESC LIMIT $9::int
+SELECT p.app_id, p.id, p.outbox_id, p.source, p.op, p.trigger_id, p.script_id, p.script, p.payload, p.reason, p.error,
+       p.attempts, p.depth, p.root_id, p.parent_id, p.last_execution_id, p.origin_principal, p.run_as, p.idempotency_key,
+       p.first_attempt_at, p.last_attempt_at, p.created_at, p.resolution, p.resolved_at, p.resolved_by, p.resolve_reason,
+       p.replayed_as, p.replay_of, p.error_group FROM (
+    SELECT d.app_id, d.id, d.outbox_id, d.source, d.op, d.trigger_id, d.script_id, d.script, d.payload, d.reason, d.error, d.attempts, d.depth, d.root_id, d.parent_id, d.last_execution_id, d.origin_principal, d.run_as, d.idempotency_key, d.first_attempt_at, d.last_attempt_at, d.created_at, d.resolution, d.resolved_at, d.resolved_by, d.resolve_reason, d.replayed_as, d.replay_of, d.error_group, sum(octet_length(d.payload) + octet_length(d.error) + coalesce(octet_length(d.resolve_reason), 0) + $1::int)
+                    OVER (ORDER BY d.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (SELECT app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id, parent_id, last_execution_id, origin_principal, run_as, idempotency_key, first_attempt_at, last_attempt_at, created_at, resolution, resolved_at, resolved_by, resolve_reason, replayed_as, replay_of, error_group FROM dead_letters
+          WHERE app_id = $2 AND ($3::uuid = $4::uuid OR id < $3::uuid)
+            AND ($5::text = 'all' OR ($5::text = 'unresolved') = (resolution IS NULL OR resolution = 'handler_failed'))
+            AND ($6::text = '' OR script = $6::text) AND ($7::text = '' OR source = $7::text)
+            AND ($8::uuid = $4::uuid OR trigger_id = $8::uuid)
+            AND ($9::text = '' OR error_group = $9::text)
+          ORDER BY id DESC LIMIT $10::int) d) p
+WHERE coalesce(p.bytes_before, 0) <= $11::bigint ORDER BY p.id DESC
 `
 
 type ListDeadLettersParams struct {
+	RowBytes   int32
 	AppID      int64
 	Before     UUID
 	Nil        UUID
@@ -274,11 +282,14 @@ type ListDeadLettersParams struct {
 	TriggerID  UUID
 	ErrorGroup string
 	Max        int32
+	MaxBytes   int64
 }
 
-// state: unresolved, resolved or all. Newest first: before is the id of the last one seen.
+// state: unresolved, resolved or all. Newest first: before is the id of the last one seen. The list ends with the letter that
+// takes it over max_bytes: what follows is measured, and not sent.
 func (q *Queries) ListDeadLetters(ctx context.Context, arg ListDeadLettersParams) ([]DeadLetter, error) {
 	rows, err := q.db.Query(ctx, listDeadLetters,
+		arg.RowBytes,
 		arg.AppID,
 		arg.Before,
 		arg.Nil,
@@ -288,6 +299,7 @@ func (q *Queries) ListDeadLetters(ctx context.Context, arg ListDeadLettersParams
 		arg.TriggerID,
 		arg.ErrorGroup,
 		arg.Max,
+		arg.MaxBytes,
 	)
 	if err != nil {
 		return nil, err
@@ -338,18 +350,24 @@ func (q *Queries) ListDeadLetters(ctx context.Context, arg ListDeadLettersParams
 }
 
 const listLetterHeads = `-- name: ListLetterHeads :many
-SELECT id, source, op, trigger_id, script, reason, error, attempts, created_at, resolution FROM dead_letters
-WHERE app_id = $1 AND (resolution IS NULL OR resolution = 'handler_failed')
-  AND ($2::uuid = $3::uuid OR id < $2::uuid) AND ($4::text = '' OR script = $4::text)
-ORDER BY id DESC LIMIT $5::int
+SELECT p.id, p.source, p.op, p.trigger_id, p.script, p.reason, p.error, p.attempts, p.created_at, p.resolution FROM (
+    SELECT d.id, d.source, d.op, d.trigger_id, d.script, d.reason, d.error, d.attempts, d.created_at, d.resolution, sum(octet_length(d.error) + $1::int)
+                    OVER (ORDER BY d.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (SELECT id, source, op, trigger_id, script, reason, error, attempts, created_at, resolution FROM dead_letters
+          WHERE app_id = $2 AND (resolution IS NULL OR resolution = 'handler_failed')
+            AND ($3::uuid = $4::uuid OR id < $3::uuid) AND ($5::text = '' OR script = $5::text)
+          ORDER BY id DESC LIMIT $6::int) d) p
+WHERE coalesce(p.bytes_before, 0) <= $7::bigint ORDER BY p.id DESC
 `
 
 type ListLetterHeadsParams struct {
-	AppID  int64
-	Before UUID
-	Nil    UUID
-	Script string
-	Max    int32
+	RowBytes int32
+	AppID    int64
+	Before   UUID
+	Nil      UUID
+	Script   string
+	Max      int32
+	MaxBytes int64
 }
 
 type ListLetterHeadsRow struct {
@@ -365,14 +383,17 @@ type ListLetterHeadsRow struct {
 	Resolution *string
 }
 
-// The unresolved ones without their payloads, newest first, before an id if one is given.
+// The unresolved ones without their payloads, newest first, before an id if one is given. The list ends with the letter that
+// takes it over max_bytes.
 func (q *Queries) ListLetterHeads(ctx context.Context, arg ListLetterHeadsParams) ([]ListLetterHeadsRow, error) {
 	rows, err := q.db.Query(ctx, listLetterHeads,
+		arg.RowBytes,
 		arg.AppID,
 		arg.Before,
 		arg.Nil,
 		arg.Script,
 		arg.Max,
+		arg.MaxBytes,
 	)
 	if err != nil {
 		return nil, err

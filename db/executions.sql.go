@@ -183,8 +183,8 @@ func (q *Queries) ExecutionByID(ctx context.Context, appID int64, iD UUID) (Exec
 }
 
 const executionsOfRoot = `-- name: ExecutionsOfRoot :many
-SELECT id, script, version, source, trigger_id, outbox_id, status, attempt, depth, parent_id, request, node, started_at, duration_us,
-       http_status, error_name, left(error_message, 500)::text AS error_message
+SELECT id, script, version, source, trigger_id, outbox_id, status, attempt, depth, parent_id, left(request, 2000)::text AS request, node,
+       started_at, duration_us, http_status, error_name, left(error_message, 500)::text AS error_message
 FROM executions WHERE app_id = $1 AND root_id = $2 ORDER BY id LIMIT $3::int
 `
 
@@ -337,14 +337,21 @@ func (q *Queries) ListAbandoned(ctx context.Context, arg ListAbandonedParams) ([
 }
 
 const listExecutions = `-- name: ListExecutions :many
-SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs, cpu_us, memory_kib FROM executions
-WHERE app_id = $1 AND id < $2::uuid AND id >= $3::uuid
-  AND ($4::uuid = $5::uuid OR script_id = $4::uuid) AND ($6::text = '' OR status = $6::text)
-  AND ($7::uuid = $5::uuid OR root_id = $7::uuid)
-ORDER BY id DESC LIMIT $8::int
+SELECT p.app_id, p.id, p.script_id, p.script, p.version, p.source, p.trigger_id, p.outbox_id, p.status, p.attempt, p.depth,
+       p.root_id, p.parent_id, p.principal, p.request, p.node, p.started_at, p.duration_us, p.http_status, p.error_name,
+       p.error_message, p.error_stack, p.after_status, p.logs, p.cpu_us, p.memory_kib FROM (
+    SELECT e.app_id, e.id, e.script_id, e.script, e.version, e.source, e.trigger_id, e.outbox_id, e.status, e.attempt, e.depth, e.root_id, e.parent_id, e.principal, e.request, e.node, e.started_at, e.duration_us, e.http_status, e.error_name, e.error_message, e.error_stack, e.after_status, e.logs, e.cpu_us, e.memory_kib, sum(octet_length(e.request) + octet_length(e.error_name) + octet_length(e.error_message) + octet_length(e.error_stack)
+                      + octet_length(e.logs) + $1::int) OVER (ORDER BY e.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs, cpu_us, memory_kib FROM executions
+          WHERE app_id = $2 AND id < $3::uuid AND id >= $4::uuid
+            AND ($5::uuid = $6::uuid OR script_id = $5::uuid) AND ($7::text = '' OR status = $7::text)
+            AND ($8::uuid = $6::uuid OR root_id = $8::uuid)
+          ORDER BY id DESC LIMIT $9::int) e) p
+WHERE coalesce(p.bytes_before, 0) <= $10::bigint ORDER BY p.id DESC
 `
 
 type ListExecutionsParams struct {
+	RowBytes int32
 	AppID    int64
 	Before   UUID
 	Since    UUID
@@ -353,11 +360,14 @@ type ListExecutionsParams struct {
 	Status   string
 	RootID   UUID
 	Max      int32
+	MaxBytes int64
 }
 
-// Newest first, ids carry their time, so from and to are bounds on ids. Every filter has its index.
+// Newest first, ids carry their time, so from and to are bounds on ids. Every filter has its index. The list ends with the
+// execution that takes it over max_bytes: what follows is measured, and not sent.
 func (q *Queries) ListExecutions(ctx context.Context, arg ListExecutionsParams) ([]Execution, error) {
 	rows, err := q.db.Query(ctx, listExecutions,
+		arg.RowBytes,
 		arg.AppID,
 		arg.Before,
 		arg.Since,
@@ -366,6 +376,7 @@ func (q *Queries) ListExecutions(ctx context.Context, arg ListExecutionsParams) 
 		arg.Status,
 		arg.RootID,
 		arg.Max,
+		arg.MaxBytes,
 	)
 	if err != nil {
 		return nil, err
@@ -449,21 +460,28 @@ func (q *Queries) SearchEnd(ctx context.Context, arg SearchEndParams) (UUID, err
 }
 
 const searchExecutions = `-- name: SearchExecutions :many
-SELECT e.app_id, e.id, e.script_id, e.script, e.version, e.source, e.trigger_id, e.outbox_id, e.status, e.attempt, e.depth, e.root_id, e.parent_id, e.principal, e.request, e.node, e.started_at, e.duration_us, e.http_status, e.error_name, e.error_message, e.error_stack, e.after_status, e.logs, e.cpu_us, e.memory_kib FROM (
-    SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs, cpu_us, memory_kib FROM executions
-    WHERE app_id = $1 AND id < $2::uuid AND id >= $3::uuid
-      AND ($4::uuid = $5::uuid OR script_id = $4::uuid) AND ($6::text = '' OR status = $6::text)
-      AND ($7::uuid = $5::uuid OR root_id = $7::uuid)
-    ORDER BY id DESC LIMIT $8::int) e
-WHERE ($9::text = '' OR e.script = $9::text) AND ($10::uuid = $5::uuid OR e.trigger_id = $10::uuid)
-  AND ($11::text = '' OR e.source = $11::text)
-  AND ($12::text = '' OR strpos(lower(e.error_name || ': ' || e.error_message), lower($12::text)) > 0
-       OR strpos(lower(e.request), lower($12::text)) > 0
-       OR CASE WHEN octet_length(e.logs) <= 65536 THEN strpos(lower(e.logs), lower($12::text)) > 0 END)
-ORDER BY e.id DESC LIMIT $13::int
+SELECT p.app_id, p.id, p.script_id, p.script, p.version, p.source, p.trigger_id, p.outbox_id, p.status, p.attempt, p.depth,
+       p.root_id, p.parent_id, p.principal, p.request, p.node, p.started_at, p.duration_us, p.http_status, p.error_name,
+       p.error_message, p.error_stack, p.after_status, p.logs, p.cpu_us, p.memory_kib FROM (
+    SELECT e.app_id, e.id, e.script_id, e.script, e.version, e.source, e.trigger_id, e.outbox_id, e.status, e.attempt, e.depth, e.root_id, e.parent_id, e.principal, e.request, e.node, e.started_at, e.duration_us, e.http_status, e.error_name, e.error_message, e.error_stack, e.after_status, e.logs, e.cpu_us, e.memory_kib, sum(octet_length(e.request) + octet_length(e.error_name) + octet_length(e.error_message) + octet_length(e.error_stack)
+                      + octet_length(e.logs) + $1::int) OVER (ORDER BY e.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (SELECT f.app_id, f.id, f.script_id, f.script, f.version, f.source, f.trigger_id, f.outbox_id, f.status, f.attempt, f.depth, f.root_id, f.parent_id, f.principal, f.request, f.node, f.started_at, f.duration_us, f.http_status, f.error_name, f.error_message, f.error_stack, f.after_status, f.logs, f.cpu_us, f.memory_kib FROM (
+              SELECT app_id, id, script_id, script, version, source, trigger_id, outbox_id, status, attempt, depth, root_id, parent_id, principal, request, node, started_at, duration_us, http_status, error_name, error_message, error_stack, after_status, logs, cpu_us, memory_kib FROM executions
+              WHERE app_id = $2 AND id < $3::uuid AND id >= $4::uuid
+                AND ($5::uuid = $6::uuid OR script_id = $5::uuid) AND ($7::text = '' OR status = $7::text)
+                AND ($8::uuid = $6::uuid OR root_id = $8::uuid)
+              ORDER BY id DESC LIMIT $9::int) f
+          WHERE ($10::text = '' OR f.script = $10::text) AND ($11::uuid = $6::uuid OR f.trigger_id = $11::uuid)
+            AND ($12::text = '' OR f.source = $12::text)
+            AND ($13::text = '' OR strpos(lower(f.error_name || ': ' || f.error_message), lower($13::text)) > 0
+                 OR strpos(lower(f.request), lower($13::text)) > 0
+                 OR CASE WHEN octet_length(f.logs) <= 65536 THEN strpos(lower(f.logs), lower($13::text)) > 0 END)
+          ORDER BY f.id DESC LIMIT $14::int) e) p
+WHERE coalesce(p.bytes_before, 0) <= $15::bigint ORDER BY p.id DESC
 `
 
 type SearchExecutionsParams struct {
+	RowBytes  int32
 	AppID     int64
 	Before    UUID
 	Since     UUID
@@ -477,12 +495,14 @@ type SearchExecutionsParams struct {
 	Source    string
 	Search    string
 	Max       int32
+	MaxBytes  int64
 }
 
 // Those of the latest so many that have what no index finds: a trigger, a source, the name of a script that is gone, a text
-// in error, request or log. Logs over 64 KiB are not searched.
+// in error, request or log. Logs over 64 KiB are not searched. It ends at max_bytes as ListExecutions does.
 func (q *Queries) SearchExecutions(ctx context.Context, arg SearchExecutionsParams) ([]Execution, error) {
 	rows, err := q.db.Query(ctx, searchExecutions,
+		arg.RowBytes,
 		arg.AppID,
 		arg.Before,
 		arg.Since,
@@ -496,6 +516,7 @@ func (q *Queries) SearchExecutions(ctx context.Context, arg SearchExecutionsPara
 		arg.Source,
 		arg.Search,
 		arg.Max,
+		arg.MaxBytes,
 	)
 	if err != nil {
 		return nil, err

@@ -369,14 +369,26 @@ func (q *Queries) LedgerSumsOfApps(ctx context.Context, apps []int64) ([]LedgerS
 
 const listOutbox = `-- name: ListOutbox :many
 SELECT o.id, o.source, o.op, o.trigger_id, o.script_id, coalesce(s.name, '')::text AS script, o.claimed_by, o.attempt_count,
-       o.interruptions, o.max_attempts, o.wake_at, o.depth, o.root_id, coalesce(o.payload, p.payload, 'null')::text AS payload, o.last_error,
+       o.interruptions, o.max_attempts, o.wake_at, o.depth, o.root_id, o.whole_payload::text AS payload, o.last_error,
        o.reply_to, o.created_at, coalesce(t.enabled, true)::boolean AS trigger_enabled,
        (o.wake_at <= clock_timestamp())::boolean AS due
-FROM outbox o LEFT JOIN event_payloads p ON p.app_id = o.app_id AND p.id = o.payload_id
+FROM (SELECT r.app_id, r.id, r.source, r.op, r.trigger_id, r.script_id, r.payload, r.payload_id, r.reply_to, r.reply_node, r.origin_principal, r.run_as, r.parent_id, r.root_id, r.depth, r.dead_letter_id, r.idempotency_key, r.execution_id, r.attempt_count, r.interruptions, r.max_attempts, r.backoff, r.base_ms, r.max_ms, r.jitter, r.first_attempt_at, r.last_attempt_at, r.last_error, r.wake_at, r.claimed_by, r.claim_token, r.created_at, r.whole_payload, sum(octet_length(r.whole_payload) + octet_length(r.last_error) + $1::int)
+                      OVER (ORDER BY r.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+      FROM (SELECT q.app_id, q.id, q.source, q.op, q.trigger_id, q.script_id, q.payload, q.payload_id, q.reply_to, q.reply_node, q.origin_principal, q.run_as, q.parent_id, q.root_id, q.depth, q.dead_letter_id, q.idempotency_key, q.execution_id, q.attempt_count, q.interruptions, q.max_attempts, q.backoff, q.base_ms, q.max_ms, q.jitter, q.first_attempt_at, q.last_attempt_at, q.last_error, q.wake_at, q.claimed_by, q.claim_token, q.created_at, coalesce(q.payload, p.payload, 'null') AS whole_payload
+            FROM (SELECT app_id, id, source, op, trigger_id, script_id, payload, payload_id, reply_to, reply_node, origin_principal, run_as, parent_id, root_id, depth, dead_letter_id, idempotency_key, execution_id, attempt_count, interruptions, max_attempts, backoff, base_ms, max_ms, jitter, first_attempt_at, last_attempt_at, last_error, wake_at, claimed_by, claim_token, created_at FROM outbox f WHERE f.app_id = $2 AND f.id > $3 ORDER BY f.id LIMIT $4::int) q
+            LEFT JOIN event_payloads p ON p.app_id = q.app_id AND p.id = q.payload_id) r) o
 LEFT JOIN scripts s ON s.app_id = o.app_id AND s.id = o.script_id
 LEFT JOIN triggers t ON t.app_id = o.app_id AND t.id = o.trigger_id
-WHERE o.app_id = $1 AND o.id > $2 ORDER BY o.id LIMIT $3::int
+WHERE coalesce(o.bytes_before, 0) <= $5::bigint ORDER BY o.id
 `
+
+type ListOutboxParams struct {
+	RowBytes int32
+	AppID    int64
+	After    UUID
+	Max      int32
+	MaxBytes int64
+}
 
 type ListOutboxRow struct {
 	ID             UUID
@@ -400,8 +412,15 @@ type ListOutboxRow struct {
 	Due            bool
 }
 
-func (q *Queries) ListOutbox(ctx context.Context, appID int64, after UUID, max int32) ([]ListOutboxRow, error) {
-	rows, err := q.db.Query(ctx, listOutbox, appID, after, max)
+// Oldest first. The list ends with the row that takes it over max_bytes: what follows is measured, and not sent.
+func (q *Queries) ListOutbox(ctx context.Context, arg ListOutboxParams) ([]ListOutboxRow, error) {
+	rows, err := q.db.Query(ctx, listOutbox,
+		arg.RowBytes,
+		arg.AppID,
+		arg.After,
+		arg.Max,
+		arg.MaxBytes,
+	)
 	if err != nil {
 		return nil, err
 	}

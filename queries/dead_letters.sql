@@ -1,12 +1,20 @@
 -- name: ListDeadLetters :many
--- state: unresolved, resolved or all. Newest first: before is the id of the last one seen.
-SELECT * FROM dead_letters
-WHERE app_id = @app_id AND (@before::uuid = @nil::uuid OR id < @before::uuid)
-  AND (@state::text = 'all' OR (@state::text = 'unresolved') = (resolution IS NULL OR resolution = 'handler_failed'))
-  AND (@script::text = '' OR script = @script::text) AND (@source::text = '' OR source = @source::text)
-  AND (@trigger_id::uuid = @nil::uuid OR trigger_id = @trigger_id::uuid)
-  AND (@error_group::text = '' OR error_group = @error_group::text)
-ORDER BY id DESC LIMIT @max::int;
+-- state: unresolved, resolved or all. Newest first: before is the id of the last one seen. The list ends with the letter that
+-- takes it over max_bytes: what follows is measured, and not sent.
+SELECT p.app_id, p.id, p.outbox_id, p.source, p.op, p.trigger_id, p.script_id, p.script, p.payload, p.reason, p.error,
+       p.attempts, p.depth, p.root_id, p.parent_id, p.last_execution_id, p.origin_principal, p.run_as, p.idempotency_key,
+       p.first_attempt_at, p.last_attempt_at, p.created_at, p.resolution, p.resolved_at, p.resolved_by, p.resolve_reason,
+       p.replayed_as, p.replay_of, p.error_group FROM (
+    SELECT d.*, sum(octet_length(d.payload) + octet_length(d.error) + coalesce(octet_length(d.resolve_reason), 0) + @row_bytes::int)
+                    OVER (ORDER BY d.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (SELECT * FROM dead_letters
+          WHERE app_id = @app_id AND (@before::uuid = @nil::uuid OR id < @before::uuid)
+            AND (@state::text = 'all' OR (@state::text = 'unresolved') = (resolution IS NULL OR resolution = 'handler_failed'))
+            AND (@script::text = '' OR script = @script::text) AND (@source::text = '' OR source = @source::text)
+            AND (@trigger_id::uuid = @nil::uuid OR trigger_id = @trigger_id::uuid)
+            AND (@error_group::text = '' OR error_group = @error_group::text)
+          ORDER BY id DESC LIMIT @max::int) d) p
+WHERE coalesce(p.bytes_before, 0) <= @max_bytes::bigint ORDER BY p.id DESC;
 
 -- name: CountMatching :one
 -- How many unresolved ones a bulk replay is about.
@@ -43,11 +51,16 @@ WHERE app_id = ANY (@apps::bigint[]) AND (resolution IS NULL OR resolution = 'ha
 SELECT * FROM dead_letters WHERE app_id = @app_id AND id = @id;
 
 -- name: ListLetterHeads :many
--- The unresolved ones without their payloads, newest first, before an id if one is given.
-SELECT id, source, op, trigger_id, script, reason, error, attempts, created_at, resolution FROM dead_letters
-WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed')
-  AND (@before::uuid = @nil::uuid OR id < @before::uuid) AND (@script::text = '' OR script = @script::text)
-ORDER BY id DESC LIMIT @max::int;
+-- The unresolved ones without their payloads, newest first, before an id if one is given. The list ends with the letter that
+-- takes it over max_bytes.
+SELECT p.id, p.source, p.op, p.trigger_id, p.script, p.reason, p.error, p.attempts, p.created_at, p.resolution FROM (
+    SELECT d.*, sum(octet_length(d.error) + @row_bytes::int)
+                    OVER (ORDER BY d.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (SELECT id, source, op, trigger_id, script, reason, error, attempts, created_at, resolution FROM dead_letters
+          WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed')
+            AND (@before::uuid = @nil::uuid OR id < @before::uuid) AND (@script::text = '' OR script = @script::text)
+          ORDER BY id DESC LIMIT @max::int) d) p
+WHERE coalesce(p.bytes_before, 0) <= @max_bytes::bigint ORDER BY p.id DESC;
 
 -- name: ResolveDeadLetter :exec
 UPDATE dead_letters SET resolution = @resolution, resolved_at = clock_timestamp(), resolved_by = @resolved_by,

@@ -1,10 +1,17 @@
 -- name: ListExecutions :many
--- Newest first, ids carry their time, so from and to are bounds on ids. Every filter has its index.
-SELECT * FROM executions
-WHERE app_id = @app_id AND id < @before::uuid AND id >= @since::uuid
-  AND (@script_id::uuid = @nil::uuid OR script_id = @script_id::uuid) AND (@status::text = '' OR status = @status::text)
-  AND (@root_id::uuid = @nil::uuid OR root_id = @root_id::uuid)
-ORDER BY id DESC LIMIT @max::int;
+-- Newest first, ids carry their time, so from and to are bounds on ids. Every filter has its index. The list ends with the
+-- execution that takes it over max_bytes: what follows is measured, and not sent.
+SELECT p.app_id, p.id, p.script_id, p.script, p.version, p.source, p.trigger_id, p.outbox_id, p.status, p.attempt, p.depth,
+       p.root_id, p.parent_id, p.principal, p.request, p.node, p.started_at, p.duration_us, p.http_status, p.error_name,
+       p.error_message, p.error_stack, p.after_status, p.logs, p.cpu_us, p.memory_kib FROM (
+    SELECT e.*, sum(octet_length(e.request) + octet_length(e.error_name) + octet_length(e.error_message) + octet_length(e.error_stack)
+                      + octet_length(e.logs) + @row_bytes::int) OVER (ORDER BY e.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (SELECT * FROM executions
+          WHERE app_id = @app_id AND id < @before::uuid AND id >= @since::uuid
+            AND (@script_id::uuid = @nil::uuid OR script_id = @script_id::uuid) AND (@status::text = '' OR status = @status::text)
+            AND (@root_id::uuid = @nil::uuid OR root_id = @root_id::uuid)
+          ORDER BY id DESC LIMIT @max::int) e) p
+WHERE coalesce(p.bytes_before, 0) <= @max_bytes::bigint ORDER BY p.id DESC;
 
 -- name: ExecutionByID :one
 SELECT * FROM executions WHERE app_id = @app_id AND id = @id;
@@ -14,19 +21,25 @@ UPDATE executions SET after_status = @after_status, logs = @logs WHERE app_id = 
 
 -- name: SearchExecutions :many
 -- Those of the latest so many that have what no index finds: a trigger, a source, the name of a script that is gone, a text
--- in error, request or log. Logs over 64 KiB are not searched.
-SELECT e.* FROM (
-    SELECT * FROM executions
-    WHERE app_id = @app_id AND id < @before::uuid AND id >= @since::uuid
-      AND (@script_id::uuid = @nil::uuid OR script_id = @script_id::uuid) AND (@status::text = '' OR status = @status::text)
-      AND (@root_id::uuid = @nil::uuid OR root_id = @root_id::uuid)
-    ORDER BY id DESC LIMIT @depth::int) e
-WHERE (@script::text = '' OR e.script = @script::text) AND (@trigger_id::uuid = @nil::uuid OR e.trigger_id = @trigger_id::uuid)
-  AND (@source::text = '' OR e.source = @source::text)
-  AND (@search::text = '' OR strpos(lower(e.error_name || ': ' || e.error_message), lower(@search::text)) > 0
-       OR strpos(lower(e.request), lower(@search::text)) > 0
-       OR CASE WHEN octet_length(e.logs) <= 65536 THEN strpos(lower(e.logs), lower(@search::text)) > 0 END)
-ORDER BY e.id DESC LIMIT @max::int;
+-- in error, request or log. Logs over 64 KiB are not searched. It ends at max_bytes as ListExecutions does.
+SELECT p.app_id, p.id, p.script_id, p.script, p.version, p.source, p.trigger_id, p.outbox_id, p.status, p.attempt, p.depth,
+       p.root_id, p.parent_id, p.principal, p.request, p.node, p.started_at, p.duration_us, p.http_status, p.error_name,
+       p.error_message, p.error_stack, p.after_status, p.logs, p.cpu_us, p.memory_kib FROM (
+    SELECT e.*, sum(octet_length(e.request) + octet_length(e.error_name) + octet_length(e.error_message) + octet_length(e.error_stack)
+                      + octet_length(e.logs) + @row_bytes::int) OVER (ORDER BY e.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (SELECT f.* FROM (
+              SELECT * FROM executions
+              WHERE app_id = @app_id AND id < @before::uuid AND id >= @since::uuid
+                AND (@script_id::uuid = @nil::uuid OR script_id = @script_id::uuid) AND (@status::text = '' OR status = @status::text)
+                AND (@root_id::uuid = @nil::uuid OR root_id = @root_id::uuid)
+              ORDER BY id DESC LIMIT @depth::int) f
+          WHERE (@script::text = '' OR f.script = @script::text) AND (@trigger_id::uuid = @nil::uuid OR f.trigger_id = @trigger_id::uuid)
+            AND (@source::text = '' OR f.source = @source::text)
+            AND (@search::text = '' OR strpos(lower(f.error_name || ': ' || f.error_message), lower(@search::text)) > 0
+                 OR strpos(lower(f.request), lower(@search::text)) > 0
+                 OR CASE WHEN octet_length(f.logs) <= 65536 THEN strpos(lower(f.logs), lower(@search::text)) > 0 END)
+          ORDER BY f.id DESC LIMIT @max::int) e) p
+WHERE coalesce(p.bytes_before, 0) <= @max_bytes::bigint ORDER BY p.id DESC;
 
 -- name: SearchEnd :one
 -- The last execution that such a search looked at, if it did not reach the end.
@@ -43,8 +56,8 @@ WHERE app_id = @app_id AND id >= @since::uuid AND status <> 'succeeded' ORDER BY
 
 -- name: ExecutionsOfRoot :many
 -- Everything that one request or event caused, oldest first, without the long texts.
-SELECT id, script, version, source, trigger_id, outbox_id, status, attempt, depth, parent_id, request, node, started_at, duration_us,
-       http_status, error_name, left(error_message, 500)::text AS error_message
+SELECT id, script, version, source, trigger_id, outbox_id, status, attempt, depth, parent_id, left(request, 2000)::text AS request, node,
+       started_at, duration_us, http_status, error_name, left(error_message, 500)::text AS error_message
 FROM executions WHERE app_id = @app_id AND root_id = @root_id ORDER BY id LIMIT @max::int;
 
 -- name: AppsOfExecution :many

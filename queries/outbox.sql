@@ -64,14 +64,19 @@ FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unne
 WHERE o.app_id = ANY (ARRAY[q.app_id]) AND o.id BETWEEN q.id AND q.id AND o.claim_token = q.token;
 
 -- name: ListOutbox :many
+-- Oldest first. The list ends with the row that takes it over max_bytes: what follows is measured, and not sent.
 SELECT o.id, o.source, o.op, o.trigger_id, o.script_id, coalesce(s.name, '')::text AS script, o.claimed_by, o.attempt_count,
-       o.interruptions, o.max_attempts, o.wake_at, o.depth, o.root_id, coalesce(o.payload, p.payload, 'null')::text AS payload, o.last_error,
+       o.interruptions, o.max_attempts, o.wake_at, o.depth, o.root_id, o.whole_payload::text AS payload, o.last_error,
        o.reply_to, o.created_at, coalesce(t.enabled, true)::boolean AS trigger_enabled,
        (o.wake_at <= clock_timestamp())::boolean AS due
-FROM outbox o LEFT JOIN event_payloads p ON p.app_id = o.app_id AND p.id = o.payload_id
+FROM (SELECT r.*, sum(octet_length(r.whole_payload) + octet_length(r.last_error) + @row_bytes::int)
+                      OVER (ORDER BY r.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+      FROM (SELECT q.*, coalesce(q.payload, p.payload, 'null') AS whole_payload
+            FROM (SELECT * FROM outbox f WHERE f.app_id = @app_id AND f.id > @after ORDER BY f.id LIMIT @max::int) q
+            LEFT JOIN event_payloads p ON p.app_id = q.app_id AND p.id = q.payload_id) r) o
 LEFT JOIN scripts s ON s.app_id = o.app_id AND s.id = o.script_id
 LEFT JOIN triggers t ON t.app_id = o.app_id AND t.id = o.trigger_id
-WHERE o.app_id = @app_id AND o.id > @after ORDER BY o.id LIMIT @max::int;
+WHERE coalesce(o.bytes_before, 0) <= @max_bytes::bigint ORDER BY o.id;
 
 -- name: OutboxOfRoot :many
 -- What one request or event still has in the queue, of the 2000 rows that came after it: the queue has no index for it.

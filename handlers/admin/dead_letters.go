@@ -61,22 +61,21 @@ func (s *Server) showDeadLetters(v *visit) error {
 		return err
 	}
 
-	letters, err := s.Orchestrator.History.DeadLetters(
+	letters, more, err := s.Orchestrator.History.DeadLetters(
 		v.UserContext(),
 		v.app.ID(),
 		filter,
 		before,
-		pageSize+1,
+		pageSize,
 	)
 	if err != nil {
 		return err
 	}
-	letters, next := edge.Cut(s.Edge, list, letters, pageSize, letterKey)
 
 	vm := views.DeadLettersPage{
 		Page:      frame,
 		MayReplay: v.may(auth.WriteDeadLetter),
-		Next:      v.next(next),
+		Next:      v.next(edge.NextAfter(s.Edge, list, letters, more, letterKey)),
 		Filter:    views.LetterFilter(query),
 	}
 	for k := range letters {

@@ -29,9 +29,6 @@ func executionRow(e *history.Execution) views.ExecutionRow {
 	}
 }
 
-// executionKey is where an execution stands in lists.
-func executionKey(e *history.Execution) string { return e.ID.String() }
-
 // formTime is how an input of type datetime-local writes a moment; here it is UTC.
 const formTime = "2006-01-02T15:04"
 
@@ -63,34 +60,23 @@ func (s *Server) showExecutions(v *visit) error {
 		return err
 	}
 
-	executions, searched, err := s.Orchestrator.History.Executions(
-		v.UserContext(),
-		v.app.ID(),
-		filter,
-		before,
-		pageSize+1,
-	)
+	page, err := s.Orchestrator.History.Executions(v.UserContext(), v.app.ID(), filter, before, pageSize)
 	if err != nil {
 		return err
 	}
 
-	executions, next := edge.Cut(s.Edge, list, executions, pageSize, executionKey)
-	if next == "" && !searched.IsZero() { // a search that ended early goes on from there
-		next = s.Cursor(list, searched.String())
-	}
-
 	vm := views.ExecutionsPage{
 		Page:   frame,
-		Next:   v.next(next),
+		Next:   v.next(s.IDCursor(list, page.End)),
 		First:  before.IsZero(),
 		Filter: v.shown(query),
 	}
-	if next != "" && len(executions) < pageSize {
+	if page.Searched {
 		vm.Searched = history.SearchDepth
 	}
 
-	for k := range executions {
-		vm.Rows = append(vm.Rows, executionRow(&executions[k]))
+	for k := range page.List {
+		vm.Rows = append(vm.Rows, executionRow(&page.List[k]))
 	}
 	if vm.Scripts, err = v.scriptNames(); err != nil {
 		return err

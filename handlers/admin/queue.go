@@ -44,12 +44,12 @@ func (s *Server) showQueue(v *visit) error {
 		return err
 	}
 
-	rows, err := s.Orchestrator.History.Outbox(v.UserContext(), v.app.ID(), after, pageSize+1)
+	rows, more, err := s.Orchestrator.History.Outbox(v.UserContext(), v.app.ID(), after, pageSize)
 	if err != nil {
 		return err
 	}
 
-	rows, next := edge.Cut(s.Edge, list, rows, pageSize,
+	next := edge.NextAfter(s.Edge, list, rows, more,
 		func(r *db.ListOutboxRow) string { return cloud.ID(r.ID).String() })
 	vm := views.QueuePage{
 		Page:       frame,

@@ -269,13 +269,13 @@ func (s *Server) aroundScript(v *visit, vm *views.ScriptPage, script *manager.Sc
 	}
 
 	filter := history.ExecutionFilter{Script: script.Name}
-	executions, _, err := s.Orchestrator.History.Executions(ctx, v.app.ID(), filter, cloud.ID{}, aroundShown)
+	page, err := s.Orchestrator.History.Executions(ctx, v.app.ID(), filter, cloud.ID{}, aroundShown)
 	if err != nil {
 		return err
 	}
 
-	for k := range executions {
-		vm.Executions = append(vm.Executions, executionRow(&executions[k]))
+	for k := range page.List {
+		vm.Executions = append(vm.Executions, executionRow(&page.List[k]))
 	}
 	return nil
 }

@@ -226,12 +226,12 @@ func (s *Server) listDeadLetters(
 		return nil, err
 	}
 
-	rows, err := s.Orchestrator.History.DeadLetters(ctx, c.ID(), f, before, in.Limit+1)
+	rows, more, err := s.Orchestrator.History.DeadLetters(ctx, c.ID(), f, before, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 
-	rows, next := edge.Cut(s.Edge, list, rows, in.Limit,
+	next := edge.NextAfter(s.Edge, list, rows, more,
 		func(d *cloud.DeadLetter) string { return d.ID.String() })
 	return pageOf(rows, next, showDeadLetter), nil
 }

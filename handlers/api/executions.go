@@ -168,17 +168,11 @@ func (s *Server) listExecutions(
 		return nil, err
 	}
 
-	rows, searched, err := s.Orchestrator.History.Executions(ctx, c.ID(), f, before, in.Limit+1)
+	page, err := s.Orchestrator.History.Executions(ctx, c.ID(), f, before, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-
-	rows, next := edge.Cut(s.Edge, list, rows, in.Limit,
-		func(e *history.Execution) string { return e.ID.String() })
-	if next == "" && !searched.IsZero() { // a search that ended early goes on from there
-		next = s.Cursor(list, searched.String())
-	}
-	return pageOf(rows, next, showExecution(c)), nil
+	return pageOf(page.List, s.IDCursor(list, page.End), showExecution(c)), nil
 }
 
 func (s *Server) listAbandoned(

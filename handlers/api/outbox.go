@@ -138,13 +138,13 @@ func (s *Server) listOutbox(
 		return nil, err
 	}
 
-	rows, err := s.Orchestrator.History.Outbox(ctx, c.ID(), after, in.Limit+1)
+	rows, more, err := s.Orchestrator.History.Outbox(ctx, c.ID(), after, in.Limit)
 	if err != nil {
 		return nil, err
 	}
 
 	now := time.Now()
-	rows, next := edge.Cut(s.Edge, list, rows, in.Limit,
+	next := edge.NextAfter(s.Edge, list, rows, more,
 		func(r *db.ListOutboxRow) string { return cloud.ID(r.ID).String() })
 	return pageOf(rows, next, func(r *db.ListOutboxRow) outboxItem {
 		state := "waiting"

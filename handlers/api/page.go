@@ -2,7 +2,7 @@ package api
 
 // PageQuery is what lists take.
 type PageQuery struct {
-	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"items of a page"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"items of a page, which also ends at 4 MiB; next_cursor goes on"`
 	Cursor string `query:"cursor" doc:"next_cursor of the page before"`
 }
 

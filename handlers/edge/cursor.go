@@ -65,6 +65,14 @@ func (e *Edge) OpenIDCursor(list, cursor string) (cloud.ID, error) {
 	return id, nil
 }
 
+// IDCursor signs an id as a place in a list, "" for the zero id.
+func (e *Edge) IDCursor(list string, id cloud.ID) string {
+	if id.IsZero() {
+		return ""
+	}
+	return e.Cursor(list, id.String())
+}
+
 // OpenTimeCursor gives the moment that a cursor holds, start without a cursor.
 func (e *Edge) OpenTimeCursor(list, cursor string, start time.Time) (time.Time, error) {
 	text, err := e.OpenCursor(list, cursor)
@@ -101,4 +109,12 @@ func Cut[R any](e *Edge, list string, rows []R, limit int, key func(*R) string) 
 	}
 	rows = rows[:limit]
 	return rows, e.Cursor(list, key(&rows[limit-1]))
+}
+
+// NextAfter is the cursor of the page behind rows, "" if none follows.
+func NextAfter[R any](e *Edge, list string, rows []R, more bool, key func(*R) string) string {
+	if !more {
+		return ""
+	}
+	return e.Cursor(list, key(&rows[len(rows)-1]))
 }

@@ -27,10 +27,16 @@ func (f LetterFilter) storable() LetterFilter {
 	return f
 }
 
-// DeadLetters lists dead letters, newest first, older than the id before.
+// letterSize is the long texts of a dead letter, in bytes.
+func letterSize(row *db.DeadLetter) int {
+	return len(row.Payload) + len(row.Error) + len(db.OrZero(row.ResolveReason))
+}
+
+// DeadLetters lists dead letters, newest first, older than the id before: at most limit, and maxListBytes.
+// more says that others follow.
 func (r *Reader) DeadLetters(
 	ctx context.Context, app cloud.AppID, f LetterFilter, before cloud.ID, limit int,
-) ([]cloud.DeadLetter, error) {
+) (list []cloud.DeadLetter, more bool, err error) {
 	if f.State == "" {
 		f.State = "unresolved"
 	}
@@ -44,14 +50,18 @@ func (r *Reader) DeadLetters(
 		Source:     f.Source,
 		TriggerID:  f.Trigger,
 		ErrorGroup: f.ErrorGroup,
-		Max:        int32(limit),
+		Max:        int32(limit) + 1, // one more tells whether there is another page
+		MaxBytes:   maxListBytes,
+		RowBytes:   rowBytes,
 	})
 
-	list := make([]cloud.DeadLetter, len(rows))
+	rows, more = cutPage(rows, limit, letterSize)
+
+	list = make([]cloud.DeadLetter, len(rows))
 	for k := range rows {
 		list[k] = deadLetterOf(&rows[k])
 	}
-	return list, explain("list dead letters", err)
+	return list, more, explain("list dead letters", err)
 }
 
 // CountMatching counts the unresolved ones that a filter selects, whatever its state.
@@ -151,34 +161,42 @@ func letterError(text string) cloud.ScriptError {
 	return e
 }
 
-// DeadLettersForScript lists unresolved letters for a script, newest first, without their payloads. script ""
-// is any. Of each only what a list shows is read.
+// DeadLettersForScript lists unresolved letters for a script, newest first, without their payloads: at most
+// limit, and maxListBytes. script "" is any. Of each only what a list shows is read.
 func (r *Reader) DeadLettersForScript(
 	ctx context.Context, app cloud.AppID, script string, before cloud.ID, limit int,
-) ([]cloud.DeadLetter, error) {
+) (list []cloud.DeadLetter, more bool, err error) {
 	rows, err := r.db.Queries().ListLetterHeads(ctx, db.ListLetterHeadsParams{
-		AppID:  int64(app),
-		Script: db.Storable(script),
-		Before: before,
-		Max:    int32(limit),
+		AppID:    int64(app),
+		Script:   db.Storable(script),
+		Before:   before,
+		Max:      int32(limit) + 1,
+		MaxBytes: maxListBytes,
+		RowBytes: rowBytes,
 	})
 
-	list := make([]cloud.DeadLetter, len(rows))
+	rows, more = cutPage(rows, limit, func(row *db.ListLetterHeadsRow) int { return len(row.Error) })
+
+	list = make([]cloud.DeadLetter, len(rows))
 	for k := range rows {
-		row := &rows[k]
-		list[k] = cloud.DeadLetter{
-			App:        app,
-			ID:         row.ID,
-			Source:     row.Source,
-			Op:         row.Op,
-			Trigger:    db.OrZero(row.TriggerID),
-			Name:       row.Script,
-			Reason:     row.Reason,
-			Error:      letterError(row.Error),
-			Attempts:   int(row.Attempts),
-			Created:    row.CreatedAt,
-			Resolution: db.OrZero(row.Resolution),
-		}
+		list[k] = letterHead(app, &rows[k])
 	}
-	return list, explain("list dead letters", err)
+	return list, more, explain("list dead letters", err)
+}
+
+// letterHead is a dead letter without its payload.
+func letterHead(app cloud.AppID, row *db.ListLetterHeadsRow) cloud.DeadLetter {
+	return cloud.DeadLetter{
+		App:        app,
+		ID:         row.ID,
+		Source:     row.Source,
+		Op:         row.Op,
+		Trigger:    db.OrZero(row.TriggerID),
+		Name:       row.Script,
+		Reason:     row.Reason,
+		Error:      letterError(row.Error),
+		Attempts:   int(row.Attempts),
+		Created:    row.CreatedAt,
+		Resolution: db.OrZero(row.Resolution),
+	}
 }

@@ -83,14 +83,6 @@ func executionOf(row *db.Execution) Execution {
 	}
 }
 
-func executionsOf(rows []db.Execution) []Execution {
-	list := make([]Execution, len(rows))
-	for k := range rows {
-		list[k] = executionOf(&rows[k])
-	}
-	return list
-}
-
 // ExecutionFilter selects executions; zero fields select everything.
 type ExecutionFilter struct {
 	Script, Status, Source string
@@ -110,17 +102,46 @@ func (f *ExecutionFilter) needsSearch() bool {
 // finds: a text, a source, a trigger, a script that is gone. An index for each would be paid by every run.
 const SearchDepth = 2000
 
-// Executions lists executions, newest first, older than the id before. A search that ended before it had
-// enough says with which execution: there it goes on.
+// executionSize is the long texts of an execution, in bytes.
+func executionSize(row *db.Execution) int {
+	return len(row.Request) + len(row.ErrorName) + len(row.ErrorMessage) + len(row.ErrorStack) + len(row.Logs)
+}
+
+// ExecutionPage is a page of executions.
+type ExecutionPage struct {
+	List []Execution
+	// End is the last execution that was looked at, zero if none follows: there the next page goes on.
+	End cloud.ID
+	// Searched: it is not full because SearchDepth executions were looked at.
+	Searched bool
+}
+
+// executionPage is the page of what a statement found.
+func executionPage(rows []db.Execution, limit int) ExecutionPage {
+	rows, more := cutPage(rows, limit, executionSize)
+
+	page := ExecutionPage{List: make([]Execution, len(rows))}
+	for k := range rows {
+		page.List[k] = executionOf(&rows[k])
+	}
+	if more {
+		page.End = rows[len(rows)-1].ID
+	}
+	return page
+}
+
+// Executions lists executions, newest first, older than the id before: at most limit, and maxListBytes.
 func (r *Reader) Executions(
 	ctx context.Context, app cloud.AppID, f ExecutionFilter, before cloud.ID, limit int,
-) (list []Execution, searched cloud.ID, err error) {
+) (ExecutionPage, error) {
 	arg := db.ListExecutionsParams{
-		AppID:  int64(app),
-		Before: cloud.LastID,
-		Status: db.Storable(f.Status),
-		RootID: f.Root,
-		Max:    int32(limit),
+		AppID:    int64(app),
+		Before:   cloud.LastID,
+		Status:   db.Storable(f.Status),
+		RootID:   f.Root,
+		Max:      int32(limit) + 1, // one more tells whether there is another page
+		MaxBytes: maxListBytes,
+		RowBytes: rowBytes,
 	}
 
 	// Ids begin with the time at which they were made, so times are bounds on ids.
@@ -144,16 +165,16 @@ func (r *Reader) Executions(
 
 	if !f.needsSearch() {
 		rows, err := r.db.Queries().ListExecutions(ctx, arg)
-		return executionsOf(rows), searched, explain("list executions", err)
+		return executionPage(rows, limit), explain("list executions", err)
 	}
 
-	return r.searchExecutions(ctx, arg, f)
+	return r.searchExecutions(ctx, arg, f, limit)
 }
 
 // searchExecutions looks at the newest SearchDepth executions that the indexed part of a filter finds.
-func (r *Reader) searchExecutions(ctx context.Context, arg db.ListExecutionsParams, f ExecutionFilter) (
-	list []Execution, searched cloud.ID, err error,
-) {
+func (r *Reader) searchExecutions(
+	ctx context.Context, arg db.ListExecutionsParams, f ExecutionFilter, limit int,
+) (ExecutionPage, error) {
 	q := r.db.Queries()
 	rows, err := q.SearchExecutions(ctx, db.SearchExecutionsParams{
 		AppID:     arg.AppID,
@@ -168,10 +189,12 @@ func (r *Reader) searchExecutions(ctx context.Context, arg db.ListExecutionsPara
 		Source:    db.Storable(f.Source),
 		Search:    db.Storable(f.Search),
 		Max:       arg.Max,
+		MaxBytes:  arg.MaxBytes,
+		RowBytes:  arg.RowBytes,
 	})
-	list = executionsOf(rows)
-	if err != nil || len(list) >= int(arg.Max) {
-		return list, searched, explain("search executions", err)
+	page := executionPage(rows, limit)
+	if err != nil || !page.End.IsZero() {
+		return page, explain("search executions", err)
 	}
 
 	// Fewer than were asked for: either there are no more, or the search ended at its depth.
@@ -185,10 +208,12 @@ func (r *Reader) searchExecutions(ctx context.Context, arg db.ListExecutionsPara
 		Skip:     SearchDepth - 1,
 	})
 	if db.IsNotFound(err) {
-		return list, searched, nil
+		return page, nil
 	}
 
-	return list, end, explain("search executions", err)
+	page.End = end
+	page.Searched = true
+	return page, explain("search executions", err)
 }
 
 // Failure is a run that did not succeed, without its long texts.

@@ -9,12 +9,22 @@ import (
 	"picloud/internal/cloud"
 )
 
-// Outbox lists an app's rows, oldest first, younger than the id after.
+// Outbox lists an app's rows, oldest first, younger than the id after: at most limit, and maxListBytes. more
+// says that others follow.
 func (r *Reader) Outbox(ctx context.Context, app cloud.AppID, after cloud.ID, limit int) (
-	[]db.ListOutboxRow, error,
+	list []db.ListOutboxRow, more bool, err error,
 ) {
-	list, err := r.db.Queries().ListOutbox(ctx, int64(app), after, int32(limit))
-	return list, explain("list outbox", err)
+	list, err = r.db.Queries().ListOutbox(ctx, db.ListOutboxParams{
+		AppID:    int64(app),
+		After:    after,
+		Max:      int32(limit) + 1, // one more tells whether there is another page
+		MaxBytes: maxListBytes,
+		RowBytes: rowBytes,
+	})
+	list, more = cutPage(list, limit, func(row *db.ListOutboxRow) int {
+		return len(row.Payload) + len(row.LastError)
+	})
+	return list, more, explain("list outbox", err)
 }
 
 // WhyWaiting says in words why a row stands where it stands. hold is why events stand still in the whole

@@ -153,14 +153,18 @@ func TestReaderExecutions(t *testing.T) {
 			[]cloud.ID{third, second, first}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			list, searched, err := f.reader.Executions(t.Context(), 1, c.filter, c.before, c.limit)
-			if err != nil || !searched.IsZero() {
-				t.Fatalf("searched until %s (%v)", searched, err)
+			page, err := f.reader.Executions(t.Context(), 1, c.filter, c.before, c.limit)
+			if err != nil || page.Searched {
+				t.Fatalf("searched until %s (%v)", page.End, err)
+			}
+
+			if full := len(page.List) == c.limit; full != !page.End.IsZero() {
+				t.Errorf("%d found, the next page goes on behind %s", len(page.List), page.End)
 			}
 
 			var got []string
-			for i := range list {
-				got = append(got, list[i].ID.String())
+			for i := range page.List {
+				got = append(got, page.List[i].ID.String())
 			}
 			if want := idTexts(c.want); strings.Join(got, " ") != want {
 				t.Errorf("%v, want %s", got, want)
@@ -203,13 +207,13 @@ func TestSearchGoesOn(t *testing.T) {
 	r.flush(true)
 
 	filter := ExecutionFilter{Search: "needle"}
-	list, searched, err := f.reader.Executions(t.Context(), 1, filter, cloud.ID{}, 10)
-	if err != nil || len(list) != 0 || searched != end {
-		t.Fatalf("%d found, searched until %s, want %s (%v)", len(list), searched, end, err)
+	page, err := f.reader.Executions(t.Context(), 1, filter, cloud.ID{}, 10)
+	if err != nil || len(page.List) != 0 || page.End != end || !page.Searched {
+		t.Fatalf("%d found, searched until %s, want %s (%v)", len(page.List), page.End, end, err)
 	}
-	list, searched, err = f.reader.Executions(t.Context(), 1, filter, searched, 10)
-	if err != nil || len(list) != 1 || list[0].ID != wanted || !searched.IsZero() {
-		t.Errorf("%d found, searched until %s (%v)", len(list), searched, err)
+	page, err = f.reader.Executions(t.Context(), 1, filter, page.End, 10)
+	if err != nil || len(page.List) != 1 || page.List[0].ID != wanted || !page.End.IsZero() || page.Searched {
+		t.Errorf("%d found, searched until %s (%v)", len(page.List), page.End, err)
 	}
 }
 

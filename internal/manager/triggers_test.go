@@ -434,7 +434,7 @@ func TestDisabledTriggerParksEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		rows, err := f.db.Queries().ListOutbox(ctx, f.app.ID, db.UUID{}, 10)
+		rows, err := f.db.Queries().ListOutbox(ctx, db.ListOutboxParams{AppID: f.app.ID, Max: 10, MaxBytes: 1 << 20})
 		if err != nil || len(rows) != 1 || rows[0].Due != enabled {
 			t.Errorf("enabled %v: the outbox has %+v: %v", enabled, rows, err)
 		}

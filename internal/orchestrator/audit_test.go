@@ -28,7 +28,7 @@ func leaveLetters(t *testing.T, c *testcloud.Cloud, n int) []cloud.ID {
 	}
 	c.AwaitEmptyOutbox()
 
-	letters, err := c.History.DeadLetters(t.Context(), c.AppID(), history.LetterFilter{State: "all"},
+	letters, _, err := c.History.DeadLetters(t.Context(), c.AppID(), history.LetterFilter{State: "all"},
 		cloud.ID{}, 100)
 	if err != nil || len(letters) != n {
 		t.Fatalf("%d dead letters, %v", len(letters), err)
@@ -64,7 +64,7 @@ func leaveWaitingRow(t *testing.T, c *testcloud.Cloud) cloud.ID {
 	c.Call("writer")
 	c.Await(1, "SELECT count(*) FROM outbox WHERE attempt_count = 1 AND claimed_by IS NULL")
 
-	rows, err := c.History.Outbox(t.Context(), c.AppID(), cloud.ID{}, 1)
+	rows, _, err := c.History.Outbox(t.Context(), c.AppID(), cloud.ID{}, 1)
 	if err != nil || len(rows) != 1 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}

@@ -224,15 +224,14 @@ func (c *deadLetterCalls) list(ctx context.Context, call cloud.DeadLetterList) (
 	}
 	limit := min(max(call.Limit, 1), maxLetterList)
 	reader := c.replayer.reader
-	letters, err := reader.DeadLettersForScript(ctx, c.task.app.ID, call.Script, before, limit+1)
+	letters, more, err := reader.DeadLettersForScript(ctx, c.task.app.ID, call.Script, before, limit)
 	if err != nil {
 		return cloud.HostReply{}, err
 	}
 
 	cursor := "null"
-	if len(letters) > limit {
-		letters = letters[:limit]
-		cursor = `"` + letters[limit-1].ID.String() + `"`
+	if more {
+		cursor = `"` + letters[len(letters)-1].ID.String() + `"`
 	}
 	return cloud.HostReply{JSON: `{"items":[` + c.items(letters) + `],"cursor":` + cursor + `}`}, nil
 }

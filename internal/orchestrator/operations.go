@@ -50,10 +50,10 @@ var (
 
 // RunNow makes a waiting row due. A row of a disabled trigger would only be parked anew, so it is refused.
 func (o *Operations) RunNow(ctx context.Context, app cloud.AppID, id cloud.ID, by cloud.Principal) error {
-	listed, err := o.db.Queries().ListOutbox(ctx, int64(app), idBefore(id), 1)
+	listed, _, err := o.replayer.reader.Outbox(ctx, app, idBefore(id), 1)
 	switch {
 	case err != nil:
-		return cloud.DatabaseAway("read row", db.Translate(err))
+		return err
 	case len(listed) == 0 || cloud.ID(listed[0].ID) != id:
 		return errNoRow
 	case !listed[0].TriggerEnabled:
@@ -105,9 +105,9 @@ func (o *Operations) RemoveRow(
 	if definitions == nil {
 		return cloud.ID{}, cloud.Errorf(cloud.CodeNotFound, "no such app")
 	}
-	listed, err := o.db.Queries().ListOutbox(ctx, int64(app), idBefore(id), 1)
+	listed, _, err := o.replayer.reader.Outbox(ctx, app, idBefore(id), 1)
 	if err != nil {
-		return cloud.ID{}, cloud.DatabaseAway("read row", db.Translate(err))
+		return cloud.ID{}, err
 	}
 	if len(listed) == 0 || cloud.ID(listed[0].ID) != id {
 		return cloud.ID{}, errNoRow

@@ -13,7 +13,7 @@ func TestRunNowOfADisabledTrigger(t *testing.T) {
 	t.Parallel()
 	c := testcloud.New(t)
 	row := leaveWaitingRow(t, c)
-	rows, err := c.History.Outbox(t.Context(), c.AppID(), cloud.ID{}, 1)
+	rows, _, err := c.History.Outbox(t.Context(), c.AppID(), cloud.ID{}, 1)
 	if err != nil || rows[0].TriggerID == nil {
 		t.Fatalf("%+v, %v", rows, err)
 	}

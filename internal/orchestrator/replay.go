@@ -191,11 +191,6 @@ func (o *Operations) ReplayMany(
 	sel LetterSelection,
 	by cloud.Principal,
 ) (BulkReplay, error) {
-	letters, out, err := o.selectLetters(ctx, app, sel)
-	if err != nil {
-		return out, err
-	}
-
 	bulk := bulkReplay{
 		o:           o,
 		app:         app,
@@ -204,53 +199,12 @@ func (o *Operations) ReplayMany(
 		by:          by,
 		added:       map[cloud.ID]bool{},
 	}
-	for k := range letters {
-		row, err := o.replayer.row(bulk.definitions, &letters[k], by)
-		if err == nil {
-			bulk.add(letters[k].ID, row)
-		}
+
+	last, err := bulk.replaySelected(ctx)
+	if err == nil {
+		err = bulk.flush()
 	}
-	err = bulk.commitAll()
-	out.Replayed = bulk.replayed
-
-	return out, err
-}
-
-// selectLetters reads the letters of a selection.
-func (o *Operations) selectLetters(
-	ctx context.Context,
-	app cloud.AppID,
-	sel LetterSelection,
-) ([]cloud.DeadLetter, BulkReplay, error) {
-	var out BulkReplay
-
-	var letters []cloud.DeadLetter
-	for _, id := range sel.IDs {
-		letter, err := o.replayer.reader.DeadLetter(ctx, app, id)
-		switch {
-		case cloud.CodeOf(err) == cloud.CodeNotFound && err != nil:
-			continue
-		case err != nil:
-			return nil, out, err
-		}
-		letters = append(letters, *letter)
-	}
-
-	if sel.IDs == nil {
-		sel.Filter.State = "unresolved"
-		var err error
-		letters, err = o.replayer.reader.DeadLetters(ctx, app, sel.Filter, sel.Before, sel.Limit+1)
-		if err != nil {
-			return nil, out, err
-		}
-		if len(letters) > sel.Limit {
-			letters = letters[:sel.Limit]
-			out.Last = letters[sel.Limit-1].ID
-		}
-	}
-	out.Matched = len(letters)
-
-	return letters, out, nil
+	return BulkReplay{Matched: bulk.matched, Replayed: bulk.replayed, Last: last}, err
 }
 
 // bulkReplay commits the rows of a bulk replay, some at a time.
@@ -261,42 +215,106 @@ type bulkReplay struct {
 	sel         LetterSelection
 	by          cloud.Principal
 
-	chunks   [][]commit.ResolveLetter
-	bytes    int // of the last chunk's payloads
-	added    map[cloud.ID]bool
-	replayed int
+	chunk     []commit.ResolveLetter // that waits for its commit
+	bytes     int                    // of the chunk's payloads
+	added     map[cloud.ID]bool
+	committed bool // at least one chunk
+	matched   int
+	replayed  int
 }
 
-// add takes a letter in, once: a commit must not replay one twice because it was named twice.
-func (b *bulkReplay) add(letter cloud.ID, row *outbox.NewRow) {
-	if b.added[letter] {
-		return
+// replaySelected reads the letters of the selection and replays them. It holds the payloads of one page and
+// of one chunk, not those of all. last is the id to go on before, zero when everything was matched.
+func (b *bulkReplay) replaySelected(ctx context.Context) (last cloud.ID, err error) {
+	if b.sel.IDs != nil {
+		return cloud.ID{}, b.replayNamed(ctx)
 	}
-	b.added[letter] = true
 
-	last := len(b.chunks) - 1
-	if last < 0 || len(b.chunks[last]) >= bulkLetters || b.bytes+len(row.Payload) > bulkBytes {
-		b.chunks = append(b.chunks, nil)
-		b.bytes = 0
-		last++
+	b.sel.Filter.State = "unresolved"
+
+	before := b.sel.Before
+	for b.matched < b.sel.Limit {
+		letters, more, err := b.o.replayer.reader.DeadLetters(
+			ctx, b.app, b.sel.Filter, before, b.sel.Limit-b.matched)
+		if err != nil {
+			return cloud.ID{}, err
+		}
+
+		for k := range letters {
+			if err := b.add(&letters[k]); err != nil {
+				return cloud.ID{}, err
+			}
+		}
+		if !more {
+			return cloud.ID{}, nil
+		}
+		before = letters[len(letters)-1].ID
 	}
-	b.chunks[last] = append(b.chunks[last], commit.ResolveLetter{ID: letter, Replay: row, By: b.by.Username})
-	b.bytes += len(row.Payload)
+	return before, nil
 }
 
-// commitAll commits every chunk. An operator's action that finds nothing to do is audited all the same.
-func (b *bulkReplay) commitAll() error {
-	if len(b.chunks) == 0 {
-		b.chunks = append(b.chunks, nil)
-	}
-
-	for _, chunk := range b.chunks {
-		if err := b.commit(chunk); err != nil {
+// replayNamed replays those of the selection's ids that there are.
+func (b *bulkReplay) replayNamed(ctx context.Context) error {
+	for _, id := range b.sel.IDs {
+		letter, err := b.o.replayer.reader.DeadLetter(ctx, b.app, id)
+		if cloud.CodeOf(err) == cloud.CodeNotFound && err != nil {
+			continue
+		}
+		if err == nil {
+			err = b.add(letter)
+		}
+		if err != nil {
 			return err
 		}
 	}
-
 	return nil
+}
+
+// add takes a letter in, if it can be replayed. A chunk that is full is committed.
+func (b *bulkReplay) add(letter *cloud.DeadLetter) error {
+	b.matched++
+
+	row := b.rowOf(letter)
+	if row == nil {
+		return nil
+	}
+
+	if len(b.chunk) >= bulkLetters || len(b.chunk) > 0 && b.bytes+len(row.Payload) > bulkBytes {
+		if err := b.commitChunk(); err != nil {
+			return err
+		}
+	}
+	b.chunk = append(b.chunk, commit.ResolveLetter{ID: letter.ID, Replay: row, By: b.by.Username})
+	b.bytes += len(row.Payload)
+	return nil
+}
+
+// rowOf makes the row of a replay, nil of a letter that cannot be replayed. It makes one of each: a commit
+// must not replay a letter twice because it was named twice.
+func (b *bulkReplay) rowOf(letter *cloud.DeadLetter) *outbox.NewRow {
+	row, err := b.o.replayer.row(b.definitions, letter, b.by)
+	if err != nil || b.added[letter.ID] {
+		return nil
+	}
+
+	b.added[letter.ID] = true
+	return row
+}
+
+// flush commits what waits. An operator's action that finds nothing to do is audited all the same.
+func (b *bulkReplay) flush() error {
+	if len(b.chunk) == 0 && b.committed {
+		return nil
+	}
+	return b.commitChunk()
+}
+
+func (b *bulkReplay) commitChunk() error {
+	err := b.commit(b.chunk)
+	b.chunk = nil
+	b.bytes = 0
+	b.committed = true
+	return err
 }
 
 // commit replays letters in one transaction with their audit row. Letters that somebody else resolved

@@ -210,6 +210,27 @@ func TestBulkReplayGoesOn(t *testing.T) {
 	one.AwaitEmptyOutbox()
 }
 
+// A call takes as many letters as it may, however large they are: it reads and commits them some at a time.
+func TestBulkReplayOfLargeLetters(t *testing.T) {
+	t.Parallel()
+	one := testcloud.New(t)
+	ids := leaveLetters(t, one, 6)
+	one.Exec(`UPDATE dead_letters SET payload = left(payload, -1) || ',"padding":"' || repeat('x', 3000000) || '"}'`)
+	one.Deploy("failing", succeed)
+
+	done, err := one.Operations.ReplayMany(t.Context(), one.AppID(), orchestrator.LetterSelection{Limit: 5},
+		one.Operator())
+	if err != nil || done.Matched != 5 || done.Replayed != 5 || done.Last != ids[4] {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	done, err = one.Operations.ReplayMany(t.Context(), one.AppID(),
+		orchestrator.LetterSelection{IDs: ids}, one.Operator())
+	if err != nil || done.Matched != 6 || done.Replayed != 1 {
+		t.Errorf("by id: %+v, %v", done, err)
+	}
+	one.AwaitEmptyOutbox()
+}
+
 // letterOf is the one letter of a script.
 func letterOf(t *testing.T, c *testcloud.Cloud, script string) cloud.ID {
 	t.Helper()

@@ -17,7 +17,7 @@ const (
 	// MaxList is the most items of a page.
 	MaxList = 1000
 	// maxPageBytes bounds the values of a page: it ends with the one that takes it above, whatever its limit.
-	maxPageBytes = 8 << 20
+	maxPageBytes = 4 << 20
 )
 
 // Item is an entry with its key and its times.
