@@ -50,6 +50,7 @@ var limitSections = []struct {
 		{"maxVariables", "Variables and secrets of an app", "names"},
 		{"maxVariable", "Value of a variable or secret", "bytes"},
 		{"maxVariableBytes", "All values of an app together", "bytes"},
+		{"maxSecretScripts", "Scripts that a secret may be for alone", "scripts"},
 	}},
 	{"limits of HTTP", []limit{
 		{"maxHeaders", "Headers of a request, with its first line", "bytes"},

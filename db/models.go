@@ -387,4 +387,5 @@ type Variable struct {
 	KeyID     string
 	UpdatedBy string
 	UpdatedAt time.Time
+	Scripts   []string
 }

@@ -11,14 +11,15 @@ import (
 )
 
 const allVariables = `-- name: AllVariables :many
-SELECT name, secret, sealed, key_id FROM variables WHERE app_id = $1 ORDER BY name
+SELECT name, secret, sealed, key_id, scripts FROM variables WHERE app_id = $1 ORDER BY name
 `
 
 type AllVariablesRow struct {
-	Name   string
-	Secret bool
-	Sealed []byte
-	KeyID  string
+	Name    string
+	Secret  bool
+	Sealed  []byte
+	KeyID   string
+	Scripts []string
 }
 
 func (q *Queries) AllVariables(ctx context.Context, appID int64) ([]AllVariablesRow, error) {
@@ -35,6 +36,7 @@ func (q *Queries) AllVariables(ctx context.Context, appID int64) ([]AllVariables
 			&i.Secret,
 			&i.Sealed,
 			&i.KeyID,
+			&i.Scripts,
 		); err != nil {
 			return nil, err
 		}
@@ -97,7 +99,7 @@ func (q *Queries) KeysOfVariables(ctx context.Context) ([]KeysOfVariablesRow, er
 }
 
 const listVariables = `-- name: ListVariables :many
-SELECT name, sealed, key_id, updated_by, updated_at FROM variables
+SELECT name, sealed, key_id, scripts, updated_by, updated_at FROM variables
 WHERE app_id = $1 AND secret = $2 AND name > $3::text ORDER BY name LIMIT $4::int
 `
 
@@ -112,6 +114,7 @@ type ListVariablesRow struct {
 	Name      string
 	Sealed    []byte
 	KeyID     string
+	Scripts   []string
 	UpdatedBy string
 	UpdatedAt time.Time
 }
@@ -134,6 +137,7 @@ func (q *Queries) ListVariables(ctx context.Context, arg ListVariablesParams) ([
 			&i.Name,
 			&i.Sealed,
 			&i.KeyID,
+			&i.Scripts,
 			&i.UpdatedBy,
 			&i.UpdatedAt,
 		); err != nil {
@@ -204,10 +208,10 @@ func (q *Queries) MeasureVariables(ctx context.Context, appID int64, name string
 }
 
 const putVariable = `-- name: PutVariable :exec
-INSERT INTO variables (app_id, name, secret, sealed, key_id, updated_by)
-VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO variables (app_id, name, secret, sealed, key_id, scripts, updated_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
 ON CONFLICT (app_id, name) DO UPDATE
-SET sealed = excluded.sealed, key_id = excluded.key_id, updated_by = excluded.updated_by, updated_at = clock_timestamp()
+SET sealed = excluded.sealed, key_id = excluded.key_id, scripts = excluded.scripts, updated_by = excluded.updated_by, updated_at = clock_timestamp()
 `
 
 type PutVariableParams struct {
@@ -216,6 +220,7 @@ type PutVariableParams struct {
 	Secret    bool
 	Sealed    []byte
 	KeyID     string
+	Scripts   []string
 	UpdatedBy string
 }
 
@@ -226,6 +231,7 @@ func (q *Queries) PutVariable(ctx context.Context, arg PutVariableParams) error 
 		arg.Secret,
 		arg.Sealed,
 		arg.KeyID,
+		arg.Scripts,
 		arg.UpdatedBy,
 	)
 	return err
@@ -262,6 +268,24 @@ func (q *Queries) SealedOtherwise(ctx context.Context, keyID string) (bool, erro
 	var any bool
 	err := row.Scan(&any)
 	return any, err
+}
+
+const secretForScripts = `-- name: SecretForScripts :one
+SELECT v.name, s.script::text AS script FROM variables v, unnest(v.scripts) AS s(script)
+WHERE v.app_id = $1 AND s.script = ANY ($2::text[]) ORDER BY v.name, s.script LIMIT 1
+`
+
+type SecretForScriptsRow struct {
+	Name   string
+	Script string
+}
+
+// A secret that is for some of these scripts alone, and which of them it names.
+func (q *Queries) SecretForScripts(ctx context.Context, appID int64, scripts []string) (SecretForScriptsRow, error) {
+	row := q.db.QueryRow(ctx, secretForScripts, appID, scripts)
+	var i SecretForScriptsRow
+	err := row.Scan(&i.Name, &i.Script)
+	return i, err
 }
 
 const stopVariableWrites = `-- name: StopVariableWrites :exec

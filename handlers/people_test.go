@@ -56,7 +56,7 @@ func newFixture(t *testing.T) *fixture {
 		SessionLifetime: time.Hour,
 		Changed:         func(context.Context, cloud.AppID) {},
 		PeopleChanged:   authenticator.Flush,
-		Env:             func(cloud.AppID) *cloud.Env { return nil },
+		Env:             func(cloud.AppID, string) *cloud.Env { return nil },
 	})
 
 	if _, err := f.manager.FirstStart(ctx, "ann", testPassword); err != nil {

@@ -1,9 +1,9 @@
 -- name: ListVariables :many
-SELECT name, sealed, key_id, updated_by, updated_at FROM variables
+SELECT name, sealed, key_id, scripts, updated_by, updated_at FROM variables
 WHERE app_id = @app_id AND secret = @secret AND name > @after::text ORDER BY name LIMIT @max::int;
 
 -- name: AllVariables :many
-SELECT name, secret, sealed, key_id FROM variables WHERE app_id = @app_id ORDER BY name;
+SELECT name, secret, sealed, key_id, scripts FROM variables WHERE app_id = @app_id ORDER BY name;
 
 -- name: VariableByName :one
 SELECT name, secret, sealed, key_id, updated_by, updated_at FROM variables WHERE app_id = @app_id AND name = @name;
@@ -13,10 +13,15 @@ SELECT name, secret, sealed, key_id, updated_by, updated_at FROM variables WHERE
 SELECT count(*)::bigint AS n, coalesce(sum(octet_length(sealed)), 0)::bigint AS bytes FROM variables WHERE app_id = @app_id AND name <> @name;
 
 -- name: PutVariable :exec
-INSERT INTO variables (app_id, name, secret, sealed, key_id, updated_by)
-VALUES (@app_id, @name, @secret, @sealed, @key_id, @updated_by)
+INSERT INTO variables (app_id, name, secret, sealed, key_id, scripts, updated_by)
+VALUES (@app_id, @name, @secret, @sealed, @key_id, @scripts, @updated_by)
 ON CONFLICT (app_id, name) DO UPDATE
-SET sealed = excluded.sealed, key_id = excluded.key_id, updated_by = excluded.updated_by, updated_at = clock_timestamp();
+SET sealed = excluded.sealed, key_id = excluded.key_id, scripts = excluded.scripts, updated_by = excluded.updated_by, updated_at = clock_timestamp();
+
+-- name: SecretForScripts :one
+-- A secret that is for some of these scripts alone, and which of them it names.
+SELECT v.name, s.script::text AS script FROM variables v, unnest(v.scripts) AS s(script)
+WHERE v.app_id = @app_id AND s.script = ANY (@scripts::text[]) ORDER BY v.name, s.script LIMIT 1;
 
 -- name: DeleteVariable :execrows
 DELETE FROM variables WHERE app_id = @app_id AND name = @name AND secret = @secret;

@@ -224,9 +224,10 @@ func pages() []golden {
 		state("entry-new", Entry, EntryPage{Page: frame("o1", "kv"), Collection: "orders", Key: "o1", Value: "{}", MayEdit: true}),
 		state("entry-viewer", Entry, EntryPage{Page: frame("o1", "kv"), Collection: "orders", Key: "o1", Value: "{}", Version: 7, UpdatedAt: at(time.Hour), Triggers: 1}),
 
-		state("variables", Variables, VariablesPage{Page: frame("Variables", "variables"), MayEdit: true, Variables: []VariableRow{{"REGION", "eu", "ada", at(time.Hour)}},
-			Secrets: []VariableRow{{"API_TOKEN", "", "bob", at(time.Minute)}}}),
-		state("variables-viewer", Variables, VariablesPage{Page: frame("Variables", "variables"), Variables: []VariableRow{{"REGION", "eu", "ada", at(time.Hour)}}}),
+		state("variables", Variables, VariablesPage{Page: frame("Variables", "variables"), MayEdit: true, Variables: []VariableRow{{Name: "REGION", Value: "eu", UpdatedBy: "ada", UpdatedAt: at(time.Hour)}},
+			Secrets: []VariableRow{{Name: "API_TOKEN", UpdatedBy: "bob", UpdatedAt: at(time.Minute)},
+				{Name: "CARD_KEY", Scripts: []string{"pay", "refund"}, UpdatedBy: "bob", UpdatedAt: at(time.Minute)}}}),
+		state("variables-viewer", Variables, VariablesPage{Page: frame("Variables", "variables"), Variables: []VariableRow{{Name: "REGION", UpdatedBy: "ada", UpdatedAt: at(time.Hour)}}}),
 		state("variables-none", Variables, VariablesPage{Page: withError(frame("Variables", "variables"), "the name must match"), MayEdit: true, Name: "bad name", Secret: true}),
 
 		state("users", Users, UsersPage{Page: out("Users", "users"), Owner: true, Next: "?cursor=x", Rows: []UserRow{

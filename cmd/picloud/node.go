@@ -268,7 +268,7 @@ func (n *node) buildManager() {
 		SessionLifetime: n.cfg.SessionRetention,
 		Changed:         func(context.Context, cloud.AppID) {},
 		PeopleChanged:   func() {},
-		Env:             func(cloud.AppID) *cloud.Env { return nil },
+		Env:             func(cloud.AppID, string) *cloud.Env { return nil },
 	}
 	// The commands that only need the manager have no data plane to tell.
 	if n.orchestrator != nil {

@@ -124,6 +124,45 @@ func TestVariables(t *testing.T) {
 	}
 }
 
+// A secret that names scripts is found by those alone, and what would receive it is deployed by who may set it.
+// Values of variables are for admins, names for everybody in the app.
+func TestSecretForScripts(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	p := people(w)
+
+	const source = `export default (request, env) => ({ names: Object.keys(env).join(" "), key: env.KEY ?? "none" })`
+	for _, name := range []string{"pay", "other"} {
+		w.api("PUT", "/apps/shop/scripts/"+name, map[string]any{"source": source}).want(201)
+	}
+
+	p["admin"].api("PUT", "/apps/shop/variables/REGION", map[string]any{"value": "eu"}).want(200)
+	p["admin"].api("PUT", "/apps/shop/secrets/KEY", map[string]any{"value": secretValue, "scripts": []string{"pay"}}).want(200)
+	p["admin"].api("PUT", "/apps/shop/variables/X", map[string]any{"value": "x", "scripts": []string{"pay"}}).want(422)
+
+	for range 3 { // by turns in one process
+		object(t, "pay", w.do("GET", "/f/shop/pay", nil).want(200).json, map[string]any{"names": "KEY REGION", "key": secretValue})
+		object(t, "other", w.do("GET", "/f/shop/other", nil).want(200).json, map[string]any{"names": "REGION", "key": "none"})
+	}
+
+	r := p["editor"].api("PUT", "/apps/shop/scripts/pay", map[string]any{"source": source + ";"}).want(403)
+	if !strings.Contains(r.str("detail"), "the secret KEY is for the script") {
+		t.Errorf("refused with %s", r.body)
+	}
+	p["editor"].api("PUT", "/apps/shop/scripts/other", map[string]any{"source": source + ";"}).want(200)
+	p["admin"].api("PUT", "/apps/shop/scripts/pay", map[string]any{"source": source + ";"}).want(200)
+
+	for who, value := range map[string]any{"viewer": nil, "editor": nil, "admin": "eu"} {
+		r := p[who].api("GET", "/apps/shop/variables", nil).want(200)
+		if r.get("items.0.name") != "REGION" || r.get("items.0.value") != value {
+			t.Errorf("%s reads %s", who, r.body)
+		}
+	}
+	if r := p["viewer"].api("GET", "/apps/shop/secrets", nil).want(200); r.get("items.0.scripts.0") != "pay" {
+		t.Errorf("secrets %s", r.body)
+	}
+}
+
 // The master key can be changed; without the right one PiCloud does not start.
 func TestRotateKey(t *testing.T) {
 	t.Parallel()

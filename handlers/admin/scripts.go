@@ -287,7 +287,7 @@ func (s *Server) deployScript(v *visit) error {
 	change, err := scriptChange(typed)
 	var deployed *manager.Deployed
 	if err == nil {
-		deployed, err = s.Manager.PutScript(v.UserContext(), edge.Actor(v.p), v.app.App, name, change)
+		deployed, err = s.Manager.PutScript(v.UserContext(), v.app.Actor(), v.app.App, name, change)
 	}
 	if message, ok := refused(err); ok {
 		typed.Deploy = views.Deploy{Error: message, Version: typed.Version}
@@ -412,7 +412,7 @@ func (s *Server) rollbackScript(v *visit) error {
 	}
 
 	name := v.Params("name")
-	_, err = s.Manager.Rollback(v.UserContext(), edge.Actor(v.p), v.app.App, name, version)
+	_, err = s.Manager.Rollback(v.UserContext(), v.app.Actor(), v.app.App, name, version)
 	if err != nil {
 		return err
 	}

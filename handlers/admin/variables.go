@@ -2,9 +2,10 @@ package admin
 
 import (
 	"net/http"
+	"strings"
 
-	"picloud/handlers/edge"
 	"picloud/internal/auth"
+	"picloud/internal/cloud"
 	"picloud/views"
 )
 
@@ -36,6 +37,7 @@ func (s *Server) variablesPage(v *visit, status int, problem string) error {
 		if !vm.Secret {
 			vm.Value = f.Get("value")
 		}
+		vm.ForScripts = f.Get("scripts")
 	}
 
 	for _, kind := range []struct {
@@ -48,12 +50,16 @@ func (s *Server) variablesPage(v *visit, status int, problem string) error {
 		}
 
 		for _, r := range rows {
-			*kind.to = append(*kind.to, views.VariableRow{
+			row := views.VariableRow{
 				Name:      r.Name,
-				Value:     r.Value,
+				Scripts:   r.Scripts,
 				UpdatedBy: r.UpdatedBy,
 				UpdatedAt: r.UpdatedAt,
-			})
+			}
+			if vm.MayEdit { // who may set a value may read it
+				row.Value = r.Value
+			}
+			*kind.to = append(*kind.to, row)
 		}
 	}
 
@@ -62,9 +68,7 @@ func (s *Server) variablesPage(v *visit, status int, problem string) error {
 
 // setVariablePage sets a variable or a secret; a refusal is the page again.
 func (s *Server) setVariablePage(v *visit) error {
-	value := normalizeLines(v.form.Get("value"))
-	err := s.Manager.SetVariable(v.UserContext(), edge.Actor(v.p), v.app.App, v.form.Get("name"), value,
-		v.form.Get("kind") == "secret")
+	err := s.setVariable(v)
 	if message, ok := refused(err); ok {
 		return s.variablesPage(v, http.StatusUnprocessableEntity, message)
 	}
@@ -74,8 +78,25 @@ func (s *Server) setVariablePage(v *visit) error {
 	return v.to("/variables?done=set")
 }
 
+// setVariable sets what the form says. Its names of scripts are separated by commas or spaces.
+func (s *Server) setVariable(v *visit) error {
+	name := v.form.Get("name")
+	value := normalizeLines(v.form.Get("value"))
+	scripts := strings.Fields(strings.ReplaceAll(v.form.Get("scripts"), ",", " "))
+	secret := v.form.Get("kind") == "secret"
+
+	switch {
+	case len(scripts) == 0:
+		return s.Manager.SetVariable(v.UserContext(), v.app.Actor(), v.app.App, name, value, secret)
+	case !secret:
+		return cloud.Errorf(cloud.CodeInvalid, "only a secret can be for some scripts alone")
+	default:
+		return s.Manager.SetSecret(v.UserContext(), v.app.Actor(), v.app.App, name, value, scripts)
+	}
+}
+
 func (s *Server) deleteVariablePage(v *visit) error {
-	err := s.Manager.DeleteVariable(v.UserContext(), edge.Actor(v.p), v.app.App, v.form.Get("name"),
+	err := s.Manager.DeleteVariable(v.UserContext(), v.app.Actor(), v.app.App, v.form.Get("name"),
 		v.form.Get("kind") == "secret")
 	if err != nil {
 		return err

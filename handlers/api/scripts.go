@@ -180,7 +180,7 @@ func (s *Server) showVersion(
 func (s *Server) rollbackScript(
 	ctx context.Context, c *edge.AppCaller, in *rollback,
 ) (*deployedOutput, error) {
-	d, err := s.Manager.Rollback(ctx, edge.Actor(c.Principal), c.App, in.Name, in.Body.Version)
+	d, err := s.Manager.Rollback(ctx, c.Actor(), c.App, in.Name, in.Body.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +271,7 @@ func (s *Server) putScript(ctx context.Context, c *edge.AppCaller, in *putScript
 		change.IfMatch = v
 	}
 
-	d, err := s.Manager.PutScript(ctx, edge.Actor(c.Principal), c.App, in.Name, *change)
+	d, err := s.Manager.PutScript(ctx, c.Actor(), c.App, in.Name, *change)
 	if err != nil {
 		return nil, err
 	}

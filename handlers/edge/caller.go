@@ -19,6 +19,13 @@ type AppCaller struct {
 // ID is the app's id.
 func (c *AppCaller) ID() cloud.AppID { return cloud.AppID(c.App.ID) }
 
+// Actor is the caller as the manager's audit sees it, for a change of the app.
+func (c *AppCaller) Actor() manager.Actor {
+	a := Actor(c.Principal)
+	a.SetsSecrets = c.May(auth.WriteVariables, c.Role, c.ID()) == nil
+	return a
+}
+
 // InApp finds the app of a slug and asks whether the principal has a capability in it. An app that is none of
 // the caller's business, and one that does not exist, are the same 404.
 func (e *Edge) InApp(

@@ -60,6 +60,7 @@ type App struct {
 	// Schedules are those of cron triggers, parsed. One that this version cannot read is missing.
 	Schedules map[cloud.ID]*schedule.Schedule
 	Env       *cloud.Env
+	named     map[string]*cloud.Env
 
 	scriptsByID map[cloud.ID]*cloud.Script
 	routes      []*cloud.Route
@@ -81,10 +82,11 @@ func (c *Catalog) Subscribe(f func()) { c.changed = append(c.changed, f) }
 // App finds an app, nil if there is none.
 func (c *Catalog) App(id cloud.AppID) *App { return c.snapshot.Load().byID[id] }
 
-// EnvOf is what an app's scripts find in env now, nil without such an app.
-func (c *Catalog) EnvOf(id cloud.AppID) *cloud.Env {
+// EnvOf is what the script of a name finds in env now, nil without such an app. There need not be such a
+// script.
+func (c *Catalog) EnvOf(id cloud.AppID, script string) *cloud.Env {
 	if app := c.App(id); app != nil {
-		return app.Env
+		return app.EnvFor(script)
 	}
 	return nil
 }

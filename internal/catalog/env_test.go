@@ -1,6 +1,9 @@
 package catalog
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
 	"picloud/internal/cloud"
@@ -32,5 +35,43 @@ func TestMaskOutcome(t *testing.T) {
 	(&App{Env: &cloud.Env{}}).MaskOutcome(plain)
 	if plain.Error != newOutcome().Error || plain.Logs[0].Message != "it is s3cret-one" {
 		t.Errorf("without secrets: %+v", plain)
+	}
+}
+
+// A secret that names scripts is in the env of those alone, whether there are such scripts or not; all hide it.
+func TestEnvOfNamedScripts(t *testing.T) {
+	t.Parallel()
+	app := &App{}
+	app.setEnvs([]envValue{
+		{"REGION", "eu", nil},
+		{"KEY", "s3cret-key", []string{"pay", "refund"}},
+		{"TOKEN", "s3cret-token", []string{"pay"}},
+	}, cloud.NewMask([]string{"s3cret-key", "s3cret-token"}))
+
+	for script, want := range map[string]string{
+		"pay":    "[KEY REGION TOKEN]",
+		"refund": "[KEY REGION]",
+		"other":  "[REGION]",
+		"":       "[REGION]",
+	} {
+		env := app.EnvFor(script)
+		if got := fmt.Sprint(slices.Sorted(maps.Keys(env.Values))); got != want {
+			t.Errorf("%q finds %s, want %s", script, got, want)
+		}
+		if got := env.Mask.Text("s3cret-key s3cret-token"); got != "*** ***" {
+			t.Errorf("the log of %q says %s", script, got)
+		}
+	}
+
+	ids := map[cloud.ID]bool{
+		app.EnvFor("pay").ID: true, app.EnvFor("refund").ID: true, app.EnvFor("other").ID: true,
+	}
+	if len(ids) != 3 {
+		t.Error("scripts with other secrets share runtimes")
+	}
+
+	app.setEnvs([]envValue{{"KEY", "s3cret-key", []string{"pay"}}}, nil)
+	if id := app.EnvFor("other").ID; !id.IsZero() {
+		t.Errorf("an empty env has the id %s", id)
 	}
 }

@@ -43,7 +43,7 @@ func (c *Catalog) loadScripts(ctx context.Context, q *db.Queries, app *App) erro
 			Language: r.Language,
 			Build:    r.BuildID,
 			Handlers: r.Handlers,
-			Env:      app.Env,
+			Env:      app.EnvFor(r.Name),
 			Limits:   c.cfg.DefaultLimits,
 		}
 		if r.TimeoutMs != nil {

@@ -151,8 +151,8 @@ func TestEnvID(t *testing.T) {
 	if one.IsZero() || one == other || one != back {
 		t.Errorf("ids %s, %s, %s", one, other, back)
 	}
-	if f.catalog.EnvOf(f.AppID()).ID != back || f.catalog.EnvOf(99) != nil {
-		t.Errorf("env %+v", f.catalog.EnvOf(f.AppID()))
+	if f.catalog.EnvOf(f.AppID(), "s").ID != back || f.catalog.EnvOf(99, "s") != nil {
+		t.Errorf("env %+v", f.catalog.EnvOf(f.AppID(), "s"))
 	}
 }
 

@@ -88,6 +88,9 @@ func (m *Manager) PutScript(
 		isNew := err != nil
 
 		d := &deploy{m: m, q: q, app: app, actor: actor, change: &c, out: out}
+		if err := d.mayReceiveSecrets(ctx); err != nil {
+			return err
+		}
 		if isNew {
 			return d.create(ctx)
 		}
@@ -404,7 +407,7 @@ func (d *deploy) compile(
 
 	app := cloud.AppID(d.app.ID)
 	source.Modules = modules
-	source.Env = d.m.cfg.Env(app)
+	source.Env = d.m.cfg.Env(app, source.Name)
 	id := d.m.cfg.IDs.New()
 	bundle, err := d.m.cfg.Compiler.Compile(ctx, app, id, &source)
 	if err != nil {
@@ -478,6 +481,9 @@ func (m *Manager) Rollback(
 		}
 
 		d := &deploy{m: m, q: q, app: app, actor: actor, out: out}
+		if err := d.mayReceiveSecrets(ctx); err != nil {
+			return err
+		}
 		return d.rollback(ctx, &script, &old)
 	})
 	if err != nil {

@@ -120,7 +120,7 @@ func newManager(database *db.DB) *fixture {
 		Compiler:        f.compiler,
 		IDs:             f.ids,
 		Sealer:          f.sealer,
-		Env:             func(app cloud.AppID) *cloud.Env { return envOf(app) },
+		Env:             func(app cloud.AppID, _ string) *cloud.Env { return envOf(app) },
 		Changed:         f.changed,
 		PeopleChanged:   f.peopleChanged,
 		Passwords:       cheapPasswords(),

@@ -40,9 +40,9 @@ type Config struct {
 	Compiler Compiler
 	IDs      *cloud.IDSource
 	Sealer   Sealer
-	// Env returns an app's current variables and secrets. A deployed module is evaluated with them to learn
-	// its handlers.
-	Env func(app cloud.AppID) *cloud.Env
+	// Env returns the current variables and secrets that a script of an app receives. A deployed module is
+	// evaluated with them to learn its handlers.
+	Env func(app cloud.AppID, script string) *cloud.Env
 	// Changed is called after an app's definitions changed and before the caller gets its answer, so that
 	// this process uses the new definitions at once. App 0 stands for the list of apps itself.
 	Changed func(ctx context.Context, app cloud.AppID)
@@ -79,6 +79,8 @@ type Actor struct {
 	Admin bool
 	// Owner marks an owner of the installation, not an API key of one.
 	Owner bool
+	// SetsSecrets marks who may set the secrets of the app that is changed. It counts for deploys.
+	SetsSecrets bool
 }
 
 // line is where the actor waits for a password to be hashed (auth.Passwords). No client has such a name.

@@ -29,6 +29,8 @@ type Variable struct {
 	Name string
 	// Value is empty for secrets.
 	Value string
+	// Scripts are the names of those that receive a secret; nil is every script.
+	Scripts []string
 	// UpdatedBy is the name of who set the value last.
 	UpdatedBy string
 	UpdatedAt time.Time
@@ -52,7 +54,12 @@ func (m *Manager) Variables(
 
 	// A secret is never opened here, so that no bug of a caller can show it.
 	for k, r := range rows {
-		list[k] = Variable{Name: r.Name, UpdatedBy: r.UpdatedBy, UpdatedAt: r.UpdatedAt}
+		list[k] = Variable{
+			Name:      r.Name,
+			Scripts:   r.Scripts,
+			UpdatedBy: r.UpdatedBy,
+			UpdatedAt: r.UpdatedAt,
+		}
 		if secret {
 			continue
 		}
@@ -66,11 +73,34 @@ func (m *Manager) Variables(
 	return list, nil
 }
 
-// SetVariable sets a variable or a secret. A name is one of the two: while it is a variable it cannot
-// become a secret, nor the reverse (conflict). The audit row has the name and never the value.
+// SetVariable sets a variable or a secret, which every script receives. A name is one of the two: while it is
+// a variable it cannot become a secret, nor the reverse (conflict). The audit row has the name and never the
+// value.
 func (m *Manager) SetVariable(
 	ctx context.Context, actor Actor, app *App, name, value string, secret bool,
 ) error {
+	return m.setVariable(ctx, actor, app, value, db.PutVariableParams{Name: name, Secret: secret})
+}
+
+// SetSecret sets a secret that the scripts of some names receive alone, at most 100; nil is every script.
+// Whoever deploys under such a name from now on must be one who may set secrets.
+func (m *Manager) SetSecret(
+	ctx context.Context, actor Actor, app *App, name, value string, scripts []string,
+) error {
+	scripts, err := checkSecretScripts(scripts)
+	if err != nil {
+		return err
+	}
+	return m.setVariable(ctx, actor, app, value,
+		db.PutVariableParams{Name: name, Secret: true, Scripts: scripts})
+}
+
+// setVariable sets what row has of a variable; it seals the value and fills in the rest.
+func (m *Manager) setVariable(
+	ctx context.Context, actor Actor, app *App, value string, row db.PutVariableParams,
+) error {
+	name := row.Name
+	secret := row.Secret
 	if !variablePattern.MatchString(name) {
 		return invalid("the name %q must match %s", cloud.Shorten(name), variablePattern)
 	}
@@ -80,6 +110,9 @@ func (m *Manager) SetVariable(
 
 	ref := cloud.VariableRef{App: cloud.AppID(app.ID), Name: name, Secret: secret}
 	audit := change{actor: actor, app: app, action: kindOf(secret) + ".set", target: name}
+	if row.Scripts != nil {
+		audit.detail = map[string][]string{"scripts": row.Scripts}
+	}
 	return m.apply(ctx, audit, func(q *db.Queries) error {
 		// One at a time in an app, because the limits are those of all values together.
 		if err := q.LockScriptsOfApp(ctx, int32(app.ID)); err != nil {
@@ -95,7 +128,7 @@ func (m *Manager) SetVariable(
 		}
 
 		// Values are measured sealed, as they are stored: the others cannot be opened just to be counted.
-		sealed := m.cfg.Sealer.Seal(ref, value)
+		row.Sealed = m.cfg.Sealer.Seal(ref, value)
 
 		others, err := q.MeasureVariables(ctx, app.ID, name)
 		switch {
@@ -103,19 +136,14 @@ func (m *Manager) SetVariable(
 			return err
 		case others.N >= maxVariables:
 			return invalid("an app can have %d variables and secrets", maxVariables)
-		case others.Bytes+int64(len(sealed)) > maxVariableBytes:
+		case others.Bytes+int64(len(row.Sealed)) > maxVariableBytes:
 			return invalid("the variables and secrets of an app can have %d bytes together", maxVariableBytes)
 		}
 
-		err = q.PutVariable(ctx, db.PutVariableParams{
-			AppID:     app.ID,
-			Name:      name,
-			Secret:    secret,
-			Sealed:    sealed,
-			KeyID:     m.cfg.Sealer.KeyID(),
-			UpdatedBy: actor.Username,
-		})
-		if err != nil {
+		row.AppID = app.ID
+		row.KeyID = m.cfg.Sealer.KeyID()
+		row.UpdatedBy = actor.Username
+		if err := q.PutVariable(ctx, row); err != nil {
 			return err
 		}
 		return m.checkKey(ctx, q)

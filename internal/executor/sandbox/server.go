@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -22,7 +23,7 @@ type server struct {
 	threads  threads
 	programs map[cloud.ID]*program
 	envs     map[cloud.ID]*cloud.Env // the latest ones
-	envOrder []cloud.ID              // oldest first
+	envOrder []cloud.ID              // as they were sent last
 	runs     map[uint64]*run         // in progress
 	held     map[uint64]*isolate     // of runs that have finished, waiting for Release
 }
@@ -120,19 +121,22 @@ func (s *server) addProgram(body []byte) {
 	}
 }
 
-// maxEnvs is how many environments are kept for runs that were sent before the app's changed.
-const maxEnvs = 4
+// maxEnvs is how many environments are kept: those of scripts that secrets are for alone, and those of runs
+// that were sent before the app's changed.
+const maxEnvs = 16
 
-// addEnv takes an environment, and drops the oldest when there are too many.
+// addEnv takes an environment, and drops the one that was sent longest ago when there are too many.
 func (s *server) addEnv(env *cloud.Env) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
+	s.envOrder = slices.DeleteFunc(s.envOrder, func(id cloud.ID) bool { return id == env.ID })
+	s.envOrder = append(s.envOrder, env.ID)
 	if s.envs[env.ID] != nil {
 		return
 	}
 
 	s.envs[env.ID] = env
-	s.envOrder = append(s.envOrder, env.ID)
 	if len(s.envOrder) > maxEnvs {
 		delete(s.envs, s.envOrder[0])
 		s.envOrder = s.envOrder[1:]
