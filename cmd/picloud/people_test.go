@@ -137,6 +137,48 @@ func TestOtherAppsAre404(t *testing.T) {
 	}
 }
 
+// Who may not do something is told so, whatever they send: neither the body nor the query is looked at before.
+func TestRightsComeBeforeTheInput(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	p := people(w)
+	least := leastRoles()
+	ofAdmins := map[string]bool{"create-app": true, "list-users": true, "create-user": true, "update-user": true,
+		"delete-user": true, "list-audit": true, "list-nodes": true, "doctor": true}
+	ofSessions := map[string]bool{"list-api-keys": true, "create-api-key": true, "delete-api-key": true, "list-sessions": true,
+		"end-sessions": true, "end-session": true}
+	key := w.as(p["viewer"].api("POST", "/api-keys", map[string]any{"name": "k", "scopes": []string{"kv:read"}}).want(201).str("key"))
+
+	for _, op := range operations(w.n) {
+		values := map[string]string{"app": "shop", "name": "n", "collection": "c", "key": "k", "version": "1", "username": "admin", "id": "x"}
+		path := strings.TrimPrefix(fill(op.Path, values), "/api/v1") + "?limit=0"
+		inApp := strings.Contains(op.Path, "/apps/{app}")
+
+		want := map[*fixture]int{w.as(""): 401}
+		if op.OperationID == "login" {
+			continue
+		}
+		if inApp {
+			want[p["stranger"]] = 404
+		}
+		if least[op.OperationID] != "" || ofAdmins[op.OperationID] {
+			want[p["viewer"]] = 403
+		}
+		if ofSessions[op.OperationID] {
+			want[key] = 403
+		}
+
+		for _, body := range []any{`{"nonsense":`, map[string]any{"nonsense": 1}, nil} {
+			for who, status := range want {
+				r := who.on(t).api(op.Method, path, body, "Content-Type", "application/json")
+				if r.status != status || r.json["detail"] == nil || r.json["status"] != float64(status) {
+					t.Errorf("%s with %v: %d %s, want %d", op.OperationID, body, r.status, r.body, status)
+				}
+			}
+		}
+	}
+}
+
 // Each role may do what its column of the table says, operation by operation.
 func TestRoles(t *testing.T) {
 	t.Parallel()

@@ -194,6 +194,50 @@ func TestTail(t *testing.T) {
 	}
 }
 
+// An open tail ends when its follower's rights do, however they end; the tails of others go on.
+func TestTailEndsWithRights(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	p := people(w)
+	w.api("PUT", "/apps/shop/scripts/s", map[string]any{"source": "export default () => 1"}).want(201)
+	stays, _ := w.follow("")
+
+	viewer := p["viewer"]
+
+	key := viewer.api("POST", "/api-keys", map[string]any{"name": "k", "scopes": []string{"executions:read"}}).want(201)
+	for _, c := range []struct {
+		name string
+		who  *fixture
+		end  func()
+	}{
+		{"the key is revoked", w.as(key.str("key")), func() { viewer.api("DELETE", "/api-keys/"+key.str("id"), nil).want(204) }},
+		{"the session ends", w.as(w.login("viewer1", testPassword)), func() { viewer.api("DELETE", "/auth/sessions", nil).want(204) }},
+		{"the member is removed", p["editor"], func() { w.api("DELETE", "/apps/shop/members/editor1", nil).want(204) }},
+		{"the user is deactivated", p["admin"], func() { w.api("PATCH", "/users/admin1", map[string]any{"active": false}).want(200) }},
+	} {
+		tail, status := c.who.follow("")
+		if status != 200 {
+			t.Fatalf("%s: %d", c.name, status)
+		}
+
+		c.end()
+
+		ended := time.After(10 * time.Second) // the next look without a change is later
+		for open := true; open; {
+			select {
+			case _, open = <-tail:
+			case <-ended:
+				t.Fatalf("%s, and the tail goes on", c.name)
+			}
+		}
+	}
+
+	w.do("GET", "/f/shop/s", nil).want(200)
+	if r := next(t, stays, "run"); r["script"] != "s" {
+		t.Errorf("the owner sees %v", r)
+	}
+}
+
 // A follower that does not read misses runs and is told how many; the runs do not wait for it.
 func TestTailDrops(t *testing.T) {
 	t.Parallel()

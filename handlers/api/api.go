@@ -123,8 +123,9 @@ func (s *Server) readBody(c *fiber.Ctx) error {
 type contextKey int
 
 const (
-	callerKey contextKey = iota // the *auth.Principal
-	clientKey                   // the client's address
+	callerKey    contextKey = iota // the *auth.Principal
+	appCallerKey                   // the *edge.AppCaller, in operations in an app
+	clientKey                      // the client's address
 )
 
 // authenticate finds out who calls, for every address of the API but login and the description.
@@ -162,6 +163,15 @@ func isOpen(path string) bool {
 func clientOf(ctx context.Context) netip.Addr {
 	client, _ := ctx.Value(clientKey).(netip.Addr)
 	return client
+}
+
+// appCallerOf is who calls an operation in an app.
+func appCallerOf(ctx context.Context) *edge.AppCaller {
+	c, _ := ctx.Value(appCallerKey).(*edge.AppCaller)
+	if c == nil {
+		panic("API operation without an app") // appOp comes first
+	}
+	return c
 }
 
 // callerOf is who calls an operation.

@@ -51,7 +51,9 @@ func showApp(a *manager.App) appItem {
 
 func (s *Server) appsAPI() {
 	op(s, operation("list-apps", http.MethodGet, "/apps", "Apps that I may see", "apps"), s.listApps)
-	op(s, operation("create-app", http.MethodPost, "/apps", "Create an app", "apps"), s.createApp)
+	op(s,
+		s.adminOnly("apps:admin", operation("create-app", http.MethodPost, "/apps", "Create an app", "apps")),
+		s.createApp)
 	appOp(s, operation("show-app", http.MethodGet, "/apps/{app}", "An app", "apps"), auth.ReadApp, s.showApp)
 	appOp(s, operation("update-app", http.MethodPatch, "/apps/{app}", "Change an app", "apps"),
 		auth.AdminApp, s.updateApp)
@@ -62,10 +64,6 @@ func (s *Server) appsAPI() {
 }
 
 func (s *Server) createApp(ctx context.Context, p *auth.Principal, in *createApp) (*appOutput, error) {
-	if err := edge.InstanceAdmin(p, "apps:admin"); err != nil {
-		return nil, err
-	}
-
 	a, err := s.Manager.CreateApp(ctx, edge.Actor(p), in.Body.Slug, in.Body.Name, in.Body.Description)
 	if err != nil {
 		return nil, err

@@ -61,11 +61,17 @@ func (s *Server) authAPI() {
 			"End this session", "auth"), http.StatusNoContent),
 		s.logout)
 	op(s, operation("me", http.MethodGet, "/auth/me", "Who am I", "auth"), s.me)
-	op(s, operation("list-sessions", http.MethodGet, "/auth/sessions", "My sessions", "auth"), s.listSessions)
-	op(s, operation("end-sessions", http.MethodDelete, "/auth/sessions", "End all my sessions", "auth"),
+	op(s,
+		s.guarded(operation("list-sessions", http.MethodGet, "/auth/sessions",
+			"My sessions", "auth"), sessionOnly),
+		s.listSessions)
+	op(s,
+		s.guarded(operation("end-sessions", http.MethodDelete, "/auth/sessions",
+			"End all my sessions", "auth"), sessionOnly),
 		s.endSessions)
 	op(s,
-		operation("end-session", http.MethodDelete, "/auth/sessions/{id}", "End one of my sessions", "auth"),
+		s.guarded(operation("end-session", http.MethodDelete, "/auth/sessions/{id}",
+			"End one of my sessions", "auth"), sessionOnly),
 		s.endSession)
 }
 
@@ -91,18 +97,11 @@ func (s *Server) me(_ context.Context, p *auth.Principal, _ *struct{}) (*meOutpu
 }
 
 func (s *Server) endSessions(ctx context.Context, p *auth.Principal, _ *struct{}) (*none, error) {
-	if err := sessionOnly(p); err != nil {
-		return nil, err
-	}
 	return nil, s.Manager.EndSessions(ctx, p)
 }
 
 // endSession ends one of the caller's own sessions.
 func (s *Server) endSession(ctx context.Context, p *auth.Principal, in *idInput) (*none, error) {
-	if err := sessionOnly(p); err != nil {
-		return nil, err
-	}
-
 	id, err := edge.IDParam(in.ID, "session")
 	if err != nil {
 		return nil, err
@@ -111,7 +110,7 @@ func (s *Server) endSession(ctx context.Context, p *auth.Principal, in *idInput)
 }
 
 // sessionOnly keeps API keys away from the user's sessions and keys: no scope gives that.
-func sessionOnly(p *auth.Principal) error {
+func sessionOnly(_ huma.Context, p *auth.Principal) error {
 	if p.Key {
 		return cloud.Errorf(cloud.CodeForbidden, "this needs a session, not an API key")
 	}
@@ -140,10 +139,6 @@ func (s *Server) login(ctx context.Context, in *loginInput) (*loginOutput, error
 func (s *Server) listSessions(
 	ctx context.Context, p *auth.Principal, in *PageQuery,
 ) (*page[sessionItem], error) {
-	if err := sessionOnly(p); err != nil {
-		return nil, err
-	}
-
 	list := "sessions\x00" + p.Username
 	after, err := s.OpenIDCursor(list, in.Cursor)
 	if err != nil {

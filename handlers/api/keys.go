@@ -41,21 +41,22 @@ type keyOutput struct {
 }
 
 func (s *Server) keysAPI() {
-	op(s, operation("list-api-keys", http.MethodGet, "/api-keys",
-		"My API keys; for sessions, not for keys", "people"), s.listKeys)
-	op(s, operation("create-api-key", http.MethodPost, "/api-keys",
-		"Create an API key; for sessions, not for keys", "people"),
+	op(s,
+		s.guarded(operation("list-api-keys", http.MethodGet, "/api-keys",
+			"My API keys; for sessions, not for keys", "people"), sessionOnly),
+		s.listKeys)
+	op(s,
+		s.guarded(operation("create-api-key", http.MethodPost, "/api-keys",
+			"Create an API key; for sessions, not for keys", "people"), sessionOnly),
 		s.createKey)
-	op(s, operation("delete-api-key", http.MethodDelete, "/api-keys/{id}", "Revoke an API key", "people"),
+	op(s,
+		s.guarded(operation("delete-api-key", http.MethodDelete, "/api-keys/{id}",
+			"Revoke an API key", "people"), sessionOnly),
 		s.deleteKey)
 }
 
 // listKeys lists the caller's own keys: names and scopes, not the keys themselves.
 func (s *Server) listKeys(ctx context.Context, p *auth.Principal, in *PageQuery) (*page[keyItem], error) {
-	if err := sessionOnly(p); err != nil {
-		return nil, err
-	}
-
 	list := "keys\x00" + p.Username
 	after, err := s.OpenIDCursor(list, in.Cursor)
 	if err != nil {
@@ -83,10 +84,6 @@ func (s *Server) listKeys(ctx context.Context, p *auth.Principal, in *PageQuery)
 }
 
 func (s *Server) deleteKey(ctx context.Context, p *auth.Principal, in *idInput) (*none, error) {
-	if err := sessionOnly(p); err != nil {
-		return nil, err
-	}
-
 	id, err := edge.IDParam(in.ID, "API key")
 	if err != nil {
 		return nil, err
@@ -96,10 +93,6 @@ func (s *Server) deleteKey(ctx context.Context, p *auth.Principal, in *idInput) 
 
 // createKey makes a key. The answer is the only place where it is ever shown.
 func (s *Server) createKey(ctx context.Context, p *auth.Principal, in *createKey) (*keyOutput, error) {
-	if err := sessionOnly(p); err != nil {
-		return nil, err
-	}
-
 	k := manager.NewKey{Name: in.Body.Name, Scopes: in.Body.Scopes, ExpiresAt: in.Body.ExpiresAt}
 	var err error
 	if k.App, err = s.KeyApp(ctx, p, in.Body.App); err != nil {

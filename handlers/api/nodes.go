@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"picloud/handlers/edge"
 	"picloud/internal/auth"
 	"picloud/internal/history"
 )
@@ -28,15 +27,13 @@ type nodesOutput struct {
 }
 
 func (s *Server) nodesAPI() {
-	op(s, operation("list-nodes", http.MethodGet, "/nodes", "The nodes of this installation", "system"),
+	op(s,
+		s.adminOnly("instance:admin",
+			operation("list-nodes", http.MethodGet, "/nodes", "The nodes of this installation", "system")),
 		s.listNodes)
 }
 
-func (s *Server) listNodes(ctx context.Context, p *auth.Principal, _ *struct{}) (*nodesOutput, error) {
-	if err := edge.InstanceAdmin(p, "instance:admin"); err != nil {
-		return nil, err
-	}
-
+func (s *Server) listNodes(ctx context.Context, _ *auth.Principal, _ *struct{}) (*nodesOutput, error) {
 	rows, err := s.Orchestrator.History.Nodes(ctx)
 	if err != nil {
 		return nil, err
@@ -65,16 +62,14 @@ type doctorOutput struct {
 }
 
 func (s *Server) doctorAPI() {
-	op(s, operation("doctor", http.MethodGet, "/doctor", "What checks of the installation say", "system"),
+	op(s,
+		s.adminOnly("instance:admin",
+			operation("doctor", http.MethodGet, "/doctor", "What checks of the installation say", "system")),
 		s.doctor)
 }
 
 // doctor runs the checks of the installation now.
-func (s *Server) doctor(ctx context.Context, p *auth.Principal, _ *struct{}) (*doctorOutput, error) {
-	if err := edge.InstanceAdmin(p, "instance:admin"); err != nil {
-		return nil, err
-	}
-
+func (s *Server) doctor(ctx context.Context, _ *auth.Principal, _ *struct{}) (*doctorOutput, error) {
 	report, err := s.Orchestrator.Examine(ctx)
 	out := &doctorOutput{}
 

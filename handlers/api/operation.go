@@ -53,14 +53,6 @@ type AppPath struct {
 	App string `path:"app" doc:"slug of the app" example:"default"`
 }
 
-func (p *AppPath) slug() string { return p.App }
-
-// sluggy is the pointer of an input with an app.
-type sluggy[T any] interface {
-	*T
-	slug() string
-}
-
 // handler answers an operation outside of apps, appHandler one in an app.
 type (
 	handler[I, O any]    func(context.Context, *auth.Principal, *I) (*O, error)
@@ -84,19 +76,53 @@ func op[I, O any](s *Server, o huma.Operation, h handler[I, O]) {
 	}
 }
 
-// appOp registers an operation in an app that needs a capability. An app that is none of the caller's
-// business, and one that does not exist, are the same 404.
-func appOp[I any, P sluggy[I], O any](
+// appOp registers an operation in an app that needs a capability, which is asked for before the input is
+// looked at. An app that is none of the caller's business, and one that does not exist, are the same 404.
+func appOp[I, O any](
 	s *Server, o huma.Operation, need auth.Capability, h func(context.Context, *edge.AppCaller, *I) (*O,
 		error),
 ) {
-	op(s, o, func(ctx context.Context, p *auth.Principal, in *I) (*O, error) {
-		c, err := s.InApp(ctx, p, P(in).slug(), need)
+	enter := func(ctx huma.Context, next func(huma.Context)) {
+		c, err := s.InApp(ctx.Context(), callerOf(ctx.Context()), ctx.Param("app"), need)
 		if err != nil {
-			return nil, err
+			s.refuse(ctx, err)
+			return
 		}
-		return h(ctx, c, in)
+		next(huma.WithValue(ctx, appCallerKey, c))
+	}
+	o.Middlewares = append(o.Middlewares, enter)
+
+	op(s, o, func(ctx context.Context, _ *auth.Principal, in *I) (*O, error) {
+		return h(ctx, appCallerOf(ctx), in)
 	})
+}
+
+// guarded has a question of rights asked before anything else that the caller sent is looked at.
+func (s *Server) guarded(o huma.Operation, may func(huma.Context, *auth.Principal) error) huma.Operation {
+	o.Middlewares = append(o.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
+		if err := may(ctx, callerOf(ctx.Context())); err != nil {
+			s.refuse(ctx, err)
+			return
+		}
+		next(ctx)
+	})
+	return o
+}
+
+// adminOnly guards an operation of instance admins, and of their keys with a scope.
+func (s *Server) adminOnly(scope string, o huma.Operation) huma.Operation {
+	return s.guarded(o, func(_ huma.Context, p *auth.Principal) error { return edge.InstanceAdmin(p, scope) })
+}
+
+// refuse answers with the problem of an error, before huma reads the input of an operation.
+func (s *Server) refuse(ctx huma.Context, err error) {
+	p := s.ProblemOf(err)
+	for name, values := range p.GetHeaders() {
+		ctx.SetHeader(name, values[0])
+	}
+	ctx.SetHeader("Content-Type", edge.ProblemType)
+	ctx.SetStatus(p.Status)
+	_, _ = ctx.BodyWriter().Write(edge.EncodeProblem(p)) // into a buffer
 }
 
 // useProblems makes huma's own refusals the same problem documents as ours. huma keeps this in a package

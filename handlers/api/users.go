@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"picloud/handlers/edge"
 	"picloud/internal/auth"
 	"picloud/internal/manager"
@@ -57,23 +59,33 @@ type patchUser struct {
 }
 
 func (s *Server) usersAPI() {
-	op(s, operation("list-users", http.MethodGet, "/users", "Users by name", "people"), s.listUsers)
-	op(s, operation("create-user", http.MethodPost, "/users", "Create a user", "people"), s.createUser)
+	const scope = "users:admin"
 	op(s,
-		operation("update-user", http.MethodPatch, "/users/{username}",
-			"Change a user; people change their own password here too", "people"),
+		s.adminOnly(scope, operation("list-users", http.MethodGet, "/users", "Users by name", "people")),
+		s.listUsers)
+	op(s,
+		s.adminOnly(scope, operation("create-user", http.MethodPost, "/users", "Create a user", "people")),
+		s.createUser)
+	op(s,
+		s.guarded(operation("update-user", http.MethodPatch, "/users/{username}",
+			"Change a user; people change their own password here too", "people"), mayTouchUser),
 		s.updateUser)
 	op(s,
-		operation("delete-user", http.MethodDelete, "/users/{username}",
-			"Delete a user; their triggers stay, disabled", "people"),
+		s.adminOnly(scope, operation("delete-user", http.MethodDelete, "/users/{username}",
+			"Delete a user; their triggers stay, disabled", "people")),
 		s.deleteUser)
 }
 
-func (s *Server) listUsers(ctx context.Context, p *auth.Principal, in *PageQuery) (*page[userItem], error) {
-	if err := edge.InstanceAdmin(p, "users:admin"); err != nil {
-		return nil, err
+// mayTouchUser lets admins change anybody, and people themselves. What of themselves is for updateUser.
+func mayTouchUser(ctx huma.Context, p *auth.Principal) error {
+	name, err := edge.Unescape(ctx.Param("username"))
+	if err == nil && name == p.Username && !p.Key {
+		return nil
 	}
+	return edge.InstanceAdmin(p, "users:admin")
+}
 
+func (s *Server) listUsers(ctx context.Context, _ *auth.Principal, in *PageQuery) (*page[userItem], error) {
 	after, err := s.OpenCursor("users", in.Cursor)
 	if err != nil {
 		return nil, err
@@ -90,10 +102,6 @@ func (s *Server) listUsers(ctx context.Context, p *auth.Principal, in *PageQuery
 }
 
 func (s *Server) createUser(ctx context.Context, p *auth.Principal, in *createUser) (*userOutput, error) {
-	if err := edge.InstanceAdmin(p, "users:admin"); err != nil {
-		return nil, err
-	}
-
 	u, err := s.Manager.CreateUser(ctx, edge.Actor(p), in.Body.Username, in.Body.Password,
 		manager.UserChange{Role: in.Body.Role, Email: in.Body.Email})
 	if err != nil {
@@ -104,10 +112,6 @@ func (s *Server) createUser(ctx context.Context, p *auth.Principal, in *createUs
 
 // deleteUser deletes a user. Triggers of the user stay, disabled.
 func (s *Server) deleteUser(ctx context.Context, p *auth.Principal, in *UserPath) (*none, error) {
-	if err := edge.InstanceAdmin(p, "users:admin"); err != nil {
-		return nil, err
-	}
-
 	name, err := edge.Unescape(in.Username)
 	if err != nil {
 		return nil, err

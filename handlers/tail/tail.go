@@ -18,7 +18,8 @@ import (
 	"picloud/internal/orchestrator"
 )
 
-// beatEvery is how often an idle stream shows that it is alive, and its follower's rights are checked again.
+// beatEvery is how often an idle stream shows that it is alive, and its follower's rights are checked again
+// although nothing about people changed: a key or a session may have come to its end.
 const beatEvery = 15 * time.Second
 
 // Item is a run of the live tail.
@@ -88,6 +89,7 @@ func (s Stream) Follow(c *fiber.Ctx, token string) error {
 		return s.Edge.InApp(ctx, p, slug, auth.ReadExecutions)
 	}
 
+	changedC := s.Auth.Flushed()
 	caller, err := follower()
 	if err != nil {
 		return err
@@ -101,7 +103,12 @@ func (s Stream) Follow(c *fiber.Ctx, token string) error {
 	c.Set("Content-Type", "text/event-stream")
 	c.Set("Cache-Control", "no-store")
 	c.Set("X-Accel-Buffering", "no")
-	w := &writer{script: c.Query("script"), status: c.Query("status")}
+	w := &writer{
+		script:   c.Query("script"),
+		status:   c.Query("status"),
+		changedC: changedC,
+		changes:  s.Auth.Flushed,
+	}
 
 	c.Context().SetBodyStreamWriter(func(body *bufio.Writer) {
 		defer tail.Close()
@@ -119,6 +126,9 @@ type writer struct {
 	body *bufio.Writer
 	// script and status, unless empty, are the only ones that the follower wants.
 	script, status string
+	// changedC is closed when rights may have changed, and changes gives the channel of the next time.
+	changedC <-chan struct{}
+	changes  func() <-chan struct{}
 }
 
 // follow writes until the tail ends, the follower is gone or may not see the runs any more.
@@ -133,6 +143,11 @@ func (w *writer) follow(tail *history.Tail, stillMay func() bool) {
 		select {
 		case <-tail.Done:
 			return
+		case <-w.changedC:
+			w.changedC = w.changes() // before the question: what changes behind it is not missed
+			if !stillMay() {
+				return
+			}
 		case <-beat.C:
 			if !stillMay() || !w.send(": alive\n\n") {
 				return

@@ -144,3 +144,32 @@ func TestFollowerIsGone(t *testing.T) {
 	w := &writer{body: bufio.NewWriter(broken{})}
 	w.follow(&history.Tail{}, func() bool { return true })
 }
+
+// A follower whose rights end is cut off at once, and one who keeps them is not: each change of people is asked
+// about, also one that comes while the last is being asked about.
+func TestFollowerLosesRights(t *testing.T) {
+	t.Parallel()
+	w, out := newWriter("", "")
+	changes := []chan struct{}{make(chan struct{}), make(chan struct{}), make(chan struct{})}
+	taken := 0
+	w.changedC = changes[0]
+	w.changes = func() <-chan struct{} {
+		taken++
+		return changes[taken]
+	}
+
+	close(changes[0])
+	asked := 0
+	w.follow(&history.Tail{}, func() bool {
+		asked++
+		if asked == 1 {
+			close(changes[1]) // another change, while the first is looked at
+			return true
+		}
+		return false
+	})
+
+	if asked != 2 || out.String() != ": connected\n\n" {
+		t.Errorf("asked %d times, sent %q", asked, out)
+	}
+}

@@ -47,6 +47,8 @@ type Authenticator struct {
 	trusted bool
 	// gen counts flushes. An answer that was looked up before a flush is not cached after it.
 	gen int
+	// flushedC is closed by the next flush.
+	flushedC chan struct{}
 }
 
 type roleKey struct {
@@ -65,7 +67,12 @@ type entry struct {
 
 // NewAuthenticator returns an Authenticator that caches nothing until Trust(true).
 func NewAuthenticator(d *db.DB) *Authenticator {
-	return &Authenticator{db: d, cached: map[[32]byte]entry{}, roles: map[roleKey]string{}}
+	return &Authenticator{
+		db:       d,
+		cached:   map[[32]byte]entry{},
+		roles:    map[roleKey]string{},
+		flushedC: make(chan struct{}),
+	}
 }
 
 // Trust says whether notifications of changes of people arrive, on each of which the owner calls Flush.
@@ -83,6 +90,16 @@ func (a *Authenticator) Flush() {
 	a.cached = map[[32]byte]entry{}
 	a.roles = map[roleKey]string{}
 	a.gen++
+	close(a.flushedC)
+	a.flushedC = make(chan struct{})
+}
+
+// Flushed is closed by the next Flush: what was answered before may not hold any more. Whoever lets somebody
+// do something for long takes it before the question, and asks again when it is closed.
+func (a *Authenticator) Flushed() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.flushedC
 }
 
 // Authenticate finds the principal of a token. Errors: unauthorized for a token that is not valid,

@@ -253,6 +253,31 @@ func TestLookupDuringFlush(t *testing.T) {
 	}
 }
 
+// Whoever waits for changes hears of each one, and of none before it.
+func TestFlushed(t *testing.T) {
+	t.Parallel()
+	a := NewAuthenticator(nil)
+
+	first := a.Flushed()
+	select {
+	case <-first:
+		t.Fatal("closed before a flush")
+	default:
+	}
+
+	a.Flush()
+	<-first
+
+	second := a.Flushed()
+	select {
+	case <-second:
+		t.Fatal("closed by the flush before it")
+	default:
+	}
+	a.Trust(true)
+	<-second
+}
+
 // A session that is used stays, and its last use is written once a minute at most.
 func TestSessionIsTouched(t *testing.T) {
 	t.Parallel()
