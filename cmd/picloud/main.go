@@ -43,6 +43,7 @@ type CLI struct {
 	Doctor        DoctorCmd        `cmd:"" help:"Check the installation: ledgers, leases, schedules, nodes, clock, master key and sandbox. Changes nothing."`
 	Upgrade       UpgradeCmd       `cmd:"" name:"upgrade-postgres" help:"Move PiCloud's own PostgreSQL to the newest major version on this machine; works while PiCloud is stopped."`
 	Version       VersionCmd       `cmd:"" help:"Print the version."`
+	Licenses      LicensesCmd      `cmd:"" help:"Print the licences of everything that this program contains."`
 	Sandbox       SandboxCmd       `cmd:"" hidden:"" help:"A sandbox process; started by picloud itself."`
 }
 
