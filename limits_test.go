@@ -122,7 +122,7 @@ var limitSections = []struct {
 		{"maxTailsOfUser", "Followers of the live tail on a node that are one user", "followers"},
 		{"maxTailsOfApp", "Followers of one app", "followers"},
 		{"maxTails", "Followers of the live tail on a node", "followers"},
-		{"maxListBytes", "Texts of a page of executions, of the queue or of dead letters", "bytes"},
+		{"MaxListBytes", "Texts of a page of executions, of the queue or of dead letters", "bytes"},
 		{"SearchDepth", "Executions that one step of a search looks at", "executions"},
 		{"maxLineage", "Rows of each kind in the tree of one cause", "rows"},
 		{"maxIdle", "Idle runtimes that a sandbox process keeps", "runtimes"},

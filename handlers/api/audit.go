@@ -73,7 +73,8 @@ func (s *Server) audit(
 		return nil, err
 	}
 
-	rows, next := edge.Cut(s.Edge, list, rows, in.Limit,
+	rows, next := edge.CutBySize(s.Edge, list, rows, in.Limit,
+		func(a *db.Audit) int { return len(a.Target) + len(a.Detail) },
 		func(a *db.Audit) string { return cloud.ID(a.ID).String() })
 	return pageOf(rows, next, func(a *db.Audit) auditItem {
 		return auditItem{

@@ -20,6 +20,15 @@ type page[T any] struct {
 	}
 }
 
+// listBytes is what a list of names takes of a page, with quotes and commas.
+func listBytes(names []string) int {
+	bytes := 0
+	for _, name := range names {
+		bytes += len(name) + len(`"",`)
+	}
+	return bytes
+}
+
 // pageOf makes a list's answer of its rows; next is the cursor of the next page, "" on the last.
 func pageOf[R, T any](rows []R, next string, show func(*R) T) *page[T] {
 	out := &page[T]{}

@@ -235,7 +235,9 @@ func (s *Server) listScripts(
 	if err != nil {
 		return nil, err
 	}
-	rows, next := edge.Cut(s.Edge, list, rows, in.Limit, func(r *db.ListScriptsRow) string { return r.Name })
+	rows, next := edge.CutBySize(s.Edge, list, rows, in.Limit,
+		func(r *db.ListScriptsRow) int { return listBytes(r.Imports) + len(r.HandlersError) },
+		func(r *db.ListScriptsRow) string { return r.Name })
 
 	return pageOf(rows, next, func(r *db.ListScriptsRow) scriptItem {
 		return scriptItem{
@@ -354,7 +356,8 @@ func (s *Server) listVersions(
 		return nil, err
 	}
 
-	rows, next := edge.Cut(s.Edge, list, rows, in.Limit,
+	rows, next := edge.CutBySize(s.Edge, list, rows, in.Limit,
+		func(r *db.ListVersionsRow) int { return listBytes(r.Imports) },
 		func(r *db.ListVersionsRow) string { return strconv.Itoa(int(r.Version)) })
 	return pageOf(rows, next, func(r *db.ListVersionsRow) versionItem {
 		return versionItem{

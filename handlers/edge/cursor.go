@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 )
 
 // macBytes is the length of a cursor's signature.
@@ -109,6 +110,20 @@ func Cut[R any](e *Edge, list string, rows []R, limit int, key func(*R) string) 
 	}
 	rows = rows[:limit]
 	return rows, e.Cursor(list, key(&rows[limit-1]))
+}
+
+// CutBySize is Cut for rows whose texts may be long: the page also ends before the row that takes it above
+// history.MaxListBytes, but has at least one. size is a row's texts in bytes.
+func CutBySize[R any](
+	e *Edge, list string, rows []R, limit int, size func(*R) int, key func(*R) string,
+) (page []R, next string) {
+	bytes := 0
+	for k := range rows {
+		if bytes += size(&rows[k]); k > 0 && bytes > history.MaxListBytes {
+			return Cut(e, list, rows, min(k, limit), key)
+		}
+	}
+	return Cut(e, list, rows, limit, key)
 }
 
 // NextAfter is the cursor of the page behind rows, "" if none follows.

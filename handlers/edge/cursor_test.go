@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 )
 
 // A cursor is good for the list that made it, and nothing else: callers cannot reach over an app or a
@@ -105,6 +106,34 @@ func TestTypedCursors(t *testing.T) {
 	wantCode(t, err, cloud.CodeInvalid)
 	_, err = e.OpenNumberCursor("l", e.Cursor("l", "99999999999"), 1)
 	wantCode(t, err, cloud.CodeInvalid)
+}
+
+// Rows with long texts end a page before its number does.
+func TestCutBySize(t *testing.T) {
+	t.Parallel()
+	e, _ := newEdge(t, nil)
+	const half = history.MaxListBytes / 2
+	size := func(n *int) int { return *n }
+
+	for _, c := range []struct {
+		name string
+		rows []int
+		want int
+		more bool
+	}{
+		{"none", nil, 0, false},
+		{"small", []int{1, 2}, 2, false},
+		{"small, and one more", []int{1, 2, 3}, 2, true},
+		{"just as large", []int{half, half}, 2, false},
+		{"too large", []int{half, half + 1}, 1, true},
+		{"one that is too large alone", []int{3 * half}, 1, false},
+		{"such a one, and another", []int{3 * half, 1}, 1, true},
+	} {
+		rows, next := CutBySize(e, "l", c.rows, 2, size, func(n *int) string { return strconv.Itoa(*n) })
+		if len(rows) != c.want || (next != "") != c.more {
+			t.Errorf("%s: %d rows, next %q", c.name, len(rows), next)
+		}
+	}
 }
 
 // The row that was read too much only shows that there is another page; the cursor is the last row of this

@@ -32,7 +32,7 @@ func letterSize(row *db.DeadLetter) int {
 	return len(row.Payload) + len(row.Error) + len(db.OrZero(row.ResolveReason))
 }
 
-// DeadLetters lists dead letters, newest first, older than the id before: at most limit, and maxListBytes.
+// DeadLetters lists dead letters, newest first, older than the id before: at most limit, and MaxListBytes.
 // more says that others follow.
 func (r *Reader) DeadLetters(
 	ctx context.Context, app cloud.AppID, f LetterFilter, before cloud.ID, limit int,
@@ -51,7 +51,7 @@ func (r *Reader) DeadLetters(
 		TriggerID:  f.Trigger,
 		ErrorGroup: f.ErrorGroup,
 		Max:        int32(limit) + 1, // one more tells whether there is another page
-		MaxBytes:   maxListBytes,
+		MaxBytes:   MaxListBytes,
 		RowBytes:   rowBytes,
 	})
 
@@ -162,7 +162,7 @@ func letterError(text string) cloud.ScriptError {
 }
 
 // DeadLettersForScript lists unresolved letters for a script, newest first, without their payloads: at most
-// limit, and maxListBytes. script "" is any. Of each only what a list shows is read.
+// limit, and MaxListBytes. script "" is any. Of each only what a list shows is read.
 func (r *Reader) DeadLettersForScript(
 	ctx context.Context, app cloud.AppID, script string, before cloud.ID, limit int,
 ) (list []cloud.DeadLetter, more bool, err error) {
@@ -171,7 +171,7 @@ func (r *Reader) DeadLettersForScript(
 		Script:   db.Storable(script),
 		Before:   before,
 		Max:      int32(limit) + 1,
-		MaxBytes: maxListBytes,
+		MaxBytes: MaxListBytes,
 		RowBytes: rowBytes,
 	})
 

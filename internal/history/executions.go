@@ -130,7 +130,7 @@ func executionPage(rows []db.Execution, limit int) ExecutionPage {
 	return page
 }
 
-// Executions lists executions, newest first, older than the id before: at most limit, and maxListBytes.
+// Executions lists executions, newest first, older than the id before: at most limit, and MaxListBytes.
 func (r *Reader) Executions(
 	ctx context.Context, app cloud.AppID, f ExecutionFilter, before cloud.ID, limit int,
 ) (ExecutionPage, error) {
@@ -140,7 +140,7 @@ func (r *Reader) Executions(
 		Status:   db.Storable(f.Status),
 		RootID:   f.Root,
 		Max:      int32(limit) + 1, // one more tells whether there is another page
-		MaxBytes: maxListBytes,
+		MaxBytes: MaxListBytes,
 		RowBytes: rowBytes,
 	}
 

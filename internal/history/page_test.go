@@ -10,7 +10,7 @@ import (
 // A page ends before the row that takes it above its bytes, and has at least one.
 func TestCutPage(t *testing.T) {
 	t.Parallel()
-	const most = maxListBytes - rowBytes // of a row that is a page of its own
+	const most = MaxListBytes - rowBytes // of a row that is a page of its own
 
 	for _, c := range []struct {
 		name  string
@@ -25,9 +25,9 @@ func TestCutPage(t *testing.T) {
 		{"more than the limit", []int{1, 2, 3}, 2, 2, true},
 		{"exactly the bytes", []int{most/2 - rowBytes, most / 2}, 10, 2, false},
 		{"one byte too many", []int{most, 0}, 10, 1, true},
-		{"one large row", []int{2 * maxListBytes}, 10, 1, false},
-		{"one large row and more", []int{2 * maxListBytes, 1}, 10, 1, true},
-		{"a large row behind a small one", []int{1, 2 * maxListBytes}, 10, 1, true},
+		{"one large row", []int{2 * MaxListBytes}, 10, 1, false},
+		{"one large row and more", []int{2 * MaxListBytes, 1}, 10, 1, true},
+		{"a large row behind a small one", []int{1, 2 * MaxListBytes}, 10, 1, true},
 	} {
 		page, more := cutPage(c.sizes, c.limit, func(size *int) int { return *size })
 		if len(page) != c.want || more != c.more {
@@ -57,7 +57,7 @@ func TestListsAreBoundedInBytes(t *testing.T) {
 			var after cloud.ID
 			for pages := 0; pages == 0 || !after.IsZero(); pages++ {
 				ids, bytes, next := read(after, 1000)
-				if len(ids) == 0 || bytes > maxListBytes || pages > rows {
+				if len(ids) == 0 || bytes > MaxListBytes || pages > rows {
 					t.Fatalf("page %d has %d rows of %d bytes", pages, len(ids), bytes)
 				}
 				seen = append(seen, ids...)
@@ -88,7 +88,7 @@ func TestStatementsAreBoundedInBytes(t *testing.T) {
 
 	q := f.db.Queries()
 	ctx := t.Context()
-	const most = maxListBytes/largeText + 1
+	const most = MaxListBytes/largeText + 1
 
 	for name, list := range map[string]func(maxBytes int64) (int, error){
 		"ListExecutions": func(maxBytes int64) (int, error) {
@@ -122,7 +122,7 @@ func TestStatementsAreBoundedInBytes(t *testing.T) {
 			return len(list), err
 		},
 	} {
-		if n, err := list(maxListBytes); err != nil || n != most {
+		if n, err := list(MaxListBytes); err != nil || n != most {
 			t.Errorf("%s sends %d rows, want %d (%v)", name, n, most, err)
 		}
 		if n, err := list(1 << 40); err != nil || n != rows {

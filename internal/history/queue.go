@@ -9,7 +9,7 @@ import (
 	"picloud/internal/cloud"
 )
 
-// Outbox lists an app's rows, oldest first, younger than the id after: at most limit, and maxListBytes. more
+// Outbox lists an app's rows, oldest first, younger than the id after: at most limit, and MaxListBytes. more
 // says that others follow.
 func (r *Reader) Outbox(ctx context.Context, app cloud.AppID, after cloud.ID, limit int) (
 	list []db.ListOutboxRow, more bool, err error,
@@ -18,7 +18,7 @@ func (r *Reader) Outbox(ctx context.Context, app cloud.AppID, after cloud.ID, li
 		AppID:    int64(app),
 		After:    after,
 		Max:      int32(limit) + 1, // one more tells whether there is another page
-		MaxBytes: maxListBytes,
+		MaxBytes: MaxListBytes,
 		RowBytes: rowBytes,
 	})
 	list, more = cutPage(list, limit, func(row *db.ListOutboxRow) int {
