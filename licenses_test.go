@@ -48,7 +48,7 @@ func TestLicenses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if want := readText(t, licensesFile); got != want {
+	if want := readNotices(t, licensesFile); got != want {
 		t.Errorf("%s is not what the binary is made of: UPDATE=1 go test -run TestLicenses . writes it", licensesFile)
 	}
 }
@@ -93,7 +93,7 @@ func groupByText(t *testing.T, files map[string]string) []licenseGroup {
 
 	owners := map[string][]string{}
 	for path, owner := range files {
-		text := strings.TrimSpace(strings.ReplaceAll(readText(t, path), "\r\n", "\n"))
+		text := strings.TrimSpace(strings.ReplaceAll(readNotices(t, path), "\r\n", "\n"))
 		owners[text] = append(owners[text], owner)
 	}
 
@@ -168,7 +168,7 @@ func goRoot(t *testing.T) string {
 	return strings.TrimSpace(string(out))
 }
 
-func readText(t *testing.T, path string) string {
+func readNotices(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	if err != nil && !(errors.Is(err, os.ErrNotExist) && path == licensesFile) {

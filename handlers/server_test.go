@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -169,6 +170,29 @@ func TestPanicIsAnInternalError(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "secret.go") {
 		t.Errorf("the log lacks it: %q", log)
+	}
+}
+
+// Who has no credential is told so before the body has come, and what comes of it is no request.
+func TestCredentialComesBeforeTheBody(t *testing.T) {
+	t.Parallel()
+	const post = "POST /api/v1/apps HTTP/1.1\r\nHost: x\r\nContent-Length: "
+	const inside = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+	for name, c := range map[string]struct {
+		text string
+		want int // answers
+	}{
+		"a body that does not end": {post + "8388608\r\n\r\n" + strings.Repeat(inside, 3000), 1},
+		"a body that is a request": {post + strconv.Itoa(len(inside)) + "\r\n\r\n" + inside + next, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			answers := raw(t, c.text)
+			if len(answers) != c.want || answers[0].StatusCode != http.StatusUnauthorized {
+				t.Errorf("%d answers, the first %+v", len(answers), answers[0])
+			}
+		})
 	}
 }
 
