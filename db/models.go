@@ -46,6 +46,16 @@ type AppHost struct {
 	AppID int64
 }
 
+type AppQuota struct {
+	AppID             int64
+	KvBytes           *int64
+	LogBytes          *int64
+	Executions        *int64
+	Scripts           *int64
+	RequestsPerSecond *int64
+	KvUsed            int64
+}
+
 type Audit struct {
 	ID     UUID
 	At     time.Time
@@ -285,6 +295,7 @@ type Route struct {
 	Path      string
 	Dispatch  string
 	CreatedAt time.Time
+	RateLimit string
 }
 
 type Schedule struct {
@@ -305,6 +316,7 @@ type Script struct {
 	Version   int32
 	CreatedAt time.Time
 	UpdatedAt time.Time
+	RateLimit string
 }
 
 type ScriptVersion struct {

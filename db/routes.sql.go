@@ -11,7 +11,7 @@ import (
 )
 
 const allRoutes = `-- name: AllRoutes :many
-SELECT r.app_id, r.id, r.script_id, r.method, r.host, r.path, r.dispatch, r.created_at, s.name AS script FROM routes r JOIN scripts s ON s.app_id = r.app_id AND s.id = r.script_id
+SELECT r.app_id, r.id, r.script_id, r.method, r.host, r.path, r.dispatch, r.created_at, r.rate_limit, s.name AS script FROM routes r JOIN scripts s ON s.app_id = r.app_id AND s.id = r.script_id
 `
 
 type AllRoutesRow struct {
@@ -23,6 +23,7 @@ type AllRoutesRow struct {
 	Path      string
 	Dispatch  string
 	CreatedAt time.Time
+	RateLimit string
 	Script    string
 }
 
@@ -44,6 +45,7 @@ func (q *Queries) AllRoutes(ctx context.Context) ([]AllRoutesRow, error) {
 			&i.Path,
 			&i.Dispatch,
 			&i.CreatedAt,
+			&i.RateLimit,
 			&i.Script,
 		); err != nil {
 			return nil, err
@@ -69,18 +71,19 @@ func (q *Queries) DeleteRoute(ctx context.Context, appID int64, iD UUID) (int64,
 }
 
 const insertRoute = `-- name: InsertRoute :exec
-INSERT INTO routes (app_id, id, script_id, method, host, path, dispatch)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO routes (app_id, id, script_id, method, host, path, dispatch, rate_limit)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 `
 
 type InsertRouteParams struct {
-	AppID    int64
-	ID       UUID
-	ScriptID UUID
-	Method   string
-	Host     string
-	Path     string
-	Dispatch string
+	AppID     int64
+	ID        UUID
+	ScriptID  UUID
+	Method    string
+	Host      string
+	Path      string
+	Dispatch  string
+	RateLimit string
 }
 
 func (q *Queries) InsertRoute(ctx context.Context, arg InsertRouteParams) error {
@@ -92,12 +95,13 @@ func (q *Queries) InsertRoute(ctx context.Context, arg InsertRouteParams) error 
 		arg.Host,
 		arg.Path,
 		arg.Dispatch,
+		arg.RateLimit,
 	)
 	return err
 }
 
 const listRoutes = `-- name: ListRoutes :many
-SELECT r.app_id, r.id, r.script_id, r.method, r.host, r.path, r.dispatch, r.created_at, s.name AS script FROM routes r JOIN scripts s ON s.app_id = r.app_id AND s.id = r.script_id
+SELECT r.app_id, r.id, r.script_id, r.method, r.host, r.path, r.dispatch, r.created_at, r.rate_limit, s.name AS script FROM routes r JOIN scripts s ON s.app_id = r.app_id AND s.id = r.script_id
 WHERE r.app_id = $1 AND r.id > $2 ORDER BY r.id LIMIT $3::int
 `
 
@@ -110,6 +114,7 @@ type ListRoutesRow struct {
 	Path      string
 	Dispatch  string
 	CreatedAt time.Time
+	RateLimit string
 	Script    string
 }
 
@@ -131,6 +136,7 @@ func (q *Queries) ListRoutes(ctx context.Context, appID int64, after UUID, max i
 			&i.Path,
 			&i.Dispatch,
 			&i.CreatedAt,
+			&i.RateLimit,
 			&i.Script,
 		); err != nil {
 			return nil, err
@@ -144,7 +150,7 @@ func (q *Queries) ListRoutes(ctx context.Context, appID int64, after UUID, max i
 }
 
 const routeByID = `-- name: RouteByID :one
-SELECT r.app_id, r.id, r.script_id, r.method, r.host, r.path, r.dispatch, r.created_at, s.name AS script FROM routes r JOIN scripts s ON s.app_id = r.app_id AND s.id = r.script_id
+SELECT r.app_id, r.id, r.script_id, r.method, r.host, r.path, r.dispatch, r.created_at, r.rate_limit, s.name AS script FROM routes r JOIN scripts s ON s.app_id = r.app_id AND s.id = r.script_id
 WHERE r.app_id = $1 AND r.id = $2
 `
 
@@ -157,6 +163,7 @@ type RouteByIDRow struct {
 	Path      string
 	Dispatch  string
 	CreatedAt time.Time
+	RateLimit string
 	Script    string
 }
 
@@ -172,24 +179,27 @@ func (q *Queries) RouteByID(ctx context.Context, appID int64, iD UUID) (RouteByI
 		&i.Path,
 		&i.Dispatch,
 		&i.CreatedAt,
+		&i.RateLimit,
 		&i.Script,
 	)
 	return i, err
 }
 
 const updateRoute = `-- name: UpdateRoute :exec
-UPDATE routes SET script_id = $1, method = $2, host = $3, path = $4, dispatch = $5
-WHERE app_id = $6 AND id = $7
+UPDATE routes SET script_id = $1, method = $2, host = $3, path = $4, dispatch = $5,
+    rate_limit = $6
+WHERE app_id = $7 AND id = $8
 `
 
 type UpdateRouteParams struct {
-	ScriptID UUID
-	Method   string
-	Host     string
-	Path     string
-	Dispatch string
-	AppID    int64
-	ID       UUID
+	ScriptID  UUID
+	Method    string
+	Host      string
+	Path      string
+	Dispatch  string
+	RateLimit string
+	AppID     int64
+	ID        UUID
 }
 
 func (q *Queries) UpdateRoute(ctx context.Context, arg UpdateRouteParams) error {
@@ -199,6 +209,7 @@ func (q *Queries) UpdateRoute(ctx context.Context, arg UpdateRouteParams) error 
 		arg.Host,
 		arg.Path,
 		arg.Dispatch,
+		arg.RateLimit,
 		arg.AppID,
 		arg.ID,
 	)

@@ -256,7 +256,7 @@ func (q *Queries) LastVersion(ctx context.Context, appID int64, scriptID UUID) (
 }
 
 const listScripts = `-- name: ListScripts :many
-SELECT s.app_id, s.id, s.name, s.kind, s.access, s.timeout_ms, s.memory_mib, s.version, s.created_at, s.updated_at, v.language, v.handlers, v.handlers_error, v.imports FROM scripts s
+SELECT s.app_id, s.id, s.name, s.kind, s.access, s.timeout_ms, s.memory_mib, s.version, s.created_at, s.updated_at, s.rate_limit, v.language, v.handlers, v.handlers_error, v.imports FROM scripts s
 JOIN script_versions v ON v.app_id = s.app_id AND v.script_id = s.id AND v.version = s.version
 WHERE s.app_id = $1 AND s.name > $2::text ORDER BY s.name LIMIT $3::int
 `
@@ -272,6 +272,7 @@ type ListScriptsRow struct {
 	Version       int32
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+	RateLimit     string
 	Language      string
 	Handlers      []string
 	HandlersError string
@@ -298,6 +299,7 @@ func (q *Queries) ListScripts(ctx context.Context, appID int64, after string, ma
 			&i.Version,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.RateLimit,
 			&i.Language,
 			&i.Handlers,
 			&i.HandlersError,
@@ -442,7 +444,7 @@ func (q *Queries) RebuildVersion(ctx context.Context, arg RebuildVersionParams) 
 }
 
 const scriptByName = `-- name: ScriptByName :one
-SELECT s.app_id, s.id, s.name, s.kind, s.access, s.timeout_ms, s.memory_mib, s.version, s.created_at, s.updated_at, v.language, v.source, v.source_sha256, v.handlers, v.handlers_error, v.imports, v.build_id FROM scripts s
+SELECT s.app_id, s.id, s.name, s.kind, s.access, s.timeout_ms, s.memory_mib, s.version, s.created_at, s.updated_at, s.rate_limit, v.language, v.source, v.source_sha256, v.handlers, v.handlers_error, v.imports, v.build_id FROM scripts s
 JOIN script_versions v ON v.app_id = s.app_id AND v.script_id = s.id AND v.version = s.version
 WHERE s.app_id = $1 AND s.name = $2
 `
@@ -458,6 +460,7 @@ type ScriptByNameRow struct {
 	Version       int32
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+	RateLimit     string
 	Language      string
 	Source        string
 	SourceSha256  []byte
@@ -481,6 +484,7 @@ func (q *Queries) ScriptByName(ctx context.Context, appID int64, name string) (S
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.RateLimit,
 		&i.Language,
 		&i.Source,
 		&i.SourceSha256,
