@@ -21,6 +21,7 @@ var arrows = map[string]string{
 	"internal/cloud":      "",
 	"internal/timerwheel": "",
 	"internal/fairshare":  "",
+	"internal/ratelimit":  "",
 	"internal/schedule":   "internal/cloud",
 	"internal/auth":       "internal/cloud db",
 
@@ -69,7 +70,8 @@ var arrows = map[string]string{
 		"internal/services/kv handlers/edge handlers/tail",
 	"handlers/admin": "internal/cloud db internal/auth internal/manager internal/history internal/orchestrator " +
 		"internal/services/kv views handlers/edge handlers/tail",
-	"handlers/ingress": "internal/cloud internal/auth internal/catalog internal/orchestrator internal/timerwheel handlers/edge",
+	"handlers/ingress": "internal/cloud internal/auth internal/catalog internal/orchestrator internal/ratelimit " +
+		"internal/timerwheel handlers/edge",
 	"handlers": "internal/cloud internal/auth internal/manager internal/orchestrator internal/services/kv views static " +
 		"handlers/edge handlers/tail handlers/api handlers/admin handlers/ingress",
 

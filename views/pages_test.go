@@ -58,10 +58,11 @@ var (
 	kvTrigger  = TriggerRow{ID: someID, Kind: "kv", Script: "orders", What: "changes in orders", Registrant: "ada", Retry: "5 tries within about 15 s", Enabled: true}
 	offTrigger = TriggerRow{ID: someID, Kind: "dead_letter", Script: "alarm", What: "an event became a dead letter in orders", Registrant: "bob", Retry: "one try"}
 	route      = RouteRow{ID: someID, Script: "orders", Method: "GET", Host: "any", Path: "/orders/:id", Dispatch: "sync"}
-	hostRoute  = RouteRow{ID: someID, Script: "orders", Method: "ANY", Host: "*.shop.test", Path: "/files/*", Dispatch: "async"}
-	letter     = DeadLetterRow{ID: someID, Script: "orders", Source: "kv", Reason: "failed", Error: "Error: no customer", Attempts: 5, CreatedAt: at(time.Hour)}
-	resolved   = DeadLetterRow{ID: someID, Script: "orders", Source: "kv", Reason: "failed", Error: "Error: no customer", Attempts: 5, CreatedAt: at(time.Hour), Resolution: "replayed"}
-	form       = TriggerForm{ID: someID, Kind: "kv", Script: "orders", Enabled: true, Collection: "orders", Ops: []string{"insert"}, MaxAttempts: "5", Backoff: "exponential",
+	hostRoute  = RouteRow{ID: someID, Script: "orders", Method: "ANY", Host: "*.shop.test", Path: "/files/*", Dispatch: "async",
+		Limit: RateLimit{Requests: "100", Seconds: "60", By: "header", Header: "X-Api-Key"}}
+	letter   = DeadLetterRow{ID: someID, Script: "orders", Source: "kv", Reason: "failed", Error: "Error: no customer", Attempts: 5, CreatedAt: at(time.Hour)}
+	resolved = DeadLetterRow{ID: someID, Script: "orders", Source: "kv", Reason: "failed", Error: "Error: no customer", Attempts: 5, CreatedAt: at(time.Hour), Resolution: "replayed"}
+	form     = TriggerForm{ID: someID, Kind: "kv", Script: "orders", Enabled: true, Collection: "orders", Ops: []string{"insert"}, MaxAttempts: "5", Backoff: "exponential",
 		BaseMS: "1000", MaxMS: "300000", Jitter: "0.2"}.About("ada", "5 tries within about 15 s", "insert in orders", at(time.Hour))
 	cronForm = TriggerForm{ID: someID, Kind: "cron", Script: "report", Enabled: true, Schedule: "30 2 * * MON-FRI", Timezone: "Europe/Berlin", CatchUp: "one", Overlap: "skip",
 		CronJitter: "0", MaxAttempts: "5", Backoff: "exponential"}.About("ada", "5 tries within about 15 s", "30 2 * * MON-FRI in Europe/Berlin", at(time.Hour))

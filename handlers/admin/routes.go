@@ -23,6 +23,7 @@ func routeRow(r *manager.Route) views.RouteRow {
 		Host:     r.Host,
 		Path:     r.Path,
 		Dispatch: r.Dispatch,
+		Limit:    rateLimitOf(cloud.ParseRateLimit(r.RateLimit)),
 	}
 }
 
@@ -35,19 +36,22 @@ func (v *visit) typedRoute() views.RouteRow {
 		Host:     f.Get("host"),
 		Path:     f.Get("path"),
 		Dispatch: f.Get("dispatch"),
+		Limit:    v.typedRateLimit(),
 	}
 }
 
 // routeChange reads the form of a route.
-func routeChange(r *views.RouteRow) manager.RouteChange {
+func routeChange(r *views.RouteRow) (manager.RouteChange, error) {
+	limit, err := rateLimitChange(r.Limit)
 	method := strings.ToUpper(strings.TrimSpace(r.Method))
 	return manager.RouteChange{
-		Script:   &r.Script,
-		Method:   &method,
-		Host:     &r.Host,
-		Path:     &r.Path,
-		Dispatch: &r.Dispatch,
-	}
+		Script:    &r.Script,
+		Method:    &method,
+		Host:      &r.Host,
+		Path:      &r.Path,
+		Dispatch:  &r.Dispatch,
+		RateLimit: limit,
+	}, err
 }
 
 func (s *Server) showRoutes(v *visit) error {
@@ -132,6 +136,7 @@ func (s *Server) findRoute(v *visit, m *views.RouteMatch) error {
 		Host:     route.Host,
 		Path:     route.Path,
 		Dispatch: route.Dispatch,
+		Limit:    rateLimitOf(route.RateLimit),
 	}
 
 	for _, p := range target.Params {
@@ -149,7 +154,10 @@ func (s *Server) matchFragment(v *visit) error {
 // createRoutePage makes a route; a refusal is the list again, with what was typed.
 func (s *Server) createRoutePage(v *visit) error {
 	form := v.typedRoute()
-	_, err := s.Manager.CreateRoute(v.UserContext(), edge.Actor(v.p), v.app.App, routeChange(&form))
+	change, err := routeChange(&form)
+	if err == nil {
+		_, err = s.Manager.CreateRoute(v.UserContext(), edge.Actor(v.p), v.app.App, change)
+	}
 	if message, ok := refused(err); ok {
 		return s.routesPage(v, http.StatusUnprocessableEntity, form, message)
 	}
@@ -203,7 +211,10 @@ func (s *Server) updateRoutePage(v *visit) error {
 
 	form := v.typedRoute()
 	form.ID = id.String()
-	_, err = s.Manager.UpdateRoute(v.UserContext(), edge.Actor(v.p), v.app.App, id, routeChange(&form))
+	change, err := routeChange(&form)
+	if err == nil {
+		_, err = s.Manager.UpdateRoute(v.UserContext(), edge.Actor(v.p), v.app.App, id, change)
+	}
 	if message, ok := refused(err); ok {
 		return s.routePage(v, http.StatusUnprocessableEntity, form, message)
 	}

@@ -18,6 +18,8 @@ type routeItem struct {
 	Host     string `json:"host"`
 	Path     string `json:"path"`
 	Dispatch string `json:"dispatch" enum:"sync,async,outbox"`
+	// RateLimit is null for a route that has none.
+	RateLimit *rateLimitItem `json:"rate_limit"`
 }
 
 type routeOutput struct{ Body routeItem }
@@ -29,6 +31,8 @@ type routeBody struct {
 	Host     *string `json:"host,omitempty" doc:"any (default), a host, or *. and a domain"`
 	Path     *string `json:"path,omitempty" doc:"/exact, /with/:param or /subtree/*"`
 	Dispatch *string `json:"dispatch,omitempty" enum:"sync,async,outbox"`
+
+	RateLimit nullable[rateLimitItem] `json:"rate_limit,omitempty" doc:"null takes it away"`
 }
 
 type createRoute struct {
@@ -67,22 +71,24 @@ type matchOutput struct {
 // change is the body as the manager takes it.
 func (b *routeBody) change() manager.RouteChange {
 	return manager.RouteChange{
-		Script:   b.Script,
-		Method:   b.Method,
-		Host:     b.Host,
-		Path:     b.Path,
-		Dispatch: b.Dispatch,
+		Script:    b.Script,
+		Method:    b.Method,
+		Host:      b.Host,
+		Path:      b.Path,
+		Dispatch:  b.Dispatch,
+		RateLimit: rateLimitChange(b.RateLimit),
 	}
 }
 
 func showRoute(r *manager.Route) routeItem {
 	return routeItem{
-		ID:       cloud.ID(r.ID).String(),
-		Script:   r.Script,
-		Method:   r.Method,
-		Host:     r.Host,
-		Path:     r.Path,
-		Dispatch: r.Dispatch,
+		ID:        cloud.ID(r.ID).String(),
+		Script:    r.Script,
+		Method:    r.Method,
+		Host:      r.Host,
+		Path:      r.Path,
+		Dispatch:  r.Dispatch,
+		RateLimit: showRateLimit(cloud.ParseRateLimit(r.RateLimit)),
 	}
 }
 
@@ -169,12 +175,13 @@ func (s *Server) matchRoute(_ context.Context, c *edge.AppCaller, in *matchRoute
 	out.Body.Script = &t.Script.Name
 
 	out.Body.Route = &routeItem{
-		ID:       r.ID.String(),
-		Script:   r.Name,
-		Method:   r.Method,
-		Host:     r.Host,
-		Path:     r.Path,
-		Dispatch: r.Dispatch,
+		ID:        r.ID.String(),
+		Script:    r.Name,
+		Method:    r.Method,
+		Host:      r.Host,
+		Path:      r.Path,
+		Dispatch:  r.Dispatch,
+		RateLimit: showRateLimit(r.RateLimit),
 	}
 	for _, p := range t.Params {
 		out.Body.Params[p.Name] = p.Value

@@ -1,6 +1,6 @@
-// Package ingress answers the requests of scripts: /f/{app}/{script}, and routes. It decides who may call,
-// hands a copy of the request to the orchestrator, and writes what the script answers, at once or piece by
-// piece, as long as the caller is there. It does not know how a run is made.
+// Package ingress answers the requests of scripts: /f/{app}/{script}, and routes. It decides who may call
+// and how often, hands a copy of the request to the orchestrator, and writes what the script answers, at once
+// or piece by piece, as long as the caller is there. It does not know how a run is made.
 package ingress
 
 import (
@@ -15,6 +15,7 @@ import (
 	"picloud/internal/catalog"
 	"picloud/internal/cloud"
 	"picloud/internal/orchestrator"
+	"picloud/internal/ratelimit"
 )
 
 // IdleTimeout is how long a connection may rest between two requests. The server sets it, and the watch for a
@@ -31,10 +32,14 @@ type Config struct {
 }
 
 // Server answers the requests of scripts.
-type Server struct{ Config }
+type Server struct {
+	Config
+	// rates counts the requests to what has a rate limit, by the id of its owner.
+	rates *ratelimit.Limiter[cloud.ID]
+}
 
 // New returns a Server.
-func New(cfg Config) *Server { return &Server{cfg} }
+func New(cfg Config) *Server { return &Server{Config: cfg, rates: ratelimit.New[cloud.ID]()} }
 
 // Serve answers everything that is not PiCloud's own.
 func (s *Server) Serve(c *fiber.Ctx) error {
@@ -49,9 +54,12 @@ func (s *Server) Serve(c *fiber.Ctx) error {
 		return err
 	}
 
-	principal, err := s.admit(c, target)
-	if err != nil {
+	principal, refusal := s.admit(c, target)
+	if err := s.limitRate(c, target, refusal != nil); err != nil {
 		return err
+	}
+	if refusal != nil {
+		return refusal
 	}
 
 	if err := s.CheckRoom(c); err != nil {

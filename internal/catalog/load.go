@@ -136,14 +136,15 @@ func loadRoutes(ctx context.Context, q *db.Queries, app *App) error {
 
 	for _, r := range rows {
 		app.routes = append(app.routes, &cloud.Route{
-			App:      app.ID,
-			ID:       r.ID,
-			Script:   r.ScriptID,
-			Name:     r.Script,
-			Method:   r.Method,
-			Host:     r.Host,
-			Path:     r.Path,
-			Dispatch: r.Dispatch,
+			App:       app.ID,
+			ID:        r.ID,
+			Script:    r.ScriptID,
+			Name:      r.Script,
+			Method:    r.Method,
+			Host:      r.Host,
+			Path:      r.Path,
+			Dispatch:  r.Dispatch,
+			RateLimit: cloud.ParseRateLimit(r.RateLimit),
 		})
 	}
 

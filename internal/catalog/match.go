@@ -11,6 +11,8 @@ type Target struct {
 	App    *App
 	Script *cloud.Script
 	Params []cloud.Header
+	// Route is the route that was met, nil at the script's own address.
+	Route *cloud.Route
 	// Dispatch is how the route wants its calls to be run (cloud.DispatchSync and so on).
 	Dispatch string
 }
@@ -59,6 +61,7 @@ func (c *Catalog) MatchRoute(method, host, path string) (*Target, *cloud.Route, 
 		App:      app,
 		Script:   s,
 		Params:   match.Params,
+		Route:    match.Route,
 		Dispatch: match.Route.Dispatch,
 	}, match.Route, nil
 }

@@ -22,6 +22,8 @@ type Route struct {
 	Path string
 	// Dispatch is sync, async or outbox.
 	Dispatch string
+	// RateLimit is nil for a path that may be asked for as often as one likes.
+	RateLimit *RateLimit
 }
 
 // Values of Route.Host, Route.Method and Route.Dispatch.

@@ -21,6 +21,8 @@ type RouteChange struct {
 	Path *string `json:"path,omitempty"`
 	// Dispatch is sync (the default), async or outbox.
 	Dispatch *string `json:"dispatch,omitempty"`
+	// RateLimit says how often the path may be asked for; null takes the limit away.
+	RateLimit Nullable[cloud.RateLimit] `json:"rate_limit,omitzero"`
 }
 
 // Route is a route with the name of its script.
@@ -56,13 +58,14 @@ func (m *Manager) CreateRoute(ctx context.Context, actor Actor, app *App, c Rout
 			return err
 		}
 		return q.InsertRoute(ctx, db.InsertRouteParams{
-			AppID:    route.AppID,
-			ID:       route.ID,
-			ScriptID: route.ScriptID,
-			Method:   route.Method,
-			Host:     route.Host,
-			Path:     route.Path,
-			Dispatch: route.Dispatch,
+			AppID:     route.AppID,
+			ID:        route.ID,
+			ScriptID:  route.ScriptID,
+			Method:    route.Method,
+			Host:      route.Host,
+			Path:      route.Path,
+			Dispatch:  route.Dispatch,
+			RateLimit: route.RateLimit,
 		})
 	})
 
@@ -87,13 +90,14 @@ func (m *Manager) UpdateRoute(
 		}
 
 		return q.UpdateRoute(ctx, db.UpdateRouteParams{
-			AppID:    route.AppID,
-			ID:       route.ID,
-			ScriptID: route.ScriptID,
-			Method:   route.Method,
-			Host:     route.Host,
-			Path:     route.Path,
-			Dispatch: route.Dispatch,
+			AppID:     route.AppID,
+			ID:        route.ID,
+			ScriptID:  route.ScriptID,
+			Method:    route.Method,
+			Host:      route.Host,
+			Path:      route.Path,
+			Dispatch:  route.Dispatch,
+			RateLimit: route.RateLimit,
 		})
 	})
 
@@ -136,6 +140,9 @@ func (e *routeEdit) apply(ctx context.Context, c RouteChange) error {
 	if !slices.Contains(dispatches, e.route.Dispatch) {
 		return invalid("dispatch must be sync, async or outbox")
 	}
+	if err := setRateLimit(&e.route.RateLimit, c.RateLimit); err != nil {
+		return err
+	}
 
 	// The pattern itself is not stored: the data plane parses all patterns when it builds its table.
 	if _, err := cloud.ParsePattern(e.route.Path); err != nil {
@@ -147,6 +154,21 @@ func (e *routeEdit) apply(ctx context.Context, c RouteChange) error {
 	}
 
 	return e.checkConflicts(ctx)
+}
+
+// setRateLimit changes a limit as it is stored.
+func setRateLimit(stored *string, c Nullable[cloud.RateLimit]) error {
+	if !c.Set {
+		return nil
+	}
+	if c.Value != nil {
+		if err := c.Value.Check(); err != nil {
+			return err
+		}
+	}
+
+	*stored = cloud.RateLimitText(c.Value)
+	return nil
 }
 
 // mayUseHost decides on the route's host. Host any takes a path on every host, also on those of other apps,

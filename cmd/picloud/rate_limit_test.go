@@ -1,0 +1,84 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// A route's limit is kept, shown, changed and taken away by the API, and what is called too often answers 429
+// with the headers by which a client can keep to it.
+func TestRouteRateLimit(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	w.deploy("hello", `export default () => "hello"`)
+	body := map[string]any{
+		"script": "hello", "path": "/limited", "rate_limit": map[string]any{"requests": 2, "seconds": 3600},
+	}
+	r := w.api("POST", "/apps/default/routes", body).want(201)
+	route := "/apps/default/routes/" + r.str("id")
+	if r.str("rate_limit.by") != "address" || r.get("rate_limit.requests") != 2.0 {
+		t.Errorf("the new route is %s", r.body)
+	}
+
+	for left := 1; left >= 0; left-- {
+		w.do("GET", "/limited", nil).want(200)
+	}
+	refused := w.do("GET", "/limited", nil).want(429)
+	if refused.str("code") != "too-many-requests" || refused.header.Get("X-Execution-Id") != "" {
+		t.Errorf("%v %s", refused.header, refused.body)
+	}
+	if refused.header.Get("RateLimit-Policy") != `"default";q=2;w=3600` ||
+		!strings.HasPrefix(refused.header.Get("RateLimit"), `"default";r=0;t=`) ||
+		refused.header.Get("Retry-After") == "" {
+		t.Errorf("headers %v", refused.header)
+	}
+
+	// Neither the body is waited for, nor anything run.
+	w.do("POST", "/limited", strings.Repeat("x", 1<<20)).want(429)
+
+	m := map[string]any{"method": "GET", "url": "/limited"}
+	if got := w.api("POST", "/apps/default/routes/match", m).want(200); got.get("route.rate_limit.seconds") != 3600.0 {
+		t.Errorf("the match shows %s", got.body)
+	}
+
+	// A change of something else keeps the limit and what was counted.
+	w.api("PATCH", route, map[string]any{"dispatch": "outbox"}).want(200)
+	w.do("GET", "/limited", nil).want(429)
+
+	gone := w.api("PATCH", route, map[string]any{"rate_limit": nil}).want(200)
+	if got, there := gone.json["rate_limit"]; got != nil || !there {
+		t.Errorf("the route without a limit is %s", gone.body)
+	}
+	if h := w.do("GET", "/limited", nil).want(200).header; h.Get("RateLimit") != "" {
+		t.Errorf("headers %v", h)
+	}
+}
+
+// What cannot be a limit is 422 with a sentence that names the field.
+func TestRateLimitOfBadInput(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	w.deploy("hello", `export default () => "hello"`)
+
+	for name, c := range map[string]struct {
+		limit any
+		text  string
+	}{
+		"no requests": {map[string]any{"seconds": 1}, "requests"},
+		"zero":        {map[string]any{"requests": 0, "seconds": 1}, "rate_limit.requests must be from 1"},
+		"a fraction":  {map[string]any{"requests": 1.5, "seconds": 1}, "rate_limit.requests"},
+		"a text":      {"5/60", "rate_limit"},
+		"unknown":     {map[string]any{"requests": 1, "seconds": 1, "burst": 5}, "burst"},
+		"by":          {map[string]any{"requests": 1, "seconds": 1, "by": "user"}, "address, everybody or header"},
+		"no header":   {map[string]any{"requests": 1, "seconds": 1, "by": "header"}, "rate_limit.header"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := map[string]any{"script": "hello", "path": "/x", "rate_limit": c.limit}
+			r := w.on(t).api("POST", "/apps/default/routes", body).want(http.StatusUnprocessableEntity)
+			if !strings.Contains(r.body, c.text) {
+				t.Errorf("%s", r.body)
+			}
+		})
+	}
+}

@@ -1,0 +1,99 @@
+package ingress
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"picloud/internal/auth"
+	"picloud/internal/catalog"
+	"picloud/internal/cloud"
+	"picloud/internal/ratelimit"
+)
+
+// rule is a rate limit that a request is counted against.
+type rule struct {
+	// name is its name in headers, id that of the route it belongs to.
+	name string
+	id   cloud.ID
+	*cloud.RateLimit
+}
+
+// rulesOf are the limits of what a request met.
+func rulesOf(target *catalog.Target) []rule {
+	var rules []rule
+	if r := target.Route; r != nil && r.RateLimit != nil {
+		rules = append(rules, rule{"default", r.ID, r.RateLimit})
+	}
+	return rules
+}
+
+// limitRate counts a request against the limits of what it met, and tells in the answer what is left,
+// whatever becomes of the request (draft-ietf-httpapi-ratelimit-headers). A request that is refused anyway is
+// not counted: by it strangers could use up what others may call.
+func (s *Server) limitRate(c *fiber.Ctx, target *catalog.Target, isRefused bool) error {
+	count := s.rates.Take
+	if isRefused {
+		count = s.rates.Look
+	}
+
+	for _, r := range rulesOf(target) {
+		policy := ratelimit.Policy{Requests: r.Requests, Per: time.Duration(r.Seconds) * time.Second}
+		state := count(r.id, policy, s.countedWith(c, r.RateLimit), time.Now())
+		announce(c, r, state)
+		if state.Wait > 0 && !isRefused {
+			return tooMany(state.Wait, "the rate limit of this address (%d in %d s, %s) is used up",
+				r.Requests, r.Seconds, countedTogether(r.RateLimit))
+		}
+	}
+	return nil
+}
+
+// announce adds a limit to the answer's headers. While nothing is left, its time is that of Retry-After, else
+// that until everything is.
+func announce(c *fiber.Ctx, r rule, state ratelimit.State) {
+	until := state.Full
+	if state.Wait > 0 {
+		until = state.Wait
+	}
+	c.Append("RateLimit-Policy", fmt.Sprintf(`"%s";q=%d;w=%d`, r.name, r.Requests, r.Seconds))
+	c.Append("RateLimit", fmt.Sprintf(`"%s";r=%d;t=%d`, r.name, state.Left, wholeSeconds(until)))
+}
+
+// tooMany tells a caller to wait. The text says what it has used up.
+func tooMany(wait time.Duration, text string, args ...any) error {
+	seconds := wholeSeconds(wait)
+	return cloud.Errorf(cloud.CodeTooMany, "%s; try again in %d s", fmt.Sprintf(text, args...), seconds).
+		With("retry_after", seconds)
+}
+
+// countedWith names those whose requests are counted together with this one. Without the header that shall
+// tell them apart it is the address: otherwise all who leave it out would stand in each other's way.
+func (s *Server) countedWith(c *fiber.Ctx, rule *cloud.RateLimit) string {
+	switch rule.By {
+	case cloud.LimitByEverybody:
+		return ""
+	case cloud.LimitByHeader:
+		if lines := c.Context().Request.Header.PeekAll(rule.Header); len(lines) > 0 {
+			return "header " + string(bytes.Join(lines, []byte(", ")))
+		}
+	}
+	return "address " + auth.ClientOf(s.Client(c))
+}
+
+// countedTogether says to a caller whose requests count.
+func countedTogether(rule *cloud.RateLimit) string {
+	switch rule.By {
+	case cloud.LimitByEverybody:
+		return "from all callers together"
+	case cloud.LimitByHeader:
+		return "with one value of " + rule.Header
+	default:
+		return "from one client"
+	}
+}
+
+// wholeSeconds rounds up, so that whoever waits as long has waited long enough.
+func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
