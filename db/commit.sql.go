@@ -106,7 +106,7 @@ func (q *Queries) CountLedger(ctx context.Context, arg CountLedgerParams) error 
 }
 
 const currentKeys = `-- name: CurrentKeys :many
-SELECT q.i::int AS i, k.version, k.expires_at,
+SELECT q.i::int AS i, k.version, k.expires_at, octet_length(k.value)::int AS bytes,
        (k.expires_at IS NOT NULL AND k.expires_at <= clock_timestamp())::boolean AS expired,
        CASE WHEN q.want THEN k.value ELSE '' END::text AS value
 FROM (SELECT unnest($1::int[]) AS i, unnest($2::bigint[]) AS app_id, unnest($3::text[]) AS collection,
@@ -126,6 +126,7 @@ type CurrentKeysRow struct {
 	I         int32
 	Version   int64
 	ExpiresAt *time.Time
+	Bytes     int32
 	Expired   bool
 	Value     string
 }
@@ -150,6 +151,7 @@ func (q *Queries) CurrentKeys(ctx context.Context, arg CurrentKeysParams) ([]Cur
 			&i.I,
 			&i.Version,
 			&i.ExpiresAt,
+			&i.Bytes,
 			&i.Expired,
 			&i.Value,
 		); err != nil {
@@ -513,6 +515,38 @@ func (q *Queries) LockClaimed(ctx context.Context, apps []int64, ids []UUID, tok
 	return items, nil
 }
 
+const lockKVUse = `-- name: LockKVUse :many
+SELECT app_id, kv_bytes::bigint AS kv_bytes, kv_used FROM app_quotas
+WHERE app_id = ANY ($1::bigint[]) AND kv_bytes IS NOT NULL ORDER BY app_id FOR UPDATE
+`
+
+type LockKVUseRow struct {
+	AppID   int64
+	KvBytes int64
+	KvUsed  int64
+}
+
+// What apps with a quota of KV bytes may have and have, so that no other commit decides about the same bytes.
+func (q *Queries) LockKVUse(ctx context.Context, apps []int64) ([]LockKVUseRow, error) {
+	rows, err := q.db.Query(ctx, lockKVUse, apps)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockKVUseRow
+	for rows.Next() {
+		var i LockKVUseRow
+		if err := rows.Scan(&i.AppID, &i.KvBytes, &i.KvUsed); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const lockKeys = `-- name: LockKeys :exec
 SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k
 `
@@ -705,6 +739,16 @@ func (q *Queries) RetryOutbox(ctx context.Context, arg RetryOutboxParams) error 
 		arg.Attempted,
 		arg.Delays,
 	)
+	return err
+}
+
+const setKVUse = `-- name: SetKVUse :exec
+UPDATE app_quotas q SET kv_used = u.used
+FROM (SELECT unnest($1::bigint[]) AS app_id, unnest($2::bigint[]) AS used) u WHERE q.app_id = u.app_id
+`
+
+func (q *Queries) SetKVUse(ctx context.Context, apps []int64, used []int64) error {
+	_, err := q.db.Exec(ctx, setKVUse, apps, used)
 	return err
 }
 

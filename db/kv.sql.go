@@ -206,17 +206,23 @@ func (q *Queries) ReadKeys(ctx context.Context, arg ReadKeysParams) ([]ReadKeysR
 	return items, nil
 }
 
-const sweepExpiredKeys = `-- name: SweepExpiredKeys :execrows
-DELETE FROM kv WHERE (app_id, collection, key) IN (
-    SELECT k.app_id, k.collection, k.key FROM kv k WHERE k.expires_at <= clock_timestamp() - interval '5 seconds'
-    ORDER BY k.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
-  AND expires_at <= clock_timestamp() - interval '5 seconds'
+const sweepExpiredKeys = `-- name: SweepExpiredKeys :one
+WITH gone AS (
+    DELETE FROM kv WHERE (app_id, collection, key) IN (
+        SELECT k.app_id, k.collection, k.key FROM kv k WHERE k.expires_at <= clock_timestamp() - interval '5 seconds'
+        ORDER BY k.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
+      AND expires_at <= clock_timestamp() - interval '5 seconds'
+    RETURNING app_id, octet_length(collection) + octet_length(key) + octet_length(value) AS bytes),
+freed AS (
+    UPDATE app_quotas q SET kv_used = q.kv_used - f.bytes
+    FROM (SELECT app_id, sum(bytes) AS bytes FROM gone GROUP BY app_id) f WHERE q.app_id = f.app_id AND q.kv_bytes IS NOT NULL)
+SELECT count(*)::bigint AS n FROM gone
 `
 
+// Counts what it deletes as no longer used. The caller has locked what it counts.
 func (q *Queries) SweepExpiredKeys(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, sweepExpiredKeys)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	row := q.db.QueryRow(ctx, sweepExpiredKeys)
+	var n int64
+	err := row.Scan(&n)
+	return n, err
 }

@@ -91,9 +91,16 @@ func (p *Pipeline) Revisions(apps []int64, f func(app, revision int64)) {
 // Current queues CurrentKeys.
 func (p *Pipeline) Current(arg CurrentKeysParams, f func(CurrentKeysRow)) {
 	var row CurrentKeysRow
-	columns := []any{&row.I, &row.Version, &row.ExpiresAt, &row.Expired, &row.Value}
+	columns := []any{&row.I, &row.Version, &row.ExpiresAt, &row.Bytes, &row.Expired, &row.Value}
 	p.forEachRow(columns, func() { f(row) },
 		currentKeys, arg.Positions, arg.Apps, arg.Collections, arg.Keys, arg.Wanted)
+}
+
+// KVUse queues LockKVUse.
+func (p *Pipeline) KVUse(apps []int64, f func(LockKVUseRow)) {
+	var row LockKVUseRow
+	columns := []any{&row.AppID, &row.KvBytes, &row.KvUsed}
+	p.forEachRow(columns, func() { f(row) }, lockKVUse, apps)
 }
 
 // Claimed queues LockClaimed.

@@ -19,7 +19,9 @@ import (
 	"picloud/db"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/history"
 	"picloud/internal/manager"
+	"picloud/internal/orchestrator"
 	"picloud/internal/testkit"
 )
 
@@ -27,8 +29,8 @@ func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 
 const testPassword = "correct horse battery"
 
-// fixture is a server with a database, an owner named ann and the app default, but without an orchestrator:
-// what people, apps and keys may do needs none.
+// fixture is a server with a database, an owner named ann and the app default, and of the orchestrator only
+// what reads: what people, apps and keys may do needs no more.
 type fixture struct {
 	t       *testing.T
 	server  *Server
@@ -65,6 +67,7 @@ func newFixture(t *testing.T) *fixture {
 	f.server, _ = newServer(t, func(c *Config) {
 		c.Manager = f.manager
 		c.Auth = authenticator
+		c.Orchestrator = &orchestrator.Orchestrator{History: history.NewReader(pool, nil)}
 	})
 	return f
 }

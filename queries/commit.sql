@@ -24,12 +24,21 @@ SELECT id, revision FROM apps WHERE id = ANY (@apps::bigint[]);
 
 -- name: CurrentKeys :many
 -- The present state of the keys a commit checks or writes, values only where an event needs the old one.
-SELECT q.i::int AS i, k.version, k.expires_at,
+SELECT q.i::int AS i, k.version, k.expires_at, octet_length(k.value)::int AS bytes,
        (k.expires_at IS NOT NULL AND k.expires_at <= clock_timestamp())::boolean AS expired,
        CASE WHEN q.want THEN k.value ELSE '' END::text AS value
 FROM (SELECT unnest(@positions::int[]) AS i, unnest(@apps::bigint[]) AS app_id, unnest(@collections::text[]) AS collection,
              unnest(@keys::text[]) AS key, unnest(@wanted::boolean[]) AS want) q
 JOIN kv k ON k.app_id = q.app_id AND k.collection = q.collection AND k.key = q.key;
+
+-- name: LockKVUse :many
+-- What apps with a quota of KV bytes may have and have, so that no other commit decides about the same bytes.
+SELECT app_id, kv_bytes::bigint AS kv_bytes, kv_used FROM app_quotas
+WHERE app_id = ANY (@apps::bigint[]) AND kv_bytes IS NOT NULL ORDER BY app_id FOR UPDATE;
+
+-- name: SetKVUse :exec
+UPDATE app_quotas q SET kv_used = u.used
+FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@used::bigint[]) AS used) u WHERE q.app_id = u.app_id;
 
 -- The statements on the outbox look each row up by its key, written as an array of one and a range of one: with two plain equalities
 -- the planner turns the join round and walks the whole index, when a vacuum found the table empty a moment before a flood.

@@ -34,11 +34,18 @@ SELECT c.collection::text AS collection, (SELECT count(*) FROM (SELECT 1 FROM kv
     AND n.collection = c.collection AND (n.expires_at IS NULL OR n.expires_at > clock_timestamp()) LIMIT 10001) x)::bigint AS keys
 FROM c WHERE c.collection IS NOT NULL LIMIT @max::int;
 
--- name: SweepExpiredKeys :execrows
-DELETE FROM kv WHERE (app_id, collection, key) IN (
-    SELECT k.app_id, k.collection, k.key FROM kv k WHERE k.expires_at <= clock_timestamp() - interval '5 seconds'
-    ORDER BY k.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
-  AND expires_at <= clock_timestamp() - interval '5 seconds';
+-- name: SweepExpiredKeys :one
+-- Counts what it deletes as no longer used. The caller has locked what it counts.
+WITH gone AS (
+    DELETE FROM kv WHERE (app_id, collection, key) IN (
+        SELECT k.app_id, k.collection, k.key FROM kv k WHERE k.expires_at <= clock_timestamp() - interval '5 seconds'
+        ORDER BY k.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
+      AND expires_at <= clock_timestamp() - interval '5 seconds'
+    RETURNING app_id, octet_length(collection) + octet_length(key) + octet_length(value) AS bytes),
+freed AS (
+    UPDATE app_quotas q SET kv_used = q.kv_used - f.bytes
+    FROM (SELECT app_id, sum(bytes) AS bytes FROM gone GROUP BY app_id) f WHERE q.app_id = f.app_id AND q.kv_bytes IS NOT NULL)
+SELECT count(*)::bigint AS n FROM gone;
 
 -- name: NextVersionBlock :one
 -- The first of 1000 versions that belong to the caller alone.

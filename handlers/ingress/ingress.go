@@ -36,10 +36,14 @@ type Server struct {
 	Config
 	// rates counts the requests to what has a rate limit, by the id of its owner.
 	rates *ratelimit.Limiter[cloud.ID]
+	// apps counts the requests to apps that have a quota of them.
+	apps *ratelimit.Limiter[cloud.AppID]
 }
 
 // New returns a Server.
-func New(cfg Config) *Server { return &Server{Config: cfg, rates: ratelimit.New[cloud.ID]()} }
+func New(cfg Config) *Server {
+	return &Server{Config: cfg, rates: ratelimit.New[cloud.ID](), apps: ratelimit.New[cloud.AppID]()}
+}
 
 // Serve answers everything that is not PiCloud's own.
 func (s *Server) Serve(c *fiber.Ctx) error {
@@ -60,6 +64,9 @@ func (s *Server) Serve(c *fiber.Ctx) error {
 	}
 	if refusal != nil {
 		return refusal
+	}
+	if err := s.limitApp(target.App); err != nil {
+		return err
 	}
 
 	if err := s.CheckRoom(c); err != nil {

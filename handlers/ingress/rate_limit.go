@@ -51,6 +51,21 @@ func (s *Server) limitRate(c *fiber.Ctx, target *catalog.Target, isRefused bool)
 	return nil
 }
 
+// limitApp counts a request against the quota of its app. It is not announced: clients plan with the limits
+// of routes, and this one is shared by all of an app's clients.
+func (s *Server) limitApp(app *catalog.App) error {
+	quota := app.Quotas.RequestsPerSecond
+	if quota == nil {
+		return nil
+	}
+
+	policy := ratelimit.Policy{Requests: int(*quota), Per: time.Second}
+	if state := s.apps.Take(app.ID, policy, "", time.Now()); state.Wait > 0 {
+		return tooMany(state.Wait, "the app's quota of requests (%d a second) is used up", *quota)
+	}
+	return nil
+}
+
 // announce adds a limit to the answer's headers. While nothing is left, its time is that of Retry-After, else
 // that until everything is.
 func announce(c *fiber.Ctx, r rule, state ratelimit.State) {

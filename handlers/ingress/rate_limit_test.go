@@ -145,3 +145,33 @@ func TestCountedWith(t *testing.T) {
 		})
 	}
 }
+
+// An app without a quota of requests takes all; one that has it counts them whatever they ask for, and keeps
+// nobody else's.
+func TestLimitApp(t *testing.T) {
+	t.Parallel()
+	s := newServer(nil)
+	free := &catalog.App{ID: 1}
+	small := &catalog.App{ID: 2, Quotas: cloud.Quotas{RequestsPerSecond: new(int64(1))}}
+	other := &catalog.App{ID: 3, Quotas: cloud.Quotas{RequestsPerSecond: new(int64(1))}}
+
+	for range 100 {
+		if err := s.limitApp(free); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	refused := s.limitApp(small)
+	for range 1000 {
+		if refused == nil {
+			refused = s.limitApp(small)
+		}
+	}
+	if refused == nil || cloud.CodeOf(refused) != cloud.CodeTooMany ||
+		!strings.Contains(refused.Error(), "the app's quota of requests (1 a second) is used up; try again in 1 s") {
+		t.Errorf("%v", refused)
+	}
+	if err := s.limitApp(other); err != nil {
+		t.Errorf("another app: %v", err)
+	}
+}

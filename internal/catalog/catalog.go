@@ -60,6 +60,7 @@ type App struct {
 	// Schedules are those of cron triggers, parsed. One that this version cannot read is missing.
 	Schedules map[cloud.ID]*schedule.Schedule
 	Env       *cloud.Env
+	Quotas    cloud.Quotas
 	named     map[string]*cloud.Env
 
 	scriptsByID map[cloud.ID]*cloud.Script
@@ -89,6 +90,14 @@ func (c *Catalog) EnvOf(id cloud.AppID, script string) *cloud.Env {
 		return app.EnvFor(script)
 	}
 	return nil
+}
+
+// QuotasOf is what an app may use, no limit without such an app.
+func (c *Catalog) QuotasOf(id cloud.AppID) cloud.Quotas {
+	if app := c.App(id); app != nil {
+		return app.Quotas
+	}
+	return cloud.Quotas{}
 }
 
 // ScriptID finds the id of a script by its name.

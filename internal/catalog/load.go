@@ -16,6 +16,9 @@ func (c *Catalog) loadInto(ctx context.Context, q *db.Queries, app *App) error {
 	if err := c.loadEnv(ctx, q, app); err != nil {
 		return err
 	}
+	if err := loadQuotas(ctx, q, app); err != nil {
+		return err
+	}
 	if err := c.loadScripts(ctx, q, app); err != nil {
 		return err
 	}
@@ -24,6 +27,23 @@ func (c *Catalog) loadInto(ctx context.Context, q *db.Queries, app *App) error {
 	}
 
 	return loadRoutes(ctx, q, app)
+}
+
+// loadQuotas reads what the app may use. Most apps have no quota.
+func loadQuotas(ctx context.Context, q *db.Queries, app *App) error {
+	row, err := q.QuotasOfApp(ctx, int64(app.ID))
+	if db.IsNotFound(err) {
+		return nil
+	}
+
+	app.Quotas = cloud.Quotas{
+		KVBytes:           row.KvBytes,
+		LogBytes:          row.LogBytes,
+		Executions:        row.Executions,
+		Scripts:           row.Scripts,
+		RequestsPerSecond: row.RequestsPerSecond,
+	}
+	return err
 }
 
 func (c *Catalog) loadScripts(ctx context.Context, q *db.Queries, app *App) error {

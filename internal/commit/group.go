@@ -27,6 +27,7 @@ type section interface {
 func newSections() []section {
 	return []section{
 		&keySection{},
+		&quotaSection{},
 		&enqueueSection{},
 		&rowSection{},
 		&deadLetterSection{},
@@ -159,7 +160,8 @@ func (g *Group) lock(ctx context.Context, p *db.Pipeline) {
 }
 
 // refreshDefinitions reloads apps whose revision is newer than this node's copy, so that triggers are matched
-// as the database had them when the commit began. Old values that newly matching triggers need are read then.
+// as the database had them when the commit began. Old values that newly matching triggers need are read then,
+// and the use of what has a quota only now.
 func (g *Group) refreshDefinitions(ctx context.Context, conn *pgx.Conn) error {
 	stale := false
 	for id, have := range g.apps {
@@ -184,6 +186,7 @@ func (g *Group) refreshDefinitions(ctx context.Context, conn *pgx.Conn) error {
 
 	p := db.NewPipeline()
 	of[*keySection](g).read(g, p)
+	of[*quotaSection](g).read(g, p)
 
 	return p.Send(ctx, conn)
 }

@@ -18,6 +18,7 @@ func TestSections(t *testing.T) {
 	g := newGroup(&Config{}, cloud.ID{}, nil)
 	found := []section{
 		of[*keySection](g),
+		of[*quotaSection](g),
 		of[*enqueueSection](g),
 		of[*rowSection](g),
 		of[*deadLetterSection](g),
@@ -67,6 +68,7 @@ func TestOrderOfLocks(t *testing.T) {
 		by    section
 	}{
 		{"keys, by hash", of[*keySection](g)},
+		{"quotas of KV bytes", of[*quotaSection](g)},
 		{"claimed rows", of[*rowSection](g)},
 		{"dead letters", of[*deadLetterSection](g)},
 		{"schedules", of[*slotSection](g)},

@@ -45,9 +45,12 @@ func (w Writes) decide(g *Group, x *Commit) Verdict {
 		return conflict(changed...)
 	case len(w.Writes) > 0 && g.app(x.App) == nil:
 		return refused(errAppGone)
-	default:
-		return applies()
 	}
+
+	if err := of[*quotaSection](g).check(keys, x.App, w.Writes); err != nil {
+		return refused(err)
+	}
+	return applies()
 }
 
 func (w Writes) apply(g *Group, x *Commit) {
@@ -69,6 +72,8 @@ type keySection struct {
 type keyState struct {
 	key cloud.KeyRef
 	keyValue
+	// size is what the entry has in the database, also when it has expired and is not swept yet, in bytes.
+	size int64
 
 	isWritten bool // by some commit of the group, whether or not it applies
 	isDirty   bool // by one that applies
@@ -137,10 +142,12 @@ func (s *keySection) read(g *Group, p *db.Pipeline) {
 		arg.Wanted = append(arg.Wanted, s.state[key].isWritten && mayRaiseEvents(g, key))
 	}
 	p.Current(arg, func(r db.CurrentKeysRow) {
+		state := s.state[s.order[r.I]]
+		state.size = sizeOf(state.key, int(r.Bytes))
 		if r.Expired {
 			return // absent at once, though not swept yet
 		}
-		s.state[s.order[r.I]].keyValue = keyValue{
+		state.keyValue = keyValue{
 			exists:  true,
 			version: r.Version,
 			value:   r.Value,
@@ -179,6 +186,8 @@ func (s *keySection) put(g *Group, x *Commit, w *cloud.Write) {
 			expires: expiryOf(w, old.expires, g.now),
 		}
 	}
+	of[*quotaSection](g).add(w.Key.App, sizeAfter(w)-k.size)
+	k.size = sizeAfter(w)
 	// Several commits of a group may write a key; only what the last of them left is stored.
 	if !k.isDirty {
 		k.isDirty = true

@@ -50,6 +50,14 @@ func NewStoredAnswers(d *db.DB) *AppSizes {
 	})
 }
 
+// newRecords knows the executions that are on record, with the bytes of their logs.
+func newRecords(d *db.DB) *AppSizes {
+	return newAppSizes(func(ctx context.Context, app cloud.AppID) (Size, error) {
+		row, err := d.Queries().CountRecords(ctx, int64(app))
+		return Size(row), err
+	})
+}
+
 func newAppSizes(read func(ctx context.Context, app cloud.AppID) (Size, error)) *AppSizes {
 	return &AppSizes{read: read, sizes: map[cloud.AppID]knownSize{}}
 }

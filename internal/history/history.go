@@ -14,10 +14,13 @@ import (
 	"picloud/internal/cloud"
 )
 
-// Reader answers questions about what happened. It keeps nothing, so one serves all callers at once.
+// Reader answers questions about what happened. It keeps nothing but sizes that were just read, so one serves
+// all callers at once.
 type Reader struct {
 	db       *db.DB
 	scriptID ScriptIDFunc
+	// records knows how many records apps have, with the bytes of their logs.
+	records *AppSizes
 }
 
 // ScriptIDFunc finds the id of the script that has a name in an app now. It is called for each list of
@@ -26,7 +29,7 @@ type ScriptIDFunc func(app cloud.AppID, name string) (cloud.ID, bool)
 
 // NewReader returns a Reader of one installation.
 func NewReader(d *db.DB, scriptID ScriptIDFunc) *Reader {
-	return &Reader{db: d, scriptID: scriptID}
+	return &Reader{db: d, scriptID: scriptID, records: newRecords(d)}
 }
 
 // explain gives an error of the database a code, and says for the log what was being done. Nil stays nil.

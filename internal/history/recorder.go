@@ -30,6 +30,9 @@ const (
 	// recordsABatch is how many records, or counts of one minute, a statement writes.
 	recordsABatch = 500
 
+	// lineBytes is about what a line of a log has beside its message.
+	lineBytes = 64
+
 	// sampled runs a second and script are kept although nothing else asks for it.
 	sampled = 10
 	// slow runs are always kept.
@@ -44,6 +47,9 @@ type Config struct {
 	// Publish, if set, is given each run that ended, and the rest of its log when waitUntil work ends later.
 	// It must neither block nor change the execution.
 	Publish func(*cloud.Execution)
+	// Quotas, if set, says what an app may use. It is called once a second for each app that runs something,
+	// so it should answer from memory.
+	Quotas func(cloud.AppID) cloud.Quotas
 
 	// MaxPendingBytes is about how much memory records may take that wait for the database. 0: 64 MiB.
 	MaxPendingBytes int
@@ -54,7 +60,8 @@ type Config struct {
 type Recorder struct {
 	cfg Config
 	// wakeC says that there is something to write again.
-	wakeC chan struct{}
+	wakeC  chan struct{}
+	pruner pruner
 
 	// mu guards the fields below. No other lock is taken under it, and no statement is sent.
 	mu      sync.Mutex
@@ -63,6 +70,8 @@ type Recorder struct {
 	bytes   int // about the memory of pending and afters
 	dropped int64
 	counts  counts
+	// recorded is what apps have on record since the last write, by commits and by this.
+	recorded map[cloud.AppID]Size
 	// totals and durations are of all runs since the process started.
 	totals    map[cloud.Status]int64
 	durations Durations
@@ -96,12 +105,18 @@ func New(cfg Config) *Recorder {
 		cfg.Publish = func(*cloud.Execution) {}
 	}
 
+	if cfg.Quotas == nil {
+		cfg.Quotas = func(cloud.AppID) cloud.Quotas { return cloud.Quotas{} }
+	}
+
 	return &Recorder{
-		cfg:     cfg,
-		wakeC:   make(chan struct{}, 1),
-		counts:  counts{},
-		totals:  map[cloud.Status]int64{},
-		samples: map[cloud.ID]int{},
+		cfg:      cfg,
+		wakeC:    make(chan struct{}, 1),
+		pruner:   pruner{cfg: &cfg, recorded: map[cloud.AppID]Size{}},
+		counts:   counts{},
+		recorded: map[cloud.AppID]Size{},
+		totals:   map[cloud.Status]int64{},
+		samples:  map[cloud.ID]int{},
 	}
 }
 
@@ -123,6 +138,9 @@ func (r *Recorder) Note(e *cloud.Execution, committed bool) Entry {
 	entry := Entry{Execution: e, kept: committed}
 	if !committed && (mustKeep(e) || r.sample(e)) {
 		entry.kept = r.add(e)
+	}
+	if entry.kept {
+		r.grow(e)
 	}
 	if idle {
 		r.wake()
@@ -192,6 +210,17 @@ func (r *Recorder) sample(e *cloud.Execution) bool {
 	return r.samples[e.Script] <= sampled
 }
 
+// grow counts a record that was kept, for the quotas. The caller holds mu.
+func (r *Recorder) grow(e *cloud.Execution) {
+	size := r.recorded[e.App]
+	size.N++
+
+	for _, line := range e.Logs {
+		size.Bytes += int64(len(line.Message) + lineBytes)
+	}
+	r.recorded[e.App] = size
+}
+
 // add takes a record if there is room. The caller holds mu.
 func (r *Recorder) add(e *cloud.Execution) bool {
 	if !r.room(sizeOf(e)) {
@@ -222,7 +251,7 @@ func (r *Recorder) room(bytes int) bool {
 func sizeOf(e *cloud.Execution) int {
 	n := 1<<10 + len(e.Request) + len(e.Error.Message) + len(e.Error.Stack)
 	for _, line := range e.Logs {
-		n += 64 + len(line.Message)
+		n += lineBytes + len(line.Message)
 	}
 	return n
 }
@@ -296,6 +325,9 @@ func (r *Recorder) flush(stats bool) (idle bool) {
 	r.pending = nil
 	r.afters = nil
 	r.bytes = 0
+	recorded := r.recorded
+	r.recorded = map[cloud.AppID]Size{}
+
 	var counted counts
 	if stats {
 		counted = r.counts
@@ -305,6 +337,7 @@ func (r *Recorder) flush(stats bool) (idle bool) {
 
 	r.store(ctx, records, afters)
 	r.storeCounts(ctx, counted)
+	r.pruner.prune(ctx, recorded)
 
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -100,6 +100,7 @@ func (o *Orchestrator) buildHistory() {
 		Node:    o.cfg.Node,
 		Log:     o.cfg.Log,
 		Publish: o.Tails.PublishRun,
+		Quotas:  o.Catalog.QuotasOf,
 	})
 }
 

@@ -379,6 +379,8 @@ func (e *execution) refused(fin *finished, result commit.Result) (*finished, *re
 	}
 
 	switch {
+	case cloud.CodeOf(result.Err) == cloud.CodeQuota:
+		return e.overQuota(fin, safeError(result.Err)), nil
 	case result.Err != nil:
 		fin.unknown = result.Unknown
 		fin.commitErr = safeError(result.Err)
@@ -495,6 +497,8 @@ func (e *execution) commitBackground(did *effects) (cloud.Status, cloud.ScriptEr
 
 	result := x.Wait()
 	switch {
+	case cloud.CodeOf(result.Err) == cloud.CodeQuota:
+		return cloud.Failed, quotaError(safeError(result.Err))
 	case len(result.Conflicts) > 0:
 		return cloud.Conflicted, cloud.ScriptError{
 			Name:    "ConflictError",

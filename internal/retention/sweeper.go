@@ -91,7 +91,9 @@ type job struct {
 func (s *Sweeper) jobs() []job {
 	q := s.cfg.DB.Queries()
 	jobs := []job{
-		{"expired keys", q.SweepExpiredKeys},
+		{"expired keys", s.sweepExpiredKeys},
+		{"executions over a quota", ofEveryApp(q.PruneExecutions)},
+		{"logs over a quota", ofEveryApp(q.PruneLogs)},
 		{"event payloads", q.SweepPayloads},
 		{"ledger", q.FoldLedger},
 		{"idempotency keys", q.SweepIdempotency},
@@ -115,6 +117,26 @@ func olderThan(
 	sweep func(context.Context, int64) (int64, error),
 ) func(context.Context) (int64, error) {
 	return func(ctx context.Context) (int64, error) { return sweep(ctx, keep.Microseconds()) }
+}
+
+func ofEveryApp(prune func(context.Context, int64) (int64, error)) func(context.Context) (int64, error) {
+	return func(ctx context.Context) (int64, error) { return prune(ctx, 0) }
+}
+
+// sweepExpiredKeys deletes keys that have expired, and counts them as no longer used. The locks are taken in
+// the order of a commit, which decides about the same entries: first that on what is counted.
+func (s *Sweeper) sweepExpiredKeys(ctx context.Context) (n int64, err error) {
+	err = s.cfg.DB.Tx(ctx, func(q *db.Queries) error {
+		if err := q.LockCountedKV(ctx); err != nil {
+			return err
+		}
+		if err := q.LockKVQuotas(ctx); err != nil {
+			return err
+		}
+		n, err = q.SweepExpiredKeys(ctx)
+		return err
+	})
+	return n, err
 }
 
 // Sweep does one round of all sweeps, in small batches.

@@ -387,3 +387,42 @@ func TestRunEnds(t *testing.T) {
 		t.Errorf("ended with %v", err)
 	}
 }
+
+// Keys that are swept are no longer used, by the app that has them and has a quota.
+func TestSweptKeysAreNotUsed(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.exec("INSERT INTO apps (slug, name) VALUES ('other', 'Other')")
+	f.exec("INSERT INTO app_quotas (app_id, kv_bytes, kv_used) SELECT id, 1000, 100 FROM apps")
+	f.exec(`INSERT INTO kv (app_id, collection, key, value, version, expires_at)
+		SELECT id, 'c', 'k' || n, '"ä"', 1, now() - interval '1 hour' FROM apps, generate_series(1, 5) n
+		WHERE slug = 'default'`)
+
+	f.Sweep(t.Context())
+	const used = "SELECT string_agg(kv_used::text, ' ' ORDER BY app_id) FROM app_quotas"
+	if got := f.text(used); got != "65 100" { // five times c, k1 and "ä"
+		t.Errorf("the apps use %s bytes", got)
+	}
+}
+
+// The oldest records, and logs, of an app beyond its quota go; an app without one keeps them all.
+func TestSweepOverQuota(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.exec("INSERT INTO apps (slug, name) VALUES ('quota', 'Quota')")
+	f.exec(`INSERT INTO app_quotas (app_id, executions, log_bytes)
+		SELECT id, 2500, 9 FROM apps WHERE slug = 'quota'`)
+	f.exec(`INSERT INTO executions (app_id, id, script_id, script, version, source, status, attempt, depth, root_id,
+		node, started_at, duration_us, logs)
+		SELECT a.id, rpad(lpad(to_hex(extract(epoch FROM now())::bigint * 1000 + n), 12, '0'), 32, '0')::uuid, gen_random_uuid(),
+		n::text, 1, 'http', 'succeeded', 1, 0, gen_random_uuid(), 'n', now(), 1, 'four'
+		FROM apps a, generate_series(1, 5000) n`)
+
+	f.Sweep(t.Context())
+	const left = `SELECT string_agg(x.line, '; ' ORDER BY x.line) FROM (
+		SELECT a.slug || ' ' || count(*) || ' from ' || min(e.script::int) || ', logs ' || count(nullif(e.logs, '')) AS line
+		FROM executions e JOIN apps a ON a.id = e.app_id GROUP BY a.slug) x`
+	if got := f.text(left); got != "default 5000 from 1, logs 5000; quota 2500 from 2501, logs 2" {
+		t.Errorf("left are %s; log %s", got, f.log)
+	}
+}
