@@ -11,13 +11,16 @@ import (
 	"picloud/internal/manager"
 )
 
-// appItem is an app; hosts are shown where one app is.
+// appItem is an app; hosts and quotas are shown where one app is.
 type appItem struct {
 	Slug        string    `json:"slug"`
 	Name        string    `json:"name"`
 	Description string    `json:"description"`
 	CreatedAt   time.Time `json:"created_at"`
 	Hosts       []string  `json:"hosts,omitempty"`
+	// Quotas are what the app may use, Usage what it uses of that for which it has a quota.
+	Quotas *quotasItem `json:"quotas,omitempty"`
+	Usage  *quotasItem `json:"usage,omitempty"`
 }
 
 type appOutput struct{ Body appItem }
@@ -33,9 +36,10 @@ type createApp struct {
 type patchApp struct {
 	AppPath
 	Body struct {
-		Name        *string   `json:"name,omitempty" maxLength:"200"`
-		Description *string   `json:"description,omitempty" maxLength:"2000"`
-		Hosts       *[]string `json:"hosts,omitempty" doc:"host names, or *. and a domain; instance admins only"`
+		Name        *string     `json:"name,omitempty" maxLength:"200"`
+		Description *string     `json:"description,omitempty" maxLength:"2000"`
+		Hosts       *[]string   `json:"hosts,omitempty" doc:"host names, or *. and a domain; instance admins only"`
+		Quotas      *quotasBody `json:"quotas,omitempty" doc:"instance admins only"`
 	}
 }
 
@@ -72,31 +76,39 @@ func (s *Server) createApp(ctx context.Context, p *auth.Principal, in *createApp
 }
 
 func (s *Server) showApp(ctx context.Context, c *edge.AppCaller, _ *AppPath) (*appOutput, error) {
-	return s.withHosts(ctx, c.App)
+	return s.wholeApp(ctx, c.App)
 }
 
 func (s *Server) updateApp(ctx context.Context, c *edge.AppCaller, in *patchApp) (*appOutput, error) {
-	a, err := s.Manager.UpdateApp(ctx, edge.Actor(c.Principal), c.App,
-		manager.AppChange{Name: in.Body.Name, Description: in.Body.Description, Hosts: in.Body.Hosts})
+	if err := in.Body.Quotas.mayChange(c); err != nil {
+		return nil, err
+	}
+
+	a, err := s.Manager.UpdateApp(ctx, edge.Actor(c.Principal), c.App, manager.AppChange{
+		Name:        in.Body.Name,
+		Description: in.Body.Description,
+		Hosts:       in.Body.Hosts,
+		Quotas:      in.Body.Quotas.change(),
+	})
 	if err != nil {
 		return nil, err
 	}
-	return s.withHosts(ctx, a)
+	return s.wholeApp(ctx, a)
 }
 
 func (s *Server) deleteApp(ctx context.Context, c *edge.AppCaller, in *forceInput) (*none, error) {
 	return nil, s.Manager.DeleteApp(ctx, edge.Actor(c.Principal), c.App, in.Force)
 }
 
-// withHosts shows an app with the hosts that are its own.
-func (s *Server) withHosts(ctx context.Context, a *manager.App) (*appOutput, error) {
+// wholeApp shows an app with the hosts that are its own, and its quotas.
+func (s *Server) wholeApp(ctx context.Context, a *manager.App) (*appOutput, error) {
 	hosts, err := s.Manager.Hosts(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	out := &appOutput{Body: showApp(a)}
 	out.Body.Hosts = hosts
-	return out, nil
+	return out, s.addQuotas(ctx, cloud.AppID(a.ID), &out.Body)
 }
 
 // listApps lists the apps of the caller, for instance admins all of them.

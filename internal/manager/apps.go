@@ -112,10 +112,12 @@ type AppChange struct {
 	Description *string `json:"description,omitempty"`
 	// Hosts replaces all hosts of the app.
 	Hosts *[]string `json:"hosts,omitempty"`
+	// Quotas says what the app may use.
+	Quotas *QuotaChange `json:"quotas,omitempty"`
 }
 
-// UpdateApp changes an app's texts and hosts. Only an instance admin may change hosts. The hosts in the
-// change are lower-cased in place.
+// UpdateApp changes an app's texts, hosts and quotas. Only an instance admin may change hosts and quotas. The
+// hosts in the change are lower-cased in place.
 func (m *Manager) UpdateApp(ctx context.Context, actor Actor, app *App, c AppChange) (*App, error) {
 	next := *app
 	next.Name = or(c.Name, app.Name)
@@ -134,16 +136,24 @@ func (m *Manager) UpdateApp(ctx context.Context, actor Actor, app *App, c AppCha
 			return nil, err
 		}
 	}
+	if err := c.Quotas.check(actor); err != nil {
+		return nil, err
+	}
 
 	audit := change{actor: actor, app: app, action: "app.update", target: app.Slug, detail: c}
 	err := m.apply(ctx, audit, func(q *db.Queries) error {
 		if err := q.UpdateApp(ctx, next.Name, next.Description, app.ID); err != nil {
 			return err
 		}
-		if c.Hosts == nil {
+		if c.Hosts != nil {
+			if err := setHosts(ctx, q, app, *c.Hosts); err != nil {
+				return err
+			}
+		}
+		if c.Quotas == nil {
 			return nil
 		}
-		return setHosts(ctx, q, app, *c.Hosts)
+		return setQuotas(ctx, q, app, c.Quotas)
 	})
 	if err != nil {
 		return nil, err

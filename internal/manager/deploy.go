@@ -198,6 +198,10 @@ func (d *deploy) create(ctx context.Context) error {
 			"the script does not exist, so its version is not %d", d.change.IfMatch)
 	}
 
+	if err := d.mayAddScript(ctx); err != nil {
+		return err
+	}
+
 	d.out.Created = true
 	d.out.Changed = true
 	d.out.Version = 1

@@ -19,6 +19,14 @@ func (n Nullable[T]) IsZero() bool { return !n.Set }
 // MarshalJSON is for the audit trail: null, or the value.
 func (n Nullable[T]) MarshalJSON() ([]byte, error) { return json.Marshal(n.Value) }
 
+// or is what the change leaves of what there was.
+func (n Nullable[T]) or(old *T) *T {
+	if n.Set {
+		return n.Value
+	}
+	return old
+}
+
 // UnmarshalJSON is not called for a field that is missing.
 func (n *Nullable[T]) UnmarshalJSON(b []byte) error {
 	n.Set = true
