@@ -57,8 +57,14 @@ var (
 	logs       = []LogRow{{at(time.Minute), "info", "checking o1"}, {at(time.Minute), "error", "two\nlines"}}
 	kvTrigger  = TriggerRow{ID: someID, Kind: "kv", Script: "orders", What: "changes in orders", Registrant: "ada", Retry: "5 tries within about 15 s", Enabled: true}
 	offTrigger = TriggerRow{ID: someID, Kind: "dead_letter", Script: "alarm", What: "an event became a dead letter in orders", Registrant: "bob", Retry: "one try"}
-	route      = RouteRow{ID: someID, Script: "orders", Method: "GET", Host: "any", Path: "/orders/:id", Dispatch: "sync"}
-	hostRoute  = RouteRow{ID: someID, Script: "orders", Method: "ANY", Host: "*.shop.test", Path: "/files/*", Dispatch: "async",
+	quotas     = []Quota{
+		{Name: "kv_bytes", Label: "KV", Unit: "bytes", Limit: "1000000", Used: 1_000_000},
+		{Name: "executions", Label: "Executions", Limit: "5000", Used: 1234},
+		{Name: "scripts", Label: "Scripts", Used: -1},
+		{Name: "requests_per_second", Label: "Requests a second", Limit: "50", Used: -1},
+	}
+	route     = RouteRow{ID: someID, Script: "orders", Method: "GET", Host: "any", Path: "/orders/:id", Dispatch: "sync"}
+	hostRoute = RouteRow{ID: someID, Script: "orders", Method: "ANY", Host: "*.shop.test", Path: "/files/*", Dispatch: "async",
 		Limit: RateLimit{Requests: "100", Seconds: "60", By: "header", Header: "X-Api-Key"}}
 	letter   = DeadLetterRow{ID: someID, Script: "orders", Source: "kv", Reason: "failed", Error: "Error: no customer", Attempts: 5, CreatedAt: at(time.Hour)}
 	resolved = DeadLetterRow{ID: someID, Script: "orders", Source: "kv", Reason: "failed", Error: "Error: no customer", Attempts: 5, CreatedAt: at(time.Hour), Resolution: "replayed"}
@@ -139,13 +145,13 @@ func pages() []golden {
 			{Slug: "idle", Name: "Idle"}}}),
 		state("apps-none", Apps, AppsPage{Page: out("Apps", "apps")}),
 		state("apps-refused", Apps, AppsPage{Page: withError(out("Apps", "apps"), "the slug is reserved"), MayCreate: true, Slug: "admin", Name: "X"}),
-		state("overview", Overview, OverviewPage{Page: frame("Overview", "overview"), Name: "The Shop", Description: "sells things", Runs: 1000, Errors: 30, P50: 2 * time.Millisecond,
+		state("overview", Overview, OverviewPage{Page: frame("Overview", "overview"), Name: "The Shop", Description: "sells things", Quotas: quotas, Runs: 1000, Errors: 30, P50: 2 * time.Millisecond,
 			P95: 15 * time.Millisecond, Enqueued: 10, Waiting: 1, Running: 2, Done: 3, DeadLettered: 4, Balanced: true, Oldest: time.Hour, Points: points(), Capped: true,
 			Failures: []FailureGroup{{Script: "orders", Status: "failed", Error: "Error: order #", Count: 7, Latest: someID, LatestAt: at(time.Minute)}}}),
 		state("overview-empty", Overview, OverviewPage{Page: frame("Overview", "overview"), Name: "New", Balanced: true, Empty: true}),
 		state("overview-unbalanced", Overview, OverviewPage{Page: frame("Overview", "overview"), Name: "Lost", Enqueued: 5, Done: 4}),
-		state("settings", Settings, SettingsPage{Page: withNotice(frame("Settings", "settings"), "Saved."), Name: "The Shop", Hosts: "shop.test", MayEdit: true, MayHosts: true, CreatedAt: at(time.Hour)}),
-		state("settings-viewer", Settings, SettingsPage{Page: frame("Settings", "settings"), Name: "The Shop", CreatedAt: at(time.Hour)}),
+		state("settings", Settings, SettingsPage{Page: withNotice(frame("Settings", "settings"), "Saved."), Name: "The Shop", Hosts: "shop.test", MayEdit: true, MayHosts: true, Quotas: quotas, CreatedAt: at(time.Hour)}),
+		state("settings-viewer", Settings, SettingsPage{Page: frame("Settings", "settings"), Name: "The Shop", Quotas: quotas, CreatedAt: at(time.Hour)}),
 
 		state("scripts", Scripts, ScriptsPage{Page: frame("Scripts", "scripts"), MayEdit: true, Next: "?cursor=x", Scripts: []ScriptRow{
 			{Name: "orders", Kind: "endpoint", Access: "public", Language: "typescript", Version: 3, UpdatedAt: at(time.Hour)},

@@ -20,7 +20,7 @@ var (
 	badFields = strings.Fields(`source version language kind access timeout_ms memory_mib handler method path headers body event
 		script host dispatch collection ops trigger failed_script max_attempts backoff base_ms max_ms jitter enabled confirm
 		force payload reason id cursor total done replayed error key value ttl_seconds username password current role email
-		active name description hosts slug scopes app days`)
+		active name description hosts slug scopes app days rate_requests rate_seconds rate_by rate_header`)
 )
 
 // Whatever stands in an address or a form, a page answers below 500, and nothing that a visitor typed becomes

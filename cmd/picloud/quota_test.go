@@ -264,3 +264,62 @@ func TestQuotaOfRequests(t *testing.T) {
 		w.do("GET", "/f/other/hello", nil).want(200)
 	}
 }
+
+// The overview shows quotas with their use, the settings change them; a refusal is the form again, with what
+// was typed. Saving them unchanged changes nothing.
+func TestQuotasInTheDashboard(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	w.deploy("hello", `export default () => "hello"`)
+	b := w.browse("admin")
+	const settings = "/admin/apps/default/settings"
+
+	b.open("/apps/default/settings")
+	b.submit(settings, "name", "Mine", "quota_scripts", "a few")
+	b.shows("the quota scripts must be a whole number, or empty", `value="a few"`, `value="Mine"`)
+	b.submit(settings, "name", "Mine", "quota_scripts", "-5")
+	b.shows("quotas.scripts must be from 0", `value="-5"`)
+
+	b.submit(settings, "name", "Mine", "quota_scripts", "20", "quota_kv_bytes", " 100 ", "quota_executions", "")
+	w.api("GET", "/apps/default", nil).want(200).members(map[string]any{
+		"quotas.scripts": 20.0, "quotas.kv_bytes": 100.0, "quotas.executions": nil, "name": "Mine",
+	})
+	b.open("/apps/default")
+	b.shows("<h2>Quotas</h2>", `<meter min="0" max="20" high="18" value="1" aria-label="Scripts">`)
+
+	b.open("/apps/default/settings")
+	b.submit(settings, "name", "Mine", "quota_scripts", "20", "quota_kv_bytes", "100")
+	latest := w.api("GET", "/apps/default/audit?limit=1", nil).want(200)
+	if strings.Contains(latest.body, "kv_bytes") {
+		t.Errorf("the audit trail has %s", latest.body)
+	}
+
+	// A write over the quota is the form again as well.
+	b.open("/apps/default/kv/c/entry?key=k")
+	b.submit("/admin/apps/default/kv/c/entry?key=k", "key", "k", "version", "0", "value",
+		`"`+strings.Repeat("x", 100)+`"`)
+	b.shows("the app&#39;s quota of 100 bytes of KV does not suffice")
+
+	b.open("/apps/default/settings")
+	b.submit(settings, "name", "Mine", "quota_scripts", "", "quota_kv_bytes", "")
+	w.api("GET", "/apps/default", nil).want(200).members(map[string]any{
+		"quotas.scripts": nil, "quotas.kv_bytes": nil,
+	})
+}
+
+// Whoever administers an app alone sees its quotas, and cannot change them by any form.
+func TestQuotasInTheDashboardOfAMember(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	w.api("POST", "/users", map[string]any{"username": "ann", "password": testPassword}).want(201)
+	w.api("POST", "/apps/default/members", map[string]any{"username": "ann", "role": "admin"}).want(201)
+	w.setQuotas(map[string]any{"scripts": 20}).want(200)
+
+	ann := w.browse("ann")
+	ann.open("/apps/default/settings")
+	ann.shows(`name="quota_scripts" value="20" inputmode="numeric" placeholder="no limit" readonly`)
+	ann.submit("/admin/apps/default/settings", "name", "Mine", "quota_scripts", "1000")
+	w.api("GET", "/apps/default", nil).want(200).members(map[string]any{
+		"quotas.scripts": 20.0, "name": "Mine",
+	})
+}

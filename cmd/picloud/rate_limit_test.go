@@ -82,3 +82,34 @@ func TestRateLimitOfBadInput(t *testing.T) {
 		})
 	}
 }
+
+// A rate limit is set, shown and taken away in the form of its route; a refusal is the form again.
+func TestRateLimitInTheDashboard(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	w.deploy("hello", `export default () => "hello"`)
+	b := w.browse("admin")
+	fields := func(path, requests, by, header string) []string {
+		return []string{
+			"script", "hello", "method", "get", "host", "any", "path", path, "dispatch", "sync",
+			"rate_requests", requests, "rate_seconds", "60", "rate_by", by, "rate_header", header,
+		}
+	}
+	b.open("/apps/default/routes")
+
+	b.submit("/admin/apps/default/routes", fields("/limited", "many", "address", "")...)
+	b.shows("requests and seconds of the rate limit must be whole numbers", `value="many"`)
+	b.submit("/admin/apps/default/routes", fields("/limited", "0", "address", "")...)
+	b.shows("rate_limit.requests must be from 1 to 1000000", `value="0"`)
+	b.submit("/admin/apps/default/routes", fields("/limited", "7", "header", "X-Api-Key")...)
+	b.open("/apps/default/routes")
+	b.shows("7 in 60 s for each X-Api-Key")
+
+	route := w.api("GET", "/apps/default/routes", nil).want(200).str("items.0.id")
+	b.open("/apps/default/routes/" + route)
+	b.shows(`name="rate_requests" value="7"`, `name="rate_header" value="X-Api-Key"`)
+	b.submit("/admin/apps/default/routes/"+route, fields("/limited", "", "address", "")...)
+	if got := w.api("GET", "/apps/default/routes", nil).want(200); got.get("items.0.rate_limit") != nil {
+		t.Errorf("%s", got.body)
+	}
+}

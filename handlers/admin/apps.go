@@ -156,6 +156,9 @@ func (s *Server) showOverview(v *visit) error {
 	if vm.Overdue, err = v.overdue(); err != nil {
 		return err
 	}
+	if vm.Quotas, err = v.quotas(); err != nil {
+		return err
+	}
 	if err := s.addRuns(v, &vm); err != nil {
 		return err
 	}
@@ -265,6 +268,9 @@ func (s *Server) settingsPage(v *visit, status int, problem string) error {
 		CreatedAt:   app.CreatedAt,
 	}
 
+	if vm.Quotas, err = v.quotas(); err != nil {
+		return err
+	}
 	if v.form != nil && v.form.Has("name") {
 		vm.Name = v.form.Get("name")
 		vm.Description = v.form.Get("description")
@@ -273,17 +279,9 @@ func (s *Server) settingsPage(v *visit, status int, problem string) error {
 	return v.render(status, views.Settings(vm))
 }
 
-// updateAppPage saves name and description, and the hosts if an instance admin sent the form.
+// updateAppPage saves name and description, and the hosts and quotas if an instance admin sent the form.
 func (s *Server) updateAppPage(v *visit) error {
-	name := v.form.Get("name")
-	description := v.form.Get("description")
-	change := manager.AppChange{Name: &name, Description: &description}
-	if v.p.IsAdmin() { // others see the hosts and cannot change them
-		hosts := strings.Fields(v.form.Get("hosts"))
-		change.Hosts = &hosts
-	}
-
-	_, err := s.Manager.UpdateApp(v.UserContext(), edge.Actor(v.p), v.app.App, change)
+	err := s.updateApp(v)
 	if message, ok := refused(err); ok {
 		return s.settingsPage(v, http.StatusUnprocessableEntity, message)
 	}
@@ -291,6 +289,25 @@ func (s *Server) updateAppPage(v *visit) error {
 		return err
 	}
 	return v.to("/settings?done=saved")
+}
+
+func (s *Server) updateApp(v *visit) error {
+	name := v.form.Get("name")
+	description := v.form.Get("description")
+	change := manager.AppChange{Name: &name, Description: &description}
+	if v.p.IsAdmin() { // others see the hosts and quotas, and cannot change them
+		hosts := strings.Fields(v.form.Get("hosts"))
+		change.Hosts = &hosts
+
+		quotas, err := v.quotaChange()
+		if err != nil {
+			return err
+		}
+		change.Quotas = quotas
+	}
+
+	_, err := s.Manager.UpdateApp(v.UserContext(), edge.Actor(v.p), v.app.App, change)
+	return err
 }
 
 // deleteAppPage deletes an app whose name was typed. One that has scripts needs force.

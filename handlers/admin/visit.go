@@ -138,8 +138,9 @@ func (v *visit) frame(title, tab string) (views.Page, error) {
 
 // refused says whether an error is the visitor's to mend: then the form is shown again with it.
 func refused(err error) (message string, ok bool) {
-	status := cloud.StatusOf(cloud.CodeOf(err))
-	if err == nil || status >= http.StatusInternalServerError || status == http.StatusNotFound {
+	code := cloud.CodeOf(err)
+	isOurs := cloud.StatusOf(code) >= http.StatusInternalServerError && code != cloud.CodeQuota
+	if err == nil || isOurs || code == cloud.CodeNotFound || code == cloud.CodeNotRecorded {
 		return "", false
 	}
 
