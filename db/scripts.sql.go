@@ -51,7 +51,8 @@ func (q *Queries) CountScripts(ctx context.Context, appID int64) (int64, error) 
 }
 
 const definedScripts = `-- name: DefinedScripts :many
-SELECT s.id, s.name, s.kind, s.access, s.timeout_ms, s.memory_mib, s.version, v.language, v.build_id, v.handlers FROM scripts s
+SELECT s.id, s.name, s.kind, s.access, s.timeout_ms, s.memory_mib, s.rate_limit, s.version, v.language, v.build_id, v.handlers
+FROM scripts s
 JOIN script_versions v ON v.app_id = s.app_id AND v.script_id = s.id AND v.version = s.version
 WHERE s.app_id = $1
 `
@@ -63,6 +64,7 @@ type DefinedScriptsRow struct {
 	Access    string
 	TimeoutMs *int32
 	MemoryMib *int32
+	RateLimit string
 	Version   int32
 	Language  string
 	BuildID   UUID
@@ -86,6 +88,7 @@ func (q *Queries) DefinedScripts(ctx context.Context, appID int64) ([]DefinedScr
 			&i.Access,
 			&i.TimeoutMs,
 			&i.MemoryMib,
+			&i.RateLimit,
 			&i.Version,
 			&i.Language,
 			&i.BuildID,
@@ -177,8 +180,8 @@ func (q *Queries) ImportersOf(ctx context.Context, appID int64, module string) (
 }
 
 const insertScript = `-- name: InsertScript :exec
-INSERT INTO scripts (app_id, id, name, kind, access, timeout_ms, memory_mib, version)
-VALUES ($1, $2, $3, $4, $5, $6, $7, 1)
+INSERT INTO scripts (app_id, id, name, kind, access, timeout_ms, memory_mib, rate_limit, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)
 `
 
 type InsertScriptParams struct {
@@ -189,6 +192,7 @@ type InsertScriptParams struct {
 	Access    string
 	TimeoutMs *int32
 	MemoryMib *int32
+	RateLimit string
 }
 
 func (q *Queries) InsertScript(ctx context.Context, arg InsertScriptParams) error {
@@ -200,6 +204,7 @@ func (q *Queries) InsertScript(ctx context.Context, arg InsertScriptParams) erro
 		arg.Access,
 		arg.TimeoutMs,
 		arg.MemoryMib,
+		arg.RateLimit,
 	)
 	return err
 }
@@ -498,8 +503,8 @@ func (q *Queries) ScriptByName(ctx context.Context, appID int64, name string) (S
 
 const updateScript = `-- name: UpdateScript :exec
 UPDATE scripts SET kind = $1, access = $2, timeout_ms = $3, memory_mib = $4,
-    version = $5, updated_at = clock_timestamp()
-WHERE app_id = $6 AND id = $7
+    rate_limit = $5, version = $6, updated_at = clock_timestamp()
+WHERE app_id = $7 AND id = $8
 `
 
 type UpdateScriptParams struct {
@@ -507,6 +512,7 @@ type UpdateScriptParams struct {
 	Access    string
 	TimeoutMs *int32
 	MemoryMib *int32
+	RateLimit string
 	Version   int32
 	AppID     int64
 	ID        UUID
@@ -518,6 +524,7 @@ func (q *Queries) UpdateScript(ctx context.Context, arg UpdateScriptParams) erro
 		arg.Access,
 		arg.TimeoutMs,
 		arg.MemoryMib,
+		arg.RateLimit,
 		arg.Version,
 		arg.AppID,
 		arg.ID,

@@ -13,12 +13,12 @@ WHERE s.app_id = @app_id AND s.name = @name;
 SELECT pg_advisory_xact_lock(3, @app::int);
 
 -- name: InsertScript :exec
-INSERT INTO scripts (app_id, id, name, kind, access, timeout_ms, memory_mib, version)
-VALUES (@app_id, @id, @name, @kind, @access, sqlc.narg(timeout_ms), sqlc.narg(memory_mib), 1);
+INSERT INTO scripts (app_id, id, name, kind, access, timeout_ms, memory_mib, rate_limit, version)
+VALUES (@app_id, @id, @name, @kind, @access, sqlc.narg(timeout_ms), sqlc.narg(memory_mib), @rate_limit, 1);
 
 -- name: UpdateScript :exec
 UPDATE scripts SET kind = @kind, access = @access, timeout_ms = sqlc.narg(timeout_ms), memory_mib = sqlc.narg(memory_mib),
-    version = @version, updated_at = clock_timestamp()
+    rate_limit = @rate_limit, version = @version, updated_at = clock_timestamp()
 WHERE app_id = @app_id AND id = @id;
 
 -- name: DeleteScript :exec
@@ -60,7 +60,8 @@ SELECT code FROM script_versions WHERE app_id = @app_id AND build_id = @build_id
 
 -- name: DefinedScripts :many
 -- What the data plane needs of an app's scripts, the code comes with the first run.
-SELECT s.id, s.name, s.kind, s.access, s.timeout_ms, s.memory_mib, s.version, v.language, v.build_id, v.handlers FROM scripts s
+SELECT s.id, s.name, s.kind, s.access, s.timeout_ms, s.memory_mib, s.rate_limit, s.version, v.language, v.build_id, v.handlers
+FROM scripts s
 JOIN script_versions v ON v.app_id = s.app_id AND v.script_id = s.id AND v.version = s.version
 WHERE s.app_id = @app_id;
 

@@ -113,3 +113,52 @@ func TestRateLimitInTheDashboard(t *testing.T) {
 		t.Errorf("%s", got.body)
 	}
 }
+
+// A script's limit holds at each of its addresses, and stays when a new version is deployed or an old one is
+// brought back.
+func TestScriptRateLimit(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	const script = "/apps/default/scripts/hello"
+	put := func(body map[string]any) *reply { return w.api("PUT", script, body) }
+	one := map[string]any{"source": `export default () => 1`, "rate_limit": map[string]any{
+		"requests": 3, "seconds": 3600, "by": "everybody",
+	}}
+	put(one).want(201)
+	w.api("POST", "/apps/default/routes", map[string]any{"script": "hello", "path": "/hello"}).want(201)
+
+	w.do("GET", "/f/default/hello", nil).want(200)
+	w.do("GET", "/hello", nil).want(200)
+	put(map[string]any{"source": `export default () => 2`}).want(200)
+	w.do("GET", "/f/default/hello/below", nil).want(200)
+	w.api("POST", script+"/rollback", map[string]any{"version": 1}).want(200)
+	w.api("GET", script, nil).want(200).members(map[string]any{
+		"version": 1.0, "rate_limit.requests": 3.0, "rate_limit.by": "everybody",
+	})
+
+	refused := w.do("GET", "/hello", nil).want(429)
+	if refused.header.Get("RateLimit-Policy") != `"script";q=3;w=3600` {
+		t.Errorf("headers %v", refused.header)
+	}
+	w.api("POST", script+"/invoke", map[string]any{"request": map[string]any{}}).want(200)
+
+	b := w.browse("admin")
+	b.open("/apps/default/scripts/hello")
+	b.shows(`name="rate_requests" value="3"`)
+
+	one["rate_limit"] = nil
+	put(one).want(200)
+	if got := w.api("GET", script, nil).want(200); got.get("rate_limit") != nil {
+		t.Errorf("%s", got.body)
+	}
+	w.do("GET", "/hello", nil).want(200)
+
+	one["rate_limit"] = map[string]any{"requests": 1, "seconds": 1, "burst": 5}
+	if got := put(one).want(422); !strings.Contains(got.body, "burst") {
+		t.Errorf("%s", got.body)
+	}
+	one["rate_limit"] = map[string]any{"requests": 0, "seconds": 1}
+	if got := put(one).want(422); !strings.Contains(got.body, "rate_limit.requests must be from 1") {
+		t.Errorf("%s", got.body)
+	}
+}

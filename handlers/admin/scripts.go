@@ -166,6 +166,7 @@ func (s *Server) scriptPage(v *visit) (*views.ScriptPage, error) {
 		Version:  int(r.Version),
 		Handlers: r.Handlers,
 		Imports:  r.Imports,
+		Limit:    rateLimitOf(cloud.ParseRateLimit(r.RateLimit)),
 	}
 
 	vm.Deploy.Warning = r.HandlersError
@@ -328,6 +329,7 @@ func (v *visit) typedScript(name string) *views.ScriptPage {
 		Version:   version,
 		TimeoutMS: v.form.Get("timeout_ms"),
 		MemoryMiB: v.form.Get("memory_mib"),
+		Limit:     v.typedRateLimit(),
 	}
 }
 
@@ -346,6 +348,11 @@ func scriptChange(typed *views.ScriptPage) (manager.ScriptChange, error) {
 		formNumber(typed.TimeoutMS, "timeout", &change.TimeoutMS),
 		formNumber(typed.MemoryMiB, "memory", &change.MemoryMiB),
 	)
+	if err != nil {
+		return change, err
+	}
+
+	change.RateLimit, err = rateLimitChange(typed.Limit)
 	return change, err
 }
 

@@ -24,19 +24,21 @@ type limitsItem struct {
 
 // scriptItem is a script with its current version; the source is shown where one script is.
 type scriptItem struct {
-	Name      string     `json:"name"`
-	Kind      string     `json:"kind" enum:"endpoint,module"`
-	Access    string     `json:"access" enum:"public,key,private"`
-	Language  string     `json:"language" enum:"javascript,typescript"`
-	Version   int        `json:"version"`
-	Limits    limitsItem `json:"limits"`
-	Handlers  []string   `json:"handlers"`
-	Imports   []string   `json:"imports"`
-	Endpoint  string     `json:"endpoint,omitempty"`
-	Warning   string     `json:"warning,omitempty"`
-	Source    *string    `json:"source,omitempty"`
-	CreatedAt time.Time  `json:"created_at"`
-	UpdatedAt time.Time  `json:"updated_at"`
+	Name     string     `json:"name"`
+	Kind     string     `json:"kind" enum:"endpoint,module"`
+	Access   string     `json:"access" enum:"public,key,private"`
+	Language string     `json:"language" enum:"javascript,typescript"`
+	Version  int        `json:"version"`
+	Limits   limitsItem `json:"limits"`
+	// RateLimit is null for a script that has none.
+	RateLimit *rateLimitItem `json:"rate_limit"`
+	Handlers  []string       `json:"handlers"`
+	Imports   []string       `json:"imports"`
+	Endpoint  string         `json:"endpoint,omitempty"`
+	Warning   string         `json:"warning,omitempty"`
+	Source    *string        `json:"source,omitempty"`
+	CreatedAt time.Time      `json:"created_at"`
+	UpdatedAt time.Time      `json:"updated_at"`
 }
 
 type scriptOutput struct {
@@ -57,6 +59,8 @@ type scriptBody struct {
 	Kind     *string     `json:"kind,omitempty" enum:"endpoint,module"`
 	Access   *string     `json:"access,omitempty" enum:"public,key,private"`
 	Limits   *limitsItem `json:"limits,omitempty"`
+
+	RateLimit nullable[rateLimitItem] `json:"rate_limit,omitempty" doc:"of all requests to the script; null takes it away"`
 }
 
 type putScript struct {
@@ -211,6 +215,7 @@ func (s *Server) showScript(ctx context.Context, c *edge.AppCaller, in *ScriptPa
 		Language:  r.Language,
 		Version:   int(r.Version),
 		Limits:    limitsItem{r.TimeoutMs, r.MemoryMib},
+		RateLimit: showRateLimit(cloud.ParseRateLimit(r.RateLimit)),
 		Handlers:  r.Handlers,
 		Imports:   r.Imports,
 		Endpoint:  endpointOf(c, r.Name, r.Kind),
@@ -247,6 +252,7 @@ func (s *Server) listScripts(
 			Language:  r.Language,
 			Version:   int(r.Version),
 			Limits:    limitsItem{r.TimeoutMs, r.MemoryMib},
+			RateLimit: showRateLimit(cloud.ParseRateLimit(r.RateLimit)),
 			Handlers:  r.Handlers,
 			Imports:   r.Imports,
 			Endpoint:  endpointOf(c, r.Name, r.Kind),
@@ -328,7 +334,13 @@ func scriptChange(in *putScript) (*manager.ScriptChange, error) {
 		return nil, cloud.Errorf(cloud.CodeInvalid, "the field source is missing or empty")
 	}
 
-	change := &manager.ScriptChange{Source: b.Source, Language: b.Language, Kind: b.Kind, Access: b.Access}
+	change := &manager.ScriptChange{
+		Source:    b.Source,
+		Language:  b.Language,
+		Kind:      b.Kind,
+		Access:    b.Access,
+		RateLimit: rateLimitChange(b.RateLimit),
+	}
 	if b.Limits != nil {
 		change.TimeoutMS = b.Limits.TimeoutMS
 		change.MemoryMiB = b.Limits.MemoryMiB

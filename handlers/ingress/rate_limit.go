@@ -15,7 +15,7 @@ import (
 
 // rule is a rate limit that a request is counted against.
 type rule struct {
-	// name is its name in headers, id that of the route it belongs to.
+	// name is its name in headers, id that of the route or script it belongs to.
 	name string
 	id   cloud.ID
 	*cloud.RateLimit
@@ -26,6 +26,9 @@ func rulesOf(target *catalog.Target) []rule {
 	var rules []rule
 	if r := target.Route; r != nil && r.RateLimit != nil {
 		rules = append(rules, rule{"default", r.ID, r.RateLimit})
+	}
+	if script := target.Script; script.RateLimit != nil {
+		rules = append(rules, rule{"script", script.ID, script.RateLimit})
 	}
 	return rules
 }

@@ -87,6 +87,37 @@ func TestTooManyRequestsIsAProblem(t *testing.T) {
 	}
 }
 
+// A script's limit counts the requests to all of its addresses. Where a route has one too, both count and both
+// are told.
+func TestLimitRateOfAScript(t *testing.T) {
+	t.Parallel()
+	s := newServer(nil)
+	target := limited(cloud.RateLimit{Requests: 5, Seconds: 60, By: cloud.LimitByAddress})
+	target.Script.ID = cloud.ID{2}
+	target.Script.RateLimit = &cloud.RateLimit{Requests: 2, Seconds: 10, By: cloud.LimitByEverybody}
+	own := &catalog.Target{Script: target.Script}
+
+	for _, c := range []struct {
+		target *catalog.Target
+		status int
+		header string
+		policy string
+	}{
+		{own, 204, `"script";r=1;t=5`, `"script";q=2;w=10`},
+		{target, 204, `"default";r=4;t=12, "script";r=0;t=10`, `"default";q=5;w=60, "script";q=2;w=10`},
+		{target, 429, `"default";r=3;t=24, "script";r=0;t=5`, `"default";q=5;w=60, "script";q=2;w=10`},
+		{own, 429, `"script";r=0;t=5`, `"script";q=2;w=10`},
+	} {
+		h := call(t, s, c.target, false)
+		if got := h.Header.Get("RateLimit"); h.StatusCode != c.status || got != c.header {
+			t.Errorf("%d with %s, want %d with %s", h.StatusCode, got, c.status, c.header)
+		}
+		if got := h.Header.Get("RateLimit-Policy"); got != c.policy {
+			t.Errorf("policy %s, want %s", got, c.policy)
+		}
+	}
+}
+
 // Who is refused for another reason uses up nothing, and is told what is left all the same.
 func TestRefusedRequestsAreNotCounted(t *testing.T) {
 	t.Parallel()

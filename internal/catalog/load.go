@@ -54,17 +54,18 @@ func (c *Catalog) loadScripts(ctx context.Context, q *db.Queries, app *App) erro
 
 	for _, r := range rows {
 		script := &cloud.Script{
-			App:      app.ID,
-			ID:       r.ID,
-			Name:     r.Name,
-			Kind:     r.Kind,
-			Access:   r.Access,
-			Version:  int(r.Version),
-			Language: r.Language,
-			Build:    r.BuildID,
-			Handlers: r.Handlers,
-			Env:      app.EnvFor(r.Name),
-			Limits:   c.cfg.DefaultLimits,
+			App:       app.ID,
+			ID:        r.ID,
+			Name:      r.Name,
+			Kind:      r.Kind,
+			Access:    r.Access,
+			Version:   int(r.Version),
+			Language:  r.Language,
+			Build:     r.BuildID,
+			Handlers:  r.Handlers,
+			Env:       app.EnvFor(r.Name),
+			Limits:    c.cfg.DefaultLimits,
+			RateLimit: cloud.ParseRateLimit(r.RateLimit),
 		}
 		if r.TimeoutMs != nil {
 			script.Limits.Timeout = time.Duration(*r.TimeoutMs) * time.Millisecond

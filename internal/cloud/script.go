@@ -51,6 +51,8 @@ type Script struct {
 	Language string
 	Build    ID
 	Limits   Limits
+	// RateLimit is that of all requests to the script, whatever path they came by; nil for none.
+	RateLimit *RateLimit
 	// Handlers names the functions of the default export.
 	Handlers []string
 	// Env is the app's, nil for none.

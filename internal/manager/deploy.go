@@ -40,6 +40,8 @@ type ScriptChange struct {
 	// TimeoutMS and MemoryMiB limit one run. The default is the platform's.
 	TimeoutMS *int32
 	MemoryMiB *int32
+	// RateLimit says how often the script may be called by HTTP, whatever path is asked for.
+	RateLimit Nullable[cloud.RateLimit]
 	// IfMatch, if not 0, is the version that must be current; the error is precondition otherwise.
 	IfMatch int
 	// MustBeNew says that there must be no such script; the error is precondition otherwise.
@@ -59,6 +61,8 @@ type Deployed struct {
 	Changed bool `json:"changed,omitempty"`
 	// Warning says what will go wrong although the script compiles.
 	Warning string `json:"warning,omitempty"`
+	// RateLimit is the one that was set, if the deploy set any.
+	RateLimit Nullable[cloud.RateLimit] `json:"rate_limit,omitzero"`
 }
 
 // PutScript deploys a script: it compiles the source, makes a version unless the source is the current one,
@@ -72,7 +76,7 @@ func (m *Manager) PutScript(
 		return nil, err
 	}
 
-	out := &Deployed{Name: name}
+	out := &Deployed{Name: name, RateLimit: c.RateLimit}
 	audit := change{actor: actor, app: app, action: "script.deploy", target: name, detail: out}
 	err := m.deployInTurn(ctx, audit, func(ctx context.Context, q *db.Queries) error {
 		// Bundles contain the app's modules, so two deploys of an app must not interleave.
@@ -161,7 +165,7 @@ func (m *Manager) checkScript(name string, c *ScriptChange) error {
 		return invalid("memory_mib must be from %d to %d", minMemoryMiB, m.cfg.MaxMemoryMiB)
 	}
 
-	return nil
+	return checkRateLimit(c.RateLimit)
 }
 
 // oneOf refuses a value that is none of those allowed; nil passes.
@@ -206,6 +210,9 @@ func (d *deploy) create(ctx context.Context) error {
 	d.out.Changed = true
 	d.out.Version = 1
 
+	var rateLimit string
+	setRateLimit(&rateLimit, d.change.RateLimit)
+
 	id := d.m.cfg.IDs.New()
 	language := or(d.change.Language, defaultLanguage)
 	source := cloud.Source{Name: d.out.Name, Language: language, Source: d.change.Source}
@@ -222,6 +229,7 @@ func (d *deploy) create(ctx context.Context) error {
 		Access:    or(d.change.Access, cloud.AccessPublic),
 		TimeoutMs: d.change.TimeoutMS,
 		MemoryMib: d.change.MemoryMiB,
+		RateLimit: rateLimit,
 	})
 	if err != nil {
 		return err
@@ -271,9 +279,12 @@ func (d *deploy) update(ctx context.Context, old *db.ScriptByNameRow) error {
 		memory = d.change.MemoryMiB
 	}
 
+	setRateLimit(&old.RateLimit, d.change.RateLimit)
+
 	err := d.q.UpdateScript(ctx, db.UpdateScriptParams{
 		AppID:     d.app.ID,
 		ID:        old.ID,
+		RateLimit: old.RateLimit,
 		Kind:      kind,
 		Access:    or(d.change.Access, old.Access),
 		TimeoutMs: timeout,
@@ -515,6 +526,7 @@ func (d *deploy) rollback(ctx context.Context, script *Script, old *db.ScriptVer
 		Access:    script.Access,
 		TimeoutMs: script.TimeoutMs,
 		MemoryMib: script.MemoryMib,
+		RateLimit: script.RateLimit,
 		Version:   old.Version,
 	})
 	if err != nil {

@@ -1,6 +1,9 @@
 package manager
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // Nullable is what a change says of something that may be absent: nothing at all, that it shall be absent, or
 // a value.
@@ -27,8 +30,10 @@ func (n Nullable[T]) or(old *T) *T {
 	return old
 }
 
-// UnmarshalJSON is not called for a field that is missing.
+// UnmarshalJSON is not called for a field that is missing. Unknown members are errors, as in every body.
 func (n *Nullable[T]) UnmarshalJSON(b []byte) error {
 	n.Set = true
-	return json.Unmarshal(b, &n.Value)
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return d.Decode(&n.Value)
 }

@@ -140,9 +140,10 @@ func (e *routeEdit) apply(ctx context.Context, c RouteChange) error {
 	if !slices.Contains(dispatches, e.route.Dispatch) {
 		return invalid("dispatch must be sync, async or outbox")
 	}
-	if err := setRateLimit(&e.route.RateLimit, c.RateLimit); err != nil {
+	if err := checkRateLimit(c.RateLimit); err != nil {
 		return err
 	}
+	setRateLimit(&e.route.RateLimit, c.RateLimit)
 
 	// The pattern itself is not stored: the data plane parses all patterns when it builds its table.
 	if _, err := cloud.ParsePattern(e.route.Path); err != nil {
@@ -154,21 +155,6 @@ func (e *routeEdit) apply(ctx context.Context, c RouteChange) error {
 	}
 
 	return e.checkConflicts(ctx)
-}
-
-// setRateLimit changes a limit as it is stored.
-func setRateLimit(stored *string, c Nullable[cloud.RateLimit]) error {
-	if !c.Set {
-		return nil
-	}
-	if c.Value != nil {
-		if err := c.Value.Check(); err != nil {
-			return err
-		}
-	}
-
-	*stored = cloud.RateLimitText(c.Value)
-	return nil
 }
 
 // mayUseHost decides on the route's host. Host any takes a path on every host, also on those of other apps,
