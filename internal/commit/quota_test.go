@@ -8,6 +8,7 @@ import (
 
 	"picloud/internal/catalog"
 	"picloud/internal/cloud"
+	"picloud/internal/testkit"
 )
 
 // limited has a group's app keep some bytes of KV under a quota. It is called once per fixture.
@@ -90,20 +91,34 @@ func TestKVQuotaOfExpired(t *testing.T) {
 	}
 }
 
+// counted gives an app's definitions a quota of KV bytes, in the database as well.
+func (h *harness) counted(t *testing.T, limit int64) {
+	t.Helper()
+	definition := newApp()
+	definition.Quotas.KVBytes = &limit
+	h.definitions.apps[app] = definition
+	h.exec(t, "INSERT INTO app_quotas (app_id, kv_bytes) VALUES (1, $1) ON CONFLICT DO NOTHING", limit)
+}
+
+// inUse is what an app's quota counts; it must be what the entries have.
+func (h *harness) inUse(t *testing.T) int64 {
+	t.Helper()
+	used := h.ask(t, "SELECT kv_used FROM app_quotas")
+	really := h.ask(t, "SELECT sum(octet_length(collection) + octet_length(key) + octet_length(value)) FROM kv")
+	if used != really {
+		t.Errorf("counted are %d bytes, there are %d", used, really)
+	}
+	return used
+}
+
+func isOverQuota(r Result) bool { return r.Err != nil && cloud.CodeOf(r.Err) == cloud.CodeQuota }
+
 // On a real database the count is what the entries have, whatever was written, deleted, overwritten and
 // refused, and the quota holds all along.
 func TestKVQuotaCounts(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
-	limit := int64(600)
-	definition := newApp()
-	definition.Quotas = cloud.Quotas{KVBytes: &limit}
-	h.definitions.apps = map[cloud.AppID]*catalog.App{app: definition}
-	h.definitions.fresh = h.definitions.apps
-	_, err := h.db.General.Exec(t.Context(), "INSERT INTO app_quotas (app_id, kv_bytes) VALUES (1, 600)")
-	if err != nil {
-		t.Fatal(err)
-	}
+	h.counted(t, 600)
 	h.run(t)
 
 	random := rand.New(rand.NewPCG(1, 2))
@@ -112,24 +127,70 @@ func TestKVQuotaCounts(t *testing.T) {
 	for n := range 300 {
 		w := set(fmt.Sprintf("kä%d", random.IntN(10)), int64(n+1), strings.Repeat("ü", random.IntN(60)))
 		w.Delete = random.IntN(5) == 0
-		result := h.Do(commitOf(writes(w)))
-		if cloud.CodeOf(result.Err) == cloud.CodeQuota && result.Err != nil {
+
+		switch result := h.Do(commitOf(writes(w))); {
+		case isOverQuota(result):
 			refused++
-			continue
-		}
-		if !result.Applied {
+		case !result.Applied:
 			t.Fatalf("%+v", result)
 		}
 	}
-
-	var used, counted int64
-	err = h.db.General.QueryRow(t.Context(), `SELECT kv_used,
-		(SELECT sum(octet_length(collection) + octet_length(key) + octet_length(value)) FROM kv)
-		FROM app_quotas`).Scan(&used, &counted)
-	if err != nil {
-		t.Fatal(err)
+	if used := h.inUse(t); used > 600 || refused == 0 {
+		t.Errorf("%d bytes are in use; %d commits were refused", used, refused)
 	}
-	if used != counted || used > limit || refused == 0 {
-		t.Errorf("counted as %d, really %d of %d; %d commits were refused", used, counted, limit, refused)
+}
+
+// Two nodes do not give the same bytes away.
+func TestKVQuotaOfTwoNodes(t *testing.T) {
+	t.Parallel()
+	dsn := testkit.Database(t)
+	nodes := []*harness{newHarnessAt(t, dsn), newHarnessAt(t, dsn)}
+
+	for _, h := range nodes {
+		h.counted(t, 1000)
+	}
+
+	var commits []*Commit
+
+	for k := range 60 {
+		x := commitOf(writes(set(fmt.Sprintf("k%02d", k), int64(k+1), strings.Repeat("x", 96))))
+		nodes[k%2].Submit(x)
+		commits = append(commits, x)
+	}
+
+	for _, h := range nodes {
+		h.run(t)
+	}
+
+	applied := 0
+	for _, x := range commits {
+		switch r := x.Wait(); {
+		case r.Applied:
+			applied++
+		case !isOverQuota(r):
+			t.Errorf("%+v", r)
+		}
+	}
+	if used := nodes[0].inUse(t); applied != 10 || used != 1000 {
+		t.Errorf("%d commits of 100 bytes were applied, %d of 1000 bytes are in use", applied, used)
+	}
+}
+
+// A quota that was set a moment ago holds, though this node has not heard of it.
+func TestKVQuotaThatIsNew(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.counted(t, 100)
+	fresh := h.definitions.apps[app]
+	fresh.Revision = h.ask(t, "UPDATE apps SET revision = 9 RETURNING revision")
+	h.definitions.fresh = map[cloud.AppID]*catalog.App{app: fresh}
+	h.definitions.apps = map[cloud.AppID]*catalog.App{app: newApp()}
+	h.run(t)
+
+	if r := h.Do(commitOf(writes(set("k", 1, strings.Repeat("x", 99))))); !isOverQuota(r) {
+		t.Errorf("%+v", r)
+	}
+	if r := h.Do(commitOf(writes(set("k", 2, strings.Repeat("x", 98))))); !r.Applied || h.inUse(t) != 100 {
+		t.Errorf("%+v", r)
 	}
 }
