@@ -32,6 +32,9 @@ const (
 	codeCrashShutdown       = "57P02"
 	codeCannotConnectNow    = "57P03"
 	codeReadOnlyTransaction = "25006"
+	codeDiskFull            = "53100"
+
+	codeInsufficientPrivilege = "42501"
 
 	classConnection   = "08"
 	classIntervention = "57" // of the operator: shutdown, cancel
@@ -65,7 +68,8 @@ func translateCode(err error, code string) error {
 		return fmt.Errorf("%w: %w", ErrReference, err)
 	case code == codeUntranslatable: // no row holds such a text
 		return fmt.Errorf("%w: %w", ErrNotFound, err)
-	case class == classConnection, class == classIntervention, code == codeTooManyConnections:
+	case class == classConnection, class == classIntervention, code == codeTooManyConnections,
+		code == codeDiskFull:
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	default:
 		return err

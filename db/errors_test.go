@@ -33,6 +33,7 @@ func TestErrors(t *testing.T) {
 		{"deadlock_detected", sql("40P01"), nil, false, true},
 		{"query_canceled", sql("57014"), db.ErrUnavailable, false, true},
 		{"too_many_connections", sql("53300"), db.ErrUnavailable, false, true},
+		{"disk_full", sql("53100"), db.ErrUnavailable, false, true},
 		{"connection_failure", sql("08006"), db.ErrUnavailable, true, false},
 		{"admin_shutdown", sql("57P01"), db.ErrUnavailable, true, false},
 		{"crash_shutdown", sql("57P02"), db.ErrUnavailable, true, false},

@@ -11,3 +11,9 @@ var Statements = map[string]string{
 	"ClaimDue":      claimDue,
 	"FirstWakes":    firstWakes,
 }
+
+// CapacityOf and Fit are the arithmetic of TestCapacity.
+var CapacityOf = capacityOf
+
+// Fit is how many of the connections that are wanted a node takes.
+func (c Capacity) Fit(wanted int) int { return c.fit(wanted) }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -28,6 +29,9 @@ type DB struct {
 	Control *pgxpool.Pool
 
 	url string
+	// capacity is what the server granted when Open asked, and connections how many are used of it.
+	capacity    Capacity
+	connections int
 	// pooled says that a pooler between PiCloud and PostgreSQL gives each transaction another session.
 	pooled bool
 }
@@ -76,8 +80,8 @@ func steady(more map[string]string) map[string]string {
 
 const genericPlans = "force_generic_plan"
 
-// Open connects to the database. connections bounds all pools together, the listener's connection included.
-// An error leaves nothing open.
+// Open connects to the database. connections bounds all pools together, the listener's connection included;
+// where the server grants fewer, the pools are smaller. An error leaves nothing open.
 func Open(ctx context.Context, url string, connections int) (*DB, error) {
 	if connections < MinConnections {
 		return nil, fmt.Errorf("%d database connections are too few: at least %d are needed",
@@ -88,7 +92,13 @@ func Open(ctx context.Context, url string, connections int) (*DB, error) {
 	if err := d.probe(ctx); err != nil {
 		return nil, err
 	}
-	if err := d.openPools(ctx, connections); err != nil {
+
+	// A pooler in between shares the server's connections among all sessions.
+	d.connections = connections
+	if !d.pooled {
+		d.connections = d.capacity.fit(connections)
+	}
+	if err := d.openPools(ctx); err != nil {
 		d.Close()
 		return nil, err
 	}
@@ -96,8 +106,15 @@ func Open(ctx context.Context, url string, connections int) (*DB, error) {
 	return d, nil
 }
 
-func (d *DB) openPools(ctx context.Context, connections int) error {
-	general := connections - commitConns - controlConns - scriptConns - listenConns
+// Connections is how many connections the pools and the listener may take together: fewer than Open was
+// asked for where the server grants fewer, but never fewer than MinConnections.
+func (d *DB) Connections() int { return d.connections }
+
+// CapacityAtOpen is what the server granted when Open asked.
+func (d *DB) CapacityAtOpen() Capacity { return d.capacity }
+
+func (d *DB) openPools(ctx context.Context) error {
+	general := d.connections - commitConns - controlConns - scriptConns - listenConns
 	scripts := steady(map[string]string{"application_name": "picloud scripts"})
 	commits := steady(map[string]string{"application_name": "picloud commits", "lock_timeout": "10s"})
 	control := steady(map[string]string{"synchronous_commit": "off", "lock_timeout": "5s"})
@@ -112,13 +129,35 @@ func (d *DB) openPools(ctx context.Context, connections int) error {
 		{&d.Commits, commitConns, commits},
 		{&d.Control, controlConns, control},
 	} {
+		writes := p.pool == &d.Commits || p.pool == &d.Control
+
 		var err error
-		if *p.pool, err = d.open(ctx, p.max, p.settings); err != nil {
+		if *p.pool, err = d.open(ctx, poolOptions{p.max, p.settings, writes}); err != nil {
 			return err
 		}
 	}
 
 	return nil
+}
+
+// freeReaders closes the connections of readers that are idle, and those in use when they are given back. It
+// is called when the server had no connection left for a commit, a claim or a lease, which then gets one of
+// those when it is tried again.
+func (d *DB) freeReaders() {
+	d.General.Reset()
+	d.Scripts.Reset()
+}
+
+// writersFirst makes the pool of a configuration one that takes the readers' connections when the server has
+// no other.
+func (d *DB) writersFirst(cfg *pgxpool.Config) {
+	closeAfter := cfg.ConnConfig.OnPgError
+	cfg.ConnConfig.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		if err.Code == codeTooManyConnections {
+			d.freeReaders()
+		}
+		return closeAfter(conn, err)
+	}
 }
 
 // probe makes the first connection, to learn whether the database can be used, and whether a pooler stands
@@ -154,6 +193,13 @@ func (d *DB) probe(ctx context.Context) error {
 	}
 
 	d.pooled = d.pooled || settings.PlanCacheMode != genericPlans
+
+	limits, err := New(conn).ConnectionLimits(ctx)
+	if err != nil {
+		return fmt.Errorf("ask how many connections there are: %w", err)
+	}
+	d.capacity = capacityOf(limits)
+	d.capacity.InUse-- // this one
 	return nil
 }
 
@@ -164,15 +210,22 @@ func (d *DB) Pooled() bool { return d.pooled }
 var errURL = errors.New("read DATABASE_URL: it is not a PostgreSQL connection string " +
 	"(a password with / @ : # ? or % is written percent-encoded there, / as %2F, or given by PGPASSWORD)")
 
-// open makes a pool of at most max connections with the given settings. Behind a pooler only the
-// application's name can be set.
-func (d *DB) open(ctx context.Context, max int, settings map[string]string) (*pgxpool.Pool, error) {
+// poolOptions are what distinguishes the pools.
+type poolOptions struct {
+	max      int // connections
+	settings map[string]string
+	// writes: commits, claims and leases, which never wait for readers.
+	writes bool
+}
+
+// open makes a pool. Behind a pooler only the application's name can be set.
+func (d *DB) open(ctx context.Context, o poolOptions) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(d.url)
 	if err != nil {
 		return nil, errURL
 	}
 
-	cfg.MaxConns = int32(max)
+	cfg.MaxConns = int32(o.max)
 	cfg.MinConns = 0
 	cfg.MaxConnIdleTime = idleTime
 	cfg.HealthCheckPeriod = healthCheckPeriod
@@ -185,7 +238,7 @@ func (d *DB) open(ctx context.Context, max int, settings map[string]string) (*pg
 		params["application_name"] = "picloud"
 	}
 
-	for name, value := range settings {
+	for name, value := range o.settings {
 		if !d.pooled || name == "application_name" {
 			params[name] = value
 		}
@@ -194,6 +247,10 @@ func (d *DB) open(ctx context.Context, max int, settings map[string]string) (*pg
 	// A prepared statement would stay behind in a session that is somebody else's next.
 	if d.pooled {
 		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+
+	if o.writes {
+		d.writersFirst(cfg)
 	}
 
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)

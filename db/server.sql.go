@@ -10,6 +10,38 @@ import (
 	"time"
 )
 
+const connectionLimits = `-- name: ConnectionLimits :one
+SELECT current_setting('max_connections')::int AS max_connections,
+       (current_setting('superuser_reserved_connections')::int + coalesce(current_setting('reserved_connections', true), '0')::int)::int AS reserved,
+       CASE WHEN r.rolsuper THEN -1 ELSE r.rolconnlimit END::int AS of_role,
+       CASE WHEN r.rolsuper THEN -1 ELSE d.datconnlimit END::int AS of_database,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.datid IS NOT NULL AND coalesce(a.backend_type, 'client backend') = 'client backend')::int AS in_use
+FROM pg_catalog.pg_roles r, pg_catalog.pg_database d WHERE r.rolname = session_user AND d.datname = current_database()
+`
+
+type ConnectionLimitsRow struct {
+	MaxConnections int32
+	Reserved       int32
+	OfRole         int32
+	OfDatabase     int32
+	InUse          int32
+}
+
+// How many connections the server takes, how many of them it keeps for superusers and for whom it calls so (since version 16), and the
+// limits of this user and database, which bind no superuser; -1 is none. in_use counts the connections of everybody.
+func (q *Queries) ConnectionLimits(ctx context.Context) (ConnectionLimitsRow, error) {
+	row := q.db.QueryRow(ctx, connectionLimits)
+	var i ConnectionLimitsRow
+	err := row.Scan(
+		&i.MaxConnections,
+		&i.Reserved,
+		&i.OfRole,
+		&i.OfDatabase,
+		&i.InUse,
+	)
+	return i, err
+}
+
 const countTables = `-- name: CountTables :one
 SELECT count(*)::bigint AS n FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND s.nspname !~ '^pg_' AND s.nspname <> 'information_schema'
@@ -47,6 +79,25 @@ func (q *Queries) DailyPartitions(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const durability = `-- name: Durability :one
+SELECT current_setting('fsync')::text AS fsync, current_setting('full_page_writes')::text AS full_page_writes,
+       current_setting('synchronous_commit')::text AS synchronous_commit
+`
+
+type DurabilityRow struct {
+	Fsync             string
+	FullPageWrites    string
+	SynchronousCommit string
+}
+
+// Whether a commit is on the disk when it is answered, and whether a crash of the machine leaves the files whole.
+func (q *Queries) Durability(ctx context.Context) (DurabilityRow, error) {
+	row := q.db.QueryRow(ctx, durability)
+	var i DurabilityRow
+	err := row.Scan(&i.Fsync, &i.FullPageWrites, &i.SynchronousCommit)
+	return i, err
 }
 
 const hasSchema = `-- name: HasSchema :one

@@ -30,3 +30,18 @@ WHERE i.inhparent = 'executions'::regclass AND c.relname ~ '^executions_[0-9]{8}
 -- name: SweepDefaultPartition :exec
 -- Executions of days for which there was no partition.
 DELETE FROM executions_default WHERE started_at < @before;
+
+-- name: ConnectionLimits :one
+-- How many connections the server takes, how many of them it keeps for superusers and for whom it calls so (since version 16), and the
+-- limits of this user and database, which bind no superuser; -1 is none. in_use counts the connections of everybody.
+SELECT current_setting('max_connections')::int AS max_connections,
+       (current_setting('superuser_reserved_connections')::int + coalesce(current_setting('reserved_connections', true), '0')::int)::int AS reserved,
+       CASE WHEN r.rolsuper THEN -1 ELSE r.rolconnlimit END::int AS of_role,
+       CASE WHEN r.rolsuper THEN -1 ELSE d.datconnlimit END::int AS of_database,
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity a WHERE a.datid IS NOT NULL AND coalesce(a.backend_type, 'client backend') = 'client backend')::int AS in_use
+FROM pg_catalog.pg_roles r, pg_catalog.pg_database d WHERE r.rolname = session_user AND d.datname = current_database();
+
+-- name: Durability :one
+-- Whether a commit is on the disk when it is answered, and whether a crash of the machine leaves the files whole.
+SELECT current_setting('fsync')::text AS fsync, current_setting('full_page_writes')::text AS full_page_writes,
+       current_setting('synchronous_commit')::text AS synchronous_commit;

@@ -112,6 +112,9 @@ func (n *node) openDatabase(ctx context.Context) error {
 	if err := n.connect(ctx); err != nil {
 		return err
 	}
+	if err := n.checkCapacity(); err != nil {
+		return err
+	}
 	if err := n.migrate(ctx); err != nil {
 		return err
 	}
