@@ -69,6 +69,12 @@ func TestHealth(t *testing.T) {
 		c.Ready = func(context.Context) error { return errors.New("no database at 10.0.0.1") }
 	}
 
+	full := func(c *Config) {
+		c.Ready = func(context.Context) error {
+			return cloud.Errorf(cloud.CodeUnavailable, "not ready: the database's disk is full")
+		}
+	}
+
 	for _, c := range []struct {
 		name, path string
 		change     func(*Config)
@@ -78,6 +84,7 @@ func TestHealth(t *testing.T) {
 		{"alive", "/healthz", down, 200, `{"status":"ok"}`},
 		{"ready", "/readyz", nil, 200, `{"status":"ready"}`},
 		{"not ready", "/readyz", down, 503, `"detail":"not ready"`},
+		{"not ready, and why", "/readyz", full, 503, `"detail":"not ready: the database's disk is full"`},
 		{"version", "/version", nil, 200, `{"version":"1.2.3"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

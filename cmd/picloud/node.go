@@ -46,6 +46,7 @@ type node struct {
 	lock         *os.File
 	postgres     *pglocal.Server
 	db           *db.DB
+	trials       *commitTrials
 	url          string // of the database
 	tracing      *sdktrace.TracerProvider
 	executor     *executor.Pool
@@ -158,8 +159,11 @@ func (n *node) connect(ctx context.Context) error {
 		return err
 	}
 	n.url = url
-	n.db, err = db.Open(ctx, url, n.cfg.DBConnections)
-	return err
+	if n.db, err = db.Open(ctx, url, n.cfg.DBConnections); err != nil {
+		return err
+	}
+	n.trials = &commitTrials{try: n.db.TryCommit, log: n.log}
+	return nil
 }
 
 func (n *node) watchPostgres() {
@@ -364,14 +368,6 @@ func largeRuns(memory int64) int {
 // bodyBudget is a quarter of the node's memory, and room for a body each of two callers.
 func bodyBudget(memory int64, maxBody int) int64 {
 	return max(memory/4, 4*int64(maxBody))
-}
-
-// ready asks the database. The sandbox is ready when a child can be started, which the first request does.
-func (n *node) ready(ctx context.Context) error {
-	if err := n.db.General.Ping(ctx); err != nil {
-		return fmt.Errorf("database: %w", err)
-	}
-	return n.executor.Ready(ctx)
 }
 
 // URL is where the node answers.
