@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -88,4 +89,19 @@ func bodySummary(app *catalog.App, r *cloud.Response) string {
 		text = app.MaskText(text)
 	}
 	return db.Storable(text[:min(len(text), maxSummary)])
+}
+
+// safeError is why a commit failed, with a code and a message for the caller.
+func safeError(err error) *cloud.Error {
+	var ce *cloud.Error
+	if errors.As(err, &ce) {
+		return ce
+	}
+	// The server answered, and had no room.
+	if db.IsSQLError(err) && errors.Is(db.Translate(err), db.ErrUnavailable) {
+		full := cloud.Errorf(cloud.CodeUnavailable, "%s; nothing of this run was kept", db.NoCommit(err))
+		return full.Because(err)
+	}
+
+	return cloud.Errorf(cloud.CodeInternal, "the run could not be committed").Because(err)
 }

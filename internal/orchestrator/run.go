@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -421,14 +420,6 @@ func (e *execution) conflicted(fin *finished, keys []cloud.KeyRef) (*finished, *
 	}
 
 	return e.finish(outcome), &retry{keys: keys}
-}
-
-func safeError(err error) *cloud.Error {
-	var ce *cloud.Error
-	if errors.As(err, &ce) {
-		return ce
-	}
-	return cloud.Errorf(cloud.CodeInternal, "the run could not be committed").Because(err)
 }
 
 // conclude ends a task whose outcome stands. waitUntil work, if there is any, is left for finishBackground.
