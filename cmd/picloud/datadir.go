@@ -128,6 +128,7 @@ func (n *node) shareDataDir(ctx context.Context) error {
 		}
 		if url != "" {
 			n.cfg.DatabaseURL = pglocal.Database(url, ownDatabase)
+			n.ownData = n.cfg.DataDir
 			return n.readKeyOnly()
 		}
 

@@ -40,7 +40,7 @@ type CLI struct {
 	Backup        BackupCmd        `cmd:"" help:"Write the database to a file, while PiCloud runs."`
 	Restore       RestoreCmd       `cmd:"" help:"Fill an empty database from a backup; it stays on hold until picloud release."`
 	Release       ReleaseCmd       `cmd:"" help:"Let a restored copy handle events and fire schedules."`
-	Doctor        DoctorCmd        `cmd:"" help:"Check the installation: ledgers, leases, schedules, nodes, clock, master key and sandbox. Changes nothing."`
+	Doctor        DoctorCmd        `cmd:"" help:"Check the installation: commits, connections, disk, ledgers, leases, schedules, nodes, clock, master key and sandbox. Changes nothing."`
 	Upgrade       UpgradeCmd       `cmd:"" name:"upgrade-postgres" help:"Move PiCloud's own PostgreSQL to the newest major version on this machine; works while PiCloud is stopped."`
 	Version       VersionCmd       `cmd:"" help:"Print the version."`
 	Licenses      LicensesCmd      `cmd:"" help:"Print the licences of everything that this program contains."`
@@ -204,19 +204,20 @@ func (c *DoctorCmd) Run() error {
 }
 
 func examine(ctx context.Context, n *node, w io.Writer) error {
-	report, err := history.Examine(ctx, n.db, n.secrets.KeyID())
-	if err != nil {
-		return fmt.Errorf("examine: %w", err)
-	}
-
+	report, err := history.Examine(ctx, history.Installation{
+		DB:      n.db,
+		KeyID:   n.secrets.KeyID(),
+		DataDir: n.ownData,
+	})
 	report.Findings = append(report.Findings, n.checkSandbox(ctx))
 
-	var verdict error
+	// What was found before an error may be the reason for it.
+	verdict := err
 	for _, f := range report.Findings {
 		if _, err := fmt.Fprintf(w, "%-4s  %-12s  %s\n", f.State, f.Check, f.Text); err != nil {
 			return err
 		}
-		if f.State == history.FindingBad {
+		if f.State == history.FindingBad && verdict == nil {
 			verdict = errNotWell
 		}
 	}

@@ -48,6 +48,7 @@ type node struct {
 	db           *db.DB
 	trials       *commitTrials
 	url          string // of the database
+	ownData      string // where PiCloud's own PostgreSQL keeps its data; empty with another's
 	tracing      *sdktrace.TracerProvider
 	executor     *executor.Pool
 	kv           *kv.Store
@@ -141,6 +142,7 @@ func (n *node) connect(ctx context.Context) error {
 
 	url := n.cfg.DatabaseURL
 	if url == "" {
+		n.ownData = n.cfg.DataDir
 		var err error
 		n.postgres, err = pglocal.Start(ctx, pglocal.Options{Dir: n.cfg.clusterDir(),
 			MaxConnections: n.cfg.DBConnections + 10, Log: n.log})
@@ -233,6 +235,7 @@ func (n *node) buildOrchestrator() {
 		Node:          n.cfg.NodeName,
 		Version:       version,
 		Log:           n.log,
+		DataDir:       n.ownData,
 		Idle:          !n.cfg.role.scripts,
 		Executor:      pool{n.executor},
 		Sessions:      func(app cloud.AppID) orchestrator.Session { return n.kv.Open(app) },

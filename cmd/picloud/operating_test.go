@@ -150,7 +150,7 @@ func TestOwnPostgres(t *testing.T) {
 	reset := last(command("reset-password", "admin"))
 	admin.eventually("the session's end", func() bool { return admin.api("GET", "/auth/me", nil).status == 401 })
 	p2.login("admin", reset)
-	if got := command("doctor"); strings.Contains(got, "bad ") || strings.Count(got, "\n") != 9 {
+	if got := command("doctor"); strings.Contains(got, "bad ") || strings.Count(got, "\n") != 13 {
 		t.Errorf("doctor: %s", got)
 	}
 

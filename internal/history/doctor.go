@@ -40,12 +40,22 @@ const (
 	startTime = 500 * time.Millisecond
 )
 
+// Installation is what Examine checks.
+type Installation struct {
+	DB *db.DB
+	// KeyID names the present master key.
+	KeyID string
+	// DataDir is where PiCloud's own PostgreSQL keeps its data; empty if another server has the database.
+	DataDir string
+}
+
 // Examine checks what should hold in every installation: that no event vanished, nothing is stuck, every
-// schedule fires, the nodes are alike and the master key is the one that sealed. It changes nothing. keyID
-// names the present master key. With an error the report has the findings of the checks before.
-func Examine(ctx context.Context, d *db.DB, keyID string) (Report, error) {
-	e := &examination{db: d, q: d.Queries(), keyID: keyID}
+// schedule fires, the nodes are alike, the master key is the one that sealed, and the database keeps what is
+// committed. It changes nothing. With an error the report has the findings of the checks before.
+func Examine(ctx context.Context, of Installation) (Report, error) {
+	e := &examination{Installation: of, db: of.DB, q: of.DB.Queries()}
 	checks := []func(context.Context) error{
+		e.commit, e.connections, e.durability, e.disk,
 		e.hold, e.clock, e.ledgers, e.queue, e.schedules, e.records, e.nodes, e.keys,
 	}
 
@@ -60,9 +70,9 @@ func Examine(ctx context.Context, d *db.DB, keyID string) (Report, error) {
 
 // examination is the state of one Examine: its checks are methods in the order in which they are made.
 type examination struct {
+	Installation
 	db     *db.DB
 	q      *db.Queries
-	keyID  string
 	report Report
 }
 
@@ -301,7 +311,7 @@ func (e *examination) keys(ctx context.Context) error {
 
 	others := int64(0)
 	for _, row := range rows {
-		if row.KeyID != e.keyID {
+		if row.KeyID != e.KeyID {
 			others += row.N
 		}
 	}

@@ -305,9 +305,10 @@ func TestHTTPQueue(t *testing.T) {
 func TestExamine(t *testing.T) {
 	t.Parallel()
 	f := newReaderFixture(t)
+	installation := Installation{DB: f.db, KeyID: "key", DataDir: t.TempDir()}
 	examine := func() map[string]string {
 		t.Helper()
-		report, err := Examine(t.Context(), f.db, "key")
+		report, err := Examine(t.Context(), installation)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -319,9 +320,21 @@ func TestExamine(t *testing.T) {
 		return states
 	}
 
-	for check, state := range examine() {
-		if state != FindingOK {
+	// The server of the tests need not survive a crash of the machine.
+	first := examine()
+	if first["durability"] != FindingWarn {
+		t.Errorf("fsync is off, and durability %s", first["durability"])
+	}
+
+	for check, state := range first {
+		if state != FindingOK && check != "durability" && check != "disk" {
 			t.Errorf("%s of a new installation: %s", check, state)
+		}
+	}
+
+	for _, check := range []string{"commit", "connections", "disk"} {
+		if first[check] == "" {
+			t.Errorf("nothing of %s", check)
 		}
 	}
 
@@ -341,7 +354,7 @@ func TestExamine(t *testing.T) {
 		}
 	}
 
-	report, err := Examine(t.Context(), f.db, "key")
+	report, err := Examine(t.Context(), installation)
 	if err != nil || len(report.Unbalanced) != 1 || report.Unbalanced[0] != "a1" {
 		t.Errorf("unbalanced: %v (%v)", report.Unbalanced, err)
 	}

@@ -37,6 +37,8 @@ type Config struct {
 	Node    string
 	Version string
 	Log     *slog.Logger
+	// DataDir is where PiCloud's own PostgreSQL keeps its data; empty if another server has the database.
+	DataDir string
 	// Idle says that this node answers no endpoint and claims no row; it decides, sweeps and tests scripts.
 	Idle bool
 
@@ -213,7 +215,11 @@ func (o *Orchestrator) OnHold() string { return o.cluster.Hold() }
 
 // Examine checks the installation that this node belongs to. It changes nothing.
 func (o *Orchestrator) Examine(ctx context.Context) (history.Report, error) {
-	report, err := history.Examine(ctx, o.cfg.DB, o.cfg.Decrypter.KeyID())
+	report, err := history.Examine(ctx, history.Installation{
+		DB:      o.cfg.DB,
+		KeyID:   o.cfg.Decrypter.KeyID(),
+		DataDir: o.cfg.DataDir,
+	})
 	if err != nil {
 		return report, err
 	}
