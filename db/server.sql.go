@@ -112,6 +112,33 @@ func (q *Queries) HasSchema(ctx context.Context) (bool, error) {
 	return ours, err
 }
 
+const schemaRights = `-- name: SchemaRights :one
+SELECT current_setting('transaction_read_only')::text AS read_only, quote_ident(current_user)::text AS username,
+       coalesce(quote_ident(current_schema()), '')::text AS schema,
+       coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)::bool AS may_create
+`
+
+type SchemaRightsRow struct {
+	ReadOnly  string
+	Username  string
+	Schema    string
+	MayCreate bool
+}
+
+// Whether tables can be made: schema is the one they would be made in, empty if the search path leads to none. Names are quoted where
+// they need it.
+func (q *Queries) SchemaRights(ctx context.Context) (SchemaRightsRow, error) {
+	row := q.db.QueryRow(ctx, schemaRights)
+	var i SchemaRightsRow
+	err := row.Scan(
+		&i.ReadOnly,
+		&i.Username,
+		&i.Schema,
+		&i.MayCreate,
+	)
+	return i, err
+}
+
 const serverFacts = `-- name: ServerFacts :one
 SELECT current_setting('server_version')::text AS version, pg_database_size(current_database())::bigint AS size,
        (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE datname = current_database())::bigint AS connections,

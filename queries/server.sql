@@ -45,3 +45,10 @@ FROM pg_catalog.pg_roles r, pg_catalog.pg_database d WHERE r.rolname = session_u
 -- Whether a commit is on the disk when it is answered, and whether a crash of the machine leaves the files whole.
 SELECT current_setting('fsync')::text AS fsync, current_setting('full_page_writes')::text AS full_page_writes,
        current_setting('synchronous_commit')::text AS synchronous_commit;
+
+-- name: SchemaRights :one
+-- Whether tables can be made: schema is the one they would be made in, empty if the search path leads to none. Names are quoted where
+-- they need it.
+SELECT current_setting('transaction_read_only')::text AS read_only, quote_ident(current_user)::text AS username,
+       coalesce(quote_ident(current_schema()), '')::text AS schema,
+       coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)::bool AS may_create;
