@@ -18,10 +18,10 @@ func (d *DB) CountListeners(ctx context.Context) (int64, error) {
 	return n, Translate(err)
 }
 
-// SetListener records in the table of nodes that conn is the node's listener. While that connection lives,
-// the other nodes know that the node does (connection_lives in migrations/00007).
-func SetListener(ctx context.Context, conn *pgx.Conn, node string) error {
-	_, err := conn.Exec(ctx, `UPDATE nodes SET listener_pid = a.pid, listener_start = a.backend_start
-		FROM pg_stat_activity a WHERE nodes.name = $1 AND a.pid = pg_backend_pid()`, node)
-	return Translate(err)
+// BackendPID is the process of the server that serves a connection. Behind a pooler it is not the one that
+// the pooler named when the connection was made.
+func BackendPID(ctx context.Context, conn *pgx.Conn) (int32, error) {
+	var pid int32
+	err := conn.QueryRow(ctx, "SELECT pg_backend_pid()").Scan(&pid)
+	return pid, Translate(err)
 }

@@ -74,7 +74,8 @@ func (q *Queries) LivingNodes(ctx context.Context) ([]LivingNodesRow, error) {
 
 const nodeStarted = `-- name: NodeStarted :exec
 INSERT INTO nodes (name, version, free) VALUES ($1, $2, $3)
-ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp(), started_at = clock_timestamp()
+ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp(), started_at = clock_timestamp(),
+  listener_pid = NULL, listener_start = NULL
 `
 
 func (q *Queries) NodeStarted(ctx context.Context, name string, version string, free int32) error {
@@ -113,23 +114,28 @@ func (q *Queries) OtherNodesFree(ctx context.Context, name string) (int64, error
 }
 
 const seenNode = `-- name: SeenNode :exec
-INSERT INTO nodes (name, version, free) VALUES ($1, $2, $3)
-ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp()
+INSERT INTO nodes (name, version, free, listener_pid, listener_start)
+VALUES ($1, $2, $3, $4::int,
+        (SELECT a.backend_start FROM pg_catalog.pg_stat_activity a WHERE a.pid = $4::int))
+ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp(),
+  listener_pid = excluded.listener_pid, listener_start = excluded.listener_start
 `
 
-func (q *Queries) SeenNode(ctx context.Context, name string, version string, free int32) error {
-	_, err := q.db.Exec(ctx, seenNode, name, version, free)
-	return err
+type SeenNodeParams struct {
+	Name        string
+	Version     string
+	Free        int32
+	ListenerPid *int32
 }
 
-const seenNodeDeaf = `-- name: SeenNodeDeaf :exec
-INSERT INTO nodes (name, version, free) VALUES ($1, $2, $3)
-ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp(), listener_pid = NULL
-`
-
-// The same of a node that has no listener: that it was seen lately is all that others have.
-func (q *Queries) SeenNodeDeaf(ctx context.Context, name string, version string, free int32) error {
-	_, err := q.db.Exec(ctx, seenNodeDeaf, name, version, free)
+// listener_pid is that of the node's listening connection, null while it has none: then that it was seen lately is all that others have.
+func (q *Queries) SeenNode(ctx context.Context, arg SeenNodeParams) error {
+	_, err := q.db.Exec(ctx, seenNode,
+		arg.Name,
+		arg.Version,
+		arg.Free,
+		arg.ListenerPid,
+	)
 	return err
 }
 

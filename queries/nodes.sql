@@ -1,11 +1,10 @@
 -- name: SeenNode :exec
-INSERT INTO nodes (name, version, free) VALUES (@name, @version, @free)
-ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp();
-
--- name: SeenNodeDeaf :exec
--- The same of a node that has no listener: that it was seen lately is all that others have.
-INSERT INTO nodes (name, version, free) VALUES (@name, @version, @free)
-ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp(), listener_pid = NULL;
+-- listener_pid is that of the node's listening connection, null while it has none: then that it was seen lately is all that others have.
+INSERT INTO nodes (name, version, free, listener_pid, listener_start)
+VALUES (@name, @version, @free, sqlc.narg(listener_pid)::int,
+        (SELECT a.backend_start FROM pg_catalog.pg_stat_activity a WHERE a.pid = sqlc.narg(listener_pid)::int))
+ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp(),
+  listener_pid = excluded.listener_pid, listener_start = excluded.listener_start;
 
 -- name: OtherNodesFree :one
 SELECT coalesce(sum(free), 0)::bigint AS free FROM nodes WHERE name <> @name AND seen_at > clock_timestamp() - interval '10 seconds';
@@ -15,7 +14,8 @@ SELECT * FROM nodes ORDER BY name LIMIT 1000;
 
 -- name: NodeStarted :exec
 INSERT INTO nodes (name, version, free) VALUES (@name, @version, @free)
-ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp(), started_at = clock_timestamp();
+ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp(), started_at = clock_timestamp(),
+  listener_pid = NULL, listener_start = NULL;
 
 -- name: NodeStopped :exec
 DELETE FROM nodes WHERE name = @name;

@@ -95,6 +95,7 @@ type Cluster struct {
 	handlers Handlers // Start sets them
 	health   *health
 	notifier *notifier
+	presence presence
 	// others is how many other nodes listen, as far as it is known.
 	others atomic.Int64
 	// announced: this node is in the table of nodes. Start writes it.

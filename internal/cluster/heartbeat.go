@@ -40,7 +40,7 @@ func (c *Cluster) beat(ctx context.Context, countOthers bool) {
 		return // the poll writes the heartbeat meanwhile
 	}
 
-	err := c.cfg.DB.Queries().SeenNode(ctx, c.cfg.Node, c.cfg.Version, c.cfg.FreePermits())
+	err := c.writeDown(ctx, c.cfg.DB.Queries())
 	if err != nil && ctx.Err() == nil {
 		c.cfg.Log.Warn("heartbeat", "error", db.Translate(err))
 	}

@@ -30,6 +30,7 @@ func (c *Cluster) listen(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := c.listenOnce(ctx)
 		c.health.disconnected()
+		c.stopListening()
 		c.handlers.Health(false)
 
 		switch {
@@ -97,7 +98,7 @@ func (c *Cluster) catchUp(ctx, connected context.Context, conn *pgx.Conn) error 
 	}
 
 	// By this connection the others see that the node lives.
-	if err := db.SetListener(connected, conn, c.cfg.Node); err != nil {
+	if err := c.startListening(connected, conn); err != nil {
 		return err
 	}
 

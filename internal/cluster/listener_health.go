@@ -160,10 +160,9 @@ func (c *Cluster) poll(ctx context.Context, seen bool) {
 	ctx, cancel := context.WithTimeout(ctx, databaseTimeout)
 	defer cancel()
 
-	// The others see that this node lives by the time in the table alone, since no connection of it listens.
+	// The others see that this node lives by the time in the table alone, unless a connection listens again.
 	if seen {
-		err := c.cfg.DB.Queries().SeenNodeDeaf(ctx, c.cfg.Node, c.cfg.Version, c.cfg.FreePermits())
-		if err != nil {
+		if err := c.writeDown(ctx, c.cfg.DB.Queries()); err != nil {
 			return // without the database there is nothing to read
 		}
 	}
