@@ -35,7 +35,7 @@ var arrows = map[string]string{
 	"internal/catalog":   "internal/cloud db internal/auth internal/schedule",
 	"internal/outbox":    "internal/cloud db internal/admission",
 	"internal/commit":    "internal/cloud db internal/catalog internal/outbox",
-	"internal/history":   "internal/cloud db internal/commit",
+	"internal/history":   "internal/cloud db internal/commit internal/schedule",
 	"internal/cron":      "internal/cloud db internal/catalog internal/commit internal/outbox internal/schedule",
 	"internal/orchestrator": "internal/cloud db internal/admission internal/catalog internal/cluster internal/commit " +
 		"internal/cron internal/history internal/outbox internal/retention",

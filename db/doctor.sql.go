@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"time"
 )
 
 const doctorApps = `-- name: DoctorApps :many
@@ -80,6 +81,54 @@ func (q *Queries) DoctorMisplaced(ctx context.Context) (int64, error) {
 	return n, err
 }
 
+const doctorNextSlots = `-- name: DoctorNextSlots :many
+SELECT t.schedule, t.timezone, s.next_slot, s.fire_at, t.jitter_ms, clock_timestamp()::timestamptz AS now,
+       ARRAY(SELECT x.slot FROM slots x WHERE x.app_id = s.app_id AND x.trigger_id = s.trigger_id AND x.slot > clock_timestamp()
+               AND x.state IN ('fired', 'late'))::timestamptz[] AS fired
+FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id
+WHERE t.enabled AND s.next_slot > clock_timestamp()
+`
+
+type DoctorNextSlotsRow struct {
+	Schedule string
+	Timezone string
+	NextSlot time.Time
+	FireAt   time.Time
+	JitterMs int32
+	Now      time.Time
+	Fired    []time.Time
+}
+
+// When each schedule fires next, with what that follows from. fired: slots to come that fired already, when the database's clock was
+// ahead.
+func (q *Queries) DoctorNextSlots(ctx context.Context) ([]DoctorNextSlotsRow, error) {
+	rows, err := q.db.Query(ctx, doctorNextSlots)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorNextSlotsRow
+	for rows.Next() {
+		var i DoctorNextSlotsRow
+		if err := rows.Scan(
+			&i.Schedule,
+			&i.Timezone,
+			&i.NextSlot,
+			&i.FireAt,
+			&i.JitterMs,
+			&i.Now,
+			&i.Fired,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const doctorQueue = `-- name: DoctorQueue :one
 SELECT ((SELECT count(*) FROM outbox WHERE claimed_by IS NOT NULL AND wake_at > clock_timestamp() + interval '1 hour' AND isfinite(wake_at))
          + (SELECT count(*) FROM leases WHERE until > clock_timestamp() + interval '1 hour' AND isfinite(until)))::bigint AS ahead,
@@ -120,6 +169,26 @@ func (q *Queries) DoctorSchedules(ctx context.Context) (DoctorSchedulesRow, erro
 	row := q.db.QueryRow(ctx, doctorSchedules)
 	var i DoctorSchedulesRow
 	err := row.Scan(&i.Overdue, &i.Lost)
+	return i, err
+}
+
+const doctorUnknownHolders = `-- name: DoctorUnknownHolders :one
+SELECT (SELECT count(*) FROM outbox o WHERE o.claimed_by IS NOT NULL AND o.wake_at > clock_timestamp()
+          AND NOT EXISTS (SELECT FROM nodes n WHERE n.name = o.claimed_by))::bigint AS rows,
+       (SELECT count(*) FROM leases l WHERE l.until > clock_timestamp() AND NOT EXISTS (SELECT FROM nodes n WHERE n.name = l.holder))::bigint AS leases
+`
+
+type DoctorUnknownHoldersRow struct {
+	Rows   int64
+	Leases int64
+}
+
+// Rows claimed, and leases held, by nodes that are not in the table of nodes: one that stops gives back both before it leaves that
+// table, and one that was killed stays in it for a day.
+func (q *Queries) DoctorUnknownHolders(ctx context.Context) (DoctorUnknownHoldersRow, error) {
+	row := q.db.QueryRow(ctx, doctorUnknownHolders)
+	var i DoctorUnknownHoldersRow
+	err := row.Scan(&i.Rows, &i.Leases)
 	return i, err
 }
 

@@ -14,6 +14,22 @@ SELECT (SELECT count(*) FROM schedules s JOIN triggers t ON t.app_id = s.app_id 
        (SELECT count(*) FROM triggers t WHERE t.kind = 'cron' AND t.enabled
           AND NOT EXISTS (SELECT 1 FROM schedules s WHERE s.app_id = t.app_id AND s.trigger_id = t.id))::bigint AS lost;
 
+-- name: DoctorUnknownHolders :one
+-- Rows claimed, and leases held, by nodes that are not in the table of nodes: one that stops gives back both before it leaves that
+-- table, and one that was killed stays in it for a day.
+SELECT (SELECT count(*) FROM outbox o WHERE o.claimed_by IS NOT NULL AND o.wake_at > clock_timestamp()
+          AND NOT EXISTS (SELECT FROM nodes n WHERE n.name = o.claimed_by))::bigint AS rows,
+       (SELECT count(*) FROM leases l WHERE l.until > clock_timestamp() AND NOT EXISTS (SELECT FROM nodes n WHERE n.name = l.holder))::bigint AS leases;
+
+-- name: DoctorNextSlots :many
+-- When each schedule fires next, with what that follows from. fired: slots to come that fired already, when the database's clock was
+-- ahead.
+SELECT t.schedule, t.timezone, s.next_slot, s.fire_at, t.jitter_ms, clock_timestamp()::timestamptz AS now,
+       ARRAY(SELECT x.slot FROM slots x WHERE x.app_id = s.app_id AND x.trigger_id = s.trigger_id AND x.slot > clock_timestamp()
+               AND x.state IN ('fired', 'late'))::timestamptz[] AS fired
+FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id
+WHERE t.enabled AND s.next_slot > clock_timestamp();
+
 -- name: DoctorMisplaced :one
 -- Executions of days that have no partition, up to 10,001.
 SELECT count(*)::bigint AS n FROM (SELECT FROM executions_default LIMIT 10001) x;

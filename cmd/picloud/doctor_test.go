@@ -53,6 +53,8 @@ func TestDoctor(t *testing.T) {
 	for _, c := range []struct{ sql, check, want string }{
 		{`INSERT INTO ledger (commit_id, app_id, what, n) VALUES (gen_random_uuid(), 1, 'enqueued', 3)`, "conservation", "bad: the ledger does not add up in default"},
 		{`UPDATE schedules SET fire_at = clock_timestamp() - interval '1 hour'; INSERT INTO leases VALUES ('cron', 'somebody', 'infinity')`, "schedules", "bad: 1 schedule should have fired"},
+		{`UPDATE schedules SET fire_at = next_slot + interval '300 days'`, "schedules", "bad: 1 schedule with a later next slot than it can have"},
+		{`UPDATE schedules SET fire_at = clock_timestamp() - interval '1 hour'`, "leases", "warn: 1 lease held by a node that is not in the table"},
 		{`INSERT INTO leases VALUES ('some', 'somebody', clock_timestamp() + interval '1 day')`, "leases", "warn: 1 lease with a later end than any can have"},
 		{`DELETE FROM leases WHERE name = 'some'; INSERT INTO executions (app_id, id, script_id, script, version, source, status, attempt, depth, root_id, node, started_at, duration_us)
 			VALUES (1, 'ffffffff-0000-7000-8000-000000000000', gen_random_uuid(), 's', 1, 'http', 'succeeded', 1, 0, gen_random_uuid(), 'n', clock_timestamp(), 1)`,

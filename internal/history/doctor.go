@@ -9,6 +9,7 @@ import (
 
 	"picloud/db"
 	"picloud/internal/cloud"
+	"picloud/internal/schedule"
 )
 
 // States of a finding.
@@ -74,6 +75,8 @@ type examination struct {
 	db     *db.DB
 	q      *db.Queries
 	report Report
+	// onHold: events and schedules stand still on purpose, so that they are late says nothing.
+	onHold bool
 }
 
 // verdict is what a check says in either case.
@@ -109,7 +112,8 @@ func (e *examination) hold(ctx context.Context) error {
 		return err
 	}
 
-	e.say(hold.Hold != "", verdict{
+	e.onHold = hold.Hold != ""
+	e.say(e.onHold, verdict{
 		check: "hold",
 		state: FindingBad,
 		problem: "no event and no schedule runs: " + hold.Hold +
@@ -172,8 +176,14 @@ func (e *examination) ledgers(ctx context.Context) error {
 }
 
 func (e *examination) queue(ctx context.Context) error {
+	if e.onHold { // nobody takes a row over, nor runs it
+		return nil
+	}
 	facts, err := e.q.DoctorQueue(ctx)
 	if err != nil {
+		return err
+	}
+	if err := e.unknownHolders(ctx); err != nil {
 		return err
 	}
 
@@ -203,7 +213,39 @@ func (e *examination) queue(ctx context.Context) error {
 	return nil
 }
 
+// unknownHolders looks for rows and leases of nodes that never were or are long gone. Nobody works on such a
+// row before its lease ends, and what a lease is for stands still as long.
+func (e *examination) unknownHolders(ctx context.Context) error {
+	held, err := e.q.DoctorUnknownHolders(ctx)
+	if err != nil {
+		return err
+	}
+
+	for _, found := range []struct {
+		n    int64
+		what string
+	}{
+		{held.Rows, "event"},
+		{held.Leases, "lease"},
+	} {
+		if found.n == 0 {
+			continue
+		}
+		e.say(true, verdict{
+			check: "leases",
+			state: FindingWarn,
+			problem: plural(found.n, found.what) +
+				" held by a node that is not in the table of nodes: others take over when the time is up",
+		})
+	}
+
+	return nil
+}
+
 func (e *examination) schedules(ctx context.Context) error {
+	if e.onHold { // none fires
+		return nil
+	}
 	facts, err := e.q.DoctorSchedules(ctx)
 	if err != nil {
 		return err
@@ -225,7 +267,58 @@ func (e *examination) schedules(ctx context.Context) error {
 		})
 	}
 
+	return e.nextSlots(ctx)
+}
+
+// nextSlots looks for schedules that wait for a later time than they should.
+func (e *examination) nextSlots(ctx context.Context) error {
+	rows, err := e.q.DoctorNextSlots(ctx)
+	if err != nil {
+		return err
+	}
+
+	late := int64(0)
+	for i := range rows {
+		if waitsTooLong(&rows[i]) {
+			late++
+		}
+	}
+	if late == 0 { // there is no need to mention it otherwise
+		return nil
+	}
+
+	e.say(true, verdict{
+		check: "schedules",
+		state: FindingBad,
+		problem: plural(late, "schedule") + " with a later next slot than it can have: the database's clock was" +
+			" ahead, or the row was changed by hand; a running node mends that within minutes, and otherwise" +
+			" give the trigger its schedule anew",
+	})
 	return nil
+}
+
+// slotSlack is how much later than its next slot a schedule may wait without being mentioned: it may just
+// have fired, and the clock may have been put back a little.
+const slotSlack = time.Minute
+
+// waitsTooLong reports whether a schedule waits for a later slot than its next one that has not fired, or
+// fires later than its jitter allows.
+func waitsTooLong(row *db.DoctorNextSlotsRow) bool {
+	jitter := time.Duration(row.JitterMs) * time.Millisecond
+	if row.FireAt.After(row.NextSlot.Add(jitter + slotSlack)) {
+		return true
+	}
+
+	cron, _, err := schedule.Parse(row.Schedule, row.Timezone)
+	if err != nil {
+		return false // the node that is to fire it says why it cannot
+	}
+
+	next := cron.Next(row.Now.Add(slotSlack))
+	for slices.ContainsFunc(row.Fired, next.Equal) {
+		next = cron.Next(next)
+	}
+	return !next.IsZero() && row.NextSlot.After(next)
 }
 
 // records mentions executions of days without a partition. They are records like others, but for their time.

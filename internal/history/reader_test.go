@@ -341,17 +341,24 @@ func TestExamine(t *testing.T) {
 	f.enqueue(1, cloud.SourceKV, "gone") // of which the ledger knows nothing
 	mustExec(t, f.db, `
 		UPDATE outbox SET wake_at = clock_timestamp() - interval '2 minutes';
-		UPDATE installation SET hold = 'restored';
 		INSERT INTO nodes (name, version, free) VALUES ('a', '1', 0), ('b', '2', 0)`)
 
 	states := examine()
 	for check, want := range map[string]string{
-		"hold": FindingBad, "conservation": FindingBad, "leases": FindingBad, "versions": FindingWarn,
+		"hold": FindingOK, "conservation": FindingBad, "leases": FindingBad, "versions": FindingWarn,
 		"queue": FindingOK, "schedules": FindingOK, "master key": FindingOK, "listening": FindingOK,
 	} {
 		if states[check] != want {
 			t.Errorf("%s: %q, want %s", check, states[check], want)
 		}
+	}
+
+	// What stands still on purpose is not late.
+	mustExec(t, f.db, `UPDATE installation SET hold = 'restored'`)
+
+	states = examine()
+	if states["hold"] != FindingBad || states["leases"] != "" || states["schedules"] != "" || states["queue"] != "" {
+		t.Errorf("on hold: %v", states)
 	}
 
 	report, err := Examine(t.Context(), installation)
