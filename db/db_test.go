@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -119,6 +120,35 @@ func TestServer(t *testing.T) {
 	if err != nil || facts.Version == "" || facts.Size < 1<<20 || facts.Connections < 1 ||
 		facts.MaxConnections == "" {
 		t.Errorf("the facts are %+v: %v", facts, err)
+	}
+}
+
+// What a transaction's function says itself is not taken for the database's silence.
+func TestTxErrors(t *testing.T) {
+	t.Parallel()
+	d := open(t, testkit.EmptyDatabase(t))
+	own := errors.New("no such user")
+	for name, in := range map[string]func(context.Context, func(*db.Queries) error) error{
+		"Tx": d.Tx, "Snapshot": d.Snapshot,
+	} {
+		err := in(t.Context(), func(*db.Queries) error { return fmt.Errorf("look: %w", own) })
+		if !errors.Is(err, own) || errors.Is(err, db.ErrUnavailable) {
+			t.Errorf("%s: own error: %v", name, err)
+		}
+
+		err = in(t.Context(), func(q *db.Queries) error {
+			_, err := q.UserByName(t.Context(), "nobody") // there is no such table either
+			return err
+		})
+		if !db.HasCode(err, "42P01") || errors.Is(err, db.ErrUnavailable) {
+			t.Errorf("%s: refused: %v", name, err)
+		}
+		if err := in(t.Context(), func(*db.Queries) error { return pgx.ErrNoRows }); !errors.Is(err, db.ErrNotFound) {
+			t.Errorf("%s: no row: %v", name, err)
+		}
+		if err := in(t.Context(), func(*db.Queries) error { return io.ErrUnexpectedEOF }); !errors.Is(err, db.ErrUnavailable) {
+			t.Errorf("%s: a connection that broke: %v", name, err)
+		}
 	}
 }
 

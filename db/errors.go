@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -95,6 +97,18 @@ func IsConnectionError(err error) bool {
 
 	// Anything else that is not the caller's own doing comes from the connection.
 	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, pgx.ErrNoRows)
+}
+
+// fromDatabase reports whether an error is one that pgx gives, as far as that can be seen: of what a caller
+// made itself, nothing says that the database is away.
+func fromDatabase(err error) bool {
+	var pg *pgconn.PgError
+	var connecting *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &pg) || errors.As(err, &connecting) || errors.As(err, &network) ||
+		errors.Is(err, pgx.ErrNoRows) || errors.Is(err, pgx.ErrTxClosed) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err)
 }
 
 // IsSQLError reports that the server refused a statement and goes on serving.

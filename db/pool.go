@@ -273,17 +273,27 @@ func (d *DB) Close() {
 // Queries runs on the General pool, each statement in a transaction of its own.
 func (d *DB) Queries() *Queries { return New(d.General) }
 
-// Tx runs f in one transaction on the General pool, and commits it if f returns nil. Errors are translated,
-// f's own too.
+// Tx runs f in one transaction on the General pool, and commits it if f returns nil. Errors of the database
+// are translated, also those that f returns; what else f returns passes unchanged.
 func (d *DB) Tx(ctx context.Context, f func(q *Queries) error) error {
-	err := pgx.BeginFunc(ctx, d.General, func(tx pgx.Tx) error { return f(New(tx)) })
-	return Translate(err)
+	return d.inTx(ctx, pgx.TxOptions{}, f)
 }
 
 // Snapshot runs f in one read-only transaction, whose statements all see the same moment.
 func (d *DB) Snapshot(ctx context.Context, f func(q *Queries) error) error {
-	opts := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err := pgx.BeginTxFunc(ctx, d.General, opts, func(tx pgx.Tx) error { return f(New(tx)) })
+	return d.inTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, f)
+}
+
+func (d *DB) inTx(ctx context.Context, opts pgx.TxOptions, f func(q *Queries) error) error {
+	var own error
+	err := pgx.BeginTxFunc(ctx, d.General, opts, func(tx pgx.Tx) error {
+		own = f(New(tx))
+		return own
+	})
+
+	if own != nil && !fromDatabase(own) {
+		return own
+	}
 	return Translate(err)
 }
 

@@ -15,10 +15,12 @@ import (
 	"os/signal"
 	"reflect"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
+	"picloud/internal/cloud"
 	"picloud/internal/executor"
 	"picloud/internal/executor/sandbox"
 	"picloud/internal/history"
@@ -72,8 +74,23 @@ func main() {
 }
 
 func fail(err error) {
-	fmt.Fprintln(os.Stderr, "picloud:", err)
+	fmt.Fprintln(os.Stderr, "picloud:", sentence(err))
 	os.Exit(1)
+}
+
+// sentence is an error as an operator reads it: the message without its code, which is for programs, and with
+// the cause, which only the operator may see.
+func sentence(err error) string {
+	var known *cloud.Error
+	if !errors.As(err, &known) {
+		return err.Error()
+	}
+
+	said := known.Message
+	if cause := known.Unwrap(); cause != nil {
+		said += ": " + sentence(cause)
+	}
+	return strings.Replace(err.Error(), known.Error(), said, 1)
 }
 
 // ServeCmd runs the server until SIGINT or SIGTERM.

@@ -147,7 +147,9 @@ func TestOwnPostgres(t *testing.T) {
 		t.Errorf("users %q", got)
 	}
 
-	reset := last(command("reset-password", "admin"))
+	said := command("reset-password", "admin")
+	has(t, "reset-password", said, "API keys go on working", "--revoke-keys admin")
+	reset := last(said)
 	admin.eventually("the session's end", func() bool { return admin.api("GET", "/auth/me", nil).status == 401 })
 	p2.login("admin", reset)
 	if got := command("doctor"); strings.Contains(got, "bad ") || strings.Count(got, "\n") != 13 {

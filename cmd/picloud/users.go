@@ -14,7 +14,8 @@ import (
 // ResetPasswordCmd helps an operator who has lost the last password.
 type ResetPasswordCmd struct {
 	Config
-	Username string `arg:"" help:"User to reset."`
+	Username   string `arg:"" help:"User to reset."`
+	RevokeKeys bool   `help:"Revoke the user's API keys as well; without it they go on working."`
 }
 
 // UserCmd does what the dashboard does for users, for an operator who cannot log in there.
@@ -45,16 +46,27 @@ func (c *Config) withManager(f func(ctx context.Context, m *manager.Manager) err
 	})
 }
 
-// Run sets a random password, ends the user's sessions, and prints the password.
+// Run sets a random password, ends the user's sessions, and prints the password last.
 func (c *ResetPasswordCmd) Run() error {
 	return c.withManager(func(ctx context.Context, m *manager.Manager) error {
-		password, err := m.ResetPassword(ctx, c.Username)
+		password, err := m.ResetPassword(ctx, c.Username, c.RevokeKeys)
 		if err != nil {
 			return fmt.Errorf("reset the password of %q: %w", c.Username, err)
 		}
+
+		fmt.Println("The user's sessions have ended. " + c.aboutKeys())
 		fmt.Printf("New password of %q: %s\n", c.Username, password)
 		return nil
 	})
+}
+
+// aboutKeys says what became of the user's API keys.
+func (c *ResetPasswordCmd) aboutKeys() string {
+	if c.RevokeKeys {
+		return "Their API keys are revoked."
+	}
+	return fmt.Sprintf("Their API keys go on working: \"picloud reset-password --revoke-keys %s\" revokes "+
+		"them all, and the user can revoke single ones on their profile page.", c.Username)
 }
 
 // Run prints a line for each user.

@@ -290,9 +290,9 @@ func (e *examination) nextSlots(ctx context.Context) error {
 	e.say(true, verdict{
 		check: "schedules",
 		state: FindingBad,
-		problem: plural(late, "schedule") + " with a later next slot than it can have: the database's clock was" +
-			" ahead, or the row was changed by hand; a running node mends that within minutes, and otherwise" +
-			" give the trigger its schedule anew",
+		problem: plural(late, "schedule") + " with a later next slot than it can have: the database's clock" +
+			" was ahead, or the row was changed by hand; a running node mends that within minutes," +
+			" and otherwise give the trigger its schedule anew",
 	})
 	return nil
 }

@@ -10,6 +10,9 @@
 package history
 
 import (
+	"errors"
+	"fmt"
+
 	"picloud/db"
 	"picloud/internal/cloud"
 )
@@ -32,8 +35,15 @@ func NewReader(d *db.DB, scriptID ScriptIDFunc) *Reader {
 	return &Reader{db: d, scriptID: scriptID, records: newRecords(d)}
 }
 
-// explain gives an error of the database a code, and says for the log what was being done. Nil stays nil.
-func explain(doing string, err error) error { return cloud.DatabaseAway(doing, db.Translate(err)) }
+// explain gives an error of the database a code, and says for the log what was being done. Nil stays nil. What
+// the database answered is not called its silence.
+func explain(doing string, err error) error {
+	translated := db.Translate(err)
+	if db.IsSQLError(err) && !errors.Is(translated, db.ErrUnavailable) {
+		return fmt.Errorf("%s: %w", doing, translated)
+	}
+	return cloud.DatabaseAway(doing, translated)
+}
 
 // appIDs are apps as the database numbers them.
 func appIDs(apps []cloud.AppID) []int64 {

@@ -296,10 +296,12 @@ func (m *Manager) User(ctx context.Context, username string) (*User, error) {
 
 // ResetPassword sets a random password, which it returns, and makes the account active. It is for whoever
 // has a shell on the machine, so it asks for no permission.
-func (m *Manager) ResetPassword(ctx context.Context, username string) (string, error) {
+func (m *Manager) ResetPassword(ctx context.Context, username string, revokeKeys bool) (string, error) {
 	password := randomPassword()
 	active := true
 	actor := Actor{Username: "reset-password", Admin: true, Owner: true}
-	_, err := m.UpdateUser(ctx, actor, username, UserChange{Password: &password, Active: &active})
+	_, err := m.UpdateUser(ctx, actor, username, UserChange{
+		Password: &password, Active: &active, RevokeKeys: revokeKeys,
+	})
 	return password, err
 }

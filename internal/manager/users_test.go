@@ -418,7 +418,7 @@ func TestResetPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	password, err := f.ResetPassword(ctx, "ann")
+	password, err := f.ResetPassword(ctx, "ann", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -429,7 +429,7 @@ func TestResetPassword(t *testing.T) {
 		t.Errorf("the audit row is %+v", entry)
 	}
 
-	_, err = f.ResetPassword(ctx, "nobody")
+	_, err = f.ResetPassword(ctx, "nobody", false)
 	wantError(t, err, cloud.CodeNotFound, "no such user")
 }
 
