@@ -110,6 +110,10 @@ func TestTracing(t *testing.T) {
 	same(t, "request: parent", hex.EncodeToString(request.ParentSpanId), "")
 	same(t, "request: kind", request.Kind, v1.Span_SPAN_KIND_SERVER)
 	same(t, "request: outcome", attributeOf(request, "picloud.outcome"), "succeeded")
+	same(t, "request: version", attributeOf(request, "faas.version"), "1")
+	same(t, "request: trigger", attributeOf(request, "faas.trigger"), "http")
+	same(t, "request: cold", isCold(request), true)
+	same(t, "the second request: cold", isCold(sink.of(called)), false)
 	if request.EndTimeUnixNano <= request.StartTimeUnixNano {
 		t.Errorf("request: from %d to %d", request.StartTimeUnixNano, request.EndTimeUnixNano)
 	}
@@ -118,6 +122,7 @@ func TestTracing(t *testing.T) {
 	same(t, "event: trace id", hex.EncodeToString(caused.TraceId), strings.ReplaceAll(plain, "-", ""))
 	same(t, "event: parent", hex.EncodeToString(caused.ParentSpanId), hex.EncodeToString(request.SpanId))
 	same(t, "event: kind", caused.Kind, v1.Span_SPAN_KIND_CONSUMER)
+	same(t, "event: trigger", attributeOf(caused, "faas.trigger"), "datasource")
 	same(t, "event: status", caused.Status.GetCode(), v1.Status_STATUS_CODE_ERROR)
 	same(t, "event: message", caused.Status.GetMessage(), "Error: no")
 
@@ -157,6 +162,16 @@ func TestTracingSettings(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "http/protobuf") {
 		t.Errorf("another protocol: %v", err)
 	}
+}
+
+// isCold gives the attribute that says whether the script had to be loaded first.
+func isCold(s *v1.Span) bool {
+	for _, a := range s.Attributes {
+		if a.Key == "faas.coldstart" {
+			return a.Value.GetBoolValue()
+		}
+	}
+	return false
 }
 
 // same compares one thing that a test asserts, so that a failure names it alone.

@@ -47,7 +47,9 @@ type Outcome struct {
 	// Collateral says that the run may have done nothing wrong: another run killed the child that the two
 	// shared, or others may have filled it.
 	Collateral bool
-	Usage      Usage
+	// Cold says that the script had to be loaded into its process first.
+	Cold  bool
+	Usage Usage
 	// ConflictKeys failed the commit's checks. They are set for the status conflict.
 	ConflictKeys []KeyRef
 }

@@ -328,19 +328,19 @@ func (c *child) ask(ctx context.Context, kind wire.Kind, fill func(*wire.Encoder
 	}
 }
 
-// load makes sure that the child knows the code of a script's build.
-func (c *child) load(ctx context.Context, s *cloud.Script) error {
+// load makes sure that the child knows the code of a script's build. cold says that it did not.
+func (c *child) load(ctx context.Context, s *cloud.Script) (cold bool, err error) {
 	c.mu.Lock()
 	known := c.loaded[s.Build]
 	c.mu.Unlock()
 	if known {
-		return nil
+		return false, nil
 	}
 
 	// Runs that come at the same time may send it twice, which does no harm.
 	code, err := c.pool.cfg.Code(ctx, s.App, s.Build)
 	if err != nil {
-		return fmt.Errorf("load build: %w", err)
+		return true, fmt.Errorf("load build: %w", err)
 	}
 
 	err = c.w.Send(wire.Program, 0, func(e *wire.Encoder) {
@@ -349,13 +349,13 @@ func (c *child) load(ctx context.Context, s *cloud.Script) error {
 		e.String(code)
 	})
 	if err != nil {
-		return fmt.Errorf("send build: %w", err)
+		return true, fmt.Errorf("send build: %w", err)
 	}
 
 	c.mu.Lock()
 	c.loaded[s.Build] = true
 	c.mu.Unlock()
-	return nil
+	return true, nil
 }
 
 // setEnv makes sure that the child has an environment for the runs that follow. Frames keep their order, so a

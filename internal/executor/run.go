@@ -29,6 +29,7 @@ type Run struct {
 	spec   *cloud.RunSpec
 	id     uint64
 	child  *child
+	cold   bool            // the child had to load the script first
 	parent context.Context // whose values the run's own context has
 
 	outcomeCh chan *cloud.Outcome // the first, and after Pending a second
@@ -77,7 +78,9 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(c.load(ctx, spec.Script), c.setEnv(spec.Script.Env)); err != nil {
+
+	cold, err := c.load(ctx, spec.Script)
+	if err := errors.Join(err, c.setEnv(spec.Script.Env)); err != nil {
 		p.release(c, 0)
 		return nil, err
 	}
@@ -86,6 +89,7 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 		spec:      spec,
 		id:        p.nextRun.Add(1),
 		child:     c,
+		cold:      cold,
 		parent:    ctx,
 		outcomeCh: make(chan *cloud.Outcome, 2),
 		mailbox:   make(chan message, mailboxSize),
@@ -128,7 +132,11 @@ func (r *Run) startMessage() *wire.RunMsg {
 }
 
 // Outcome answers the run's calls until its first outcome is there, and returns it.
-func (r *Run) Outcome() cloud.Outcome { return r.serve() }
+func (r *Run) Outcome() cloud.Outcome {
+	outcome := r.serve()
+	outcome.Cold = r.cold
+	return outcome
+}
 
 // After answers calls of waitUntil work until its outcome is there. It must be called after an outcome that
 // was Pending, and only then.

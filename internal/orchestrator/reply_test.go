@@ -39,3 +39,16 @@ func TestSafeError(t *testing.T) {
 		})
 	}
 }
+
+func TestFaasTrigger(t *testing.T) {
+	t.Parallel()
+
+	for source, want := range map[string]string{
+		cloud.SourceHTTP: "http", cloud.SourceCron: "timer", cloud.SourceKV: "datasource",
+		cloud.SourceDeadLetter: "other", "invoke": "other", "later": "other",
+	} {
+		if got := faasTrigger(source); got != want {
+			t.Errorf("%s: %s, want %s", source, got, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -48,7 +49,8 @@ func (r *runner) startSpan(ctx context.Context, t *task) (context.Context, func(
 	name := t.app.Slug + "/" + t.script.Name
 	ctx, span := r.tracer.Start(spanParent(ctx, t), name, trace.WithSpanKind(kind), trace.WithAttributes(
 		attribute.String("faas.name", name),
-		attribute.Int("faas.version", t.script.Version),
+		attribute.String("faas.version", strconv.Itoa(t.script.Version)),
+		attribute.String("faas.trigger", faasTrigger(t.source)),
 		attribute.String("faas.invocation_id", t.execution.String()),
 		attribute.String("picloud.source", t.source),
 		attribute.String("picloud.root", t.root.String()),
@@ -57,6 +59,20 @@ func (r *runner) startSpan(ctx context.Context, t *task) (context.Context, func(
 	))
 
 	return ctx, func(fin *finished) { endSpan(span, t, fin) }
+}
+
+// faasTrigger is what started a run, in the words of OpenTelemetry's conventions for functions.
+func faasTrigger(source string) string {
+	switch source {
+	case cloud.SourceHTTP:
+		return "http"
+	case cloud.SourceCron:
+		return "timer"
+	case cloud.SourceKV:
+		return "datasource"
+	default:
+		return "other"
+	}
 }
 
 // spanParent is the context whose span becomes the parent: the caller's, or that of the execution that caused
@@ -85,7 +101,10 @@ func endSpan(span trace.Span, t *task, fin *finished) {
 		span.SetStatus(codes.Error, "the run was not finished")
 		return
 	}
-	span.SetAttributes(attribute.String("picloud.outcome", string(fin.outcome.Status)))
+	span.SetAttributes(
+		attribute.String("picloud.outcome", string(fin.outcome.Status)),
+		attribute.Bool("faas.coldstart", fin.outcome.Cold),
+	)
 	if t.request != nil {
 		span.SetAttributes(
 			attribute.String("http.request.method", t.request.Method),

@@ -90,6 +90,9 @@ func TestEveryRunIsASpan(t *testing.T) {
 
 			for key, want := range map[string]string{
 				"faas.name":                 "default/hello",
+				"faas.version":              "1",
+				"faas.trigger":              "http",
+				"faas.coldstart":            "false",
 				"faas.invocation_id":        reply.Execution.String(),
 				"picloud.root":              reply.Execution.String(),
 				"picloud.source":            "http",
@@ -136,6 +139,11 @@ func TestSpansOfAChain(t *testing.T) {
 	for _, span := range ended {
 		if span.SpanContext().TraceID() != trace.TraceID(reply.Execution) {
 			t.Errorf("%s is in the trace %s", span.Name(), span.SpanContext().TraceID())
+		}
+
+		want := map[string]string{"default/write": "http", "default/handler": "datasource"}[span.Name()]
+		if got := attributeOf(span, "faas.trigger"); got != want {
+			t.Errorf("%s: faas.trigger is %q", span.Name(), got)
 		}
 	}
 	event := ended[0]
