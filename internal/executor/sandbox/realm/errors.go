@@ -90,13 +90,17 @@ func (r *Realm) ScriptError(err error) *cloud.ScriptError {
 	}
 }
 
-// Describe reads an Error's fields; of what is no Error, which a script can throw too, it gives the JSON or
-// the text. The getters of a hostile object run under the run's own clock.
+// Describe reads an Error's fields, with its causes at the end of the stack; of what is no Error, which a
+// script can throw too, it gives the JSON or the text. The getters of a hostile object run under the run's own
+// clock.
 func (r *Realm) Describe(v goja.Value, stack []goja.StackFrame) *cloud.ScriptError {
 	described := &cloud.ScriptError{Name: "Error", Stack: frames(stack)}
 	exc := r.VM.Try(func() {
 		if o, ok := v.(*goja.Object); ok && o.ClassName() == "Error" {
 			describeError(described, o)
+			if causes := r.causesOf(o); causes != "" {
+				described.Stack = Clip(firstFrames(described.Stack) + causes)
+			}
 			return
 		}
 		described.Message = Clip("uncaught " + r.thrownText(v))
@@ -108,6 +112,9 @@ func (r *Realm) Describe(v goja.Value, stack []goja.StackFrame) *cloud.ScriptErr
 	return described
 }
 
+// maxStackText is how much of a stack is looked at, in bytes: what stays of it is less.
+const maxStackText = 8 * cloud.MaxErrorText
+
 // describeError reads the fields of an Error, whose getters may throw.
 func describeError(e *cloud.ScriptError, o *goja.Object) {
 	if name := o.Get("name"); Given(name) {
@@ -118,7 +125,7 @@ func describeError(e *cloud.ScriptError, o *goja.Object) {
 	}
 	if stack := o.Get("stack"); Given(stack) {
 		text := stack.String()
-		e.Stack = Clip(cleanStack(text[:min(len(text), 8*cloud.MaxErrorText)]))
+		e.Stack = Clip(cleanStack(text[:min(len(text), maxStackText)]))
 	}
 }
 
