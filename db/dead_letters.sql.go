@@ -16,6 +16,9 @@ WHERE app_id = $1 AND (resolution IS NULL OR resolution = 'handler_failed')
   AND ($2::text = '' OR script = $2::text) AND ($3::text = '' OR source = $3::text)
   AND ($4::uuid = $5::uuid OR trigger_id = $4::uuid)
   AND ($6::text = '' OR error_group = $6::text)
+  AND created_at >= $7::timestamptz AND created_at < $8::timestamptz
+  AND ($9::text = '' OR strpos(lower(error), lower($9::text)) > 0 OR strpos(lower(payload), lower($9::text)) > 0
+    OR strpos(lower(error), lower($10::text)) > 0 OR strpos(lower(payload), lower($10::text)) > 0)
 `
 
 type CountMatchingParams struct {
@@ -25,9 +28,13 @@ type CountMatchingParams struct {
 	TriggerID  UUID
 	Nil        UUID
 	ErrorGroup string
+	FromTime   time.Time
+	ToTime     time.Time
+	Search     string
+	Escaped    string
 }
 
-// How many unresolved ones a bulk replay is about.
+// How many unresolved ones a bulk action is about.
 func (q *Queries) CountMatching(ctx context.Context, arg CountMatchingParams) (int64, error) {
 	row := q.db.QueryRow(ctx, countMatching,
 		arg.AppID,
@@ -36,6 +43,10 @@ func (q *Queries) CountMatching(ctx context.Context, arg CountMatchingParams) (i
 		arg.TriggerID,
 		arg.Nil,
 		arg.ErrorGroup,
+		arg.FromTime,
+		arg.ToTime,
+		arg.Search,
+		arg.Escaped,
 	)
 	var n int64
 	err := row.Scan(&n)
@@ -267,8 +278,11 @@ SELECT p.app_id, p.id, p.outbox_id, p.source, p.op, p.trigger_id, p.script_id, p
             AND ($6::text = '' OR script = $6::text) AND ($7::text = '' OR source = $7::text)
             AND ($8::uuid = $4::uuid OR trigger_id = $8::uuid)
             AND ($9::text = '' OR error_group = $9::text)
-          ORDER BY id DESC LIMIT $10::int) d) p
-WHERE coalesce(p.bytes_before, 0) <= $11::bigint ORDER BY p.id DESC
+            AND created_at >= $10::timestamptz AND created_at < $11::timestamptz
+            AND ($12::text = '' OR strpos(lower(error), lower($12::text)) > 0 OR strpos(lower(payload), lower($12::text)) > 0
+              OR strpos(lower(error), lower($13::text)) > 0 OR strpos(lower(payload), lower($13::text)) > 0)
+          ORDER BY id DESC LIMIT $14::int) d) p
+WHERE coalesce(p.bytes_before, 0) <= $15::bigint ORDER BY p.id DESC
 `
 
 type ListDeadLettersParams struct {
@@ -281,12 +295,17 @@ type ListDeadLettersParams struct {
 	Source     string
 	TriggerID  UUID
 	ErrorGroup string
+	FromTime   time.Time
+	ToTime     time.Time
+	Search     string
+	Escaped    string
 	Max        int32
 	MaxBytes   int64
 }
 
 // state: unresolved, resolved or all. Newest first: before is the id of the last one seen. The list ends with the letter that
-// takes it over max_bytes: what follows is measured, and not sent.
+// takes it over max_bytes: what follows is measured, and not sent. search is a text in the error or the payload, which are JSON:
+// escaped is the same text as it stands in a JSON string.
 func (q *Queries) ListDeadLetters(ctx context.Context, arg ListDeadLettersParams) ([]DeadLetter, error) {
 	rows, err := q.db.Query(ctx, listDeadLetters,
 		arg.RowBytes,
@@ -298,6 +317,10 @@ func (q *Queries) ListDeadLetters(ctx context.Context, arg ListDeadLettersParams
 		arg.Source,
 		arg.TriggerID,
 		arg.ErrorGroup,
+		arg.FromTime,
+		arg.ToTime,
+		arg.Search,
+		arg.Escaped,
 		arg.Max,
 		arg.MaxBytes,
 	)

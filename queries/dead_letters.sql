@@ -1,6 +1,7 @@
 -- name: ListDeadLetters :many
 -- state: unresolved, resolved or all. Newest first: before is the id of the last one seen. The list ends with the letter that
--- takes it over max_bytes: what follows is measured, and not sent.
+-- takes it over max_bytes: what follows is measured, and not sent. search is a text in the error or the payload, which are JSON:
+-- escaped is the same text as it stands in a JSON string.
 SELECT p.app_id, p.id, p.outbox_id, p.source, p.op, p.trigger_id, p.script_id, p.script, p.payload, p.reason, p.error,
        p.attempts, p.depth, p.root_id, p.parent_id, p.last_execution_id, p.origin_principal, p.run_as, p.idempotency_key,
        p.first_attempt_at, p.last_attempt_at, p.created_at, p.resolution, p.resolved_at, p.resolved_by, p.resolve_reason,
@@ -13,16 +14,22 @@ SELECT p.app_id, p.id, p.outbox_id, p.source, p.op, p.trigger_id, p.script_id, p
             AND (@script::text = '' OR script = @script::text) AND (@source::text = '' OR source = @source::text)
             AND (@trigger_id::uuid = @nil::uuid OR trigger_id = @trigger_id::uuid)
             AND (@error_group::text = '' OR error_group = @error_group::text)
+            AND created_at >= @from_time::timestamptz AND created_at < @to_time::timestamptz
+            AND (@search::text = '' OR strpos(lower(error), lower(@search::text)) > 0 OR strpos(lower(payload), lower(@search::text)) > 0
+              OR strpos(lower(error), lower(@escaped::text)) > 0 OR strpos(lower(payload), lower(@escaped::text)) > 0)
           ORDER BY id DESC LIMIT @max::int) d) p
 WHERE coalesce(p.bytes_before, 0) <= @max_bytes::bigint ORDER BY p.id DESC;
 
 -- name: CountMatching :one
--- How many unresolved ones a bulk replay is about.
+-- How many unresolved ones a bulk action is about.
 SELECT count(*)::bigint AS n FROM dead_letters
 WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed')
   AND (@script::text = '' OR script = @script::text) AND (@source::text = '' OR source = @source::text)
   AND (@trigger_id::uuid = @nil::uuid OR trigger_id = @trigger_id::uuid)
-  AND (@error_group::text = '' OR error_group = @error_group::text);
+  AND (@error_group::text = '' OR error_group = @error_group::text)
+  AND created_at >= @from_time::timestamptz AND created_at < @to_time::timestamptz
+  AND (@search::text = '' OR strpos(lower(error), lower(@search::text)) > 0 OR strpos(lower(payload), lower(@search::text)) > 0
+    OR strpos(lower(error), lower(@escaped::text)) > 0 OR strpos(lower(payload), lower(@escaped::text)) > 0);
 
 -- name: GroupDeadLetters :many
 -- The unresolved ones by script and error, the largest group first. The index alone counts them, only the groups that are

@@ -30,9 +30,9 @@ func withNotice(p Page, message string) Page {
 }
 
 // fragments of the script page and others, which take more than a view model.
-func testOutput(r TestRun) templ.Component     { return TestOutput("shop", r) }
-func progress(p ReplayingPage) templ.Component { return ReplayProgress(p.Page, p.Replaying) }
-func match(m RouteMatch) templ.Component       { return Match("shop", m) }
+func testOutput(r TestRun) templ.Component { return TestOutput("shop", r) }
+func progress(p BulkPage) templ.Component  { return BulkProgressCard(p.Page, p.Progress) }
+func match(m RouteMatch) templ.Component   { return Match("shop", m) }
 
 func points() []Point {
 	var list []Point
@@ -219,8 +219,10 @@ func pages() []golden {
 			Groups: []LetterGroup{{"orders", "Error: no customer", 1234, at(time.Hour)}}}),
 		state("dead-letter", DeadLetter, deadLetter),
 		state("dead-letter-resolved", DeadLetter, resolvedLetter()),
-		state("replaying", ReplayAll, ReplayingPage{Page: frame("Replay", "dead-letters"), Replaying: Replaying{Filter: LetterFilter{Script: "orders"}, Total: 1000, Done: 250, Replayed: 249, Cursor: "x"}}),
-		state("replayed", progress, ReplayingPage{Page: frame("Replay", "dead-letters"), Replaying: Replaying{Total: 250, Done: 250, Replayed: 249}}),
+		state("replaying", BulkAll, BulkPage{Page: frame("Replay", "dead-letters"), Progress: BulkProgress{Action: BulkReplay, Filter: LetterFilter{Script: "orders"}, Total: 1000, Seen: 250, Done: 249, Cursor: "x"}}),
+		state("replayed", progress, BulkPage{Page: frame("Replay", "dead-letters"), Progress: BulkProgress{Action: BulkReplay, Total: 250, Seen: 250, Done: 249}}),
+		state("resolving", BulkAll, BulkPage{Page: frame("Ignore", "dead-letters"), Progress: BulkProgress{Action: BulkResolve, Reason: "obsolete", Filter: LetterFilter{Search: "o1"}, Total: 1000, Seen: 250, Done: 250, Cursor: "x"}}),
+		state("resolved", progress, BulkPage{Page: frame("Ignore", "dead-letters"), Progress: BulkProgress{Action: BulkResolve, Total: 250, Seen: 250, Done: 249}}),
 
 		state("collections", KV, KVPage{Page: frame("KV", "kv"), MayEdit: true, Next: "?cursor=x", Rows: []KVRow{{Collection: "orders", Keys: 7}, {Collection: "big", Keys: 10001}}}),
 		state("collections-none", KV, KVPage{Page: frame("KV", "kv")}),

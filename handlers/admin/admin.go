@@ -156,6 +156,8 @@ func (s *Server) appPages(a fiber.Router) {
 	in("GET", "/dead-letters", auth.ReadDeadLetters, s.showDeadLetters)
 	in("POST", "/dead-letters/replay", auth.WriteDeadLetter, s.replaySelected)
 	in("POST", "/dead-letters/replay-all", auth.WriteDeadLetter, s.replayAll)
+	in("POST", "/dead-letters/resolve", auth.WriteDeadLetter, s.resolveSelected)
+	in("POST", "/dead-letters/resolve-all", auth.WriteDeadLetter, s.resolveAll)
 
 	in("GET", "/dead-letters/:id", auth.ReadDeadLetters, s.showDeadLetterPage)
 	in("POST", "/dead-letters/:id/replay", auth.WriteDeadLetter, s.replayOne)

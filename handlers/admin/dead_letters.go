@@ -10,7 +10,6 @@ import (
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/history"
-	"picloud/internal/orchestrator"
 	"picloud/internal/services/kv"
 	"picloud/views"
 )
@@ -39,10 +38,7 @@ func (s *Server) showDeadLetters(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if n := v.Query("replayed"); n != "" {
-		frame.Notice = strconv.Itoa(v.QueryInt("replayed")) +
-			" replayed. Those that fail again come back as new dead letters."
-	}
+	frame.Notice = bulkNotice(v)
 
 	query := edge.LetterQuery{
 		State:   v.Query("state", "unresolved"),
@@ -50,12 +46,15 @@ func (s *Server) showDeadLetters(v *visit) error {
 		Source:  v.Query("source"),
 		Trigger: v.Query("trigger"),
 		Group:   v.Query("error"),
+		From:    v.Query("from"),
+		To:      v.Query("to"),
+		Search:  v.Query("q"),
 	}
 	filter, err := query.Filter()
 	if err != nil {
 		return err
 	}
-	list := query.List(v.app)
+	list := query.List(v.app, "dead-letters")
 	before, err := s.OpenIDCursor(list, v.Query("cursor"))
 	if err != nil {
 		return err
@@ -98,6 +97,19 @@ func (s *Server) showDeadLetters(v *visit) error {
 		}
 	}
 	return v.render(http.StatusOK, views.DeadLetters(vm))
+}
+
+// bulkNotice says what an action on those that were ticked did.
+func bulkNotice(v *visit) string {
+	switch {
+	case v.Query("replayed") != "":
+		return strconv.Itoa(v.QueryInt("replayed")) +
+			" replayed. Those that fail again come back as new dead letters."
+	case v.Query("resolved") != "":
+		return strconv.Itoa(v.QueryInt("resolved")) + " marked as ignored."
+	default:
+		return ""
+	}
 }
 
 // letterGroups counts the app's unresolved dead letters by what their errors have in common.
@@ -268,91 +280,4 @@ func (s *Server) resolveOne(v *visit) error {
 	}
 
 	return v.to("/dead-letters/" + id.String())
-}
-
-// replaySelected replays those that were ticked.
-func (s *Server) replaySelected(v *visit) error {
-	ids := []cloud.ID{} // none is nothing; nil would be all
-	for _, text := range v.form["id"] {
-		if id, ok := cloud.ParseID(text); ok && len(ids) < orchestrator.MaxBulk {
-			ids = append(ids, id)
-		}
-	}
-
-	r, err := s.Orchestrator.Operations.ReplayMany(v.UserContext(), v.app.ID(),
-		orchestrator.LetterSelection{IDs: ids}, v.p.Cloud())
-	if err != nil {
-		return err
-	}
-
-	return v.to("/dead-letters?replayed=" + strconv.Itoa(r.Replayed))
-}
-
-// replayStep is how many dead letters a step of a bulk replay takes, so that its progress is seen.
-const replayStep = 250
-
-// replayAll does one step of a bulk replay and shows how far it is; the page sends for the next. Nothing is
-// kept between the steps but what the form carries, so a broken one is simply begun again.
-func (s *Server) replayAll(v *visit) error {
-	query := edge.LetterQuery{
-		State:   "unresolved",
-		Script:  v.form.Get("script"),
-		Source:  v.form.Get("source"),
-		Trigger: v.form.Get("trigger"),
-		Group:   v.form.Get("error"),
-	}
-	filter, err := query.Filter()
-	if err != nil {
-		return err
-	}
-	list := edge.ListName(v.app, "bulk-replay", query.Script, query.Source, query.Trigger, query.Group)
-	before, err := s.OpenIDCursor(list, v.form.Get("cursor"))
-	if err != nil {
-		return err
-	}
-
-	progress := v.replaying(query)
-	if before.IsZero() {
-		progress.Total, err = s.Orchestrator.History.CountMatching(v.UserContext(), v.app.ID(), filter)
-		if err != nil {
-			return err
-		}
-	}
-	step, err := s.Orchestrator.Operations.ReplayMany(v.UserContext(), v.app.ID(),
-		orchestrator.LetterSelection{Filter: filter, Before: before, Limit: replayStep}, v.p.Cloud())
-	if err != nil {
-		return err
-	}
-
-	progress.Done += int64(step.Matched)
-	progress.Replayed += int64(step.Replayed)
-	if !step.Last.IsZero() {
-		progress.Cursor = s.Cursor(list, step.Last.String())
-	}
-	frame, err := v.frame("Replay", "dead-letters")
-	if err != nil {
-		return err
-	}
-	if v.wantsFragment() {
-		return v.render(http.StatusOK, views.ReplayProgress(frame, progress))
-	}
-	return v.render(http.StatusOK, views.ReplayAll(views.ReplayingPage{Page: frame, Replaying: progress}))
-}
-
-// replaying is how far the form of a bulk replay says that it is.
-func (v *visit) replaying(query edge.LetterQuery) views.Replaying {
-	query.State = "" // the form carries what narrows the list, and all of them are unresolved
-
-	progress := views.Replaying{Filter: views.LetterFilter(query)}
-	for _, n := range []struct {
-		name string
-		to   *int64
-	}{
-		{"total", &progress.Total},
-		{"done", &progress.Done},
-		{"replayed", &progress.Replayed},
-	} {
-		*n.to, _ = strconv.ParseInt(v.form.Get(n.name), 10, 64) // 0 if somebody broke it
-	}
-	return progress
 }

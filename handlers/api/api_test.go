@@ -326,13 +326,14 @@ func TestBulkSelection(t *testing.T) {
 		{"no id", &bad, nil, 0, true},
 		{"an empty filter is all", nil, &bulkFilter{}, -1, false},
 		{"a trigger that is no id", nil, &bulkFilter{Trigger: "x"}, 0, true},
+		{"a time that is none", nil, &bulkFilter{From: "yesterday"}, 0, true},
+		{"times", nil, &bulkFilter{From: "2026-11-29T12:00:00+01:00", To: "2026-11-30"}, -1, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			in := &bulkReplay{}
-			in.Body.IDs = c.ids
-			in.Body.Filter = c.filter
-			got, _, err := in.selection()
+			in := &BulkSelection{IDs: c.ids, Filter: c.filter}
+			sel, _, err := in.selection()
+			got := sel.IDs
 			if c.bad {
 				if err == nil || cloud.CodeOf(err) != cloud.CodeInvalid {
 					t.Errorf("%v, want it refused", err)

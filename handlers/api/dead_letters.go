@@ -9,7 +9,6 @@ import (
 	"picloud/handlers/edge"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
-	"picloud/internal/history"
 	"picloud/internal/orchestrator"
 	"picloud/internal/services/kv"
 )
@@ -77,6 +76,9 @@ type listDeadLetters struct {
 	Source  string `query:"source"`
 	Trigger string `query:"trigger"`
 	Error   string `query:"error" doc:"an error_group"`
+	From    string `query:"from" format:"date-time" doc:"given up at this time or later"`
+	To      string `query:"to" format:"date-time" doc:"given up before this time"`
+	Search  string `query:"q" maxLength:"1000" doc:"a text in the error or the payload, whatever the case"`
 }
 
 // DeadLetterPath is the input of an operation on one dead letter.
@@ -113,22 +115,44 @@ type bulkFilter struct {
 	Source  string `json:"source,omitempty"`
 	Trigger string `json:"trigger,omitempty"`
 	Error   string `json:"error,omitempty" doc:"an error_group"`
+	From    string `json:"from,omitempty" format:"date-time" doc:"given up at this time or later"`
+	To      string `json:"to,omitempty" format:"date-time" doc:"given up before this time"`
+	Search  string `json:"q,omitempty" maxLength:"1000" doc:"a text in the error or the payload, whatever the case"`
 }
 
-// bulkReplay names dead letters, or filters the unresolved ones; cursor goes on where a call ended.
+// BulkSelection is the body of a bulk action. It names dead letters, or filters the unresolved ones; cursor
+// goes on where a call ended.
+type BulkSelection struct {
+	IDs    *[]string   `json:"ids,omitempty" maxItems:"1000"`
+	Filter *bulkFilter `json:"filter,omitempty"`
+	Cursor string      `json:"cursor,omitempty"`
+}
+
 type bulkReplay struct {
 	AppPath
+	Body BulkSelection
+}
+
+type bulkResolve struct {
+	AppPath
 	Body struct {
-		IDs    *[]string   `json:"ids,omitempty" maxItems:"1000"`
-		Filter *bulkFilter `json:"filter,omitempty"`
-		Cursor string      `json:"cursor,omitempty"`
+		BulkSelection
+		Reason string `json:"reason" maxLength:"1000"`
 	}
 }
 
-type bulkOutput struct {
+type bulkReplayOutput struct {
 	Body struct {
 		Matched    int     `json:"matched"`
 		Replayed   int     `json:"replayed"`
+		NextCursor *string `json:"next_cursor"`
+	}
+}
+
+type bulkResolveOutput struct {
+	Body struct {
+		Matched    int     `json:"matched"`
+		Resolved   int     `json:"resolved"`
 		NextCursor *string `json:"next_cursor"`
 	}
 }
@@ -152,6 +176,9 @@ func (s *Server) deadLettersAPI() {
 	bulk := status(operation("replay-dead-letters", http.MethodPost, path+"/replay",
 		"Replay by ids or filter, 1000 a call", "dead letters"), http.StatusOK)
 	appOp(s, bulk, auth.WriteDeadLetter, s.bulkReplay)
+	ignore := status(operation("resolve-dead-letters", http.MethodPost, path+"/resolve",
+		"Mark as ignored by ids or filter, 1000 a call", "dead letters"), http.StatusOK)
+	appOp(s, ignore, auth.WriteDeadLetter, s.bulkResolve)
 
 	appOp(s, operation("show-dead-letter", http.MethodGet, path+"/{id}", "A dead letter", "dead letters"),
 		auth.ReadDeadLetters, s.showDeadLetter)
@@ -214,13 +241,16 @@ func (s *Server) listDeadLetters(
 		Source:  in.Source,
 		Trigger: in.Trigger,
 		Group:   in.Error,
+		From:    in.From,
+		To:      in.To,
+		Search:  in.Search,
 	}
 	f, err := q.Filter()
 	if err != nil {
 		return nil, err
 	}
 
-	list := q.List(c)
+	list := q.List(c, "dead-letters")
 	before, err := s.OpenIDCursor(list, in.Cursor)
 	if err != nil {
 		return nil, err
@@ -270,68 +300,113 @@ func (s *Server) replayDeadLetter(
 	return out, nil
 }
 
-// selection is what is replayed: the ids, or nil and a filter.
-func (in *bulkReplay) selection() ([]cloud.ID, history.LetterFilter, error) {
-	var none history.LetterFilter
-	if (in.Body.IDs == nil) == (in.Body.Filter == nil) {
-		return nil, none, cloud.Errorf(cloud.CodeInvalid, "give ids or a filter")
+// query is the filter of a bulk action.
+func (f *bulkFilter) query() *edge.LetterQuery {
+	return &edge.LetterQuery{
+		State:   "unresolved",
+		Script:  f.Script,
+		Source:  f.Source,
+		Trigger: f.Trigger,
+		Group:   f.Error,
+		From:    f.From,
+		To:      f.To,
+		Search:  f.Search,
 	}
-	if f := in.Body.Filter; f != nil {
-		query := edge.LetterQuery{
-			State:   "unresolved",
-			Script:  f.Script,
-			Source:  f.Source,
-			Trigger: f.Trigger,
-			Group:   f.Error,
-		}
-		filter, err := query.Filter()
-		return nil, filter, err
+}
+
+// selection checks what a bulk action is about.
+func (in *BulkSelection) selection() (
+	sel orchestrator.LetterSelection, query *edge.LetterQuery, err error,
+) {
+	if (in.IDs == nil) == (in.Filter == nil) {
+		return sel, nil, cloud.Errorf(cloud.CodeInvalid, "give ids or a filter")
 	}
 
-	ids := []cloud.ID{} // an empty list selects nothing, nil everything
-	for _, v := range *in.Body.IDs {
-		id, ok := cloud.ParseID(v)
+	sel.Limit = orchestrator.MaxBulk
+	query = &edge.LetterQuery{State: "unresolved"}
+	if in.Filter != nil {
+		query = in.Filter.query()
+		sel.Filter, err = query.Filter()
+	} else {
+		sel.IDs, err = letterIDs(*in.IDs)
+	}
+	return sel, query, err
+}
+
+// openBulk reads what a bulk action is about, and the name of its list, for the cursor that goes on.
+func (s *Server) openBulk(c *edge.AppCaller, in *BulkSelection, action string) (
+	sel orchestrator.LetterSelection, list string, err error,
+) {
+	sel, query, err := in.selection()
+	if err != nil {
+		return sel, "", err
+	}
+
+	list = query.List(c, action)
+	sel.Before, err = s.OpenIDCursor(list, in.Cursor)
+	return sel, list, err
+}
+
+// letterIDs reads ids. An empty list selects nothing, nil everything.
+func letterIDs(texts []string) ([]cloud.ID, error) {
+	ids := []cloud.ID{}
+	for _, text := range texts {
+		id, ok := cloud.ParseID(text)
 		if !ok {
-			return nil, none, cloud.Errorf(cloud.CodeInvalid, "%q is no id", cloud.Shorten(v))
+			return nil, cloud.Errorf(cloud.CodeInvalid, "%q is no id", cloud.Shorten(text))
 		}
 		ids = append(ids, id)
 	}
-	return ids, none, nil
+	return ids, nil
 }
 
 // bulkReplay replays at most MaxBulk dead letters; the answer's cursor goes on with the rest.
-func (s *Server) bulkReplay(ctx context.Context, c *edge.AppCaller, in *bulkReplay) (*bulkOutput, error) {
-	ids, f, err := in.selection()
-	if err != nil {
-		return nil, err
-	}
-	list := edge.ListName(c, "bulk-replay", f.Script, f.Source, f.Trigger.String(), f.ErrorGroup)
-	before, err := s.OpenIDCursor(list, in.Body.Cursor)
-	if err != nil {
-		return nil, err
-	}
-
-	r, err := s.Orchestrator.Operations.ReplayMany(
-		ctx,
-		c.ID(),
-		orchestrator.LetterSelection{
-			IDs:    ids,
-			Filter: f,
-			Before: before,
-			Limit:  orchestrator.MaxBulk,
-		},
-		c.Cloud(),
-	)
+func (s *Server) bulkReplay(
+	ctx context.Context, c *edge.AppCaller, in *bulkReplay,
+) (*bulkReplayOutput, error) {
+	sel, list, err := s.openBulk(c, &in.Body, "bulk-replay")
 	if err != nil {
 		return nil, err
 	}
 
-	out := &bulkOutput{}
+	r, err := s.Orchestrator.Operations.ReplayMany(ctx, c.ID(), sel, c.Cloud())
+	if err != nil {
+		return nil, err
+	}
+
+	out := &bulkReplayOutput{}
 	out.Body.Matched = r.Matched
-	out.Body.Replayed = r.Replayed
-	if !r.Last.IsZero() {
-		next := s.Cursor(list, r.Last.String())
-		out.Body.NextCursor = &next
-	}
+	out.Body.Replayed = r.Done
+	out.Body.NextCursor = s.nextBulk(list, &r)
 	return out, nil
+}
+
+// bulkResolve marks at most MaxBulk dead letters as ignored; the answer's cursor goes on with the rest.
+func (s *Server) bulkResolve(
+	ctx context.Context, c *edge.AppCaller, in *bulkResolve,
+) (*bulkResolveOutput, error) {
+	sel, list, err := s.openBulk(c, &in.Body.BulkSelection, "bulk-resolve")
+	if err != nil {
+		return nil, err
+	}
+
+	r, err := s.Orchestrator.Operations.ResolveMany(ctx, c.ID(), sel, in.Body.Reason, c.Cloud())
+	if err != nil {
+		return nil, err
+	}
+
+	out := &bulkResolveOutput{}
+	out.Body.Matched = r.Matched
+	out.Body.Resolved = r.Done
+	out.Body.NextCursor = s.nextBulk(list, &r)
+	return out, nil
+}
+
+// nextBulk is the cursor by which a bulk action goes on, nil if it has come to the end.
+func (s *Server) nextBulk(list string, r *orchestrator.BulkResult) *string {
+	if r.Last.IsZero() {
+		return nil
+	}
+	next := s.Cursor(list, r.Last.String())
+	return &next
 }

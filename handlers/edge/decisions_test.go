@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
@@ -38,6 +39,15 @@ func TestLetterQuery(t *testing.T) {
 				Trigger:    id,
 				ErrorGroup: "g",
 			}, false},
+		{"a time and a text", LetterQuery{
+			State: "all", From: "2026-11-29T13:00:00+01:00", To: "2026-11-30T12:30", Search: "o1",
+		}, history.LetterFilter{
+			State:  "all",
+			From:   time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC),
+			To:     time.Date(2026, 11, 30, 12, 30, 0, 0, time.UTC),
+			Search: "o1",
+		}, false},
+		{"a time that is none", LetterQuery{State: "all", To: "tomorrow"}, history.LetterFilter{}, true},
 		{"no state", LetterQuery{}, history.LetterFilter{}, true},
 		{"an unknown state", LetterQuery{State: "open"}, history.LetterFilter{}, true},
 		{"a trigger that is no id", LetterQuery{State: "all", Trigger: "x"}, history.LetterFilter{},
@@ -79,12 +89,13 @@ func TestQueriesNameTheirLists(t *testing.T) {
 
 	seen := map[string]bool{}
 	for _, q := range []LetterQuery{{}, {State: "x"}, {Script: "x"}, {Source: "x"}, {Trigger: "x"},
-		{Group: "x"}} {
-		seen[q.List(c)] = true
+		{Group: "x"}, {From: "x"}, {To: "x"}, {Search: "x"}} {
+		seen[q.List(c, "dead-letters")] = true
+		seen[q.List(c, "bulk-replay")] = true
 	}
 
-	if len(seen) != 6 {
-		t.Errorf("%d names of 6 filters of dead letters", len(seen))
+	if len(seen) != 18 {
+		t.Errorf("%d names of 9 filters of two lists of dead letters", len(seen))
 	}
 	clear(seen)
 

@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"picloud/db"
 	"picloud/internal/cloud"
@@ -17,6 +18,10 @@ type LetterFilter struct {
 	Trigger cloud.ID
 	// ErrorGroup is what cloud.ErrorGroup made of the error.
 	ErrorGroup string
+	// From is included, To is not: when the event was given up.
+	From, To time.Time
+	// Search is a text in the error or the payload, whatever the case.
+	Search string
 }
 
 // storable makes the texts of a filter comparable: what PostgreSQL cannot store matches nothing.
@@ -24,7 +29,20 @@ func (f LetterFilter) storable() LetterFilter {
 	f.Script = db.Storable(f.Script)
 	f.Source = db.Storable(f.Source)
 	f.ErrorGroup = db.Storable(f.ErrorGroup)
+	f.Search = db.Storable(f.Search)
+	if f.To.IsZero() {
+		f.To = endOfTime
+	}
 	return f
+}
+
+// endOfTime is after every dead letter.
+var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// escaped is a text as it stands within a JSON string.
+func escaped(text string) string {
+	quoted := string(cloud.AppendJSON(nil, text))
+	return quoted[1 : len(quoted)-1]
 }
 
 // letterSize is the long texts of a dead letter, in bytes.
@@ -53,6 +71,10 @@ func (r *Reader) DeadLetters(
 		Max:        int32(limit) + 1, // one more tells whether there is another page
 		MaxBytes:   MaxListBytes,
 		RowBytes:   rowBytes,
+		FromTime:   f.From,
+		ToTime:     f.To,
+		Search:     f.Search,
+		Escaped:    escaped(f.Search),
 	})
 
 	rows, more = cutPage(rows, limit, letterSize)
@@ -73,6 +95,10 @@ func (r *Reader) CountMatching(ctx context.Context, app cloud.AppID, f LetterFil
 		Source:     f.Source,
 		TriggerID:  f.Trigger,
 		ErrorGroup: f.ErrorGroup,
+		FromTime:   f.From,
+		ToTime:     f.To,
+		Search:     f.Search,
+		Escaped:    escaped(f.Search),
 	})
 	return n, explain("count dead letters", err)
 }

@@ -35,8 +35,8 @@ func NewReader(d *db.DB, scriptID ScriptIDFunc) *Reader {
 	return &Reader{db: d, scriptID: scriptID, records: newRecords(d)}
 }
 
-// explain gives an error of the database a code, and says for the log what was being done. Nil stays nil. What
-// the database answered is not called its silence.
+// explain gives an error of the database a code, and says for the log what was being done. Nil stays nil.
+// What the database answered is not called its silence.
 func explain(doing string, err error) error {
 	translated := db.Translate(err)
 	if db.IsSQLError(err) && !errors.Is(translated, db.ErrUnavailable) {

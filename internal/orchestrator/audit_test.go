@@ -89,7 +89,7 @@ func replayMany(t *testing.T, c *testcloud.Cloud, sel orchestrator.LetterSelecti
 	t.Helper()
 	sel.Limit = 100
 	done, err := c.Operations.ReplayMany(t.Context(), c.AppID(), sel, c.Operator())
-	if err == nil && done.Replayed != want {
+	if err == nil && done.Done != want {
 		t.Errorf("%+v replayed, want %d", done, want)
 	}
 	return err

@@ -163,14 +163,15 @@ func (r *replayer) check(app *catalog.App, letter *cloud.DeadLetter) error {
 	return nil
 }
 
-// BulkReplay is what a bulk replay did.
-type BulkReplay struct {
-	Matched, Replayed int
+// BulkResult is what a bulk replay or a bulk resolution did.
+type BulkResult struct {
+	// Matched were selected; of these Done were replayed or resolved.
+	Matched, Done int
 	// Last is the id to go on before, zero when everything was matched.
 	Last cloud.ID
 }
 
-// LetterSelection is the dead letters of a bulk replay: those named, or the newest ones that a filter
+// LetterSelection is the dead letters of a bulk action: those named, or the newest ones that a filter
 // selects.
 type LetterSelection struct {
 	// IDs are those named; nil: the filter decides.
@@ -190,8 +191,68 @@ func (o *Operations) ReplayMany(
 	app cloud.AppID,
 	sel LetterSelection,
 	by cloud.Principal,
-) (BulkReplay, error) {
-	bulk := bulkReplay{
+) (BulkResult, error) {
+	b := o.newBulk(app, sel, by)
+	b.action = "dead-letter.replay-many"
+	b.doneName = "replayed"
+	b.resolve = func(letter *cloud.DeadLetter) *commit.ResolveLetter {
+		row, err := o.replayer.row(b.definitions, letter, by)
+		if err != nil {
+			return nil
+		}
+		return &commit.ResolveLetter{ID: letter.ID, Replay: row, By: by.Username}
+	}
+
+	return b.run(ctx)
+}
+
+// ResolveMany marks a selection as ignored, with the operator's reason. Letters that are resolved already are
+// left as they are. It shares transactions as ReplayMany does.
+func (o *Operations) ResolveMany(
+	ctx context.Context,
+	app cloud.AppID,
+	sel LetterSelection,
+	reason string,
+	by cloud.Principal,
+) (BulkResult, error) {
+	b := o.newBulk(app, sel, by)
+	b.action = "dead-letter.resolve-many"
+	b.doneName = "resolved"
+	b.reason = &reason
+	b.resolve = func(letter *cloud.DeadLetter) *commit.ResolveLetter {
+		if !letter.IsUnresolved() {
+			return nil
+		}
+		return &commit.ResolveLetter{ID: letter.ID, Reason: db.Storable(reason), By: by.Username}
+	}
+
+	return b.run(ctx)
+}
+
+// bulk resolves the letters of a selection, some in each commit.
+type bulk struct {
+	o           *Operations
+	app         cloud.AppID
+	definitions *catalog.App
+	sel         LetterSelection
+	by          cloud.Principal
+	// action is the audit row's, and doneName the member of its detail that counts the letters.
+	action, doneName string
+	// reason is the operator's for a resolution, nil for a replay.
+	reason *string
+	// resolve says how a letter is resolved, nil if it cannot be.
+	resolve func(*cloud.DeadLetter) *commit.ResolveLetter
+
+	chunk     []commit.ResolveLetter // that waits for its commit
+	bytes     int                    // of the chunk's payloads
+	added     map[cloud.ID]bool
+	committed bool // at least one chunk
+	matched   int
+	done      int
+}
+
+func (o *Operations) newBulk(app cloud.AppID, sel LetterSelection, by cloud.Principal) *bulk {
+	return &bulk{
 		o:           o,
 		app:         app,
 		definitions: o.catalog.App(app),
@@ -199,35 +260,22 @@ func (o *Operations) ReplayMany(
 		by:          by,
 		added:       map[cloud.ID]bool{},
 	}
+}
 
-	last, err := bulk.replaySelected(ctx)
+// run resolves the selection. It holds the payloads of one page and of one chunk, not those of all.
+func (b *bulk) run(ctx context.Context) (BulkResult, error) {
+	last, err := b.resolveSelected(ctx)
 	if err == nil {
-		err = bulk.flush()
+		err = b.flush()
 	}
-	return BulkReplay{Matched: bulk.matched, Replayed: bulk.replayed, Last: last}, err
+	return BulkResult{Matched: b.matched, Done: b.done, Last: last}, err
 }
 
-// bulkReplay commits the rows of a bulk replay, some at a time.
-type bulkReplay struct {
-	o           *Operations
-	app         cloud.AppID
-	definitions *catalog.App
-	sel         LetterSelection
-	by          cloud.Principal
-
-	chunk     []commit.ResolveLetter // that waits for its commit
-	bytes     int                    // of the chunk's payloads
-	added     map[cloud.ID]bool
-	committed bool // at least one chunk
-	matched   int
-	replayed  int
-}
-
-// replaySelected reads the letters of the selection and replays them. It holds the payloads of one page and
-// of one chunk, not those of all. last is the id to go on before, zero when everything was matched.
-func (b *bulkReplay) replaySelected(ctx context.Context) (last cloud.ID, err error) {
+// resolveSelected reads the letters of the selection and resolves them. last is the id to go on before, zero
+// when everything was matched.
+func (b *bulk) resolveSelected(ctx context.Context) (last cloud.ID, err error) {
 	if b.sel.IDs != nil {
-		return cloud.ID{}, b.replayNamed(ctx)
+		return cloud.ID{}, b.resolveNamed(ctx)
 	}
 
 	b.sel.Filter.State = "unresolved"
@@ -253,8 +301,8 @@ func (b *bulkReplay) replaySelected(ctx context.Context) (last cloud.ID, err err
 	return before, nil
 }
 
-// replayNamed replays those of the selection's ids that there are.
-func (b *bulkReplay) replayNamed(ctx context.Context) error {
+// resolveNamed resolves those of the selection's ids that there are.
+func (b *bulk) resolveNamed(ctx context.Context) error {
 	for _, id := range b.sel.IDs {
 		letter, err := b.o.replayer.reader.DeadLetter(ctx, b.app, id)
 		if cloud.CodeOf(err) == cloud.CodeNotFound && err != nil {
@@ -270,46 +318,41 @@ func (b *bulkReplay) replayNamed(ctx context.Context) error {
 	return nil
 }
 
-// add takes a letter in, if it can be replayed. A chunk that is full is committed.
-func (b *bulkReplay) add(letter *cloud.DeadLetter) error {
+// add takes a letter in, if it can be resolved, and once: a commit must not replay one twice because it was
+// named twice. A chunk that is full is committed.
+func (b *bulk) add(letter *cloud.DeadLetter) error {
 	b.matched++
 
-	row := b.rowOf(letter)
-	if row == nil {
+	resolution := b.resolve(letter)
+	if resolution == nil || b.added[letter.ID] {
 		return nil
 	}
+	b.added[letter.ID] = true
 
-	if len(b.chunk) >= bulkLetters || len(b.chunk) > 0 && b.bytes+len(row.Payload) > bulkBytes {
+	size := 0
+	if resolution.Replay != nil {
+		size = len(resolution.Replay.Payload)
+	}
+	if len(b.chunk) >= bulkLetters || len(b.chunk) > 0 && b.bytes+size > bulkBytes {
 		if err := b.commitChunk(); err != nil {
 			return err
 		}
 	}
-	b.chunk = append(b.chunk, commit.ResolveLetter{ID: letter.ID, Replay: row, By: b.by.Username})
-	b.bytes += len(row.Payload)
+	b.chunk = append(b.chunk, *resolution)
+	b.bytes += size
+
 	return nil
 }
 
-// rowOf makes the row of a replay, nil of a letter that cannot be replayed. It makes one of each: a commit
-// must not replay a letter twice because it was named twice.
-func (b *bulkReplay) rowOf(letter *cloud.DeadLetter) *outbox.NewRow {
-	row, err := b.o.replayer.row(b.definitions, letter, b.by)
-	if err != nil || b.added[letter.ID] {
-		return nil
-	}
-
-	b.added[letter.ID] = true
-	return row
-}
-
 // flush commits what waits. An operator's action that finds nothing to do is audited all the same.
-func (b *bulkReplay) flush() error {
+func (b *bulk) flush() error {
 	if len(b.chunk) == 0 && b.committed {
 		return nil
 	}
 	return b.commitChunk()
 }
 
-func (b *bulkReplay) commitChunk() error {
+func (b *bulk) commitChunk() error {
 	err := b.commit(b.chunk)
 	b.chunk = nil
 	b.bytes = 0
@@ -317,9 +360,9 @@ func (b *bulkReplay) commitChunk() error {
 	return err
 }
 
-// commit replays letters in one transaction with their audit row. Letters that somebody else resolved
+// commit resolves letters in one transaction with their audit row. Letters that somebody else resolved
 // meanwhile are left out, which makes it a smaller commit each time.
-func (b *bulkReplay) commit(letters []commit.ResolveLetter) error {
+func (b *bulk) commit(letters []commit.ResolveLetter) error {
 	for {
 		x := &commit.Commit{App: b.app}
 		for _, letter := range letters {
@@ -327,13 +370,13 @@ func (b *bulkReplay) commit(letters []commit.ResolveLetter) error {
 		}
 		x.Parts = append(
 			x.Parts,
-			audit(b.definitions, b.by, "dead-letter.replay-many", "", b.detail(len(letters))),
+			audit(b.definitions, b.by, b.action, "", b.detail(len(letters))),
 		)
 
 		result := b.o.committer.Do(x)
 		switch {
 		case result.Applied:
-			b.replayed += len(letters)
+			b.done += len(letters)
 			return nil
 		case len(result.Conflicts) == 0:
 			return serverError(letterError(result))
@@ -343,13 +386,28 @@ func (b *bulkReplay) commit(letters []commit.ResolveLetter) error {
 }
 
 // detail is what the audit row says of a chunk.
-func (b *bulkReplay) detail(replayed int) map[string]any {
-	detail := map[string]any{"replayed": replayed}
-	if b.sel.IDs == nil {
-		detail["script"] = b.sel.Filter.Script
-		detail["source"] = b.sel.Filter.Source
-		detail["trigger"] = b.sel.Filter.Trigger.String()
-		detail["error"] = b.sel.Filter.ErrorGroup
+func (b *bulk) detail(done int) map[string]any {
+	detail := map[string]any{b.doneName: done}
+	if b.reason != nil {
+		detail["reason"] = *b.reason
+	}
+	if b.sel.IDs != nil {
+		return detail
+	}
+
+	f := b.sel.Filter
+	detail["script"] = f.Script
+	detail["source"] = f.Source
+	detail["trigger"] = f.Trigger.String()
+	detail["error"] = f.ErrorGroup
+	if f.Search != "" {
+		detail["q"] = f.Search
+	}
+	if !f.From.IsZero() {
+		detail["from"] = f.From
+	}
+	if !f.To.IsZero() {
+		detail["to"] = f.To
 	}
 
 	return detail

@@ -122,7 +122,7 @@ func TestReplayRules(t *testing.T) {
 	// In bulk they are left out, and the others are replayed.
 	done, err := one.Operations.ReplayMany(t.Context(), one.AppID(),
 		orchestrator.LetterSelection{IDs: append(slices.Clone(ids), orphan)}, one.Operator())
-	if err != nil || done.Matched != 4 || done.Replayed != 1 {
+	if err != nil || done.Matched != 4 || done.Done != 1 {
 		t.Errorf("in bulk: %+v, %v", done, err)
 	}
 }
@@ -199,12 +199,12 @@ func TestBulkReplayGoesOn(t *testing.T) {
 
 	done, err := one.Operations.ReplayMany(t.Context(), one.AppID(), orchestrator.LetterSelection{Limit: 2},
 		one.Operator())
-	if err != nil || done.Matched != 2 || done.Replayed != 2 || done.Last != ids[1] {
+	if err != nil || done.Matched != 2 || done.Done != 2 || done.Last != ids[1] {
 		t.Fatalf("%+v, %v", done, err)
 	}
 	done, err = one.Operations.ReplayMany(t.Context(), one.AppID(),
 		orchestrator.LetterSelection{Limit: 2, Before: done.Last}, one.Operator())
-	if err != nil || done.Matched != 1 || done.Replayed != 1 || !done.Last.IsZero() {
+	if err != nil || done.Matched != 1 || done.Done != 1 || !done.Last.IsZero() {
 		t.Errorf("%+v, %v", done, err)
 	}
 	one.AwaitEmptyOutbox()
@@ -239,4 +239,48 @@ func letterOf(t *testing.T, c *testcloud.Cloud, script string) cloud.ID {
 		t.Fatalf("no letter of %s", script)
 	}
 	return id
+}
+
+// A selection is marked as ignored in bulk, with the operator's reason and an audit row; what is resolved
+// already is left as it is, and the rest goes on from where a call ended.
+func TestBulkResolve(t *testing.T) {
+	t.Parallel()
+	one := testcloud.New(t)
+	ids := leaveLetters(t, one, 4)
+	resolve := func(sel orchestrator.LetterSelection) orchestrator.BulkResult {
+		t.Helper()
+		done, err := one.Operations.ResolveMany(t.Context(), one.AppID(), sel, "obsolete", one.Operator())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return done
+	}
+
+	twice := orchestrator.LetterSelection{IDs: []cloud.ID{ids[0], ids[0], {15: 1}}}
+	if done := resolve(twice); done.Matched != 2 || done.Done != 1 {
+		t.Errorf("by ids: %+v", done)
+	}
+	if done := resolve(twice); done.Matched != 2 || done.Done != 0 {
+		t.Errorf("again: %+v", done)
+	}
+
+	first := resolve(orchestrator.LetterSelection{Limit: 2})
+	if first.Matched != 2 || first.Done != 2 || first.Last.IsZero() {
+		t.Errorf("by filter: %+v", first)
+	}
+	if done := resolve(orchestrator.LetterSelection{Limit: 2, Before: first.Last}); done.Done != 1 || !done.Last.IsZero() {
+		t.Errorf("the rest: %+v", done)
+	}
+
+	if n := one.Text(`SELECT count(*)::text FROM dead_letters
+		WHERE resolution = 'ignored' AND resolve_reason = 'obsolete' AND replayed_as IS NULL`); n != "4" {
+		t.Errorf("%s are ignored", n)
+	}
+	if n := one.Text(`SELECT sum((detail::jsonb->>'resolved')::int)::text FROM audit
+		WHERE action = 'dead-letter.resolve-many' AND detail::jsonb->>'reason' = 'obsolete'`); n != "4" {
+		t.Errorf("%s are audited", n)
+	}
+	if n := one.Text("SELECT count(*)::text FROM outbox"); n != "0" {
+		t.Errorf("%s rows were made", n)
+	}
 }
