@@ -128,6 +128,7 @@ func TestTxErrors(t *testing.T) {
 	t.Parallel()
 	d := open(t, testkit.EmptyDatabase(t))
 	own := errors.New("no such user")
+
 	for name, in := range map[string]func(context.Context, func(*db.Queries) error) error{
 		"Tx": d.Tx, "Snapshot": d.Snapshot,
 	} {

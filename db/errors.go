@@ -108,7 +108,8 @@ func fromDatabase(err error) bool {
 	return errors.As(err, &pg) || errors.As(err, &connecting) || errors.As(err, &network) ||
 		errors.Is(err, pgx.ErrNoRows) || errors.Is(err, pgx.ErrTxClosed) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
-		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err)
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
+		pgconn.SafeToRetry(err)
 }
 
 // IsSQLError reports that the server refused a statement and goes on serving.

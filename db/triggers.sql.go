@@ -280,6 +280,31 @@ func (q *Queries) ParkRows(ctx context.Context, appID int64, triggerID *UUID) er
 	return err
 }
 
+const registrantOfTrigger = `-- name: RegistrantOfTrigger :one
+SELECT u.username, u.active, u.role, coalesce((SELECT m.role FROM members m WHERE m.app_id = $1 AND m.user_id = u.id), '')::text AS member_role
+FROM users u WHERE u.id = $2::bigint FOR SHARE
+`
+
+type RegistrantOfTriggerRow struct {
+	Username   string
+	Active     bool
+	Role       string
+	MemberRole string
+}
+
+// Who registered a trigger, with what they may do now. FOR SHARE keeps them from being deactivated meanwhile.
+func (q *Queries) RegistrantOfTrigger(ctx context.Context, appID int64, registeredBy *int64) (RegistrantOfTriggerRow, error) {
+	row := q.db.QueryRow(ctx, registrantOfTrigger, appID, registeredBy)
+	var i RegistrantOfTriggerRow
+	err := row.Scan(
+		&i.Username,
+		&i.Active,
+		&i.Role,
+		&i.MemberRole,
+	)
+	return i, err
+}
+
 const triggerByID = `-- name: TriggerByID :one
 SELECT t.app_id, t.id, t.kind, t.script_id, t.enabled, t.collection, t.ops, t.source_filter, t.trigger_filter, t.script_filter, t.max_attempts, t.backoff, t.base_ms, t.max_ms, t.jitter, t.registered_by, t.registered_name, t.created_at, t.schedule, t.timezone, t.catch_up, t.overlap, t.jitter_ms, s.name AS script, coalesce(f.name, '')::text AS failed_script FROM triggers t
 JOIN scripts s ON s.app_id = t.app_id AND s.id = t.script_id
@@ -386,30 +411,33 @@ const updateTrigger = `-- name: UpdateTrigger :exec
 UPDATE triggers SET script_id = $1, enabled = $2, collection = $3, ops = $4,
     source_filter = $5, trigger_filter = $6, script_filter = $7,
     max_attempts = $8, backoff = $9, base_ms = $10, max_ms = $11, jitter = $12,
-    schedule = $13, timezone = $14, catch_up = $15, overlap = $16, jitter_ms = $17
-WHERE app_id = $18 AND id = $19
+    schedule = $13, timezone = $14, catch_up = $15, overlap = $16, jitter_ms = $17,
+    registered_by = $18, registered_name = $19
+WHERE app_id = $20 AND id = $21
 `
 
 type UpdateTriggerParams struct {
-	ScriptID      UUID
-	Enabled       bool
-	Collection    string
-	Ops           []string
-	SourceFilter  *string
-	TriggerFilter *UUID
-	ScriptFilter  *UUID
-	MaxAttempts   int32
-	Backoff       string
-	BaseMs        int32
-	MaxMs         int32
-	Jitter        float64
-	Schedule      string
-	Timezone      string
-	CatchUp       string
-	Overlap       string
-	JitterMs      int32
-	AppID         int64
-	ID            UUID
+	ScriptID       UUID
+	Enabled        bool
+	Collection     string
+	Ops            []string
+	SourceFilter   *string
+	TriggerFilter  *UUID
+	ScriptFilter   *UUID
+	MaxAttempts    int32
+	Backoff        string
+	BaseMs         int32
+	MaxMs          int32
+	Jitter         float64
+	Schedule       string
+	Timezone       string
+	CatchUp        string
+	Overlap        string
+	JitterMs       int32
+	RegisteredBy   *int64
+	RegisteredName string
+	AppID          int64
+	ID             UUID
 }
 
 func (q *Queries) UpdateTrigger(ctx context.Context, arg UpdateTriggerParams) error {
@@ -431,6 +459,8 @@ func (q *Queries) UpdateTrigger(ctx context.Context, arg UpdateTriggerParams) er
 		arg.CatchUp,
 		arg.Overlap,
 		arg.JitterMs,
+		arg.RegisteredBy,
+		arg.RegisteredName,
 		arg.AppID,
 		arg.ID,
 	)

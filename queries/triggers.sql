@@ -18,6 +18,11 @@ FROM triggers t LEFT JOIN users u ON u.id = t.registered_by
 LEFT JOIN members m ON m.app_id = t.app_id AND m.user_id = t.registered_by
 WHERE t.app_id = @app_id;
 
+-- name: RegistrantOfTrigger :one
+-- Who registered a trigger, with what they may do now. FOR SHARE keeps them from being deactivated meanwhile.
+SELECT u.username, u.active, u.role, coalesce((SELECT m.role FROM members m WHERE m.app_id = @app_id AND m.user_id = u.id), '')::text AS member_role
+FROM users u WHERE u.id = sqlc.narg(registered_by)::bigint FOR SHARE;
+
 -- name: CountEnabledTriggers :one
 SELECT count(*)::bigint AS n FROM triggers WHERE app_id = @app_id AND enabled;
 
@@ -33,7 +38,8 @@ VALUES (@app_id, @id, @kind, @script_id, @enabled, @collection, @ops, sqlc.narg(
 UPDATE triggers SET script_id = @script_id, enabled = @enabled, collection = @collection, ops = @ops,
     source_filter = sqlc.narg(source_filter), trigger_filter = sqlc.narg(trigger_filter), script_filter = sqlc.narg(script_filter),
     max_attempts = @max_attempts, backoff = @backoff, base_ms = @base_ms, max_ms = @max_ms, jitter = @jitter,
-    schedule = @schedule, timezone = @timezone, catch_up = @catch_up, overlap = @overlap, jitter_ms = @jitter_ms
+    schedule = @schedule, timezone = @timezone, catch_up = @catch_up, overlap = @overlap, jitter_ms = @jitter_ms,
+    registered_by = @registered_by, registered_name = @registered_name
 WHERE app_id = @app_id AND id = @id;
 
 -- name: DeleteTrigger :exec

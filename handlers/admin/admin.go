@@ -142,6 +142,7 @@ func (s *Server) appPages(a fiber.Router) {
 	in("GET", "/triggers/:id", auth.ReadTriggers, s.showTriggerPage)
 	in("POST", "/triggers/:id", auth.WriteTriggers, s.updateTriggerPage)
 	in("POST", "/triggers/:id/enable", auth.WriteTriggers, s.enableTrigger)
+	in("POST", "/triggers/:id/take-over", auth.WriteTriggers, s.takeOverTrigger)
 	in("POST", "/triggers/:id/fire", auth.FireTriggers, s.fireTriggerPage)
 	in("POST", "/triggers/:id/delete", auth.WriteTriggers, s.deleteTriggerPage)
 	in("GET", "/executions", auth.ReadExecutions, s.showExecutions)

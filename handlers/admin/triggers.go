@@ -518,6 +518,22 @@ func (s *Server) enableTrigger(v *visit) error {
 	return v.to("/triggers")
 }
 
+// takeOverTrigger makes who asks for it the registrant, as whom the trigger's runs act.
+func (s *Server) takeOverTrigger(v *visit) error {
+	id, err := edge.IDParam(v.Params("id"), "trigger")
+	if err != nil {
+		return err
+	}
+
+	me := manager.RegistrantMe
+	change := manager.TriggerChange{Registrant: &me}
+	_, err = s.Manager.UpdateTrigger(v.UserContext(), edge.Actor(v.p), v.app.App, id, change)
+	if err != nil {
+		return err
+	}
+	return v.to("/triggers/" + id.String() + "?done=saved")
+}
+
 // fireTriggerPage puts a test event into the queue.
 func (s *Server) fireTriggerPage(v *visit) error {
 	t, err := s.trigger(v)

@@ -59,6 +59,7 @@ type triggerBody struct {
 	Kind         *string    `json:"kind,omitempty" doc:"kv, cron or dead_letter"`
 	Script       *string    `json:"script,omitempty"`
 	Enabled      *bool      `json:"enabled,omitempty"`
+	Registrant   *string    `json:"registrant,omitempty" enum:"me" doc:"me takes the trigger over: its runs act as you"`
 	Collection   *string    `json:"collection,omitempty" doc:"kv: a name, a prefix and :*, or *"`
 	Ops          *[]string  `json:"ops,omitempty" doc:"kv: insert, update, delete; empty is all"`
 	Source       *string    `json:"source,omitempty" doc:"dead_letter: source of the failed event"`
@@ -78,6 +79,7 @@ func (b *triggerBody) change() manager.TriggerChange {
 		Kind:         b.Kind,
 		Script:       b.Script,
 		Enabled:      b.Enabled,
+		Registrant:   b.Registrant,
 		Collection:   b.Collection,
 		Ops:          b.Ops,
 		Source:       b.Source,

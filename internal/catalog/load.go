@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"picloud/db"
@@ -134,18 +133,14 @@ func triggerOf(app cloud.AppID, r *db.DefinedTriggersRow) *cloud.Trigger {
 
 // refusal says why a trigger's registrant may not run anything, "" when they may.
 func refusal(r *db.DefinedTriggersRow) string {
-	switch {
-	case r.Username == "":
-		return fmt.Sprintf("the trigger's registrant %q was deleted", r.RegisteredName)
-	case !r.UserActive:
-		return fmt.Sprintf("the trigger's registrant %q is deactivated", r.Username)
-	case r.UserRole == auth.RoleOwner || r.UserRole == auth.RoleAdmin:
-		return ""
-	case !auth.AtLeast(r.MemberRole, auth.AppEditor):
-		return fmt.Sprintf("the trigger's registrant %q is no longer an editor of the app", r.Username)
-	default:
-		return ""
+	registrant := auth.Registrant{
+		Registered: r.RegisteredName,
+		Username:   r.Username,
+		Active:     r.UserActive,
+		Role:       r.UserRole,
+		AppRole:    r.MemberRole,
 	}
+	return registrant.Refusal()
 }
 
 func loadRoutes(ctx context.Context, q *db.Queries, app *App) error {

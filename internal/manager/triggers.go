@@ -18,8 +18,10 @@ type TriggerChange struct {
 	Kind *string `json:"kind,omitempty"`
 	// Script is the name of an endpoint of the app that exports the kind's handler.
 	Script *string `json:"script,omitempty"`
-	// Enabled is true by default.
+	// Enabled is true by default. It is refused while the registrant may run nothing.
 	Enabled *bool `json:"enabled,omitempty"`
+	// Registrant can only be RegistrantMe: whoever makes the change takes the trigger over.
+	Registrant *string `json:"registrant,omitempty"`
 
 	// Collection and Ops are for kv triggers: a collection's name, a prefix and :*, or *; and insert,
 	// update and delete, none of them for all.
@@ -45,6 +47,9 @@ type TriggerChange struct {
 	// JitterMS is the most that a slot fires after its time.
 	JitterMS *int32 `json:"jitter_ms,omitempty"`
 }
+
+// RegistrantMe stands for whoever makes a change.
+const RegistrantMe = "me"
 
 // RetryChange is a retry policy; a field that is nil keeps what the trigger has, or takes the default.
 type RetryChange struct {
@@ -162,9 +167,17 @@ func (m *Manager) UpdateTrigger(
 		}
 
 		before := trigger
+		if err := takeOver(&trigger, actor, c.Registrant); err != nil {
+			return err
+		}
 		edit := &triggerEdit{q: q, app: app, trigger: &trigger, change: c}
 		if err := edit.apply(ctx); err != nil {
 			return err
+		}
+		if or(c.Enabled, false) {
+			if err := checkRegistrant(ctx, q, &trigger); err != nil {
+				return err
+			}
 		}
 		if !before.Enabled {
 			if err := countTriggers(ctx, q, &trigger); err != nil {
@@ -210,6 +223,9 @@ func updateTrigger(ctx context.Context, q *db.Queries, t *Trigger) error {
 		CatchUp:       t.CatchUp,
 		Overlap:       t.Overlap,
 		JitterMs:      t.JitterMs,
+
+		RegisteredBy:   t.RegisteredBy,
+		RegisteredName: t.RegisteredName,
 	}
 
 	return q.UpdateTrigger(ctx, row)

@@ -496,3 +496,64 @@ func TestDeleteTrigger(t *testing.T) {
 	_, err := f.Trigger(ctx, f.app, trigger.ID)
 	wantError(t, err, cloud.CodeNotFound, "no such trigger")
 }
+
+// A trigger whose registrant may run nothing is not enabled, since each event would be a dead letter; an admin
+// of the app takes it over, which is audited with the change.
+func TestTakeOverTrigger(t *testing.T) {
+	t.Parallel()
+
+	for _, c := range []struct {
+		name  string
+		leave func(t *testing.T, f *fixture) error
+		text  string
+	}{
+		{"deleted", func(t *testing.T, f *fixture) error {
+			return f.DeleteUser(t.Context(), f.owner, "tom")
+		}, `the trigger's registrant "tom" was deleted: take the trigger over`},
+		{"deactivated", func(t *testing.T, f *fixture) error {
+			_, err := f.UpdateUser(t.Context(), f.owner, "tom", manager.UserChange{Active: new(false)})
+			return err
+		}, `the trigger's registrant "tom" is deactivated`},
+		{"no admin any more", func(t *testing.T, f *fixture) error {
+			_, err := f.UpdateUser(t.Context(), f.owner, "tom", manager.UserChange{Role: new("member")})
+			return err
+		}, `the trigger's registrant "tom" is no longer an editor of the app`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t)
+			ctx := t.Context()
+			f.deploy(t, f.app, "s", "export kv")
+			tom := f.newUser(t, "tom", "admin")
+			trigger, err := f.CreateTrigger(ctx, tom, f.app, kvTrigger())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := c.leave(t, f); err != nil {
+				t.Fatal(err)
+			}
+
+			enable := manager.TriggerChange{Enabled: new(true)}
+			_, err = f.UpdateTrigger(ctx, f.owner, f.app, trigger.ID, enable)
+			wantError(t, err, cloud.CodeConflict, c.text)
+			_, err = f.UpdateTrigger(ctx, f.owner, f.app, trigger.ID, manager.TriggerChange{Registrant: new("ann")})
+			wantError(t, err, cloud.CodeInvalid, `registrant can only be "me"`)
+
+			taken, err := f.UpdateTrigger(ctx, f.owner, f.app, trigger.ID,
+				manager.TriggerChange{Registrant: new("me"), Enabled: new(true)})
+			if err != nil || taken.RegisteredName != ownerName || !taken.Enabled {
+				t.Fatalf("%+v: %v", taken, err)
+			}
+
+			stored, err := f.Trigger(ctx, f.app, trigger.ID)
+			if err != nil || stored.RegisteredBy == nil || *stored.RegisteredBy != f.owner.UserID {
+				t.Errorf("stored: %+v: %v", stored, err)
+			}
+			rows, err := f.Audit(ctx, manager.AuditFilter{}, cloud.ID{}, 1)
+			if err != nil || len(rows) != 1 || rows[0].Action != "trigger.update" ||
+				!strings.Contains(rows[0].Detail, `"registrant"`) {
+				t.Errorf("audit %+v: %v", rows, err)
+			}
+		})
+	}
+}
