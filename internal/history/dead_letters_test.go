@@ -46,7 +46,7 @@ func TestDeadLetterFilters(t *testing.T) {
 		{"both", LetterFilter{Search: "hi", From: at(12)}, []cloud.ID{third}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			letters, err := f.reader.DeadLetters(t.Context(), 1, c.filter, cloud.ID{}, 10)
+			letters, _, err := f.reader.DeadLetters(t.Context(), 1, c.filter, cloud.ID{}, 10)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -220,12 +220,12 @@ func TestBulkReplayOfLargeLetters(t *testing.T) {
 
 	done, err := one.Operations.ReplayMany(t.Context(), one.AppID(), orchestrator.LetterSelection{Limit: 5},
 		one.Operator())
-	if err != nil || done.Matched != 5 || done.Replayed != 5 || done.Last != ids[4] {
+	if err != nil || done.Matched != 5 || done.Done != 5 || done.Last != ids[4] {
 		t.Fatalf("%+v, %v", done, err)
 	}
 	done, err = one.Operations.ReplayMany(t.Context(), one.AppID(),
 		orchestrator.LetterSelection{IDs: ids}, one.Operator())
-	if err != nil || done.Matched != 6 || done.Replayed != 1 {
+	if err != nil || done.Matched != 6 || done.Done != 1 {
 		t.Errorf("by id: %+v, %v", done, err)
 	}
 	one.AwaitEmptyOutbox()
