@@ -111,7 +111,7 @@ func TestStatementsAreBoundedInBytes(t *testing.T) {
 		},
 		"ListDeadLetters": func(maxBytes int64) (int, error) {
 			list, err := q.ListDeadLetters(ctx, db.ListDeadLettersParams{
-				AppID: 1, State: "all", Max: 1001, MaxBytes: maxBytes, RowBytes: rowBytes,
+				AppID: 1, State: "all", ToTime: endOfTime, Max: 1001, MaxBytes: maxBytes, RowBytes: rowBytes,
 			})
 			return len(list), err
 		},

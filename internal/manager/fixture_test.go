@@ -289,8 +289,8 @@ func (f *fixture) enqueue(t *testing.T, trigger *manager.Trigger) cloud.ID {
 func (f *fixture) deadLetters(t *testing.T, app *manager.App) []db.DeadLetter {
 	t.Helper()
 	list, err := f.db.Queries().ListDeadLetters(t.Context(), db.ListDeadLettersParams{
-		AppID: app.ID, State: "all", MaxBytes: 1 << 20,
-		Max: 100,
+		AppID: app.ID, State: "all", MaxBytes: 1 << 20, Max: 100,
+		ToTime: time.Now().Add(time.Hour),
 	})
 	if err != nil {
 		t.Fatal(err)
