@@ -206,12 +206,16 @@ func (s *Server) Routes() []fiber.Route { return s.app.GetRoutes(true) }
 // accountBodies gives back the memory of a request's body when the request is over, and that of the answer's
 // when the caller has it.
 func (s *Server) accountBodies(c *fiber.Ctx) error {
-	err := c.Next()
+	defer s.settleBodies(c) // after a panic as well
+	return c.Next()
+}
+
+func (s *Server) settleBodies(c *fiber.Ctx) {
 	read := edge.ReleaseBody(c.Context())
 
 	conn, ok := c.Context().Conn().(*pacedConn)
 	if !ok {
-		return err
+		return
 	}
 	if sent := s.edge.ChargeAnswer(c); sent != nil {
 		conn.afterAnswer(sent)
@@ -219,8 +223,6 @@ func (s *Server) accountBodies(c *fiber.Ctx) error {
 	if !read && c.Request().IsBodyStream() {
 		conn.linger()
 	}
-
-	return err
 }
 
 // recoverPanic turns a programmer's mistake into the answer of an internal error: one request fails, not the

@@ -152,7 +152,7 @@ func TestOwnPostgres(t *testing.T) {
 	reset := last(said)
 	admin.eventually("the session's end", func() bool { return admin.api("GET", "/auth/me", nil).status == 401 })
 	p2.login("admin", reset)
-	if got := command("doctor"); strings.Contains(got, "bad ") || strings.Count(got, "\n") != 13 {
+	if got := command("doctor"); strings.Contains(got, "bad ") || strings.Count(got, "\n") != 14 {
 		t.Errorf("doctor: %s", got)
 	}
 

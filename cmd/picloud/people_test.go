@@ -44,28 +44,29 @@ func operations(n *node) []*huma.Operation {
 
 // bodies are valid enough to get past validation to the question of who may.
 var bodies = map[string]any{
-	"login":               map[string]any{"username": "nobody", "password": "x"},
-	"create-app":          map[string]any{"slug": "x"},
-	"update-app":          map[string]any{},
-	"rollback-script":     map[string]any{"version": 1},
-	"create-route":        map[string]any{"script": "s", "path": "/x"},
-	"update-route":        map[string]any{},
-	"match-route":         map[string]any{"method": "GET", "url": "/x"},
-	"create-trigger":      map[string]any{"kind": "kv", "script": "s", "collection": "c"},
-	"update-trigger":      map[string]any{},
-	"fire-trigger":        map[string]any{"event": 1},
-	"put-entry":           map[string]any{"value": 1},
-	"put-variable":        map[string]any{"value": "x"},
-	"put-secret":          map[string]any{"value": "x"},
-	"resolve-dead-letter": map[string]any{"reason": "x"},
-	"replay-dead-letters": map[string]any{"ids": []string{}},
-	"add-member":          map[string]any{"username": "x", "role": "viewer"},
-	"update-member":       map[string]any{"role": "viewer"},
-	"create-user":         map[string]any{"username": "x", "password": testPassword},
-	"update-user":         map[string]any{"active": true},
-	"create-api-key":      map[string]any{"name": "x", "scopes": []string{"kv:read"}},
-	"put-script":          map[string]any{"source": "export default () => 1"},
-	"invoke-script":       map[string]any{},
+	"login":                map[string]any{"username": "nobody", "password": "x"},
+	"create-app":           map[string]any{"slug": "x"},
+	"update-app":           map[string]any{},
+	"rollback-script":      map[string]any{"version": 1},
+	"create-route":         map[string]any{"script": "s", "path": "/x"},
+	"update-route":         map[string]any{},
+	"match-route":          map[string]any{"method": "GET", "url": "/x"},
+	"create-trigger":       map[string]any{"kind": "kv", "script": "s", "collection": "c"},
+	"update-trigger":       map[string]any{},
+	"fire-trigger":         map[string]any{"event": 1},
+	"put-entry":            map[string]any{"value": 1},
+	"put-variable":         map[string]any{"value": "x"},
+	"put-secret":           map[string]any{"value": "x"},
+	"resolve-dead-letter":  map[string]any{"reason": "x"},
+	"replay-dead-letters":  map[string]any{"ids": []string{}},
+	"resolve-dead-letters": map[string]any{"ids": []string{}, "reason": "x"},
+	"add-member":           map[string]any{"username": "x", "role": "viewer"},
+	"update-member":        map[string]any{"role": "viewer"},
+	"create-user":          map[string]any{"username": "x", "password": testPassword},
+	"update-user":          map[string]any{"active": true},
+	"create-api-key":       map[string]any{"name": "x", "scopes": []string{"kv:read"}},
+	"put-script":           map[string]any{"source": "export default () => 1"},
+	"invoke-script":        map[string]any{},
 }
 
 func fill(path string, values map[string]string) string {
@@ -240,7 +241,8 @@ func TestRoles(t *testing.T) {
 func leastRoles() map[string]string {
 	byRole := map[string]string{
 		"editor": `put-script rollback-script invoke-script create-route update-route delete-route put-entry delete-entry
-			fire-trigger run-outbox-row-now remove-outbox-row replay-dead-letter replay-dead-letters resolve-dead-letter`,
+			fire-trigger run-outbox-row-now remove-outbox-row replay-dead-letter replay-dead-letters resolve-dead-letter
+			resolve-dead-letters`,
 		"admin": `delete-script create-trigger update-trigger delete-trigger add-member update-member remove-member
 			update-app delete-app list-app-audit put-variable delete-variable put-secret delete-secret`,
 	}
