@@ -23,8 +23,8 @@ const (
 	Running Status = "running"
 )
 
-// ScriptError is what a script's author is shown. The stack ends with what caused the error: its cause, and the
-// errors of an AggregateError, each after "[cause]: " or "[errors 0]: " at the start of a line.
+// ScriptError is what a script's author is shown. The stack ends with what caused the error: its cause, and
+// the errors of an AggregateError, each after "[cause]: " or "[errors 0]: " at the start of a line.
 type ScriptError struct {
 	Name    string `json:"name"`
 	Message string `json:"message"`

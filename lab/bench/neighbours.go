@@ -101,6 +101,7 @@ func (b *bench) deployNeighbours() error {
 	if err != nil {
 		return err
 	}
+
 	for _, app := range []string{"mallory", "peace"} {
 		if _, err := b.p.api("POST", "/apps", map[string]any{"slug": app, "name": app}); err != nil {
 			return err

@@ -19,8 +19,8 @@ const (
 )
 
 // causes writes what an error was caused by (its cause, and the errors of an AggregateError) in the form of
-// Node's stacks, a "[cause]: " or "[errors 0]: " before each. Nothing is indented and no text is cut before its
-// end: a secret in it must be found as a whole to be masked.
+// Node's stacks, a "[cause]: " or "[errors 0]: " before each. Nothing is indented and no text is cut before
+// its end: a secret in it must be found as a whole to be masked.
 type causes struct {
 	realm *Realm
 	text  strings.Builder

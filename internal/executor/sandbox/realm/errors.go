@@ -91,8 +91,8 @@ func (r *Realm) ScriptError(err error) *cloud.ScriptError {
 }
 
 // Describe reads an Error's fields, with its causes at the end of the stack; of what is no Error, which a
-// script can throw too, it gives the JSON or the text. The getters of a hostile object run under the run's own
-// clock.
+// script can throw too, it gives the JSON or the text. The getters of a hostile object run under the run's
+// own clock.
 func (r *Realm) Describe(v goja.Value, stack []goja.StackFrame) *cloud.ScriptError {
 	described := &cloud.ScriptError{Name: "Error", Stack: frames(stack)}
 	exc := r.VM.Try(func() {
