@@ -66,7 +66,7 @@ var arrows = map[string]string{
 	"handlers/edge": "internal/cloud internal/auth internal/manager internal/catalog internal/history internal/orchestrator " +
 		"internal/fairshare internal/services/kv views",
 	"handlers/tail": "internal/cloud internal/auth internal/history internal/orchestrator handlers/edge",
-	"handlers/api": "internal/cloud db internal/auth internal/manager internal/history internal/orchestrator " +
+	"handlers/api": "internal/cloud internal/fairshare db internal/auth internal/manager internal/history internal/orchestrator " +
 		"internal/services/kv handlers/edge handlers/tail",
 	"handlers/admin": "internal/cloud db internal/auth internal/manager internal/history internal/orchestrator " +
 		"internal/services/kv views handlers/edge handlers/tail",

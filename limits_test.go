@@ -138,7 +138,6 @@ var limitSections = []struct {
 		{"userRefill", "Time after which one of them is forgotten", ""},
 		{"clientBurst", "Failed logins from one client, of all users, that cost no waiting", "failures"},
 		{"clientRefill", "Time after which one of them is forgotten", ""},
-		{"maxHashing", "Passwords that a node hashes at once", "passwords"},
 		{"maxHashWaiting", "Logins that wait for that; above it 429", "logins"},
 		{"maxHashWaitingOfOne", "The same of one client", "logins"},
 		{"maxKeys", "API keys of a user", "keys"},

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"net/netip"
+	"runtime"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,6 +18,7 @@ import (
 	"picloud/handlers/tail"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
+	"picloud/internal/fairshare"
 	"picloud/internal/manager"
 	"picloud/internal/orchestrator"
 	"picloud/internal/services/kv"
@@ -42,13 +44,15 @@ type Config struct {
 type Server struct {
 	Config
 	app *fiber.App // for the one operation that huma cannot serve
-	api huma.API
+	// lists are the turns of the users whose lists are made now.
+	lists *fairshare.Pool[int64]
+	api   huma.API
 }
 
 // New registers every operation below /api. The literal list is here, one function a noun.
 func New(app *fiber.App, cfg Config) *Server {
 	useProblems()
-	s := &Server{Config: cfg, app: app}
+	s := &Server{Config: cfg, app: app, lists: newListTurns(runtime.NumCPU())}
 	app.Use("/api", s.AdminHostOnly, s.authenticate, s.readBody)
 	s.api = humafiber.New(app, description(cfg.Version))
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -61,6 +62,10 @@ type (
 
 // op registers an operation outside of apps.
 func op[I, O any](s *Server, o huma.Operation, h handler[I, O]) {
+	if strings.HasPrefix(o.OperationID, "list-") {
+		o.Middlewares = append(o.Middlewares, s.inTurn)
+	}
+
 	huma.Register(s.api, o, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, callerOf(ctx), in)
 		if err != nil {

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -9,8 +10,6 @@ import (
 )
 
 const (
-	// maxHashing bounds how many passwords are hashed at once, because each takes the memory of its cost.
-	maxHashing = 2
 	// maxHashWaiting and maxHashWaitingOfOne bound how many wait for that, of all clients and of one.
 	maxHashWaiting      = 128
 	maxHashWaitingOfOne = 8
@@ -35,7 +34,11 @@ type turns struct {
 	waiting int
 }
 
-func newTurns() *turns { return &turns{free: maxHashing, lines: map[string][]chan struct{}{}} }
+// maxHashing is how many passwords are hashed at once: each takes the memory of its cost, and half of the
+// processors are left to the scripts.
+func maxHashing() int { return min(max(1, runtime.NumCPU()/2), 2) }
+
+func newTurns() *turns { return &turns{free: maxHashing(), lines: map[string][]chan struct{}{}} }
 
 // take waits for a turn, which the caller ends with done. Errors: too-many-requests when there are too many
 // before it, else that of the context.

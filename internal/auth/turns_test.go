@@ -15,7 +15,7 @@ func busy(t *testing.T) *turns {
 	t.Helper()
 	turns := newTurns()
 
-	for range maxHashing {
+	for range maxHashing() {
 		if err := turns.take(t.Context(), "busy"); err != nil {
 			t.Fatal(err)
 		}
@@ -72,10 +72,10 @@ func TestTurnsAreFair(t *testing.T) {
 	}
 
 	// All have had their turn, so all turns are free once more.
-	for range maxHashing {
+	for range maxHashing() {
 		turns.done()
 	}
-	if turns.free != maxHashing || turns.waiting != 0 || len(turns.lines) != 0 {
+	if turns.free != maxHashing() || turns.waiting != 0 || len(turns.lines) != 0 {
 		t.Errorf("%d free, %d wait, lines %v", turns.free, turns.waiting, turns.lines)
 	}
 }

@@ -168,16 +168,18 @@ func (p *Pool) nextWaiting() *child {
 // usage is what the apps have, in MiB.
 type usage struct {
 	all map[cloud.AppID]int
-	// alone is what the children have that are for one run each.
-	alone map[cloud.AppID]int
+	// alone is what the children have that are for one run each, and runsAlone how many they are.
+	alone, runsAlone map[cloud.AppID]int
 	// share is the most that those of one app may have.
 	share int
+	// maxAlone is how many children for one run each an app may have: one for each processor.
+	maxAlone int
 }
 
 // usage adds up what the apps have. Each app's share is such that one more app than there are would have as
 // much: whoever comes next finds room. p.mu is held.
 func (p *Pool) usage() usage {
-	u := usage{all: map[cloud.AppID]int{}, alone: map[cloud.AppID]int{}}
+	u := usage{all: map[cloud.AppID]int{}, alone: map[cloud.AppID]int{}, runsAlone: map[cloud.AppID]int{}}
 
 	apps := map[cloud.AppID]bool{}
 	for key, list := range p.children {
@@ -191,19 +193,23 @@ func (p *Pool) usage() usage {
 			u.all[key.app] += p.budget.charge(c)
 			if c.exclusive {
 				u.alone[key.app] += p.budget.worst(c)
+				u.runsAlone[key.app]++
 			}
 		}
 	}
 
 	u.share = p.budget.total / (len(apps) + 1)
+	u.maxAlone = p.max
 	return u
 }
 
 // mayHave reports whether an app may have one more child: one that is shared always, one for a run alone
-// within the app's share, the first in any case.
+// within the app's share, the first in any case. More of these than processors would only take the time of
+// other apps' processes.
 func (u *usage) mayHave(c *child, worst int) bool {
 	has := u.alone[c.key.app]
-	return !c.exclusive || has == 0 || has+worst <= u.share
+	fits := has+worst <= u.share && u.runsAlone[c.key.app] < u.maxAlone
+	return !c.exclusive || has == 0 || fits
 }
 
 // launchChild lets a child's process start. p.mu is held.

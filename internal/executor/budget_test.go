@@ -109,7 +109,11 @@ func TestNextWaiting(t *testing.T) {
 		c.jobs = 1
 	}
 	third := wait(1, true)
+	p.max = 3
 	next(third) // 444 <= 450
+	p.max = 2
+	next(nil) // the app has one for each processor
+	p.max = 3
 
 	// With another app the share is 300.
 	other := newTestChild(p, 2, 128, 90)
