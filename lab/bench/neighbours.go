@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// roundTrip is what an attacker from elsewhere waits for at least.
+// roundTrip is what an attacker from elsewhere waits for at least. Without it, the work of those who are
+// refused at once would be measured: they are on the same machine.
 const roundTrip = 20 * time.Millisecond
 
 // attack is what one app, or somebody without a credential, does to a node for as long as it is let.
@@ -163,7 +164,7 @@ func (b *bench) begin(ctx context.Context, a attack) (stop func()) {
 		workers.Go(func() {
 			for ctx.Err() == nil {
 				a.do(ctx, &attacker{p: b.p, number: number.Add(1), client: client})
-				time.Sleep(roundTrip) // or those that are refused would be measured as clients, not as attackers
+				time.Sleep(roundTrip)
 			}
 		})
 	}
