@@ -107,9 +107,10 @@ func (c *pacedConn) settle() {
 	}
 }
 
-// linger has Close wait for the rest of a body that was refused. The system resets a connection that is
-// closed with something unread, and the peer, which is still sending, might never see the answer.
-func (c *pacedConn) linger() { c.lingers.Store(true) }
+// linger says whether Close has to wait for the rest of a body that was refused. The system resets a
+// connection that is closed with something unread, and the peer, which is still sending, might never see the
+// answer.
+func (c *pacedConn) linger(isUnread bool) { c.lingers.Store(isUnread) }
 
 // Close closes the connection.
 func (c *pacedConn) Close() error {

@@ -103,7 +103,7 @@ func TestLinger(t *testing.T) {
 			return
 		}
 		_, _ = conn.Write([]byte("refused"))
-		conn.(*pacedConn).linger()
+		conn.(*pacedConn).linger(true)
 		_ = conn.Close()
 	}()
 

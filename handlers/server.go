@@ -220,9 +220,7 @@ func (s *Server) settleBodies(c *fiber.Ctx) {
 	if sent := s.edge.ChargeAnswer(c); sent != nil {
 		conn.afterAnswer(sent)
 	}
-	if !read && c.Request().IsBodyStream() {
-		conn.linger()
-	}
+	conn.linger(!read && c.Request().IsBodyStream())
 }
 
 // recoverPanic turns a programmer's mistake into the answer of an internal error: one request fails, not the

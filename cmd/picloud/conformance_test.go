@@ -42,7 +42,8 @@ func TestConformance(t *testing.T) {
 
 	w := newFixture(t)
 	source := bundle(t, filepath.Join(web, "test", "conformance.js"))
-	w.api("PUT", "/apps/default/scripts/conformance", map[string]any{"source": source}).want(201)
+	limits := map[string]any{"timeout_ms": 30_000} // nothing here is about time
+	w.api("PUT", "/apps/default/scripts/conformance", map[string]any{"source": source, "limits": limits}).want(201)
 	r := w.do("GET", "/f/default/conformance", nil, "Authorization", "Bearer "+w.token).want(200)
 	var here map[string]string
 	if err := json.Unmarshal([]byte(r.body), &here); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp/fasthttputil"
@@ -242,6 +243,10 @@ func TestBodyBudget(t *testing.T) {
 
 	first, answer := post("9.9.9.9", 150<<10, 149<<10)
 	<-arrivedCh
+
+	for e.bodies.pool.Held("9.9.9.9") < 100<<10 { // it was sent; now it is read
+		time.Sleep(time.Millisecond)
+	}
 	_, refused := post("9.9.9.9", 150<<10, 150<<10)
 	if got := status(refused); got != 503 {
 		t.Errorf("more than its share: %d, want 503", got)

@@ -5,6 +5,7 @@
 package admission
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -239,7 +240,8 @@ func (g *Gate) Reserve(n int) int {
 	}
 	n = max(0, min(n, g.free-g.spare, g.places-g.running))
 
-	g.hungry = n == 0
+	// Without a place, a permit that is kept back would be of no use.
+	g.hungry = n == 0 && g.dispatched < g.dispatchedQuota() && g.running < g.places
 	for range n {
 		g.start(0)
 	}
@@ -267,6 +269,23 @@ func (g *Gate) Room(app cloud.AppID) int {
 
 	// With each run that it gets, an app has one more, and one less is left.
 	return max(0, min(g.placesPerApp-has, (left-has+1)/2))
+}
+
+// Sated says that the dispatcher looks for no permit any more.
+func (g *Gate) Sated() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	g.hungry = false
+	g.grant()
+}
+
+// HeldByDispatched is how many permits dispatched runs hold, reserved ones included.
+func (g *Gate) HeldByDispatched() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	return g.dispatched
 }
 
 // Unreserve gives reserved permits back. It does not wake the dispatcher, which is the one who calls it.
@@ -318,7 +337,7 @@ func (g *Gate) Close() {
 	g.waiting = 0
 
 	for app, list := range g.resuming {
-		for _, w := range list {
+		for _, w := range slices.Clone(list) { // resume takes it off the list
 			g.resume(app, w)
 		}
 	}
@@ -422,10 +441,11 @@ func (g *Gate) signalFreed() {
 
 // grant hands free permits to those who wait. The caller holds mu.
 func (g *Gate) grant() {
-	// Requests must not take every permit before the dispatcher gets the share it is owed.
+	// Requests must not take every permit before the dispatcher gets the share it is owed, for which the last
+	// ones are not: it does not know whose rows it will claim.
 	keep := 0
 	if g.hungry && g.dispatched < g.dispatchedQuota() {
-		keep = 1
+		keep = g.spare + 1
 	}
 
 	for g.free > keep {

@@ -143,8 +143,10 @@ func TestGateKeepsRoom(t *testing.T) {
 	if err := <-got; err == nil {
 		t.Error("somebody got a permit that nobody gave back")
 	}
-	g.release(1, false)
-	g.release(1, false) // for the dispatcher, which found none
+
+	for range 3 { // the last ones are not for requests, and one is for the dispatcher, which found none
+		g.release(1, false)
+	}
 	if err := <-got; err != nil {
 		t.Errorf("the app with fewer permits must be next: %v", err)
 	}

@@ -70,13 +70,16 @@ func (g *Gate) askToResume(app cloud.AppID, dispatched bool) *waiter {
 		g.resume(app, w)
 		return nil
 	}
+	g.grant() // it may be the neediest
 
 	return w
 }
 
 // resume gives a run that waits for it a permit. The caller holds mu.
 func (g *Gate) resume(app cloud.AppID, w *waiter) {
-	g.removeResuming(app, w)
+	if !g.removeResuming(app, w) {
+		return
+	}
 	g.take(app)
 	if w.dispatched {
 		g.dispatched++

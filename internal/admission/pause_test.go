@@ -160,6 +160,115 @@ func TestPausedRunEnds(t *testing.T) {
 	})
 }
 
+// A shutdown lets all paused runs of an app go on, however many they are.
+func TestManyPausedRunsAtShutdown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := New(4, 8)
+
+		var paused []*Permit
+		for range 3 {
+			p := started(t, g, 1)
+			p.Pause()
+			paused = append(paused, p)
+		}
+
+		var computing []*Permit
+		for app := cloud.AppID(2); app <= 5; app++ {
+			computing = append(computing, started(t, g, app))
+		}
+
+		resumed := make(chan error, len(paused))
+		for _, p := range paused {
+			go func() { resumed <- p.Resume(t.Context()) }()
+		}
+		synctest.Wait()
+
+		g.Close()
+
+		for range paused {
+			if err := <-resumed; err != nil {
+				t.Errorf("at the shutdown: %v", err)
+			}
+		}
+
+		for _, p := range append(paused, computing...) {
+			p.Release()
+		}
+		checkEmpty(t, g)
+	})
+}
+
+// A run that goes on gets a permit at once if its app may have one, whoever else waits for more than they may
+// have.
+func TestResumePastOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := New(16, 8)
+
+		var permits []*Permit
+		for range 12 {
+			permits = append(permits, started(t, g, 1))
+		}
+		go func() { _, _ = g.Acquire(1) }() // it waits: of the last four its app may have none
+		permits = append(permits, started(t, g, 2))
+		paused := started(t, g, 2)
+		paused.Pause()
+		synctest.Wait()
+
+		began := time.Now()
+		if err := paused.Resume(t.Context()); err != nil || time.Since(began) > 0 {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		g.Close()
+
+		for _, p := range append(permits, paused) {
+			p.Release()
+		}
+	})
+}
+
+// However many requests wait, a permit that becomes free goes to the dispatcher until it has its share.
+func TestDispatcherGetsItsShare(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := New(16, 64)
+
+		var permits []*Permit
+		for range 12 {
+			permits = append(permits, started(t, g, 1))
+		}
+
+		for range 20 {
+			go func() { _, _ = g.Acquire(1) }()
+		}
+		synctest.Wait()
+		if n := g.Reserve(4); n != 0 {
+			t.Fatalf("%d permits are there for the dispatcher", n)
+		}
+
+		for k := range 4 {
+			permits[k].Release()
+
+			select {
+			case <-g.Freed():
+			default:
+				t.Fatalf("release %d: the dispatcher was not told", k+1)
+			}
+			if n := g.Reserve(4); n != 1 {
+				t.Fatalf("release %d: %d permits for the dispatcher, want 1", k+1, n)
+			}
+			if k < 3 && g.Reserve(4) != 0 {
+				t.Fatalf("release %d: it got more than was free", k+1)
+			}
+		}
+		if held := g.HeldByDispatched(); held != g.dispatchedQuota() {
+			t.Errorf("dispatched runs hold %d permits, want %d", held, g.dispatchedQuota())
+		}
+		g.Close()
+	})
+}
+
 // A run that is made again after a pause takes its permit back, with the place it still has.
 func TestTakeBackAfterPause(t *testing.T) {
 	t.Parallel()

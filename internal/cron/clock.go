@@ -155,6 +155,11 @@ func (c *Clock) fireDue(ctx context.Context) (wait time.Duration, forever bool) 
 		return retryAfterError, false
 	}
 
+	// A hold may have begun meanwhile: what has become due in it is not decided.
+	if c.cfg.Cluster.Hold() != "" {
+		return 0, true
+	}
+
 	return c.fireAll(ctx, due), false
 }
 

@@ -74,7 +74,7 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 		memoryMiB = p.cfg.MemoryMiB
 	}
 	key := childKey{app: spec.App, memoryMiB: memoryMiB}
-	c, err := p.acquireUntil(ctx, key, spec.Alone, spec.Deadline)
+	c, err := p.acquireFor(ctx, key, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +107,33 @@ func (p *Pool) Run(ctx context.Context, spec *cloud.RunSpec) (*Run, error) {
 		c.kill() // its death ends the run
 	}
 	return r, nil
+}
+
+// errNoTurn refuses a run that had a process too late.
+var errNoTurn = cloud.Errorf(cloud.CodeUnavailable,
+	"this server had no time for this run before its own was over; nothing was run")
+
+// acquireFor is acquireUntil for a run. One that is to be alone may wait for the end of others, so it gives
+// its turn back meanwhile.
+func (p *Pool) acquireFor(ctx context.Context, key childKey, spec *cloud.RunSpec) (*child, error) {
+	if !spec.Alone || spec.Turn == nil {
+		return p.acquireUntil(ctx, key, spec.Alone, spec.Deadline)
+	}
+
+	spec.Turn.Pause()
+	c, err := p.acquireUntil(ctx, key, true, spec.Deadline)
+	if err != nil {
+		return nil, err
+	}
+
+	ctx, cancel := context.WithDeadline(ctx, spec.Deadline)
+	defer cancel()
+	if spec.Turn.Resume(ctx) != nil {
+		p.release(c, 0)
+		return nil, errNoTurn
+	}
+
+	return c, nil
 }
 
 // startMessage returns the message that starts the run in the child.

@@ -70,12 +70,12 @@ func (p *Pool[K]) ask(owner K, units int64) *request {
 	return w
 }
 
-// TryTake takes units for an owner if it may have them now, past those who wait.
+// TryTake takes units for an owner if Take would not wait.
 func (p *Pool[K]) TryTake(owner K, units int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	if !p.mayTake(owner, units) {
+	if !p.mayTake(owner, units) || !p.isFirst(owner) {
 		return false
 	}
 	p.hold(owner, units)

@@ -111,11 +111,14 @@ type execution struct {
 }
 
 func (r *runner) newExecution(t *task, started time.Time) *execution {
+	session := r.sessions(t.app.ID)
+	session.UseTurn(t.permit)
+
 	return &execution{
 		r:       r,
 		t:       t,
 		started: started,
-		session: r.sessions(t.app.ID),
+		session: session,
 		letters: deadLetterCalls{replayer: r.replayer, task: t},
 	}
 }

@@ -25,6 +25,8 @@ type Executor interface {
 
 // Session collects a run's KV writes. Submitted, Settled and Finished are said in this order, if at all.
 type Session interface {
+	// UseTurn has the session give the turn back while a call waits for other runs.
+	UseTurn(turn cloud.Turn)
 	Call(ctx context.Context, call cloud.KVCall) (cloud.HostReply, error)
 	// Responded splits what the run does after its response from what it did before.
 	Responded()

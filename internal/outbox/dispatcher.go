@@ -128,12 +128,14 @@ func (d *Dispatcher) dispatch(ctx context.Context) {
 
 // claimAll claims until nothing is known to be due.
 func (d *Dispatcher) claimAll(ctx context.Context) {
+	defer d.cfg.Gate.Sated()
+
 	permits := d.cfg.Gate.Permits()
 	for !d.backlog.empty() && !d.cfg.OnHold() {
 		reserved := d.cfg.Gate.Reserve(permits)
 
 		// Under load it pays to claim many rows at a time: with few permits free, wait for more.
-		if reserved < permits/2 && d.Running() > permits/2 {
+		if reserved < permits/2 && d.cfg.Gate.HeldByDispatched()-reserved > permits/2 {
 			d.cfg.Gate.Unreserve(reserved)
 			reserved = 0
 		}

@@ -57,6 +57,9 @@ type Session struct {
 	hasPlace bool
 	finished bool // Finished was called
 
+	// turn is given back while the session waits for a place; nil for none.
+	turn cloud.Turn
+
 	// Guarded by the mutex of store.queues.
 	granted []cloud.KeyRef // keys of which the session has, or has passed on, the grant
 	closed  bool           // Finished was called
@@ -66,6 +69,10 @@ type Session struct {
 func (s *Store) Open(app cloud.AppID) *Session {
 	return &Session{store: s, app: app}
 }
+
+// UseTurn has the session give the run's turn back while a call of it waits for other runs to end. It must be
+// called before the first Call, and Call by the goroutine whose the turn is.
+func (s *Session) UseTurn(turn cloud.Turn) { s.turn = turn }
 
 // Prepare enters the queues of keys whose checks failed the last time, before the run is executed again. It
 // may wait, for at most two seconds a key.

@@ -301,10 +301,32 @@ func (s *Session) takePlace(ctx context.Context, w *cloud.Write) error {
 	if s.hasPlace || s.finished {
 		return nil
 	}
-	if err := s.store.places.Take(ctx, s.app, 1); err != nil {
+	if err := s.awaitPlace(ctx); err != nil {
 		return err
 	}
 	s.hasPlace = true
+
+	return nil
+}
+
+// awaitPlace waits for a place without the run's turn: those who have the places may need it to come to their
+// end. The error is that of the context.
+func (s *Session) awaitPlace(ctx context.Context) error {
+	if s.store.places.TryTake(s.app, 1) {
+		return nil
+	}
+	if s.turn == nil {
+		return s.store.places.Take(ctx, s.app, 1)
+	}
+
+	s.turn.Pause()
+	if err := s.store.places.Take(ctx, s.app, 1); err != nil {
+		return err
+	}
+	if err := s.turn.Resume(ctx); err != nil {
+		s.store.places.Give(s.app, 1)
+		return err
+	}
 
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"picloud/internal/cloud"
@@ -534,4 +535,39 @@ func TestPlacesOfLargeRuns(t *testing.T) {
 	if free := store.places.Free(); free != 4 {
 		t.Errorf("%d places are free at the end, want all 4", free)
 	}
+}
+
+// turnRecord records what a session does with its run's turn.
+type turnRecord struct{ calls []string }
+
+func (r *turnRecord) Pause() { r.calls = append(r.calls, "pause") }
+
+func (r *turnRecord) Resume(context.Context) error {
+	r.calls = append(r.calls, "resume")
+	return nil
+}
+
+// Who waits for a place waits without a turn: those who have the places may need it.
+func TestPlaceIsAwaitedWithoutATurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		taken := f.places.TryTake(1, 1) && f.places.TryTake(1, 1)
+
+		s := f.Open(1)
+		defer s.Finished()
+		turn := &turnRecord{}
+		s.UseTurn(turn)
+		done := make(chan error, 1)
+		go func() { done <- s.awaitPlace(t.Context()) }()
+		synctest.Wait()
+		if !taken || !slices.Equal(turn.calls, []string{"pause"}) {
+			t.Errorf("while it waits: %v", turn.calls)
+		}
+
+		f.places.Give(1, 1)
+		if err := <-done; err != nil || !slices.Equal(turn.calls, []string{"pause", "resume"}) {
+			t.Errorf("with its place: %v, %v", turn.calls, err)
+		}
+	})
 }
