@@ -105,13 +105,18 @@ func (p *postgres) follow(ctx context.Context, primary *postgres) error {
 	if err := p.copyFrom(ctx, primary); err != nil {
 		return err
 	}
-	password, err := os.ReadFile(filepath.Join(primary.dir, ".pg-password"))
-	if err != nil {
-		return err
+
+	// Its roles are those of the primary.
+	for _, name := range []string{".pg-password", ".pg-admin-password"} {
+		password, err := os.ReadFile(filepath.Join(primary.dir, name))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(p.dir, name), password, 0o600); err != nil {
+			return err
+		}
 	}
-	if err := os.WriteFile(filepath.Join(p.dir, ".pg-password"), password, 0o600); err != nil {
-		return err
-	}
+
 	return p.start(ctx)
 }
 
