@@ -140,8 +140,8 @@ func (d *Dispatcher) claimAll(ctx context.Context) {
 			reserved = 0
 		}
 		if reserved == 0 {
-			d.awaitPermit(ctx)
-			if d.isDraining() || ctx.Err() != nil {
+			// Who has rows changes nothing, since there is work already.
+			if !d.await(ctx, nil) {
 				return
 			}
 			continue
@@ -150,7 +150,7 @@ func (d *Dispatcher) claimAll(ctx context.Context) {
 		plan := d.backlog.plan(d.cfg.Gate.Room)
 		if len(plan.apps) == 0 { // each has as many runs in being as it may
 			d.cfg.Gate.Unreserve(reserved)
-			if !d.awaitRoom(ctx) {
+			if !d.await(ctx, d.wakeC) {
 				return
 			}
 			continue
@@ -163,28 +163,15 @@ func (d *Dispatcher) claimAll(ctx context.Context) {
 	}
 }
 
-// awaitPermit sleeps until a permit may be free. Wake-ups meanwhile change nothing, since there is work
-// already.
-func (d *Dispatcher) awaitPermit(ctx context.Context) {
+// await sleeps until a permit may be free, or there are news. It reports false when the dispatcher is to end.
+func (d *Dispatcher) await(ctx context.Context, newsC <-chan struct{}) bool {
 	select {
 	case <-d.cfg.Gate.Freed():
+	case <-newsC:
 	case <-ctx.Done():
 	case <-d.cfg.Draining:
 	}
-}
-
-// awaitRoom sleeps until an app may have room for another run, or another app has rows. It reports false when
-// the dispatcher is to end.
-func (d *Dispatcher) awaitRoom(ctx context.Context) bool {
-	select {
-	case <-d.cfg.Gate.Freed():
-		return true
-	case <-d.wakeC:
-		return true
-	case <-ctx.Done():
-	case <-d.cfg.Draining:
-	}
-	return false
+	return !d.isDraining() && ctx.Err() == nil
 }
 
 // claim takes due rows for the permits that are reserved, and starts them. A row's claim is decided by
