@@ -48,8 +48,7 @@ type Gate struct {
 	runs    map[cloud.AppID]int
 	running int
 	// resuming are runs in being that wait for a permit to go on.
-	resuming      map[cloud.AppID][]*waiter
-	resumingCount int
+	resuming map[cloud.AppID][]*waiter
 	// hungry says that the dispatcher found no permit when it looked last.
 	hungry bool
 	closed bool
@@ -354,7 +353,7 @@ func (g *Gate) mayTake(app cloud.AppID) bool {
 // isContended reports whether somebody waits for a permit. Who waits while more than the spare ones are free
 // waits for a place of their app. The caller holds mu.
 func (g *Gate) isContended() bool {
-	return g.free <= g.spare && (g.waiting > 0 || g.resumingCount > 0)
+	return g.free <= g.spare && (g.waiting > 0 || len(g.resuming) > 0)
 }
 
 // mayStart reports whether a run of an app may come into being, with a permit.

@@ -65,7 +65,6 @@ func (g *Gate) askToResume(app cloud.AppID, dispatched bool) *waiter {
 
 	w := &waiter{grantCh: make(chan bool, 1), dispatched: dispatched}
 	g.resuming[app] = append(g.resuming[app], w)
-	g.resumingCount++
 	if g.closed || first && g.mayTake(app) {
 		g.resume(app, w)
 		return nil
@@ -101,7 +100,6 @@ func (g *Gate) removeResuming(app cloud.AppID, w *waiter) bool {
 		return false
 	}
 
-	g.resumingCount--
 	if g.resuming[app] = slices.Delete(g.resuming[app], at, at+1); len(g.resuming[app]) == 0 {
 		delete(g.resuming, app)
 	}

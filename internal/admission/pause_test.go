@@ -73,7 +73,7 @@ func TestSleepersKeepNobodyWaiting(t *testing.T) {
 func checkEmpty(t *testing.T, g *Gate) {
 	t.Helper()
 	if free, waiting := g.State(); free != g.all || waiting != 0 || g.running != 0 || len(g.runs) != 0 ||
-		len(g.held) != 0 || g.dispatched != 0 || g.resumingCount != 0 || len(g.resuming) != 0 {
+		len(g.held) != 0 || g.dispatched != 0 || len(g.resuming) != 0 {
 		t.Errorf("at the end: free %d, waiting %d, runs %v, held %v, dispatched %d, resuming %v",
 			free, waiting, g.runs, g.held, g.dispatched, g.resuming)
 	}
