@@ -212,12 +212,16 @@ func (u *usage) mayHave(c *child, worst int) bool {
 	return !c.exclusive || has == 0 || fits
 }
 
+// waitsNoMore takes a child out of those that wait, if it is among them. Pool.mu is held.
+func (b *budget) waitsNoMore(c *child) {
+	if k := slices.Index(b.waiting, c); k >= 0 {
+		b.waiting = slices.Delete(b.waiting, k, k+1)
+	}
+}
+
 // launchChild lets a child's process start. p.mu is held.
 func (p *Pool) launchChild(c *child) {
-	if k := slices.Index(p.budget.waiting, c); k >= 0 {
-		p.budget.waiting = slices.Delete(p.budget.waiting, k, k+1)
-	}
-
+	p.budget.waitsNoMore(c)
 	p.makeRoom()
 	c.admitted = true
 	p.stats.Started++
@@ -228,9 +232,7 @@ func (p *Pool) launchChild(c *child) {
 
 // withdraw takes a child back that nobody waits for any more. p.mu is held.
 func (p *Pool) withdraw(c *child) {
-	if k := slices.Index(p.budget.waiting, c); k >= 0 {
-		p.budget.waiting = slices.Delete(p.budget.waiting, k, k+1)
-	}
+	p.budget.waitsNoMore(c)
 	p.drop(c)
 	p.admit()
 }
