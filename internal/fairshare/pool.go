@@ -11,27 +11,33 @@ import (
 // Pool has a size in units of its user. An owner may hold as much as is still free: alone it gets half, and n
 // owners that take all they can end with one part in n+1 each. So there is something for an owner that has
 // nothing, however much the others hold. Who finds too little waits, or is refused; what is given back goes
-// to the waiting owner that holds least. A Pool is safe for concurrent use.
+// to the waiting owner that holds least, and owners that hold alike take turns. A Pool is safe for concurrent
+// use.
 type Pool[K comparable] struct {
 	// mu guards everything below. It is a leaf: no other lock is taken under it.
 	mu      sync.Mutex
 	free    int64
 	held    map[K]int64
-	waiting map[K][]*request // the longest wait first
-	// seq numbers the requests that wait, in the order they came.
-	seq uint64
+	waiting map[K]*line
+	// turns counts the turns that were given to lines.
+	turns uint64
+}
+
+// line is the requests of an owner that wait, the longest wait first. There is at least one.
+type line struct {
+	requests []*request
+	turn     uint64 // the smallest comes first
 }
 
 // request is somebody who waits for some units.
 type request struct {
 	units   int64
-	seq     uint64
 	grantCh chan struct{} // closed when the units are theirs
 }
 
 // New returns a pool of a size.
 func New[K comparable](size int64) *Pool[K] {
-	return &Pool[K]{free: size, held: map[K]int64{}, waiting: map[K][]*request{}}
+	return &Pool[K]{free: size, held: map[K]int64{}, waiting: map[K]*line{}}
 }
 
 // Take waits for units for an owner, which Give returns. More than half of the pool is never granted to
@@ -63,9 +69,13 @@ func (p *Pool[K]) ask(owner K, units int64) *request {
 		return nil
 	}
 
-	p.seq++
-	w := &request{units: units, seq: p.seq, grantCh: make(chan struct{})}
-	p.waiting[owner] = append(p.waiting[owner], w)
+	l := p.waiting[owner]
+	if l == nil {
+		l = &line{turn: p.nextTurn()}
+		p.waiting[owner] = l
+	}
+	w := &request{units: units, grantCh: make(chan struct{})}
+	l.requests = append(l.requests, w)
 
 	return w
 }
@@ -110,14 +120,16 @@ func (p *Pool[K]) Give(owner K, units int64) {
 func (p *Pool[K]) grant() {
 	for len(p.waiting) > 0 {
 		owner := p.neediest()
-		w := p.waiting[owner][0]
+		l := p.waiting[owner]
+		w := l.requests[0]
 
 		// Who wants less does not pass whoever comes first, or who wants much would never get it.
 		if !p.mayTake(owner, w.units) {
 			return
 		}
 
-		p.setWaiting(owner, p.waiting[owner][1:])
+		l.turn = p.nextTurn() // behind the others
+		p.remove(owner, 0)
 		p.hold(owner, w.units)
 		close(w.grantCh)
 	}
@@ -128,11 +140,15 @@ func (p *Pool[K]) giveUp(owner K, w *request) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	at := slices.Index(p.waiting[owner], w)
+	l := p.waiting[owner]
+	if l == nil {
+		return false
+	}
+	at := slices.Index(l.requests, w)
 	if at < 0 {
 		return false
 	}
-	p.setWaiting(owner, slices.Delete(p.waiting[owner], at, at+1))
+	p.remove(owner, at)
 	p.grant() // those behind it may want less
 
 	return true
@@ -159,7 +175,10 @@ func (p *Pool[K]) Waiting(owner K) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	return len(p.waiting[owner])
+	if l := p.waiting[owner]; l != nil {
+		return len(l.requests)
+	}
+	return 0
 }
 
 // isFirst reports whether an owner that comes now passes all who wait: it holds less than any of them.
@@ -167,7 +186,7 @@ func (p *Pool[K]) isFirst(owner K) bool {
 	if len(p.waiting) == 0 {
 		return true
 	}
-	return len(p.waiting[owner]) == 0 && p.held[owner] < p.held[p.neediest()]
+	return p.waiting[owner] == nil && p.held[owner] < p.held[p.neediest()]
 }
 
 func (p *Pool[K]) mayTake(owner K, units int64) bool { return p.held[owner]+units <= p.free }
@@ -177,27 +196,32 @@ func (p *Pool[K]) hold(owner K, units int64) {
 	p.held[owner] += units
 }
 
-// neediest is the waiting owner that holds least; of equal ones the one that has waited longest.
+// neediest is the waiting owner that holds least; of equal ones the one whose turn comes first.
 func (p *Pool[K]) neediest() K {
 	var neediest K
-
 	var least int64
+	var first *line
 
-	var first *request
-	for owner, list := range p.waiting {
+	for owner, l := range p.waiting {
 		holds := p.held[owner]
-		if first == nil || holds < least || holds == least && list[0].seq < first.seq {
-			neediest, least, first = owner, holds, list[0]
+		if first == nil || holds < least || holds == least && l.turn < first.turn {
+			neediest, least, first = owner, holds, l
 		}
 	}
 
 	return neediest
 }
 
-func (p *Pool[K]) setWaiting(owner K, list []*request) {
-	if len(list) == 0 {
+// remove takes a request out of its owner's line.
+func (p *Pool[K]) remove(owner K, at int) {
+	l := p.waiting[owner]
+	l.requests = slices.Delete(l.requests, at, at+1)
+	if len(l.requests) == 0 {
 		delete(p.waiting, owner)
-	} else {
-		p.waiting[owner] = list
 	}
+}
+
+func (p *Pool[K]) nextTurn() uint64 {
+	p.turns++
+	return p.turns
 }

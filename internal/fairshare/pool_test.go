@@ -57,7 +57,7 @@ func TestPoolIsShared(t *testing.T) {
 
 		// Who has no place does not stand behind those who wait for more.
 		want(3, 1)
-		if p.held[3] != 1 || len(p.waiting[1]) == 0 || len(p.waiting[2]) == 0 {
+		if p.held[3] != 1 || p.Waiting(1) == 0 || p.Waiting(2) == 0 {
 			t.Errorf("held %v, waiting %v", p.held, p.waiting)
 		}
 
@@ -88,7 +88,7 @@ func TestGivenUp(t *testing.T) {
 				done := make(chan error, 1)
 				go func() { done <- p.Take(ctx, 1, 1) }()
 				synctest.Wait()
-				if len(p.waiting[1]) != 1 {
+				if p.Waiting(1) != 1 {
 					t.Fatalf("waiting %v", p.waiting)
 				}
 
@@ -158,4 +158,37 @@ func TestCharge(t *testing.T) {
 	if p.TryTake("a", 1) || !p.TryTake("b", 5) {
 		t.Error("of the 5 that are free b may take all, and a, which holds 5, none")
 	}
+}
+
+// Owners that hold alike take turns, however many requests one of them has sent before the others came.
+func TestOwnersTakeTurns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := New[string](1)
+		if !p.TryTake("a", 1) {
+			t.Fatal("an empty pool has nothing")
+		}
+
+		granted := make(chan string, 5)
+		for _, owner := range []string{"a", "a", "a", "b", "c"} {
+			go func() {
+				if p.Take(t.Context(), owner, 1) == nil {
+					granted <- owner
+				}
+			}()
+			synctest.Wait()
+		}
+
+		var order string
+
+		holder := "a"
+		for range 5 {
+			p.Give(holder, 1)
+			holder = <-granted
+			order += holder
+		}
+		if order != "abcaa" {
+			t.Errorf("they came in the order %s, want abcaa", order)
+		}
+	})
 }
