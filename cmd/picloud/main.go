@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"os"
 	"os/signal"
 	"reflect"
@@ -98,25 +97,6 @@ type ServeCmd struct{ Config }
 
 // Run builds the parts, runs them, and stops them in the opposite order.
 func (c *ServeCmd) Run() error { return runNode(&c.Config, roleServe) }
-
-// nodeMemory is how many bytes this process may use before its heap is collected all the time.
-func nodeMemory() int64 {
-	const assumed = 1 << 30 // where neither machine nor operator says anything
-	if limit := debug.SetMemoryLimit(-1); limit != math.MaxInt64 {
-		return limit
-	}
-	return assumed
-}
-
-// boundMemory has the heap collected more often as it comes near a quarter of the machine's memory, unless
-// the operator said something else: the rest is for the scripts' processes, PostgreSQL and the files that
-// the kernel keeps. What one attack took is given back so.
-func boundMemory(asked string, machine uint64) {
-	const least = 128 << 20
-	if asked == "" && machine > 0 {
-		debug.SetMemoryLimit(int64(max(machine/4, least)))
-	}
-}
 
 func runNode(c *Config, as role) error {
 	c.role = as

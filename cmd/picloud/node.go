@@ -362,17 +362,6 @@ func (n *node) sandboxStats() handlers.SandboxStats {
 	return handlers.SandboxStats{Children: s.Children, Started: s.Started, Died: s.Died}
 }
 
-// largeRuns is how many runs with up to 64 MiB of writes the node's memory holds. While it is committed such
-// a run takes several times that.
-func largeRuns(memory int64) int {
-	return int(min(max(memory/(512<<20), 2), 8))
-}
-
-// bodyBudget is a quarter of the node's memory, and room for a body each of two callers.
-func bodyBudget(memory int64, maxBody int) int64 {
-	return max(memory/4, 4*int64(maxBody))
-}
-
 // URL is where the node answers.
 func (n *node) URL() string {
 	if n.cfg.PublicURL != "" {
