@@ -27,9 +27,13 @@ func TestKillBeforeAudit(t *testing.T) {
 
 	const (
 		connections = "FROM pg_stat_activity WHERE application_name LIKE 'picloud%' AND datname = current_database()"
-		// waitingCommits are those that wait for the lock of audit.
+		// gate stops each commit while it inserts its audit row. A lock on the table would stop some of them
+		// earlier, while they prepare the statement, and with nothing of the commit sent yet.
+		gate = `CREATE FUNCTION pass_gate() RETURNS trigger LANGUAGE plpgsql
+				AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END';
+			CREATE TRIGGER gate BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION pass_gate()`
 		waitingCommits = `SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
-			WHERE relation = 'audit'::regclass AND NOT granted AND application_name = 'picloud commits'`
+			WHERE locktype = 'advisory' AND NOT granted AND application_name = 'picloud commits'`
 	)
 
 	for _, c := range []struct {
@@ -64,12 +68,11 @@ func TestKillBeforeAudit(t *testing.T) {
 					t.Fatal(err)
 				}
 
-				lock, err := connect(t, dsn).Begin(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				if _, err := lock.Exec(t.Context(), "LOCK TABLE audit IN ACCESS EXCLUSIVE MODE"); err != nil {
-					t.Fatal(err)
+				lock := connect(t, dsn)
+				for _, sql := range []string{gate, "SELECT pg_advisory_lock(1)"} {
+					if _, err := lock.Exec(t.Context(), sql); err != nil {
+						t.Fatal(err)
+					}
 				}
 
 				req, _ := http.NewRequestWithContext(t.Context(), a.method, p.url+"/api/v1/apps/default"+a.path, strings.NewReader(a.body))
@@ -91,7 +94,9 @@ func TestKillBeforeAudit(t *testing.T) {
 				if _, err := conn.Exec(t.Context(), c.end); err != nil {
 					t.Fatal(err)
 				}
-				_ = lock.Rollback(t.Context())
+				if _, err := lock.Exec(t.Context(), "SELECT pg_advisory_unlock(1)"); err != nil {
+					t.Fatal(err)
+				}
 				w.eventually("nobody is left of the node", func() bool {
 					return number("SELECT count(*) "+connections) == 0
 				})
