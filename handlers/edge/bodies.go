@@ -3,6 +3,7 @@ package edge
 import (
 	"bytes"
 	"io"
+	"sync"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -109,6 +110,14 @@ func (e *Edge) ReadBody(c *fiber.Ctx, limit int) ([]byte, error) {
 	return nil, err
 }
 
+// pieceBytes is what a longer body is read into, piece by piece, and the pieces are used again: a slice that
+// doubles leaves as much garbage as the body is long, in fresh memory each time, to whoever sends a part of it.
+const pieceBytes = 64 << 10
+
+type piece = [pieceBytes]byte
+
+var pieces = sync.Pool{New: func() any { return new(piece) }}
+
 // read reads a body of a declared length, below 0 for an unknown one.
 func (l *lease) read(stream io.Reader, declared, limit int) ([]byte, error) {
 	if declared > limit {
@@ -121,44 +130,93 @@ func (l *lease) read(stream io.Reader, declared, limit int) ([]byte, error) {
 		whole = declared + 1
 	}
 
-	var body []byte
+	var full []*piece
+	var last []byte // what follows the full pieces
+	defer func() {
+		for _, p := range full {
+			pieces.Put(p)
+		}
+	}()
+
 	for {
-		if len(body) == cap(body) {
+		if len(last) == pieceBytes {
+			full, last = append(full, (*piece)(last)), nil
+		}
+
+		if len(last) == cap(last) {
 			var err error
-			if body, err = l.grow(body, whole); err != nil {
+			if len(full) == 0 {
+				last, err = l.grow(last, min(whole, pieceBytes))
+			} else {
+				last, err = l.nextPiece()
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
 
-		n, err := stream.Read(body[len(body):cap(body)])
+		n, err := stream.Read(last[len(last):cap(last)])
+		last = last[:len(last)+n]
 
-		body = body[:len(body)+n]
 		switch {
-		case len(body) > limit:
+		case len(full)*pieceBytes+len(last) > limit:
 			return nil, tooLarge(limit)
+		case err == io.EOF && len(full)*pieceBytes+len(last) < declared: // the caller hung up in the middle
+			return nil, bodyMissing(io.ErrUnexpectedEOF)
+		case err == io.EOF && len(full) == 0:
+			return last, nil
 		case err == io.EOF:
-			return body, nil
+			return join(full, last), nil
 		case err != nil:
-			return nil, cloud.Errorf(cloud.CodeMalformed, "the body did not arrive").Because(err)
+			return nil, bodyMissing(err)
 		}
 	}
+}
+
+// nextPiece gives an empty piece after having taken it of the budget.
+func (l *lease) nextPiece() ([]byte, error) {
+	if err := l.take(pieceBytes); err != nil {
+		return nil, err
+	}
+	p, _ := pieces.Get().(*piece)
+	return p[:0], nil
 }
 
 // grow doubles the room of a body that will have at most whole bytes, after having taken it of the budget.
 func (l *lease) grow(body []byte, whole int) ([]byte, error) {
 	room := min(max(2*cap(body), 4<<10), whole)
-
-	if more := int64(room) - max(int64(cap(body)), freeBytes); more > 0 {
-		if !l.pool.TryTake(l.owner, more) {
-			return nil, errBodies
-		}
-		l.bytes += more
+	if err := l.take(int64(room) - max(int64(cap(body)), freeBytes)); err != nil {
+		return nil, err
 	}
 
 	larger := make([]byte, len(body), room)
 	copy(larger, body)
 
 	return larger, nil
+}
+
+func (l *lease) take(bytes int64) error {
+	if bytes <= 0 {
+		return nil
+	}
+	if !l.pool.TryTake(l.owner, bytes) {
+		return errBodies
+	}
+	l.bytes += bytes
+
+	return nil
+}
+
+func join(full []*piece, last []byte) []byte {
+	body := make([]byte, 0, len(full)*pieceBytes+len(last))
+	for _, p := range full {
+		body = append(body, p[:]...)
+	}
+	return append(body, last...)
+}
+
+func bodyMissing(err error) error {
+	return cloud.Errorf(cloud.CodeMalformed, "the body did not arrive").Because(err)
 }
 
 func tooLarge(limit int) error {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp/fasthttputil"
+
+	"picloud/internal/cloud"
 )
 
 // echo is a server that answers with the body it read, at most limit bytes of it.
@@ -153,6 +155,37 @@ func TestBodyThatEndsTooEarly(t *testing.T) {
 
 	if body := bodyOf(t, res); res.StatusCode != 400 || !strings.Contains(body, `"code":"malformed"`) {
 		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
+// A caller who hangs up in the middle of a body of a declared length has not sent a shorter one.
+func TestBodyOfCallerWhoHangsUp(t *testing.T) {
+	t.Parallel()
+
+	// The server itself waits for the first 8 KiB.
+	for _, c := range []struct{ size, sent int }{
+		{10_000, 9000}, {pieceBytes, pieceBytes - 1}, {1 << 20, 1 << 19}, {1 << 20, 1<<20 - 1},
+	} {
+		t.Run(fmt.Sprintf("%d of %d bytes", c.sent, c.size), func(t *testing.T) {
+			t.Parallel()
+			e, _ := newEdge(t, nil)
+			readCh := make(chan error, 1)
+			conn := serve(t, e, true, func(c *fiber.Ctx) error {
+				_, err := e.ReadBody(c, 1<<20)
+				readCh <- err
+				return err
+			})()
+
+			begin := fmt.Sprintf("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", c.size)
+			if _, err := io.WriteString(conn, begin+strings.Repeat("x", c.sent)); err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.Close()
+
+			if err := <-readCh; cloud.CodeOf(err) != cloud.CodeMalformed {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }
 
