@@ -54,7 +54,7 @@ func (q *Queries) CountMatching(ctx context.Context, arg CountMatchingParams) (i
 }
 
 const countUnresolved = `-- name: CountUnresolved :one
-SELECT count(*)::bigint AS n FROM dead_letters WHERE app_id = $1 AND (resolution IS NULL OR resolution = 'handler_failed')
+SELECT coalesce(sum(n), 0)::bigint AS n FROM dead_letter_counts WHERE app_id = $1
 `
 
 func (q *Queries) CountUnresolved(ctx context.Context, appID int64) (int64, error) {
@@ -64,9 +64,20 @@ func (q *Queries) CountUnresolved(ctx context.Context, appID int64) (int64, erro
 	return n, err
 }
 
+const countUnresolvedLike = `-- name: CountUnresolvedLike :one
+SELECT coalesce(sum(n), 0)::bigint AS n FROM dead_letter_counts
+WHERE app_id = $1 AND ($2::text = '' OR script = $2::text) AND ($3::text = '' OR error_group = $3::text)
+`
+
+func (q *Queries) CountUnresolvedLike(ctx context.Context, appID int64, script string, errorGroup string) (int64, error) {
+	row := q.db.QueryRow(ctx, countUnresolvedLike, appID, script, errorGroup)
+	var n int64
+	err := row.Scan(&n)
+	return n, err
+}
+
 const countUnresolvedOfApps = `-- name: CountUnresolvedOfApps :many
-SELECT app_id, count(*)::bigint AS n FROM dead_letters
-WHERE app_id = ANY ($1::bigint[]) AND (resolution IS NULL OR resolution = 'handler_failed') GROUP BY app_id
+SELECT app_id, sum(n)::bigint AS n FROM dead_letter_counts WHERE app_id = ANY ($1::bigint[]) GROUP BY app_id HAVING sum(n) > 0
 `
 
 type CountUnresolvedOfAppsRow struct {
@@ -186,14 +197,36 @@ func (q *Queries) DeadLettersOfRoot(ctx context.Context, appID int64, rootID UUI
 	return items, nil
 }
 
+const foldLetterCounts = `-- name: FoldLetterCounts :execrows
+WITH many AS (
+    SELECT app_id, script, error_group FROM dead_letter_counts
+    GROUP BY app_id, script, error_group HAVING count(*) > 1 OR sum(n) = 0 LIMIT 1000
+), parts AS (
+    DELETE FROM dead_letter_counts d WHERE (d.app_id, d.id) IN (
+        SELECT c.app_id, c.id FROM dead_letter_counts c JOIN many USING (app_id, script, error_group) FOR UPDATE OF c SKIP LOCKED)
+    RETURNING d.app_id, d.script, d.error_group, d.n
+), folded AS (
+    INSERT INTO dead_letter_counts (app_id, script, error_group, n)
+    SELECT app_id, script, error_group, sum(n) FROM parts GROUP BY app_id, script, error_group HAVING sum(n) <> 0)
+SELECT FROM parts
+`
+
+// Puts the counts of each group together, up to a thousand groups at a time.
+func (q *Queries) FoldLetterCounts(ctx context.Context) (int64, error) {
+	result, err := q.db.Exec(ctx, foldLetterCounts)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const groupDeadLetters = `-- name: GroupDeadLetters :many
 SELECT g.script, g.error_group, g.n, (
     SELECT d.id FROM dead_letters d
     WHERE d.app_id = $1 AND d.script = g.script AND d.error_group = g.error_group AND (d.resolution IS NULL OR d.resolution = 'handler_failed')
     ORDER BY d.id DESC LIMIT 1)::uuid AS latest
-FROM (SELECT script, error_group, count(*)::bigint AS n FROM dead_letters
-      WHERE app_id = $1 AND (resolution IS NULL OR resolution = 'handler_failed')
-      GROUP BY script, error_group ORDER BY n DESC, script, error_group LIMIT $2::int) g
+FROM (SELECT script, error_group, sum(c.n)::bigint AS n FROM dead_letter_counts c WHERE app_id = $1
+      GROUP BY script, error_group HAVING sum(c.n) > 0 ORDER BY sum(c.n) DESC, script, error_group LIMIT $2::int) g
 ORDER BY g.n DESC, g.script, g.error_group
 `
 
@@ -204,8 +237,8 @@ type GroupDeadLettersRow struct {
 	Latest     UUID
 }
 
-// The unresolved ones by script and error, the largest group first. The index alone counts them, only the groups that are
-// shown look for their latest.
+// The unresolved ones by script and error, the largest group first. They are counted when they change, only the groups that
+// are shown look for their latest.
 func (q *Queries) GroupDeadLetters(ctx context.Context, appID int64, max int32) ([]GroupDeadLettersRow, error) {
 	rows, err := q.db.Query(ctx, groupDeadLetters, appID, max)
 	if err != nil {

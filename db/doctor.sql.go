@@ -130,11 +130,15 @@ func (q *Queries) DoctorNextSlots(ctx context.Context) ([]DoctorNextSlotsRow, er
 }
 
 const doctorQueue = `-- name: DoctorQueue :one
-SELECT ((SELECT count(*) FROM outbox WHERE claimed_by IS NOT NULL AND wake_at > clock_timestamp() + interval '1 hour' AND isfinite(wake_at))
+SELECT ((SELECT coalesce(sum(l.n), 0) FROM outbox_apps a CROSS JOIN LATERAL (
+           SELECT count(*) AS n FROM outbox o WHERE o.app_id = a.app_id AND o.claimed_by IS NOT NULL AND o.wake_at > '-infinity'
+             AND o.wake_at > (SELECT clock_timestamp() + interval '1 hour') AND o.wake_at < (SELECT clock_timestamp() + interval '100 years')) l)
          + (SELECT count(*) FROM leases WHERE until > clock_timestamp() + interval '1 hour' AND isfinite(until)))::bigint AS ahead,
-       count(*) FILTER (WHERE claimed_by IS NOT NULL AND wake_at < clock_timestamp() - interval '1 minute')::bigint AS abandoned,
-       count(*) FILTER (WHERE claimed_by IS NULL AND wake_at < clock_timestamp() - interval '5 minutes')::bigint AS overdue
-FROM outbox WHERE wake_at < clock_timestamp()
+       count(*) FILTER (WHERE d.claimed_by IS NOT NULL AND d.wake_at < clock_timestamp() - interval '1 minute')::bigint AS abandoned,
+       count(*) FILTER (WHERE d.claimed_by IS NULL AND d.wake_at < clock_timestamp() - interval '5 minutes')::bigint AS overdue
+FROM outbox_apps a CROSS JOIN LATERAL (
+    SELECT o.claimed_by, o.wake_at FROM outbox o WHERE o.app_id = a.app_id AND o.wake_at > '-infinity' AND o.wake_at < (SELECT clock_timestamp())
+    ORDER BY o.wake_at LIMIT $1::int) d
 `
 
 type DoctorQueueRow struct {
@@ -144,9 +148,10 @@ type DoctorQueueRow struct {
 }
 
 // abandoned: claims whose lease ended over a minute ago. overdue: rows that wait and were due over five minutes ago. ahead: leases,
-// of rows and others, that end later than any does; those without end were made by hand.
-func (q *Queries) DoctorQueue(ctx context.Context) (DoctorQueueRow, error) {
-	row := q.db.QueryRow(ctx, doctorQueue)
+// of rows and others, that end later than any does; those without end were made by hand. Of each app, the @max rows are looked at
+// that have been due longest; parked ones, which wait for centuries, are left.
+func (q *Queries) DoctorQueue(ctx context.Context, max int32) (DoctorQueueRow, error) {
+	row := q.db.QueryRow(ctx, doctorQueue, max)
 	var i DoctorQueueRow
 	err := row.Scan(&i.Ahead, &i.Abandoned, &i.Overdue)
 	return i, err
@@ -173,8 +178,10 @@ func (q *Queries) DoctorSchedules(ctx context.Context) (DoctorSchedulesRow, erro
 }
 
 const doctorUnknownHolders = `-- name: DoctorUnknownHolders :one
-SELECT (SELECT count(*) FROM outbox o WHERE o.claimed_by IS NOT NULL AND o.wake_at > clock_timestamp()
-          AND NOT EXISTS (SELECT FROM nodes n WHERE n.name = o.claimed_by))::bigint AS rows,
+SELECT (SELECT coalesce(sum(l.n), 0) FROM outbox_apps a CROSS JOIN LATERAL (
+          SELECT count(*) AS n FROM outbox o WHERE o.app_id = a.app_id AND o.claimed_by IS NOT NULL AND o.wake_at > '-infinity'
+            AND o.wake_at > (SELECT clock_timestamp()) AND o.wake_at < (SELECT clock_timestamp() + interval '100 years')
+            AND NOT EXISTS (SELECT FROM nodes n WHERE n.name = o.claimed_by)) l)::bigint AS rows,
        (SELECT count(*) FROM leases l WHERE l.until > clock_timestamp() AND NOT EXISTS (SELECT FROM nodes n WHERE n.name = l.holder))::bigint AS leases
 `
 
@@ -193,12 +200,25 @@ func (q *Queries) DoctorUnknownHolders(ctx context.Context) (DoctorUnknownHolder
 }
 
 const queueFacts = `-- name: QueueFacts :one
-SELECT (SELECT count(*) FROM outbox WHERE claimed_by IS NULL)::bigint AS waiting,
-       (SELECT count(*) FROM outbox WHERE claimed_by IS NOT NULL)::bigint AS running,
-       (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - wake_at) * 1000000), 0) FROM outbox WHERE claimed_by IS NULL AND wake_at < clock_timestamp())::bigint AS due_us,
-       (SELECT count(*) FROM dead_letters WHERE resolution IS NULL OR resolution = 'handler_failed')::bigint AS unresolved,
-       (SELECT coalesce(max(extract(epoch FROM clock_timestamp() - s.fire_at) * 1000000), 0) FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id
-        WHERE t.enabled AND s.fire_at < clock_timestamp())::bigint AS schedule_us
+WITH few AS MATERIALIZED (
+    SELECT count(*) AS rows, count(*) FILTER (WHERE claimed_by IS NULL) AS waiting, count(*) FILTER (WHERE claimed_by IS NOT NULL) AS running
+    FROM (SELECT claimed_by FROM outbox LIMIT $1::int) f
+), held AS MATERIALIZED (
+    SELECT CASE WHEN few.rows < $1::int THEN few.running ELSE (
+        SELECT coalesce(sum(l.n), 0) FROM outbox_apps a CROSS JOIN LATERAL (
+            SELECT count(*) AS n FROM outbox o WHERE o.app_id = a.app_id AND o.wake_at > '-infinity' AND o.wake_at > (SELECT clock_timestamp())
+              AND o.wake_at < (SELECT clock_timestamp() + interval '1 minute') AND o.claimed_by IS NOT NULL) l) END AS running FROM few)
+SELECT (CASE WHEN few.rows < $1::int THEN few.waiting ELSE greatest(few.rows, (
+           SELECT sum(CASE what WHEN 'enqueued' THEN n ELSE -n END) FROM ledger WHERE what <> 'commit')) - held.running END)::bigint AS waiting,
+       held.running::bigint AS running,
+       (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(d.wake_at)) * 1000000, 0) FROM outbox_apps a CROSS JOIN LATERAL (
+           SELECT o.wake_at FROM outbox o WHERE o.app_id = a.app_id AND o.wake_at > '-infinity' AND o.wake_at < (SELECT clock_timestamp()) AND o.claimed_by IS NULL
+           ORDER BY o.wake_at LIMIT 1) d)::bigint AS due_us,
+       (SELECT coalesce(sum(n), 0) FROM dead_letter_counts)::bigint AS unresolved,
+       (SELECT coalesce(extract(epoch FROM clock_timestamp() - (
+           SELECT s.fire_at FROM schedules s JOIN triggers t ON t.app_id = s.app_id AND t.id = s.trigger_id
+           WHERE t.enabled AND s.fire_at < clock_timestamp() ORDER BY s.fire_at LIMIT 1)) * 1000000, 0))::bigint AS schedule_us
+FROM few, held
 `
 
 type QueueFactsRow struct {
@@ -210,9 +230,10 @@ type QueueFactsRow struct {
 }
 
 // What the queues of all apps hold: events that wait and that run, for how long the most overdue has been due (microseconds),
-// unresolved dead letters, and for how long the most overdue schedule should have fired.
-func (q *Queries) QueueFacts(ctx context.Context) (QueueFactsRow, error) {
-	row := q.db.QueryRow(ctx, queueFacts)
+// unresolved dead letters, and for how long the most overdue schedule should have fired. As many as @max events are not counted:
+// the ledger says how many there are, and those run whose lease has not ended.
+func (q *Queries) QueueFacts(ctx context.Context, max int32) (QueueFactsRow, error) {
+	row := q.db.QueryRow(ctx, queueFacts, max)
 	var i QueueFactsRow
 	err := row.Scan(
 		&i.Waiting,

@@ -99,6 +99,14 @@ type DeadLetter struct {
 	ErrorGroup      string
 }
 
+type DeadLetterCount struct {
+	AppID      int64
+	ID         UUID
+	Script     string
+	ErrorGroup string
+	N          int64
+}
+
 type EventPayload struct {
 	AppID     int64
 	ID        UUID
@@ -284,6 +292,10 @@ type Outbox struct {
 	ClaimedBy       *string
 	ClaimToken      *UUID
 	CreatedAt       time.Time
+}
+
+type OutboxApp struct {
+	AppID int64
 }
 
 type Route struct {

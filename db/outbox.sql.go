@@ -140,18 +140,27 @@ func (q *Queries) ClaimDue(ctx context.Context, arg ClaimDueParams) ([]ClaimDueR
 }
 
 const countOutboxOfApps = `-- name: CountOutboxOfApps :many
-SELECT app_id, count(*) FILTER (WHERE claimed_by IS NULL)::bigint AS waiting, count(*) FILTER (WHERE claimed_by IS NOT NULL)::bigint AS running
-FROM outbox WHERE app_id = ANY ($1::bigint[]) GROUP BY app_id
+SELECT a.app_id::bigint AS app_id, n.waiting::bigint AS waiting,
+       (CASE WHEN n.rows < $1::int THEN n.running ELSE (
+           SELECT count(*) FROM outbox l WHERE l.app_id = a.app_id AND l.wake_at > '-infinity' AND l.wake_at > (SELECT clock_timestamp())
+             AND l.wake_at < (SELECT clock_timestamp() + interval '1 minute') AND l.claimed_by IS NOT NULL) END)::bigint AS running,
+       (n.rows < $1::int)::boolean AS exact
+FROM unnest($2::bigint[]) AS a (app_id) CROSS JOIN LATERAL (
+    SELECT count(*) AS rows, count(*) FILTER (WHERE f.claimed_by IS NULL) AS waiting, count(*) FILTER (WHERE f.claimed_by IS NOT NULL) AS running
+    FROM (SELECT o.claimed_by FROM outbox o WHERE o.app_id = a.app_id ORDER BY o.id LIMIT $1::int) f) n
 `
 
 type CountOutboxOfAppsRow struct {
 	AppID   int64
 	Waiting int64
 	Running int64
+	Exact   bool
 }
 
-func (q *Queries) CountOutboxOfApps(ctx context.Context, apps []int64) ([]CountOutboxOfAppsRow, error) {
-	rows, err := q.db.Query(ctx, countOutboxOfApps, apps)
+// Counts the rows of each app, fewer than @max of them: exact says that there are no more. Of more, running are those whose
+// lease has not ended; leases are under a minute.
+func (q *Queries) CountOutboxOfApps(ctx context.Context, max int32, apps []int64) ([]CountOutboxOfAppsRow, error) {
+	rows, err := q.db.Query(ctx, countOutboxOfApps, max, apps)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +168,12 @@ func (q *Queries) CountOutboxOfApps(ctx context.Context, apps []int64) ([]CountO
 	var items []CountOutboxOfAppsRow
 	for rows.Next() {
 		var i CountOutboxOfAppsRow
-		if err := rows.Scan(&i.AppID, &i.Waiting, &i.Running); err != nil {
+		if err := rows.Scan(
+			&i.AppID,
+			&i.Waiting,
+			&i.Running,
+			&i.Exact,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -271,8 +285,16 @@ func (q *Queries) HTTPQueueSize(ctx context.Context, appID int64) (HTTPQueueSize
 }
 
 const leasesByNode = `-- name: LeasesByNode :many
-SELECT claimed_by::text AS node, count(*)::bigint AS n, min(wake_at)::timestamptz AS ends, count(*) FILTER (WHERE wake_at < clock_timestamp())::bigint AS ended
-FROM outbox WHERE claimed_by IS NOT NULL GROUP BY claimed_by ORDER BY claimed_by
+SELECT h.claimed_by::text AS node, count(*)::bigint AS n, min(h.wake_at)::timestamptz AS ends,
+       count(*) FILTER (WHERE h.wake_at < clock_timestamp())::bigint AS ended
+FROM outbox_apps a CROSS JOIN LATERAL (
+    (SELECT o.claimed_by, o.wake_at FROM outbox o WHERE o.app_id = a.app_id AND o.wake_at > '-infinity'
+       AND o.wake_at < (SELECT clock_timestamp()) ORDER BY o.wake_at LIMIT $1::int)
+    UNION ALL
+    (SELECT o.claimed_by, o.wake_at FROM outbox o WHERE o.app_id = a.app_id AND o.wake_at > '-infinity'
+       AND o.wake_at >= (SELECT clock_timestamp()) AND o.wake_at < (SELECT clock_timestamp() + interval '1 hour')
+     ORDER BY o.wake_at LIMIT $1::int)) h
+WHERE h.claimed_by IS NOT NULL GROUP BY h.claimed_by ORDER BY h.claimed_by
 `
 
 type LeasesByNodeRow struct {
@@ -282,9 +304,10 @@ type LeasesByNodeRow struct {
 	Ended int64
 }
 
-// Who holds how many rows, of the whole installation, and when the first of their leases ends.
-func (q *Queries) LeasesByNode(ctx context.Context) ([]LeasesByNodeRow, error) {
-	rows, err := q.db.Query(ctx, leasesByNode)
+// Who holds how many rows, of the whole installation, and when the first of their leases ends. Of those that are due, the @max
+// oldest of each app are looked at.
+func (q *Queries) LeasesByNode(ctx context.Context, max int32) ([]LeasesByNodeRow, error) {
+	rows, err := q.db.Query(ctx, leasesByNode, max)
 	if err != nil {
 		return nil, err
 	}

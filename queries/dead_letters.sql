@@ -32,15 +32,14 @@ WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed')
     OR strpos(lower(error), lower(@escaped::text)) > 0 OR strpos(lower(payload), lower(@escaped::text)) > 0);
 
 -- name: GroupDeadLetters :many
--- The unresolved ones by script and error, the largest group first. The index alone counts them, only the groups that are
--- shown look for their latest.
+-- The unresolved ones by script and error, the largest group first. They are counted when they change, only the groups that
+-- are shown look for their latest.
 SELECT g.script, g.error_group, g.n, (
     SELECT d.id FROM dead_letters d
     WHERE d.app_id = @app_id AND d.script = g.script AND d.error_group = g.error_group AND (d.resolution IS NULL OR d.resolution = 'handler_failed')
     ORDER BY d.id DESC LIMIT 1)::uuid AS latest
-FROM (SELECT script, error_group, count(*)::bigint AS n FROM dead_letters
-      WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed')
-      GROUP BY script, error_group ORDER BY n DESC, script, error_group LIMIT @max::int) g
+FROM (SELECT script, error_group, sum(c.n)::bigint AS n FROM dead_letter_counts c WHERE app_id = @app_id
+      GROUP BY script, error_group HAVING sum(c.n) > 0 ORDER BY sum(c.n) DESC, script, error_group LIMIT @max::int) g
 ORDER BY g.n DESC, g.script, g.error_group;
 
 -- name: DeadLettersOfRoot :many
@@ -48,11 +47,28 @@ SELECT id, script, source, op, reason, parent_id, last_execution_id, outbox_id, 
 WHERE app_id = @app_id AND root_id = @root_id ORDER BY id LIMIT @max::int;
 
 -- name: CountUnresolved :one
-SELECT count(*)::bigint AS n FROM dead_letters WHERE app_id = @app_id AND (resolution IS NULL OR resolution = 'handler_failed');
+SELECT coalesce(sum(n), 0)::bigint AS n FROM dead_letter_counts WHERE app_id = @app_id;
+
+-- name: CountUnresolvedLike :one
+SELECT coalesce(sum(n), 0)::bigint AS n FROM dead_letter_counts
+WHERE app_id = @app_id AND (@script::text = '' OR script = @script::text) AND (@error_group::text = '' OR error_group = @error_group::text);
 
 -- name: CountUnresolvedOfApps :many
-SELECT app_id, count(*)::bigint AS n FROM dead_letters
-WHERE app_id = ANY (@apps::bigint[]) AND (resolution IS NULL OR resolution = 'handler_failed') GROUP BY app_id;
+SELECT app_id, sum(n)::bigint AS n FROM dead_letter_counts WHERE app_id = ANY (@apps::bigint[]) GROUP BY app_id HAVING sum(n) > 0;
+
+-- name: FoldLetterCounts :execrows
+-- Puts the counts of each group together, up to a thousand groups at a time.
+WITH many AS (
+    SELECT app_id, script, error_group FROM dead_letter_counts
+    GROUP BY app_id, script, error_group HAVING count(*) > 1 OR sum(n) = 0 LIMIT 1000
+), parts AS (
+    DELETE FROM dead_letter_counts d WHERE (d.app_id, d.id) IN (
+        SELECT c.app_id, c.id FROM dead_letter_counts c JOIN many USING (app_id, script, error_group) FOR UPDATE OF c SKIP LOCKED)
+    RETURNING d.app_id, d.script, d.error_group, d.n
+), folded AS (
+    INSERT INTO dead_letter_counts (app_id, script, error_group, n)
+    SELECT app_id, script, error_group, sum(n) FROM parts GROUP BY app_id, script, error_group HAVING sum(n) <> 0)
+SELECT FROM parts;
 
 -- name: DeadLetterByID :one
 SELECT * FROM dead_letters WHERE app_id = @app_id AND id = @id;

@@ -87,9 +87,18 @@ LEFT JOIN scripts s ON s.app_id = o.app_id AND s.id = o.script_id
 WHERE o.root_id = @root_id ORDER BY o.id LIMIT @max::int;
 
 -- name: LeasesByNode :many
--- Who holds how many rows, of the whole installation, and when the first of their leases ends.
-SELECT claimed_by::text AS node, count(*)::bigint AS n, min(wake_at)::timestamptz AS ends, count(*) FILTER (WHERE wake_at < clock_timestamp())::bigint AS ended
-FROM outbox WHERE claimed_by IS NOT NULL GROUP BY claimed_by ORDER BY claimed_by;
+-- Who holds how many rows, of the whole installation, and when the first of their leases ends. Of those that are due, the @max
+-- oldest of each app are looked at.
+SELECT h.claimed_by::text AS node, count(*)::bigint AS n, min(h.wake_at)::timestamptz AS ends,
+       count(*) FILTER (WHERE h.wake_at < clock_timestamp())::bigint AS ended
+FROM outbox_apps a CROSS JOIN LATERAL (
+    (SELECT o.claimed_by, o.wake_at FROM outbox o WHERE o.app_id = a.app_id AND o.wake_at > '-infinity'
+       AND o.wake_at < (SELECT clock_timestamp()) ORDER BY o.wake_at LIMIT @max::int)
+    UNION ALL
+    (SELECT o.claimed_by, o.wake_at FROM outbox o WHERE o.app_id = a.app_id AND o.wake_at > '-infinity'
+       AND o.wake_at >= (SELECT clock_timestamp()) AND o.wake_at < (SELECT clock_timestamp() + interval '1 hour')
+     ORDER BY o.wake_at LIMIT @max::int)) h
+WHERE h.claimed_by IS NOT NULL GROUP BY h.claimed_by ORDER BY h.claimed_by;
 
 -- name: OldestWaiting :one
 -- How long the oldest row that waits has existed, in microseconds; none: 0.
@@ -123,8 +132,16 @@ SELECT id, script_id FROM outbox WHERE app_id = @app_id AND trigger_id = @trigge
 SELECT id, script_id FROM outbox WHERE app_id = @app_id AND script_id = @script_id FOR UPDATE;
 
 -- name: CountOutboxOfApps :many
-SELECT app_id, count(*) FILTER (WHERE claimed_by IS NULL)::bigint AS waiting, count(*) FILTER (WHERE claimed_by IS NOT NULL)::bigint AS running
-FROM outbox WHERE app_id = ANY (@apps::bigint[]) GROUP BY app_id;
+-- Counts the rows of each app, fewer than @max of them: exact says that there are no more. Of more, running are those whose
+-- lease has not ended; leases are under a minute.
+SELECT a.app_id::bigint AS app_id, n.waiting::bigint AS waiting,
+       (CASE WHEN n.rows < @max::int THEN n.running ELSE (
+           SELECT count(*) FROM outbox l WHERE l.app_id = a.app_id AND l.wake_at > '-infinity' AND l.wake_at > (SELECT clock_timestamp())
+             AND l.wake_at < (SELECT clock_timestamp() + interval '1 minute') AND l.claimed_by IS NOT NULL) END)::bigint AS running,
+       (n.rows < @max::int)::boolean AS exact
+FROM unnest(@apps::bigint[]) AS a (app_id) CROSS JOIN LATERAL (
+    SELECT count(*) AS rows, count(*) FILTER (WHERE f.claimed_by IS NULL) AS waiting, count(*) FILTER (WHERE f.claimed_by IS NOT NULL) AS running
+    FROM (SELECT o.claimed_by FROM outbox o WHERE o.app_id = a.app_id ORDER BY o.id LIMIT @max::int) f) n;
 
 -- name: DiscardOutbox :execrows
 DELETE FROM outbox WHERE app_id = @app_id;

@@ -202,6 +202,7 @@ func (c *DoctorCmd) Run() error {
 
 func examine(ctx context.Context, n *node, w io.Writer) error {
 	report, err := history.Examine(ctx, history.Installation{
+		Whole:   true,
 		DB:      n.db,
 		KeyID:   n.secrets.KeyID(),
 		DataDir: n.ownData,

@@ -53,6 +53,7 @@ type conservationOutput struct {
 		Skipped      int64 `json:"skipped"`
 		Discarded    int64 `json:"discarded"`
 		Balanced     bool  `json:"balanced"`
+		Exact        bool  `json:"exact" doc:"The queue was counted. One of over 2,000 events follows from the ledger."`
 	}
 }
 
@@ -125,6 +126,7 @@ func (s *Server) conservation(
 	out.Body.Skipped = v.Skipped
 	out.Body.Discarded = v.Discarded
 	out.Body.Balanced = v.Balanced
+	out.Body.Exact = v.Exact
 	return out, nil
 }
 

@@ -12,11 +12,22 @@ type Conservation struct {
 	Enqueued, Waiting, Running, Done, DeadLettered, Skipped, Discarded int64
 	// Balanced: every event that was enqueued is in exactly one of the other counts.
 	Balanced bool
+	// Exact: the queue was counted. A longer one is what the ledger leaves of it, and has at least as many
+	// events as were looked at.
+	Exact bool
 }
 
-// balances reports whether every event is accounted for.
-func (c *Conservation) balances() bool {
-	return c.Enqueued == c.Waiting+c.Running+c.Done+c.DeadLettered+c.Skipped+c.Discarded
+// maxCounted is how many events of a queue are counted: a million would take a second.
+const maxCounted = 2_000
+
+// settle tells where the events are. Of a queue that is too long to be counted it follows from the ledger how
+// many wait, unless that is fewer than were seen.
+func (c *Conservation) settle() {
+	left := c.Enqueued - c.Done - c.DeadLettered - c.Skipped - c.Discarded
+	if !c.Exact {
+		c.Waiting = max(left, maxCounted+1) - c.Running
+	}
+	c.Balanced = left == c.Waiting+c.Running
 }
 
 // sum sets one of the ledger's sums. Other names are of no interest here.
@@ -45,11 +56,14 @@ func (r *Reader) Conservation(ctx context.Context, app cloud.AppID) (Conservatio
 func (r *Reader) Conservations(ctx context.Context, apps []cloud.AppID) (
 	map[cloud.AppID]Conservation, error,
 ) {
-	all, err := conservations(ctx, r.db, apps)
+	all, err := conservations(ctx, r.db, apps, maxCounted)
 	return all, explain("read conservation", err)
 }
 
-func conservations(ctx context.Context, d *db.DB, apps []cloud.AppID) (map[cloud.AppID]Conservation, error) {
+// conservations counts up to that many events of each app.
+func conservations(ctx context.Context, d *db.DB, apps []cloud.AppID, counted int32) (
+	map[cloud.AppID]Conservation, error,
+) {
 	out := make(map[cloud.AppID]Conservation, len(apps))
 
 	// One snapshot: between two reads an event can move from the queue into the ledger.
@@ -59,7 +73,7 @@ func conservations(ctx context.Context, d *db.DB, apps []cloud.AppID) (map[cloud
 			return err
 		}
 
-		rows, err := q.CountOutboxOfApps(ctx, appIDs(apps))
+		rows, err := q.CountOutboxOfApps(ctx, counted+1, appIDs(apps))
 		if err != nil {
 			return err
 		}
@@ -70,7 +84,7 @@ func conservations(ctx context.Context, d *db.DB, apps []cloud.AppID) (map[cloud
 
 	for _, app := range apps {
 		c := out[app]
-		c.Balanced = c.balances()
+		c.settle()
 		out[app] = c
 	}
 
@@ -91,6 +105,7 @@ func addSums(
 		c := out[cloud.AppID(row.AppID)]
 		c.Waiting = row.Waiting
 		c.Running = row.Running
+		c.Exact = row.Exact
 		out[cloud.AppID(row.AppID)] = c
 	}
 }

@@ -36,6 +36,11 @@ func (f LetterFilter) storable() LetterFilter {
 	return f
 }
 
+// onlyGroups: the filter tells whole groups from others, whose counts are kept.
+func (f LetterFilter) onlyGroups() bool {
+	return f.Source == "" && f.Trigger.IsZero() && f.From.IsZero() && f.To.IsZero() && f.Search == ""
+}
+
 // endOfTime is after every dead letter.
 var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -88,7 +93,14 @@ func (r *Reader) DeadLetters(
 
 // CountMatching counts the unresolved ones that a filter selects, whatever its state.
 func (r *Reader) CountMatching(ctx context.Context, app cloud.AppID, f LetterFilter) (int64, error) {
+	kept := f.onlyGroups()
 	f = f.storable()
+
+	if kept {
+		n, err := r.db.Queries().CountUnresolvedLike(ctx, int64(app), f.Script, f.ErrorGroup)
+		return n, explain("count dead letters", err)
+	}
+
 	n, err := r.db.Queries().CountMatching(ctx, db.CountMatchingParams{
 		AppID:      int64(app),
 		Script:     f.Script,

@@ -3,6 +3,7 @@ package history
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +47,9 @@ type Installation struct {
 	DB *db.DB
 	// KeyID names the present master key.
 	KeyID string
+	// Whole has every event counted: a million takes a second. Without it, the ledger says how many
+	// there are of more than two thousand.
+	Whole bool
 	// DataDir is where PiCloud's own PostgreSQL keeps its data; empty if another server has the database.
 	DataDir string
 }
@@ -143,6 +147,14 @@ func (e *examination) clock(ctx context.Context) error {
 	return nil
 }
 
+// counted is how many events of an app are looked at.
+func (e *examination) counted() int32 {
+	if e.Whole {
+		return math.MaxInt32 - 1
+	}
+	return maxCounted
+}
+
 func (e *examination) ledgers(ctx context.Context) error {
 	apps, err := e.q.DoctorApps(ctx)
 	if err != nil {
@@ -153,7 +165,7 @@ func (e *examination) ledgers(ctx context.Context) error {
 	for i, app := range apps {
 		ids[i] = cloud.AppID(app.ID)
 	}
-	all, err := conservations(ctx, e.db, ids)
+	all, err := conservations(ctx, e.db, ids, e.counted())
 	if err != nil {
 		return err
 	}
@@ -179,7 +191,7 @@ func (e *examination) queue(ctx context.Context) error {
 	if e.onHold { // nobody takes a row over, nor runs it
 		return nil
 	}
-	facts, err := e.q.DoctorQueue(ctx)
+	facts, err := e.q.DoctorQueue(ctx, e.counted()+1)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,6 @@ func (r *Reader) System(ctx context.Context) (System, error) {
 		return System{Database: facts}, explain("read facts", err)
 	}
 
-	leases, err := r.db.Queries().LeasesByNode(ctx)
+	leases, err := r.db.Queries().LeasesByNode(ctx, maxCounted)
 	return System{Database: facts, Leases: leases}, explain("list leases", err)
 }

@@ -53,9 +53,10 @@ func WhyWaiting(row *db.ListOutboxRow, hold string, now time.Time) string {
 // QueueFacts is what the queues of the whole installation hold.
 type QueueFacts = db.QueueFactsRow
 
-// QueueFacts asks the database.
+// QueueFacts asks the database. It counts up to two thousand events; how many more there are follows from the
+// ledger.
 func (r *Reader) QueueFacts(ctx context.Context) (QueueFacts, error) {
-	facts, err := r.db.Queries().QueueFacts(ctx)
+	facts, err := r.db.Queries().QueueFacts(ctx, maxCounted+1)
 	return facts, explain("read queues", err)
 }
 

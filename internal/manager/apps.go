@@ -263,6 +263,11 @@ func (m *Manager) DeleteApp(ctx context.Context, actor Actor, app *App, force bo
 			return err
 		}
 
+		// Its dead letters went with it, and were counted then.
+		if err := q.DeleteLetterCountsOfApp(ctx, app.ID); err != nil {
+			return err
+		}
+
 		return q.NotifyDefinitions(ctx, "0")
 	})
 	if err != nil {

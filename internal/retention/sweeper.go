@@ -96,6 +96,7 @@ func (s *Sweeper) jobs() []job {
 		{"logs over a quota", ofEveryApp(q.PruneLogs)},
 		{"event payloads", q.SweepPayloads},
 		{"ledger", q.FoldLedger},
+		{"counts of dead letters", q.FoldLetterCounts},
 		{"idempotency keys", q.SweepIdempotency},
 		{"sessions", q.SweepSessions},
 		{"nodes", q.SweepNodes},

@@ -40,8 +40,8 @@ func main() {
 	flag.DurationVar(&o.held, "held", 5*time.Minute,
 		"length of the run under a foreign snapshot; an hour is the goal's")
 	flag.StringVar(&o.only, "only", "",
-		"one step alone: start, requests, drain, latency, triggers, fair, held, idle, pages, crowds "+
-			"or neighbours")
+		"one step alone: start, requests, drain, latency, triggers, fair, held, idle, pages, growth, "+
+			"crowds or neighbours")
 	flag.StringVar(&o.script, "script", "", "of the step requests one row alone, by its script")
 	static := flag.String("static", "", "serve a static answer at this address: the ceiling")
 	flag.Parse()
@@ -139,6 +139,7 @@ func (b *bench) steps(ctx context.Context) error {
 		{"held", b.heldSnapshot},
 		{"idle", b.idling},
 		{"pages", b.pages},
+		{"growth", b.growth},
 		{"crowds", b.crowds},
 		{"neighbours", b.neighbours},
 	} {

@@ -7,14 +7,18 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
 // pageVisits is how often each page is asked for.
 const pageVisits = 200
 
-// seedPages fills the app default of a fresh database as a busy month would.
-var seedPages = []string{
+// pageScripts and pageRest fill the app default of a fresh database, with the history between them, as a busy
+// month would.
+var pageScripts = []string{
 	`INSERT INTO scripts (app_id, id, name, kind, access, version)
 	 SELECT 1, gen_random_uuid(), 'bulk-' || g, 'endpoint', 'public', 1 FROM generate_series(1, 20) g`,
 	`INSERT INTO script_versions (app_id, script_id, version, language, source, source_sha256, build_id,
@@ -28,38 +32,9 @@ var seedPages = []string{
 	 SELECT 1, gen_random_uuid(), 'kv', id, name = 'bulk-1', 'c' || name, 5, 'exponential', 1000,
 		300000, 0.2, 1, 'admin'
 	 FROM scripts WHERE name LIKE 'bulk-%'`,
+}
 
-	// UUIDv7 of the last 24 hours, a hundred a root; one in ten failed.
-	`CREATE FUNCTION pg_temp.v7(at timestamptz, n bigint) RETURNS uuid LANGUAGE sql AS $$
-	 SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' ||
-		lpad(to_hex(n % 4096), 3, '0') || '8' || substr(md5(n::text), 1, 15))::uuid $$;
-	 INSERT INTO executions (app_id, id, script_id, script, version, source, trigger_id, outbox_id, status,
-		attempt, depth, root_id, node, started_at, duration_us, error_name, error_message, error_stack,
-		request, logs)
-	 SELECT 1, pg_temp.v7(x.at, x.n), s.id, s.name, 1, 'kv', t.id, pg_temp.v7(x.at, x.n + 7),
-		CASE WHEN x.n % 10 = 0 THEN 'failed' ELSE 'succeeded' END, 1, 1,
-		pg_temp.v7(now() - interval '24 hours' + (x.n - x.n % 100) * interval '0.86 seconds',
-			x.n - x.n % 100),
-		'node', x.at, 1000,
-		CASE WHEN x.n % 10 = 0 THEN 'Error' ELSE '' END,
-		CASE WHEN x.n % 10 = 0
-			THEN 'order ' || x.n || ' of kind ' || chr(65 + (x.n / 10 % 20)::int) ELSE '' END,
-		CASE WHEN x.n % 10 = 0 THEN repeat('at handler (script.js:1:1) ', 10) ELSE '' END,
-		'insert orders/o' || x.n,
-		'[{"at":"2026-01-01T00:00:00Z","level":"info","message":"checking order ' || x.n ||
-			' of the customer"}]'
-	 FROM (SELECT n, now() - interval '24 hours' + n * interval '0.86 seconds' AS at
-		FROM generate_series(1, 100000) n) x
-	 JOIN scripts s ON s.app_id = 1 AND s.name = 'bulk-' || (x.n % 20 + 1)
-	 JOIN triggers t ON t.app_id = 1 AND t.script_id = s.id;
-	 INSERT INTO dead_letters (app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload,
-		reason, error, error_group, attempts, depth, root_id)
-	 SELECT 1, e.id, e.outbox_id, 'kv', 'insert', e.trigger_id, e.script_id, e.script,
-		'{"op":"insert","collection":"orders","key":"k","value":"' || repeat('x', 500) || '"}', 'failed',
-		'{"name":"Error","message":"' || e.error_message || '","stack":"' || e.error_stack || '"}',
-		'Error: order # of kind ' || right(e.error_message, 1), 5, 1, e.root_id
-	 FROM executions e WHERE e.app_id = 1 AND e.status = 'failed' AND e.source = 'kv'`,
-
+var pageRest = []string{
 	`INSERT INTO execution_stats SELECT 1, m, s.id, o, 10, array_fill(1::bigint, '{18}')
 	 FROM generate_series(date_trunc('minute', now() - interval '24 hours'), now(), interval '1 minute') m,
 		scripts s, unnest('{succeeded,failed}'::text[]) o WHERE s.name LIKE 'bulk-%'`,
@@ -74,20 +49,69 @@ var seedPages = []string{
 	`VACUUM ANALYZE`, // as autovacuum would have by then
 }
 
+// seedHistory adds executions of the last 24 hours, a hundred a root, of which one in ten failed and left a dead
+// letter. Their ids are UUIDv7.
+const seedHistory = `CREATE OR REPLACE FUNCTION pg_temp.v7(at timestamptz, n bigint) RETURNS uuid LANGUAGE sql AS $$
+	 SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' ||
+		lpad(to_hex(n % 4096), 3, '0') || '8' || substr(md5(n::text), 1, 15))::uuid $$;
+	 INSERT INTO executions (app_id, id, script_id, script, version, source, trigger_id, outbox_id, status,
+		attempt, depth, root_id, node, started_at, duration_us, error_name, error_message, error_stack,
+		request, logs)
+	 SELECT 1, pg_temp.v7(x.at, x.n), s.id, s.name, 1, 'kv', t.id, pg_temp.v7(x.at, x.n + 7),
+		CASE WHEN x.n % 10 = 0 THEN 'failed' ELSE 'succeeded' END, 1, 1,
+		pg_temp.v7(now() - interval '24 hours' + (x.n - x.n % 100) * interval '86000 seconds' / LAST,
+			x.n - x.n % 100),
+		'node', x.at, 1000,
+		CASE WHEN x.n % 10 = 0 THEN 'Error' ELSE '' END,
+		CASE WHEN x.n % 10 = 0
+			THEN 'order ' || x.n || ' of kind ' || chr(65 + (x.n / 10 % 20)::int) ELSE '' END,
+		CASE WHEN x.n % 10 = 0 THEN repeat('at handler (script.js:1:1) ', 10) ELSE '' END,
+		'insert orders/o' || x.n,
+		'[{"at":"2026-01-01T00:00:00Z","level":"info","message":"checking order ' || x.n ||
+			' of the customer"}]'
+	 FROM (SELECT n, now() - interval '24 hours' + n * interval '86000 seconds' / LAST AS at
+		FROM generate_series(FIRST, LAST) n) x
+	 JOIN scripts s ON s.app_id = 1 AND s.name = 'bulk-' || (x.n % 20 + 1)
+	 JOIN triggers t ON t.app_id = 1 AND t.script_id = s.id;
+	 INSERT INTO dead_letters (app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload,
+		reason, error, error_group, attempts, depth, root_id)
+	 SELECT 1, e.id, e.outbox_id, 'kv', 'insert', e.trigger_id, e.script_id, e.script,
+		'{"op":"insert","collection":"orders","key":"k","value":"' || repeat('x', 500) || '"}', 'failed',
+		'{"name":"Error","message":"' || e.error_message || '","stack":"' || e.error_stack || '"}',
+		'Error: order # of kind ' || right(e.error_message, 1), 5, 1, e.root_id
+	 FROM executions e WHERE e.app_id = 1 AND e.status = 'failed' AND e.source = 'kv'
+		AND NOT EXISTS (SELECT FROM dead_letters d WHERE d.app_id = 1 AND d.id = e.id)`
+
+// history is the statement that adds those from first to last, all numbered from 1.
+func history(first, last int) string {
+	return strings.NewReplacer("FIRST", strconv.Itoa(first), "LAST", strconv.Itoa(last)).Replace(seedHistory)
+}
+
 // seeded are the ids of the last dead letter, the execution it is of, and a trigger.
 type seeded struct {
 	execution, letter, trigger string
 }
 
-// seed fills the database and gives what the pages are asked for.
-func (b *bench) seed(ctx context.Context) (ids seeded, err error) {
+// seed fills the database, with that many executions, if no step has before, and gives what the pages are
+// asked for.
+func (b *bench) seed(ctx context.Context, rows int) (ids seeded, err error) {
 	conn, err := b.db.General.Acquire(ctx)
 	if err != nil {
 		return ids, err
 	}
 	defer conn.Release()
 
-	for _, sql := range seedPages {
+	var done bool
+	const exists = "SELECT EXISTS (SELECT FROM scripts WHERE name = 'bulk-1')"
+	if err := conn.QueryRow(ctx, exists).Scan(&done); err != nil {
+		return ids, err
+	}
+
+	statements := slices.Concat(pageScripts, []string{history(1, rows)}, pageRest)
+	if done {
+		statements = nil
+	}
+	for _, sql := range statements {
 		if _, err := conn.Conn().Exec(ctx, sql); err != nil {
 			return ids, fmt.Errorf("seed: %w", err)
 		}
@@ -148,7 +172,7 @@ func pagePaths(ids seeded) []string {
 // pages measures every page of the dashboard with 100,000 executions and 10,000 dead letters in the database.
 func (b *bench) pages(ctx context.Context) error {
 	heading("Dashboard pages with 100,000 executions and 10,000 dead letters: time to the whole page, ms")
-	ids, err := b.seed(ctx)
+	ids, err := b.seed(ctx, 100_000)
 	if err != nil {
 		return err
 	}
@@ -169,32 +193,48 @@ func (b *bench) pages(ctx context.Context) error {
 }
 
 func (b *bench) visit(c *http.Client, path string) error {
-	var took []time.Duration
-	for k := range pageVisits + 10 {
-		began := time.Now()
-		res, err := c.Get(b.p.url + "/admin" + path)
+	took, err := b.visits(c, "/admin"+path, pageVisits)
+	if err != nil {
+		return err
+	}
+
+	fmt.Printf("  %-72s p50 %6.1f  p99 %6.1f\n",
+		"/admin"+path, quantile(took, 0.5)/1e6, quantile(took, 0.99)/1e6)
+	return nil
+}
+
+// visits asks for an address n times and a few more, and gives how long each answer took.
+func (b *bench) visits(c *http.Client, path string, n int) (took []time.Duration, err error) {
+	for k := range n + 10 {
+		req, err := http.NewRequest(http.MethodGet, b.p.url+path, http.NoBody)
 		if err != nil {
-			return err
+			return nil, err
+		}
+		if !strings.HasPrefix(path, "/admin") {
+			req.Header.Set("Authorization", "Bearer "+b.p.token)
+		}
+
+		began := time.Now()
+		res, err := c.Do(req)
+		if err != nil {
+			return nil, err
 		}
 
 		_, err = io.Copy(io.Discard, res.Body)
 		_ = res.Body.Close()
 		if err != nil {
-			return err
+			return nil, err
 		}
 
 		if res.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s: %d", path, res.StatusCode)
+			return nil, fmt.Errorf("%s: %d", path, res.StatusCode)
 		}
 
 		if k >= 10 { // caches are warm, as on the second visit of a day
 			took = append(took, time.Since(began))
 		}
 	}
-
-	fmt.Printf("  %-72s p50 %6.1f  p99 %6.1f\n",
-		"/admin"+path, quantile(took, 0.5)/1e6, quantile(took, 0.99)/1e6)
-	return nil
+	return took, nil
 }
 
 // browser is a client that is logged in to the dashboard.
