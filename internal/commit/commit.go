@@ -71,6 +71,14 @@ func (x *Commit) size() (keys, bytes int) {
 			}
 		case StoreAnswer:
 			bytes += min(len(p.Response.Body), MaxStoredBody)
+		case Enqueue:
+			bytes += len(p.Row.Payload)
+		case ResolveLetter:
+			if p.Replay != nil {
+				bytes += len(p.Replay.Payload)
+			}
+		case Reply:
+			bytes += len(p.Response)
 		}
 	}
 

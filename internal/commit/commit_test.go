@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"picloud/internal/cloud"
+	"picloud/internal/outbox"
 )
 
 // The heaviest verdict of the parts is that of their commit, whichever comes first, and every conflict is
@@ -69,7 +70,7 @@ func TestVerdictsShareNothing(t *testing.T) {
 	}
 }
 
-// A commit's size is that of its checks and writes, and of the answer it keeps, of all its parts.
+// A commit's size is that of its checks and writes, and of the answers and payloads it keeps, of all its parts.
 func TestSizeOfACommit(t *testing.T) {
 	t.Parallel()
 	x := commitOf(
@@ -77,9 +78,13 @@ func TestSizeOfACommit(t *testing.T) {
 		Audit{},
 		writes(remove("c")),
 		StoreAnswer{Response: &cloud.Response{Body: []byte("12345")}},
+		Enqueue{Row: &outbox.NewRow{Row: outbox.Row{Payload: "1234567"}}},
+		ResolveLetter{Replay: &outbox.NewRow{Row: outbox.Row{Payload: "123456789"}}},
+		ResolveLetter{},
+		Reply{Response: "12345678901"},
 	)
 	keys, bytes := x.size()
-	if keys != 4 || bytes != len("a")+len("1")+len("c")+len("12345") {
+	if keys != 4 || bytes != len("a1c")+5+7+9+11 {
 		t.Errorf("%d keys, %d bytes", keys, bytes)
 	}
 }

@@ -12,9 +12,9 @@ const (
 	// of its keys.
 	maxGroup      = 100
 	maxGroupKeys  = 1000
-	maxGroupBytes = 4 << 20
+	maxGroupBytes = 1 << 20
 	// maxSmallCommit is the most bytes of a commit that shares a group.
-	maxSmallCommit = 1 << 20
+	maxSmallCommit = 256 << 10
 )
 
 // queue holds the commits that wait. Those of an app leave it in the order in which they came, and never

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -87,7 +86,7 @@ func (b *bench) neighbours(ctx context.Context) error {
 
 	var quiet float64
 	for _, a := range attacks {
-		if o := os.Getenv("ONLY"); o != "" && a.workers > 0 && !strings.HasPrefix(a.name, o) {
+		if a.workers > 0 && !strings.HasPrefix(a.name, b.attack) {
 			continue
 		}
 		stop := b.begin(ctx, a)
