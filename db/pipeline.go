@@ -25,9 +25,40 @@ func NewPipeline() *Pipeline {
 	return p
 }
 
-// Send sends everything and reads every answer. The first error is returned.
+// maxSent is how many bytes of texts are sent at once: pgx makes one message of what is sent, and a message of
+// a hundred megabytes keeps the collector, and with it every other goroutine, waiting.
+const maxSent = 4 << 20
+
+// Send sends everything and reads every answer. The first error is returned, and ends it. Long texts may need
+// several round trips.
 func (p *Pipeline) Send(ctx context.Context, conn *pgx.Conn) error {
-	return conn.SendBatch(ctx, &p.batch).Close()
+	rest := p.batch.QueuedQueries
+	for len(rest) > 0 {
+		n, size := 1, textBytes(rest[0])
+		for n < len(rest) && size+textBytes(rest[n]) <= maxSent {
+			size += textBytes(rest[n])
+			n++
+		}
+
+		if err := conn.SendBatch(ctx, &pgx.Batch{QueuedQueries: rest[:n]}).Close(); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+
+	return nil
+}
+
+// textBytes is how long the texts are that a statement sends.
+func textBytes(q *pgx.QueuedQuery) (n int) {
+	for _, arg := range q.Arguments {
+		if texts, ok := arg.([]string); ok {
+			for _, text := range texts {
+				n += len(text)
+			}
+		}
+	}
+	return n
 }
 
 // Begin queues the start of the transaction.

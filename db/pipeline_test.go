@@ -3,6 +3,7 @@ package db_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -185,5 +186,60 @@ func TestPipelineHasNoResults(t *testing.T) {
 	}
 	if _, err := p.AppRevisions(t.Context(), []int64{1}); err == nil {
 		t.Error("revisions came from a pipeline that was not sent")
+	}
+}
+
+// More than is sent at once takes several round trips, and is one transaction all the same.
+func TestLongPipeline(t *testing.T) {
+	t.Parallel()
+
+	for _, c := range []struct {
+		name   string
+		broken bool // the last entry has no collection
+		want   int
+	}{
+		{"all", false, 5},
+		{"the last one fails", true, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := testkit.Open(t).DB
+			app := seed(t, d)
+
+			p := db.NewPipeline()
+			p.Begin()
+			for k := range 5 {
+				put := db.PutKeysParams{
+					Apps:        []int64{app},
+					Collections: []string{"long"},
+					Keys:        []string{fmt.Sprint(k)},
+					Values:      []string{strings.Repeat("x", 3<<20)},
+					Versions:    []int64{1},
+					Expiries:    []int64{0},
+				}
+				if k == 4 && c.broken {
+					put.Collections = nil
+				}
+				_ = p.PutKeys(t.Context(), put)
+			}
+			p.Commit()
+
+			conn, err := d.Commits.Acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Release()
+			err = p.Send(t.Context(), conn.Conn())
+			if (err == nil) != (c.want > 0) {
+				t.Errorf("sent: %v", err)
+			}
+
+			var n int
+			const count = "SELECT count(*) FROM kv WHERE collection = 'long' AND length(value) = 3 << 20"
+			if err := d.General.QueryRow(t.Context(), count).Scan(&n); err != nil || n != c.want {
+				t.Errorf("%d entries, %v, want %d", n, err, c.want)
+			}
+			_, _ = conn.Exec(t.Context(), "rollback")
+		})
 	}
 }

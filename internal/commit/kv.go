@@ -239,9 +239,13 @@ func kvPayload(op string, w *cloud.Write, old *keyValue) string {
 	return string(append(b, '}'))
 }
 
+// maxPutBytes is how many bytes of values go into one statement, if there is more than one value.
+const maxPutBytes = 1 << 20
+
 // write queues the final state of every key that was written.
 func (s *keySection) write(ctx context.Context, _ *Group, q *db.Queries) {
 	var put db.PutKeysParams
+	var putBytes int
 	var apps []int64
 
 	var collections, keys []string
@@ -251,6 +255,11 @@ func (s *keySection) write(ctx context.Context, _ *Group, q *db.Queries) {
 			collections = append(collections, k.key.Collection)
 			keys = append(keys, k.key.Key)
 			continue
+		}
+		if putBytes += len(k.value); putBytes > maxPutBytes && len(put.Keys) > 0 {
+			_ = q.PutKeys(ctx, put)
+			put = db.PutKeysParams{}
+			putBytes = len(k.value)
 		}
 		put.Apps = append(put.Apps, int64(k.key.App))
 		put.Collections = append(put.Collections, k.key.Collection)
