@@ -111,11 +111,10 @@ func loadSecretFiles() error {
 // operator.
 func (c *Config) complete() error {
 	c.setDefaults()
-	c.AdminHost = strings.ToLower(c.AdminHost)
 
 	// The order is that of the messages: an operator with several mistakes is told of the first.
 	for _, check := range []func() error{
-		c.checkBounds, c.checkUIDs, c.parseProxies, c.parseKey,
+		c.checkBounds, c.checkAddresses, c.checkUIDs, c.parseProxies, c.parseKey,
 		c.checkRole, c.checkMasterKey, c.chooseDataDir,
 	} {
 		if err := check(); err != nil {

@@ -65,7 +65,7 @@ func main() {
 	k := kong.Parse(&cli,
 		kong.Name("picloud"),
 		kong.Description("A self-hosted, event-driven serverless platform."),
-		kong.UsageOnError(),
+		kong.ShortUsageOnError(), // the sentence, not a page before it
 	)
 	if err := k.Run(); err != nil {
 		fail(err)
