@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -176,11 +175,19 @@ func (n *node) watchPostgres() {
 		case <-n.stopping:
 		default:
 			if n.failed != nil {
-				n.failed <- errors.New("PiCloud's own PostgreSQL ended unexpectedly; " +
-					"its log is postgres.log in the data directory")
+				n.failed <- postgresEnded(n.postgres.LastWords())
 			}
 		}
 	}()
+}
+
+// postgresEnded says what became of PiCloud's own PostgreSQL, with its last words, such as that of a full disk.
+func postgresEnded(words string) error {
+	if words != "" {
+		words = " (" + words + ")"
+	}
+	return fmt.Errorf("PiCloud's own PostgreSQL ended unexpectedly%s; its log is postgres.log in the data directory",
+		words)
 }
 
 // derive makes a key for one purpose from the master key (RFC 5869).

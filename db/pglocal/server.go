@@ -8,6 +8,7 @@ package pglocal
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/url"
 	"os"
@@ -48,7 +49,9 @@ type Server struct {
 	cmd     *exec.Cmd
 	// exited is closed when the process has ended.
 	exited chan struct{}
-	log    *slog.Logger
+	// logFrom is where in the log what this server writes begins.
+	logFrom int64
+	log     *slog.Logger
 }
 
 // Options say how to run a server.
@@ -183,6 +186,11 @@ func (s *Server) openLog() (*os.File, error) {
 		return nil, err
 	}
 
+	s.logFrom, err = file.Seek(0, io.SeekEnd)
+	if err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("read PostgreSQL's log: %w", err)
+	}
 	return file, nil
 }
 
@@ -251,7 +259,7 @@ func (s *Server) waitReady(ctx context.Context) error {
 
 		select {
 		case <-s.exited:
-			return fmt.Errorf("PostgreSQL ended while starting: see %s", s.place.logFile())
+			return fmt.Errorf("PostgreSQL ended while starting%s: see %s", because(s.LastWords()), s.place.logFile())
 		case <-ctx.Done():
 			_ = s.Stop()
 			return context.Cause(ctx)
