@@ -35,7 +35,7 @@ func (s *Server) request(c *fiber.Ctx, path string, body []byte) *cloud.Request 
 		}
 	}
 
-	r.URL = scheme + "://" + string(s.Authority(c)) + path
+	r.URL = scheme + "://" + s.authority(c) + path
 	if query := ctx.URI().QueryString(); len(query) > 0 {
 		r.URL += "?" + string(query)
 	}
@@ -63,6 +63,15 @@ func (s *Server) request(c *fiber.Ctx, path string, body []byte) *cloud.Request 
 
 	r.Headers = append(r.Headers, cloud.Header{Name: "X-Forwarded-For", Value: s.Client(c).String()})
 	return r
+}
+
+// authority is the host of a script's URL. HTTP/1.0 may name none, and an URL without one would be read as if
+// the first part of the path were it: the address that was called stands there then (RFC 9110, 7.1).
+func (s *Server) authority(c *fiber.Ctx) string {
+	if named := s.Authority(c); len(named) > 0 {
+		return string(named)
+	}
+	return c.Context().LocalAddr().String()
 }
 
 // withoutOwnCookies is a Cookie header without the dashboard's session, "" if nothing else is in it.

@@ -112,3 +112,17 @@ func TestURLThatScriptsSee(t *testing.T) {
 		})
 	}
 }
+
+// A caller of HTTP/1.0 need not name a host; the URL has one all the same.
+func TestURLWithoutHost(t *testing.T) {
+	t.Parallel()
+
+	s := newServer(func(*edge.Config) {})
+	r := ask(t, s, request("GET", "/a"), func(f *fiber.Ctx) *cloud.Request {
+		f.Context().URI().SetHost("")
+		return s.request(f, "/a", nil)
+	})
+	if want := "http://0.0.0.0:0/a"; r.URL != want { // the address of the test's connection
+		t.Errorf("%s, want %s", r.URL, want)
+	}
+}
