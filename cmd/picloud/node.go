@@ -181,13 +181,14 @@ func (n *node) watchPostgres() {
 	}()
 }
 
-// postgresEnded says what became of PiCloud's own PostgreSQL, with its last words, such as that of a full disk.
+// postgresEnded says what became of PiCloud's own PostgreSQL, with its last words, such as those of a full
+// disk.
 func postgresEnded(words string) error {
 	if words != "" {
 		words = " (" + words + ")"
 	}
-	return fmt.Errorf("PiCloud's own PostgreSQL ended unexpectedly%s; its log is postgres.log in the data directory",
-		words)
+	return fmt.Errorf("PiCloud's own PostgreSQL ended unexpectedly%s; "+
+		"its log is postgres.log in the data directory", words)
 }
 
 // derive makes a key for one purpose from the master key (RFC 5869).

@@ -259,7 +259,8 @@ func (s *Server) waitReady(ctx context.Context) error {
 
 		select {
 		case <-s.exited:
-			return fmt.Errorf("PostgreSQL ended while starting%s: see %s", because(s.LastWords()), s.place.logFile())
+			return fmt.Errorf("PostgreSQL ended while starting%s: see %s",
+				because(s.LastWords()), s.place.logFile())
 		case <-ctx.Done():
 			_ = s.Stop()
 			return context.Cause(ctx)
