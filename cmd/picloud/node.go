@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -204,7 +205,7 @@ func (n *node) buildExecutor() error {
 	cfg := executor.Config{MemoryMiB: n.cfg.ScriptMemory, MaxBody: n.cfg.MaxBody, Log: n.log,
 		Code: func(ctx context.Context, app cloud.AppID, build cloud.ID) (string, error) {
 			code, err := n.db.Queries().CodeOfBuild(ctx, int64(app), build)
-			return code, db.Translate(err)
+			return code, noCode(err)
 		}}
 	if n.cfg.Executor != ownSandboxes {
 		cfg.Client = &executor.Client{Socket: n.cfg.Executor}
@@ -216,6 +217,16 @@ func (n *node) buildExecutor() error {
 	}
 	n.executor = executor.New(cfg)
 	return nil
+}
+
+// noCode is why the code of a script could not be read: a run that needed it says so if the database was away,
+// instead of blaming the sandbox.
+func noCode(err error) error {
+	err = db.Translate(err)
+	if errors.Is(err, db.ErrUnavailable) {
+		return cloud.DatabaseAway("read the script's code", err)
+	}
+	return err
 }
 
 // pool lets the orchestrator start runs without knowing the executor's types.
