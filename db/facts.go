@@ -62,8 +62,16 @@ func (d *DB) Ours(ctx context.Context) (bool, error) {
 	return ours, Translate(err)
 }
 
-// Empty reports a database in which nobody has made a table.
+// Empty reports a database in which nobody has made a table, but for the mark of a restore that was cut off
+// before there was a copy.
 func (d *DB) Empty(ctx context.Context) (bool, error) {
 	tables, err := d.Queries().CountTables(ctx)
-	return tables == 0, Translate(err)
+	if err != nil {
+		return false, Translate(err)
+	}
+	marked, err := d.restoring(ctx)
+	if err != nil {
+		return false, err
+	}
+	return tables == 0 || marked && tables == 1, nil
 }

@@ -40,7 +40,7 @@ func (d *DB) Migrate(ctx context.Context, files fs.FS) error {
 		return err
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", notOwner(err))
+		return fmt.Errorf("migrate: %w", notOurs(notOwner(err)))
 	}
 
 	return nil
@@ -90,6 +90,15 @@ func notOwner(err error) error {
 	if HasCode(err, codeInsufficientPrivilege) {
 		return fmt.Errorf("the database's user may not use or change PiCloud's tables: connect as the user "+
 			"who owns them, or give them to this one (REASSIGN OWNED BY): %w", err)
+	}
+	return err
+}
+
+// notOurs says what to do when another program's tables have the names of PiCloud's.
+func notOurs(err error) error {
+	if HasCode(err, codeDuplicateTable) {
+		return fmt.Errorf("the database has tables that PiCloud did not make: give it a database of its own: %w",
+			err)
 	}
 	return err
 }

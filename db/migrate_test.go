@@ -43,6 +43,14 @@ func TestMigrateRefuses(t *testing.T) {
 			[]string{"connect as the user who owns them", "REASSIGN OWNED BY"},
 		},
 		{
+			"tables of another program", testkit.EmptyDatabase,
+			func(t *testing.T, address string) string {
+				run(t, address, "CREATE TABLE users (id int)")
+				return address
+			},
+			[]string{"tables that PiCloud did not make", "a database of its own", `"users" already exists`},
+		},
+		{
 			"a replica", testkit.Database, readOnly,
 			[]string{"the database is read-only", "target_session_attrs=read-write"},
 		},

@@ -202,15 +202,10 @@ func isStill(f *os.File) error {
 	return nil
 }
 
-// restore fills a database that has nothing in it, in one transaction, and holds it.
+// restore fills a database that has nothing in it, and holds it. Until it is on hold nobody can use it.
 func restore(ctx context.Context, n *node, file string) error {
-	empty, err := n.db.Empty(ctx)
-	if err != nil {
+	if err := n.db.BeginRestore(ctx); err != nil {
 		return err
-	}
-	if !empty {
-		return errors.New("the database is not empty: restore into a new one, named by DATABASE_URL " +
-			"or in a new PICLOUD_DATA_DIR")
 	}
 
 	fill := toolRun{
@@ -220,9 +215,17 @@ func restore(ctx context.Context, n *node, file string) error {
 		address: n.url,
 	}
 	if err := fill.run(ctx); err != nil {
-		return err
+		return errors.Join(err, n.db.EndRestore(context.WithoutCancel(ctx))) // it was rolled back as a whole
 	}
 
+	if err := holdCopy(ctx, n); err != nil {
+		return err
+	}
+	return n.db.EndRestore(ctx)
+}
+
+// holdCopy makes of a copy one that handles no event and has no session.
+func holdCopy(ctx context.Context, n *node) error {
 	// The file may be of an older version, and its nodes are not this installation's.
 	if err := n.db.Migrate(ctx, migrations.FS); err != nil {
 		return err

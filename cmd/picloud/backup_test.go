@@ -97,6 +97,9 @@ func TestBackup(t *testing.T) {
 	if err := restore(t.Context(), n, bad); err == nil {
 		t.Error("nonsense was restored")
 	}
+	if err := n.db.CheckRestored(t.Context()); err != nil {
+		t.Errorf("after a copy that was rolled back: %v", err)
+	}
 	if err := restore(t.Context(), n, file); err != nil {
 		t.Fatal(err)
 	}

@@ -63,6 +63,9 @@ func (n *node) migrate(ctx context.Context) error {
 	if err := requirePrimary(ctx, n.db); err != nil {
 		return err
 	}
+	if err := n.db.CheckRestored(ctx); err != nil {
+		return err
+	}
 	return n.db.Migrate(ctx, migrations.FS)
 }
 
