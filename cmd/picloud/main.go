@@ -118,6 +118,10 @@ func runNode(c *Config, as role) error {
 	defer stop()
 	log := openLog(os.Stderr, c.LogFormat)
 	n, err := start(ctx, c, log)
+	if err != nil && ctx.Err() != nil {
+		log.Info("stopped while starting", "error", err) // as was asked for
+		return nil
+	}
 	if err != nil {
 		return err
 	}
