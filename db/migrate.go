@@ -97,8 +97,8 @@ func notOwner(err error) error {
 // notOurs says what to do when another program's tables have the names of PiCloud's.
 func notOurs(err error) error {
 	if HasCode(err, codeDuplicateTable) {
-		return fmt.Errorf("the database has tables that PiCloud did not make: give it a database of its own: %w",
-			err)
+		return fmt.Errorf("the database has tables that PiCloud did not make: "+
+			"give it a database of its own: %w", err)
 	}
 	return err
 }

@@ -219,8 +219,8 @@ func (n *node) buildExecutor() error {
 	return nil
 }
 
-// noCode is why the code of a script could not be read: a run that needed it says so if the database was away,
-// instead of blaming the sandbox.
+// noCode is why the code of a script could not be read: a run that needed it says so if the database was
+// away, instead of blaming the sandbox.
 func noCode(err error) error {
 	err = db.Translate(err)
 	if errors.Is(err, db.ErrUnavailable) {

@@ -29,6 +29,7 @@ func TestStopWhileStarting(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if made, _ := filepath.Glob(filepath.Join(dir, "postgres*", "PG_VERSION")); made != nil {
 			break
