@@ -18,9 +18,13 @@ import (
 	"picloud/internal/orchestrator"
 )
 
-// beatEvery is how often an idle stream shows that it is alive, and its follower's rights are checked again
-// although nothing about people changed: a key or a session may have come to its end.
-const beatEvery = 15 * time.Second
+const (
+	// beatEvery is how often an idle stream shows that it is alive, and its follower's rights are checked again
+	// although nothing about people changed: a key or a session may have come to its end.
+	beatEvery = 15 * time.Second
+	// checkAfter is for how long such a check is enough for the events that a follower gets.
+	checkAfter = time.Second
+)
 
 // Item is a run of the live tail.
 type Item struct {
@@ -132,7 +136,13 @@ type writer struct {
 }
 
 // follow writes until the tail ends, the follower is gone or may not see the runs any more.
-func (w *writer) follow(tail *history.Tail, stillMay func() bool) {
+func (w *writer) follow(tail *history.Tail, mayFollow func() bool) {
+	checked := time.Now()
+	stillMay := func() bool {
+		checked = time.Now()
+		return mayFollow()
+	}
+
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
 	if !w.send(": connected\n\n") {
@@ -158,6 +168,9 @@ func (w *writer) follow(tail *history.Tail, stillMay func() bool) {
 			}
 
 		case e := <-tail.EventsCh:
+			if time.Since(checked) >= checkAfter && !stillMay() {
+				return
+			}
 			if !w.sendDropped(tail) {
 				return
 			}

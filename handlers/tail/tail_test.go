@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -172,4 +173,36 @@ func TestFollowerLosesRights(t *testing.T) {
 	if asked != 2 || out.String() != ": connected\n\n" {
 		t.Errorf("asked %d times, sent %q", asked, out)
 	}
+}
+
+// A follower whose key or session has come to its end sees nothing of what runs more than a second later, and
+// one who may follow is not asked about for each event.
+func TestFollowerExpires(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		eventsC := make(chan history.TailEvent)
+		w, out := newWriter("", "")
+		end := time.Now().Add(3 * time.Second)
+		asked := 0
+		overC := make(chan struct{})
+		go func() {
+			defer close(overC)
+			w.follow(&history.Tail{EventsCh: eventsC}, func() bool {
+				asked++
+				return time.Now().Before(end)
+			})
+		}()
+
+		for over := false; !over; time.Sleep(100 * time.Millisecond) {
+			select {
+			case eventsC <- logLine("a"):
+			case <-overC:
+				over = true
+			}
+		}
+
+		if sent := strings.Count(out.String(), "event: "); sent < 30 || sent > 40 || asked > 4 {
+			t.Errorf("%d events sent, asked %d times", sent, asked)
+		}
+	})
 }
