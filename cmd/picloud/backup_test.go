@@ -104,6 +104,10 @@ func TestBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	if err := requireSchema(t.Context(), n.db); err != nil {
+		t.Errorf("a copy on hold: %v", err)
+	}
+
 	// Sessions of before the backup may have been ended since; whoever restores is told about keys.
 	c := joinFixture(t, url)
 	c.as(w.token).api("GET", "/auth/me", nil).want(401)

@@ -102,14 +102,17 @@ func (c *Config) requireInstallation() error {
 	return explainAccess(c.DataDir, err)
 }
 
-// requireSchema refuses a database that is not PiCloud's.
+// requireSchema refuses a database that is not PiCloud's, or not yet.
 func requireSchema(ctx context.Context, d *db.DB) error {
 	ours, err := d.Ours(ctx)
-	if err == nil && !ours {
-		err = errors.New("there is no PiCloud in the database: set PICLOUD_DATA_DIR or DATABASE_URL " +
+	if err != nil {
+		return err
+	}
+	if !ours {
+		return errors.New("there is no PiCloud in the database: set PICLOUD_DATA_DIR or DATABASE_URL " +
 			"as the service has it")
 	}
-	return err
+	return d.CheckRestored(ctx)
 }
 
 const (
