@@ -88,5 +88,13 @@ func (n *node) ready(ctx context.Context) error {
 	if err := n.trials.result(ctx); err != nil {
 		return err
 	}
-	return n.executor.Ready(ctx)
+	return sandboxReady(n.executor.Ready(ctx))
+}
+
+// sandboxReady says that it is the sandbox which is missing. The reason is for the log alone.
+func sandboxReady(err error) error {
+	if err == nil {
+		return nil
+	}
+	return cloud.Errorf(cloud.CodeUnavailable, "not ready: the sandbox could not be started").Because(err)
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"picloud/internal/cloud"
 )
 
 // However many ask whether the node is ready, one commit a second is tried, by whoever asks first; nobody who
@@ -56,4 +58,20 @@ func TestCommitTrialsAreShared(t *testing.T) {
 		failure = nil
 		asks(1)
 	})
+}
+
+// Whoever asks is told that the sandbox is missing, and not what the system said of it.
+func TestSandboxReady(t *testing.T) {
+	t.Parallel()
+	if err := sandboxReady(nil); err != nil {
+		t.Errorf("a sandbox that starts: %v", err)
+	}
+
+	cause := errors.New("dial unix /run/picloud/executor.sock: connect: no such file or directory")
+	err := sandboxReady(cause)
+	var known *cloud.Error
+	if !errors.As(err, &known) || known.Code != cloud.CodeUnavailable ||
+		known.Message != "not ready: the sandbox could not be started" || !errors.Is(err, cause) {
+		t.Errorf("got %v", err)
+	}
 }
