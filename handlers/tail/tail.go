@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// beatEvery is how often an idle stream shows that it is alive, and its follower's rights are checked again
-	// although nothing about people changed: a key or a session may have come to its end.
+	// beatEvery is how often an idle stream shows that it is alive, and its follower's rights are checked
+	// again although nothing about people changed: a key or a session may have come to its end.
 	beatEvery = 15 * time.Second
 	// checkAfter is for how long such a check is enough for the events that a follower gets.
 	checkAfter = time.Second
