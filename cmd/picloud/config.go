@@ -30,7 +30,7 @@ type Config struct {
 	AdminHost            string        `env:"PICLOUD_ADMIN_HOST" help:"The only host of /admin and /api; scripts then answer on every other."`
 	TrustedProxies       []string      `env:"PICLOUD_TRUSTED_PROXIES" help:"Addresses or prefixes whose X-Forwarded-* headers count, comma-separated."`
 	Concurrency          int           `env:"PICLOUD_CONCURRENCY" help:"Runs at once on this node (default 16 x CPUs)."`
-	Queue                int           `env:"PICLOUD_QUEUE" help:"Requests that may wait for a permit (default 8 x concurrency)."`
+	Queue                int           `env:"PICLOUD_QUEUE" help:"Requests that may wait for a permit; 0: 8 x concurrency."`
 	ScriptTimeout        time.Duration `env:"PICLOUD_SCRIPT_TIMEOUT" default:"10s" help:"Time of a run whose script sets none."`
 	ScriptMemory         int           `env:"PICLOUD_SCRIPT_MEMORY" default:"128" help:"MiB of a sandbox process; the most a script can ask for."`
 	MaxBody              int           `env:"PICLOUD_MAX_BODY" default:"10485760" help:"Bytes of a request or response body."`

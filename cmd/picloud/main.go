@@ -117,6 +117,14 @@ func runNode(c *Config, as role) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	log := openLog(os.Stderr, c.LogFormat)
+	unknown, err := unknownVariables(os.Environ())
+	if err != nil {
+		return err
+	}
+	if len(unknown) > 0 {
+		log.Warn("variables that PiCloud does not know have no effect", "names", unknown)
+	}
+
 	n, err := start(ctx, c, log)
 	if err != nil && ctx.Err() != nil {
 		log.Info("stopped while starting", "error", err) // as was asked for
