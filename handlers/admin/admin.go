@@ -53,6 +53,7 @@ type SandboxStats struct {
 type Server struct {
 	Config
 	started time.Time // of the process, as the page of the system shows it
+	checks  lastChecks
 }
 
 // New returns the dashboard; Register makes it answer.
