@@ -5,27 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"regexp"
 	"slices"
-	"strings"
-	"time"
-	"unicode/utf8"
 
 	"picloud/db"
 	"picloud/internal/cloud"
-)
-
-var scriptName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
-
-const (
-	// MaxSource is the most bytes of a script's source.
-	MaxSource = 1 << 20
-	// minMemoryMiB is the least memory in which the engine and a small script fit.
-	minMemoryMiB = 16
-	// minTimeoutMS is the shortest limit of a run, in milliseconds.
-	minTimeoutMS = 10
-
-	defaultLanguage = "javascript"
 )
 
 // ScriptChange is what a PUT of a script may set; nil keeps what the script has, or takes the default.
@@ -126,56 +109,6 @@ func (m *Manager) deployInTurn(
 	return err
 }
 
-// CheckScriptName says what is wrong with a name, nil if nothing is.
-func CheckScriptName(name string) error {
-	if !scriptName.MatchString(name) {
-		return invalid("the script name %q must match %s", cloud.Shorten(name), scriptName)
-	}
-	return nil
-}
-
-// checkScript checks what can be checked without the database.
-func (m *Manager) checkScript(name string, c *ScriptChange) error {
-	if err := CheckScriptName(name); err != nil {
-		return err
-	}
-	if len(c.Source) > MaxSource {
-		return cloud.Errorf(cloud.CodeTooLarge, "the source has %d bytes; at most %d are allowed: "+
-			"minify the bundle, or move parts of it into module scripts", len(c.Source), MaxSource)
-	}
-	if !utf8.ValidString(c.Source) || strings.ContainsRune(c.Source, 0) {
-		return invalid("the source must be valid UTF-8 without NUL")
-	}
-
-	err := errors.Join(
-		oneOf("language", c.Language, defaultLanguage, "typescript"),
-		oneOf("kind", c.Kind, cloud.KindEndpoint, cloud.KindModule),
-		oneOf("access", c.Access, cloud.AccessPublic, cloud.AccessKey, cloud.AccessPrivate),
-	)
-	if err != nil {
-		return firstError(err)
-	}
-
-	if ms := c.TimeoutMS; ms != nil {
-		if *ms < minTimeoutMS || time.Duration(*ms)*time.Millisecond > m.cfg.MaxTimeout {
-			return invalid("timeout_ms must be from %d to %d", minTimeoutMS, m.cfg.MaxTimeout.Milliseconds())
-		}
-	}
-	if mib := c.MemoryMiB; mib != nil && (*mib < minMemoryMiB || int(*mib) > m.cfg.MaxMemoryMiB) {
-		return invalid("memory_mib must be from %d to %d", minMemoryMiB, m.cfg.MaxMemoryMiB)
-	}
-
-	return checkRateLimit(c.RateLimit)
-}
-
-// oneOf refuses a value that is none of those allowed; nil passes.
-func oneOf(what string, value *string, allowed ...string) error {
-	if value != nil && !slices.Contains(allowed, *value) {
-		return invalid("%s must be one of %s", what, strings.Join(allowed, ", "))
-	}
-	return nil
-}
-
 // deploy is one PUT, or one rollback, inside its transaction, which holds the lock of the app's scripts.
 type deploy struct {
 	m     *Manager
@@ -186,13 +119,6 @@ type deploy struct {
 	change *ScriptChange
 	// out is what the caller and the audit row get; the deploy fills it in.
 	out *Deployed
-}
-
-// build is a compiled version.
-type build struct {
-	// id names the build for the data plane, which caches code by it.
-	id     cloud.ID
-	bundle *cloud.Bundle
 }
 
 // create makes the script with its first version.
@@ -356,184 +282,6 @@ func (d *deploy) mayChangeKind(ctx context.Context, old *db.ScriptByNameRow, kin
 	if len(triggers) > 0 || hasRoute {
 		return cloud.Errorf(cloud.CodeConflict,
 			"the script has triggers or routes: it cannot become a %s while they exist", kind)
-	}
-
-	return nil
-}
-
-// insertVersion stores the change's source and its build as version out.Version.
-func (d *deploy) insertVersion(ctx context.Context, script cloud.ID, language string, built build) error {
-	sum := sha256.Sum256([]byte(d.change.Source))
-	d.out.Warning = built.bundle.HandlersError
-	return d.q.InsertVersion(ctx, db.InsertVersionParams{
-		AppID:         d.app.ID,
-		ScriptID:      script,
-		Version:       int32(d.out.Version),
-		Language:      language,
-		Source:        d.change.Source,
-		SourceSha256:  sum[:],
-		BuildID:       built.id,
-		Code:          built.bundle.Code,
-		Imports:       notNil(built.bundle.Imports),
-		Handlers:      notNil(built.bundle.Handlers),
-		HandlersError: built.bundle.HandlersError,
-		CreatedBy:     d.actor.Username,
-	})
-}
-
-// rebuildVersion replaces the build of a version that exists.
-func (d *deploy) rebuildVersion(ctx context.Context, script db.UUID, version int32, built build) error {
-	return d.q.RebuildVersion(ctx, db.RebuildVersionParams{
-		AppID:         d.app.ID,
-		ScriptID:      script,
-		Version:       version,
-		BuildID:       built.id,
-		Code:          built.bundle.Code,
-		Imports:       notNil(built.bundle.Imports),
-		Handlers:      notNil(built.bundle.Handlers),
-		HandlersError: built.bundle.HandlersError,
-	})
-}
-
-// compile bundles a source with the app's modules. replaced holds modules whose source in the database is
-// not the one to use, by name: the module that is being deployed.
-func (d *deploy) compile(
-	ctx context.Context, source cloud.Source, replaced map[string]cloud.Module,
-) (build, error) {
-	rows, err := d.q.ModulesOfApp(ctx, d.app.ID)
-	if err != nil {
-		return build{}, err
-	}
-
-	modules := map[string]cloud.Module{}
-	for _, r := range rows {
-		modules[r.Name] = cloud.Module{Language: r.Language, Source: r.Source}
-	}
-
-	for name, module := range replaced {
-		modules[name] = module
-	}
-
-	// A module that imports itself by way of others must meet its new source there, not the one of the
-	// database.
-	if _, isModule := modules[source.Name]; isModule {
-		modules[source.Name] = cloud.Module{Language: source.Language, Source: source.Source}
-	}
-
-	app := cloud.AppID(d.app.ID)
-	source.Modules = modules
-	source.Env = d.m.cfg.Env(app, source.Name)
-	id := d.m.cfg.IDs.New()
-	bundle, err := d.m.cfg.Compiler.Compile(ctx, app, id, &source)
-	if err != nil {
-		return build{}, err
-	}
-
-	// The module was evaluated with the app's secrets, and what it threw is shown to viewers.
-	if source.Env != nil {
-		bundle.HandlersError = source.Env.Mask.Text(bundle.HandlersError)
-	}
-	return build{id: id, bundle: bundle}, nil
-}
-
-// rebuildImporters gives every script whose bundle contains the module a new build of its current version.
-func (d *deploy) rebuildImporters(ctx context.Context, name string, module cloud.Module) error {
-	importers, err := d.q.ImportersOf(ctx, d.app.ID, name)
-	if err != nil {
-		return err
-	}
-
-	for _, s := range importers {
-		if s.Name == name {
-			continue
-		}
-
-		source := cloud.Source{Name: s.Name, Language: s.Language, Source: s.Source}
-		built, err := d.compile(ctx, source, map[string]cloud.Module{name: module})
-		if err != nil {
-			var ce *cloud.Error
-			if errors.As(err, &ce) && ce.Code == cloud.CodeInvalid {
-				return invalidImporter(s.Name, ce)
-			}
-			return err
-		}
-		if err := d.rebuildVersion(ctx, s.ID, s.Version, built); err != nil {
-			return err
-		}
-	}
-
-	return nil
-}
-
-// invalidImporter says that another script than the deployed one no longer builds. It keeps the place of
-// the mistake.
-func invalidImporter(name string, ce *cloud.Error) error {
-	e := cloud.Errorf(cloud.CodeInvalid,
-		"the script %q imports this module and would no longer build: %s", name, ce.Message)
-	e.Details = ce.Details
-	return e.With("importer", name)
-}
-
-// Rollback makes an older version current. The version is built anew, with the modules as they are now.
-func (m *Manager) Rollback(
-	ctx context.Context, actor Actor, app *App, name string, version int,
-) (*Deployed, error) {
-	out := &Deployed{Name: name, Version: version}
-	audit := change{actor: actor, app: app, action: "script.rollback", target: name, detail: out}
-	err := m.deployInTurn(ctx, audit, func(ctx context.Context, q *db.Queries) error {
-		if err := q.LockScriptsOfApp(ctx, int32(app.ID)); err != nil {
-			return err
-		}
-
-		script, err := q.ScriptByName(ctx, app.ID, name)
-		if err != nil {
-			return found(err, "script")
-		}
-
-		old, err := q.VersionOfScript(ctx, app.ID, script.ID, int32(version))
-		if err != nil {
-			return found(err, "version")
-		}
-
-		d := &deploy{m: m, q: q, app: app, actor: actor, out: out}
-		if err := d.mayReceiveSecrets(ctx); err != nil {
-			return err
-		}
-		return d.rollback(ctx, &script, &old)
-	})
-	if err != nil {
-		return nil, err
-	}
-
-	return out, nil
-}
-
-// rollback builds an old version anew and makes it current. The script's settings stay as they are.
-func (d *deploy) rollback(ctx context.Context, script *Script, old *db.ScriptVersion) error {
-	source := cloud.Source{Name: script.Name, Language: old.Language, Source: old.Source}
-	built, err := d.compile(ctx, source, nil)
-	if err != nil {
-		return err
-	}
-	if err := d.rebuildVersion(ctx, script.ID, old.Version, built); err != nil {
-		return err
-	}
-
-	err = d.q.UpdateScript(ctx, db.UpdateScriptParams{
-		AppID:     d.app.ID,
-		ID:        script.ID,
-		Kind:      script.Kind,
-		Access:    script.Access,
-		TimeoutMs: script.TimeoutMs,
-		MemoryMib: script.MemoryMib,
-		RateLimit: script.RateLimit,
-		Version:   old.Version,
-	})
-	if err != nil {
-		return err
-	}
-	if script.Kind == cloud.KindModule {
-		return d.rebuildImporters(ctx, script.Name, cloud.Module{Language: old.Language, Source: old.Source})
 	}
 
 	return nil
