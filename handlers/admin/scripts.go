@@ -285,7 +285,13 @@ func (s *Server) aroundScript(v *visit, vm *views.ScriptPage, script *manager.Sc
 func (s *Server) deployScript(v *visit) error {
 	name := v.Params("name")
 	typed := v.typedScript(name)
-	change, err := scriptChange(typed)
+	err := s.Manager.MayDeploy(v.UserContext(), v.app.Actor(), v.app.App, name)
+
+	var change manager.ScriptChange
+	if err == nil {
+		change, err = scriptChange(typed)
+	}
+
 	var deployed *manager.Deployed
 	if err == nil {
 		deployed, err = s.Manager.PutScript(v.UserContext(), v.app.Actor(), v.app.App, name, change)

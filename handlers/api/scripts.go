@@ -265,6 +265,10 @@ func (s *Server) listScripts(
 
 // putScript takes the JSON form, or the source alone as text/javascript or application/typescript.
 func (s *Server) putScript(ctx context.Context, c *edge.AppCaller, in *putScript) (*deployedOutput, error) {
+	if err := s.Manager.MayDeploy(ctx, c.Actor(), c.App, in.Name); err != nil {
+		return nil, err
+	}
+
 	change, err := scriptChange(in)
 	if err != nil {
 		return nil, err

@@ -119,6 +119,13 @@ type AppChange struct {
 // UpdateApp changes an app's texts, hosts and quotas. Only an instance admin may change hosts and quotas. The
 // hosts in the change are lower-cased in place.
 func (m *Manager) UpdateApp(ctx context.Context, actor Actor, app *App, c AppChange) (*App, error) {
+	if c.Hosts != nil && !actor.Admin {
+		return nil, cloud.Errorf(cloud.CodeForbidden, "only an instance admin gives hosts to an app")
+	}
+	if err := c.Quotas.check(actor); err != nil {
+		return nil, err
+	}
+
 	next := *app
 	next.Name = or(c.Name, app.Name)
 	next.Description = or(c.Description, app.Description)
@@ -129,15 +136,9 @@ func (m *Manager) UpdateApp(ctx context.Context, actor Actor, app *App, c AppCha
 		return nil, err
 	}
 	if c.Hosts != nil {
-		if !actor.Admin {
-			return nil, cloud.Errorf(cloud.CodeForbidden, "only an instance admin gives hosts to an app")
-		}
 		if err := normalizeHosts(*c.Hosts); err != nil {
 			return nil, err
 		}
-	}
-	if err := c.Quotas.check(actor); err != nil {
-		return nil, err
 	}
 
 	audit := change{actor: actor, app: app, action: "app.update", target: app.Slug, detail: c}

@@ -18,6 +18,11 @@ func (m *Manager) Rollback(
 			return err
 		}
 
+		d := &deploy{m: m, q: q, app: app, actor: actor, out: out}
+		if err := d.mayReceiveSecrets(ctx); err != nil {
+			return err
+		}
+
 		script, err := q.ScriptByName(ctx, app.ID, name)
 		if err != nil {
 			return found(err, "script")
@@ -28,10 +33,6 @@ func (m *Manager) Rollback(
 			return found(err, "version")
 		}
 
-		d := &deploy{m: m, q: q, app: app, actor: actor, out: out}
-		if err := d.mayReceiveSecrets(ctx); err != nil {
-			return err
-		}
 		return d.rollback(ctx, &script, &old)
 	})
 	if err != nil {

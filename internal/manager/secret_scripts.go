@@ -31,6 +31,13 @@ func checkSecretScripts(names []string) ([]string, error) {
 	return slices.Compact(slices.Sorted(slices.Values(names))), nil
 }
 
+// MayDeploy refuses (forbidden) an actor who may not deploy under a name. It is asked before what is deployed is
+// looked at, so that who may not deploy learns no more than that; PutScript asks again, under the lock.
+func (m *Manager) MayDeploy(ctx context.Context, actor Actor, app *App, name string) error {
+	d := &deploy{m: m, q: m.cfg.DB.Queries(), app: app, actor: actor, out: &Deployed{Name: name}}
+	return explain(db.Translate(d.mayReceiveSecrets(ctx)))
+}
+
 // mayReceiveSecrets refuses (forbidden) to deploy code that would receive a secret which is for some scripts
 // alone, unless the actor may set secrets. Otherwise whoever may deploy could read the secret, by deploying
 // under a name that it names, or a module that such a script imports.

@@ -75,7 +75,11 @@ func TestDeployingWhatReceivesSecrets(t *testing.T) {
 	} {
 		name := c.name
 		deploy := func(actor manager.Actor) error {
+			may := f.MayDeploy(t.Context(), actor, app, name)
 			_, err := f.PutScript(t.Context(), actor, app, name, manager.ScriptChange{Source: source})
+			if (may == nil) != (err == nil) {
+				t.Errorf("%s: may deploy: %v; deployed: %v", name, may, err)
+			}
 			return err
 		}
 		rollBack := func(actor manager.Actor) error {

@@ -58,11 +58,11 @@ func checkUsername(username string) error {
 
 // checkUser checks a change, and whether the actor may make it, as far as this does not depend on the user.
 func checkUser(actor Actor, c UserChange) error {
-	if c.Role != nil && !slices.Contains(instanceRoles, *c.Role) {
-		return invalid("role must be owner, admin or member")
-	}
 	if c.Role != nil && *c.Role == auth.RoleOwner && !actor.Owner {
 		return cloud.Errorf(cloud.CodeForbidden, "only owners make owners, and not with an API key")
+	}
+	if c.Role != nil && !slices.Contains(instanceRoles, *c.Role) {
+		return invalid("role must be owner, admin or member")
 	}
 	if c.Email != nil && *c.Email != "" {
 		if err := checkText("email", *c.Email, maxEmail); err != nil || !strings.Contains(*c.Email, "@") {
