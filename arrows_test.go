@@ -23,10 +23,10 @@ var arrows = map[string]string{
 	"internal/fairshare":  "",
 	"internal/ratelimit":  "",
 	"internal/schedule":   "internal/cloud",
-	"internal/auth":       "internal/cloud db",
+	"internal/auth":       "internal/cloud internal/fairshare db",
 
 	// The control plane.
-	"internal/manager": "internal/cloud db internal/auth internal/schedule",
+	"internal/manager": "internal/cloud internal/fairshare db internal/auth internal/schedule",
 
 	// The data plane, from what stands alone to what puts it together.
 	"internal/admission": "internal/cloud",

@@ -42,7 +42,7 @@ func NewPasswords(cost PasswordCost) *Passwords {
 		return hash
 	})
 
-	return &Passwords{params: params, turns: newTurns(), unknown: unknown}
+	return &Passwords{params: params, turns: newTurns(maxHashing()), unknown: unknown}
 }
 
 // Hash checks and hashes a new password of a user. client is who waits for it: clients take turns. Errors:
@@ -55,7 +55,7 @@ func (p *Passwords) Hash(ctx context.Context, client, username, password string)
 	if err := p.turns.take(ctx, client); err != nil {
 		return "", err
 	}
-	defer p.turns.done()
+	defer p.turns.done(client)
 	hash, err := argon2id.CreateHash(password, p.params)
 	if err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
@@ -71,7 +71,7 @@ func (p *Passwords) Check(ctx context.Context, client, password, hash string) (b
 	if err := p.turns.take(ctx, client); err != nil {
 		return false, err
 	}
-	defer p.turns.done()
+	defer p.turns.done(client)
 
 	known := hash != ""
 	if !known {

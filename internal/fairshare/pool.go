@@ -4,9 +4,13 @@ package fairshare
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 )
+
+// ErrTooManyWait refuses who would wait in a pool where as many wait already as may.
+var ErrTooManyWait = errors.New("too many wait already")
 
 // Pool has a size in units of its user. An owner may hold as much as is still free: alone it gets half, and n
 // owners that take all they can end with one part in n+1 each. So there is something for an owner that has
@@ -19,6 +23,8 @@ type Pool[K comparable] struct {
 	free    int64
 	held    map[K]int64
 	waiting map[K]*line
+	// waits counts the requests of all lines. It may be maxWaits at most, and a line maxLine long; 0 is no bound.
+	waits, maxWaits, maxLine int
 	// turns counts the turns that were given to lines.
 	turns uint64
 }
@@ -40,12 +46,20 @@ func New[K comparable](size int64) *Pool[K] {
 	return &Pool[K]{free: size, held: map[K]int64{}, waiting: map[K]*line{}}
 }
 
+// Bounded lets so many requests wait at most, of all owners together and of each; 0 is no bound. It is called
+// before the pool is used, and returns it.
+func (p *Pool[K]) Bounded(all, ofOne int) *Pool[K] {
+	p.maxWaits = all
+	p.maxLine = ofOne
+	return p
+}
+
 // Take waits for units for an owner, which Give returns. More than half of the pool is never granted to
-// anybody. The error is the cause of a context that is done.
+// anybody. Errors: the cause of a context that is done; ErrTooManyWait, in a pool that is Bounded.
 func (p *Pool[K]) Take(ctx context.Context, owner K, units int64) error {
-	w := p.ask(owner, units)
-	if w == nil {
-		return nil
+	w, err := p.ask(owner, units)
+	if err != nil || w == nil {
+		return err
 	}
 
 	select {
@@ -60,24 +74,28 @@ func (p *Pool[K]) Take(ctx context.Context, owner K, units int64) error {
 }
 
 // ask takes the units, and returns nil then, or begins to wait.
-func (p *Pool[K]) ask(owner K, units int64) *request {
+func (p *Pool[K]) ask(owner K, units int64) (*request, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	if p.mayTake(owner, units) && p.isFirst(owner) {
 		p.hold(owner, units)
-		return nil
+		return nil, nil
 	}
 
 	l := p.waiting[owner]
+	if p.maxWaits > 0 && p.waits >= p.maxWaits || p.maxLine > 0 && l != nil && len(l.requests) >= p.maxLine {
+		return nil, ErrTooManyWait
+	}
 	if l == nil {
 		l = &line{turn: p.nextTurn()}
 		p.waiting[owner] = l
 	}
 	w := &request{units: units, grantCh: make(chan struct{})}
 	l.requests = append(l.requests, w)
+	p.waits++
 
-	return w
+	return w, nil
 }
 
 // TryTake takes units for an owner if Take would not wait.
@@ -216,6 +234,7 @@ func (p *Pool[K]) neediest() K {
 func (p *Pool[K]) remove(owner K, at int) {
 	l := p.waiting[owner]
 	l.requests = slices.Delete(l.requests, at, at+1)
+	p.waits--
 	if len(l.requests) == 0 {
 		delete(p.waiting, owner)
 	}

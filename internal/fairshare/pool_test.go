@@ -192,3 +192,48 @@ func TestOwnersTakeTurns(t *testing.T) {
 		}
 	})
 }
+
+// A bounded pool refuses who would wait behind too many, and nobody who need not wait.
+func TestBoundedPool(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := New[string](4).Bounded(3, 2)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		wait := func(owner string) {
+			go func() { _ = p.Take(ctx, owner, 1) }()
+			synctest.Wait()
+		}
+		refused := func(owner string) bool {
+			return errors.Is(p.Take(ctx, owner, 1), ErrTooManyWait)
+		}
+
+		for range 2 + 2 { // two hold a place each, two wait
+			wait("a")
+		}
+		if p.Held("a") != 2 || p.Waiting("a") != 2 || !refused("a") {
+			t.Errorf("a holds %d, %d of it wait", p.Held("a"), p.Waiting("a"))
+		}
+		if err := p.Take(ctx, "b", 1); err != nil {
+			t.Errorf("b, for which there is a place: %v", err)
+		}
+		wait("b")
+		if p.Waiting("b") != 1 || !refused("b") || !refused("a") {
+			t.Errorf("%d of b wait, and three are all that may", p.Waiting("b"))
+		}
+
+		// Who gives up makes room for another.
+		cancel(errors.New("gone"))
+		synctest.Wait()
+		ctx = t.Context()
+		wait("a")
+		if p.Waiting("a") != 1 {
+			t.Errorf("%d of a wait", p.Waiting("a"))
+		}
+		p.Give("a", 2)
+		p.Give("b", 1)
+		synctest.Wait()
+		if p.Waiting("a") != 0 {
+			t.Errorf("%d of a wait, though there is a place", p.Waiting("a"))
+		}
+	})
+}

@@ -43,8 +43,8 @@ func TestDeployQueueIsFair(t *testing.T) {
 			goOn <- struct{}{}
 			synctest.Wait()
 		}
-		if len(entered) != 3 || len(q.apps) != 0 || len(q.places) != 0 {
-			t.Errorf("%d have entered, %d apps and %d places are left", len(entered), len(q.apps), len(q.places))
+		if len(entered) != 3 || q.places.Free() != maxDeploys {
+			t.Errorf("%d have entered, %d places are free", len(entered), q.places.Free())
 		}
 	})
 }
@@ -74,8 +74,8 @@ func TestDeployTime(t *testing.T) {
 			t.Fatal(err)
 		}
 		leave()
-		if len(q.apps) != 0 || len(q.places) != 0 {
-			t.Errorf("%d apps and %d places are left", len(q.apps), len(q.places))
+		if q.places.Free() != maxDeploys || q.places.Waiting(1) != 0 {
+			t.Errorf("%d places are free, %d wait", q.places.Free(), q.places.Waiting(1))
 		}
 	})
 }
@@ -108,8 +108,8 @@ func TestDeployQueueIsBounded(t *testing.T) {
 
 		cancel()
 		synctest.Wait()
-		if len(q.apps) != 0 || len(q.places) != 0 {
-			t.Errorf("%d apps and %d places are left", len(q.apps), len(q.places))
+		if q.places.Free() != maxDeploys || q.places.Waiting(1) != 0 {
+			t.Errorf("%d places are free, %d wait", q.places.Free(), q.places.Waiting(1))
 		}
 	})
 }
