@@ -10,6 +10,40 @@ import (
 	"time"
 )
 
+const deleteExpiredOfApp = `-- name: DeleteExpiredOfApp :many
+DELETE FROM kv WHERE (app_id, collection, key) IN (
+    SELECT k.app_id, k.collection, k.key FROM kv k WHERE k.app_id = $1 AND k.expires_at <= $2::timestamptz
+    ORDER BY k.expires_at LIMIT $3::int FOR UPDATE SKIP LOCKED)
+RETURNING collection, key, (octet_length(collection) + octet_length(key) + octet_length(value))::bigint AS bytes
+`
+
+type DeleteExpiredOfAppRow struct {
+	Collection string
+	Key        string
+	Bytes      int64
+}
+
+// For an app that needs the room. The caller holds the lock of its quota, and counts.
+func (q *Queries) DeleteExpiredOfApp(ctx context.Context, appID int64, now time.Time, max int32) ([]DeleteExpiredOfAppRow, error) {
+	rows, err := q.db.Query(ctx, deleteExpiredOfApp, appID, now, max)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeleteExpiredOfAppRow
+	for rows.Next() {
+		var i DeleteExpiredOfAppRow
+		if err := rows.Scan(&i.Collection, &i.Key, &i.Bytes); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listCollections = `-- name: ListCollections :many
 WITH RECURSIVE c AS (
     (SELECT collection FROM kv WHERE app_id = $1 AND collection > $3::text ORDER BY collection LIMIT 1)
@@ -209,8 +243,11 @@ func (q *Queries) ReadKeys(ctx context.Context, arg ReadKeysParams) ([]ReadKeysR
 const sweepExpiredKeys = `-- name: SweepExpiredKeys :one
 WITH gone AS (
     DELETE FROM kv WHERE (app_id, collection, key) IN (
-        SELECT k.app_id, k.collection, k.key FROM kv k WHERE k.expires_at <= clock_timestamp() - interval '5 seconds'
-        ORDER BY k.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
+        SELECT k.app_id, k.collection, k.key FROM apps a CROSS JOIN LATERAL (
+            SELECT x.app_id, x.collection, x.key FROM kv x
+            WHERE x.app_id = a.id AND x.expires_at <= clock_timestamp() - interval '5 seconds'
+            ORDER BY x.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED) k
+        LIMIT 1000)
       AND expires_at <= clock_timestamp() - interval '5 seconds'
     RETURNING app_id, octet_length(collection) + octet_length(key) + octet_length(value) AS bytes),
 freed AS (

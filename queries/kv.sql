@@ -38,14 +38,24 @@ FROM c WHERE c.collection IS NOT NULL LIMIT @max::int;
 -- Counts what it deletes as no longer used. The caller has locked what it counts.
 WITH gone AS (
     DELETE FROM kv WHERE (app_id, collection, key) IN (
-        SELECT k.app_id, k.collection, k.key FROM kv k WHERE k.expires_at <= clock_timestamp() - interval '5 seconds'
-        ORDER BY k.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
+        SELECT k.app_id, k.collection, k.key FROM apps a CROSS JOIN LATERAL (
+            SELECT x.app_id, x.collection, x.key FROM kv x
+            WHERE x.app_id = a.id AND x.expires_at <= clock_timestamp() - interval '5 seconds'
+            ORDER BY x.expires_at LIMIT 1000 FOR UPDATE SKIP LOCKED) k
+        LIMIT 1000)
       AND expires_at <= clock_timestamp() - interval '5 seconds'
     RETURNING app_id, octet_length(collection) + octet_length(key) + octet_length(value) AS bytes),
 freed AS (
     UPDATE app_quotas q SET kv_used = q.kv_used - f.bytes
     FROM (SELECT app_id, sum(bytes) AS bytes FROM gone GROUP BY app_id) f WHERE q.app_id = f.app_id AND q.kv_bytes IS NOT NULL)
 SELECT count(*)::bigint AS n FROM gone;
+
+-- name: DeleteExpiredOfApp :many
+-- For an app that needs the room. The caller holds the lock of its quota, and counts.
+DELETE FROM kv WHERE (app_id, collection, key) IN (
+    SELECT k.app_id, k.collection, k.key FROM kv k WHERE k.app_id = @app_id AND k.expires_at <= @now::timestamptz
+    ORDER BY k.expires_at LIMIT @max::int FOR UPDATE SKIP LOCKED)
+RETURNING collection, key, (octet_length(collection) + octet_length(key) + octet_length(value))::bigint AS bytes;
 
 -- name: NextVersionBlock :one
 -- The first of 1000 versions that belong to the caller alone.

@@ -184,6 +184,9 @@ func (a *attempt) run() error {
 	if err := a.group.refreshDefinitions(ctx, conn); err != nil {
 		return err
 	}
+	if err := a.group.makeRoom(ctx, conn); err != nil {
+		return err
+	}
 
 	for _, x := range a.group.commits {
 		a.group.decide(x)

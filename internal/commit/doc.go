@@ -18,7 +18,7 @@
 //	the commit's id          unique in the ledger; a repeat waits here for the transaction it repeats
 //	apps, by id              shared advisory locks; exclusive for more than maxGroupKeys keys
 //	keys, by hash            advisory locks, so that keys which do not exist yet are covered
-//	quotas of KV bytes       FOR UPDATE, by app; only of apps that have one
+//	quotas of KV bytes       FOR UPDATE, by app; only of apps that have one; before their keys are read
 //	claimed rows             FOR UPDATE, then
 //	dead letters             FOR UPDATE, by app and id
 //	schedules                FOR UPDATE

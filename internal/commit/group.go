@@ -23,11 +23,12 @@ type section interface {
 
 // newSections lists the sections in the order in which they lock, read and write: a new consequence is a file
 // and a line here. Keys are locked before anything else; what a section writes may refer to rows of the
-// sections before it.
+// sections before it. The lock of a quota comes before the keys are read, since a sweep holds it while it deletes
+// expired ones.
 func newSections() []section {
 	return []section{
-		&keySection{},
 		&quotaSection{},
+		&keySection{},
 		&enqueueSection{},
 		&rowSection{},
 		&deadLetterSection{},
@@ -185,8 +186,8 @@ func (g *Group) refreshDefinitions(ctx context.Context, conn *pgx.Conn) error {
 	}
 
 	p := db.NewPipeline()
-	of[*keySection](g).read(g, p)
 	of[*quotaSection](g).read(g, p)
+	of[*keySection](g).read(g, p)
 
 	return p.Send(ctx, conn)
 }

@@ -17,8 +17,8 @@ func TestSections(t *testing.T) {
 	t.Parallel()
 	g := newGroup(&Config{}, cloud.ID{}, nil)
 	found := []section{
-		of[*keySection](g),
 		of[*quotaSection](g),
+		of[*keySection](g),
 		of[*enqueueSection](g),
 		of[*rowSection](g),
 		of[*deadLetterSection](g),
@@ -62,12 +62,12 @@ func TestOrderOfLocks(t *testing.T) {
 
 	g := newGroup(&Config{}, cloud.ID{}, nil)
 
-	last, at := -1, -1
+	// Before any section Group.lock takes those of apps and keys.
+	last, at := -1, strings.Index(promise, "\tkeys, by hash")
 	for _, lock := range []struct {
 		named string
 		by    section
 	}{
-		{"keys, by hash", of[*keySection](g)},
 		{"quotas of KV bytes", of[*quotaSection](g)},
 		{"claimed rows", of[*rowSection](g)},
 		{"dead letters", of[*deadLetterSection](g)},

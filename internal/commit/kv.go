@@ -127,7 +127,8 @@ func lockName(k cloud.KeyRef) int64 {
 	return int64(h.Sum64())
 }
 
-// read queues the present state of every key; values come only where an event may need the old one.
+// read queues the present state of every key; values come only where an event may need the old one. What was read
+// before is forgotten: an expired entry may have been swept since.
 func (s *keySection) read(g *Group, p *db.Pipeline) {
 	if len(s.order) == 0 {
 		return
@@ -135,6 +136,9 @@ func (s *keySection) read(g *Group, p *db.Pipeline) {
 
 	var arg db.CurrentKeysParams
 	for k, key := range s.order {
+		s.state[key].size = 0
+		s.state[key].keyValue = keyValue{}
+
 		arg.Positions = append(arg.Positions, int32(k))
 		arg.Apps = append(arg.Apps, int64(key.App))
 		arg.Collections = append(arg.Collections, key.Collection)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/jackc/pgx/v5"
+
 	"picloud/db"
 	"picloud/internal/cloud"
 )
@@ -37,6 +39,63 @@ func (s *quotaSection) read(g *Group, p *db.Pipeline) {
 	p.KVUse(slices.Compact(apps), func(r db.LockKVUseRow) {
 		s.kv[cloud.AppID(r.AppID)] = &kvUse{limit: r.KvBytes, used: r.KvUsed}
 	})
+}
+
+const (
+	// roomBatch and roomBatches bound the expired entries that a commit deletes of one app.
+	roomBatch   = 5000
+	roomBatches = 10
+)
+
+// makeRoom deletes expired entries of the apps whose quota may not suffice for what the group writes: they are
+// absent for everybody, so they must not stand in the way until they are swept. No other transaction deletes
+// entries of the app meanwhile, or counts them, since the lock of its quota is held.
+func (g *Group) makeRoom(ctx context.Context, conn *pgx.Conn) error {
+	for app, use := range of[*quotaSection](g).kv {
+		missing := use.used + g.bytesSet(app) - use.limit
+		for batch := 0; missing > 0 && batch < roomBatches; batch++ {
+			gone, err := db.New(conn).DeleteExpiredOfApp(ctx, int64(app), g.now, roomBatch)
+			if err != nil {
+				return err
+			}
+
+			missing -= g.forget(app, use, gone)
+			if len(gone) < roomBatch {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// bytesSet is the size of all entries of an app that the group's commits set.
+func (g *Group) bytesSet(app cloud.AppID) (bytes int64) {
+	for _, x := range g.commits {
+		for _, part := range x.Parts {
+			if w, ok := part.(Writes); ok && x.App == app {
+				for k := range w.Writes {
+					bytes += sizeAfter(&w.Writes[k])
+				}
+			}
+		}
+	}
+	return bytes
+}
+
+// forget takes entries that were deleted out of the group's state. It gives their size.
+func (g *Group) forget(app cloud.AppID, use *kvUse, gone []db.DeleteExpiredOfAppRow) (bytes int64) {
+	keys := of[*keySection](g)
+	for k := range gone {
+		e := &gone[k]
+		bytes += e.Bytes
+		if state := keys.state[cloud.KeyRef{App: app, Collection: e.Collection, Key: e.Key}]; state != nil {
+			state.size = 0
+		}
+	}
+
+	use.used -= bytes
+	use.isDirty = use.isDirty || bytes > 0
+	return bytes
 }
 
 // check refuses writes that make an app's KV grow over its quota. What makes it no larger always passes, so
@@ -92,7 +151,7 @@ func (s *keySection) growth(writes []cloud.Write) int64 {
 		if !isWritten {
 			size = state.size
 		}
-		// The deletion of what has expired changes nothing: it stays until it is swept.
+		// The deletion of what has expired changes nothing: it stays until somebody needs its room.
 		if w.Delete && !isWritten && !state.exists {
 			continue
 		}

@@ -104,7 +104,7 @@ func (h *harness) counted(t *testing.T, limit int64) {
 func (h *harness) inUse(t *testing.T) int64 {
 	t.Helper()
 	used := h.ask(t, "SELECT kv_used FROM app_quotas")
-	really := h.ask(t, "SELECT sum(octet_length(collection) + octet_length(key) + octet_length(value)) FROM kv")
+	really := h.ask(t, "SELECT sum(octet_length(collection) + octet_length(key) + octet_length(value)) FROM kv WHERE app_id = 1")
 	if used != really {
 		t.Errorf("counted are %d bytes, there are %d", used, really)
 	}
@@ -192,5 +192,117 @@ func TestKVQuotaThatIsNew(t *testing.T) {
 	}
 	if r := h.Do(commitOf(writes(set("k", 2, strings.Repeat("x", 98))))); !r.Applied || h.inUse(t) != 100 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// expire lets entries of the app expire.
+func (h *harness) expire(t *testing.T, keys string) {
+	t.Helper()
+	h.exec(t, "UPDATE kv SET expires_at = clock_timestamp() WHERE key LIKE $1", keys)
+}
+
+// What has expired is absent for everybody, so it does not stand in the way of what needs its room; what has not
+// stays. As much goes as is needed, some at a time.
+func TestKVQuotaMakesRoom(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.counted(t, 1000)
+	h.run(t)
+
+	put := func(key string, bytes int) Result {
+		x := commitOf(writes(set(key, h.ask(t, "SELECT nextval('kv_version')"), strings.Repeat("x", bytes-1-len(key)))))
+		return h.Do(x)
+	}
+	for k := range 10 {
+		if r := put(fmt.Sprint("old", k), 100); !r.Applied {
+			t.Fatalf("%+v", r)
+		}
+	}
+	if r := put("new", 100); !isOverQuota(r) {
+		t.Fatalf("nothing has expired: %+v", r)
+	}
+
+	h.expire(t, "old%")
+	h.exec(t, "UPDATE kv SET expires_at = NULL WHERE key = 'old9'")
+	h.exec(t, "INSERT INTO apps (slug, name) VALUES ('other', 'Other')")
+	h.exec(t, `INSERT INTO kv (app_id, collection, key, value, version, expires_at)
+		VALUES (2, 'c', 'old', '1', 1, clock_timestamp())`)
+
+	if r := put("new", 900); !r.Applied || h.inUse(t) != 1000 {
+		t.Errorf("%+v, %d bytes are in use", r, h.inUse(t))
+	}
+	if r := put("more", 100); !isOverQuota(r) {
+		t.Errorf("%+v", r)
+	}
+	if n := h.ask(t, "SELECT count(*) FROM kv"); n != 3 {
+		t.Errorf("%d entries are left, want the new one, the one that has not expired, and another app's", n)
+	}
+}
+
+// A commit that overwrites, or deletes, what it makes room of counts it once.
+func TestKVQuotaMakesRoomOfWhatIsWritten(t *testing.T) {
+	t.Parallel()
+
+	for name, c := range map[string]struct {
+		writes []cloud.Write
+		used   int64
+	}{
+		"overwritten":             {[]cloud.Write{set("old", 9, "12345")}, 9},
+		"deleted":                 {[]cloud.Write{remove("old"), set("n", 9, "12")}, 4},
+		"deleted and overwritten": {[]cloud.Write{remove("old"), set("old", 9, "12345")}, 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t)
+			h.counted(t, 9)
+			h.run(t)
+			if r := h.Do(commitOf(writes(set("old", 1, "12345")))); !r.Applied {
+				t.Fatalf("%+v", r)
+			}
+			h.expire(t, "old")
+
+			if r := h.Do(commitOf(Writes{Writes: c.writes})); !r.Applied || h.inUse(t) != c.used {
+				t.Errorf("%+v, %d bytes are in use, want %d", r, h.inUse(t), c.used)
+			}
+		})
+	}
+}
+
+// A sweep that deletes an expired entry, while a commit which overwrites that waits for the quota's lock, counts it
+// once: the commit looks at the entry only under the lock.
+func TestKVQuotaBesideASweep(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t)
+	h.counted(t, 1000)
+	h.run(t)
+	for k, key := range []string{"old", "other"} {
+		if r := h.Do(commitOf(writes(set(key, int64(k+1), "12345")))); !r.Applied {
+			t.Fatalf("%+v", r)
+		}
+	}
+	h.expire(t, "old")
+
+	sweep, err := h.db.General.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const step = `WITH gone AS (DELETE FROM kv WHERE key = 'old')
+		UPDATE app_quotas SET kv_used = kv_used - 9`
+	if _, err := sweep.Exec(t.Context(), step); err != nil {
+		t.Fatal(err)
+	}
+
+	x := commitOf(writes(set("old", 3, "1234567")))
+	h.Submit(x)
+	for waiting := int64(0); waiting == 0; {
+		waiting = h.ask(t, `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`)
+	}
+	if err := sweep.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	if r := x.Wait(); !r.Applied || h.inUse(t) != 22 {
+		t.Errorf("%+v, %d bytes are in use", r, h.inUse(t))
 	}
 }
