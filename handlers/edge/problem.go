@@ -61,13 +61,15 @@ func (p *Problem) ContentType(string) string { return ProblemType }
 // GetHeaders are the headers that belong to a problem, as huma and SendProblem send them: after how many
 // seconds the caller may come again.
 func (p *Problem) GetHeaders() http.Header {
+	seconds := cloud.RetryAfter(p.Status, cloud.Code(p.Code))
+	if p.Status == http.StatusTooManyRequests {
+		seconds, _ = p.Details["retry_after"].(int)
+		seconds = max(seconds, 1)
+	}
+
 	h := http.Header{}
-	switch p.Status {
-	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", "1")
-	case http.StatusTooManyRequests:
-		seconds, _ := p.Details["retry_after"].(int)
-		h.Set("Retry-After", strconv.Itoa(max(seconds, 1)))
+	if seconds > 0 {
+		h.Set("Retry-After", strconv.Itoa(seconds))
 	}
 	return h
 }

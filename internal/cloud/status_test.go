@@ -30,3 +30,27 @@ func TestStatusOf(t *testing.T) {
 		}
 	}
 }
+
+// Only what passes with time is worth asking for again.
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+
+	for _, c := range []struct {
+		status int
+		code   Code
+		want   int
+	}{
+		{503, CodeUnavailable, 1},
+		{503, CodeQueueFull, 1},
+		{503, Code(Conflicted), 1},
+		{503, Code(Interrupted), 1},
+		{503, CodeQuota, 0},
+		{500, CodeUnknown, 0},
+		{409, CodeConflict, 0},
+		{422, CodeInvalid, 0},
+	} {
+		if got := RetryAfter(c.status, c.code); got != c.want {
+			t.Errorf("%d %s: %d, want %d", c.status, c.code, got, c.want)
+		}
+	}
+}

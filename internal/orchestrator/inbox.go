@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"log/slog"
-	"net/http"
 	"sync"
 
 	"picloud/db"
@@ -252,9 +251,7 @@ func decodeReply(execution cloud.ID, text string) (*HTTPReply, error) {
 	r := &HTTPReply{Execution: execution, Status: w.Status}
 	if w.Code != "" {
 		r.Failure = &cloud.Error{Code: cloud.Code(w.Code), Message: w.Message}
-		if w.Status == http.StatusServiceUnavailable {
-			r.RetryAfter = 1
-		}
+		r.RetryAfter = cloud.RetryAfter(w.Status, r.Failure.Code)
 		return r, nil
 	}
 

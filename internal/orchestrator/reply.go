@@ -21,7 +21,7 @@ type HTTPReply struct {
 	// Failure is set when there is no response.
 	Failure *cloud.Error
 	Status  int
-	// RetryAfter, in seconds, goes with a 503.
+	// RetryAfter, in seconds, goes with what may succeed later; 0 for none.
 	RetryAfter int
 	// Replayed says that the answer is that of an earlier call with the same Idempotency-Key.
 	Replayed bool
@@ -32,9 +32,7 @@ type HTTPReply struct {
 // failure is the reply for an error; id is that of the run, zero if there was none.
 func failure(id cloud.ID, err *cloud.Error) *HTTPReply {
 	r := &HTTPReply{Execution: id, Failure: err, Status: cloud.StatusOf(err.Code)}
-	if r.Status == http.StatusServiceUnavailable {
-		r.RetryAfter = 1
-	}
+	r.RetryAfter = cloud.RetryAfter(r.Status, err.Code)
 	return r
 }
 
@@ -55,9 +53,7 @@ func replyOf(fin *finished) *HTTPReply {
 	default:
 		r.Failure = &cloud.Error{Code: cloud.Code(fin.outcome.Status), Message: fin.outcome.Error.String()}
 	}
-	if r.Status == http.StatusServiceUnavailable {
-		r.RetryAfter = 1
-	}
+	r.RetryAfter = cloud.RetryAfter(r.Status, r.Failure.Code)
 
 	return r
 }
