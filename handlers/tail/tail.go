@@ -19,11 +19,13 @@ import (
 )
 
 const (
-	// beatEvery is how often an idle stream shows that it is alive, and its follower's rights are checked
-	// again although nothing about people changed: a key or a session may have come to its end.
+	// beatEvery is how often an idle stream shows that it is alive, and its follower's rights are checked again
+	// although nothing about people changed: a session may have been idle for too long.
 	beatEvery = 15 * time.Second
-	// checkAfter is for how long such a check is enough for the events that a follower gets.
-	checkAfter = time.Second
+	// expiryMargin and expiryPause are how long after the end of a follower's session or key it is asked about,
+	// and the least time between two such questions: the database decides, and its clock may be behind.
+	expiryMargin = 20 * time.Millisecond
+	expiryPause  = 500 * time.Millisecond
 )
 
 // Item is a run of the live tail.
@@ -110,6 +112,7 @@ func (s Stream) Follow(c *fiber.Ctx, token string) error {
 	w := &writer{
 		script:   c.Query("script"),
 		status:   c.Query("status"),
+		expires:  caller.Expires,
 		changedC: changedC,
 		changes:  s.Auth.Flushed,
 	}
@@ -117,9 +120,12 @@ func (s Stream) Follow(c *fiber.Ctx, token string) error {
 	c.Context().SetBodyStreamWriter(func(body *bufio.Writer) {
 		defer tail.Close()
 		w.body = body
-		w.follow(tail, func() bool {
-			_, err := follower()
-			return err == nil
+		w.follow(tail, func() (expires time.Time, may bool) {
+			caller, err := follower()
+			if err != nil {
+				return expires, false
+			}
+			return caller.Expires, true
 		})
 	})
 	return nil
@@ -130,21 +136,27 @@ type writer struct {
 	body *bufio.Writer
 	// script and status, unless empty, are the only ones that the follower wants.
 	script, status string
+	// expires is when the follower's session or key ends, zero for never.
+	expires time.Time
 	// changedC is closed when rights may have changed, and changes gives the channel of the next time.
 	changedC <-chan struct{}
 	changes  func() <-chan struct{}
 }
 
-// follow writes until the tail ends, the follower is gone or may not see the runs any more.
-func (w *writer) follow(tail *history.Tail, mayFollow func() bool) {
-	checked := time.Now()
-	stillMay := func() bool {
-		checked = time.Now()
-		return mayFollow()
-	}
-
+// follow writes until the tail ends, the follower is gone or may not see the runs any more. stillMay asks for
+// that, and until when it will be so.
+func (w *writer) follow(tail *history.Tail, stillMay func() (expires time.Time, may bool)) {
 	beat := time.NewTicker(beatEvery)
 	defer beat.Stop()
+	end := time.NewTimer(w.untilExpiry())
+	defer end.Stop()
+
+	ask := func() (may bool) {
+		w.expires, may = stillMay()
+		end.Reset(w.untilExpiry())
+		return may
+	}
+
 	if !w.send(": connected\n\n") {
 		return
 	}
@@ -155,11 +167,15 @@ func (w *writer) follow(tail *history.Tail, mayFollow func() bool) {
 			return
 		case <-w.changedC:
 			w.changedC = w.changes() // before the question: what changes behind it is not missed
-			if !stillMay() {
+			if !ask() {
+				return
+			}
+		case <-end.C:
+			if !ask() {
 				return
 			}
 		case <-beat.C:
-			if !stillMay() || !w.send(": alive\n\n") {
+			if !ask() || !w.send(": alive\n\n") {
 				return
 			}
 		case <-tail.MissedCh:
@@ -168,9 +184,6 @@ func (w *writer) follow(tail *history.Tail, mayFollow func() bool) {
 			}
 
 		case e := <-tail.EventsCh:
-			if time.Since(checked) >= checkAfter && !stillMay() {
-				return
-			}
 			if !w.sendDropped(tail) {
 				return
 			}
@@ -179,6 +192,15 @@ func (w *writer) follow(tail *history.Tail, mayFollow func() bool) {
 			}
 		}
 	}
+}
+
+// untilExpiry is when the follower's session or key will have ended. One that has no end is asked about with the
+// beats alone.
+func (w *writer) untilExpiry() time.Duration {
+	if w.expires.IsZero() {
+		return 2 * beatEvery
+	}
+	return max(time.Until(w.expires)+expiryMargin, expiryPause)
 }
 
 // sendDropped writes how many events the follower missed since the last time, unless none. It reports whether

@@ -22,6 +22,9 @@ func newWriter(script, status string) (*writer, *bytes.Buffer) {
 	return &writer{body: bufio.NewWriter(&out), script: script, status: status}, &out
 }
 
+// forEver is a follower who keeps the right to follow.
+func forEver() (time.Time, bool) { return time.Time{}, true }
+
 func run(script string, status cloud.Status) history.TailEvent {
 	return history.TailEvent{
 		Execution: cloud.ID{1},
@@ -120,7 +123,7 @@ func TestFollow(t *testing.T) {
 	overC := make(chan struct{})
 	go func() {
 		defer close(overC)
-		w.follow(tail, func() bool { return true })
+		w.follow(tail, forEver)
 	}()
 
 	eventsC <- logLine("a")
@@ -143,7 +146,7 @@ func (broken) Write([]byte) (int, error) { return 0, errors.New("gone") }
 func TestFollowerIsGone(t *testing.T) {
 	t.Parallel()
 	w := &writer{body: bufio.NewWriter(broken{})}
-	w.follow(&history.Tail{}, func() bool { return true })
+	w.follow(&history.Tail{}, forEver)
 }
 
 // A follower whose rights end is cut off at once, and one who keeps them is not: each change of people is asked
@@ -161,13 +164,13 @@ func TestFollowerLosesRights(t *testing.T) {
 
 	close(changes[0])
 	asked := 0
-	w.follow(&history.Tail{}, func() bool {
+	w.follow(&history.Tail{}, func() (time.Time, bool) {
 		asked++
 		if asked == 1 {
 			close(changes[1]) // another change, while the first is looked at
-			return true
+			return time.Time{}, true
 		}
-		return false
+		return time.Time{}, false
 	})
 
 	if asked != 2 || out.String() != ": connected\n\n" {
@@ -175,34 +178,36 @@ func TestFollowerLosesRights(t *testing.T) {
 	}
 }
 
-// A follower whose key or session has come to its end sees nothing of what runs more than a second later, and
-// one who may follow is not asked about for each event.
+// The stream of a session that comes to its end is cut off within a second, and not with the next beat. Only the
+// database says that it has ended: one that is longer, or whose clock is behind, is asked again.
 func TestFollowerExpires(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		eventsC := make(chan history.TailEvent)
-		w, out := newWriter("", "")
-		end := time.Now().Add(3 * time.Second)
-		asked := 0
-		overC := make(chan struct{})
-		go func() {
-			defer close(overC)
-			w.follow(&history.Tail{EventsCh: eventsC}, func() bool {
-				asked++
-				return time.Now().Before(end)
+
+	for name, c := range map[string]struct {
+		longer time.Duration // than the stream knew at first
+		behind time.Duration // the database's clock
+	}{
+		"at its time":                     {},
+		"it was made longer meanwhile":    {longer: time.Hour},
+		"the database's clock is behind":  {behind: 3 * time.Second},
+		"the database's clock is far off": {behind: time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				w, _ := newWriter("", "")
+				w.expires = began.Add(40 * time.Second)
+				end := w.expires.Add(c.longer)
+
+				w.follow(&history.Tail{}, func() (time.Time, bool) {
+					return end, time.Now().Add(-c.behind).Before(end)
+				})
+
+				if late := time.Since(end) - c.behind; late < 0 || late > time.Second {
+					t.Errorf("the stream ended %s after the session", late)
+				}
 			})
-		}()
-
-		for over := false; !over; time.Sleep(100 * time.Millisecond) {
-			select {
-			case eventsC <- logLine("a"):
-			case <-overC:
-				over = true
-			}
-		}
-
-		if sent := strings.Count(out.String(), "event: "); sent < 30 || sent > 40 || asked > 4 {
-			t.Errorf("%d events sent, asked %d times", sent, asked)
-		}
-	})
+		})
+	}
 }

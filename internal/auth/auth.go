@@ -5,6 +5,7 @@ package auth
 
 import (
 	"slices"
+	"time"
 
 	"picloud/internal/cloud"
 )
@@ -37,6 +38,9 @@ type Principal struct {
 	Scopes []string
 	// KeyApp, if not 0, is the only app in which the key works.
 	KeyApp cloud.AppID
+	// Expires is when the session or the key comes to its end, by the database's clock; zero for a key without
+	// one. An idle session may end before.
+	Expires time.Time
 }
 
 // IsAdmin reports an instance admin, who is admin in every app.

@@ -163,6 +163,7 @@ func (a *Authenticator) lookupKey(ctx context.Context, hash []byte, now time.Tim
 	expires := now.Add(keyCached)
 	if key.ExpiresAt != nil {
 		expires = *key.ExpiresAt
+		p.Expires = expires
 	}
 
 	return entry{p: p, expires: expires, touched: now}, nil
@@ -190,6 +191,7 @@ func (a *Authenticator) lookupSession(ctx context.Context, hash []byte, now time
 		Username: session.Username,
 		Role:     session.Role,
 		Session:  cloud.ID(session.ID),
+		Expires:  session.ExpiresAt,
 	}
 
 	return entry{p: p, expires: session.ExpiresAt, touched: now}, nil
