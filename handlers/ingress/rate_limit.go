@@ -3,6 +3,7 @@ package ingress
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -42,10 +43,11 @@ func (s *Server) limitRate(c *fiber.Ctx, target *catalog.Target, isRefused bool)
 		count = s.rates.Look
 	}
 
+	var told announcement
 	for _, r := range rulesOf(target) {
 		policy := ratelimit.Policy{Requests: r.Requests, Per: time.Duration(r.Seconds) * time.Second}
 		state := count(r.id, policy, s.countedWith(c, r.RateLimit), time.Now())
-		announce(c, r, state)
+		told.add(c, r, state)
 		if state.Wait > 0 && !isRefused {
 			return tooMany(state.Wait, "the rate limit of this address (%d in %d s, %s) is used up",
 				r.Requests, r.Seconds, countedTogether(r.RateLimit))
@@ -69,15 +71,22 @@ func (s *Server) limitApp(app *catalog.App) error {
 	return nil
 }
 
-// announce adds a limit to the answer's headers. While nothing is left, its time is that of Retry-After, else
-// that until everything is.
-func announce(c *fiber.Ctx, r rule, state ratelimit.State) {
+// announcement is what the answer's headers say of the limits that a request met.
+type announcement struct{ policies, limits []string }
+
+// add adds a limit. While nothing is left, its time is that of Retry-After, else that until everything is. The
+// names are sent as the draft writes them: fasthttp would make "Ratelimit" of them.
+func (a *announcement) add(c *fiber.Ctx, r rule, state ratelimit.State) {
 	until := state.Full
 	if state.Wait > 0 {
 		until = state.Wait
 	}
-	c.Append("RateLimit-Policy", fmt.Sprintf(`"%s";q=%d;w=%d`, r.name, r.Requests, r.Seconds))
-	c.Append("RateLimit", fmt.Sprintf(`"%s";r=%d;t=%d`, r.name, state.Left, wholeSeconds(until)))
+	a.policies = append(a.policies, fmt.Sprintf(`"%s";q=%d;w=%d`, r.name, r.Requests, r.Seconds))
+	a.limits = append(a.limits, fmt.Sprintf(`"%s";r=%d;t=%d`, r.name, state.Left, wholeSeconds(until)))
+
+	h := &c.Response().Header
+	h.SetCanonical([]byte("RateLimit-Policy"), []byte(strings.Join(a.policies, ", ")))
+	h.SetCanonical([]byte("RateLimit"), []byte(strings.Join(a.limits, ", ")))
 }
 
 // tooMany tells a caller to wait. The text says what it has used up.

@@ -87,6 +87,28 @@ func TestTooManyRequestsIsAProblem(t *testing.T) {
 	}
 }
 
+// The headers have the names of the draft, letter by letter, though HTTP takes them in any case: people look for
+// them.
+func TestRateLimitNames(t *testing.T) {
+	t.Parallel()
+	s := newServer(nil)
+	target := limited(cloud.RateLimit{Requests: 2, Seconds: 60, By: cloud.LimitByEverybody})
+
+	answer(t, s, request("GET", "/limited"), func(c *fiber.Ctx) error {
+		if err := s.limitRate(c, target, false); err != nil {
+			return err
+		}
+
+		sent := c.Response().Header.String()
+		for _, line := range []string{"\r\nRateLimit: \"default\";r=1", "\r\nRateLimit-Policy: \"default\";q=2"} {
+			if strings.Count(sent, line) != 1 {
+				t.Errorf("%q is not in %q once", line, sent)
+			}
+		}
+		return c.SendStatus(http.StatusNoContent)
+	})
+}
+
 // A script's limit counts the requests to all of its addresses. Where a route has one too, both count and both
 // are told.
 func TestLimitRateOfAScript(t *testing.T) {
