@@ -65,6 +65,11 @@ type putEntry struct {
 	RawBody []byte
 }
 
+type deleteEntry struct {
+	EntryPath
+	IfVersion int64 `query:"if_version" default:"-1" minimum:"-1" doc:"the version that the entry must have; -1 for any. Another is a 412"`
+}
+
 func (s *Server) kvAPI() {
 	const path = "/apps/{app}/kv"
 	appOp(s, operation("list-collections", http.MethodGet, path, "Collections", "kv"),
@@ -94,7 +99,7 @@ func (s *Server) showEntry(ctx context.Context, c *edge.AppCaller, in *EntryPath
 }
 
 // deleteEntry deletes with the commit of runs; whether the entry was there is known after it.
-func (s *Server) deleteEntry(ctx context.Context, c *edge.AppCaller, in *EntryPath) (*none, error) {
+func (s *Server) deleteEntry(ctx context.Context, c *edge.AppCaller, in *deleteEntry) (*none, error) {
 	collection, key, err := in.decode()
 	if err != nil {
 		return nil, err
@@ -106,7 +111,7 @@ func (s *Server) deleteEntry(ctx context.Context, c *edge.AppCaller, in *EntryPa
 		orchestrator.KVDelete{
 			Collection: collection,
 			Key:        key,
-			IfVersion:  cloud.AnyVersion,
+			IfVersion:  in.IfVersion,
 		},
 		c.Cloud(),
 	)
