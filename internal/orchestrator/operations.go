@@ -48,6 +48,16 @@ var (
 	errTriggerDisabled = cloud.Errorf(cloud.CodeConflict, "the trigger is disabled: enable it first")
 )
 
+// mayRunFor refuses an event of a trigger whose registrant may run nothing: it would only become a dead letter.
+func mayRunFor(t *cloud.Trigger) error {
+	if t.Refusal == "" {
+		return nil
+	}
+	return cloud.Errorf(cloud.CodeConflict,
+		"%s: take the trigger over first, and its runs act as you (\"Take over\" on its page, or "+
+			`{"registrant": "me"})`, t.Refusal)
+}
+
 // RunNow makes a waiting row due. A row of a disabled trigger would only be parked anew, so it is refused.
 func (o *Operations) RunNow(ctx context.Context, app cloud.AppID, id cloud.ID, by cloud.Principal) error {
 	listed, _, err := o.replayer.reader.Outbox(ctx, app, idBefore(id), 1)
@@ -172,7 +182,7 @@ func idBefore(id cloud.ID) cloud.ID {
 }
 
 // Fire puts a test event (JSON text) into the outbox as if the trigger had matched. It runs as the
-// registrant.
+// registrant. Errors: conflict for a trigger that is disabled, or whose registrant may run nothing.
 func (o *Operations) Fire(
 	_ context.Context,
 	app cloud.AppID,
@@ -189,6 +199,9 @@ func (o *Operations) Fire(
 	t := definitions.Triggers[trigger]
 	if !t.Enabled {
 		return row, execution, errTriggerDisabled
+	}
+	if err := mayRunFor(t); err != nil {
+		return row, execution, err
 	}
 
 	execution = o.ids.New()

@@ -1,10 +1,12 @@
 package orchestrator_test
 
 import (
+	"strings"
 	"testing"
 
 	"picloud/internal/cloud"
 	"picloud/internal/manager"
+	"picloud/internal/orchestrator"
 	"picloud/internal/testkit/testcloud"
 )
 
@@ -18,11 +20,7 @@ func TestRunNowOfADisabledTrigger(t *testing.T) {
 		t.Fatalf("%+v, %v", rows, err)
 	}
 
-	enabled := false
-	change := manager.TriggerChange{Enabled: &enabled}
-	if _, err := c.Manager.UpdateTrigger(t.Context(), c.Owner, c.App, *rows[0].TriggerID, change); err != nil {
-		t.Fatal(err)
-	}
+	enable(t, c, cloud.ID(*rows[0].TriggerID), false)
 	const parked = "SELECT count(*) FROM outbox WHERE wake_at > clock_timestamp() + interval '100 years'"
 	c.Await(1, parked)
 
@@ -31,6 +29,46 @@ func TestRunNowOfADisabledTrigger(t *testing.T) {
 	}
 	c.Await(1, parked)
 	c.Await(0, "SELECT count(*) FROM audit WHERE action = 'outbox.run-now'")
+}
+
+// enable enables or disables a trigger.
+func enable(t *testing.T, c *testcloud.Cloud, trigger cloud.ID, enabled bool) {
+	t.Helper()
+	change := manager.TriggerChange{Enabled: &enabled}
+	if _, err := c.Manager.UpdateTrigger(t.Context(), c.Owner, c.App, trigger, change); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A test event, or a replay, of a trigger whose registrant may run nothing is refused: it would be a dead letter at
+// once.
+func TestTriggerWithoutRegistrant(t *testing.T) {
+	t.Parallel()
+	c := testcloud.New(t)
+	id := leaveLetters(t, c, 1)[0]
+	trigger, _ := cloud.ParseID(c.Text("SELECT id::text FROM triggers"))
+	c.Exec("INSERT INTO users (username, password_hash, role) VALUES ('ann', 'none', 'member')")
+	c.Exec(`UPDATE triggers SET registered_by = (SELECT id FROM users WHERE username = 'ann'), registered_name = 'ann'`)
+	c.Exec("UPDATE apps SET revision = revision + 1")
+	c.Refresh(t.Context(), c.AppID())
+	const why = "take the trigger over"
+
+	_, _, err := c.Operations.Fire(t.Context(), c.AppID(), trigger, "{}", c.Operator())
+	if cloud.CodeOf(err) != cloud.CodeConflict || !strings.Contains(err.Error(), why) {
+		t.Errorf("fire: %v", err)
+	}
+	err = replay(t, c, id, "")
+	if cloud.CodeOf(err) != cloud.CodeConflict || !strings.Contains(err.Error(), why) {
+		t.Errorf("replay: %v", err)
+	}
+	bulk := paced(t, c, orchestrator.LetterSelection{Limit: 10})
+	if bulk.Matched != 1 || bulk.Done != 0 {
+		t.Errorf("bulk replay: %+v", bulk)
+	}
+
+	c.Await(1, "SELECT count(*) FROM dead_letters WHERE resolution IS NULL")
+	c.Await(0, "SELECT count(*) FROM outbox")
+	c.Await(0, "SELECT count(*) FROM audit WHERE action IN ('trigger.fire', 'dead-letter.replay')")
 }
 
 // A row that is taken out of the queue is never claimed for it, so that a node that dies meanwhile leaves the row

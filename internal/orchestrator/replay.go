@@ -134,6 +134,11 @@ func (r *replayer) row(
 	}
 
 	return &outbox.NewRow{Row: row}, nil
+	if trigger := app.Triggers[letter.Trigger]; trigger != nil {
+		if err := mayRunFor(trigger); err != nil {
+			return err
+		}
+	}
 }
 
 // check refuses a letter that cannot be replayed.
