@@ -370,7 +370,7 @@ INSERT INTO outbox (app_id, id, source, op, trigger_id, script_id, payload, payl
 SELECT q.app_id, q.id, q.source, q.op, q.trigger_id, q.script_id, nullif(q.payload, ''), q.payload_id, q.reply_to, q.reply_node,
        q.origin, q.run_as, q.parent_id, q.root_id, q.depth, q.dead_letter_id, q.idem, q.execution_id, q.max_attempts, q.backoff,
        q.base_ms, q.max_ms, q.jitter,
-       CASE WHEN q.token IS NULL THEN clock_timestamp() ELSE clock_timestamp() + $1::bigint * interval '1 microsecond' END,
+       CASE WHEN q.token IS NULL THEN greatest(clock_timestamp(), q.due_at) ELSE clock_timestamp() + $1::bigint * interval '1 microsecond' END,
        CASE WHEN q.token IS NULL THEN NULL ELSE $2::text END, q.token
 FROM (SELECT unnest($3::bigint[]) AS app_id, unnest($4::uuid[]) AS id, unnest($5::text[]) AS source,
              unnest($6::text[]) AS op, nullif(unnest($7::uuid[]), $8::uuid) AS trigger_id,
@@ -383,7 +383,7 @@ FROM (SELECT unnest($3::bigint[]) AS app_id, unnest($4::uuid[]) AS id, unnest($5
              unnest($20::text[]) AS idem, unnest($21::uuid[]) AS execution_id,
              unnest($22::int[]) AS max_attempts, unnest($23::text[]) AS backoff,
              unnest($24::int[]) AS base_ms, unnest($25::int[]) AS max_ms, unnest($26::float8[]) AS jitter,
-             nullif(unnest($27::uuid[]), $8::uuid) AS token) q
+             nullif(unnest($27::uuid[]), $8::uuid) AS token, unnest($28::timestamptz[]) AS due_at) q
 `
 
 type InsertOutboxParams struct {
@@ -414,9 +414,10 @@ type InsertOutboxParams struct {
 	MaxDelaysMs     []int32
 	Jitters         []float64
 	Tokens          []UUID
+	DueAts          []time.Time
 }
 
-// claim_token null: due at once, else claimed by the inserting node, with a lease in microseconds.
+// claim_token null: due at its time, or at once when that has passed; else claimed by the inserting node, with a lease in microseconds.
 func (q *Queries) InsertOutbox(ctx context.Context, arg InsertOutboxParams) error {
 	_, err := q.db.Exec(ctx, insertOutbox,
 		arg.LeaseUs,
@@ -446,6 +447,7 @@ func (q *Queries) InsertOutbox(ctx context.Context, arg InsertOutboxParams) erro
 		arg.MaxDelaysMs,
 		arg.Jitters,
 		arg.Tokens,
+		arg.DueAts,
 	)
 	return err
 }

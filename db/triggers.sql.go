@@ -270,11 +270,11 @@ func (q *Queries) ListTriggers(ctx context.Context, appID int64, after UUID, max
 }
 
 const parkRows = `-- name: ParkRows :exec
-UPDATE outbox SET wake_at = clock_timestamp() + interval '200 years'
-WHERE app_id = $1 AND trigger_id = $2 AND claimed_by IS NULL
+UPDATE outbox SET wake_at = wake_at + interval '200 years'
+WHERE app_id = $1 AND trigger_id = $2 AND claimed_by IS NULL AND wake_at < clock_timestamp() + interval '100 years'
 `
 
-// Rows of a disabled trigger wait until it is enabled again.
+// Rows of a disabled trigger wait until it is enabled again: for centuries longer than they would.
 func (q *Queries) ParkRows(ctx context.Context, appID int64, triggerID *UUID) error {
 	_, err := q.db.Exec(ctx, parkRows, appID, triggerID)
 	return err
@@ -398,10 +398,11 @@ func (q *Queries) TriggersOfScript(ctx context.Context, appID int64, scriptID UU
 }
 
 const unparkRows = `-- name: UnparkRows :exec
-UPDATE outbox SET wake_at = clock_timestamp()
+UPDATE outbox SET wake_at = greatest(clock_timestamp(), CASE WHEN attempt_count + interruptions = 0 THEN wake_at - interval '200 years' END)
 WHERE app_id = $1 AND trigger_id = $2 AND claimed_by IS NULL AND wake_at > clock_timestamp() + interval '100 years'
 `
 
+// They are due now, but for those of a replay at a rate whose time has not come.
 func (q *Queries) UnparkRows(ctx context.Context, appID int64, triggerID *UUID) error {
 	_, err := q.db.Exec(ctx, unparkRows, appID, triggerID)
 	return err

@@ -87,14 +87,14 @@ INSERT INTO event_payloads (app_id, id, payload)
 SELECT unnest(@apps::bigint[]), unnest(@ids::uuid[]), unnest(@payloads::text[]);
 
 -- name: InsertOutbox :exec
--- claim_token null: due at once, else claimed by the inserting node, with a lease in microseconds.
+-- claim_token null: due at its time, or at once when that has passed; else claimed by the inserting node, with a lease in microseconds.
 INSERT INTO outbox (app_id, id, source, op, trigger_id, script_id, payload, payload_id, reply_to, reply_node, origin_principal,
                     run_as, parent_id, root_id, depth, dead_letter_id, idempotency_key, execution_id, max_attempts, backoff,
                     base_ms, max_ms, jitter, wake_at, claimed_by, claim_token)
 SELECT q.app_id, q.id, q.source, q.op, q.trigger_id, q.script_id, nullif(q.payload, ''), q.payload_id, q.reply_to, q.reply_node,
        q.origin, q.run_as, q.parent_id, q.root_id, q.depth, q.dead_letter_id, q.idem, q.execution_id, q.max_attempts, q.backoff,
        q.base_ms, q.max_ms, q.jitter,
-       CASE WHEN q.token IS NULL THEN clock_timestamp() ELSE clock_timestamp() + sqlc.arg(lease_us)::bigint * interval '1 microsecond' END,
+       CASE WHEN q.token IS NULL THEN greatest(clock_timestamp(), q.due_at) ELSE clock_timestamp() + sqlc.arg(lease_us)::bigint * interval '1 microsecond' END,
        CASE WHEN q.token IS NULL THEN NULL ELSE @node::text END, q.token
 FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unnest(@sources::text[]) AS source,
              unnest(@ops::text[]) AS op, nullif(unnest(@triggers::uuid[]), @nil::uuid) AS trigger_id,
@@ -107,7 +107,7 @@ FROM (SELECT unnest(@apps::bigint[]) AS app_id, unnest(@ids::uuid[]) AS id, unne
              unnest(@idempotency_keys::text[]) AS idem, unnest(@executions::uuid[]) AS execution_id,
              unnest(@attempt_limits::int[]) AS max_attempts, unnest(@backoffs::text[]) AS backoff,
              unnest(@base_delays_ms::int[]) AS base_ms, unnest(@max_delays_ms::int[]) AS max_ms, unnest(@jitters::float8[]) AS jitter,
-             nullif(unnest(@tokens::uuid[]), @nil::uuid) AS token) q;
+             nullif(unnest(@tokens::uuid[]), @nil::uuid) AS token, unnest(@due_ats::timestamptz[]) AS due_at) q;
 
 -- name: RetryOutbox :exec
 -- Rows that wait again: counts as given, due after a delay in microseconds.

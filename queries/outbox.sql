@@ -40,13 +40,16 @@ WHERE x.wake_at IS NOT NULL;
 
 -- name: WakeImpossible :execrows
 -- Makes rows due that wait for a time which no lease and no retry's delay reaches: they got it while the database's clock was
--- ahead. least_us is more than any lease, in microseconds. Parked rows, which wait for centuries, are left.
+-- ahead. least_us is more than any lease, in microseconds. Parked rows, which wait for centuries, are left, and so are those of a
+-- replay at a rate, which were not tried yet and may wait for long: unless they were made when the clock was ahead.
 UPDATE outbox o SET wake_at = clock_timestamp()
 FROM apps a CROSS JOIN LATERAL (
     SELECT x.app_id, x.id FROM outbox x
     WHERE x.app_id = a.id AND x.wake_at > '-infinity' AND x.wake_at > clock_timestamp() + sqlc.arg(least_us)::bigint * interval '1 microsecond'
       AND x.wake_at < clock_timestamp() + interval '100 years' AND x.source = ANY (@sources::text[])
       AND (x.claimed_by IS NOT NULL OR x.wake_at > clock_timestamp() + x.max_ms * (1 + x.jitter) * interval '1 millisecond')
+      AND (x.claimed_by IS NOT NULL OR x.attempt_count + x.interruptions > 0 OR x.dead_letter_id IS NULL OR x.source = 'dead_letter'
+        OR x.created_at > clock_timestamp() + sqlc.arg(least_us)::bigint * interval '1 microsecond')
     FOR UPDATE SKIP LOCKED) l
 WHERE o.app_id = ANY (ARRAY[l.app_id]) AND o.id BETWEEN l.id AND l.id;
 

@@ -52,10 +52,11 @@ UPDATE triggers SET enabled = false WHERE registered_by = @user_id;
 SELECT id FROM triggers WHERE app_id = @app_id AND script_id = @script_id;
 
 -- name: ParkRows :exec
--- Rows of a disabled trigger wait until it is enabled again.
-UPDATE outbox SET wake_at = clock_timestamp() + interval '200 years'
-WHERE app_id = @app_id AND trigger_id = @trigger_id AND claimed_by IS NULL;
+-- Rows of a disabled trigger wait until it is enabled again: for centuries longer than they would.
+UPDATE outbox SET wake_at = wake_at + interval '200 years'
+WHERE app_id = @app_id AND trigger_id = @trigger_id AND claimed_by IS NULL AND wake_at < clock_timestamp() + interval '100 years';
 
 -- name: UnparkRows :exec
-UPDATE outbox SET wake_at = clock_timestamp()
+-- They are due now, but for those of a replay at a rate whose time has not come.
+UPDATE outbox SET wake_at = greatest(clock_timestamp(), CASE WHEN attempt_count + interruptions = 0 THEN wake_at - interval '200 years' END)
 WHERE app_id = @app_id AND trigger_id = @trigger_id AND claimed_by IS NULL AND wake_at > clock_timestamp() + interval '100 years';

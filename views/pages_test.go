@@ -220,6 +220,7 @@ func pages() []golden {
 		state("dead-letter", DeadLetter, deadLetter),
 		state("dead-letter-resolved", DeadLetter, resolvedLetter()),
 		state("replaying", BulkAll, BulkPage{Page: frame("Replay", "dead-letters"), Progress: BulkProgress{Action: BulkReplay, Filter: LetterFilter{Script: "orders"}, Total: 1000, Seen: 250, Done: 249, Cursor: "x"}}),
+		state("replaying-paced", BulkAll, BulkPage{Page: frame("Replay", "dead-letters"), Progress: BulkProgress{Action: BulkReplay, Rate: "0.5", Filter: LetterFilter{Script: "orders"}, Total: 1000, Seen: 250, Done: 249, Cursor: "x", LastDue: at(-8 * time.Minute)}}),
 		state("replayed", progress, BulkPage{Page: frame("Replay", "dead-letters"), Progress: BulkProgress{Action: BulkReplay, Total: 250, Seen: 250, Done: 249}}),
 		state("resolving", BulkAll, BulkPage{Page: frame("Ignore", "dead-letters"), Progress: BulkProgress{Action: BulkResolve, Reason: "obsolete", Filter: LetterFilter{Search: "o1"}, Total: 1000, Seen: 250, Done: 250, Cursor: "x"}}),
 		state("resolved", progress, BulkPage{Page: frame("Ignore", "dead-letters"), Progress: BulkProgress{Action: BulkResolve, Total: 250, Seen: 250, Done: 249}}),

@@ -16,10 +16,10 @@ var badValues = []string{
 // badParams and badFields are what the dashboard reads from an address and from a form.
 var (
 	badParams = strings.Fields(`cursor q script status source trigger root from to id key prefix collection name state error
-		actor action method url kind done fired replayed deployed`)
+		actor action method url kind done fired replayed deployed due`)
 	badFields = strings.Fields(`source version language kind access timeout_ms memory_mib handler method path headers body event
 		script host dispatch collection ops trigger failed_script max_attempts backoff base_ms max_ms jitter enabled confirm
-		force payload reason id cursor total done replayed error key value ttl_seconds username password current role email
+		force payload reason rate id cursor total done replayed error key value ttl_seconds username password current role email
 		active name description hosts slug scopes app days rate_requests rate_seconds rate_by rate_header`)
 )
 

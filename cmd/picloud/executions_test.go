@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"picloud/internal/history"
+	"strings"
 	"testing"
 )
 
@@ -149,4 +150,70 @@ func TestBulkReplayGoesOn(t *testing.T) {
 	if n := w.api("GET", "/apps/default/dead-letters/count", nil).want(200).json["unresolved"]; n != 2.0 {
 		t.Errorf("%v are left", n)
 	}
+}
+
+// At a rate the answer comes at once, with the time of the last; a page of the dashboard does the same. What is no
+// rate is refused.
+func TestBulkReplayAtARate(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t)
+	w.api("PUT", "/apps/default/scripts/s", map[string]any{"source": `import { kv } from "picloud"; export default { kv: (e) => kv.collection("done").set(e.key, 1), fetch: () => 1 }`}).want(201)
+	letters := func(script string) {
+		t.Helper()
+		_, err := w.n.db.General.Exec(context.Background(), `INSERT INTO dead_letters (app_id, id, outbox_id, source, op, trigger_id, script_id, script, payload, reason, error, attempts, depth, root_id)
+			SELECT 1, gen_random_uuid(), gen_random_uuid(), 'kv', '', gen_random_uuid(), s.id, $1, '{"key":"' || $1 || '"}', 'failed', '{}', 1, 1, s.id FROM scripts s, generate_series(1, 3)`, script)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	replay := func(body map[string]any) *reply { return w.api("POST", "/apps/default/dead-letters/replay", body) }
+	letters("a")
+	filter := map[string]any{"script": "a"}
+
+	for _, rate := range []any{0, -1, 0.0001, 1001, "5"} {
+		replay(map[string]any{"filter": filter, "rate": rate}).want(422)
+	}
+	r := replay(map[string]any{"filter": filter, "rate": 0.01}).want(200)
+	if r.json["matched"] != 3.0 || r.json["replayed"] != 3.0 || r.json["next_cursor"] != nil || r.json["last_due_at"] == nil {
+		t.Errorf("at a rate: %s", r.body)
+	}
+	w.eventually("the first is handled", func() bool { return w.kv("done", "a") == 1.0 })
+
+	// All say that they were replayed, and nothing of them is done twice.
+	if again := replay(map[string]any{"filter": filter}).want(200); again.json["matched"] != 0.0 || again.json["last_due_at"] != nil {
+		t.Errorf("again: %s", again.body)
+	}
+	queue := w.api("GET", "/apps/default/outbox", nil).want(200)
+	if len(queue.items()) != 2 || queue.str("items.1.due_at") == "" || !strings.Contains(queue.str("items.0.reason"), "one of a replay at a rate") {
+		t.Errorf("queue: %s", queue.body)
+	}
+	if sum := w.api("GET", "/apps/default/conservation", nil).want(200); sum.json["balanced"] != true || sum.json["waiting"] != 2.0 {
+		t.Errorf("conservation: %s", sum.body)
+	}
+
+	letters("b")
+	b := w.browse("admin")
+	b.open("/apps/default/dead-letters")
+	b.submit("/admin/apps/default/dead-letters/replay-all", "script", "b", "rate", "0.01")
+	b.shows("<b>3</b> of 3 replayed", "become due one after the other")
+	letters("c")
+	for rate, problem := range map[string]string{
+		"many": "the rate must be a number", "0": "the rate must be a number", "5000": "the rate must be from 0.001 to 1000",
+		"NaN": "the rate must be from 0.001 to 1000",
+	} {
+		b.open("/apps/default/dead-letters")
+		b.submit("/admin/apps/default/dead-letters/replay-all", "script", "c", "rate", rate)
+		b.shows(problem)
+	}
+
+	b.open("/apps/default/dead-letters")
+	ids := []string{"rate", "0.01"}
+	for _, item := range w.api("GET", "/apps/default/dead-letters?script=c", nil).want(200).items() {
+		ids = append(ids, "id", item.(map[string]any)["id"].(string))
+	}
+	b.submit("/admin/apps/default/dead-letters/replay", ids...)
+	b.shows("3 replayed; the last is due at ")
+	w.eventually("four wait", func() bool {
+		return len(w.api("GET", "/apps/default/outbox", nil).want(200).items()) == 6
+	})
 }

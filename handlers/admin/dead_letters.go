@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"time"
 
 	"picloud/handlers/edge"
 	"picloud/internal/auth"
@@ -103,8 +104,12 @@ func (s *Server) showDeadLetters(v *visit) error {
 func bulkNotice(v *visit) string {
 	switch {
 	case v.Query("replayed") != "":
-		return strconv.Itoa(v.QueryInt("replayed")) +
-			" replayed. Those that fail again come back as new dead letters."
+		due := ""
+		if at, err := time.Parse(time.RFC3339, v.Query("due")); err == nil {
+			due = "; the last is due at " + at.UTC().Format("2006-01-02 15:04:05 UTC")
+		}
+		return strconv.Itoa(v.QueryInt("replayed")) + " replayed" + due +
+			". Those that fail again come back as new dead letters."
 	case v.Query("resolved") != "":
 		return strconv.Itoa(v.QueryInt("resolved")) + " marked as ignored."
 	default:

@@ -2,7 +2,9 @@ package admin
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
+	"time"
 
 	"picloud/handlers/edge"
 	"picloud/internal/cloud"
@@ -24,13 +26,38 @@ func (v *visit) ticked() orchestrator.LetterSelection {
 	return orchestrator.LetterSelection{IDs: ids}
 }
 
+// rate is how many letters of a replay shall become due in a second; an empty field is all at once.
+func (v *visit) rate() (float64, error) {
+	text := v.form.Get("rate")
+	if text == "" {
+		return 0, nil
+	}
+
+	rate, err := strconv.ParseFloat(text, 64)
+	if err != nil || rate == 0 {
+		return 0, cloud.Errorf(cloud.CodeInvalid, "the rate must be a number of dead letters a second")
+	}
+	return rate, nil
+}
+
 // replaySelected replays those that were ticked.
 func (s *Server) replaySelected(v *visit) error {
-	r, err := s.Orchestrator.Operations.ReplayMany(v.UserContext(), v.app.ID(), v.ticked(), v.p.Cloud())
+	sel := v.ticked()
+	var err error
+	if sel.Pace.PerSecond, err = v.rate(); err != nil {
+		return err
+	}
+
+	r, err := s.Orchestrator.Operations.ReplayMany(v.UserContext(), v.app.ID(), sel, v.p.Cloud())
 	if err != nil {
 		return err
 	}
-	return v.to("/dead-letters?replayed=" + strconv.Itoa(r.Done))
+
+	done := url.Values{"replayed": {strconv.Itoa(r.Done)}}
+	if !r.LastDue.IsZero() {
+		done.Set("due", r.LastDue.UTC().Format(time.RFC3339))
+	}
+	return v.to("/dead-letters?" + done.Encode())
 }
 
 // resolveSelected marks those that were ticked as ignored.
@@ -63,28 +90,30 @@ func (s *Server) allStep(v *visit, action string) error {
 	}
 
 	list := query.List(v.app, "bulk-"+action)
-	before, err := s.OpenIDCursor(list, v.form.Get("cursor"))
+	sel := orchestrator.LetterSelection{Filter: filter, Limit: bulkStep}
+	sel.Before, sel.Pace.After, err = s.OpenBulkCursor(list, v.form.Get("cursor"))
 	if err != nil {
 		return err
 	}
-	if before.IsZero() {
+	if sel.Pace.PerSecond, err = v.rate(); err != nil {
+		return err
+	}
+	if sel.Before.IsZero() {
 		progress.Total, err = s.Orchestrator.History.CountMatching(v.UserContext(), v.app.ID(), filter)
 		if err != nil {
 			return err
 		}
 	}
 
-	step, err := s.bulkStep(v, &progress,
-		orchestrator.LetterSelection{Filter: filter, Before: before, Limit: bulkStep})
+	step, err := s.bulkStep(v, &progress, sel)
 	if err != nil {
 		return err
 	}
 
 	progress.Seen += int64(step.Matched)
 	progress.Done += int64(step.Done)
-	if !step.Last.IsZero() {
-		progress.Cursor = s.Cursor(list, step.Last.String())
-	}
+	progress.LastDue = step.LastDue
+	progress.Cursor = s.BulkCursor(list, step.Last, step.LastDue)
 	return v.showProgress(progress)
 }
 
@@ -125,6 +154,7 @@ func (v *visit) bulkProgress(action string) views.BulkProgress {
 			Search:  v.form.Get("q"),
 		},
 		Reason: cloud.ValidPrefix(v.form.Get("reason"), maxReason),
+		Rate:   v.form.Get("rate"),
 	}
 
 	for _, n := range []struct {

@@ -130,7 +130,10 @@ type BulkSelection struct {
 
 type bulkReplay struct {
 	AppPath
-	Body BulkSelection
+	Body struct {
+		BulkSelection
+		Rate *float64 `json:"rate,omitempty" minimum:"0.001" maximum:"1000" doc:"how many become due in a second, one after the other; without it all are due at once. A call that goes on behind a cursor begins where the last one ended"`
+	}
 }
 
 type bulkResolve struct {
@@ -146,6 +149,8 @@ type bulkReplayOutput struct {
 		Matched    int     `json:"matched"`
 		Replayed   int     `json:"replayed"`
 		NextCursor *string `json:"next_cursor"`
+		// LastDueAt is null for a replay without a rate.
+		LastDueAt *time.Time `json:"last_due_at" doc:"when the last of them is due, at a rate"`
 	}
 }
 
@@ -174,7 +179,7 @@ func (s *Server) deadLettersAPI() {
 		auth.ReadDeadLetters, s.countDeadLetters)
 
 	bulk := status(operation("replay-dead-letters", http.MethodPost, path+"/replay",
-		"Replay by ids or filter, 1000 a call", "dead letters"), http.StatusOK)
+		"Replay by ids or filter, at a rate if one is given, 1000 a call", "dead letters"), http.StatusOK)
 	appOp(s, bulk, auth.WriteDeadLetter, s.bulkReplay)
 	ignore := status(operation("resolve-dead-letters", http.MethodPost, path+"/resolve",
 		"Mark as ignored by ids or filter, 1000 a call", "dead letters"), http.StatusOK)
@@ -343,7 +348,7 @@ func (s *Server) openBulk(c *edge.AppCaller, in *BulkSelection, action string) (
 	}
 
 	list = query.List(c, action)
-	sel.Before, err = s.OpenIDCursor(list, in.Cursor)
+	sel.Before, sel.Pace.After, err = s.OpenBulkCursor(list, in.Cursor)
 	return sel, list, err
 }
 
@@ -364,9 +369,12 @@ func letterIDs(texts []string) ([]cloud.ID, error) {
 func (s *Server) bulkReplay(
 	ctx context.Context, c *edge.AppCaller, in *bulkReplay,
 ) (*bulkReplayOutput, error) {
-	sel, list, err := s.openBulk(c, &in.Body, "bulk-replay")
+	sel, list, err := s.openBulk(c, &in.Body.BulkSelection, "bulk-replay")
 	if err != nil {
 		return nil, err
+	}
+	if in.Body.Rate != nil {
+		sel.Pace.PerSecond = *in.Body.Rate
 	}
 
 	r, err := s.Orchestrator.Operations.ReplayMany(ctx, c.ID(), sel, c.Cloud())
@@ -378,6 +386,10 @@ func (s *Server) bulkReplay(
 	out.Body.Matched = r.Matched
 	out.Body.Replayed = r.Done
 	out.Body.NextCursor = s.nextBulk(list, &r)
+	if !r.LastDue.IsZero() {
+		due := utc(r.LastDue)
+		out.Body.LastDueAt = &due
+	}
 	return out, nil
 }
 
@@ -404,9 +416,5 @@ func (s *Server) bulkResolve(
 
 // nextBulk is the cursor by which a bulk action goes on, nil if it has come to the end.
 func (s *Server) nextBulk(list string, r *orchestrator.BulkResult) *string {
-	if r.Last.IsZero() {
-		return nil
-	}
-	next := s.Cursor(list, r.Last.String())
-	return &next
+	return nonEmpty(s.BulkCursor(list, r.Last, r.LastDue))
 }

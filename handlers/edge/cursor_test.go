@@ -169,3 +169,40 @@ func TestCut(t *testing.T) {
 		})
 	}
 }
+
+// A bulk action goes on before an id and, at a rate, behind a time; no cursor of another kind passes for its own.
+func TestBulkCursor(t *testing.T) {
+	t.Parallel()
+	e, _ := newEdge(t, nil)
+	id := cloud.ID{1, 2, 3}
+	due := time.Date(2026, 5, 6, 7, 8, 9, 10_000, time.UTC)
+
+	for name, c := range map[string]struct {
+		id  cloud.ID
+		due time.Time
+	}{
+		"at once":   {id: id},
+		"at a rate": {id, due},
+		"the end":   {due: due},
+	} {
+		text := e.BulkCursor("l", c.id, c.due)
+		if (text == "") != c.id.IsZero() {
+			t.Errorf("%s: cursor %q", name, text)
+		}
+		if c.id.IsZero() {
+			continue
+		}
+		before, after, err := e.OpenBulkCursor("l", text)
+		if before != c.id || !after.Equal(c.due) || err != nil {
+			t.Errorf("%s: %v, %v, %v", name, before, after, err)
+		}
+	}
+
+	for _, value := range []string{"x", id.String() + " ", id.String() + " soon", "x " + due.Format(time.RFC3339)} {
+		_, _, err := e.OpenBulkCursor("l", e.Cursor("l", value))
+		wantCode(t, err, cloud.CodeInvalid)
+	}
+	if before, after, err := e.OpenBulkCursor("l", ""); !before.IsZero() || !after.IsZero() || err != nil {
+		t.Errorf("without a cursor: %v, %v, %v", before, after, err)
+	}
+}

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"picloud/internal/cloud"
@@ -69,6 +70,37 @@ func parseMoment(text string) (at time.Time, ok bool) {
 		}
 	}
 	return at, false
+}
+
+// BulkCursor signs where a bulk action goes on: before an id, and behind the time at which its last letter is
+// due, zero without a rate. It is "" for the zero id.
+func (e *Edge) BulkCursor(list string, before cloud.ID, due time.Time) string {
+	switch {
+	case before.IsZero():
+		return ""
+	case due.IsZero():
+		return e.Cursor(list, before.String())
+	default:
+		return e.Cursor(list, before.String()+" "+due.UTC().Format(time.RFC3339Nano))
+	}
+}
+
+// OpenBulkCursor gives what a cursor of BulkCursor holds, zero values without a cursor.
+func (e *Edge) OpenBulkCursor(list, cursor string) (before cloud.ID, due time.Time, err error) {
+	text, err := e.OpenCursor(list, cursor)
+	if err != nil || text == "" {
+		return before, due, err
+	}
+
+	id, at, isPaced := strings.Cut(text, " ")
+	before, ok := cloud.ParseID(id)
+	if isPaced {
+		due, err = time.Parse(time.RFC3339Nano, at)
+	}
+	if !ok || err != nil {
+		return before, due, errCursor
+	}
+	return before, due, nil
 }
 
 // List names what the query selects in an app, for the cursors of a list or of a bulk action.

@@ -36,8 +36,8 @@ type enqueueSection struct {
 	payloads []sharedPayload
 	// started are rows that are inserted as claimed by this node; each has a permit.
 	started []*outbox.Row
-	// waiting are the apps of which a row waits to be claimed.
-	waiting map[cloud.AppID]bool
+	// waiting are the apps of which a row waits to be claimed, with when the first of these is due.
+	waiting map[cloud.AppID]time.Time
 }
 
 // sharedPayload is one that several rows refer to.
@@ -56,21 +56,32 @@ type event struct {
 	depth   int
 }
 
-// insert adds a row. With a free permit it is inserted as claimed, and starts right after the commit.
+// insert adds a row. With a free permit it is inserted as claimed, and starts right after the commit; unless
+// it is to wait for a time that has not come.
 func (s *enqueueSection) insert(g *Group, n *outbox.NewRow) {
 	row := n.Row // the attempt's own copy: a repeat of the attempt decides anew
 	of[*ledgerSection](g).count(row.App, Enqueued)
 
-	if g.cfg.Starter.Admit(row.App) {
+	switch {
+	case n.DueAt.After(g.now):
+		s.await(row.App, n.DueAt)
+	case g.cfg.Starter.Admit(row.App):
 		row.Token = g.cfg.IDs.New()
 		s.started = append(s.started, &row)
-	} else {
-		if s.waiting == nil {
-			s.waiting = map[cloud.AppID]bool{}
-		}
-		s.waiting[row.App] = true
+	default:
+		s.await(row.App, g.now)
 	}
-	s.rows = append(s.rows, &outbox.NewRow{Row: row, PayloadID: n.PayloadID})
+	s.rows = append(s.rows, &outbox.NewRow{Row: row, PayloadID: n.PayloadID, DueAt: n.DueAt})
+}
+
+// await notes that a row of an app is due at a time.
+func (s *enqueueSection) await(app cloud.AppID, due time.Time) {
+	if s.waiting == nil {
+		s.waiting = map[cloud.AppID]time.Time{}
+	}
+	if first, waits := s.waiting[app]; !waits || due.Before(first) {
+		s.waiting[app] = due
+	}
 }
 
 // raise inserts one row for each trigger. Several rows share one payload.
@@ -126,20 +137,17 @@ func (s *enqueueSection) write(ctx context.Context, g *Group, q *db.Queries) {
 }
 
 // settle starts the rows that were inserted as claimed, and reports the others: the commit's own clock says
-// from when.
+// from when. Of rows that are due later only the first is reported: whoever looks for it and finds that its
+// time has not come scans, and so learns when the next is due.
 func (s *enqueueSection) settle(g *Group) {
 	for _, row := range s.started {
 		g.cfg.Starter.Start(row)
 	}
 
-	for app := range s.waiting {
-		s.report(g, app, g.now)
+	for app, since := range s.waiting {
+		g.cfg.Starter.RowsWait(app, since)
+		g.cfg.Peers.NotifyWakeup(app, since)
 	}
-}
-
-func (s *enqueueSection) report(g *Group, app cloud.AppID, since time.Time) {
-	g.cfg.Starter.RowsWait(app, since)
-	g.cfg.Peers.NotifyWakeup(app, since)
 }
 
 // decline gives back the permits of rows that were not inserted.

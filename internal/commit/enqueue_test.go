@@ -2,6 +2,7 @@ package commit
 
 import (
 	"testing"
+	"time"
 
 	"picloud/internal/cloud"
 	"picloud/internal/outbox"
@@ -125,6 +126,55 @@ func TestAdmission(t *testing.T) {
 	f.drop()
 	if f.starter.declined != 2 {
 		t.Errorf("%d permits declined", f.starter.declined)
+	}
+}
+
+// A row that is due later takes no permit; only the first of these is reported, with its time. One whose time has
+// come is like any other.
+func TestDueLater(t *testing.T) {
+	t.Parallel()
+	due := func(at time.Time) *Commit {
+		x := enqueues(script.ID)
+		x.Parts[0].(Enqueue).Row.DueAt = at
+		return x
+	}
+	later, soon := clock.Add(time.Hour), clock.Add(time.Minute)
+
+	for name, c := range map[string]struct {
+		permits int
+		due     []time.Time
+		started int
+		waiting time.Time
+	}{
+		"later":                        {9, []time.Time{later}, 0, later},
+		"the first of several":         {9, []time.Time{later, soon, later}, 0, soon},
+		"the time has come":            {9, []time.Time{clock, clock.Add(-time.Second)}, 2, time.Time{}},
+		"one now, one later":           {9, []time.Time{later, clock}, 1, later},
+		"one now, without a permit":    {0, []time.Time{later, {}, soon}, 0, clock},
+		"one without a time, a permit": {1, []time.Time{{}}, 1, time.Time{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var commits []*Commit
+			var want []string
+			for _, at := range c.due {
+				commits = append(commits, due(at))
+				want = append(want, "applied")
+			}
+			f := newFixture(t, newApp(), commits...)
+			f.starter.permits = c.permits
+			f.expect(t, want...)
+			f.settle(New(*f.cfg))
+
+			if len(f.starter.started) != c.started || !f.starter.waiting[app].Equal(c.waiting) {
+				t.Errorf("%d are started, others wait for %s", len(f.starter.started), f.starter.waiting[app])
+			}
+			for k, row := range f.rows() {
+				if !row.DueAt.Equal(c.due[k]) {
+					t.Errorf("row %d is due at %s", k, row.DueAt)
+				}
+			}
+		})
 	}
 }
 

@@ -45,6 +45,8 @@ func WhyWaiting(row *db.ListOutboxRow, hold string, now time.Time) string {
 	case row.AttemptCount > 0:
 		return fmt.Sprintf("attempt %d of %d failed (%s); the next is due in %s",
 			row.AttemptCount, row.MaxAttempts, cloud.Shorten(row.LastError), due)
+	case row.Interruptions == 0 && row.LastError == "":
+		return fmt.Sprintf("one of a replay at a rate; it is due in %s", due)
 	default:
 		return fmt.Sprintf("it was interrupted %d times; the next try is due in %s", row.Interruptions, due)
 	}

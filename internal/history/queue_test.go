@@ -67,6 +67,11 @@ func TestWhyWaiting(t *testing.T) {
 			},
 			want: "it was interrupted 3 times; the next try is due in 1s",
 		},
+		{
+			name: "not tried yet: of a replay at a rate",
+			row:  db.ListOutboxRow{TriggerEnabled: true, WakeAt: now.Add(time.Hour)},
+			want: "one of a replay at a rate; it is due in 1h0m0s",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

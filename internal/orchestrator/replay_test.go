@@ -257,10 +257,10 @@ func TestBulkResolve(t *testing.T) {
 	}
 
 	twice := orchestrator.LetterSelection{IDs: []cloud.ID{ids[0], ids[0], {15: 1}}}
-	if done := resolve(twice); done.Matched != 2 || done.Done != 1 {
+	if done := resolve(twice); done.Matched != 1 || done.Done != 1 {
 		t.Errorf("by ids: %+v", done)
 	}
-	if done := resolve(twice); done.Matched != 2 || done.Done != 0 {
+	if done := resolve(twice); done.Matched != 1 || done.Done != 0 {
 		t.Errorf("again: %+v", done)
 	}
 

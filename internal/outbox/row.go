@@ -52,6 +52,8 @@ type NewRow struct {
 	Row
 	// PayloadID names a payload that several rows share; zero: the row carries its own.
 	PayloadID cloud.ID
+	// DueAt is when the row becomes due, by the database's clock; zero or past: at once.
+	DueAt time.Time
 }
 
 // InsertParams makes the parameters that insert rows. Those with a token are claimed by the node from the
@@ -90,6 +92,7 @@ func InsertParams(node string, lease time.Duration, rows []*NewRow) db.InsertOut
 		p.MaxDelaysMs = append(p.MaxDelaysMs, int32(r.Retry.Max.Milliseconds()))
 		p.Jitters = append(p.Jitters, r.Retry.Jitter)
 		p.Tokens = append(p.Tokens, r.Token)
+		p.DueAts = append(p.DueAts, r.DueAt)
 	}
 
 	return p

@@ -121,19 +121,25 @@ func TestDatabaseClockWasAhead(t *testing.T) {
 	if _, err := pool.General.Exec(ctx, `
 		WITH app AS (INSERT INTO apps (slug, name) VALUES ('a', 'a') RETURNING id)
 		INSERT INTO outbox (app_id, id, source, op, script_id, root_id, depth, execution_id, max_attempts, backoff,
-			base_ms, max_ms, jitter, claimed_by, claim_token, wake_at)
+			base_ms, max_ms, jitter, claimed_by, claim_token, wake_at, dead_letter_id, attempt_count, created_at)
 		SELECT app.id, gen_random_uuid(), x.source, x.name, gen_random_uuid(), gen_random_uuid(), 0,
 			gen_random_uuid(), 1, 'constant', 1, x.max_ms, 0.5, x.node, gen_random_uuid(),
-			clock_timestamp() + x.wait::interval
+			clock_timestamp() + x.wait::interval, CASE WHEN x.letter THEN gen_random_uuid() END, x.attempts,
+			clock_timestamp() + x.made::interval
 		FROM app, (VALUES
-			('due: a retry of a second', 'kv', 1000, NULL, '8 hours'),
-			('due: a retry of two hours', 'kv', 7200000, NULL, '4 hours'),
-			('due: claimed', 'http', 1000, 'gone', '8 hours'),
-			('waits: a retry of two hours and half of it', 'kv', 7200000, NULL, '2 hours 59 minutes'),
-			('waits: a lease', 'kv', 1000, 'here', '9 minutes'),
-			('waits: a disabled trigger', 'kv', 1000, NULL, '200 years'),
-			('waits: of a later version', 'later', 1000, NULL, '8 hours')
-		) x (name, source, max_ms, node, wait)`); err != nil {
+			('due: a retry of a second', 'kv', 1000, NULL, '8 hours', false, 1, '0'),
+			('due: a retry of two hours', 'kv', 7200000, NULL, '4 hours', false, 1, '0'),
+			('due: claimed', 'http', 1000, 'gone', '8 hours', false, 0, '0'),
+			('due: claimed, of a replay at a rate', 'http', 1000, 'gone', '8 hours', true, 0, '0'),
+			('due: of a handler of dead letters', 'dead_letter', 1000, NULL, '8 hours', true, 0, '0'),
+			('due: of a replay at a rate, and failed', 'kv', 1000, NULL, '8 hours', true, 1, '0'),
+			('due: of a replay at a rate, made when the clock was ahead', 'kv', 1000, NULL, '8 hours', true, 0, '7 hours'),
+			('waits: a retry of two hours and half of it', 'kv', 7200000, NULL, '2 hours 59 minutes', false, 1, '0'),
+			('waits: a lease', 'kv', 1000, 'here', '9 minutes', false, 0, '0'),
+			('waits: a disabled trigger', 'kv', 1000, NULL, '200 years', false, 0, '0'),
+			('waits: of a replay at a rate', 'kv', 1000, NULL, '300 days', true, 0, '0'),
+			('waits: of a later version', 'later', 1000, NULL, '8 hours', false, 0, '0')
+		) x (name, source, max_ms, node, wait, letter, attempts, made)`); err != nil {
 		t.Fatal(err)
 	}
 
@@ -147,7 +153,11 @@ func TestDatabaseClockWasAhead(t *testing.T) {
 		t.Fatal(err)
 	}
 	due, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	want := []string{"due: a retry of a second", "due: a retry of two hours", "due: claimed"}
+	want := []string{
+		"due: a retry of a second", "due: a retry of two hours", "due: claimed",
+		"due: claimed, of a replay at a rate", "due: of a handler of dead letters",
+		"due: of a replay at a rate, and failed", "due: of a replay at a rate, made when the clock was ahead",
+	}
 	if err != nil || !slices.Equal(due, want) {
 		t.Errorf("due are %q, want %q: %v", due, want, err)
 	}

@@ -468,8 +468,10 @@ test("without JavaScript every form works", async () => {
     await v.open("/apps/default/dead-letters?script=plain");
     return (await page.getByRole("button", { name: /Replay all/ }).count()) === 1;
   });
+  await page.getByLabel("Rate, a second").first().fill("500");
   await page.getByRole("button", { name: /Replay all/ }).click();
   await page.getByText("1 of 1 replayed").waitFor();
+  await page.getByText("become due one after the other").waitFor();
   await v.open("/apps/default/routes?method=GET&url=/desktop/1");
   await page.locator("#match").getByText("id=1").waitFor();
   v.fine();
