@@ -435,6 +435,10 @@ func TestRegistrant(t *testing.T) {
 	shop(w, "PATCH", "/members/admin1", map[string]any{"role": "viewer"}).want(200)
 	fire("b")
 	refused(1, "no longer an editor")
+	test := shop(w, "POST", "/triggers/"+trigger.str("id")+"/fire", map[string]any{"event": map[string]any{}}).want(409)
+	if !strings.Contains(test.str("detail"), "take the trigger over") {
+		t.Errorf("a test event: %s", test.body)
+	}
 	shop(w, "PATCH", "/members/admin1", map[string]any{"role": "editor"}).want(200)
 	w.api("PATCH", "/users/admin1", map[string]any{"active": false}).want(200)
 	fire("c")

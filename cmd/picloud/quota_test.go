@@ -119,6 +119,9 @@ export default async (r) => {
 
 	refused := write("new", 400).want(503)
 	refused.members(map[string]any{"code": "quota", "quota": "kv_bytes"})
+	if after := refused.header.Get("Retry-After"); after != "" {
+		t.Errorf("it is worth asking again after %s s", after)
+	}
 
 	for _, part := range []string{"500 bytes", "keeps 125", "add 406"} {
 		if !strings.Contains(refused.str("detail"), part) {
@@ -144,10 +147,16 @@ export default async (r) => {
 
 	// The API's writes are the same commits.
 	entryPath := "/apps/default/kv/c/api"
-	w.api("PUT", entryPath, map[string]any{"value": "x"}).want(503).members(map[string]any{"code": "quota"})
+	refused = w.api("PUT", entryPath, map[string]any{"value": "x"}).want(503)
+	refused.members(map[string]any{"code": "quota"})
+	if after := refused.header.Get("Retry-After"); after != "" {
+		t.Errorf("the API is worth asking again after %s s", after)
+	}
 	w.setQuotas(map[string]any{"kv_bytes": 100}).want(200)
-	w.api("PUT", entryPath, map[string]any{"value": "x"}).want(200)
-	w.api("DELETE", entryPath, nil).want(204)
+	version := int64(w.api("PUT", entryPath, map[string]any{"value": "x"}).want(200).get("version").(float64))
+	w.api("DELETE", fmt.Sprintf("%s?if_version=%d", entryPath, version+1), nil).want(412)
+	w.api("DELETE", fmt.Sprintf("%s?if_version=%d", entryPath, version), nil).want(204)
+	w.api("DELETE", fmt.Sprintf("%s?if_version=%d", entryPath, version), nil).want(404)
 	if got := w.kvUse(); got != other+entry+1 {
 		t.Errorf("%v bytes are in use at the end", got)
 	}

@@ -205,12 +205,15 @@ func TestTailEndsWithRights(t *testing.T) {
 	viewer := p["viewer"]
 
 	key := viewer.api("POST", "/api-keys", map[string]any{"name": "k", "scopes": []string{"executions:read"}}).want(201)
+	short := viewer.api("POST", "/api-keys", map[string]any{"name": "short", "scopes": []string{"executions:read"},
+		"expires_at": time.Now().Add(3 * time.Second)}).want(201)
 	for _, c := range []struct {
 		name string
 		who  *fixture
 		end  func()
 	}{
 		{"the key is revoked", w.as(key.str("key")), func() { viewer.api("DELETE", "/api-keys/"+key.str("id"), nil).want(204) }},
+		{"the key expires", w.as(short.str("key")), func() {}},
 		{"the session ends", w.as(w.login("viewer1", testPassword)), func() { viewer.api("DELETE", "/auth/sessions", nil).want(204) }},
 		{"the member is removed", p["editor"], func() { w.api("DELETE", "/apps/shop/members/editor1", nil).want(204) }},
 		{"the user is deactivated", p["admin"], func() { w.api("PATCH", "/users/admin1", map[string]any{"active": false}).want(200) }},

@@ -149,6 +149,13 @@ func TestSecretForScripts(t *testing.T) {
 	if !strings.Contains(r.str("detail"), "the secret KEY is for the script") {
 		t.Errorf("refused with %s", r.body)
 	}
+	// Whether somebody may is asked before what they send is looked at.
+	for _, body := range []map[string]any{{}, {"source": source, "language": "cobol"}, {"source": "export default {"}, {"unknown": 1}} {
+		p["editor"].api("PUT", "/apps/shop/scripts/pay", body).want(403)
+		p["editor"].api("PUT", "/apps/shop/scripts/other", body).want(422)
+	}
+	p["editor"].api("POST", "/apps/shop/scripts/pay/rollback", map[string]any{"version": 99}).want(403)
+	p["editor"].api("POST", "/apps/shop/scripts/other/rollback", map[string]any{"version": 99}).want(404)
 	p["editor"].api("PUT", "/apps/shop/scripts/other", map[string]any{"source": source + ";"}).want(200)
 	p["admin"].api("PUT", "/apps/shop/scripts/pay", map[string]any{"source": source + ";"}).want(200)
 
