@@ -152,8 +152,8 @@ func TestBulkReplayGoesOn(t *testing.T) {
 	}
 }
 
-// At a rate the answer comes at once, with the time of the last; a page of the dashboard does the same. What is no
-// rate is refused.
+// At a rate the answer comes at once, with the time of the last; a page of the dashboard does the same. What
+// is no rate is refused.
 func TestBulkReplayAtARate(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t)
@@ -197,6 +197,7 @@ func TestBulkReplayAtARate(t *testing.T) {
 	b.submit("/admin/apps/default/dead-letters/replay-all", "script", "b", "rate", "0.01")
 	b.shows("<b>3</b> of 3 replayed", "become due one after the other")
 	letters("c")
+
 	for rate, problem := range map[string]string{
 		"many": "the rate must be a number", "0": "the rate must be a number", "5000": "the rate must be from 0.001 to 1000",
 		"NaN": "the rate must be from 0.001 to 1000",
@@ -207,6 +208,7 @@ func TestBulkReplayAtARate(t *testing.T) {
 	}
 
 	b.open("/apps/default/dead-letters")
+
 	ids := []string{"rate", "0.01"}
 	for _, item := range w.api("GET", "/apps/default/dead-letters?script=c", nil).want(200).items() {
 		ids = append(ids, "id", item.(map[string]any)["id"].(string))

@@ -205,6 +205,7 @@ func TestTailEndsWithRights(t *testing.T) {
 	viewer := p["viewer"]
 
 	key := viewer.api("POST", "/api-keys", map[string]any{"name": "k", "scopes": []string{"executions:read"}}).want(201)
+
 	short := viewer.api("POST", "/api-keys", map[string]any{"name": "short", "scopes": []string{"executions:read"},
 		"expires_at": time.Now().Add(3 * time.Second)}).want(201)
 	for _, c := range []struct {

@@ -170,7 +170,8 @@ func TestCut(t *testing.T) {
 	}
 }
 
-// A bulk action goes on before an id and, at a rate, behind a time; no cursor of another kind passes for its own.
+// A bulk action goes on before an id and, at a rate, behind a time; no cursor of another kind passes for its
+// own.
 func TestBulkCursor(t *testing.T) {
 	t.Parallel()
 	e, _ := newEdge(t, nil)

@@ -74,8 +74,8 @@ func (s *Server) limitApp(app *catalog.App) error {
 // announcement is what the answer's headers say of the limits that a request met.
 type announcement struct{ policies, limits []string }
 
-// add adds a limit. While nothing is left, its time is that of Retry-After, else that until everything is. The
-// names are sent as the draft writes them: fasthttp would make "Ratelimit" of them.
+// add adds a limit. While nothing is left, its time is that of Retry-After, else that until everything is.
+// The names are sent as the draft writes them: fasthttp would make "Ratelimit" of them.
 func (a *announcement) add(c *fiber.Ctx, r rule, state ratelimit.State) {
 	until := state.Full
 	if state.Wait > 0 {

@@ -87,8 +87,8 @@ func TestTooManyRequestsIsAProblem(t *testing.T) {
 	}
 }
 
-// The headers have the names of the draft, letter by letter, though HTTP takes them in any case: people look for
-// them.
+// The headers have the names of the draft, letter by letter, though HTTP takes them in any case: people look
+// for them.
 func TestRateLimitNames(t *testing.T) {
 	t.Parallel()
 	s := newServer(nil)
@@ -109,8 +109,8 @@ func TestRateLimitNames(t *testing.T) {
 	})
 }
 
-// A script's limit counts the requests to all of its addresses. Where a route has one too, both count and both
-// are told.
+// A script's limit counts the requests to all of its addresses. Where a route has one too, both count and
+// both are told.
 func TestLimitRateOfAScript(t *testing.T) {
 	t.Parallel()
 	s := newServer(nil)

@@ -19,11 +19,12 @@ import (
 )
 
 const (
-	// beatEvery is how often an idle stream shows that it is alive, and its follower's rights are checked again
-	// although nothing about people changed: a session may have been idle for too long.
+	// beatEvery is how often an idle stream shows that it is alive, and its follower's rights are checked
+	// again although nothing about people changed: a session may have been idle for too long.
 	beatEvery = 15 * time.Second
-	// expiryMargin and expiryPause are how long after the end of a follower's session or key it is asked about,
-	// and the least time between two such questions: the database decides, and its clock may be behind.
+	// expiryMargin and expiryPause are how long after the end of a follower's session or key it is asked
+	// about, and the least time between two such questions: the database decides, and its clock may be
+	// behind.
 	expiryMargin = 20 * time.Millisecond
 	expiryPause  = 500 * time.Millisecond
 )
@@ -194,8 +195,8 @@ func (w *writer) follow(tail *history.Tail, stillMay func() (expires time.Time, 
 	}
 }
 
-// untilExpiry is when the follower's session or key will have ended. One that has no end is asked about with the
-// beats alone.
+// untilExpiry is when the follower's session or key will have ended. One that has no end is asked about with
+// the beats alone.
 func (w *writer) untilExpiry() time.Duration {
 	if w.expires.IsZero() {
 		return 2 * beatEvery

@@ -149,8 +149,8 @@ func TestFollowerIsGone(t *testing.T) {
 	w.follow(&history.Tail{}, forEver)
 }
 
-// A follower whose rights end is cut off at once, and one who keeps them is not: each change of people is asked
-// about, also one that comes while the last is being asked about.
+// A follower whose rights end is cut off at once, and one who keeps them is not: each change of people is
+// asked about, also one that comes while the last is being asked about.
 func TestFollowerLosesRights(t *testing.T) {
 	t.Parallel()
 	w, out := newWriter("", "")
@@ -178,8 +178,8 @@ func TestFollowerLosesRights(t *testing.T) {
 	}
 }
 
-// The stream of a session that comes to its end is cut off within a second, and not with the next beat. Only the
-// database says that it has ended: one that is longer, or whose clock is behind, is asked again.
+// The stream of a session that comes to its end is cut off within a second, and not with the next beat. Only
+// the database says that it has ended: one that is longer, or whose clock is behind, is asked again.
 func TestFollowerExpires(t *testing.T) {
 	t.Parallel()
 

@@ -38,8 +38,8 @@ type Principal struct {
 	Scopes []string
 	// KeyApp, if not 0, is the only app in which the key works.
 	KeyApp cloud.AppID
-	// Expires is when the session or the key comes to its end, by the database's clock; zero for a key without
-	// one. An idle session may end before.
+	// Expires is when the session or the key comes to its end, by the database's clock; zero for a key
+	// without one. An idle session may end before.
 	Expires time.Time
 }
 

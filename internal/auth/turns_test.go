@@ -37,6 +37,7 @@ func TestTurnsAreFair(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		turns := busy(t)
+
 		came := make(chan string, 6)
 		for _, name := range []string{"guesser 1", "guesser 2", "guesser 3", "ann 1", "ann 2", "bob 1"} {
 			queue(t, turns, clientOf(name), name, came)
@@ -44,6 +45,7 @@ func TestTurnsAreFair(t *testing.T) {
 
 		var order []string
 		turns.done("busy")
+
 		for range 6 {
 			name := <-came
 			order = append(order, name)
@@ -112,6 +114,7 @@ func TestTurnsAreBounded(t *testing.T) {
 		turns.done("busy")
 		turns.done(<-came)
 		queue(t, turns, "ann", "ann", came)
+
 		for range maxHashWaiting {
 			turns.done(<-came)
 		}

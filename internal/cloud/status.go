@@ -35,8 +35,9 @@ func StatusOf(c Code) int {
 	}
 }
 
-// RetryAfter is after how many seconds it is worth asking again for what was refused with a status and a code; 0
-// if time alone does not mend it. A quota is used up until somebody deletes something or sets a larger one.
+// RetryAfter is after how many seconds it is worth asking again for what was refused with a status and a
+// code; 0 if time alone does not mend it. A quota is used up until somebody deletes something or sets a
+// larger one.
 func RetryAfter(status int, c Code) int {
 	if status != http.StatusServiceUnavailable || c == CodeQuota {
 		return 0

@@ -129,8 +129,8 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
-// A row that is due later takes no permit; only the first of these is reported, with its time. One whose time has
-// come is like any other.
+// A row that is due later takes no permit; only the first of these is reported, with its time. One whose time
+// has come is like any other.
 func TestDueLater(t *testing.T) {
 	t.Parallel()
 	due := func(at time.Time) *Commit {
@@ -156,6 +156,7 @@ func TestDueLater(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var commits []*Commit
+
 			var want []string
 			for _, at := range c.due {
 				commits = append(commits, due(at))
@@ -169,6 +170,7 @@ func TestDueLater(t *testing.T) {
 			if len(f.starter.started) != c.started || !f.starter.waiting[app].Equal(c.waiting) {
 				t.Errorf("%d are started, others wait for %s", len(f.starter.started), f.starter.waiting[app])
 			}
+
 			for k, row := range f.rows() {
 				if !row.DueAt.Equal(c.due[k]) {
 					t.Errorf("row %d is due at %s", k, row.DueAt)

@@ -23,8 +23,8 @@ type section interface {
 
 // newSections lists the sections in the order in which they lock, read and write: a new consequence is a file
 // and a line here. Keys are locked before anything else; what a section writes may refer to rows of the
-// sections before it. The lock of a quota comes before the keys are read, since a sweep holds it while it deletes
-// expired ones.
+// sections before it. The lock of a quota comes before the keys are read, since a sweep holds it while it
+// deletes expired ones.
 func newSections() []section {
 	return []section{
 		&quotaSection{},

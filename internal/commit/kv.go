@@ -127,8 +127,8 @@ func lockName(k cloud.KeyRef) int64 {
 	return int64(h.Sum64())
 }
 
-// read queues the present state of every key; values come only where an event may need the old one. What was read
-// before is forgotten: an expired entry may have been swept since.
+// read queues the present state of every key; values come only where an event may need the old one. What was
+// read before is forgotten: an expired entry may have been swept since.
 func (s *keySection) read(g *Group, p *db.Pipeline) {
 	if len(s.order) == 0 {
 		return

@@ -47,9 +47,9 @@ const (
 	roomBatches = 10
 )
 
-// makeRoom deletes expired entries of the apps whose quota may not suffice for what the group writes: they are
-// absent for everybody, so they must not stand in the way until they are swept. No other transaction deletes
-// entries of the app meanwhile, or counts them, since the lock of its quota is held.
+// makeRoom deletes expired entries of the apps whose quota may not suffice for what the group writes: they
+// are absent for everybody, so they must not stand in the way until they are swept. No other transaction
+// deletes entries of the app meanwhile, or counts them, since the lock of its quota is held.
 func (g *Group) makeRoom(ctx context.Context, conn *pgx.Conn) error {
 	for app, use := range of[*quotaSection](g).kv {
 		missing := use.used + g.bytesSet(app) - use.limit

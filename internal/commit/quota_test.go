@@ -201,8 +201,8 @@ func (h *harness) expire(t *testing.T, keys string) {
 	h.exec(t, "UPDATE kv SET expires_at = clock_timestamp() WHERE key LIKE $1", keys)
 }
 
-// What has expired is absent for everybody, so it does not stand in the way of what needs its room; what has not
-// stays. As much goes as is needed, some at a time.
+// What has expired is absent for everybody, so it does not stand in the way of what needs its room; what has
+// not stays. As much goes as is needed, some at a time.
 func TestKVQuotaMakesRoom(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
@@ -268,13 +268,14 @@ func TestKVQuotaMakesRoomOfWhatIsWritten(t *testing.T) {
 	}
 }
 
-// A sweep that deletes an expired entry, while a commit which overwrites that waits for the quota's lock, counts it
-// once: the commit looks at the entry only under the lock.
+// A sweep that deletes an expired entry, while a commit which overwrites that waits for the quota's lock,
+// counts it once: the commit looks at the entry only under the lock.
 func TestKVQuotaBesideASweep(t *testing.T) {
 	t.Parallel()
 	h := newHarness(t)
 	h.counted(t, 1000)
 	h.run(t)
+
 	for k, key := range []string{"old", "other"} {
 		if r := h.Do(commitOf(writes(set(key, int64(k+1), "12345")))); !r.Applied {
 			t.Fatalf("%+v", r)
@@ -294,6 +295,7 @@ func TestKVQuotaBesideASweep(t *testing.T) {
 
 	x := commitOf(writes(set("old", 3, "1234567")))
 	h.Submit(x)
+
 	for waiting := int64(0); waiting == 0; {
 		waiting = h.ask(t, `SELECT count(*) FROM pg_stat_activity
 			WHERE datname = current_database() AND wait_event_type = 'Lock'`)

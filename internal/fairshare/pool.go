@@ -23,7 +23,8 @@ type Pool[K comparable] struct {
 	free    int64
 	held    map[K]int64
 	waiting map[K]*line
-	// waits counts the requests of all lines. It may be maxWaits at most, and a line maxLine long; 0 is no bound.
+	// waits counts the requests of all lines. It may be maxWaits at most, and a line maxLine long; 0 is no
+	// bound.
 	waits, maxWaits, maxLine int
 	// turns counts the turns that were given to lines.
 	turns uint64

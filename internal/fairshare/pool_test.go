@@ -27,8 +27,8 @@ func TestPoolLeavesRoom(t *testing.T) {
 	}
 }
 
-// A place that becomes free goes to the waiting owner that has the fewest, so that owners which take all they can
-// end with equal shares, whoever came first.
+// A place that becomes free goes to the waiting owner that has the fewest, so that owners which take all they
+// can end with equal shares, whoever came first.
 func TestPoolIsShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

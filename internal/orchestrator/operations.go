@@ -48,7 +48,8 @@ var (
 	errTriggerDisabled = cloud.Errorf(cloud.CodeConflict, "the trigger is disabled: enable it first")
 )
 
-// mayRunFor refuses a test event of a trigger whose registrant may run nothing: it would only become a dead letter.
+// mayRunFor refuses a test event of a trigger whose registrant may run nothing: it would only become a dead
+// letter.
 func mayRunFor(t *cloud.Trigger) error {
 	if t.Refusal == "" {
 		return nil

@@ -9,7 +9,8 @@ import (
 	"picloud/internal/testkit/testcloud"
 )
 
-// A row of a disabled trigger cannot be run now: it would be parked anew, and miss the trigger's being enabled.
+// A row of a disabled trigger cannot be run now: it would be parked anew, and miss the trigger's being
+// enabled.
 func TestRunNowOfADisabledTrigger(t *testing.T) {
 	t.Parallel()
 	c := testcloud.New(t)
@@ -61,8 +62,8 @@ func TestTriggerWithoutRegistrant(t *testing.T) {
 	c.Await(0, "SELECT count(*) FROM audit WHERE action = 'trigger.fire'")
 }
 
-// A row that is taken out of the queue is never claimed for it, so that a node that dies meanwhile leaves the row
-// as it was.
+// A row that is taken out of the queue is never claimed for it, so that a node that dies meanwhile leaves the
+// row as it was.
 func TestRemovalClaimsNothing(t *testing.T) {
 	t.Parallel()
 	c := testcloud.New(t)

@@ -28,8 +28,8 @@ type BulkResult struct {
 	Matched, Done int
 	// Last is the id to go on before, zero when everything was matched.
 	Last cloud.ID
-	// LastDue is when the last letter of a replay at a rate is due, those of the calls before included, by the
-	// database's clock; zero: each was due at once.
+	// LastDue is when the last letter of a replay at a rate is due, those of the calls before included, by
+	// the database's clock; zero: each was due at once.
 	LastDue time.Time
 }
 
@@ -57,8 +57,8 @@ func (s *LetterSelection) size() int {
 
 // ReplayMany replays a selection. What cannot be replayed - resolved meanwhile, without script, with a
 // payload that is no request - is left as it is. Letters and their audit row share transactions, up to
-// bulkLetters in each. At a rate the events are all in the outbox when it returns, and become due one after the
-// other. Errors: invalid for a Pace that is none.
+// bulkLetters in each. At a rate the events are all in the outbox when it returns, and become due one after
+// the other. Errors: invalid for a Pace that is none.
 func (o *Operations) ReplayMany(
 	ctx context.Context,
 	app cloud.AppID,

@@ -32,7 +32,8 @@ type paceClock struct {
 	due      time.Time // the next one
 }
 
-// start begins a call of up to n letters: behind the last letter of the call before, unless that is due by now.
+// start begins a call of up to n letters: behind the last letter of the call before, unless that is due by
+// now.
 func (p Pace) start(ctx context.Context, d *db.DB, n int) (*paceClock, error) {
 	if p.PerSecond == 0 {
 		return &paceClock{}, nil

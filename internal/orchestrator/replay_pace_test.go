@@ -26,14 +26,14 @@ func atRate(perSecond float64, limit int) orchestrator.LetterSelection {
 	return orchestrator.LetterSelection{Limit: limit, Pace: orchestrator.Pace{PerSecond: perSecond}}
 }
 
-// dueTimes counts the rows of a replay that wait, and whether they are due so many seconds apart and the last at
-// a time.
+// dueTimes counts the rows of a replay that wait, and whether they are due so many seconds apart and the last
+// at a time.
 const dueTimes = `SELECT count(*) FROM (
 	SELECT wake_at - lag(wake_at) OVER (ORDER BY wake_at) AS apart FROM outbox WHERE claimed_by IS NULL) x
 	WHERE apart = $1 * interval '1 second'`
 
-// At a rate the first is due at once and the others one after the other. The call returns before they ran, with
-// the time of the last, and all letters say that they were replayed.
+// At a rate the first is due at once and the others one after the other. The call returns before they ran,
+// with the time of the last, and all letters say that they were replayed.
 func TestReplayAtARate(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
@@ -75,8 +75,8 @@ func TestReplayAtARate(t *testing.T) {
 	one.Await(3, "SELECT count(*) FROM outbox")
 }
 
-// A call that goes on behind another keeps the rate: it begins where that ended, and at once where the time of
-// that has passed.
+// A call that goes on behind another keeps the rate: it begins where that ended, and at once where the time
+// of that has passed.
 func TestReplayAtARateGoesOn(t *testing.T) {
 	t.Parallel()
 	one := testcloud.New(t)
@@ -102,7 +102,8 @@ func TestReplayAtARateGoesOn(t *testing.T) {
 	one.Await(3, "SELECT count(*) FROM outbox")
 }
 
-// What comes due runs, each in its turn, with nobody to announce it; also when the node that replayed is gone.
+// What comes due runs, each in its turn, with nobody to announce it; also when the node that replayed is
+// gone.
 func TestReplayAtARateRuns(t *testing.T) {
 	t.Parallel()
 
