@@ -2,7 +2,7 @@ package executor_test
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
 	"log/slog"
 	"os"
 	"slices"
@@ -441,57 +441,77 @@ export default { async fetch() { boom({x: 7}) } }
 	}
 }
 
+// passed is what a run of TestWhatPassesBetweenRuns sees of the runs before it in its runtime.
+type passed struct {
+	ID      string // of the runtime
+	Map     string
+	JSON    int
+	Max     int
+	Own     bool
+	Refused string
+}
+
 // A runtime that a run has changed does not serve another: module state may persist, everything else is as it
-// was.
+// was. A runtime is looked at after the answer, without a signal, so another may serve the next run all the same.
 func TestWhatPassesBetweenRuns(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	s := f.deploy(1, `
-		let module = 0;
+		let id;
 		export default { async fetch(request) {
-			const seen = { map: typeof [].evil, json: JSON.parse("1"), max: Math.max(1, 2), module: module++,
-				own: Object.keys(globalThis).includes("leak") };
+			id ??= crypto.randomUUID();
+			const seen = { ID: id, Map: typeof [].evil, JSON: JSON.parse("1"), Max: Math.max(1, 2),
+				Own: Object.keys(globalThis).includes("leak") };
 			const what = await request.text();
 			if (what === "add") Array.prototype.evil = () => 1;
 			if (what === "replace") Math.max = () => 99;
 			if (what === "json") JSON.parse = () => 42;
 			if (what === "getter") Object.defineProperty(Array.prototype, "map", {
 				get() { for (;;); }, configurable: true });
-			if (what === "proto") try { Object.prototype.polluted = 1; } catch (e) { seen.refused = e.name; }
+			if (what === "proto") try { Object.prototype.polluted = 1; } catch (e) { seen.Refused = e.name; }
 			if (what === "timer") setTimeout(() => {}, 10000);
-			if (what === "throw") throw new Error("x");
+			if (what === "throw") throw new Error(id);
 			return seen;
 		} }`)
 	s.Limits.Timeout = notTimed
-	afterRuns := func(n int) string {
-		return fmt.Sprintf(`{"map":"undefined","json":1,"max":2,"module":%d,"own":false}`, n)
-	}
-	expect := func(body, want string) {
+	call := func(body string) (seen passed) {
 		t.Helper()
 		o := f.call(s, body)
 		if o.Status != cloud.Succeeded {
-			if want != "error" {
-				t.Errorf("%s: %+v", body, o.Error)
+			return passed{ID: o.Error.Message}
+		}
+		if err := json.Unmarshal(o.Response.Body, &seen); err != nil {
+			t.Fatalf("%s: %s", body, o.Response.Body)
+		}
+		if want := (passed{ID: seen.ID, Map: "undefined", JSON: 1, Max: 2, Refused: seen.Refused}); seen != want {
+			t.Errorf("%s: a run sees %+v", body, seen)
+		}
+		return seen
+	}
+
+	// A runtime that was left as it was serves again.
+	for served := map[string]bool{}; ; {
+		id := call("").ID
+		if served[id] {
+			break
+		}
+		if served[id] = true; len(served) > 1000 {
+			t.Fatal("no runtime has served twice")
+		}
+	}
+
+	for _, what := range []string{"add", "replace", "json", "getter", "timer", "throw"} {
+		changed := call(what).ID
+		for range 10 {
+			if call("").ID == changed {
+				t.Errorf("%s: the runtime serves another run", what)
 			}
-			return
 		}
-		if string(o.Response.Body) != want {
-			t.Errorf("%s: got %s want %s", body, o.Response.Body, want)
-		}
-		time.Sleep(20 * time.Millisecond) // the runtime is checked after the answer, without a signal
 	}
-
-	expect("", afterRuns(0))
-	expect("", afterRuns(1))
-
-	for _, what := range []string{"add", "replace", "json", "getter", "timer"} {
-		expect(what, afterRuns(2))
-		expect("", afterRuns(0))
-		expect("", afterRuns(1))
+	if refused := call("proto").Refused; refused != "TypeError" {
+		t.Errorf("a change of Object.prototype: %q", refused)
 	}
-	expect("throw", "error")
-	expect("", afterRuns(0))
-	expect("proto", strings.Replace(afterRuns(1), "}", `,"refused":"TypeError"}`, 1))
+	call("")
 }
 
 func BenchmarkHello(b *testing.B) {
