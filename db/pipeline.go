@@ -25,8 +25,8 @@ func NewPipeline() *Pipeline {
 	return p
 }
 
-// maxSent is how many bytes of texts are sent at once: pgx makes one message of what is sent, and a message of
-// a hundred megabytes keeps the collector, and with it every other goroutine, waiting.
+// maxSent is how many bytes of texts are sent at once: pgx makes one message of what is sent, and a message
+// of a hundred megabytes keeps the collector, and with it every other goroutine, waiting.
 const maxSent = 4 << 20
 
 // Send sends everything and reads every answer. The first error is returned, and ends it. Long texts may need

@@ -208,6 +208,7 @@ func TestLongPipeline(t *testing.T) {
 
 			p := db.NewPipeline()
 			p.Begin()
+
 			for k := range 5 {
 				put := db.PutKeysParams{
 					Apps:        []int64{app},

@@ -260,8 +260,8 @@ func pages() []golden {
 		state("system", System, SystemPage{Page: out("System", "system"), Version: "1.0", Go: "go1.26", Node: "n1", Started: at(time.Hour), Memory: 50 << 20, Database: "15.1", DatabaseSize: 3 << 30,
 			Connections: 5, MaxConnections: "22", Apps: 2, Scripts: 7, PermitsFree: 30, PermitsAll: 32, Children: 2, ChildrenStarted: 1234, Commits: 10, Groups: 3, Unbalanced: []string{"shop"},
 			Checked: at(3 * time.Second), Findings: []Finding{{"clock", "ok", "all agree"}, {"schedules", "bad", "2 should have fired"}, {"nodes", "warn", "one is silent"}},
-			Nodes:    []NodeRow{{Name: "n1", Version: "1.0", Free: 30, Started: at(time.Hour), Seen: moment, Self: true}, {Name: "n2", Version: "0.9", Started: at(time.Hour), Seen: at(time.Hour), Quiet: true}},
-			Leases:   []LeaseRow{{"n2", 3, 1, at(-10 * time.Second)}}}),
+			Nodes:  []NodeRow{{Name: "n1", Version: "1.0", Free: 30, Started: at(time.Hour), Seen: moment, Self: true}, {Name: "n2", Version: "0.9", Started: at(time.Hour), Seen: at(time.Hour), Quiet: true}},
+			Leases: []LeaseRow{{"n2", 3, 1, at(-10 * time.Second)}}}),
 		state("system-idle", System, SystemPage{Page: out("System", "system"), Node: "n1", Checked: moment, Started: at(time.Hour), Nodes: []NodeRow{{Name: "n1", Self: true, Started: at(time.Hour), Seen: moment}}}),
 	}
 }

@@ -57,6 +57,7 @@ func (s *Server) showSystem(v *visit) error {
 	}
 
 	vm.Checked = checked
+
 	vm.Unbalanced = report.Unbalanced
 	for _, f := range report.Findings {
 		vm.Findings = append(vm.Findings, views.Finding(f))

@@ -111,7 +111,8 @@ func (e *Edge) ReadBody(c *fiber.Ctx, limit int) ([]byte, error) {
 }
 
 // pieceBytes is what a longer body is read into, piece by piece, and the pieces are used again: a slice that
-// doubles leaves as much garbage as the body is long, in fresh memory each time, to whoever sends a part of it.
+// doubles leaves as much garbage as the body is long, in fresh memory each time, to whoever sends a part of
+// it.
 const pieceBytes = 64 << 10
 
 type piece = [pieceBytes]byte
