@@ -1,8 +1,9 @@
 // Package engine is everything that reads or writes the memory of the JavaScript engine, goja, past its
 // exported API: the comparison of a runtime's intrinsics with what they were (Snapshot), JSON that is made
-// and read in the engine's own tables (JSON), and what scripts see of it in errors and in the texts of
-// functions (CleanErrors, HideSource). It knows nothing of runs, web APIs or the platform, and it is the only
-// package that uses unsafe on goja.
+// and read in the engine's own tables (JSON), what scripts see of it in errors and in the texts of functions
+// (CleanErrors, HideSource), and what it does otherwise than ECMA-262 (Compile, CopyProxyArguments and their
+// like; docs/upstream/goja.md lists the faults). It knows nothing of runs, web APIs or the platform, and it
+// is the only package that uses unsafe on goja.
 //
 // It mirrors goja v0.0.0-20260917113740-793a2a65c13b. What is mirrored:
 //
@@ -11,6 +12,8 @@
 //     extensible, values, propNames and symValues, and templatedObject's tmpl
 //   - arrayObject's values and length; nativeFuncObject's f and construct;
 //     baseJsFuncObject's src; errorObject's stack
+//   - Runtime.vm, and of it the pc of each context in callStack, prg, pc, sp and stack; of a Program its src
+//     and srcMap (new_target.go, call_site.go)
 //   - valueProperty, orderedMap, mapEntry and objectTemplate, as structs of the same form
 //
 // Fields are looked up by name and type in each process, before the first runtime serves a run. If one of

@@ -22,6 +22,16 @@ func (l *engineLayout) constructor(class *goja.Object) *constructFunc {
 	return (*constructFunc)(impl.FieldByIndex(f.Index).Addr().UnsafePointer())
 }
 
+// function finds where a native function keeps what it calls, or nil if that is not known.
+func (l *engineLayout) function(o *goja.Object) *func(goja.FunctionCall) goja.Value {
+	impl := l.impl(o)
+	f, ok := impl.Type().FieldByName("f")
+	if !ok || f.Type != reflect.TypeFor[func(goja.FunctionCall) goja.Value]() {
+		return nil
+	}
+	return (*func(goja.FunctionCall) goja.Value)(impl.FieldByIndex(f.Index).Addr().UnsafePointer())
+}
+
 // frames finds where an error keeps its stack, or nil if that is not known.
 func (l *engineLayout) frames(made *goja.Object) *[]goja.StackFrame {
 	impl := l.impl(made)
@@ -34,13 +44,16 @@ func (l *engineLayout) frames(made *goja.Object) *[]goja.StackFrame {
 
 // cleanedErrors are the classes of errors that have frames of libraries in their stacks, or objects in their
 // messages.
-var cleanedErrors = [...]string{"Error", "TypeError", "RangeError", "SyntaxError"}
+var cleanedErrors = [...]string{
+	"Error", "TypeError", "RangeError", "SyntaxError", "ReferenceError", "URIError", "AggregateError",
+}
 
-// CleanErrors keeps what is not the script's out of the errors that a script sees. The engine writes an
-// object that has no text, as Object.create(null), into a message as Go prints it, with addresses. Stacks
-// lose the frames of native functions, and of programs whose names begin with library. It does nothing if
-// the engine's memory is not Known.
-func CleanErrors(vm *goja.Runtime, library string) {
+// CleanErrors keeps what is not the script's out of the errors that a script sees, and says what is missing
+// in them. The engine writes an object that has no text, as Object.create(null), into a message as Go prints
+// it, with addresses. Stacks lose the frames of native functions, and of programs whose names begin with
+// library. What instead has is put behind the message that a name is not defined. It does nothing if the
+// engine's memory is not Known.
+func CleanErrors(vm *goja.Runtime, library string, instead map[string]string) {
 	if !Known() {
 		return
 	}
@@ -55,7 +68,7 @@ func CleanErrors(vm *goja.Runtime, library string) {
 		construct := l.constructor(vm.GlobalObject().Get(name).(*goja.Object))
 		native := *construct
 		*construct = func(args []goja.Value, newTarget *goja.Object) *goja.Object {
-			made := native(cleanMessage(vm, args), newTarget)
+			made := native(cleanMessage(vm, args, instead), newTarget)
 			if frames := l.frames(made); frames != nil {
 				*frames = slices.DeleteFunc(*frames, isForeign)
 			}
@@ -72,7 +85,7 @@ var (
 )
 
 // cleanMessage is the arguments of an error with a message that has nothing which Go has written into it.
-func cleanMessage(vm *goja.Runtime, args []goja.Value) []goja.Value {
+func cleanMessage(vm *goja.Runtime, args []goja.Value, instead map[string]string) []goja.Value {
 	if len(args) == 0 {
 		return args
 	}
@@ -89,8 +102,14 @@ func cleanMessage(vm *goja.Runtime, args []goja.Value) []goja.Value {
 		text = printedPanic.ReplaceAllString(text, "an object")
 		text = printedMissing.ReplaceAllString(text, "")
 	default:
-		return args
+		text = explain(vm, text)
 	}
 
+	if advice := instead[missingName(text)]; advice != "" {
+		text += ": " + advice
+	}
+	if text == message.String() {
+		return args
+	}
 	return append([]goja.Value{vm.ToValue(text)}, args[1:]...)
 }

@@ -107,6 +107,7 @@ func (l *engineLayout) find() {
 
 	typeError := vm.GlobalObject().Get("TypeError").(*goja.Object)
 	l.ok = len(l.nativeFunc) > 0 && l.constructor(typeError) != nil && l.frames(vm.NewTypeError()) != nil &&
+		l.function(method.(*goja.Object)) != nil && callStack() != nil && siteLayout() != nil &&
 		mirrors(l.valueProperty.Elem(), reflect.TypeFor[property](),
 			"value", "writable", "configurable", "enumerable", "accessor") &&
 		(*property)(reflect.ValueOf(prop).UnsafePointer()).value == method &&

@@ -15,7 +15,7 @@ func (r *Realm) RunLibrary(p *goja.Program, host *goja.Object) *goja.Object {
 	}
 
 	fn, _ := goja.AssertFunction(v)
-	o := r.MustCall(fn, host).(*goja.Object) // panics when interrupted, or out of stack
+	o := r.MustCall(fn, host, r.ConstructedBy).(*goja.Object) // panics when interrupted, or out of stack
 
 	classes := o.Get("classes").(*goja.Object)
 	for _, name := range classes.Keys() {

@@ -11,7 +11,10 @@ import (
 // guardNatives makes the engine's functions that fail with a Go panic on receivers which they do not expect
 // throw a TypeError instead, which a script can catch.
 func (r *Realm) guardNatives() {
-	engine.CleanErrors(r.VM, libraryPrefix)
+	engine.CleanErrors(r.VM, libraryPrefix, absentGlobals)
+	engine.CopyProxyArguments(r.VM)
+	engine.FindProxyInstances(r.VM)
+	engine.RoundBigInts(r.VM)
 
 	global := r.VM.GlobalObject()
 	_ = global.Delete("GoError") // a class of the engine's own, which no standard knows

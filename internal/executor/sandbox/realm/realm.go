@@ -17,6 +17,9 @@ type Realm struct {
 	VM   *goja.Runtime
 	JSON *engine.JSON
 
+	// ConstructedBy is the last argument of the function that engine.Compile has compiled.
+	ConstructedBy *goja.Object
+
 	promise       *goja.Object
 	promiseThen   goja.Callable
 	resolve       goja.Callable
@@ -36,7 +39,12 @@ type Realm struct {
 // New makes a runtime whose JavaScript stack is bounded to maxCallStack frames.
 func New(maxCallStack int) *Realm {
 	vm := goja.New()
-	r := &Realm{VM: vm, JSON: engine.NewJSON(vm), errors: map[string]goja.Constructor{}}
+	r := &Realm{
+		VM:            vm,
+		JSON:          engine.NewJSON(vm),
+		ConstructedBy: engine.ConstructedBy(vm),
+		errors:        map[string]goja.Constructor{},
+	}
 	vm.SetMaxCallStackSize(maxCallStack)
 	vm.SetPromiseRejectionTracker(r.trackRejection)
 
