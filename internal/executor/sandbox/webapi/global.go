@@ -36,6 +36,8 @@ type Global struct {
 	events  *events      // nil until loaded
 	subtle  *goja.Object // nil until asked for
 
+	listener goja.Callable // of service_worker.js, nil until loaded
+
 	// lastTimer is the id of the latest timer. No run uses the ids of another: a script that kept one would
 	// clear a timer that is not the one it means.
 	lastTimer int
@@ -56,7 +58,9 @@ func New(r *realm.Realm, needs Needs) *Global {
 	g.addConsole()
 	g.addBase64()
 	g.addCrypto()
+	g.loadAdditions(needs.Additions, true)
 	g.addBase()
+	g.loadAdditions(needs.Additions, false)
 
 	if needs.MissingECMAScript {
 		g.loadMissingECMAScript()
@@ -64,6 +68,10 @@ func New(r *realm.Realm, needs Needs) *Global {
 
 	if needs.Events {
 		g.loadEvents()
+	}
+
+	if needs.ServiceWorker { // its code names events
+		g.loadServiceWorker()
 	}
 
 	if needs.Streams {

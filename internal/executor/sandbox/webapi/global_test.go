@@ -222,7 +222,7 @@ func TestInRun(t *testing.T) {
 		}
 		return g.ScriptError(err).Message
 	}
-	const refused = "not allowed while the module is evaluated: move this into a handler"
+	const refused = "setTimeout() is not allowed while the module is evaluated: move the call into a handler"
 
 	if got := call(); got != "" {
 		t.Errorf("in a run: %s", got)

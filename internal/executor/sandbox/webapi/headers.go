@@ -163,9 +163,9 @@ func (g *Global) fillHeaders(h *headersState, init goja.Value) {
 		return
 	}
 
-	for _, name := range object.Keys() {
-		h.append(g.headerName(g.VM.ToValue(name)), g.headerValue(object.Get(name)))
-	}
+	g.eachMember(object, func(name, value goja.Value) {
+		h.append(g.headerName(name), g.headerValue(value))
+	})
 }
 
 // newHeadersClass defines Headers (Fetch standard, 5.1).

@@ -5,13 +5,15 @@ import (
 	"sync"
 
 	"github.com/dop251/goja"
+
+	"picloud/internal/executor/sandbox/engine"
 )
 
 //go:embed missing_ecmascript.js
 var missingSource string
 
 var missingProgram = sync.OnceValue(func() *goja.Program {
-	return goja.MustCompile("picloud:repairs", missingSource, true)
+	return engine.MustCompile("picloud:repairs", missingSource)
 })
 
 // loadMissingECMAScript adds what the engine lacks of ECMAScript and what it does otherwise than the

@@ -99,107 +99,6 @@
         .replace(/^[0-9A-Za-z]/, (c) => "\\x" + c.charCodeAt(0).toString(16));
     },
   });
-  const IteratorPrototype = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
-  function Iterator() {
-    if (new.target === undefined || new.target === Iterator) throw new TypeError("Iterator is made by extending it");
-  }
-  Object.defineProperty(Iterator, "prototype", { value: IteratorPrototype, writable: false });
-  const count = (n) => {
-    const k = Math.trunc(Number(n));
-    if (!(k >= 0)) throw new RangeError(`${String(n)} must be a positive number`);
-    return k;
-  };
-  const callable = (f) => {
-    if (typeof f !== "function") throw new TypeError(`${String(f)} is not a function`);
-    return f;
-  };
-  const over = (it) => ({ [Symbol.iterator]: () => ({ next: () => it.next(), return: (v) => it.return?.(v) ?? { done: true, value: v } }) });
-  const lazily = (f) => {
-    const steps = f(); // a generator's own object, whose iterator closes the one below it
-    return Object.setPrototypeOf({ next: () => steps.next(), return: (v) => steps.return(v) }, Helper);
-  };
-  const Helper = Object.create(IteratorPrototype, { [Symbol.toStringTag]: { value: "Iterator Helper", configurable: true } });
-  methods(IteratorPrototype, {
-    map(f) {
-      callable(f);
-      const it = this;
-      return lazily(function* () { let k = 0; for (const x of over(it)) yield f(x, k++); });
-    },
-    filter(f) {
-      callable(f);
-      const it = this;
-      return lazily(function* () { let k = 0; for (const x of over(it)) if (f(x, k++)) yield x; });
-    },
-    take(n) {
-      let left = count(n);
-      const it = this;
-      return lazily(function* () {
-        if (left === 0) return void it.return?.();
-        for (const x of over(it)) {
-          yield x;
-          if (--left === 0) return;
-        }
-      });
-    },
-    drop(n) {
-      let left = count(n);
-      const it = this;
-      return lazily(function* () { for (const x of over(it)) if (left > 0) left--; else yield x; });
-    },
-    flatMap(f) {
-      callable(f);
-      const it = this;
-      return lazily(function* () { let k = 0; for (const x of over(it)) yield* Iterator.from(f(x, k++)); });
-    },
-    reduce(f, ...init) {
-      callable(f);
-      let k = 0;
-      let has = init.length > 0;
-      let acc = init[0];
-      for (const x of over(this)) {
-        acc = has ? f(acc, x, k) : x;
-        has = true;
-        k++;
-      }
-      if (!has) throw new TypeError("reduce of an empty iterator with no initial value");
-      return acc;
-    },
-    toArray() {
-      return [...over(this)];
-    },
-    forEach(f) {
-      callable(f);
-      let k = 0;
-      for (const x of over(this)) f(x, k++);
-    },
-    some(f) {
-      callable(f);
-      let k = 0;
-      for (const x of over(this)) if (f(x, k++)) return true;
-      return false;
-    },
-    every(f) {
-      callable(f);
-      let k = 0;
-      for (const x of over(this)) if (!f(x, k++)) return false;
-      return true;
-    },
-    find(f) {
-      callable(f);
-      let k = 0;
-      for (const x of over(this)) if (f(x, k++)) return x;
-    },
-  });
-  methods(Iterator, {
-    from(o) {
-      const make = o?.[Symbol.iterator];
-      const it = make ? make.call(o) : o;
-      if (it === null || typeof it !== "object" || typeof it.next !== "function") throw new TypeError("Iterator.from needs an iterable or an iterator");
-      return it instanceof Iterator ? it : lazily(function* () { yield* over(it); });
-    },
-  });
-  for (const name of ["dispose", "asyncDispose"]) if (!Symbol[name]) Object.defineProperty(Symbol, name, { value: Symbol.for("Symbol." + name) });
-
   // An Error's stack is there when it is made; of other objects this makes one.
   replace(Error, {
     captureStackTrace(o) {
@@ -211,7 +110,8 @@
   class WeakRef {
     #target;
     constructor(target) {
-      if (Object(target) !== target) throw new TypeError("WeakRef needs an object");
+      const isKey = Object(target) === target || (typeof target === "symbol" && Symbol.keyFor(target) === undefined);
+      if (!isKey) throw new TypeError("WeakRef needs an object, or a symbol that is not registered");
       this.#target = target;
     }
     deref() {
@@ -227,5 +127,5 @@
       return false;
     }
   }
-  return { classes: { RegExp, Iterator, WeakRef, FinalizationRegistry }, hidden: [Helper] };
+  return { classes: { RegExp, WeakRef, FinalizationRegistry } };
 });

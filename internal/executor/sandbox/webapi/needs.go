@@ -9,8 +9,8 @@ import (
 
 // Needs says which libraries a program's code can come to, so that they are loaded before it: one that is
 // loaded during a run costs the runtime its next run. Too much costs time and memory in every new runtime,
-// too little breaks nothing but that. Two are not there at all without being named: URLPattern, and what
-// MissingECMAScript adds.
+// too little breaks nothing but that. Some are not there at all without being named: URLPattern, and what
+// MissingECMAScript and Additions add.
 type Needs struct {
 	Streams           bool // streams, blobs, forms or bodies
 	Intl              bool // formats or compares by locale
@@ -18,6 +18,8 @@ type Needs struct {
 	MissingECMAScript bool // what the engine lacks
 	Subtle            bool // crypto.subtle
 	URLPattern        bool
+	Additions         Additions // what else the engine lacks
+	ServiceWorker     bool      // listeners that are handlers
 }
 
 // NeedsOf finds out what a program needs by the names in its code.
@@ -29,6 +31,8 @@ func NeedsOf(code string) Needs {
 		MissingECMAScript: needsMissingECMAScript(code),
 		Subtle:            subtleNames.In(code),
 		URLPattern:        strings.Contains(code, "URLPattern"),
+		Additions:         additionsOf(code),
+		ServiceWorker:     needsServiceWorker(code),
 	}
 }
 
@@ -57,15 +61,14 @@ var missingNames = realm.Mentions{
 	Parts: []string{
 		`\p{`, `\P{`, "URLPattern", "8Array", "16Array", "32Array", "64Array", "ClampedArray", "WellFormed",
 		"captureStackTrace", "WeakRef", "FinalizationRegistry", "withResolvers", "groupBy", "fromAsync",
-		"Promise.try", "RegExp.escape", ".values(", ".keys(", ".entries(", ".matchAll(", "dispose", "Dispose",
+		"Promise.try", "RegExp.escape",
 	},
-	Words: []string{"Iterator", "yield"},
 }
 
-// needsMissingECMAScript finds code that may need what missing_ecmascript.js adds: names, generators, and
-// regular expressions with the flag v, which the bundler makes calls of.
+// needsMissingECMAScript finds code that may need what missing_ecmascript.js adds: names, and regular
+// expressions with the flag v, which the bundler makes calls of.
 func needsMissingECMAScript(code string) bool {
-	return missingNames.In(code) || generators.MatchString(code) || setFlags.MatchString(code)
+	return missingNames.In(code) || setFlags.MatchString(code)
 }
 
 // Both begin with a text that is searched for first.

@@ -1,6 +1,8 @@
 package webapi
 
 import (
+	"strings"
+
 	"github.com/dop251/goja"
 
 	"picloud/internal/cloud"
@@ -15,14 +17,51 @@ func isIterable(o *goja.Object) bool { return realm.Given(o.GetSymbol(goja.SymIt
 // eachPair calls f for each pair of an iterable. What is no pair throws a TypeError of the message.
 func (g *Global) eachPair(iterable *goja.Object, message string, f func(name, value goja.Value)) {
 	g.VM.ForOf(iterable, func(v goja.Value) bool {
-		pair, ok := v.(*goja.Object)
-		if !ok || pair.Get("length") == nil || pair.Get("length").ToInteger() != 2 {
+		pair, ok := g.pair(v)
+		if !ok {
 			panic(g.VM.NewTypeError(message))
 		}
-		f(pair.Get("0"), pair.Get("1"))
+		f(pair[0], pair[1])
 		return true
 	})
 }
+
+// pair reads an iterable of two values.
+func (g *Global) pair(v goja.Value) (pair [2]goja.Value, ok bool) {
+	o, isObject := v.(*goja.Object)
+	if !isObject || !isIterable(o) {
+		return pair, false
+	}
+
+	count := 0
+	add := func(item goja.Value) bool {
+		if count < len(pair) {
+			pair[count] = item
+		}
+		count++
+		return count <= len(pair)
+	}
+	if o.ClassName() != "Array" {
+		g.VM.ForOf(o, add)
+		return pair, count == len(pair)
+	}
+
+	if o.Get("length").ToInteger() != int64(len(pair)) {
+		return pair, false
+	}
+
+	for _, name := range []string{"0", "1"} {
+		item := o.Get(name)
+		if item == nil { // a hole
+			item = goja.Undefined()
+		}
+		add(item)
+	}
+	return pair, true
+}
+
+// scalarText is a value as a string without halves of characters (Web IDL, USVString).
+func scalarText(v goja.Value) string { return strings.ToValidUTF8(v.String(), "\uFFFD") }
 
 // addPairs adds forEach, entries, keys, values and iteration over name-value pairs (Web IDL, 3.7.10).
 func (g *Global) addPairs(proto *goja.Object, list func(goja.Value) []cloud.Header) {

@@ -45,9 +45,20 @@ func (g *Global) Evaluate(f func() error) error {
 // InRun is the run that calls; module code has none, and gets a TypeError.
 func (g *Global) InRun() *Run {
 	if g.run == nil || g.evaluating {
-		panic(g.NewError("TypeError", "not allowed while the module is evaluated: move this into a handler"))
+		panic(g.NewError("TypeError", g.calledName()+" is not allowed while the module is evaluated: "+
+			"move the call into a handler"))
 	}
 	return g.run
+}
+
+// calledName is the name of the platform's function that a script is calling.
+func (g *Global) calledName() string {
+	for _, f := range g.VM.CaptureCallStack(0, nil) {
+		if name := f.FuncName(); name != "" && f.SrcName() == "<native>" {
+			return name + "()"
+		}
+	}
+	return "this"
 }
 
 // fullLogLine is how many bytes of a line are sent when the run has reached its limit in bytes.

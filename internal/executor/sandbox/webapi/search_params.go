@@ -143,14 +143,14 @@ func (g *Global) fillSearchParams(p *searchParamsState, init goja.Value) {
 	}
 	if isIterable(object) {
 		g.eachPair(object, "each parameter must be a [name, value] pair", func(name, value goja.Value) {
-			p.append(name.String(), value.String())
+			p.append(scalarText(name), scalarText(value))
 		})
 		return
 	}
 
-	for _, name := range object.Keys() {
-		p.append(name, object.Get(name).String())
-	}
+	g.eachMember(object, func(name, value goja.Value) {
+		p.append(scalarText(name), scalarText(value))
+	})
 }
 
 // addSearchParamsChanges defines the methods that change the parameters, and with them the URL that they
