@@ -56,7 +56,7 @@ func (s *Server) showScripts(v *visit) error {
 			Language:  r.Language,
 			Version:   int(r.Version),
 			UpdatedAt: r.UpdatedAt,
-			Warning:   r.HandlersError,
+			Warning:   cloud.HandlersWarning(r.Kind, r.Handlers, r.HandlersError),
 		})
 	}
 
@@ -169,7 +169,7 @@ func (s *Server) scriptPage(v *visit) (*views.ScriptPage, error) {
 		Limit:    rateLimitOf(cloud.ParseRateLimit(r.RateLimit)),
 	}
 
-	vm.Deploy.Warning = r.HandlersError
+	vm.Deploy.Warning = cloud.HandlersWarning(r.Kind, r.Handlers, r.HandlersError)
 	vm.Deploy.Version = vm.Version
 	if r.TimeoutMs != nil {
 		vm.TimeoutMS = strconv.Itoa(int(*r.TimeoutMs))

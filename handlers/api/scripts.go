@@ -219,7 +219,7 @@ func (s *Server) showScript(ctx context.Context, c *edge.AppCaller, in *ScriptPa
 		Handlers:  r.Handlers,
 		Imports:   r.Imports,
 		Endpoint:  endpointOf(c, r.Name, r.Kind),
-		Warning:   r.HandlersError,
+		Warning:   cloud.HandlersWarning(r.Kind, r.Handlers, r.HandlersError),
 		Source:    &r.Source,
 		CreatedAt: utc(r.CreatedAt),
 		UpdatedAt: utc(r.UpdatedAt),
@@ -256,7 +256,7 @@ func (s *Server) listScripts(
 			Handlers:  r.Handlers,
 			Imports:   r.Imports,
 			Endpoint:  endpointOf(c, r.Name, r.Kind),
-			Warning:   r.HandlersError,
+			Warning:   cloud.HandlersWarning(r.Kind, r.Handlers, r.HandlersError),
 			CreatedAt: utc(r.CreatedAt),
 			UpdatedAt: utc(r.UpdatedAt),
 		}

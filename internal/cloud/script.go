@@ -23,6 +23,16 @@ const (
 	AccessPrivate = "private"
 )
 
+// HandlersWarning is what will go wrong when a script is called: problem, if its module could not be
+// evaluated, or that nothing in it is called. It is empty if nothing will, and for a module.
+func HandlersWarning(kind string, handlers []string, problem string) string {
+	if problem != "" || kind == KindModule || len(handlers) > 0 {
+		return problem
+	}
+	return "the script has no handler: PiCloud calls the functions fetch, kv, scheduled and deadLetter " +
+		"of its default export"
+}
+
 // Limits bound one run of a script.
 type Limits struct {
 	Timeout   time.Duration

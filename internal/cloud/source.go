@@ -21,6 +21,8 @@ type Bundle struct {
 	Code     string
 	Imports  []string
 	Handlers []string
+	// Hint says what an author can write whose script has no handlers.
+	Hint string
 	// HandlersError says why the handlers are unknown: the module's evaluation failed.
 	HandlersError string
 }

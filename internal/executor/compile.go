@@ -134,6 +134,7 @@ func (p *Pool) inspect(
 	}
 
 	bundle.Handlers = out.Handlers
+	bundle.Hint = out.Hint
 	if out.Error != nil {
 		bundle.HandlersError = fmt.Sprintf("evaluating the module failed: %s: %s",
 			out.Error.Name, out.Error.Message)

@@ -117,6 +117,8 @@ type deploy struct {
 	actor Actor
 	// change is what a PUT asks for, nil for a rollback.
 	change *ScriptChange
+	// kind is what the script is after the change.
+	kind string
 	// out is what the caller and the audit row get; the deploy fills it in.
 	out *Deployed
 }
@@ -140,6 +142,7 @@ func (d *deploy) create(ctx context.Context) error {
 	setRateLimit(&rateLimit, d.change.RateLimit)
 
 	id := d.m.cfg.IDs.New()
+	d.kind = or(d.change.Kind, cloud.KindEndpoint)
 	language := or(d.change.Language, defaultLanguage)
 	source := cloud.Source{Name: d.out.Name, Language: language, Source: d.change.Source}
 	built, err := d.compile(ctx, source, nil)
@@ -151,7 +154,7 @@ func (d *deploy) create(ctx context.Context) error {
 		AppID:     d.app.ID,
 		ID:        id,
 		Name:      d.out.Name,
-		Kind:      or(d.change.Kind, cloud.KindEndpoint),
+		Kind:      d.kind,
 		Access:    or(d.change.Access, cloud.AccessPublic),
 		TimeoutMs: d.change.TimeoutMS,
 		MemoryMib: d.change.MemoryMiB,
@@ -174,6 +177,7 @@ func (d *deploy) update(ctx context.Context, old *db.ScriptByNameRow) error {
 
 	d.out.Version = int(old.Version)
 	kind := or(d.change.Kind, old.Kind)
+	d.kind = kind
 	language := or(d.change.Language, old.Language)
 	if kind != old.Kind {
 		if err := d.mayChangeKind(ctx, old, kind); err != nil {
@@ -257,7 +261,7 @@ func (d *deploy) retryBuild(ctx context.Context, old *db.ScriptByNameRow) error 
 		return err
 	}
 
-	d.out.Warning = built.bundle.HandlersError
+	d.warn(built.bundle)
 	return d.rebuildVersion(ctx, old.ID, old.Version, built)
 }
 

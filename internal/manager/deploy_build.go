@@ -16,10 +16,19 @@ type build struct {
 	bundle *cloud.Bundle
 }
 
+// warn says what will go wrong with a build: that it could not be evaluated, or that it has nothing to call.
+// A module need not have anything.
+func (d *deploy) warn(b *cloud.Bundle) {
+	d.out.Warning = b.HandlersError
+	if d.out.Warning == "" && d.kind != cloud.KindModule {
+		d.out.Warning = b.Hint
+	}
+}
+
 // insertVersion stores the change's source and its build as version out.Version.
 func (d *deploy) insertVersion(ctx context.Context, script cloud.ID, language string, built build) error {
 	sum := sha256.Sum256([]byte(d.change.Source))
-	d.out.Warning = built.bundle.HandlersError
+	d.warn(built.bundle)
 	return d.q.InsertVersion(ctx, db.InsertVersionParams{
 		AppID:         d.app.ID,
 		ScriptID:      script,

@@ -25,6 +25,7 @@ type isolate struct {
 	envID cloud.ID // of the environment that it was made with
 
 	handlers map[string]goja.Callable
+	hint     string     // what an author can do who has written no handler; empty if there is one
 	self     goja.Value // the default export, `this` of its handlers
 }
 
@@ -70,7 +71,7 @@ func (i *isolate) evaluate(prg *goja.Program) error {
 	exports := vm.NewObject()
 	_ = module.Set("exports", exports)
 	err = i.web.Evaluate(func() error {
-		_, err := bundle(goja.Undefined(), exports, vm.ToValue(i.host.Require), module)
+		_, err := bundle(goja.Undefined(), exports, vm.ToValue(i.host.Require), module, i.realm.ConstructedBy)
 		return err
 	})
 	if err != nil {
@@ -81,6 +82,9 @@ func (i *isolate) evaluate(prg *goja.Program) error {
 	if exc := vm.Try(func() { i.findHandlers(module) }); exc != nil { // a getter of the script may throw
 		return exc
 	}
+	if len(i.handlers) == 0 {
+		_ = vm.Try(func() { i.hint = noHandlerHint(module) }) // a getter may throw: then there is no hint
+	}
 
 	i.realm.Record()
 	return nil
@@ -90,8 +94,21 @@ func (i *isolate) evaluate(prg *goja.Program) error {
 var handlerNames = [...]string{"fetch", "kv", "scheduled", "deadLetter"}
 
 // findHandlers reads the default export: an object of handlers, or a function, which is its handler of
-// requests.
+// requests. Listeners of events are handlers where it has none.
 func (i *isolate) findHandlers(module *goja.Object) {
+	i.findExported(module)
+
+	for _, name := range handlerNames {
+		if i.handlers[name] != nil {
+			continue
+		}
+		if handler := i.web.Listener(name); handler != nil {
+			i.handlers[name] = handler
+		}
+	}
+}
+
+func (i *isolate) findExported(module *goja.Object) {
 	exports, ok := module.Get("exports").(*goja.Object)
 	if !ok {
 		return

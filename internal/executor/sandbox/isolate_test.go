@@ -62,7 +62,7 @@ func TestIntact(t *testing.T) {
 	}
 
 	newOne := func() *isolate { // with all that is loaded for code that names it
-		i, err := (&program{name: "x", code: "(function(exports,require,module){ /* Event, Blob, subtle, URLPattern, Intl */ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
+		i, err := (&program{name: "x", code: "(function(exports,require,module){ /* Event, Blob, subtle, URLPattern, Intl, DisposableStack, rawJSON, __defineGetter__, WeakMap, Symbol, BigInt64Array, addEventListener, fetch, Iterator */ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,8 @@ func TestIntact(t *testing.T) {
 		"new Blob(['x']).stream().getReader({ mode: 'byob' }); new FormData().append('a', 'b'); new CompressionStream('gzip')",
 		"crypto.subtle.digest('SHA-256', new Uint8Array(1)); performance.now(); new URLPattern({ pathname: '/:id' }).exec('http://a/b').pathname.groups.id",
 		"(1).toLocaleString('de'); new Intl.DateTimeFormat('en', { timeZone: 'Asia/Tokyo' }).format(0); 'a'.localeCompare('b', 'de'); new Intl.ListFormat('en').format(['a'])",
-		"new TypeError('x'); new Int16Array(2); new SyntaxError('y')", "for (const x of [1]) x; const [a, ...b] = [1, 2]; ({ ...{ c: 1 } })",
+		"new TypeError('x'); new Int16Array(2); new SyntaxError('y')", "new Proxy(() => 1, { apply: () => 2 })(); Number(5n); ({}) instanceof new Proxy(Map, {})",
+		"[1].values().map(String).toArray(); new DisposableStack().dispose(); JSON.stringify(JSON.rawJSON('1')); new WeakMap([[Symbol(), 1]])", "try { let f; f() } catch {} new BigInt64Array(1).fill(-1n); new Date().getYear()", "for (const x of [1]) x; const [a, ...b] = [1, 2]; ({ ...{ c: 1 } })",
 	} {
 		i := newOne()
 		for round := range 3 {
@@ -105,7 +106,8 @@ func TestIntact(t *testing.T) {
 		"Uint8Array.prototype.x = 1", "Object.getPrototypeOf(Uint8Array).from = 1", "Error.prototype.name = 'x'", "parseInt = Number", "fetch = null", "delete globalThis.Map",
 		"RegExp.prototype.exec = () => null", "Function.prototype.apply = 1", "Reflect.get = 1", "Date.prototype[Symbol.toPrimitive] = 1; Array.prototype.x = 1",
 		"Object.defineProperty(Map.prototype, 'size', { get: () => 7 })", "Number.prototype.toFixed = String.prototype.trim", "Array.from = Array.of", "setTimeout = 1",
-		"EventTarget.prototype.dispatchEvent = 1", "AbortSignal.any = 1", "Event.prototype.x = 1", "DOMException.prototype.x = 1", "TextEncoder.prototype.encode = 1",
+		"EventTarget.prototype.dispatchEvent = 1", "DisposableStack.prototype.use = 1", "Object.getPrototypeOf([].values().map(String)).next = 1", "Date.prototype.getYear = 1", "JSON.rawJSON = 1", "WeakMap.prototype.get = 1",
+		"FetchEvent.prototype.respondWith = 1", "Object.prototype.__defineGetter__ = 1", "Iterator.from = 1", "Iterator.prototype.map = 1", "SuppressedError.prototype.name = 1", "Proxy.revocable = 1", "AbortSignal.any = 1", "Event.prototype.x = 1", "DOMException.prototype.x = 1", "TextEncoder.prototype.encode = 1",
 		"addEventListener('error', () => {})", "onunhandledrejection = () => {}", "ReadableStream.from = 1", "Blob.prototype.text = 1", "crypto.subtle.constructor.prototype.sign = 1",
 		"Crypto.prototype.randomUUID = 1", "CryptoKey.prototype.x = 1", "URLPattern.prototype.exec = 1", "Performance.prototype.now = 1", "MessagePort.prototype.x = 1",
 		"Object.freeze(Array.prototype)", "TypeError.prototype.name = 1", "RangeError.prototype.x = 1", "Set.prototype.has = Set.prototype.add",

@@ -51,7 +51,7 @@ var goWords = regexp.MustCompile(`goja|0x[0-9a-f]{4}|runtime error|\.go:|picloud
 func TestOddCalls(t *testing.T) {
 	t.Parallel()
 
-	source := `(function (exports, require, module) { exports.picloud = require("picloud"); module.exports = { default: exports }; /* Event, Blob, URLPattern, WeakRef */ })`
+	source := `(function (exports, require, module) { exports.picloud = require("picloud"); module.exports = { default: exports }; /* Event, Blob, URLPattern, WeakRef, DisposableStack, rawJSON, __defineGetter__, WeakMap, Symbol, BigInt64Array, addEventListener, fetch */ })`
 	iso, serr := (&program{name: "x", code: source + "/* subtle, Intl, Iterator */"}).isolate(nil, nil)
 	if serr != nil {
 		t.Fatal(serr)

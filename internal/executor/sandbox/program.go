@@ -2,11 +2,13 @@ package sandbox
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/dop251/goja"
 
 	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/sandbox/webapi"
 )
 
@@ -22,6 +24,8 @@ type program struct {
 	prg   *goja.Program
 	err   error
 	needs webapi.Needs
+	// decorated is true if there are decorators in the code, which esbuild has lowered.
+	decorated bool
 
 	kept *keptRuntimes
 	idle []*isolate // last used last; guarded by kept's lock
@@ -37,11 +41,16 @@ type keptRuntimes struct {
 	count int                   // of idle runtimes
 }
 
+// legacyDecorators ends the message of a TypeError at which a module with decorators fails.
+const legacyDecorators = " (decorators here are the standard ones, which get a value and a context; " +
+	"those of TypeScript's experimentalDecorators get a target, a key and a descriptor, and do not work)"
+
 // compiled compiles the program, once.
 func (p *program) compiled() (*goja.Program, error) {
 	p.once.Do(func() {
-		p.prg, p.err = goja.Compile(p.name, p.code, false)
+		p.prg, p.err = engine.Compile(p.name, p.code)
 		p.needs = webapi.NeedsOf(p.code)
+		p.decorated = strings.Contains(p.code, "__decorateElement(")
 		p.code = ""
 	})
 	return p.prg, p.err
@@ -66,7 +75,11 @@ func (p *program) isolate(r *run, env *cloud.Env) (made *isolate, serr *cloud.Sc
 		r.attach(iso)
 	}
 	if err := iso.evaluate(prg); err != nil {
-		return nil, iso.realm.ScriptError(err)
+		serr := iso.realm.ScriptError(err)
+		if p.decorated && serr.Name == "TypeError" {
+			serr.Message += legacyDecorators
+		}
+		return nil, serr
 	}
 
 	return iso, nil

@@ -220,6 +220,7 @@ func (s *server) inspect(id uint64, body []byte) {
 			out.Handlers = append(out.Handlers, name)
 		}
 		sort.Strings(out.Handlers)
+		out.Hint = iso.hint
 	}
 
 	s.answer(wire.Inspected, id, out)

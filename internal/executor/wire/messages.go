@@ -321,8 +321,9 @@ type CompileError struct {
 }
 
 // InspectedMsg names the handlers of a build's default export, or has the error that its evaluation threw. It
-// is JSON.
+// is JSON. Without handlers, Hint says what the author can write.
 type InspectedMsg struct {
 	Handlers []string           `json:"handlers"`
+	Hint     string             `json:"hint,omitempty"`
 	Error    *cloud.ScriptError `json:"error"`
 }

@@ -41,6 +41,9 @@ func (h *Host) newContextProto() *goja.Object {
 	get("principal", h.principal)
 	h.Define(proto, "waitUntil", h.waitUntil)
 
+	// Of Cloudflare: there is no server behind a script to pass a request on to.
+	h.Define(proto, "passThroughOnException", func(goja.FunctionCall) goja.Value { return goja.Undefined() })
+
 	return proto
 }
 

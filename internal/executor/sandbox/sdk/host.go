@@ -35,6 +35,12 @@ type module interface {
 // errorNames are the classes of what the SDK throws.
 var errorNames = [...]string{"KvError", "KvConflictError", "LimitError", "FetchError", "DeadLetterError"}
 
+// moduleNames are the modules of "picloud", as New adds them.
+var moduleNames = [...]string{"kv", "log", "deadLetters", "env"}
+
+// Names lists what the module "picloud" exports.
+func Names() []string { return append(moduleNames[:], errorNames[:]...) }
+
 // New makes the SDK of a runtime whose web APIs are there. env, which may be nil, has the variables and
 // secrets that scripts see.
 func New(web *webapi.Global, env *cloud.Env) *Host {
@@ -69,7 +75,8 @@ func (h *Host) Require(name string) *goja.Object {
 	if name == "picloud" {
 		return h.picloud
 	}
-	panic(h.VM.NewTypeError("no module %q", name))
+	panic(h.VM.NewTypeError("cannot import %q: a name that is known only when the code runs can be "+
+		"\"picloud\" alone; write the name of a module in the code, as import(\"./name\")", name))
 }
 
 // Env is the object that handlers get as env.

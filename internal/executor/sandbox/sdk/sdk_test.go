@@ -434,7 +434,7 @@ func TestEnvAndContext(t *testing.T) {
 		`ctx.principal.username + ctx.principal.kind`:         "annuser",
 		`ctx.params === ctx.params`:                           "true",
 		`Object.keys(picloud).join()`:                         "kv,log,deadLetters,env,KvError,KvConflictError,LimitError,FetchError,DeadLetterError",
-		`Object.keys(Object.getPrototypeOf(ctx)).join()`:      "params,executionId,rootExecutionId,depth,attempt,idempotencyKey,principal,waitUntil",
+		`Object.keys(Object.getPrototypeOf(ctx)).join()`:      "params,executionId,rootExecutionId,depth,attempt,idempotencyKey,principal,waitUntil,passThroughOnException",
 		`ctx.waitUntil(Promise.resolve(1)); ctx.waitUntil(2)`: "undefined",
 	} {
 		v, err := f.host.VM.RunString(script)
