@@ -43,6 +43,16 @@ func TestDeploy(t *testing.T) {
 			"a secret that is thrown", nil, manager.ScriptChange{Source: "throw no network at s3cret-token"},
 			manager.Deployed{Version: 1, Created: true, Changed: true, Warning: "no network at ***"},
 		}, {
+			"no handlers", nil, manager.ScriptChange{Source: "hint write one"},
+			manager.Deployed{Version: 1, Created: true, Changed: true, Warning: "write one"},
+		}, {
+			"a module without handlers", nil, manager.ScriptChange{Source: "hint write one", Kind: new("module")},
+			manager.Deployed{Version: 1, Created: true, Changed: true},
+		}, {
+			"a module becomes an endpoint", &manager.ScriptChange{Source: first},
+			manager.ScriptChange{Source: "hint write one", Kind: new("endpoint")},
+			manager.Deployed{Version: 2, Changed: true, Warning: "write one"},
+		}, {
 			"if it is new", nil, manager.ScriptChange{Source: first, MustBeNew: true},
 			manager.Deployed{Version: 1, Created: true, Changed: true},
 		}, {

@@ -347,6 +347,7 @@ func check(t *testing.T, err error, code cloud.Code, text string) {
 //	export fetch kv     the script has these handlers
 //	import name         the bundle contains the module name
 //	throw text          the handlers are unknown because of text
+//	hint text           it has no handlers, and an author can do this about it
 //	stumble text        the same, the first time that this source is compiled
 //	syntax error        it does not compile
 //	only alone          it does not compile inside of another bundle
@@ -394,6 +395,8 @@ func (c *fakeCompiler) bundle(
 	for n, line := range strings.Split(source, "\n") {
 		word, rest, _ := strings.Cut(line, " ")
 		switch word {
+		case "hint":
+			out.Hint = rest
 		case "export":
 			if depth == 0 {
 				out.Handlers = append(out.Handlers, strings.Fields(rest)...)
