@@ -3,15 +3,15 @@ package sandbox
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/dop251/goja"
 	"github.com/evanw/esbuild/pkg/api"
 
-	"picloud/internal/executor/sandbox/webapi"
+	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/wire"
 )
 
@@ -57,15 +57,15 @@ var unsupported = map[string]bool{
 	"class-field":        false,
 	"class-static-field": false,
 
-	"async-generator":                 false,
-	"class-static-blocks":             false,
-	"decorators":                      false,
-	"for-await":                       false,
-	"import-attributes":               false,
-	"regexp-match-indices":            false,
-	"regexp-set-notation":             false,
-	"regexp-unicode-property-escapes": false,
-	"using":                           false,
+	"async-generator":     false,
+	"class-static-blocks": false,
+	"decorators":          false,
+	"for-await":           false,
+	"import-attributes":   false,
+	"using":               false,
+
+	// Beyond the target, and no syntax that must be lowered.
+	"regexp-set-notation": true,
 }
 
 // bundle makes one program of a script and the modules it imports, as a function expression of (exports,
@@ -107,11 +107,11 @@ func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 		}
 	}
 
-	code = strings.TrimRight(webapi.LowerRegExps(entry, code), "\n") +
+	code = strings.TrimRight(code, "\n") +
 		"\n//# sourceMappingURL=data:application/json;base64," +
 		base64.StdEncoding.EncodeToString([]byte(cleanSources(sourceMap)))
 
-	if _, err := goja.Compile(entry, code, false); err != nil {
+	if _, err := engine.Compile(entry, code, false); err != nil {
 		return wire.CompiledMsg{Error: engineError(err, entry)}
 	}
 
@@ -205,6 +205,14 @@ func compileError(m api.Message) *wire.CompileError {
 
 // engineError reports syntax that esbuild lets through and the engine does not know.
 func engineError(err error, file string) *wire.CompileError {
+	var literal *engine.LiteralError
+	if errors.As(err, &literal) {
+		return &wire.CompileError{
+			File: strings.TrimPrefix(literal.File, "/"), Line: literal.Line, Column: literal.Column,
+			Message: literal.Message,
+		}
+	}
+
 	msg := err.Error()
 	if i := strings.Index(msg, " (and "); i > 0 { // "and 3 more errors"
 		msg = msg[:i]

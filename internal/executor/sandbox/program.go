@@ -7,6 +7,7 @@ import (
 	"github.com/dop251/goja"
 
 	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/sandbox/webapi"
 )
 
@@ -40,7 +41,7 @@ type keptRuntimes struct {
 // compiled compiles the program, once.
 func (p *program) compiled() (*goja.Program, error) {
 	p.once.Do(func() {
-		p.prg, p.err = goja.Compile(p.name, p.code, false)
+		p.prg, p.err = engine.Compile(p.name, p.code, false)
 		p.needs = webapi.NeedsOf(p.code)
 		p.code = ""
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/dop251/goja"
 
 	"picloud/internal/executor/sandbox/engine"
+	"picloud/internal/executor/sandbox/regexps"
 )
 
 // Realm is one runtime. Its intrinsics are those that it had before any code of a script ran.
@@ -21,6 +22,7 @@ type Realm struct {
 	promiseThen   goja.Callable
 	resolve       goja.Callable
 	dataViewProto *goja.Object
+	regExps       *regexps.RegExps
 	rejected      map[*goja.Promise]struct{} // without a handler
 
 	errors          map[string]goja.Constructor
@@ -46,6 +48,10 @@ func New(maxCallStack int) *Realm {
 	r.resolve, _ = goja.AssertFunction(r.promise.Get("resolve"))
 	r.promiseThen, _ = goja.AssertFunction(r.promise.Get("prototype").(*goja.Object).Get("then"))
 	r.guardNatives()
+	r.regExps = regexps.Install(vm)
+	for _, o := range r.regExps.Added() {
+		r.Watch(o)
+	}
 
 	return r
 }
@@ -83,4 +89,8 @@ func (r *Realm) Record() {
 func (r *Realm) LoadedLate() { r.late = r.late || r.recorded != nil }
 
 // Intact reports whether the runtime may serve another run: everything that Record took down is what it was.
-func (r *Realm) Intact() bool { return !r.late && r.recorded.Intact() }
+// What RegExp tells of the last match is forgotten.
+func (r *Realm) Intact() bool {
+	r.regExps.Forget()
+	return !r.late && r.recorded.Intact()
+}

@@ -13,13 +13,14 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/engine"
 )
 
 //go:embed intl.js
 var intlSource string
 
 var intlProgram = sync.OnceValue(func() *goja.Program {
-	return goja.MustCompile("picloud:intl", intlSource, true)
+	return engine.MustCompile("picloud:intl", intlSource, true)
 })
 
 // loadIntl runs intl.js. What it gives is checked between runs like every other class.

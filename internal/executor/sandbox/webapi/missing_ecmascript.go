@@ -5,25 +5,19 @@ import (
 	"sync"
 
 	"github.com/dop251/goja"
+
+	"picloud/internal/executor/sandbox/engine"
 )
 
 //go:embed missing_ecmascript.js
 var missingSource string
 
 var missingProgram = sync.OnceValue(func() *goja.Program {
-	return goja.MustCompile("picloud:repairs", missingSource, true)
+	return engine.MustCompile("picloud:repairs", missingSource, true)
 })
 
 // loadMissingECMAScript adds what the engine lacks of ECMAScript and what it does otherwise than the
 // standard.
 func (g *Global) loadMissingECMAScript() {
-	host := g.VM.NewObject()
-	g.Define(host, "expand", func(c goja.FunctionCall) goja.Value {
-		source, err := expandProperties(c.Argument(0).String(), c.Argument(1).ToBoolean())
-		if err != nil {
-			panic(g.JSON.SyntaxError(err.Error()))
-		}
-		return g.VM.ToValue(source)
-	})
-	g.RunLibrary(missingProgram(), host)
+	g.RunLibrary(missingProgram(), g.VM.NewObject())
 }

@@ -55,21 +55,17 @@ var subtleNames = realm.Mentions{Parts: []string{"subtle", "CryptoKey", "SubtleC
 // missingNames are the names of what missing_ecmascript.js adds.
 var missingNames = realm.Mentions{
 	Parts: []string{
-		`\p{`, `\P{`, "URLPattern", "8Array", "16Array", "32Array", "64Array", "ClampedArray", "WellFormed",
+		"8Array", "16Array", "32Array", "64Array", "ClampedArray", "WellFormed",
 		"captureStackTrace", "WeakRef", "FinalizationRegistry", "withResolvers", "groupBy", "fromAsync",
-		"Promise.try", "RegExp.escape", ".values(", ".keys(", ".entries(", ".matchAll(", "dispose", "Dispose",
+		"Promise.try", ".values(", ".keys(", ".entries(", ".matchAll(", "dispose", "Dispose",
 	},
 	Words: []string{"Iterator", "yield"},
 }
 
-// needsMissingECMAScript finds code that may need what missing_ecmascript.js adds: names, generators, and
-// regular expressions with the flag v, which the bundler makes calls of.
+// needsMissingECMAScript finds code that may need what missing_ecmascript.js adds: names, and generators.
 func needsMissingECMAScript(code string) bool {
-	return missingNames.In(code) || generators.MatchString(code) || setFlags.MatchString(code)
+	return missingNames.In(code) || generators.MatchString(code)
 }
 
-// Both begin with a text that is searched for first.
-var (
-	generators = regexp.MustCompile(`function\s*\*`)
-	setFlags   = regexp.MustCompile(`"[dgimsuy]*v[dgimsuy]*"\)`)
-)
+// generators begins with a text that is searched for first.
+var generators = regexp.MustCompile(`function\s*\*`)

@@ -19,8 +19,7 @@ func TestNeeds(t *testing.T) {
 		{"Intl.Collator", []string{"intl"}}, {"x=Intl", []string{"intl"}}, {"MyIntl", nil}, {"Intl_", nil}, {"d.toLocaleString()", []string{"intl"}},
 		{"r.signal", []string{"events"}}, {"signals", nil}, {"signals, signal", []string{"events"}}, {"onerror = f", []string{"events"}}, {"onerrors", nil},
 		{"new CustomEvent", []string{"events"}}, {"performance.now()", []string{"events"}},
-		{`new RegExp("[a--b]", "v")`, []string{"repairs"}}, {`new RegExp("a", "giv")`, []string{"repairs"}}, {`f("vx")`, nil}, {`f("gi")`, nil},
-		{`/\p{L}/u`, []string{"repairs"}}, {"function* g() {}", []string{"repairs"}}, {"function  \n* g() {}", []string{"repairs"}}, {"function g() {} * 2", nil},
+		{"function* g() {}", []string{"repairs"}}, {"function  \n* g() {}", []string{"repairs"}}, {"function g() {} * 2", nil},
 		{"*g() { yield 1 }", []string{"repairs"}}, {"yields", nil}, {"Iterator.from", []string{"repairs"}}, {"Symbol.asyncIterator", nil},
 		{"m.keys()", []string{"repairs"}}, {"Object.keys(o)", []string{"repairs"}}, {"m.keysOf()", nil}, {"Symbol.dispose", []string{"repairs"}},
 	} {

@@ -1,0 +1,277 @@
+package engine
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf16"
+	"unsafe"
+
+	"github.com/dop251/goja"
+	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/file"
+
+	"picloud/internal/executor/sandbox/regex"
+)
+
+// A literal is compiled by the engine to an instruction that has its pattern. Before, every literal of the
+// syntax tree is replaced by one that the engine takes, whose text is its number; after, the instruction of
+// that number gets the pattern of ours.
+
+// LiteralError is a regular expression literal that is not one.
+type LiteralError struct {
+	File         string
+	Line, Column int // of the literal, from 1, mapped to the source if the code has a source map
+	Message      string
+}
+
+func (e *LiteralError) Error() string {
+	return fmt.Sprintf("SyntaxError: %s: Line %d:%d %s", e.File, e.Line, e.Column, e.Message)
+}
+
+// Compile is goja.Compile with our regular expressions. Its error is a *LiteralError, or the engine's.
+func Compile(name, code string, strict bool) (*goja.Program, error) {
+	if !regExps().ok {
+		return goja.Compile(name, code, strict)
+	}
+
+	tree, err := goja.Parse(name, code)
+	if err != nil {
+		return nil, err
+	}
+
+	literals := literalFinder{file: tree.File}
+	literals.walk(reflect.ValueOf(tree.Body))
+	if literals.err != nil {
+		return nil, literals.err
+	}
+
+	prg, err := goja.CompileAST(tree, strict)
+	if err != nil {
+		return nil, err
+	}
+
+	if len(literals.patterns) > 0 {
+		patcher := literalPatcher{patterns: literals.patterns, seen: map[unsafe.Pointer]bool{}}
+		patcher.value(reflect.ValueOf(prg))
+	}
+
+	return prg, nil
+}
+
+// MustCompile is Compile for libraries of ours.
+func MustCompile(name, code string, strict bool) *goja.Program {
+	prg, err := Compile(name, code, strict)
+	if err != nil {
+		panic(err)
+	}
+	return prg
+}
+
+// literalFinder collects the patterns of a syntax tree's literals.
+type literalFinder struct {
+	file     *file.File
+	patterns []*Pattern
+	err      error
+}
+
+var literalNode = reflect.TypeFor[*ast.RegExpLiteral]()
+
+// walk goes over a syntax tree, whatever its nodes are.
+func (f *literalFinder) walk(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Interface:
+		if !v.IsNil() {
+			f.walk(v.Elem())
+		}
+	case reflect.Pointer:
+		if v.IsNil() {
+			return
+		}
+		if v.Type() == literalNode {
+			f.literal(v.Interface().(*ast.RegExpLiteral))
+			return
+		}
+		f.walk(v.Elem())
+	case reflect.Struct:
+		for _, k := range nodeFields(v.Type()) {
+			f.walk(v.Field(k))
+		}
+	case reflect.Slice:
+		for k := range v.Len() {
+			f.walk(v.Index(k))
+		}
+	}
+}
+
+// nodeFieldsOf has the fields of a type that may hold nodes.
+var nodeFieldsOf sync.Map
+
+// nodeFields lists the fields of a type of node that may hold nodes. Declarations are listed beside the
+// statements that contain them.
+func nodeFields(t reflect.Type) []int {
+	if known, ok := nodeFieldsOf.Load(t); ok {
+		return known.([]int)
+	}
+
+	var fields []int
+	for k := range t.NumField() {
+		field := t.Field(k)
+		switch field.Type.Kind() {
+		case reflect.Interface, reflect.Pointer, reflect.Struct, reflect.Slice:
+			isFile := field.Type == reflect.TypeFor[*file.File]()
+			if field.IsExported() && !isFile && field.Name != "DeclarationList" {
+				fields = append(fields, k)
+			}
+		}
+	}
+
+	nodeFieldsOf.Store(t, fields)
+	return fields
+}
+
+// literal compiles a literal and puts its number in its place.
+func (f *literalFinder) literal(l *ast.RegExpLiteral) {
+	p, err := f.pattern(l)
+	if err != nil {
+		if f.err == nil {
+			f.err = err
+		}
+		return
+	}
+
+	l.Pattern = strconv.Itoa(len(f.patterns))
+	l.Flags = ""
+	f.patterns = append(f.patterns, p)
+}
+
+func (f *literalFinder) pattern(l *ast.RegExpLiteral) (*Pattern, error) {
+	flags, ok := regex.ParseFlags(l.Flags)
+	if !ok {
+		return nil, f.refuse(l, "Invalid regular expression flags")
+	}
+
+	p, err := NewPattern(goja.StringFromUTF16(utf16.Encode([]rune(l.Pattern))), flags)
+	if err != nil {
+		return nil, f.refuse(l, "Invalid regular expression: /"+l.Pattern+"/"+l.Flags+": "+err.Error())
+	}
+	return p, nil
+}
+
+func (f *literalFinder) refuse(l *ast.RegExpLiteral, message string) error {
+	offset := int(l.Idx) - f.file.Base()
+	at := f.file.Position(offset)
+
+	// Columns that a source map gives count from 0.
+	unmapped := strings.LastIndexByte(f.file.Source()[:offset], '\n')
+	if at.Filename != f.file.Name() || at.Column != offset-unmapped {
+		at.Column++
+	}
+
+	return &LiteralError{File: at.Filename, Line: at.Line, Column: at.Column, Message: message}
+}
+
+// literalPatcher gives the instructions of a program our patterns.
+type literalPatcher struct {
+	patterns []*Pattern
+	seen     map[unsafe.Pointer]bool // programs
+}
+
+// value looks for instructions in a program, and for programs in an instruction.
+func (l *literalPatcher) value(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Interface:
+		if !v.IsNil() {
+			l.value(v.Elem())
+		}
+	case reflect.Pointer:
+		if v.IsNil() {
+			return
+		}
+		switch v.Type() {
+		case reflect.TypeFor[*goja.Program]():
+			if at := v.UnsafePointer(); !l.seen[at] {
+				l.seen[at] = true
+				l.value(v.Elem().FieldByName("code"))
+			}
+		case regExps().literal:
+			l.patch(v.UnsafePointer())
+		default:
+			if v.Type().Elem().Kind() == reflect.Struct {
+				l.value(v.Elem())
+			}
+		}
+	case reflect.Struct:
+		for _, k := range programFields(v.Type()) {
+			l.value(v.Field(k))
+		}
+	case reflect.Slice:
+		for k := range v.Len() {
+			l.value(v.Index(k))
+		}
+	}
+}
+
+// programFieldsOf has the fields of a type of instruction that may hold programs.
+var programFieldsOf sync.Map
+
+// programFields lists the fields of an instruction in which there are programs, or which are instructions
+// that this one is made of.
+func programFields(t reflect.Type) []int {
+	if known, ok := programFieldsOf.Load(t); ok {
+		return known.([]int)
+	}
+
+	var fields []int
+	for k := range t.NumField() {
+		switch field := t.Field(k); {
+		case field.Type == reflect.TypeFor[*goja.Program](), field.Type.Kind() == reflect.Struct && field.Anonymous:
+			fields = append(fields, k)
+		case field.Type.Kind() == reflect.Pointer && field.Type.Elem().Kind() == reflect.Struct &&
+			len(programFields(field.Type.Elem())) > 0 && field.Type.Elem() != t:
+			fields = append(fields, k)
+		}
+	}
+
+	programFieldsOf.Store(t, fields)
+	return fields
+}
+
+// patch gives an instruction the pattern whose number it has.
+func (l *literalPatcher) patch(at unsafe.Pointer) {
+	r := regExps()
+	source := (*goja.String)(unsafe.Add(at, r.literalSource))
+
+	n, err := strconv.Atoi((*source).String())
+	if err != nil || n >= len(l.patterns) {
+		return // it was patched already
+	}
+
+	p := l.patterns[n]
+	*source = p.Source
+	*(**enginePattern)(unsafe.Add(at, r.literalPattern)) = p.engineForm()
+}
+
+// findLiterals finds the instruction that makes a regular expression.
+func (l *regExpLayout) findLiterals() bool {
+	prg := reflect.ValueOf(goja.MustCompile("", "/a/", true)).Elem()
+	code := prg.FieldByName("code")
+	for k := range code.Len() {
+		i := code.Index(k).Elem()
+		if i.Kind() != reflect.Pointer || i.Type().Elem().Kind() != reflect.Struct {
+			continue
+		}
+
+		pattern, ok1 := i.Type().Elem().FieldByName("pattern")
+		source, ok2 := i.Type().Elem().FieldByName("src")
+		if ok1 && ok2 && source.Type == reflect.TypeFor[goja.String]() {
+			l.literal = i.Type()
+			l.literalPattern = pattern.Offset
+			l.literalSource = source.Offset
+			return true
+		}
+	}
+	return false
+}
