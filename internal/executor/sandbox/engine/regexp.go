@@ -90,7 +90,7 @@ func (p *enginePattern) flags() regex.Flags {
 type regExpLayout struct {
 	ok                            bool
 	object                        kind    // of implementations
-	pattern, source               uintptr // offsets in one
+	pattern, source, symbols      uintptr // offsets in one
 	guarded                       kind    // of RegExp.prototype as the engine made it
 	guardedProps                  uintptr
 	literal                       reflect.Type // of the instruction that makes one
@@ -126,6 +126,8 @@ func (l *regExpLayout) find() {
 	l.object = wordsOf(o).kind
 	l.pattern = pattern.Offset
 	l.source = source.Offset
+	symbols, ok6 := impl.FieldByName("symValues")
+	l.symbols = symbols.Offset
 
 	proto := o.Prototype()
 	guard, ok3 := layout().impl(proto).Type().FieldByName("guardedProps")
@@ -137,7 +139,7 @@ func (l *regExpLayout) find() {
 	l.machine = machine.Offset
 	l.interrupted = interrupted.Offset
 
-	l.ok = ok1 && ok2 && ok3 && ok4 && ok5 && interrupted.Type.Kind() == reflect.Uint32 &&
+	l.ok = ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && symbols.Type.Kind() == reflect.Pointer && interrupted.Type.Kind() == reflect.Uint32 &&
 		source.Type == reflect.TypeFor[goja.String]() && guard.Type.Kind() == reflect.Map &&
 		impl.Field(0).Type == layout().impl(vm.NewObject()).Type() &&
 		mirrors(pattern.Type.Elem(), reflect.TypeFor[enginePattern](), "src", "global", "ignoreCase", "multiline",
@@ -239,7 +241,8 @@ func (x RegExp) SetLastIndex(v goja.Value) bool {
 // prototype, and that has all that it had when Guard was called.
 func (x RegExp) Unchanged(prototype *goja.Object) bool {
 	o := (*plainObject)(x.impl)
-	return len(o.propNames) == 1 && o.prototype == prototype && wordsOf(prototype).kind == x.l.guarded
+	hasSymbols := *(*unsafe.Pointer)(unsafe.Add(x.impl, x.l.symbols)) != nil
+	return len(o.propNames) == 1 && !hasSymbols && o.prototype == prototype && wordsOf(prototype).kind == x.l.guarded
 }
 
 // Guard adds properties to those of RegExp.prototype for which Unchanged looks. The engine watches them.
@@ -254,18 +257,24 @@ func Guard(prototype *goja.Object, names ...string) {
 	}
 }
 
+var templateProgram = sync.OnceValue(func() *goja.Program { return MustCompile("", "/(?:)/", true) })
+
 // NewRegExps takes over the construction of regular expressions in a runtime: by becomes what new RegExp
 // calls, call what RegExp called as a function does. The function it gives makes an object.
-func NewRegExps(ctor *goja.Object, call Native, by Constructor) func(*Pattern, *goja.Object) *goja.Object {
+func NewRegExps(vm *goja.Runtime, ctor *goja.Object, call Native, by Constructor) func(*Pattern, *goja.Object) *goja.Object {
 	ReplaceNative(ctor, call)
 	construct := ReplaceConstructor(ctor, by)
 
 	// Constructing from an object without flags copies it, whatever it is, if nothing is inherited.
-	template := construct([]goja.Value{ctor.Get("name")}, nil)
-	_ = template.SetPrototype(nil)
+	made, err := vm.RunProgram(templateProgram())
+	if err != nil {
+		panic(err) // a literal
+	}
+	template, _ := AsRegExp(made)
+	(*plainObject)(template.impl).prototype = nil
 
 	return func(p *Pattern, prototype *goja.Object) *goja.Object {
-		o := construct([]goja.Value{template}, nil)
+		o := construct([]goja.Value{made}, nil)
 		x, _ := AsRegExp(o)
 		x.SetPattern(p)
 		(*plainObject)(x.impl).prototype = prototype

@@ -49,9 +49,7 @@ func New(maxCallStack int) *Realm {
 	r.promiseThen, _ = goja.AssertFunction(r.promise.Get("prototype").(*goja.Object).Get("then"))
 	r.guardNatives()
 	r.regExps = regexps.Install(vm)
-	for _, o := range r.regExps.Added() {
-		r.Watch(o)
-	}
+	r.watchRegExps()
 
 	return r
 }
@@ -62,6 +60,18 @@ func New(maxCallStack int) *Realm {
 func (r *Realm) Watch(o *goja.Object) {
 	if last := len(r.watched) - 1; !r.surveyed && (last < 0 || r.watched[last] != o) {
 		r.watched = append(r.watched, o)
+	}
+}
+
+// AddLegacyRegExp defines what RegExp tells of the last match, as RegExp.$1.
+func (r *Realm) AddLegacyRegExp() {
+	r.regExps.AddLegacy()
+	r.watchRegExps()
+}
+
+func (r *Realm) watchRegExps() {
+	for _, o := range r.regExps.Added() {
+		r.Watch(o)
 	}
 }
 

@@ -75,6 +75,9 @@ func closed(s chars, unicode bool) chars {
 	if len(s) == 1 && s[0].hi == maxChar && s[0].lo == 0 {
 		return s
 	}
+	if c, ok := s.only(); ok {
+		return closedOne(c, unicode)
+	}
 
 	var more []span
 	for _, class := range caseTableOf(unicode).like {
@@ -89,6 +92,21 @@ func closed(s chars, unicode bool) chars {
 	}
 
 	return s.union(normal(more))
+}
+
+// closedOne is closed of one character.
+func closedOne(c rune, unicode bool) chars {
+	t := caseTableOf(unicode)
+	class, known := t.class[c]
+	if !known {
+		return single(c)
+	}
+
+	var all []span
+	for _, other := range t.like[class] {
+		all = append(all, span{other, other})
+	}
+	return normal(all)
 }
 
 // closedASCII is closed without the flag u: nothing outside of ASCII canonicalizes into it.

@@ -1,5 +1,7 @@
 package regex
 
+import "unicode/utf16"
+
 // opcode is what an instruction does. Unless it says otherwise, an instruction that matches is followed by
 // the next, and one that does not makes the matcher go back.
 type opcode uint8
@@ -76,13 +78,15 @@ const maxInstructions = 2_000_000
 type compiler struct {
 	flags Flags
 	prog  *Program
-	back  bool // within a lookbehind: terms are matched from the last to the first
-	known map[*span]int32
+	back  bool            // within a lookbehind: terms are matched from the last to the first
+	known map[*span]int32 // numbers of sets, by where their spans are
+	ones  map[rune]int32  // those of sets of one character
 }
 
 func (c *compiler) compile(root node) error {
 	p := c.prog
 	c.known = map[*span]int32{}
+	c.ones = map[rune]int32{}
 
 	c.emit(inst{op: opSave, x: 0})
 	c.node(root)
@@ -166,6 +170,16 @@ func (c *compiler) register() int32 {
 
 // set gives the number of a set. The same set, as of one property, has the same number.
 func (c *compiler) set(s chars) int32 {
+	if char, ok := s.only(); ok {
+		n, known := c.ones[char]
+		if !known {
+			n = int32(len(c.prog.sets))
+			c.prog.sets = append(c.prog.sets, newCharSet(s))
+			c.ones[char] = n
+		}
+		return n
+	}
+
 	if len(s) > 0 {
 		if n, ok := c.known[&s[0]]; ok && len(c.prog.sets[n].all) == len(s) {
 			return n
@@ -275,16 +289,25 @@ func (c *compiler) choose(split int, left node, right alternatives) {
 	}
 }
 
-// oneOf emits one character.
+// oneOf emits one character: of a set, or one or two code units. With the flag u or v half of a pair does not
+// match in a pair, so that it is a set too.
 func (c *compiler) oneOf(s chars) {
+	op := opChar
+	if c.back {
+		op = opCharBack
+	}
+
 	char, isOne := s.only()
 	switch {
-	case isOne && (char < 0xd800 || char > 0xdfff && char <= 0xffff || !c.prog.unicode && char <= 0xffff):
-		op := opChar
+	case isOne && char > 0xffff:
+		first, second := utf16.EncodeRune(char)
 		if c.back {
-			op = opCharBack
+			first, second = second, first
 		}
-		c.emit(inst{op: op, x: int32(char)})
+		c.emit(inst{op: op, x: first})
+		c.emit(inst{op: op, x: second})
+	case isOne && (!c.prog.unicode || !utf16.IsSurrogate(char)):
+		c.emit(inst{op: op, x: char})
 	case c.back:
 		c.emit(inst{op: opSetBack, x: c.set(s)})
 	default:
@@ -467,7 +490,8 @@ func (p *Program) lookAhead() {
 		switch i := p.code[next]; i.op {
 		case opChar:
 			run.w = -i.x - 1
-			if run.op == opRun && !set.has(i.x) {
+			isHalf := p.unicode && utf16.IsSurrogate(i.x) // of a character that the set may have
+			if run.op == opRun && !isHalf && !set.has(i.x) {
 				run.w = runClosed
 			}
 		case opSet:

@@ -43,12 +43,12 @@ func (l *lastMatch) keep(p *engine.Pattern, s goja.String, found []int32) {
 
 // Forget makes the static properties what they were at the beginning: nothing passes from run to run.
 func (r *RegExps) Forget() {
-	if r != nil {
-		r.last = lastMatch{}
+	if r != nil && r.last != nil {
+		*r.last = lastMatch{}
 	}
 }
 
-// group is the text between two places, empty for a group that captured nothing.
+// between is the text between two places, empty for a group that captured nothing.
 func (l *lastMatch) between(begin, end int32) goja.String {
 	if l.text == nil || begin < 0 || end < begin {
 		return goja.StringFromUTF16(nil)
@@ -56,8 +56,13 @@ func (l *lastMatch) between(begin, end int32) goja.String {
 	return l.text.Substring(int(begin), int(end))
 }
 
-// addLegacy defines the static properties.
-func (r *RegExps) addLegacy() {
+// AddLegacy defines the static properties. Most programs do without.
+func (r *RegExps) AddLegacy() {
+	if r == nil || r.last != nil {
+		return
+	}
+	r.last = &lastMatch{}
+
 	for k := 1; k <= legacyGroups; k++ {
 		r.legacy(fmt.Sprintf("$%d", k), "", func(l *lastMatch) goja.String {
 			return l.between(l.found[2*k], l.found[2*k+1])
@@ -79,7 +84,7 @@ func (r *RegExps) addLegacy() {
 		r.last.input = r.text(c.Argument(0))
 		return goja.Undefined()
 	})
-	r.define2("input", "$_", set, func(l *lastMatch) goja.String {
+	r.static("input", "$_", set, func(l *lastMatch) goja.String {
 		switch {
 		case l.input != nil:
 			return l.input
@@ -99,16 +104,17 @@ func (r *RegExps) legacyReceiver(this goja.Value, name string) {
 
 // legacy defines a property that cannot be assigned, under one name or two.
 func (r *RegExps) legacy(name, short string, read func(*lastMatch) goja.String) {
-	r.define2(name, short, nil, read)
+	r.static(name, short, nil, read)
 }
 
-func (r *RegExps) define2(name, short string, set *goja.Object, read func(*lastMatch) goja.String) {
+// static defines a property, under one name or two.
+func (r *RegExps) static(name, short string, set *goja.Object, read func(*lastMatch) goja.String) {
 	getter := r.function("get "+name, 0, func(c goja.FunctionCall) goja.Value {
 		r.legacyReceiver(c.This, name)
 		if r.last.invalid {
 			panic(r.vm.NewTypeError("RegExp.%s is not there after a match of a subclass", name))
 		}
-		return read(&r.last)
+		return read(r.last)
 	})
 
 	var setter goja.Value

@@ -119,17 +119,22 @@ func (r *RegExps) symbolSearch(c goja.FunctionCall) goja.Value {
 	return r.vm.ToValue(-1)
 }
 
-// addIterator finds %RegExpStringIteratorPrototype% and puts our function behind its next.
-func (r *RegExps) addIterator() {
-	matchAll := r.proto.GetSymbol(goja.SymMatchAll).(*goja.Object)
-	f, _ := goja.AssertFunction(matchAll)
-	iterator, err := f(r.alloc(r.pattern(r.string("a"), "g", false), r.proto), r.string(""))
-	if err != nil {
-		panic(err) // the engine's own function on an object of its own
+// newIterator makes an iterator of matches. The engine makes %RegExpStringIteratorPrototype% when it is first
+// needed; then our function is put behind its next.
+func (r *RegExps) newIterator(state *matches) *goja.Object {
+	if r.iteratorProto == nil {
+		// An object that inherits nothing, so that nothing of a script runs.
+		o := r.alloc(r.pattern(r.string(""), "g", false), nil)
+		set(o, "flags", r.string("g"))
+		made := r.engineMatchAll(goja.FunctionCall{This: o, Arguments: []goja.Value{r.string("")}})
+
+		r.iteratorProto = made.(*goja.Object).Prototype()
+		engine.ReplaceNative(r.iteratorProto.Get("next").(*goja.Object), r.native(r.nextMatch))
 	}
 
-	r.iteratorProto = iterator.(*goja.Object).Prototype()
-	engine.ReplaceNative(r.iteratorProto.Get("next").(*goja.Object), r.native(r.nextMatch))
+	iterator := r.vm.ToValue(state).(*goja.Object)
+	_ = iterator.SetPrototype(r.iteratorProto)
+	return iterator
 }
 
 // matches is the state of an iterator of matchAll.
@@ -149,15 +154,12 @@ func (r *RegExps) symbolMatchAll(c goja.FunctionCall) goja.Value {
 	matcher := r.newOf(class, o, flags)
 	set(matcher, "lastIndex", r.vm.ToValue(toLength(get(o, "lastIndex"))))
 
-	iterator := r.vm.ToValue(&matches{
+	return r.newIterator(&matches{
 		matcher: matcher,
 		text:    s,
 		global:  strings.Contains(flags.String(), "g"),
 		unicode: strings.ContainsAny(flags.String(), "uv"),
-	}).(*goja.Object)
-	_ = iterator.SetPrototype(r.iteratorProto)
-
-	return iterator
+	})
 }
 
 // species is SpeciesConstructor (7.3.22): the class of regular expressions that are derived from one.

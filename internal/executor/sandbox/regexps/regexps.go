@@ -21,12 +21,15 @@ type RegExps struct {
 	proto   *goja.Object
 	alloc   func(*engine.Pattern, *goja.Object) *goja.Object
 	matcher regex.Matcher
-	last    lastMatch
 	made    map[patternKey]*engine.Pattern
+	last    *lastMatch // nil until AddLegacy
 
-	iteratorProto *goja.Object
-	errors        map[string]goja.Value // classes of errors
-	added         []*goja.Object        // functions that the engine does not have
+	errors map[string]goja.Value // classes of errors
+	added  []*goja.Object        // functions that the engine does not have
+
+	// iteratorProto is nil until engineMatchAll, the engine's own function, has made it.
+	iteratorProto  *goja.Object
+	engineMatchAll engine.Native
 }
 
 // Install makes RegExp of a new runtime ours. It gives nil, and leaves the engine's, when the engine's memory
@@ -40,7 +43,6 @@ func Install(vm *goja.Runtime) *RegExps {
 	r := &RegExps{
 		vm:     vm,
 		ctor:   global.Get("RegExp").(*goja.Object),
-		made:   map[patternKey]*engine.Pattern{},
 		errors: map[string]goja.Value{},
 	}
 	r.proto = r.ctor.Get("prototype").(*goja.Object)
@@ -49,12 +51,10 @@ func Install(vm *goja.Runtime) *RegExps {
 	}
 
 	r.matcher.Interrupted = engine.Interrupted(vm)
-	r.alloc = engine.NewRegExps(r.ctor, r.native(r.call), r.construct)
+	r.alloc = engine.NewRegExps(vm, r.ctor, r.native(r.call), r.construct)
 
-	r.addIterator()
 	r.addMethods()
 	r.addAccessors()
-	r.addLegacy()
 	r.addStringMethods(global.Get("String").(*goja.Object).Get("prototype").(*goja.Object))
 
 	engine.Guard(r.proto, "flags", "hasIndices", "dotAll", "unicodeSets", "constructor")
@@ -62,12 +62,14 @@ func Install(vm *goja.Runtime) *RegExps {
 	return r
 }
 
-// Added lists the functions that the engine does not have, and objects behind them.
+// Added lists the functions that the engine does not have, each once.
 func (r *RegExps) Added() []*goja.Object {
 	if r == nil {
 		return nil
 	}
-	return r.added
+	added := r.added
+	r.added = nil
+	return added
 }
 
 // stopped ends a native function whose match was interrupted: the engine ends the run at its next
@@ -104,7 +106,10 @@ func (r *RegExps) addMethods() {
 		{goja.SymMatch, r.symbolMatch}, {goja.SymMatchAll, r.symbolMatchAll}, {goja.SymReplace, r.symbolReplace},
 		{goja.SymSearch, r.symbolSearch}, {goja.SymSplit, r.symbolSplit},
 	} {
-		engine.ReplaceNative(r.proto.GetSymbol(method.name).(*goja.Object), r.native(method.f))
+		was := engine.ReplaceNative(r.proto.GetSymbol(method.name).(*goja.Object), r.native(method.f))
+		if method.name == goja.SymMatchAll {
+			r.engineMatchAll = was
+		}
 	}
 
 	r.define(r.ctor, "escape", 1, r.escape)
@@ -179,8 +184,8 @@ func (r *RegExps) pattern(source goja.String, flagsText string, subclass bool) *
 	p.Subclass = subclass
 
 	if mayKeep {
-		if len(r.made) >= maxKept {
-			clear(r.made)
+		if r.made == nil || len(r.made) >= maxKept {
+			r.made = map[patternKey]*engine.Pattern{}
 		}
 		r.made[key] = p
 	}
@@ -220,7 +225,9 @@ func (r *RegExps) find(p *engine.Pattern, s goja.String, from int, sticky bool) 
 		return nil
 	}
 
-	r.last.keep(p, s, r.matcher.Captures)
+	if r.last != nil {
+		r.last.keep(p, s, r.matcher.Captures)
+	}
 	return r.matcher.Captures
 }
 

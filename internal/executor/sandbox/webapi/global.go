@@ -59,6 +59,10 @@ func New(r *realm.Realm, needs Needs) *Global {
 	g.addCrypto()
 	g.addBase()
 
+	if needs.LegacyRegExp {
+		g.AddLegacyRegExp()
+	}
+
 	if needs.MissingECMAScript {
 		g.loadMissingECMAScript()
 	}

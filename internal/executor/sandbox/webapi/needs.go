@@ -9,7 +9,7 @@ import (
 
 // Needs says which libraries a program's code can come to, so that they are loaded before it: one that is
 // loaded during a run costs the runtime its next run. Too much costs time and memory in every new runtime,
-// too little breaks nothing but that. Two are not there at all without being named: URLPattern, and what
+// too little breaks nothing but that. Three are not there at all without being named: URLPattern, RegExp.$1, and what
 // MissingECMAScript adds.
 type Needs struct {
 	Streams           bool // streams, blobs, forms or bodies
@@ -18,6 +18,7 @@ type Needs struct {
 	MissingECMAScript bool // what the engine lacks
 	Subtle            bool // crypto.subtle
 	URLPattern        bool
+	LegacyRegExp      bool // RegExp.$1 and its like
 }
 
 // NeedsOf finds out what a program needs by the names in its code.
@@ -29,6 +30,7 @@ func NeedsOf(code string) Needs {
 		MissingECMAScript: needsMissingECMAScript(code),
 		Subtle:            subtleNames.In(code),
 		URLPattern:        strings.Contains(code, "URLPattern"),
+		LegacyRegExp:      strings.Contains(code, "RegExp") && legacyRegExpNames.In(code),
 	}
 }
 
@@ -51,6 +53,15 @@ var eventNames = realm.Mentions{
 var intlNames = realm.Mentions{Parts: []string{"toLocale", "localeCompare"}, Words: []string{"Intl"}}
 
 var subtleNames = realm.Mentions{Parts: []string{"subtle", "CryptoKey", "SubtleCrypto"}}
+
+// legacyRegExpNames are the names of RegExp's properties that tell of the last match. Some are computed.
+var legacyRegExpNames = realm.Mentions{
+	Parts: []string{
+		"$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "RegExp[", "$_",
+		"lastMatch", "lastParen", "leftContext", "rightContext", `"$"`, "'$'", "`$${",
+	},
+	Words: []string{"input"},
+}
 
 // missingNames are the names of what missing_ecmascript.js adds.
 var missingNames = realm.Mentions{
