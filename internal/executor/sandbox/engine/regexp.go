@@ -163,8 +163,8 @@ func (l *regExpLayout) reads(vm *goja.Runtime) bool {
 		return false
 	}
 
-	p, err := x.Pattern()
-	if err != nil || p.Source.String() != "a(b)" || p.Program.Flags != regex.Global|regex.IgnoreCase {
+	source, flags := x.Original()
+	if x.Pattern() != nil || source.String() != "a(b)" || flags != regex.Global|regex.IgnoreCase {
 		return false
 	}
 
@@ -193,20 +193,20 @@ func (l *regExpLayout) regExp(v goja.Value) (RegExp, bool) {
 	return RegExp{}, false
 }
 
-// Pattern is what a regular expression matches. One that the engine made, of a literal in code that is not
-// a script's own text (eval, new Function), gets one of ours here. Its error is a *regex.SyntaxError.
-func (x RegExp) Pattern() (*Pattern, error) {
+// Pattern is what a regular expression matches, or nil if the engine made it, of a literal in code that it
+// compiled itself (eval, new Function): Original is what that should match.
+func (x RegExp) Pattern() *Pattern {
 	p := *(**enginePattern)(unsafe.Add(x.impl, x.l.pattern))
 	if unsafe.StringData(p.src) == unsafe.StringData(ours) {
-		return p.regexpWrapper, nil
+		return p.regexpWrapper
 	}
+	return nil
+}
 
-	made, err := NewPattern(*(*goja.String)(unsafe.Add(x.impl, x.l.source)), p.flags())
-	if err != nil {
-		return nil, err
-	}
-	x.SetPattern(made)
-	return made, nil
+// Original is the text and the flags of a regular expression that the engine made.
+func (x RegExp) Original() (source goja.String, flags regex.Flags) {
+	p := *(**enginePattern)(unsafe.Add(x.impl, x.l.pattern))
+	return *(*goja.String)(unsafe.Add(x.impl, x.l.source)), p.flags()
 }
 
 // SetPattern makes a regular expression match something else.

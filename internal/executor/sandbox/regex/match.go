@@ -17,11 +17,11 @@ var (
 )
 
 const (
-	// maxFrames bounds what a match can go back to: 48 MB.
-	maxFrames = 4 << 20
+	// maxFrames bounds what a match can go back to: 36 MB.
+	maxFrames = 3 << 20
 	// keptFrames is how many a Matcher keeps for its next match.
 	keptFrames = 1 << 13
-	// stepsPerCheck is how often a match looks at the flag that interrupts it: some 20 us.
+	// stepsPerCheck is how many steps pass between two looks at the flag that interrupts it: some 20 us.
 	stepsPerCheck = 1 << 11
 )
 
@@ -66,6 +66,9 @@ func Match[T unit](m *Matcher, p *Program, text []T, from int, sticky bool) (fou
 
 	defer m.release()
 
+	if from > len(text) {
+		return false, nil
+	}
 	if p.unicode && from > 0 && from < len(text) && isLow(text[from]) && isHigh(text[from-1]) {
 		from-- // a character is not begun in its middle
 	}
@@ -111,7 +114,7 @@ func sizeAt[T unit](p *Program, text []T, at int) int {
 
 // candidate is the next index at which a match may begin, or -1.
 func candidate[T unit](p *Program, text []T, from int) int {
-	if from > len(text) {
+	if from > len(text) { // the last attempt was at the end
 		return -1
 	}
 

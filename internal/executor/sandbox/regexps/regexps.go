@@ -197,10 +197,14 @@ func (r *RegExps) string(s string) goja.String { return r.vm.ToValue(s).(goja.St
 
 // patternOf is what a regular expression matches.
 func (r *RegExps) patternOf(x engine.RegExp) *engine.Pattern {
-	p, err := x.Pattern()
-	if err != nil {
-		r.throw("SyntaxError", "Invalid regular expression: %v", err)
+	if p := x.Pattern(); p != nil {
+		return p
 	}
+
+	source, flags := x.Original()
+	p := r.pattern(source, flags.String(), false)
+	x.SetPattern(p)
+
 	return p
 }
 
