@@ -60,6 +60,7 @@ func TestBundleRegExps(t *testing.T) {
 	if out.Error != nil {
 		t.Fatal(out.Error)
 	}
+
 	for _, want := range literals {
 		if !strings.Contains(out.Code, want) {
 			t.Errorf("no %s in %s", want, out.Code[:strings.Index(out.Code, "//# source")])

@@ -92,7 +92,8 @@ func (l *plainLayout) findObjects(vm *goja.Runtime) bool {
 	items, ok1 := list.FieldByName("values")
 	length, ok2 := list.FieldByName("length")
 	count, ok3 := list.FieldByName("objCount")
-	if !ok1 || !ok2 || !ok3 || count.Type.Kind() != reflect.Int || list.Field(0).Type != base || l.object == l.array {
+	if !ok1 || !ok2 || !ok3 || count.Type.Kind() != reflect.Int ||
+		list.Field(0).Type != base || l.object == l.array {
 		return false
 	}
 

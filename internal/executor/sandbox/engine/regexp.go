@@ -31,8 +31,9 @@ type Pattern struct {
 type enginePattern struct {
 	src                                                    string
 	global, ignoreCase, multiline, dotAll, sticky, unicode bool
-	regexpWrapper                                          *Pattern // a *regexp.Regexp, if it is the engine's own
-	regexp2Wrapper                                         unsafe.Pointer
+	// regexpWrapper is a *regexp.Regexp in a pattern of the engine's own.
+	regexpWrapper *Pattern
+	_             unsafe.Pointer // regexp2Wrapper
 }
 
 // ours is the src of patterns of ours, told apart by where it is in memory.
@@ -139,11 +140,13 @@ func (l *regExpLayout) find() {
 	l.machine = machine.Offset
 	l.interrupted = interrupted.Offset
 
-	l.ok = ok1 && ok2 && ok3 && ok4 && ok5 && ok6 && symbols.Type.Kind() == reflect.Pointer && interrupted.Type.Kind() == reflect.Uint32 &&
+	found := ok1 && ok2 && ok3 && ok4 && ok5 && ok6
+	l.ok = found &&
+		symbols.Type.Kind() == reflect.Pointer && interrupted.Type.Kind() == reflect.Uint32 &&
 		source.Type == reflect.TypeFor[goja.String]() && guard.Type.Kind() == reflect.Map &&
 		impl.Field(0).Type == layout().impl(vm.NewObject()).Type() &&
-		mirrors(pattern.Type.Elem(), reflect.TypeFor[enginePattern](), "src", "global", "ignoreCase", "multiline",
-			"dotAll", "sticky", "unicode", "regexpWrapper", "regexp2Wrapper") &&
+		mirrors(pattern.Type.Elem(), reflect.TypeFor[enginePattern](),
+			"src", "global", "ignoreCase", "multiline", "dotAll", "sticky", "unicode", "regexpWrapper") &&
 		l.findLiterals() && l.reads(vm)
 }
 
@@ -169,7 +172,7 @@ func (l *regExpLayout) reads(vm *goja.Runtime) bool {
 	}
 
 	cell := x.lastIndex()
-	return cell != nil && cell.writable && cell.value.ToInteger() == 0 && x.Unchanged(v.(*goja.Object).Prototype())
+	return cell != nil && cell.writable && cell.value.ToInteger() == 0 && x.Unchanged(x.Object.Prototype())
 }
 
 // RegExp is a regular expression object.
@@ -242,7 +245,8 @@ func (x RegExp) SetLastIndex(v goja.Value) bool {
 func (x RegExp) Unchanged(prototype *goja.Object) bool {
 	o := (*plainObject)(x.impl)
 	hasSymbols := *(*unsafe.Pointer)(unsafe.Add(x.impl, x.l.symbols)) != nil
-	return len(o.propNames) == 1 && !hasSymbols && o.prototype == prototype && wordsOf(prototype).kind == x.l.guarded
+	hasOwn := hasSymbols || len(o.propNames) != 1
+	return !hasOwn && o.prototype == prototype && wordsOf(prototype).kind == x.l.guarded
 }
 
 // Guard adds properties to those of RegExp.prototype for which Unchanged looks. The engine watches them.
@@ -251,6 +255,7 @@ func Guard(prototype *goja.Object, names ...string) {
 	if w.kind != regExps().guarded {
 		return
 	}
+
 	props := *(*map[unistring.String]struct{})(unsafe.Add(w.impl, regExps().guardedProps))
 	for _, name := range names {
 		props[unistring.NewFromString(name)] = struct{}{}
@@ -261,7 +266,9 @@ var templateProgram = sync.OnceValue(func() *goja.Program { return MustCompile("
 
 // NewRegExps takes over the construction of regular expressions in a runtime: by becomes what new RegExp
 // calls, call what RegExp called as a function does. The function it gives makes an object.
-func NewRegExps(vm *goja.Runtime, ctor *goja.Object, call Native, by Constructor) func(*Pattern, *goja.Object) *goja.Object {
+func NewRegExps(
+	vm *goja.Runtime, ctor *goja.Object, call Native, by Constructor,
+) func(p *Pattern, prototype *goja.Object) *goja.Object {
 	ReplaceNative(ctor, call)
 	construct := ReplaceConstructor(ctor, by)
 

@@ -190,6 +190,7 @@ func (l *literalPatcher) value(v reflect.Value) {
 		if v.IsNil() {
 			return
 		}
+
 		switch v.Type() {
 		case reflect.TypeFor[*goja.Program]():
 			if at := v.UnsafePointer(); !l.seen[at] {
@@ -227,7 +228,8 @@ func programFields(t reflect.Type) []int {
 	var fields []int
 	for k := range t.NumField() {
 		switch field := t.Field(k); {
-		case field.Type == reflect.TypeFor[*goja.Program](), field.Type.Kind() == reflect.Struct && field.Anonymous:
+		case field.Type == reflect.TypeFor[*goja.Program](),
+			field.Type.Kind() == reflect.Struct && field.Anonymous:
 			fields = append(fields, k)
 		case field.Type.Kind() == reflect.Pointer && field.Type.Elem().Kind() == reflect.Struct &&
 			len(programFields(field.Type.Elem())) > 0 && field.Type.Elem() != t:
@@ -257,6 +259,7 @@ func (l *literalPatcher) patch(at unsafe.Pointer) {
 // findLiterals finds the instruction that makes a regular expression.
 func (l *regExpLayout) findLiterals() bool {
 	prg := reflect.ValueOf(goja.MustCompile("", "/a/", true)).Elem()
+
 	code := prg.FieldByName("code")
 	for k := range code.Len() {
 		i := code.Index(k).Elem()

@@ -54,6 +54,7 @@ func (l *plainLayout) findTexts(vm *goja.Runtime) bool {
 		if len(ascii)+len(units) != s.Length() {
 			return false
 		}
+
 		for k := range s.Length() {
 			if units != nil && units[k] != s.CharAt(k) || ascii != nil && uint16(ascii[k]) != s.CharAt(k) {
 				return false

@@ -131,6 +131,7 @@ func folded(s chars) chars {
 	t := foldTable()
 
 	var out []span
+
 	var gone []span
 	for from, to := range t.to {
 		if s.has(from) {

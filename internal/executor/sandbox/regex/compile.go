@@ -20,7 +20,7 @@ const (
 
 	opJump   // go to x
 	opSplit  // go to x; going back, to y
-	opChoose // opSplit whose sides begin with characters of the sets z and w, -1 for any; ahead of the position
+	opChoose // opSplit whose sides begin with characters of the sets z and w, -1 for any
 
 	opSave     // the position is the end x of a group
 	opClear    // the groups x to y-1 have captured nothing
@@ -38,7 +38,7 @@ const (
 	opNotBoundary // \B
 
 	opBackRef // what a group of list x has captured; y has the bits of reference
-	opLook    // a lookaround begins, whose registers are x and x+1; if y is not -1 it is negative and ends at y
+	opLook    // a lookaround begins, of the registers x and x+1; negative, until y, if y is not -1
 	opLookEnd // it matched
 	opNotEnd  // the body of a negative one matched
 )

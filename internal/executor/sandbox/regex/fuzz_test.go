@@ -75,6 +75,7 @@ func equal(a, b []int32) bool {
 	if len(a) != len(b) {
 		return false
 	}
+
 	for k := range a {
 		if a[k] != b[k] {
 			return false

@@ -258,9 +258,11 @@ func run[T unit](m *Matcher, p *Program, text []T, at int) (bool, error) {
 	}
 
 	pos := int32(at)
+
 	pc := int32(0)
 	for {
 		i := &p.code[pc]
+
 		pc++
 		switch i.op {
 		case opChar:
@@ -419,6 +421,7 @@ func (m *Matcher) spend(characters int32) { m.budget -= int(characters >> 4) }
 func goBack[T unit](m *Matcher, p *Program, text []T) (pc, pos int32, ok bool) {
 	for len(m.stack) > 0 {
 		top := len(m.stack) - 1
+
 		f := m.stack[top]
 		switch {
 		case f.pc < 0:
@@ -464,6 +467,7 @@ func choose[T unit](m *Matcher, p *Program, i *inst, text []T, pos int32) int32 
 // loop decides whether a counted repeat goes on.
 func (m *Matcher) loop(p *Program, i *inst, pos, pc int32) int32 {
 	l := &p.loops[i.y]
+
 	count := m.registers[i.x]
 	switch {
 	case count < l.min:

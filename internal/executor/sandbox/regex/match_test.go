@@ -19,9 +19,6 @@ func units(text string) []uint16 {
 	return out
 }
 
-// half is half of a pair.
-func half(c rune) string { return textOf([]rune{c}) }
-
 // search is what a pattern finds in a text: each group, "-" for one that captured nothing; "null" without a
 // match.
 func search(t *testing.T, pattern, flags, text string, from int) string {

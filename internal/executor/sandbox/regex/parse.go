@@ -110,6 +110,7 @@ func (p *parser) parse() (node, error) {
 // \k mean.
 func (p *parser) countGroups() {
 	p.named = p.unicode
+
 	inClass := 0
 	for k := 0; k < len(p.text); k++ {
 		switch c := p.text[k]; {
@@ -264,8 +265,7 @@ func (p *parser) atom() (n node, quantifiable bool, err error) {
 		return p.group()
 	case '.':
 		p.at++
-		n, err = p.dot()
-		return n, true, err
+		return p.dot(), true, nil
 	case '[':
 		n, err = p.class()
 		return n, true, err
@@ -288,11 +288,11 @@ func (p *parser) atom() (n node, quantifiable bool, err error) {
 	return n, true, err
 }
 
-func (p *parser) dot() (node, error) {
+func (p *parser) dot() node {
 	if p.dotAll {
-		return oneOf{everything}, nil
+		return oneOf{everything}
 	}
-	return oneOf{notLineTerminator}, nil
+	return oneOf{notLineTerminator}
 }
 
 var notLineTerminator = lineTerminator.complement()
@@ -388,6 +388,7 @@ func (p *parser) modified() (node, error) {
 	p.at++
 
 	var on, off string
+
 	target := &on
 	for p.peek() != ':' {
 		switch c := p.peek(); {

@@ -7,6 +7,7 @@ import (
 // escape parses what begins with a backslash outside of a class.
 func (p *parser) escape() (n node, quantifiable bool, err error) {
 	p.at++
+
 	c := p.peek()
 	switch {
 	case c == -1:
@@ -115,6 +116,7 @@ func (p *parser) groupName() (string, error) {
 	var name []rune
 	for !p.eat('>') {
 		c := p.peek()
+
 		p.at++
 		switch {
 		case c == -1:
@@ -255,6 +257,7 @@ func (p *parser) hexEscape() (rune, error) {
 func (p *parser) unicodeEscape(full bool) (rune, bool) {
 	if full && p.eat('{') {
 		var n rune
+
 		start := p.at
 		for p.peek() != '}' {
 			d, ok := hexValue(p.peek())

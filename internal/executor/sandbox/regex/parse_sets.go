@@ -231,6 +231,7 @@ func (p *parser) setUnion(left operand) (operand, error) {
 	all := operand{mayHaveTexts: left.mayHaveTexts, classSet: classSet{texts: map[string]struct{}{}}}
 
 	var spans []span
+
 	next := left
 	for {
 		if p.peek() == '-' && !p.isOperator('-') {
@@ -273,6 +274,7 @@ func (p *parser) setRange(low operand) (operand, error) {
 	if !low.isChar {
 		return operand{}, p.fail("Invalid character class")
 	}
+
 	high, isChar, err := p.setChar()
 	switch {
 	case err != nil:

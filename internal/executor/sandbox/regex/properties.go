@@ -33,6 +33,7 @@ var propertyTables = sync.OnceValue(func() map[string]*property {
 		if data == "=" {
 			p.of = all["sc "+list[0]]
 		}
+
 		for _, name := range list {
 			all[kind+" "+name] = p
 		}
@@ -76,6 +77,7 @@ func number(s string) rune {
 // property (22.2.2.9, tables 67 to 69).
 func propertySet(text string) (chars, bool) {
 	name, value, isPair := strings.Cut(text, "=")
+
 	var keys []string
 	switch {
 	case !isPair:
@@ -119,6 +121,7 @@ func propertyStrings(name string) (chars, []string, bool) {
 	}
 
 	var singles []span
+
 	var texts []string
 	for _, list := range lists {
 		for text := range strings.FieldsSeq(list) {

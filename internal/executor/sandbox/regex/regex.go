@@ -6,10 +6,10 @@
 // runs (match.go). What could take for ever or all memory is bounded: a match looks at a flag that interrupts
 // it, the list of places to go back to has a greatest length, and so have patterns.
 //
-//	parse.go, parse_class.go, parse_sets.go    the grammar, with Annex B where the flag u or v does not forbid it
-//	tree.go, compile.go                        the tree that they make, and its instructions
-//	match.go                                   running them
-//	set.go, casefold.go, properties.go         characters: sets, Canonicalize, \p{...} of Unicode 17
+//	parse.go, parse_*.go                  the grammar, with Annex B where no flag u or v forbids it
+//	tree.go, compile.go                   the tree that they make, and its instructions
+//	match.go, run.go                      running them
+//	set.go, casefold.go, properties.go    characters: sets, Canonicalize, \p{...} of Unicode 17
 package regex
 
 import (

@@ -157,6 +157,7 @@ func lessLazy[T unit](m *Matcher, p *Program, i *inst, text []T, f frame) (int32
 // greedyBack is greedy before the position.
 func greedyBack[T unit](m *Matcher, p *Program, i *inst, text []T, pc, pos int32) (int32, bool) {
 	set := p.sets[i.x]
+
 	start, high := pos, pos
 	for count := int32(0); count < i.z; count++ {
 		if count == i.y {

@@ -21,6 +21,7 @@ func normal(s []span) chars {
 	}
 
 	slices.SortFunc(s, func(a, b span) int { return int(a.lo - b.lo) })
+
 	out := s[:1]
 	for _, r := range s[1:] {
 		last := &out[len(out)-1]

@@ -117,6 +117,7 @@ func firstOfSequence(terms sequence) (chars, bool) {
 	for _, term := range terms {
 		r, isRepeat := term.(repeat)
 		isOptional := isRepeat && r.min == 0
+
 		switch term.(type) {
 		case empty, lineStart, lineEnd, boundary, look: // they take nothing
 			continue

@@ -75,6 +75,7 @@ func benchmark(b *testing.B, vm *goja.Runtime, compile func(string, string, bool
 
 	f, _ := goja.AssertFunction(v)
 	b.ReportAllocs()
+
 	for b.Loop() {
 		if _, err := f(goja.Undefined()); err != nil {
 			b.Fatal(err)

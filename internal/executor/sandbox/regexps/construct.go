@@ -30,6 +30,7 @@ func (r *RegExps) construct(args []goja.Value, newTarget *goja.Object) *goja.Obj
 	patternIsRegExp := isRegExp(pattern)
 
 	var source, flagsValue goja.Value
+
 	x, hasPattern := engine.AsRegExp(pattern)
 	switch {
 	case hasPattern:

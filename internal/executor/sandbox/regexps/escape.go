@@ -62,6 +62,7 @@ func escapedSource(s goja.String) goja.String {
 
 	var out goja.StringBuilder
 	from := 0
+
 	inClass := false
 	for k := 0; k < s.Length(); k++ {
 		replacement := ""

@@ -147,9 +147,11 @@ func (r *RegExps) groups(p *regex.Program, items []goja.Value) goja.Value {
 	}
 
 	names := make([]string, len(p.Names))
+
 	values := make([]goja.Value, len(p.Names))
 	for k, name := range p.Names {
 		names[k] = name.Name
+
 		values[k] = goja.Undefined()
 		for _, group := range name.Groups {
 			if !goja.IsUndefined(items[group]) {

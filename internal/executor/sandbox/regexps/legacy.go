@@ -31,6 +31,7 @@ func (l *lastMatch) keep(p *engine.Pattern, s goja.String, found []int32) {
 
 	l.text = s
 	l.input = nil
+
 	l.invalid = false
 	for k := copy(l.found[:], found); k < len(l.found); k++ {
 		l.found[k] = -1

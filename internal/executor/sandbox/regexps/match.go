@@ -20,7 +20,9 @@ func (r *RegExps) symbolMatch(c goja.FunctionCall) goja.Value {
 		}
 
 		var all []goja.Value
-		r.eachMatch(x, p, s, func(found []int32) { all = append(all, s.Substring(int(found[0]), int(found[1]))) })
+		r.eachMatch(x, p, s, func(found []int32) {
+			all = append(all, s.Substring(int(found[0]), int(found[1])))
+		})
 		if all == nil {
 			return goja.Null()
 		}
@@ -49,6 +51,7 @@ func (r *RegExps) eachMatch(x engine.RegExp, p *engine.Pattern, s goja.String, f
 	r.setLastIndex(x, 0)
 
 	sticky := p.Program.Flags.Has(regex.Sticky)
+
 	at := 0
 	for at <= s.Length() {
 		found := r.find(p, s, at, sticky)
@@ -67,6 +70,7 @@ func (r *RegExps) eachMatch(x engine.RegExp, p *engine.Pattern, s goja.String, f
 // eachResult is eachMatch by way of exec, whatever a script has made of it.
 func (r *RegExps) eachResult(o *goja.Object, s goja.String, unicode bool, f func(result *goja.Object)) {
 	set(o, "lastIndex", r.vm.ToValue(0))
+
 	for {
 		result, ok := r.regExpExec(o, s).(*goja.Object)
 		if !ok {
@@ -200,7 +204,7 @@ func (r *RegExps) newOf(class, o *goja.Object, flags goja.Value) *goja.Object {
 func (r *RegExps) nextMatch(c goja.FunctionCall) goja.Value {
 	m := stateOf(c.This)
 	if m == nil {
-		panic(r.vm.NewTypeError("Method RegExp String Iterator.prototype.next called on incompatible receiver %s",
+		panic(r.vm.NewTypeError("next of a RegExp String Iterator called on incompatible receiver %s",
 			describe(c.This)))
 	}
 	if m.ended {

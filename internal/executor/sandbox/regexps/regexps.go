@@ -45,6 +45,7 @@ func Install(vm *goja.Runtime) *RegExps {
 		ctor:   global.Get("RegExp").(*goja.Object),
 		errors: map[string]goja.Value{},
 	}
+
 	r.proto = r.ctor.Get("prototype").(*goja.Object)
 	for _, name := range []string{"SyntaxError", "RangeError"} {
 		r.errors[name] = global.Get(name)
@@ -103,7 +104,8 @@ func (r *RegExps) addMethods() {
 		name *goja.Symbol
 		f    engine.Native
 	}{
-		{goja.SymMatch, r.symbolMatch}, {goja.SymMatchAll, r.symbolMatchAll}, {goja.SymReplace, r.symbolReplace},
+		{goja.SymMatch, r.symbolMatch}, {goja.SymMatchAll, r.symbolMatchAll},
+		{goja.SymReplace, r.symbolReplace},
 		{goja.SymSearch, r.symbolSearch}, {goja.SymSplit, r.symbolSplit},
 	} {
 		was := engine.ReplaceNative(r.proto.GetSymbol(method.name).(*goja.Object), r.native(method.f))
@@ -117,13 +119,15 @@ func (r *RegExps) addMethods() {
 
 // define adds a method that the engine does not have.
 func (r *RegExps) define(o *goja.Object, name string, length int, f engine.Native) {
-	_ = o.DefineDataProperty(name, r.function(name, length, f), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	fn := r.function(name, length, f)
+	_ = o.DefineDataProperty(name, fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 }
 
 func (r *RegExps) function(name string, length int, f engine.Native) *goja.Object {
 	fn := r.vm.ToValue(f).(*goja.Object)
 	_ = fn.DefineDataProperty("name", r.vm.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
-	_ = fn.DefineDataProperty("length", r.vm.ToValue(length), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	_ = fn.DefineDataProperty("length", r.vm.ToValue(length),
+		goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	r.added = append(r.added, fn)
 	return fn
 }
@@ -163,7 +167,8 @@ const (
 func (r *RegExps) pattern(source goja.String, flagsText string, subclass bool) *engine.Pattern {
 	flags, ok := regex.ParseFlags(flagsText)
 	if !ok {
-		r.throw("SyntaxError", "Invalid flags supplied to RegExp constructor '%s'", clipped(r.string(flagsText)))
+		given := clipped(r.string(flagsText))
+		r.throw("SyntaxError", "Invalid flags supplied to RegExp constructor '%s'", given)
 	}
 
 	ascii, _ := engine.Text(source)
@@ -223,7 +228,7 @@ func (r *RegExps) find(p *engine.Pattern, s goja.String, from int, sticky bool) 
 	case errors.Is(err, regex.ErrInterrupted):
 		panic(stopped{})
 	case err != nil:
-		r.throw("RangeError", "The regular expression /%s/ needs too much memory to go back and forth in this text",
+		r.throw("RangeError", "The regular expression /%s/ needs too much memory for this text",
 			clipped(p.Source))
 	case !found:
 		return nil
@@ -289,7 +294,7 @@ func toLength(v goja.Value) int {
 func (r *RegExps) receiver(v goja.Value, method string) *goja.Object {
 	o, ok := v.(*goja.Object)
 	if !ok {
-		panic(r.vm.NewTypeError("Method RegExp.prototype.%s called on incompatible receiver %s", method, describe(v)))
+		panic(r.incompatible(method, v))
 	}
 	return o
 }
@@ -298,9 +303,15 @@ func (r *RegExps) receiver(v goja.Value, method string) *goja.Object {
 func (r *RegExps) regExp(v goja.Value, method string) engine.RegExp {
 	x, ok := engine.AsRegExp(v)
 	if !ok {
-		panic(r.vm.NewTypeError("Method RegExp.prototype.%s called on incompatible receiver %s", method, describe(v)))
+		panic(r.incompatible(method, v))
 	}
 	return x
+}
+
+// incompatible is what a method throws that is called on something else.
+func (r *RegExps) incompatible(method string, v goja.Value) *goja.Object {
+	return r.vm.NewTypeError("Method RegExp.prototype.%s called on incompatible receiver %s",
+		method, describe(v))
 }
 
 // describe says what a value is without calling a script.

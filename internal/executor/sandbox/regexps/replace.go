@@ -45,6 +45,7 @@ func hasDollar(s goja.String) bool {
 	if units == nil {
 		return strings.IndexByte(string(ascii), '$') >= 0
 	}
+
 	for _, u := range units {
 		if u == '$' {
 			return true
@@ -156,6 +157,7 @@ func (b *replacement) substitute(items []goja.Value, at int, groups goja.Value) 
 	var out goja.StringBuilder
 
 	plainFrom := 0
+
 	length := t.Length()
 	for k := 0; k < length-1; k++ {
 		if t.CharAt(k) != '$' {
@@ -179,6 +181,7 @@ func (b *replacement) substitute(items []goja.Value, at int, groups goja.Value) 
 // symbol is what a symbol of the template stands for, and its size: 0 if it is none.
 func (b *replacement) symbol(items []goja.Value, at int, groups goja.Value, k int) (goja.String, int) {
 	t := b.template
+
 	matched := items[0].(goja.String)
 	switch c := t.CharAt(k + 1); {
 	case c == '$':

@@ -67,6 +67,7 @@ func (r *RegExps) splitMatches(p *engine.Pattern, s goja.String, limit uint32) g
 	}
 
 	var parts []goja.Value
+
 	begin, at := 0, 0
 	for at < size {
 		found := r.find(p, s, at, false)
@@ -84,6 +85,7 @@ func (r *RegExps) splitMatches(p *engine.Pattern, s goja.String, limit uint32) g
 		if uint32(len(parts)) == limit {
 			return r.array(parts)
 		}
+
 		for _, item := range captured(s, found)[1:] {
 			parts = append(parts, item)
 			if uint32(len(parts)) == limit {
@@ -112,6 +114,7 @@ func (r *RegExps) splitResults(splitter *goja.Object, s goja.String, limit uint3
 	}
 
 	var parts []goja.Value
+
 	begin, at := 0, 0
 	for at < size {
 		set(splitter, "lastIndex", r.vm.ToValue(at))
@@ -133,6 +136,7 @@ func (r *RegExps) splitResults(splitter *goja.Object, s goja.String, limit uint3
 		}
 
 		begin = end
+
 		count := max(toLength(get(result, "length"))-1, 0)
 		for k := 1; k <= count; k++ {
 			parts = append(parts, get(result, r.vm.ToValue(k).String()))

@@ -22,6 +22,8 @@ import (
 // TEST262_DIR; TEST262_PATHS has the directories below test, separated by spaces. It says how many of each
 // pass, and which do not; a log of them is not worth a failure, as some need what the engine lacks.
 func TestConformance(t *testing.T) {
+	t.Parallel()
+
 	root := os.Getenv("TEST262_DIR")
 	if root == "" {
 		t.Skip("TEST262_DIR is not set")
