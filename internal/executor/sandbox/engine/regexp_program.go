@@ -75,33 +75,42 @@ type literalFinder struct {
 	file     *file.File
 	patterns []*Pattern
 	err      error
+	errAt    file.Idx // where the literal of err is
 }
 
 var literalNode = reflect.TypeFor[*ast.RegExpLiteral]()
 
-// walk goes over a syntax tree, whatever its nodes are.
-func (f *literalFinder) walk(v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Interface:
-		if !v.IsNil() {
-			f.walk(v.Elem())
-		}
-	case reflect.Pointer:
-		if v.IsNil() {
-			return
-		}
-		if v.Type() == literalNode {
-			f.literal(v.Interface().(*ast.RegExpLiteral))
-			return
-		}
-		f.walk(v.Elem())
-	case reflect.Struct:
-		for _, k := range nodeFields(v.Type()) {
-			f.walk(v.Field(k))
-		}
-	case reflect.Slice:
-		for k := range v.Len() {
-			f.walk(v.Index(k))
+// walk goes over a syntax tree, whatever its nodes are. What is still to be visited is a list: a tree may be
+// deeper than a stack should be.
+func (f *literalFinder) walk(root reflect.Value) {
+	todo := []reflect.Value{root}
+	for len(todo) > 0 {
+		v := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+
+		switch v.Kind() {
+		case reflect.Interface:
+			if !v.IsNil() {
+				todo = append(todo, v.Elem())
+			}
+		case reflect.Pointer:
+			if v.IsNil() {
+				continue
+			}
+			if v.Type() == literalNode {
+				f.literal(v.Interface().(*ast.RegExpLiteral))
+				continue
+			}
+
+			todo = append(todo, v.Elem())
+		case reflect.Struct:
+			for _, k := range nodeFields(v.Type()) {
+				todo = append(todo, v.Field(k))
+			}
+		case reflect.Slice:
+			for k := range v.Len() {
+				todo = append(todo, v.Index(k))
+			}
 		}
 	}
 }
@@ -136,8 +145,9 @@ func nodeFields(t reflect.Type) []int {
 func (f *literalFinder) literal(l *ast.RegExpLiteral) {
 	p, err := f.pattern(l)
 	if err != nil {
-		if f.err == nil {
+		if f.err == nil || l.Idx < f.errAt {
 			f.err = err
+			f.errAt = l.Idx
 		}
 		return
 	}

@@ -7,9 +7,9 @@ import (
 
 // What a pattern may consist of, so that compiling it takes bounded memory.
 const (
-	maxDepth  = 1000   // groups and classes within each other
-	maxGroups = 32767  // capturing groups
-	maxSpans  = 400000 // spans of all sets together
+	maxPatternDepth = 1000   // groups and classes within each other
+	maxGroups       = 32767  // capturing groups
+	maxSpans        = 400000 // spans of all sets together
 )
 
 // parser goes over one pattern once. With the flag u or v a character of the pattern is a code point, else a
@@ -182,7 +182,7 @@ func (p *parser) oneOf(s chars) (node, error) {
 // disjunction parses alternatives up to the end of the group or of the pattern.
 func (p *parser) disjunction() (node, error) {
 	p.depth++
-	if p.depth > maxDepth {
+	if p.depth > maxPatternDepth {
 		return nil, p.fail("Regular expression too large")
 	}
 	defer func() { p.depth-- }()

@@ -136,7 +136,7 @@ func (p *parser) setClass(isNot bool) (node, error) {
 // setContents parses a class up to its bracket.
 func (p *parser) setContents(isNot bool) (operand, error) {
 	p.depth++
-	if p.depth > maxDepth {
+	if p.depth > maxPatternDepth {
 		return operand{}, p.fail("Regular expression too large")
 	}
 	defer func() { p.depth-- }()

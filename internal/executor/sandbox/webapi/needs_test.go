@@ -8,7 +8,7 @@ import (
 func TestNeeds(t *testing.T) {
 	t.Parallel()
 
-	is := map[string]func(code string) bool{"web": streamNames.In, "intl": intlNames.In, "events": eventNames.In, "repairs": needsMissingECMAScript}
+	is := map[string]func(code string) bool{"web": streamNames.In, "intl": intlNames.In, "events": eventNames.In, "repairs": needsMissingECMAScript, "legacy": func(code string) bool { return NeedsOf(code).LegacyRegExp }}
 	for _, c := range []struct {
 		code string
 		want []string
@@ -19,6 +19,8 @@ func TestNeeds(t *testing.T) {
 		{"Intl.Collator", []string{"intl"}}, {"x=Intl", []string{"intl"}}, {"MyIntl", nil}, {"Intl_", nil}, {"d.toLocaleString()", []string{"intl"}},
 		{"r.signal", []string{"events"}}, {"signals", nil}, {"signals, signal", []string{"events"}}, {"onerror = f", []string{"events"}}, {"onerrors", nil},
 		{"new CustomEvent", []string{"events"}}, {"performance.now()", []string{"events"}},
+		{"RegExp.$1", []string{"legacy"}}, {"const { $9: x } = RegExp", []string{"legacy"}}, {"RegExp[name]", []string{"legacy"}}, {"RegExp.lastMatch", []string{"legacy"}},
+		{`RegExp.$_`, []string{"legacy"}}, {"x.input", nil}, {`s.replace(/a/, "$1")`, nil}, {"new RegExp(s).input", []string{"legacy"}}, {"new RegExp(s)", nil},
 		{"function* g() {}", []string{"repairs"}}, {"function  \n* g() {}", []string{"repairs"}}, {"function g() {} * 2", nil},
 		{"*g() { yield 1 }", []string{"repairs"}}, {"yields", nil}, {"Iterator.from", []string{"repairs"}}, {"Symbol.asyncIterator", nil},
 		{"m.keys()", []string{"repairs"}}, {"Object.keys(o)", []string{"repairs"}}, {"m.keysOf()", nil}, {"Symbol.dispose", []string{"repairs"}},
