@@ -52,9 +52,12 @@ var arrows = map[string]string{
 	"internal/executor/sandbox/webapi": "internal/cloud internal/executor/wire internal/executor/sandbox/webcrypto " +
 		"internal/executor/sandbox/realm internal/executor/sandbox/engine",
 	"internal/executor/sandbox/webcrypto": "internal/executor/sandbox/realm",
-	"internal/executor/sandbox/realm":     "internal/cloud internal/executor/sandbox/engine",
-	"internal/executor/sandbox/engine":    "",
-	"internal/executor/sandbox/rawsys":    "",
+	"internal/executor/sandbox/realm": "internal/cloud internal/executor/sandbox/engine " +
+		"internal/executor/sandbox/regexps",
+	"internal/executor/sandbox/regexps": "internal/executor/sandbox/engine internal/executor/sandbox/regex",
+	"internal/executor/sandbox/engine":  "internal/executor/sandbox/regex",
+	"internal/executor/sandbox/regex":   "",
+	"internal/executor/sandbox/rawsys":  "",
 
 	// What a script can use.
 	"internal/services/kv":      "internal/cloud db internal/fairshare",

@@ -170,8 +170,14 @@ var killers = map[string]struct {
 		`new Function('('.repeat(300000) + ')'.repeat(300000))`,
 		notTimed, statuses(cloud.OutOfMemory, cloud.Failed),
 	},
-	"eval nots": {`new Function('!'.repeat(2e6) + '1')`, notTimed, statuses(cloud.OutOfMemory, cloud.Failed)},
-	"regex":     {`/^(?=(a+)+$)(a+)+$/.test('a'.repeat(40) + 'b')`, byClock, statuses(cloud.TimedOut)},
+	"eval nots":          {`new Function('!'.repeat(2e6) + '1')`, notTimed, statuses(cloud.OutOfMemory, cloud.Failed)},
+	"regex":              {`/^(?=(a+)+$)(a+)+$/.test('a'.repeat(40) + 'b')`, byClock, statuses(cloud.TimedOut)},
+	"regex alternatives": {`/^(?:(a|aa)+)+$/.exec('a'.repeat(60) + '!')`, byClock, statuses(cloud.TimedOut)},
+	"regex replace":      {`'a'.repeat(3e5).replace(/a*b|c/g, '')`, byClock, statuses(cloud.TimedOut)},
+	"regex memory": {
+		`/^(?:(.)|(.)\n)*$/.exec('a'.repeat(5e6))`,
+		notTimed, statuses(cloud.Failed, cloud.OutOfMemory),
+	},
 	"microtasks": {
 		`const f = () => Promise.resolve().then(f); await f()`,
 		byEither, statuses(cloud.TimedOut, cloud.OutOfMemory),

@@ -11,7 +11,6 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 
 	"picloud/internal/executor/sandbox/engine"
-	"picloud/internal/executor/sandbox/webapi"
 	"picloud/internal/executor/wire"
 )
 
@@ -37,15 +36,15 @@ func fileName(name, language string) string {
 
 // engineSyntax lists the syntax that esbuild must lower, as the engine lacks it.
 var engineSyntax = map[string]bool{
-	"async-generator":                 false,
-	"decorators":                      false,
-	"dynamic-import":                  false,
-	"for-await":                       false,
-	"import-attributes":               false,
-	"regexp-match-indices":            false,
-	"regexp-set-notation":             false,
-	"regexp-unicode-property-escapes": false,
-	"using":                           false,
+	"async-generator":   false,
+	"decorators":        false,
+	"dynamic-import":    false,
+	"for-await":         false,
+	"import-attributes": false,
+	"using":             false,
+
+	// Beyond the target, and no syntax that must be lowered.
+	"regexp-set-notation": true,
 }
 
 // loweredSyntax lists what the engine has, but not in every form: it takes no field named get, set, static
@@ -132,11 +131,11 @@ func build(msg *wire.CompileMsg, supported map[string]bool, keepNames bool) (
 		}
 	}
 
-	code = strings.TrimRight(webapi.LowerRegExps(entry, code), "\n") +
+	code = strings.TrimRight(code, "\n") +
 		"\n//# sourceMappingURL=data:application/json;base64," +
 		base64.StdEncoding.EncodeToString([]byte(sourceMap))
 
-	if _, err := engine.Compile(entry, code); err != nil {
+	if _, err := engine.Compile(entry, code, false); err != nil {
 		return wire.CompiledMsg{Error: refusal(err, entry, sourceMap)}, true
 	}
 

@@ -46,18 +46,38 @@ func TestBundleRefuses(t *testing.T) {
 	}
 }
 
-// Regular expressions that the engine does not know are written out; all others are left as they are.
-func TestLowerRegExps(t *testing.T) {
+// Literals reach the engine as the author wrote them, whatever their flags, and one that is wrong is refused
+// at the author's position.
+func TestBundleRegExps(t *testing.T) {
 	t.Parallel()
 
-	out := bundle(&wire.CompileMsg{Name: "main", Language: "typescript", Source: "const a = /[\\p{L}x]/u, b = /\\p{Lu}/gu, c = /[\\/p{]/, d = /plain/g; export default () => [a, b, c, d, '[\\\\p{L}]', `[\\\\p{`];"})
+	literals := []string{`/[\p{L}x]/u`, `/[\p{L}--[a-z]]/v`, `/a(?<n>b)/dgs`, `/(?i:a)b/`, `/(?<y>a)|(?<y>b)/`, `/(?<!x)y/`}
+	out := bundle(&wire.CompileMsg{
+		Name: "main", Language: "typescript",
+		Source: "export default () => [" + strings.Join(literals, ", ") + "];",
+	})
 	if out.Error != nil {
 		t.Fatal(out.Error)
 	}
 
-	for _, want := range []string{`new RegExp("[\\p{L}x]", "u")`, `new RegExp("\\p{Lu}", "gu")`, `/[\/p{]/`, `/plain/g`} {
+	for _, want := range literals {
 		if !strings.Contains(out.Code, want) {
 			t.Errorf("no %s in %s", want, out.Code[:strings.Index(out.Code, "//# source")])
+		}
+	}
+
+	for source, want := range map[string]wire.CompileError{
+		"\n\nexport default { fetch() { return /(?x:a)b/ } }": {
+			Line: 3, Column: 35, Message: "Invalid regular expression: /(?x:a)b/: Invalid group",
+		},
+		"export default () => /[b-a]/g": {
+			Line: 1, Column: 22, Message: "Invalid regular expression: /[b-a]/g: Range out of order in character class",
+		},
+	} {
+		out := bundle(&wire.CompileMsg{Name: "main", Language: "javascript", Source: source})
+		want.File = "main.js"
+		if out.Error == nil || *out.Error != want {
+			t.Errorf("%q is refused with %+v, want %+v", source, out.Error, want)
 		}
 	}
 }

@@ -70,7 +70,11 @@ func refusal(err error, file, sourceMap string) *wire.CompileError {
 		return &wire.CompileError{File: file, Message: "the JavaScript engine refuses this: " + err.Error()}
 	}
 
-	e := &wire.CompileError{File: file, Message: "the JavaScript engine refuses this: " + syntax.Message}
+	e := &wire.CompileError{File: file, Message: syntax.Message}
+	if !strings.HasPrefix(syntax.Message, "Invalid regular expression") { // no engine takes that
+		e.Message = "the JavaScript engine refuses this: " + syntax.Message
+	}
+
 	places, err := sourcemap.Parse("", []byte(sourceMap))
 	if err != nil {
 		return e

@@ -62,7 +62,7 @@ func TestIntact(t *testing.T) {
 	}
 
 	newOne := func() *isolate { // with all that is loaded for code that names it
-		i, err := (&program{name: "x", code: "(function(exports,require,module){ /* Event, Blob, subtle, URLPattern, Intl, DisposableStack, rawJSON, __defineGetter__, WeakMap, Symbol, BigInt64Array, addEventListener, fetch, Iterator */ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
+		i, err := (&program{name: "x", code: "(function(exports,require,module){ /* Event, Blob, subtle, URLPattern, Intl, RegExp.$1, DisposableStack, rawJSON, __defineGetter__, WeakMap, Symbol, BigInt64Array, addEventListener, fetch, Iterator */ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,9 @@ func TestIntact(t *testing.T) {
 		"try { null.x } catch (e) { e.message + e.stack }", "Symbol.iterator in Array.prototype; [...new Map().entries()]", "typeof [].evil; 'x'.padStart(3)",
 		"new Proxy({}, {}); Reflect.ownKeys({})", "1n + 2n; BigInt(3)", "new URL('http://a/?b=c').searchParams.get('b'); new Headers([['a','b']])",
 		"Promise.all([1]).then(() => 1)", "structuredClone({a: new Date()}); new TextEncoder().encode('x'); crypto.randomUUID()",
-		"RegExp.prototype.flags; /x/.flags; 'aXbX'.matchAll(/X/g)", "new WeakMap(); new WeakSet(); new AbortController().abort()",
+		"RegExp.prototype.flags; /x/.flags; 'aXbX'.matchAll(/X/g)", "/(a)/.test('a'); RegExp.$1; RegExp.input = 'x'; [...'ab'.matchAll(/./g)]",
+		"class R extends RegExp {}; 'a'.replace(new R('a'), 'b'); RegExp.escape('a'); /a/.hasIndices; new Function('return /a/')().test('a')",
+		"new WeakMap(); new WeakSet(); new AbortController().abort()",
 		"Error.prototype.toString.call(new TypeError('x')); new RangeError('y')", "Function.prototype.call.bind([].slice)([1])", `(async () => { const seen = { own: Object.keys(globalThis).includes("leak"), max: Math.max(1, 2), json: JSON.parse("1") }; await 1; return seen })()`,
 		"new AbortController().signal.addEventListener('abort', () => {}); new EventTarget().dispatchEvent(new CustomEvent('x', { detail: 1 }))",
 		"new Blob(['x']).stream().getReader({ mode: 'byob' }); new FormData().append('a', 'b'); new CompressionStream('gzip')",
@@ -111,6 +113,10 @@ func TestIntact(t *testing.T) {
 		"addEventListener('error', () => {})", "onunhandledrejection = () => {}", "ReadableStream.from = 1", "Blob.prototype.text = 1", "crypto.subtle.constructor.prototype.sign = 1",
 		"Crypto.prototype.randomUUID = 1", "CryptoKey.prototype.x = 1", "URLPattern.prototype.exec = 1", "Performance.prototype.now = 1", "MessagePort.prototype.x = 1",
 		"Object.freeze(Array.prototype)", "TypeError.prototype.name = 1", "RangeError.prototype.x = 1", "Set.prototype.has = Set.prototype.add",
+		"RegExp.prototype.test = 1", "RegExp.escape = 1", "RegExp.prototype[Symbol.match] = 1", "RegExp.x = 1", "delete RegExp.$1", "RegExp.escape.x = 1",
+		"Object.defineProperty(RegExp.prototype, 'flags', { get: () => 'g' })", "Object.defineProperty(RegExp, Symbol.species, { get: () => Array })",
+		"Object.getPrototypeOf('a'.matchAll(/a/g)).next = 1", "Object.getOwnPropertyDescriptor(RegExp, '$1').get.x = 1", "String.prototype.match = 1",
+		"Object.getOwnPropertyDescriptor(RegExp.prototype, 'unicodeSets').get.x = 1", "Object.defineProperty(RegExp, '$1', { get: () => 'x' })",
 		"Intl.NumberFormat.prototype.formatToParts = 1", "Intl.Collator = 1", "Intl.DateTimeFormat.supportedLocalesOf = 1", "Intl = {}", "Number.prototype.toLocaleString = 1",
 	} {
 		i := newOne()

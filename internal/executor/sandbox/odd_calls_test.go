@@ -139,8 +139,8 @@ func TestTextsOfEngine(t *testing.T) {
 	}
 
 	for script, want := range map[string]string{
-		`RegExp.prototype[Symbol.replace].call({}, "a", "b")`:                   "TypeError: [Symbol.replace] called on incompatible receiver",
-		`RegExp.prototype[Symbol.split].call([], "a")`:                          "TypeError: [Symbol.split] called on incompatible receiver",
+		`RegExp.prototype[Symbol.replace].call({}, "a", "b")`:                   "TypeError: Method RegExp.prototype.exec called on incompatible receiver [object Object]",
+		`RegExp.prototype[Symbol.split].call([], "a")`:                          "TypeError: Method RegExp.prototype.exec called on incompatible receiver [object Object]",
 		`"abc".replace(/b/, "x") + "a,b".split(/,/) + /b/[Symbol.split].length`: "axca,b2",
 		`RegExp.prototype[Symbol.split].call(Object.create(null), "a")`:         "TypeError: Cannot convert object to primitive value",
 		"`${Object.create(null)}`":                                              "TypeError: Cannot convert object to primitive value",

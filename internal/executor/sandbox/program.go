@@ -48,7 +48,7 @@ const legacyDecorators = " (decorators here are the standard ones, which get a v
 // compiled compiles the program, once.
 func (p *program) compiled() (*goja.Program, error) {
 	p.once.Do(func() {
-		p.prg, p.err = engine.Compile(p.name, p.code)
+		p.prg, p.err = engine.Compile(p.name, p.code, false)
 		p.needs = webapi.NeedsOf(p.code)
 		p.decorated = strings.Contains(p.code, "__decorateElement(")
 		p.code = ""

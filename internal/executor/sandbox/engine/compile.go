@@ -11,10 +11,10 @@ import (
 )
 
 // Compile compiles a program whose only expression is a function, a bundle or a library, and mends in its
-// syntax tree what the engine would do otherwise than ECMA-262: the positions of errors stay those of the
-// code, and so does the text of functions. The function gets one parameter more than it has, which is for
-// what ConstructedBy gives.
-func Compile(name, code string) (*goja.Program, error) {
+// syntax tree what the engine would do otherwise than ECMA-262, with regular expressions of package regex: the
+// positions of errors stay those of the code, and so does the text of functions. The function gets one
+// parameter more than it has, which is for what ConstructedBy gives. Its error is a *SyntaxError.
+func Compile(name, code string, strict bool) (*goja.Program, error) {
 	tree, err := parse(name, code)
 	if err != nil {
 		return nil, err
@@ -23,11 +23,17 @@ func Compile(name, code string) (*goja.Program, error) {
 	if strings.Contains(code, newTargetText) {
 		mendNewTarget(tree)
 	}
+	literals, err := takeLiterals(tree, code)
+	if err != nil {
+		return nil, err
+	}
 
-	program, err := goja.CompileAST(tree, false)
+	program, err := goja.CompileAST(tree, strict)
 	if err != nil {
 		return nil, compileError(err, code)
 	}
+	literals.putInto(program)
+
 	return program, nil
 }
 
@@ -60,10 +66,15 @@ func compileError(err error, code string) error {
 		return fmt.Errorf("compile program: %w", err)
 	}
 
-	before := code[:min(max(refused.Offset, 0), len(code))]
+	return syntaxErrorAt(code, refused.Offset, refused.Message)
+}
+
+// syntaxErrorAt is a *SyntaxError at an offset of the code, in bytes.
+func syntaxErrorAt(code string, offset int, message string) error {
+	before := code[:min(max(offset, 0), len(code))]
 	lineStart := strings.LastIndexByte(before, '\n') + 1
 	return &SyntaxError{
-		Message: refused.Message,
+		Message: message,
 		Line:    strings.Count(before, "\n") + 1,
 		Column:  len(utf16.Encode([]rune(before[lineStart:]))) + 1,
 	}
@@ -71,7 +82,7 @@ func compileError(err error, code string) error {
 
 // MustCompile is Compile for a library of ours, which is strict code.
 func MustCompile(name, code string) *goja.Program {
-	p, err := Compile(name, code)
+	p, err := Compile(name, code, true)
 	if err != nil {
 		panic(fmt.Sprintf("compile %s: %v", name, err)) // our own code
 	}

@@ -1,19 +1,22 @@
 // Package engine is everything that reads or writes the memory of the JavaScript engine, goja, past its
 // exported API: the comparison of a runtime's intrinsics with what they were (Snapshot), JSON that is made
-// and read in the engine's own tables (JSON), what scripts see of it in errors and in the texts of functions
-// (CleanErrors, HideSource), and what it does otherwise than ECMA-262 (Compile, CopyProxyArguments and their
-// like; docs/upstream/goja.md lists the faults). It knows nothing of runs, web APIs or the platform, and it
-// is the only package that uses unsafe on goja.
+// and read in the engine's own tables (JSON), regular expressions of package regex in place of the engine's
+// (RegExp), what scripts see of it in errors and in the texts of functions (CleanErrors, HideSource), and
+// what it does otherwise than ECMA-262 (Compile, CopyProxyArguments and their like; docs/upstream/goja.md
+// lists the faults). It knows nothing of runs, web APIs or the platform, and it is the only package that uses
+// unsafe on goja.
 //
 // It mirrors goja v0.0.0-20260917113740-793a2a65c13b. What is mirrored:
 //
 //   - Runtime.global: the offsets of its *Object fields, which are the intrinsics made so far (layout.go)
 //   - Object.self, the implementation behind an object, and of it baseObject's class, val, prototype,
 //     extensible, values, propNames and symValues, and templatedObject's tmpl
-//   - arrayObject's values and length; nativeFuncObject's f and construct;
+//   - arrayObject's values, length and objCount; nativeFuncObject's f and construct;
 //     baseJsFuncObject's src; errorObject's stack
 //   - Runtime.vm, and of it the pc of each context in callStack, prg, pc, sp and stack; of a Program its src
 //     and srcMap (new_target.go, call_site.go)
+//   - regexpObject's pattern and source; regexpPattern; guardedObject's guardedProps; newRegexp's pattern
+//     and src; Program's code; asciiString, unicodeString and importedString; vm's interrupted
 //   - valueProperty, orderedMap, mapEntry and objectTemplate, as structs of the same form
 //
 // Fields are looked up by name and type in each process, before the first runtime serves a run. If one of
@@ -33,7 +36,7 @@ import (
 
 // Known reports whether the engine's memory is laid out as this package mirrors it. It is the same for the
 // whole process.
-func Known() bool { return layout().ok && plain().ok }
+func Known() bool { return layout().ok && plain().ok && regExps().ok }
 
 // UTF8 gives an engine's string, as goja.Value.String returns it, as valid UTF-8: lone surrogates, which
 // the engine carries as invalid UTF-8, become U+FFFD.

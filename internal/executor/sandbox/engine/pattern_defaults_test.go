@@ -34,7 +34,7 @@ func TestPatternDefaults(t *testing.T) {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
 
-			p, err := Compile("x", "(function () {"+code+"})")
+			p, err := Compile("x", "(function () {"+code+"})", false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -51,7 +51,7 @@ func TestPatternDefaults(t *testing.T) {
 	}
 
 	for _, code := range []string{`const {b: [1 = 5] = []} = {}`, `const {b: [c.d = 5] = []} = {}`, `const {b: [c = 5} = {}`, `const [c.d] = []`, `const {a: [b += 1] = []} = {}`} {
-		if _, err := Compile("x", "(function () {"+code+"})"); err == nil {
+		if _, err := Compile("x", "(function () {"+code+"})", false); err == nil {
 			t.Errorf("%s is taken", code)
 		}
 	}

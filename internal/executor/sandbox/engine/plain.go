@@ -43,8 +43,8 @@ func wordsOf(o *goja.Object) *objectWords { return (*objectWords)(unsafe.Pointer
 type plainLayout struct {
 	ok            bool
 	object, array kind // of implementations
-	// items and length are offsets in the implementation of an array.
-	items, length uintptr
+	// items, length and count, of the items that are there, are offsets in the implementation of an array.
+	items, length, count uintptr
 	// Kinds of values. A string is imported when it came from Go and is long enough not to be copied.
 	integer, float, boolean, null, undefined, ascii, unicode, imported, reference kind
 }
@@ -91,12 +91,15 @@ func (l *plainLayout) findObjects(vm *goja.Runtime) bool {
 	list := layout().impl(array).Type()
 	items, ok1 := list.FieldByName("values")
 	length, ok2 := list.FieldByName("length")
-	if !ok1 || !ok2 || list.Field(0).Type != base || l.object == l.array {
+	count, ok3 := list.FieldByName("objCount")
+	if !ok1 || !ok2 || !ok3 || count.Type.Kind() != reflect.Int ||
+		list.Field(0).Type != base || l.object == l.array {
 		return false
 	}
 
 	l.items = items.Offset
 	l.length = length.Offset
+	l.count = count.Offset
 
 	return items.Type == reflect.TypeFor[[]goja.Value]() && length.Type == reflect.TypeFor[uint32]()
 }

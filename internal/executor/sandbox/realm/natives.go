@@ -23,19 +23,6 @@ func (r *Realm) guardNatives() {
 		return global.Get(class).(*goja.Object).Get("prototype").(*goja.Object)
 	}
 
-	regExp := prototype("RegExp")
-	for _, method := range []struct {
-		symbol *goja.Symbol
-		name   string
-	}{
-		{goja.SymReplace, "[Symbol.replace]"},
-		{goja.SymSplit, "[Symbol.split]"},
-	} {
-		guarded := r.guarded(regExp.GetSymbol(method.symbol), method.name, 2)
-		_ = regExp.DefineDataPropertySymbol(method.symbol, guarded,
-			goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
-	}
-
 	for class, name := range map[string]string{"Function": "toString", "Object": "toLocaleString"} {
 		proto := prototype(class)
 		_ = proto.DefineDataProperty(name, r.guarded(proto.Get(name), name, 0),

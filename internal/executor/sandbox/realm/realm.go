@@ -10,6 +10,7 @@ import (
 	"github.com/dop251/goja"
 
 	"picloud/internal/executor/sandbox/engine"
+	"picloud/internal/executor/sandbox/regexps"
 )
 
 // Realm is one runtime. Its intrinsics are those that it had before any code of a script ran.
@@ -24,6 +25,7 @@ type Realm struct {
 	promiseThen   goja.Callable
 	resolve       goja.Callable
 	dataViewProto *goja.Object
+	regExps       *regexps.RegExps
 	rejected      map[*goja.Promise]struct{} // without a handler
 
 	errors          map[string]goja.Constructor
@@ -54,6 +56,8 @@ func New(maxCallStack int) *Realm {
 	r.resolve, _ = goja.AssertFunction(r.promise.Get("resolve"))
 	r.promiseThen, _ = goja.AssertFunction(r.promise.Get("prototype").(*goja.Object).Get("then"))
 	r.guardNatives()
+	r.regExps = regexps.Install(vm)
+	r.watchRegExps()
 
 	return r
 }
@@ -64,6 +68,18 @@ func New(maxCallStack int) *Realm {
 func (r *Realm) Watch(o *goja.Object) {
 	if last := len(r.watched) - 1; !r.surveyed && (last < 0 || r.watched[last] != o) {
 		r.watched = append(r.watched, o)
+	}
+}
+
+// AddLegacyRegExp defines what RegExp tells of the last match, as RegExp.$1.
+func (r *Realm) AddLegacyRegExp() {
+	r.regExps.AddLegacy()
+	r.watchRegExps()
+}
+
+func (r *Realm) watchRegExps() {
+	for _, o := range r.regExps.Added() {
+		r.Watch(o)
 	}
 }
 
@@ -91,4 +107,8 @@ func (r *Realm) Record() {
 func (r *Realm) LoadedLate() { r.late = r.late || r.recorded != nil }
 
 // Intact reports whether the runtime may serve another run: everything that Record took down is what it was.
-func (r *Realm) Intact() bool { return !r.late && r.recorded.Intact() }
+// What RegExp tells of the last match is forgotten.
+func (r *Realm) Intact() bool {
+	r.regExps.Forget()
+	return !r.late && r.recorded.Intact()
+}

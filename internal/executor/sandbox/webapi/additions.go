@@ -2,6 +2,7 @@ package webapi
 
 import (
 	_ "embed"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -80,6 +81,9 @@ func needsIterators(code string) bool {
 	return iteratorNames.In(code) || strings.Contains(code, "Iterator") ||
 		yieldWord.In(code) || generators.MatchString(code)
 }
+
+// generators begins with a text that is searched for first.
+var generators = regexp.MustCompile(`function\s*\*`)
 
 var yieldWord = realm.Mentions{Words: []string{"yield"}}
 

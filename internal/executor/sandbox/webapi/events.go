@@ -7,6 +7,7 @@ import (
 
 	"github.com/dop251/goja"
 
+	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/sandbox/realm"
 )
 
@@ -14,7 +15,7 @@ import (
 var eventsSource string
 
 var eventsProgram = sync.OnceValue(func() *goja.Program {
-	return goja.MustCompile("picloud:events", eventsSource, true)
+	return engine.MustCompile("picloud:events", eventsSource)
 })
 
 // events is what Go calls of events.js.

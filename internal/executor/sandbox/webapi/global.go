@@ -10,6 +10,7 @@ import (
 
 	"github.com/dop251/goja"
 
+	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/sandbox/realm"
 )
 
@@ -18,7 +19,7 @@ var baseSource string
 
 // baseProgram is compiled once per process and shared by its runtimes: a program is immutable.
 var baseProgram = sync.OnceValue(func() *goja.Program {
-	return goja.MustCompile(realm.BaseLibrary, baseSource, true)
+	return engine.MustCompile(realm.BaseLibrary, baseSource)
 })
 
 // Global is the global scope of one runtime. Like its realm it belongs to one goroutine at a time.
@@ -61,6 +62,10 @@ func New(r *realm.Realm, needs Needs) *Global {
 	g.loadAdditions(needs.Additions, true)
 	g.addBase()
 	g.loadAdditions(needs.Additions, false)
+
+	if needs.LegacyRegExp {
+		g.AddLegacyRegExp()
+	}
 
 	if needs.MissingECMAScript {
 		g.loadMissingECMAScript()

@@ -7,27 +7,6 @@
     for (const name of Object.getOwnPropertyNames(list)) put(o, name, list[name]);
   };
 
-  // A RegExp that takes Unicode property escapes and the flag v, over the engine's own.
-  const Original = globalThis.RegExp;
-  const { construct } = Reflect;
-  function RegExp(pattern, flags) {
-    const isRegExp = pattern instanceof Original;
-    if (new.target === undefined && isRegExp && flags === undefined) return pattern;
-    let f = flags === undefined ? (isRegExp ? pattern.flags : "") : String(flags);
-    let source = isRegExp ? pattern.source : pattern === undefined ? "" : String(pattern);
-    const sets = f.includes("v");
-    if (sets) {
-      if (f.includes("u")) throw new SyntaxError(`Invalid flags supplied to RegExp constructor '${f}'`);
-      f = f.replace("v", "u");
-    }
-    if (f.includes("u")) source = host.expand(source, sets);
-    return construct(Original, [source, f], new.target ?? RegExp);
-  }
-  Object.defineProperty(RegExp, "length", { value: 2 });
-  Object.defineProperty(RegExp, "prototype", { value: Original.prototype, writable: false });
-  Object.defineProperty(RegExp, Symbol.species, { get() { return this; }, configurable: true });
-  put(Original.prototype, "constructor", RegExp);
-
   // %TypedArray%.from takes a string too.
   const TypedArray = Object.getPrototypeOf(Uint8Array);
   const from = TypedArray.from;
@@ -90,15 +69,6 @@
       return out;
     },
   });
-  methods(RegExp, {
-    escape(s) {
-      if (typeof s !== "string") throw new TypeError("RegExp.escape needs a string");
-      return s
-        .replace(/[\^$\\.*+?()[\]{}|/]/g, "\\$&")
-        .replace(/[,\-=<>#&!%:;@~'`"\s]/g, (c) => (c.charCodeAt(0) < 256 ? "\\x" + c.charCodeAt(0).toString(16).padStart(2, "0") : "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0")))
-        .replace(/^[0-9A-Za-z]/, (c) => "\\x" + c.charCodeAt(0).toString(16));
-    },
-  });
   // An Error's stack is there when it is made; of other objects this makes one.
   replace(Error, {
     captureStackTrace(o) {
@@ -127,5 +97,5 @@
       return false;
     }
   }
-  return { classes: { RegExp, WeakRef, FinalizationRegistry } };
+  return { classes: { WeakRef, FinalizationRegistry } };
 });

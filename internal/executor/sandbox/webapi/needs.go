@@ -1,7 +1,6 @@
 package webapi
 
 import (
-	"regexp"
 	"strings"
 
 	"picloud/internal/executor/sandbox/realm"
@@ -9,8 +8,8 @@ import (
 
 // Needs says which libraries a program's code can come to, so that they are loaded before it: one that is
 // loaded during a run costs the runtime its next run. Too much costs time and memory in every new runtime,
-// too little breaks nothing but that. Some are not there at all without being named: URLPattern, and what
-// MissingECMAScript and Additions add.
+// too little breaks nothing but that. Some are not there at all without being named: URLPattern, RegExp.$1 and
+// its like, and what MissingECMAScript and Additions add.
 type Needs struct {
 	Streams           bool // streams, blobs, forms or bodies
 	Intl              bool // formats or compares by locale
@@ -20,6 +19,7 @@ type Needs struct {
 	URLPattern        bool
 	Additions         Additions // what else the engine lacks
 	ServiceWorker     bool      // listeners that are handlers
+	LegacyRegExp      bool // RegExp.$1 and its like
 }
 
 // NeedsOf finds out what a program needs by the names in its code.
@@ -33,6 +33,7 @@ func NeedsOf(code string) Needs {
 		URLPattern:        strings.Contains(code, "URLPattern"),
 		Additions:         additionsOf(code),
 		ServiceWorker:     needsServiceWorker(code),
+		LegacyRegExp:      strings.Contains(code, "RegExp") && legacyRegExpNames.In(code),
 	}
 }
 
@@ -56,23 +57,23 @@ var intlNames = realm.Mentions{Parts: []string{"toLocale", "localeCompare"}, Wor
 
 var subtleNames = realm.Mentions{Parts: []string{"subtle", "CryptoKey", "SubtleCrypto"}}
 
+// legacyRegExpNames are the names of RegExp's properties that tell of the last match. Some are computed.
+var legacyRegExpNames = realm.Mentions{
+	Parts: []string{
+		"$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "RegExp[", "$_",
+		"lastMatch", "lastParen", "leftContext", "rightContext", `"$"`, "'$'", "`$${",
+	},
+	Words: []string{"input"},
+}
+
 // missingNames are the names of what missing_ecmascript.js adds.
 var missingNames = realm.Mentions{
 	Parts: []string{
-		`\p{`, `\P{`, "URLPattern", "8Array", "16Array", "32Array", "64Array", "ClampedArray", "WellFormed",
+		"8Array", "16Array", "32Array", "64Array", "ClampedArray", "WellFormed",
 		"captureStackTrace", "WeakRef", "FinalizationRegistry", "withResolvers", "groupBy", "fromAsync",
-		"Promise.try", "RegExp.escape",
+		"Promise.try",
 	},
 }
 
-// needsMissingECMAScript finds code that may need what missing_ecmascript.js adds: names, and regular
-// expressions with the flag v, which the bundler makes calls of.
-func needsMissingECMAScript(code string) bool {
-	return missingNames.In(code) || setFlags.MatchString(code)
-}
-
-// Both begin with a text that is searched for first.
-var (
-	generators = regexp.MustCompile(`function\s*\*`)
-	setFlags   = regexp.MustCompile(`"[dgimsuy]*v[dgimsuy]*"\)`)
-)
+// needsMissingECMAScript finds code that may need what missing_ecmascript.js adds, by its names.
+func needsMissingECMAScript(code string) bool { return missingNames.In(code) }

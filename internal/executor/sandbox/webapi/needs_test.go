@@ -8,7 +8,7 @@ import (
 func TestNeeds(t *testing.T) {
 	t.Parallel()
 
-	is := map[string]func(code string) bool{"web": streamNames.In, "intl": intlNames.In, "events": eventNames.In, "repairs": func(code string) bool { return needsMissingECMAScript(code) || additionsOf(code) != 0 }}
+	is := map[string]func(code string) bool{"web": streamNames.In, "intl": intlNames.In, "events": eventNames.In, "legacy": func(code string) bool { return NeedsOf(code).LegacyRegExp }, "repairs": func(code string) bool { return needsMissingECMAScript(code) || additionsOf(code) != 0 }}
 	for _, c := range []struct {
 		code string
 		want []string
@@ -19,8 +19,9 @@ func TestNeeds(t *testing.T) {
 		{"Intl.Collator", []string{"intl"}}, {"x=Intl", []string{"intl"}}, {"MyIntl", nil}, {"Intl_", nil}, {"d.toLocaleString()", []string{"intl"}},
 		{"r.signal", []string{"events"}}, {"signals", nil}, {"signals, signal", []string{"events"}}, {"onerror = f", []string{"events"}}, {"onerrors", nil},
 		{"new CustomEvent", []string{"events"}}, {"performance.now()", []string{"events"}},
-		{`new RegExp("[a--b]", "v")`, []string{"repairs"}}, {`new RegExp("a", "giv")`, []string{"repairs"}}, {`f("vx")`, nil}, {`f("gi")`, nil},
-		{`/\p{L}/u`, []string{"repairs"}}, {"function* g() {}", []string{"repairs"}}, {"function  \n* g() {}", []string{"repairs"}}, {"function g() {} * 2", nil},
+		{"RegExp.$1", []string{"legacy"}}, {"const { $9: x } = RegExp", []string{"legacy"}}, {"RegExp[name]", []string{"legacy"}}, {"RegExp.lastMatch", []string{"legacy"}},
+		{`RegExp.$_`, []string{"legacy"}}, {"x.input", nil}, {`s.replace(/a/, "$1")`, nil}, {"new RegExp(s).input", []string{"legacy"}}, {"new RegExp(s)", nil},
+		{"function* g() {}", []string{"repairs"}}, {"function  \n* g() {}", []string{"repairs"}}, {"function g() {} * 2", nil},
 		{"*g() { yield 1 }", []string{"repairs"}}, {"yields", nil}, {"Iterator.from", []string{"repairs"}}, {"Symbol.asyncIterator", []string{"repairs"}},
 		{"m.keys()", []string{"repairs"}}, {"Object.keys(o)", []string{"repairs"}}, {"m.keysOf()", nil}, {"Symbol.dispose", []string{"repairs"}},
 	} {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/dop251/goja"
 
+	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/sandbox/realm"
 )
 
@@ -16,7 +17,7 @@ import (
 var streamsSource string
 
 var streamsProgram = sync.OnceValue(func() *goja.Program {
-	return goja.MustCompile("picloud:web", streamsSource, true)
+	return engine.MustCompile("picloud:web", streamsSource)
 })
 
 // streams is what Go calls of streams.js.

@@ -6,13 +6,15 @@ import (
 	"sync"
 
 	"github.com/dop251/goja"
+
+	"picloud/internal/executor/sandbox/engine"
 )
 
 //go:embed urlpattern.js
 var urlPatternSource string
 
 var urlPatternProgram = sync.OnceValue(func() *goja.Program {
-	return goja.MustCompile("picloud:urlpattern", LowerRegExps("", urlPatternSource), true)
+	return engine.MustCompile("picloud:urlpattern", urlPatternSource)
 })
 
 // loadURLPattern defines URLPattern (URL Pattern standard).
