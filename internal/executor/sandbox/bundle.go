@@ -11,6 +11,7 @@ import (
 	"github.com/dop251/goja"
 	"github.com/evanw/esbuild/pkg/api"
 
+	"picloud/internal/executor/sandbox/nodeapi"
 	"picloud/internal/executor/sandbox/webapi"
 	"picloud/internal/executor/wire"
 )
@@ -60,6 +61,7 @@ var unsupported = map[string]bool{
 	"async-generator":                 false,
 	"class-static-blocks":             false,
 	"decorators":                      false,
+	"dynamic-import":                  false,
 	"for-await":                       false,
 	"import-attributes":               false,
 	"regexp-match-indices":            false,
@@ -137,11 +139,14 @@ func refuse(format string, args ...any) (api.OnResolveResult, error) {
 
 // resolve finds out what a script means by an import, or says what it can write instead.
 func (b *bundler) resolve(a api.OnResolveArgs) (api.OnResolveResult, error) {
+	node, isNode := nodeapi.Module(a.Path)
 	switch {
 	case a.Kind == api.ResolveEntryPoint:
 		return api.OnResolveResult{Path: a.Path, Namespace: virtualFS}, nil
 	case a.Path == "picloud":
 		return api.OnResolveResult{Path: "picloud", External: true}, nil
+	case isNode:
+		return api.OnResolveResult{Path: node, External: true}, nil
 	case a.Kind == api.ResolveJSDynamicImport:
 		return refuse("import(%q) is not supported: use a static import at the top of the file", a.Path)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/dop251/goja"
 
 	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/nodeapi"
 	"picloud/internal/executor/sandbox/webapi"
 )
 
@@ -22,6 +23,8 @@ type program struct {
 	prg   *goja.Program
 	err   error
 	needs webapi.Needs
+
+	nodeNeeds nodeapi.Needs
 
 	kept *keptRuntimes
 	idle []*isolate // last used last; guarded by kept's lock
@@ -42,6 +45,8 @@ func (p *program) compiled() (*goja.Program, error) {
 	p.once.Do(func() {
 		p.prg, p.err = goja.Compile(p.name, p.code, false)
 		p.needs = webapi.NeedsOf(p.code)
+		p.nodeNeeds = nodeapi.NeedsOf(p.code)
+		p.needs.Streams = p.needs.Streams || p.nodeNeeds.Streams()
 		p.code = ""
 	})
 	return p.prg, p.err
