@@ -1,7 +1,7 @@
-// Package charset decodes text as the Encoding standard of the WHATWG does: every encoding by all of its labels,
-// in pieces, with each byte that is wrong told. The tables are those of golang.org/x/text; its decoders do not
-// tell an error from an encoded U+FFFD, and have other bytes undefined. It knows no UTF-8, which package
-// webapi decodes itself, and encodes nothing.
+// Package charset decodes text as the Encoding standard of the WHATWG does: every encoding by all of its
+// labels, in pieces, with each byte that is wrong told. The tables are those of golang.org/x/text; its
+// decoders do not tell an error from an encoded U+FFFD, and have other bytes undefined. It knows no UTF-8,
+// which package webapi decodes itself, and encodes nothing.
 package charset
 
 import (
@@ -17,8 +17,9 @@ import (
 	"golang.org/x/text/encoding/traditionalchinese"
 )
 
-// Name is the name of an encoding, in lower case, that a label stands for (Encoding standard, 4.2). It reports
-// false for an unknown label, and for those of the encoding "replacement", with which nothing is decoded.
+// Name is the name of an encoding, in lower case, that a label stands for (Encoding standard, 4.2). It
+// reports false for an unknown label, and for those of the encoding "replacement", with which nothing is
+// decoded.
 func Name(label string) (string, bool) {
 	label = strings.Trim(label, "\t\n\f\r ")
 	for k := range len(label) {
@@ -129,8 +130,8 @@ func (d *Decoder) reset() {
 	}
 }
 
-// splitSingle decodes an encoding of one byte a character. What x/text leaves undefined below 0xA0 is a control
-// character in the standard's indexes.
+// splitSingle decodes an encoding of one byte a character. What x/text leaves undefined below 0xA0 is a
+// control character in the standard's indexes.
 func splitSingle(name string) splitter {
 	enc, err := htmlindex.Get(strings.TrimSuffix(name, "-i")) // only the order of display differs
 	table, ok := enc.(*charmap.Charmap)

@@ -19,6 +19,7 @@ func everything(name string) []byte {
 	}
 
 	pairs("")
+
 	switch name {
 	case "euc-jp":
 		pairs("\x8f")
@@ -70,6 +71,7 @@ func TestEverything(t *testing.T) {
 
 			// In pieces, of which most end in the middle of a character, it is the same text.
 			d := New(c[0])
+
 			var pieces []byte
 			for k := 0; k < len(source); k += 7 {
 				piece, _ := d.Decode(source[k:min(k+7, len(source))], true)

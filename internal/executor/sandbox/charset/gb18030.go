@@ -1,7 +1,7 @@
 package charset
 
-// The index of gb18030 has characters for private use, and since 2022 some in their place, which the tables of
-// x/text leave out.
+// The index of gb18030 has characters for private use, and since 2022 some in their place, which the tables
+// of x/text leave out.
 
 // privateZones are rows of them that follow each other.
 var privateZones = []struct {

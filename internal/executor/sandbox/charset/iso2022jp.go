@@ -24,6 +24,7 @@ func (d *iso2022jp) split(text []byte) (rune, rune, int) {
 	}
 
 	lead := text[0]
+
 	d.chosen = false
 	switch {
 	case d.set == set0208:

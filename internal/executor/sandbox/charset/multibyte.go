@@ -9,8 +9,8 @@ func isASCII(b byte) bool { return b < utf8.RuneSelf }
 
 func within(b, low, high byte) bool { return low <= b && b <= high }
 
-// pair is the end of a character of two bytes: what it stands for, or an error that leaves an ASCII byte to the
-// next character.
+// pair is the end of a character of two bytes: what it stands for, or an error that leaves an ASCII byte to
+// the next character.
 func pair(value rune, trail byte) (rune, rune, int) {
 	if value == wrong && isASCII(trail) {
 		return wrong, 0, 1

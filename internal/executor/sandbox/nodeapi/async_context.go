@@ -3,8 +3,8 @@ package nodeapi
 import "github.com/dop251/goja"
 
 // asyncContext is the value that follows the code of one cause: through promises and await, where the engine
-// carries it, and through timers and the like, where lib/async_hooks.js does. It is a Map of stores, which no one
-// changes, or undefined.
+// carries it, and through timers and the like, where lib/async_hooks.js does. It is a Map of stores, which
+// no one changes, or undefined.
 type asyncContext struct {
 	now     goja.Value
 	resumed []goja.Value // what now was before each reaction that runs

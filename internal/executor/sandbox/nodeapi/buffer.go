@@ -84,6 +84,7 @@ func (n *Node) textOf(raw []byte, encoding string) goja.Value {
 func latin1Text(raw []byte) string {
 	var text strings.Builder
 	text.Grow(len(raw))
+
 	for _, b := range raw {
 		text.WriteRune(rune(b))
 	}
@@ -96,8 +97,8 @@ func (n *Node) decodeText(c goja.FunctionCall) goja.Value {
 	return n.VM.ToValue(n.VM.NewArrayBuffer(raw))
 }
 
-// bytesOfText is a text's bytes in an encoding, by Node's names. What is no hex ends the text; what is no base64
-// is left out.
+// bytesOfText is a text's bytes in an encoding, by Node's names. What is no hex ends the text; what is no
+// base64 is left out.
 func bytesOfText(text goja.String, encoding string) []byte {
 	switch encoding {
 	case "hex":
@@ -201,8 +202,8 @@ func (n *Node) byteLength(c goja.FunctionCall) goja.Value {
 	return n.VM.ToValue(length)
 }
 
-// writeText writes as much of a text as has room, no half characters: (bytes, text, encoding, offset, length).
-// It gives the number of bytes.
+// writeText writes as much of a text as has room, no half characters: (bytes, text, encoding, offset,
+// length). It gives the number of bytes.
 func (n *Node) writeText(c goja.FunctionCall) goja.Value {
 	raw := n.bytes(c.Argument(0))
 	encoding := c.Argument(2).String()

@@ -62,7 +62,8 @@ func (n *Node) addCrypto(host *goja.Object) {
 		"hash":   n.hashOf,
 		"random": n.random,
 		"equal": func(c goja.FunctionCall) goja.Value {
-			return n.VM.ToValue(subtle.ConstantTimeCompare(n.bytes(c.Argument(0)), n.bytes(c.Argument(1))) == 1)
+			same := subtle.ConstantTimeCompare(n.bytes(c.Argument(0)), n.bytes(c.Argument(1)))
+			return n.VM.ToValue(same == 1)
 		},
 		"pbkdf2": n.pbkdf2,
 		"scrypt": n.scrypt,
@@ -150,7 +151,8 @@ func (n *Node) pbkdf2(c goja.FunctionCall) goja.Value {
 		return n.buffer(nil)
 	}
 
-	key, err := pbkdf2.Key(newRunning, string(n.bytes(c.Argument(0))), n.bytes(c.Argument(1)), int(rounds), length)
+	password, salt := string(n.bytes(c.Argument(0))), n.bytes(c.Argument(1))
+	key, err := pbkdf2.Key(newRunning, password, salt, int(rounds), length)
 	if err != nil {
 		n.refused("the key cannot be derived")
 	}
@@ -160,6 +162,7 @@ func (n *Node) pbkdf2(c goja.FunctionCall) goja.Value {
 // scrypt is (password, salt, length, N, r, p). It is undefined if the parameters are none of scrypt's.
 func (n *Node) scrypt(c goja.FunctionCall) goja.Value {
 	length := n.keyLength(c.Argument(2))
+
 	cost, size, lanes := c.Argument(3).ToInteger(), c.Argument(4).ToInteger(), c.Argument(5).ToInteger()
 	for _, v := range []int64{cost, size, lanes} {
 		if v < 1 || v > maxScryptWork {
@@ -170,7 +173,8 @@ func (n *Node) scrypt(c goja.FunctionCall) goja.Value {
 		n.refused("scrypt may take %d MiB and N * r * p be %d here", maxScrypt>>20, maxScryptWork)
 	}
 
-	key, err := scrypt.Key(n.bytes(c.Argument(0)), n.bytes(c.Argument(1)), int(cost), int(size), int(lanes), length)
+	password, salt := n.bytes(c.Argument(0)), n.bytes(c.Argument(1))
+	key, err := scrypt.Key(password, salt, int(cost), int(size), int(lanes), length)
 	if err != nil {
 		return goja.Undefined()
 	}
@@ -185,7 +189,8 @@ func (n *Node) hkdf(c goja.FunctionCall) goja.Value {
 	}
 
 	length := n.keyLength(c.Argument(4))
-	key, err := hkdf.Key(newRunning, n.bytes(c.Argument(1)), n.bytes(c.Argument(2)), string(n.bytes(c.Argument(3))), length)
+	secret, salt, info := n.bytes(c.Argument(1)), n.bytes(c.Argument(2)), string(n.bytes(c.Argument(3)))
+	key, err := hkdf.Key(newRunning, secret, salt, info, length)
 	if err != nil {
 		n.refused("HKDF gives at most 255 times the length of its hash")
 	}

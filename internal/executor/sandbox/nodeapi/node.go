@@ -1,6 +1,7 @@
 // Package nodeapi is as much of Node.js as packages that were made for it need to run here: the modules that
-// Modules lists, and the globals Buffer, process, global, setImmediate and clearImmediate. What touches a file, a
-// socket or another process is not among them. It is for code that names it: other runtimes have none of it.
+// Modules lists, and the globals Buffer, process, global, setImmediate and clearImmediate. What touches a
+// file, a socket or another process is not among them. It is for code that names it: other runtimes have
+// none of it.
 //
 // A module is a program in lib, a function of what only Go can give it and of require; it has the names and
 // answers of Node. Modules use each other as scripts do.
@@ -26,7 +27,8 @@ var library embed.FS
 var Modules = []string{
 	"assert", "assert/strict", "async_hooks", "buffer", "console", "crypto", "diagnostics_channel",
 	"events", "os", "path", "path/posix", "perf_hooks", "process", "querystring", "stream",
-	"stream/promises", "stream/web", "string_decoder", "timers", "timers/promises", "url", "util", "util/types",
+	"stream/promises", "stream/web", "string_decoder", "timers", "timers/promises", "url", "util",
+	"util/types",
 }
 
 // prefix marks a name as one of Node's modules.
@@ -45,7 +47,9 @@ type Needs struct {
 }
 
 // globalNames are the globals of Node.
-var globalNames = realm.Mentions{Words: []string{"Buffer", "process", "setImmediate", "clearImmediate", "global"}}
+var globalNames = realm.Mentions{
+	Words: []string{"Buffer", "process", "setImmediate", "clearImmediate", "global"},
+}
 
 // NeedsOf finds out what a program needs by the names in its code, which the bundler has written.
 func NeedsOf(code string) Needs {
@@ -82,6 +86,7 @@ func New(web *webapi.Global, env goja.Value, needs Needs) *Node {
 	if needs.Globals {
 		n.addGlobals()
 	}
+
 	for _, name := range needs.Modules {
 		n.Require(name)
 	}

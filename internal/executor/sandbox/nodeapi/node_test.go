@@ -38,6 +38,7 @@ func settle(t *testing.T, n *Node, run *webapi.Run, v goja.Value) goja.Value {
 	if !ok {
 		return v
 	}
+
 	for p.State() == goja.PromiseStatePending {
 		timer := run.Timers.Earliest()
 		if timer == nil {
@@ -69,6 +70,7 @@ func cases(t *testing.T) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		lines := bufio.NewScanner(f)
 		for lines.Scan() {
 			if line := lines.Text(); line != "" && !strings.HasPrefix(line, "#") {
@@ -141,6 +143,7 @@ func TestModules(t *testing.T) {
 			t.Errorf("%s is not there, or not once", name)
 		}
 	}
+
 	for _, name := range []string{"fs", "node:net", "internal:errors", "", "../lib/buffer", "node:node:fs"} {
 		if n.Require(name) != nil {
 			t.Errorf("%q is there", name)
@@ -166,6 +169,7 @@ func TestNeeds(t *testing.T) {
 
 	web := webapi.New(realm.New(1000), webapi.Needs{})
 	New(web, goja.Undefined(), Needs{})
+
 	for _, name := range []string{"Buffer", "process", "global", "setImmediate", "clearImmediate"} {
 		if web.VM.GlobalObject().Get(name) != nil {
 			t.Errorf("%s is there", name)

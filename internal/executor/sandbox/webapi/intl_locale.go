@@ -8,8 +8,8 @@ import (
 	"golang.org/x/text/language"
 )
 
-// intlLikely adds what is most likely to a language, script and region, each empty if it is not known (UTS #35,
-// 4.3): (language, script, region). It gives an array of the three, or undefined if nothing is known.
+// intlLikely adds what is most likely to a language, script and region, each empty if it is not known (UTS
+// #35, 4.3): (language, script, region). It gives an array of the three, or undefined if nothing is known.
 func (g *Global) intlLikely(c goja.FunctionCall) goja.Value {
 	tag := c.Argument(0).String()
 	for _, part := range []goja.Value{c.Argument(1), c.Argument(2)} {
@@ -32,9 +32,10 @@ func (g *Global) intlLikely(c goja.FunctionCall) goja.Value {
 	return g.Strings([]string{base.String(), script.String(), region.String()})
 }
 
-// offsetZone is the time zone of an offset as in +05:30 (ECMA-402, 11.1.2): its canonical name and its seconds.
+// offsetZone is the time zone of an offset as in +05:30 (ECMA-402, 11.1.2): its canonical name and its
+// seconds.
 func offsetZone(name string) (canonical string, seconds int, ok bool) {
-	digits := ""
+	var digits string
 	switch {
 	case len(name) == len("+05"):
 		digits = name[1:] + "00"

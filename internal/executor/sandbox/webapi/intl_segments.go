@@ -19,6 +19,7 @@ func (g *Global) intlSegment(c goja.FunctionCall) goja.Value {
 
 	var next func() bool
 	var value func() string
+
 	isWord := false
 	switch c.Argument(1).String() {
 	case "word":
@@ -33,6 +34,7 @@ func (g *Global) intlSegment(c goja.FunctionCall) goja.Value {
 	}
 
 	var ends, wordLike []any
+
 	at := 0
 	for next() {
 		segment := value()
@@ -61,7 +63,7 @@ func codeUnits(text string) int {
 func hasLetter(segment string) bool {
 	for len(segment) > 0 {
 		r, size := utf8.DecodeRuneInString(segment)
-		if unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.Nl, r) || unicode.Is(unicode.No, r) {
+		if unicode.IsLetter(r) || unicode.IsNumber(r) {
 			return true
 		}
 		segment = segment[size:]

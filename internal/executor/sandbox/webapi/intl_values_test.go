@@ -23,6 +23,7 @@ func TestIntlValues(t *testing.T) {
 
 	g, _ := newGlobal(t)
 	g.loadIntl()
+
 	for _, c := range cases {
 		v, err := g.VM.RunString("String(" + c[0] + ")")
 		if err != nil {

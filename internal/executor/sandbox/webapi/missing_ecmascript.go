@@ -64,6 +64,7 @@ func wellFormed(s goja.String) goja.Value {
 	for at := range units {
 		units[at] = s.CharAt(at)
 	}
+
 	for lone >= 0 {
 		units[lone] = utf8.RuneError
 		lone = engine.LoneSurrogate(s, lone+1)

@@ -96,8 +96,8 @@ func (g *Global) addTimerFunction(name string, repeat bool) {
 	})
 }
 
-// BindTimers lets what follows the code of one cause be there in its timers: bind is called with each function
-// that a timer will call, when the timer starts.
+// BindTimers lets what follows the code of one cause be there in its timers: bind is called with each
+// function that a timer will call, when the timer starts.
 func (g *Global) BindTimers(bind func(goja.Callable) goja.Callable) { g.bindTimer = bind }
 
 // startTimer calls f in the run that calls, when the milliseconds of after are over. name is the function

@@ -10,12 +10,12 @@ import (
 	"picloud/internal/executor/sandbox/realm"
 )
 
-// registered is what the standard has of an algorithm: the operations that know it, what its keys are for, and
-// the use that a JSON Web Key of it may name.
+// registered is what the standard has of an algorithm: the operations that know it, what its keys are for,
+// and the use that a JSON Web Key of it may name.
 type registered struct {
 	name       string
 	operations string // separated by spaces
-	secret     string // usages of a secret key; of an algorithm with pairs it is empty
+	single     string // usages of a secret key; of an algorithm with pairs it is empty
 	private    string // usages of a pair's private key
 	public     string // usages of a pair's public key
 	jwkUse     string
@@ -37,16 +37,16 @@ var algorithms = []registered{
 	{name: "SHA-256", operations: "digest"},
 	{name: "SHA-384", operations: "digest"},
 	{name: "SHA-512", operations: "digest"},
-	{name: "HMAC", operations: signs + " keyLength", secret: "sign verify", jwkUse: "sig"},
-	{name: "AES-CTR", operations: ciphers, secret: forData, jwkUse: "enc"},
-	{name: "AES-CBC", operations: ciphers, secret: forData, jwkUse: "enc"},
-	{name: "AES-GCM", operations: ciphers, secret: forData, jwkUse: "enc"},
+	{name: "HMAC", operations: signs + " keyLength", single: "sign verify", jwkUse: "sig"},
+	{name: "AES-CTR", operations: ciphers, single: forData, jwkUse: "enc"},
+	{name: "AES-CBC", operations: ciphers, single: forData, jwkUse: "enc"},
+	{name: "AES-GCM", operations: ciphers, single: forData, jwkUse: "enc"},
 	{
 		name: "AES-KW", operations: "wrapKey unwrapKey generateKey importKey exportKey keyLength",
-		secret: "wrapKey unwrapKey", jwkUse: "enc",
+		single: "wrapKey unwrapKey", jwkUse: "enc",
 	},
-	{name: "PBKDF2", operations: derives, secret: forMaker},
-	{name: "HKDF", operations: derives, secret: forMaker},
+	{name: "PBKDF2", operations: derives, single: forMaker},
+	{name: "HKDF", operations: derives, single: forMaker},
 	{name: "ECDSA", operations: signs, private: "sign", public: "verify", jwkUse: "sig"},
 	{name: "Ed25519", operations: signs, private: "sign", public: "verify", jwkUse: "sig"},
 	{name: "ECDH", operations: agrees, private: forMaker, jwkUse: "enc"},
@@ -106,8 +106,8 @@ func (a algorithm) isRSA() bool { return strings.HasPrefix(a.name, "RSA") }
 func (a algorithm) isAES() bool { return strings.HasPrefix(a.name, "AES") }
 func (a algorithm) isEC() bool  { return a.name == "ECDSA" || a.name == "ECDH" }
 
-// number reads a parameter that is an integer from 0 to most (Web IDL, [EnforceRange]); anything else throws a
-// TypeError.
+// number reads a parameter that is an integer from 0 to most (Web IDL, [EnforceRange]); anything else throws
+// a TypeError.
 func (s *subtleCrypto) number(a algorithm, name string, most float64) int64 {
 	v := a.get(name)
 	if goja.IsUndefined(v) {

@@ -48,13 +48,14 @@ func (s *subtleCrypto) bigInt(o *goja.Object, name string) *big.Int {
 func (s *subtleCrypto) fromJWK(o *goja.Object, a algorithm, extractable bool, usages []string) *cryptoKey {
 	isPrivate := realm.Given(o.Get("d"))
 	kinds := map[string]string{"Ed25519": "OKP", "X25519": "OKP", "ECDSA": "EC", "ECDH": "EC"}
+
 	kty := kinds[a.name]
 	switch {
 	case a.name == "PBKDF2" || a.name == "HKDF":
 		s.fail("NotSupportedError", "a key for %s cannot be a JWK", a.name)
-	case a.secret != "":
+	case a.single != "":
 		kty = "oct"
-		s.checkUsages(usages, a.secret)
+		s.checkUsages(usages, a.single)
 	case isPrivate:
 		s.checkUsages(usages, a.private)
 	default:

@@ -25,10 +25,6 @@ func (s *subtleCrypto) toJWK(k *cryptoKey) goja.Value {
 	o := jwk{s.r.VM.NewObject()}
 	_ = o.Set("key_ops", s.r.Strings(k.usages))
 	_ = o.Set("ext", k.extractable)
-	if alg := jwkAlgorithm(k); alg != "" {
-		o.text("alg", alg)
-	}
-
 	switch key := k.material.(type) {
 	case []byte:
 		o.text("kty", "oct")
@@ -55,6 +51,10 @@ func (s *subtleCrypto) toJWK(k *cryptoKey) goja.Value {
 	case *rsa.PrivateKey:
 		rsaToJWK(o, &key.PublicKey)
 		rsaPrivateToJWK(o, key)
+	}
+
+	if alg := jwkAlgorithm(k); alg != "" {
+		o.text("alg", alg)
 	}
 
 	return o.Object

@@ -94,7 +94,8 @@ func (s *subtleCrypto) secret(alg algorithm, raw []byte, extractable bool, usage
 		bits: 8 * len(raw),
 	}
 
-	s.checkUsages(usages, alg.secret)
+	s.checkUsages(usages, alg.single)
+
 	switch {
 	case alg.name == "HMAC":
 		key.hash = s.hashOf(alg)

@@ -38,19 +38,19 @@ func (s *subtleCrypto) imported(format string, raw []byte, alg algorithm, extrac
 	usages []string,
 ) *cryptoKey {
 	switch {
-	case format == "raw" && alg.secret != "":
+	case format == "raw" && alg.single != "":
 		return s.secret(alg, raw, extractable, usages)
 	case format == "raw" && !alg.isRSA():
 		s.checkUsages(usages, alg.public)
 		return s.asymmetric(alg, s.fromRaw(alg, raw), extractable, usages)
-	case format == "spki" && alg.secret == "":
+	case format == "spki" && alg.single == "":
 		s.checkUsages(usages, alg.public)
 		key := publicKey(raw)
 		if key == nil {
 			s.fail("DataError", "the key is not in SubjectPublicKeyInfo form")
 		}
 		return s.asymmetric(alg, key, extractable, usages)
-	case format == "pkcs8" && alg.secret == "":
+	case format == "pkcs8" && alg.single == "":
 		s.checkUsages(usages, alg.private)
 		key, err := x509.ParsePKCS8PrivateKey(raw)
 		if err != nil {
@@ -117,7 +117,8 @@ func publicKey(raw []byte) any {
 		Point     asn1.BitString
 	}
 	rest, err := asn1.Unmarshal(raw, &info)
-	if err != nil || len(rest) > 0 || !info.Algorithm.Algorithm.Equal(asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}) {
+	ofCurves := asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1} // RFC 5480, 2.1.1
+	if err != nil || len(rest) > 0 || !info.Algorithm.Algorithm.Equal(ofCurves) {
 		return nil
 	}
 
@@ -174,7 +175,7 @@ func (s *subtleCrypto) exported(format string, key *cryptoKey) goja.Value {
 	s.check(err)
 	if raw == nil {
 		wrong := "NotSupportedError"
-		if isPairs := key.kind != "secret"; isPairs && (format == "spki" || format == "pkcs8" || format == "raw") {
+		if key.kind != "secret" && slices.Contains([]string{"raw", "spki", "pkcs8"}, format) {
 			wrong = "InvalidAccessError" // the other key of the pair has it
 		}
 		s.fail(wrong, "a %s key of %s has no form %s", key.kind, key.name, realm.Clip(format))

@@ -17,8 +17,8 @@ func (s *subtleCrypto) generateKey(c goja.FunctionCall) goja.Value {
 	extractable := c.Argument(1).ToBoolean()
 	usages := s.usages(c.Argument(2))
 
-	s.checkUsages(usages, alg.secret+" "+alg.private+" "+alg.public)
-	if alg.secret != "" {
+	s.checkUsages(usages, alg.single+" "+alg.private+" "+alg.public)
+	if alg.single != "" {
 		return s.wrap(s.generateSecret(alg, extractable, usages))
 	}
 
