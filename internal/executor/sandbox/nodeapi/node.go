@@ -42,18 +42,28 @@ func Module(name string) (string, bool) {
 
 // Needs says what a program's code can come to.
 type Needs struct {
-	Globals bool     // names one of the globals
+	Globals []string // that it names
 	Modules []string // that it imports
 }
 
-// globalNames are the globals of Node.
-var globalNames = realm.Mentions{
-	Words: []string{"Buffer", "process", "setImmediate", "clearImmediate", "global"},
+// globals are those of Node, and the modules that have them.
+var globals = []struct{ name, module string }{
+	{"Buffer", "buffer"},
+	{"process", "process"},
+	{"setImmediate", "timers"},
+	{"clearImmediate", "timers"},
+	{"global", ""},
 }
 
 // NeedsOf finds out what a program needs by the names in its code, which the bundler has written.
 func NeedsOf(code string) Needs {
-	needs := Needs{Globals: globalNames.In(code)}
+	var needs Needs
+	for _, global := range globals {
+		if (realm.Mentions{Words: []string{global.name}}).In(code) {
+			needs.Globals = append(needs.Globals, global.name)
+		}
+	}
+
 	for _, name := range Modules {
 		if strings.Contains(code, `require("`+prefix+name+`")`) {
 			needs.Modules = append(needs.Modules, name)
@@ -83,9 +93,7 @@ type Node struct {
 // process.env.
 func New(web *webapi.Global, env goja.Value, needs Needs) *Node {
 	n := &Node{Realm: web.Realm, web: web, env: env, modules: map[string]*goja.Object{}}
-	if needs.Globals {
-		n.addGlobals()
-	}
+	n.addGlobals(needs.Globals)
 
 	for _, name := range needs.Modules {
 		n.Require(name)
@@ -93,22 +101,19 @@ func New(web *webapi.Global, env goja.Value, needs Needs) *Node {
 	return n
 }
 
-// addGlobals defines the globals.
-func (n *Node) addGlobals() {
-	for _, global := range []struct{ name, module string }{
-		{"Buffer", "buffer"},
-		{"process", "process"},
-		{"setImmediate", "timers"},
-		{"clearImmediate", "timers"},
-	} {
-		module := n.Require(global.module)
-		value := goja.Value(module)
-		if global.name != global.module {
-			value = module.Get(global.name)
+// addGlobals defines globals: each costs a runtime the module that has it.
+func (n *Node) addGlobals(names []string) {
+	for _, global := range globals {
+		switch {
+		case !slices.Contains(names, global.name):
+		case global.module == "":
+			n.SetGlobal(global.name, n.VM.GlobalObject())
+		case global.module == global.name:
+			n.SetGlobal(global.name, n.Require(global.module))
+		default:
+			n.SetGlobal(global.name, n.Require(global.module).Get(global.name))
 		}
-		n.SetGlobal(global.name, value)
 	}
-	n.SetGlobal("global", n.VM.GlobalObject())
 }
 
 // Require gives a module by its name, with the prefix or without; nil if there is none.

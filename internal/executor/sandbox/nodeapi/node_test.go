@@ -3,6 +3,7 @@ package nodeapi
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,7 @@ func newNode(t *testing.T) (*Node, *webapi.Run) {
 	web := webapi.New(realm.New(1000), webapi.Needs{MissingECMAScript: true, Events: true, Streams: true})
 	env := web.VM.NewObject()
 	_ = env.Set("GREETING", "hello")
-	n := New(web, env, Needs{Globals: true, Modules: Modules})
+	n := New(web, env, NeedsOf("Buffer process setImmediate clearImmediate global"))
 	run := &webapi.Run{}
 	web.Enter(run)
 	n.Enter()
@@ -156,12 +157,12 @@ func TestNeeds(t *testing.T) {
 	t.Parallel()
 
 	for code, want := range map[string]string{
-		`const a = 1`: "false []", `Buffer.from("a")`: "true []", `typeof process`: "true []", `globalThis.x`: "false []",
-		`myBuffer; processed`: "false []", `var x = require("node:util")`: "false [util]",
-		`require("node:stream/web"); setImmediate(f)`: "true [stream/web]",
+		`const a = 1`: "[] []", `Buffer.from("a")`: "[Buffer] []", `typeof process`: "[process] []", `globalThis.x`: "[] []",
+		`myBuffer; processed`: "[] []", `var x = require("node:util")`: "[] [util]",
+		`require("node:stream/web"); setImmediate(global)`: "[setImmediate global] [stream/web]",
 	} {
 		needs := NeedsOf(code)
-		got := map[bool]string{true: "true ", false: "false "}[needs.Globals] + "[" + strings.Join(needs.Modules, " ") + "]"
+		got := fmt.Sprint(needs.Globals, needs.Modules)
 		if got != want {
 			t.Errorf("%s needs %s, want %s", code, got, want)
 		}
