@@ -25,6 +25,7 @@ func (s *subtleCrypto) toJWK(k *cryptoKey) goja.Value {
 	o := jwk{s.r.VM.NewObject()}
 	_ = o.Set("key_ops", s.r.Strings(k.usages))
 	_ = o.Set("ext", k.extractable)
+
 	switch key := k.material.(type) {
 	case []byte:
 		o.text("kty", "oct")
