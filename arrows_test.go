@@ -44,12 +44,15 @@ var arrows = map[string]string{
 	"internal/executor":      "internal/cloud internal/executor/wire internal/timerwheel",
 	"internal/executor/wire": "internal/cloud",
 	"internal/executor/sandbox": "internal/cloud internal/executor/wire internal/executor/sandbox/sdk " +
-		"internal/executor/sandbox/webapi internal/executor/sandbox/realm internal/executor/sandbox/engine " +
-		"internal/executor/sandbox/rawsys internal/executor/sandbox/wall",
+		"internal/executor/sandbox/nodeapi internal/executor/sandbox/webapi internal/executor/sandbox/realm " +
+		"internal/executor/sandbox/engine internal/executor/sandbox/rawsys internal/executor/sandbox/wall",
 	"internal/executor/sandbox/wall": "internal/executor/sandbox/rawsys",
 	"internal/executor/sandbox/sdk": "internal/cloud internal/executor/wire internal/executor/sandbox/webapi " +
 		"internal/executor/sandbox/realm internal/executor/sandbox/engine",
+	"internal/executor/sandbox/nodeapi": "internal/executor/sandbox/webapi internal/executor/sandbox/realm " +
+		"internal/executor/sandbox/engine",
 	"internal/executor/sandbox/webapi": "internal/cloud internal/executor/wire internal/executor/sandbox/webcrypto " +
+		"internal/executor/sandbox/charset " +
 		"internal/executor/sandbox/realm internal/executor/sandbox/engine",
 	"internal/executor/sandbox/webcrypto": "internal/executor/sandbox/realm",
 	"internal/executor/sandbox/realm": "internal/cloud internal/executor/sandbox/engine " +
@@ -57,6 +60,7 @@ var arrows = map[string]string{
 	"internal/executor/sandbox/regexps": "internal/executor/sandbox/engine internal/executor/sandbox/regex",
 	"internal/executor/sandbox/engine":  "internal/executor/sandbox/regex",
 	"internal/executor/sandbox/regex":   "",
+	"internal/executor/sandbox/charset": "",
 	"internal/executor/sandbox/rawsys":  "",
 
 	// What a script can use.

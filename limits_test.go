@@ -44,7 +44,7 @@ var limitSections = []struct {
 		{"maxCallStack", "Depth of calls in JavaScript", "calls"},
 		{"maxJSONDepth", "Nesting that `JSON.parse` takes", "levels"},
 		{"maxDecompressed", "Output of a `DecompressionStream`", "bytes"},
-		{"maxPBKDF2", "Iterations of PBKDF2", "iterations"},
+		{"maxPBKDF2", "Iterations of PBKDF2, over all blocks of the hash that it makes", "iterations"},
 		{"maxRSABits", "Length of an RSA key", "bits"},
 		{"maxDerived", "What one call of `deriveBits` gives", "bytes"},
 		{"maxVariables", "Variables and secrets of an app", "names"},

@@ -87,6 +87,7 @@ func TestPackages(t *testing.T) {
 		{"POST", "marked", "# Hi\n\n- a **b**\n", "text/plain", 200, "<h1>Hi</h1>\n<ul>\n<li>a <strong>b</strong></li>\n</ul>\n"},
 		{"GET", "fflate", "", "", 200, `{"smaller":true,"back":6000,"zip":"inside"}`},
 		{"GET", "jose", "", "", 200, `"sub":"ada","es":"eve","rsa":"rsa","bad":"ERR_JWS_SIGNATURE_VERIFICATION_FAILED"`},
+		{"GET", "jose", "", "", 200, `"sealed":"ECDH-ES+A128KW ECDH-ES A128KW RSA-OAEP-256"`},
 	} {
 		name, _, _ := strings.Cut(c.path, "/")
 		called[name] = true

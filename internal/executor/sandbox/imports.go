@@ -9,6 +9,7 @@ import (
 
 	"github.com/evanw/esbuild/pkg/api"
 
+	"picloud/internal/executor/sandbox/nodeapi"
 	"picloud/internal/executor/sandbox/sdk"
 	"picloud/internal/executor/wire"
 )
@@ -47,6 +48,7 @@ func (b *bundler) setup(p api.PluginBuild) {
 // resolve finds out what a script means by an import, or says what it can write instead. What import() or
 // require asks for and is not there fails when it is called: packages probe so for what they can do without.
 func (b *bundler) resolve(a api.OnResolveArgs) (api.OnResolveResult, error) {
+	node, isNode := nodeapi.Module(a.Path)
 	switch {
 	case a.Kind == api.ResolveEntryPoint:
 		return api.OnResolveResult{Path: a.Path, Namespace: virtualFS}, nil
@@ -54,6 +56,8 @@ func (b *bundler) resolve(a api.OnResolveArgs) (api.OnResolveResult, error) {
 		return api.OnResolveResult{Path: platform, External: true}, nil
 	case a.Path == platform:
 		return api.OnResolveResult{Path: platform, Namespace: platform}, nil
+	case isNode:
+		return api.OnResolveResult{Path: node, External: true}, nil
 	}
 
 	file, problem := b.moduleFile(a)

@@ -6,6 +6,7 @@ import (
 	"github.com/dop251/goja"
 
 	"picloud/internal/cloud"
+	"picloud/internal/executor/sandbox/nodeapi"
 	"picloud/internal/executor/sandbox/realm"
 	"picloud/internal/executor/sandbox/sdk"
 	"picloud/internal/executor/sandbox/webapi"
@@ -20,6 +21,7 @@ type isolate struct {
 	realm *realm.Realm
 	web   *webapi.Global
 	host  *sdk.Host
+	node  *nodeapi.Node
 
 	prog  *program
 	envID cloud.ID // of the environment that it was made with
@@ -33,6 +35,7 @@ func newIsolate(p *program, env *cloud.Env) *isolate {
 	i := &isolate{realm: realm.New(maxCallStack), prog: p, envID: envID(env), self: goja.Undefined()}
 	i.web = webapi.New(i.realm, p.needs)
 	i.host = sdk.New(i.web, env)
+	i.node = nodeapi.New(i.web, i.host.Env(), p.nodeNeeds)
 	i.realm.Survey()
 	return i
 }
@@ -52,6 +55,7 @@ func (i *isolate) enter(r *run) {
 		return
 	}
 	i.host.Enter(&r.Run)
+	i.node.Enter()
 }
 
 // evaluate runs the module code of a program and finds its handlers.
@@ -71,7 +75,7 @@ func (i *isolate) evaluate(prg *goja.Program) error {
 	exports := vm.NewObject()
 	_ = module.Set("exports", exports)
 	err = i.web.Evaluate(func() error {
-		_, err := bundle(goja.Undefined(), exports, vm.ToValue(i.host.Require), module, i.realm.ConstructedBy)
+		_, err := bundle(goja.Undefined(), exports, vm.ToValue(i.require), module, i.realm.ConstructedBy)
 		return err
 	})
 	if err != nil {
@@ -88,6 +92,14 @@ func (i *isolate) evaluate(prg *goja.Program) error {
 
 	i.realm.Record()
 	return nil
+}
+
+// require gives a bundle the modules that are not the app's: "picloud", and those of Node.
+func (i *isolate) require(name string) *goja.Object {
+	if module := i.node.Require(name); module != nil {
+		return module
+	}
+	return i.host.Require(name)
 }
 
 // handlerNames are the members of a default export that PiCloud calls.

@@ -9,6 +9,7 @@ import (
 
 	"picloud/internal/cloud"
 	"picloud/internal/executor/sandbox/engine"
+	"picloud/internal/executor/sandbox/nodeapi"
 	"picloud/internal/executor/sandbox/webapi"
 )
 
@@ -26,6 +27,8 @@ type program struct {
 	needs webapi.Needs
 	// decorated is true if there are decorators in the code, which esbuild has lowered.
 	decorated bool
+
+	nodeNeeds nodeapi.Needs
 
 	kept *keptRuntimes
 	idle []*isolate // last used last; guarded by kept's lock
@@ -51,6 +54,8 @@ func (p *program) compiled() (*goja.Program, error) {
 		p.prg, p.err = engine.Compile(p.name, p.code, false)
 		p.needs = webapi.NeedsOf(p.code)
 		p.decorated = strings.Contains(p.code, "__decorateElement(")
+		p.nodeNeeds = nodeapi.NeedsOf(p.code)
+		p.needs.Streams = p.needs.Streams || p.nodeNeeds.Streams()
 		p.code = ""
 	})
 	return p.prg, p.err

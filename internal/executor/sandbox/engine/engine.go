@@ -28,7 +28,6 @@
 package engine
 
 import (
-	"strings"
 	"unicode/utf8"
 
 	"github.com/dop251/goja"
@@ -44,8 +43,21 @@ func UTF8(s string) []byte {
 	if utf8.ValidString(s) {
 		return []byte(s)
 	}
-	return []byte(strings.ToValidUTF8(s, "\uFFFD"))
+
+	text := make([]byte, 0, len(s))
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && size == 1 && len(s) >= surrogateSize {
+			size = surrogateSize
+		}
+		text = utf8.AppendRune(text, r)
+		s = s[size:]
+	}
+	return text
 }
+
+// surrogateSize is how many bytes a surrogate has in what would be UTF-8 if it were allowed there.
+const surrogateSize = 3
 
 // Thrown makes a Go error of a value, as if a script had thrown it in the runtime.
 func Thrown(vm *goja.Runtime, v goja.Value) error {

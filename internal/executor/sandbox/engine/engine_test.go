@@ -2,6 +2,7 @@ package engine
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,5 +86,33 @@ func TestNoSnapshot(t *testing.T) {
 	var s *Snapshot
 	if s.Intact() {
 		t.Error("a snapshot that was not taken is intact")
+	}
+}
+
+// An array that hangs on one of our objects is looked at like any other object.
+func TestReachableArray(t *testing.T) {
+	t.Parallel()
+
+	vm := goja.New()
+	v, err := vm.RunString(`({list: Object.assign([1, 2], {own: {}}), empty: []})`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := v.(*goja.Object)
+	own := root.Get("list").(*goja.Object).Get("own").(*goja.Object)
+	if found := Reachable(vm, []*goja.Object{root}); !slices.Contains(found, own) {
+		t.Errorf("what hangs on an array is not among the %d objects", len(found))
+	}
+
+	before := Take(vm, Reachable(vm, []*goja.Object{root}))
+	if !before.Intact() {
+		t.Error("it is not what it was")
+	}
+	if _, err := vm.RunString(`0`); err != nil {
+		t.Fatal(err)
+	}
+	_ = root.Get("list").(*goja.Object).Set("own", 1)
+	if before.Intact() {
+		t.Error("a change was not seen")
 	}
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"reflect"
+	"slices"
 	"sync"
 	"unsafe"
 
@@ -182,7 +183,7 @@ func (l *engineLayout) fields(kind reflect.Type) *tableFields {
 	var found *tableFields
 	if kind.Kind() == reflect.Struct {
 		names, ok1 := kind.FieldByName("propNames")
-		values, ok2 := kind.FieldByName("values")
+		values, ok2 := besides(kind, names, "values")
 		syms, ok3 := kind.FieldByName("symValues")
 		if ok1 && ok2 && ok3 {
 			tmpl, _ := kind.FieldByName("tmpl")
@@ -195,6 +196,22 @@ func (l *engineLayout) fields(kind reflect.Type) *tableFields {
 
 	l.kinds.Store(kind, found)
 	return found
+}
+
+// besides finds a field in the struct that has another one. An array has items of the same name around it.
+func besides(kind reflect.Type, other reflect.StructField, name string) (reflect.StructField, bool) {
+	if len(other.Index) == 0 {
+		return reflect.StructField{}, false
+	}
+
+	path := other.Index[:len(other.Index)-1]
+	if len(path) > 0 {
+		kind = kind.FieldByIndex(path).Type
+	}
+
+	field, ok := kind.FieldByName(name)
+	field.Index = slices.Concat(path, field.Index)
+	return field, ok
 }
 
 // tableOf finds an object's table.

@@ -51,7 +51,7 @@ func NewPattern(source goja.String, flags regex.Flags) (*Pattern, error) {
 }
 
 func codeUnits(s goja.String) []uint16 {
-	ascii, units := Text(s)
+	ascii, units := RawText(s)
 	if ascii == nil {
 		return units
 	}

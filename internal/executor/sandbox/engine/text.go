@@ -13,9 +13,9 @@ type importedString struct {
 	scanned bool
 }
 
-// Text gives a string's memory, without copying: bytes if all of them are ASCII, else UTF-16 code units. Both
+// RawText gives a string's memory, without copying: bytes if all of them are ASCII, else UTF-16 code units. Both
 // are only to be read.
-func Text(s goja.String) (ascii []byte, units []uint16) {
+func RawText(s goja.String) (ascii []byte, units []uint16) {
 	l := plain()
 	data := (*[2]unsafe.Pointer)(unsafe.Pointer(&s))[1]
 
@@ -42,7 +42,7 @@ func Text(s goja.String) (ascii []byte, units []uint16) {
 
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
-// findTexts reports whether strings lie in memory as Text reads them.
+// findTexts reports whether strings lie in memory as RawText reads them.
 func (l *plainLayout) findTexts(vm *goja.Runtime) bool {
 	for _, text := range []string{"a", "more than sixteen bytes", "\u00e9 more than sixteen bytes"} {
 		s, ok := vm.ToValue(text).(goja.String)
@@ -50,7 +50,7 @@ func (l *plainLayout) findTexts(vm *goja.Runtime) bool {
 			return false
 		}
 
-		ascii, units := Text(s)
+		ascii, units := RawText(s)
 		if len(ascii)+len(units) != s.Length() {
 			return false
 		}

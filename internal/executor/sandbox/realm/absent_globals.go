@@ -3,7 +3,6 @@ package realm
 // absentGlobals says what scripts have in place of what other runtimes have, for the message of the
 // ReferenceError.
 var absentGlobals = map[string]string{
-	"Buffer":         "use Uint8Array, TextEncoder, TextDecoder, atob and btoa",
 	"Bun":            "scripts run on PiCloud; use fetch and the module \"picloud\"",
 	"Deno":           "scripts run on PiCloud; use fetch and the module \"picloud\"",
 	"EventSource":    "read the body of a fetch as a stream",
@@ -16,13 +15,10 @@ var absentGlobals = map[string]string{
 	"deadLetters":    "import { deadLetters } from \"picloud\"",
 	"document":       "scripts run on a server; build HTML as text, or bundle a parser",
 	"env":            "it is the second argument of handlers; or import { env } from \"picloud\"",
-	"global":         "use globalThis",
 	"kv":             "import { kv } from \"picloud\"",
 	"localStorage":   "keep data in kv",
 	"log":            "import { log } from \"picloud\"",
-	"process":        "variables and secrets are in env, the second argument of handlers",
 	"require":        "write import at the top of the file",
 	"sessionStorage": "keep data in kv",
-	"setImmediate":   "use setTimeout(f, 0) or queueMicrotask",
 	"window":         "use globalThis",
 }

@@ -171,7 +171,7 @@ func (r *RegExps) pattern(source goja.String, flagsText string, subclass bool) *
 		r.throw("SyntaxError", "Invalid flags supplied to RegExp constructor '%s'", given)
 	}
 
-	ascii, _ := engine.Text(source)
+	ascii, _ := engine.RawText(source)
 	mayKeep := ascii != nil && len(ascii) <= maxKeptSource && !subclass
 
 	var key patternKey
@@ -218,7 +218,7 @@ func (r *RegExps) patternOf(x engine.RegExp) *engine.Pattern {
 func (r *RegExps) find(p *engine.Pattern, s goja.String, from int, sticky bool) []int32 {
 	var found bool
 	var err error
-	if ascii, units := engine.Text(s); units == nil {
+	if ascii, units := engine.RawText(s); units == nil {
 		found, err = regex.Match(&r.matcher, p.Program, ascii, from, sticky)
 	} else {
 		found, err = regex.Match(&r.matcher, p.Program, units, from, sticky)

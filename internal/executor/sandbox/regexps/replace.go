@@ -41,7 +41,7 @@ type replacement struct {
 }
 
 func hasDollar(s goja.String) bool {
-	ascii, units := engine.Text(s)
+	ascii, units := engine.RawText(s)
 	if units == nil {
 		return strings.IndexByte(string(ascii), '$') >= 0
 	}

@@ -70,13 +70,14 @@ func New(web *webapi.Global, env *cloud.Env) *Host {
 	return h
 }
 
-// Require gives a bundle the modules that are not the app's: "picloud" alone.
+// Require gives a bundle the module "picloud".
 func (h *Host) Require(name string) *goja.Object {
 	if name == "picloud" {
 		return h.picloud
 	}
 	panic(h.VM.NewTypeError("cannot import %q: a name that is known only when the code runs can be "+
-		"\"picloud\" alone; write the name of a module in the code, as import(\"./name\")", name))
+		"\"picloud\" or a module of Node.js that is there; write the name of a module in the code, as "+
+		"import(\"./name\")", name))
 }
 
 // Env is the object that handlers get as env.

@@ -88,16 +88,7 @@
       return new Uint8Array(host.utf8Encode(String(s)));
     }
     encodeInto(source, destination) {
-      let read = 0;
-      let written = 0;
-      for (const c of String(source)) {
-        const bytes = this.encode(c);
-        if (written + bytes.length > destination.length) break;
-        destination.set(bytes, written);
-        read += c.length;
-        written += bytes.length;
-      }
-      return { read, written };
+      return host.encodeInto(String(source), destination);
     }
   }
   class TextDecoder {
@@ -107,9 +98,10 @@
     #begun = false;
     #other = null; // of another encoding than UTF-8: its name, and the function that decodes
     constructor(label = "utf-8", options = {}) {
-      if (!/^\s*(utf-?8|unicode-1-1-utf-8)\s*$/i.test(label)) this.#other = host.decoder(String(label));
-      this.#fatal = Boolean(options.fatal);
-      this.#ignoreBOM = Boolean(options.ignoreBOM);
+      const encoding = label === "utf-8" ? undefined : host.decoder(String(label));
+      if (encoding?.decode) this.#other = encoding;
+      this.#fatal = Boolean(options?.fatal);
+      this.#ignoreBOM = Boolean(options?.ignoreBOM);
     }
     get encoding() {
       return this.#other ? this.#other.name : "utf-8";
@@ -123,15 +115,23 @@
     decode(input, options) {
       const stream = Boolean(options?.stream);
       if (this.#other) {
+        const begun = this.#begun;
+        this.#begun = false; // should it throw
         let text = this.#other.decode(input, this.#fatal, stream);
-        if (!this.#begun && !this.#ignoreBOM && text[0] === "\ufeff") text = text.slice(1);
-        this.#begun = stream && (this.#begun || text !== "");
+        if (!begun && !this.#ignoreBOM && this.#other.name.startsWith("utf-16") && text[0] === "\ufeff") {
+          text = text.slice(1);
+          this.#begun = stream;
+        }
+        this.#begun ||= stream && (begun || text !== "");
         return text;
       }
       if (!stream && this.#rest === null && !this.#begun) return input === undefined ? "" : host.utf8Decode(input, this.#fatal, this.#ignoreBOM);
-      const { text, rest } = host.utf8DecodePart(this.#rest, input, this.#fatal, this.#ignoreBOM || this.#begun, stream);
+      const before = this.#rest, begun = this.#begun;
+      this.#rest = null; // should it throw
+      this.#begun = false;
+      const { text, rest, bom } = host.utf8DecodePart(before, input, this.#fatal, this.#ignoreBOM || begun, stream);
       this.#rest = rest;
-      this.#begun = stream && (this.#begun || text !== "");
+      this.#begun = stream && (begun || bom || text !== "");
       return text;
     }
   }

@@ -10,7 +10,7 @@ import (
 // addBase64 defines atob and btoa (HTML standard, 8.3).
 func (g *Global) addBase64() {
 	g.GlobalFunc("btoa", func(c goja.FunctionCall) goja.Value {
-		s := c.Argument(0).String()
+		s := g.text(c, "btoa")
 
 		raw := make([]byte, 0, len(s))
 		for _, r := range s {
@@ -25,7 +25,7 @@ func (g *Global) addBase64() {
 	})
 
 	g.GlobalFunc("atob", func(c goja.FunctionCall) goja.Value {
-		raw, err := decodeBase64(c.Argument(0).String())
+		raw, err := decodeBase64(g.text(c, "atob"))
 		if err != nil {
 			panic(g.DOMException("InvalidCharacterError", "atob: the string is not valid base64"))
 		}
@@ -39,8 +39,16 @@ func (g *Global) addBase64() {
 	})
 }
 
-// decodeBase64 is the forgiving-base64 decode of the Infra standard: spaces are skipped, padding is not
-// needed.
+// text is the argument that a function needs.
+func (g *Global) text(c goja.FunctionCall, function string) string {
+	if len(c.Arguments) == 0 {
+		panic(g.VM.NewTypeError("%s needs a text", function))
+	}
+	return c.Argument(0).String()
+}
+
+// decodeBase64 is the forgiving-base64 decode of the Infra standard: spaces are skipped, and padding is not
+// needed, but where there is some it must be right.
 func decodeBase64(s string) ([]byte, error) {
 	s = strings.Map(func(r rune) rune {
 		if r == ' ' || r == '\t' || r == '\n' || r == '\f' || r == '\r' {
@@ -48,6 +56,9 @@ func decodeBase64(s string) ([]byte, error) {
 		}
 		return r
 	}, s)
-	s = strings.TrimRight(s, "=")
+
+	if len(s)%4 == 0 {
+		s = strings.TrimSuffix(strings.TrimSuffix(s, "="), "=")
+	}
 	return base64.RawStdEncoding.DecodeString(s)
 }

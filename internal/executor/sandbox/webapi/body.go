@@ -205,5 +205,5 @@ func (g *Global) addReader(proto *goja.Object, of bodyOf, name string, convert b
 
 // textOf decodes a body, without its byte order mark.
 func (g *Global) textOf(raw []byte) goja.Value {
-	return g.VM.ToValue(decodeUTF8(bytes.TrimPrefix(raw, utf8BOM)))
+	return g.VM.ToValue(DecodeUTF8(bytes.TrimPrefix(raw, utf8BOM)))
 }

@@ -2,6 +2,7 @@ package webapi
 
 import (
 	"crypto/rand"
+	"reflect"
 
 	"github.com/dop251/goja"
 
@@ -23,10 +24,7 @@ func (g *Global) addCrypto() {
 		return g.VM.ToValue(id.String())
 	})
 	g.Define(class.Proto, "getRandomValues", func(c goja.FunctionCall) goja.Value {
-		raw, ok := g.MemoryOf(c.Argument(0))
-		if !ok {
-			panic(g.VM.NewTypeError("getRandomValues needs an integer typed array"))
-		}
+		raw := g.toFill(c.Argument(0))
 		if len(raw) > maxRandom {
 			panic(g.DOMException("QuotaExceededError", "getRandomValues fills at most 65536 bytes"))
 		}
@@ -39,6 +37,23 @@ func (g *Global) addCrypto() {
 	// starts sooner.
 	g.Getter(class.Proto, "subtle", func(goja.Value) goja.Value { return g.loadSubtle() })
 	g.SetGlobal("crypto", g.Singleton(class))
+}
+
+// toFill gives the bytes of a typed array of integers. A view of another kind throws a TypeMismatchError, and
+// what is no view a TypeError.
+func (g *Global) toFill(v goja.Value) []byte {
+	raw, ok := g.MemoryOf(v)
+	view, isObject := v.(*goja.Object)
+	if !ok || !isObject || view.ExportType() == reflect.TypeFor[goja.ArrayBuffer]() {
+		panic(g.VM.NewTypeError("getRandomValues needs a typed array of integers"))
+	}
+
+	exported := view.ExportType()
+	if exported == nil || exported.Kind() != reflect.Slice || exported.Elem().Kind() == reflect.Float32 ||
+		exported.Elem().Kind() == reflect.Float64 {
+		panic(g.DOMException("TypeMismatchError", "getRandomValues needs a typed array of integers"))
+	}
+	return raw
 }
 
 // loadSubtle makes crypto.subtle, once in a runtime.

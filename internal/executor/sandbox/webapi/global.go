@@ -43,6 +43,9 @@ type Global struct {
 	// clear a timer that is not the one it means.
 	lastTimer int
 
+	// bindTimer is what BindTimers was given; nil if nothing was.
+	bindTimer func(goja.Callable) goja.Callable
+
 	// formatting counts the Maps and Sets within each other that the console is rendering.
 	formatting int
 }
@@ -105,6 +108,7 @@ func (g *Global) addBase() {
 	g.Define(host, "utf8Decode", g.utf8Decode)
 	g.Define(host, "utf8DecodePart", g.utf8DecodePart)
 	g.Define(host, "decoder", g.decoder)
+	g.Define(host, "encodeInto", g.encodeInto)
 	g.Define(host, "isDetached", func(c goja.FunctionCall) goja.Value {
 		buffer, ok := c.Argument(0).Export().(goja.ArrayBuffer)
 		return g.VM.ToValue(!ok || buffer.Detached()) // what only has the prototype of one has no bytes

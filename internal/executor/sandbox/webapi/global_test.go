@@ -102,7 +102,7 @@ func TestGlobalScope(t *testing.T) {
 		`new TextDecoder("shift_jis").decode(new Uint8Array([0x82, 0xa0]))`:                                                      "あ",
 		`new TextDecoder("nothing")`:                                               `RangeError: the encoding label "nothing" is not known`,
 		`crypto.getRandomValues(new Uint8Array(4)).length`:                         "4",
-		`crypto.getRandomValues([])`:                                               "TypeError: getRandomValues needs an integer typed array",
+		`crypto.getRandomValues([])`:                                               "TypeError: getRandomValues needs a typed array of integers",
 		`/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab]/.test(crypto.randomUUID())`: "true",
 
 		// what the engine lacks

@@ -29,6 +29,10 @@ func (g *Global) loadIntl() {
 	g.Define(host, "zone", g.intlZone)
 	g.Define(host, "offset", g.intlOffset)
 	g.Define(host, "collator", g.intlCollator)
+	g.Define(host, "segment", g.intlSegment)
+	g.Define(host, "likely", g.intlLikely)
+	g.Define(host, "displayName", g.intlName)
+	g.Define(host, "zones", g.intlZones)
 
 	library := g.RunLibrary(intlProgram(), host)
 	g.SetGlobal("Intl", library.Get("intl"))
@@ -36,6 +40,10 @@ func (g *Global) loadIntl() {
 
 // intlZone is the canonical name of a time zone; undefined: there is none of that name.
 func (g *Global) intlZone(c goja.FunctionCall) goja.Value {
+	if offset, _, ok := offsetZone(c.Argument(0).String()); ok {
+		return g.VM.ToValue(offset)
+	}
+
 	name, loc := cloud.Zone(c.Argument(0).String())
 	if loc == nil {
 		return goja.Undefined()
@@ -47,6 +55,9 @@ func (g *Global) intlZone(c goja.FunctionCall) goja.Value {
 // milliseconds.
 func (g *Global) intlOffset(c goja.FunctionCall) goja.Value {
 	_, loc := cloud.Zone(c.Argument(0).String())
+	if _, seconds, ok := offsetZone(c.Argument(0).String()); ok {
+		loc = time.FixedZone("", seconds)
+	}
 	if loc == nil {
 		loc = time.UTC
 	}

@@ -34,6 +34,14 @@
       wym: "{m}/{y} {w}", wyM: "{m} {y} {w}", yd: "{y} (day: {d})", wyd: "{d} {w} {y}",
     },
     styles: { full: "wyMd", long: "yMd", medium: ["yMd", { month: "short" }], short: ["ymd", { year: "2-digit" }] },
+    ranges: {
+      d: { y: "{m}/{d}/{y}\u2009–\u2009{m'}/{d'}/{y'}", M: "{m}/{d}\u2009–\u2009{m'}/{d'}" }, md: { y: "{m}/{d}/{y}\u2009–\u2009{m'}/{d'}/{y'}" },
+      Md: { y: "{m} {d}, {y}\u2009–\u2009{m'} {d'}, {y'}", d: "{m} {d}\u2009–\u2009{d'}" }, yM: { M: "{m}\u2009–\u2009{m'} {y}" },
+      yMd: { M: "{m} {d}\u2009–\u2009{m'} {d'}, {y}", d: "{m} {d}\u2009–\u2009{d'}, {y}" }, wmd: { y: "{w}, {m}/{d}/{y}\u2009–\u2009{w'}, {m'}/{d'}/{y'}" },
+      wMd: { y: "{w}, {m} {d}, {y}\u2009–\u2009{w'}, {m'} {d'}, {y'}" },
+      wyMd: { M: "{w}, {m} {d}\u2009–\u2009{w'}, {m'} {d'}, {y}", d: "{w}, {m} {d}\u2009–\u2009{w'}, {m'} {d'}, {y}" },
+    },
+    timeRange: "\u2009–\u2009", hourRange: "",
     at: " at ", weekdayTime: " ", hourCycle: "h12", am: "AM", pm: "PM", hourOnly: "",
     zones: { EST: "Eastern Standard Time", EDT: "Eastern Daylight Time", CST: "Central Standard Time", CDT: "Central Daylight Time", MST: "Mountain Standard Time", MDT: "Mountain Daylight Time", PST: "Pacific Standard Time", PDT: "Pacific Daylight Time", GMT: "Greenwich Mean Time", BST: "British Summer Time", CET: "Central European Standard Time", CEST: "Central European Summer Time", EET: "Eastern European Standard Time", EEST: "Eastern European Summer Time", UTC: "Coordinated Universal Time", IST: "India Standard Time", JST: "Japan Standard Time" },
     shortZones: { America: "EST,EDT,CST,CDT,MST,MDT,PST,PDT,AKST,AKDT", Pacific: "HST", Europe: "GMT" },
@@ -63,6 +71,15 @@
       wymd: "{w}, {d}/{m}/{y}", wMd: "{w} {d} {m}", wyMd: "{w}, {d} {m} {y}", wyd: "{w} {d} {y}",
     },
     styles: { full: "wyMd", long: "yMd", medium: ["yMd", { month: "short" }], short: ["ymd", {}] },
+    ranges: {
+      d: { y: "{D}/{N}/{y}\u2009–\u2009{D'}/{N'}/{y'}", M: "{D}/{N}\u2009–\u2009{D'}/{N'}" }, md: { y: "{d}/{m}/{y}\u2009–\u2009{d'}/{m'}/{y'}" },
+      Md: { y: "{d} {m} {y}\u2009–\u2009{d'} {m'} {y'}", d: "{d}\u2009–\u2009{d'} {m}" }, yM: { M: "{m}\u2009–\u2009{m'} {y}" },
+      yMd: { M: "{d} {m}\u2009–\u2009{d'} {m'} {y}", d: "{d}\u2009–\u2009{d'} {m} {y}" }, wmd: { y: "{w}, {d}/{m}/{y}\u2009–\u2009{w'}, {d'}/{m'}/{y'}" },
+      wMd: { y: "{w}, {d} {m} {y}\u2009–\u2009{w'}, {d'} {m'} {y'}" },
+      wyMd: { M: "{w}, {d} {m}\u2009–\u2009{w'}, {d'} {m'} {y}", d: "{w}, {d}\u2009{m} –\u2009{w'}, {d'} {m'} {y}" },
+    },
+    timeRange: "–", hourRange: "",
+    longRanges: { wyMd: { y: "{w} {d} {m} {y}\u2009–\u2009{w'} {d'} {m'} {y'}", M: "{w} {d} {m}\u2009–\u2009{w'} {d'} {m'} {y}", d: "{w} {d}\u2009{m} –\u2009{w'} {d'} {m'} {y}" } },
     paddedDates: true, hourCycle: "h23", am: "am", pm: "pm", hourOnly: "",
     shortZones: { Europe: "GMT,BST,CET,CEST,EET,EEST,WET,WEST" },
   };
@@ -93,6 +110,18 @@
       wymd: "{w}, {d}.{m}.{y}", wMd: "{w}, {d}. {m}", wyMd: "{w}, {d}. {m} {y}", yd: "{y} (Tag: {d})", wyd: "{y} {w}, {d}.",
     },
     styles: { full: "wyMd", long: "yMd", medium: ["ymd", { month: "2-digit", day: "2-digit" }], short: ["ymd", { month: "2-digit", day: "2-digit", year: "2-digit" }] },
+    ranges: {
+      d: { y: "{D}.{N}.{y}\u2009–\u2009{D'}.{N'}.{y'}", M: "{D}.{N}.\u2009–\u2009{D'}.{N'}.", d: "{d}.–{d'}." }, y: { y: "{y}–{y'}" },
+      md: { y: "{D}.{N}.{y}\u2009–\u2009{D'}.{N'}.{y'}", M: "{D}.{N}.\u2009–\u2009{D'}.{N'}.", d: "{D}.–{D'}.{N}." },
+      ymd: { y: "{D}.{N}.{y}\u2009–\u2009{D'}.{N'}.{y'}", M: "{D}.{N}.\u2009–\u2009{D'}.{N'}.{y}", d: "{D}.–{D'}.{N}.{y}" },
+      Md: { y: "{d}. {m} {y}\u2009–\u2009{d'}. {m'} {y'}", d: "{d}.–{d'}. {m}" }, yM: { M: "{m}–{m'} {y}" },
+      yMd: { M: "{d}. {m}\u2009–\u2009{d'}. {m'} {y}", d: "{d}.–{d'}. {m} {y}" },
+      wmd: { y: "{w}, {D}.{N}.{y}\u2009–\u2009{w'}, {D'}.{N'}.{y'}", M: "{w}, {D}.{N}.\u2009–\u2009{w'}, {D'}.{N'}.", d: "{w}, {D}.\u2009–\u2009{w'}, {D'}.{N}." },
+      wymd: { y: "{w}, {D}.{N}.{y}\u2009–\u2009{w'}, {D'}.{N'}.{y'}", M: "{w}, {D}.{N}.\u2009–\u2009{w'}, {D'}.{N'}.{y}", d: "{w}, {D}.\u2009–\u2009{w'}, {D'}.{N}.{y}" },
+      wMd: { y: "{w}, {d}. {m} {y}\u2009–\u2009{w'}, {d'}. {m'} {y'}", d: "{w}, {d}.\u2009–\u2009{w'}, {d'}. {m}" },
+      wyMd: { M: "{w}, {d}. {m}\u2009–\u2009{w'}, {d'}. {m'} {y}", d: "{w}, {d}.\u2009–\u2009{w'}, {d'}. {m} {y}" },
+    },
+    timeRange: "–", hourRange: " Uhr",
     at: " um ", weekdayTime: ", ", hourCycle: "h23", am: "AM", pm: "PM", hourOnly: " Uhr",
     zones: { EST: "Nordamerikanische Ostküsten-Normalzeit", EDT: "Nordamerikanische Ostküsten-Sommerzeit", CST: "Nordamerikanische Zentral-Normalzeit", CDT: "Nordamerikanische Zentral-Sommerzeit", MST: "Rocky-Mountains-Normalzeit", MDT: "Rocky-Mountains-Sommerzeit", PST: "Nordamerikanische Westküsten-Normalzeit", PDT: "Nordamerikanische Westküsten-Sommerzeit", GMT: "Mittlere Greenwich-Zeit", BST: "Britische Sommerzeit", CET: "Mitteleuropäische Normalzeit", CEST: "Mitteleuropäische Sommerzeit", EET: "Osteuropäische Normalzeit", EEST: "Osteuropäische Sommerzeit", UTC: "Koordinierte Weltzeit", IST: "Indische Normalzeit", JST: "Japanische Normalzeit" },
     shortZones: { Europe: "CET=MEZ,CEST=MESZ,EET=OEZ,EEST=OESZ,WET=WEZ,WEST=WESZ" },
@@ -112,12 +141,13 @@
   const narrowSymbols = { ...english.symbols, CNY: "¥", CAD: "$", AUD: "$", NZD: "$", MXN: "$", HKD: "$", TWD: "$", SEK: "kr", NOK: "kr", DKK: "kr", PLN: "zł", CZK: "Kč", HUF: "Ft", TRY: "₺", ZAR: "R", SGD: "$", THB: "฿", RUB: "₽", UAH: "₴" };
   // ISO 4217: minor units that are not 2.
   const minorUnits = { BIF: 0, CLP: 0, DJF: 0, GNF: 0, ISK: 0, JPY: 0, KMF: 0, KRW: 0, PYG: 0, RWF: 0, UGX: 0, UYI: 0, VND: 0, VUV: 0, XAF: 0, XOF: 0, XPF: 0, BHD: 3, IQD: 3, JOD: 3, KWD: 3, LYD: 3, OMR: 3, TND: 3 };
+  const currencies = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP CNY COP CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XCG XDR XOF XPF XSU YER ZAR ZMW ZWG ZWL";
   const locales = { "en-US": english, en: english, "en-GB": british, de: german, "de-DE": german };
 
   const tag = /^([a-z]{2,3}|[a-z]{5,8})(-[a-z]{4})?(-(?:[a-z]{2}|\d{3}))?((?:-(?:[a-z0-9]{5,8}|\d[a-z0-9]{3}))*)((?:-[a-wyz0-9](?:-[a-z0-9]{2,8})+)*)(-x(?:-[a-z0-9]{1,8})+)?$/i;
   function canonical(v) {
     if (v === undefined) return [];
-    const list = typeof v === "string" ? [v] : v === null ? (() => { throw new TypeError("Cannot convert undefined or null to object"); })() : Array.from(v);
+    const list = typeof v === "string" ? [v] : v instanceof Locale ? [v.toString()] : v === null ? (() => { throw new TypeError("Cannot convert undefined or null to object"); })() : Array.from(v);
     const out = [];
     for (const t of list) {
       if (typeof t !== "string" && (typeof t !== "object" || t === null)) throw new TypeError("Language ID should be string or object.");
@@ -441,7 +471,7 @@
       if (f.hour !== undefined) {
         this.#o.hourCycle = cycle;
         this.#o.hour12 = cycle === "h11" || cycle === "h12";
-        const asGiven = L.hourCycle === "h23" && f.minute === "2-digit" && f.second !== "numeric" && !f.fractionalSecondDigits && (!f.weekday || f.day);
+        const asGiven = L.hourCycle === "h23" && f.minute === "2-digit" && f.second !== "numeric" && !f.fractionalSecondDigits && !f.timeZoneName && (!f.weekday || f.day);
         if (!this.#o.hour12 && !asGiven) f.hour = "2-digit";
       }
       if (f.fractionalSecondDigits && (f.hour ?? f.minute) !== undefined) f.second ??= "2-digit";
@@ -486,9 +516,74 @@
       return { ...this.#o };
     }
     formatRange(a, b) {
+      return text(this.formatRangeToParts(a, b));
+    }
+    formatRangeToParts(a, b) {
       if (a === undefined || b === undefined) throw new TypeError("startDate or endDate cannot be undefined");
-      const x = this.format(a), y = this.format(b);
-      return x === y ? x : x + " – " + y;
+      const parts = this.#range(a, b), isRange = parts.some((p) => p.source !== "shared");
+      return parts.map((p, k) => {
+        if (isRange && p.type === "literal" && p.value === " " && parts[k + 1]?.type === "dayPeriod") return { ...p, value: "\u202f" };
+        if (isRange && this.#data === english && !this.#fields.hour && (p.type === "month" || p.type === "day")) return { ...p, value: p.value.replace(/^0/, "") };
+        return p.type === "hour" && isRange && !this.#o.hour12 ? { ...p, value: pad(p.value) } : p;
+      });
+    }
+    #range(a, b) {
+      const f = this.#fields, whole = [this.formatToParts(a), this.formatToParts(b)];
+      const from = (parts, source) => parts.map((p) => ({ ...p, source }));
+      const sides = ([x, y], between = " – ") => [...from(x, "startRange"), { type: "literal", value: between, source: "shared" }, ...from(y, "endRange")];
+
+      const times = [this.#local(a), this.#local(b)];
+      const fieldOf = { y: "getUTCFullYear", M: "getUTCMonth", d: "getUTCDate" };
+      const greatest = Object.keys(fieldOf).find((k) => times[0][fieldOf[k]]() !== times[1][fieldOf[k]]());
+      const hasTime = f.hour || f.minute || f.second || f.fractionalSecondDigits, hasDate = f.year || f.month || f.day;
+      if (text(whole[0]) === text(whole[1]) && !(greatest && hasTime && !hasDate)) return from(whole[0], "shared");
+      if (!hasTime) {
+        const key = this.#dateKey(), L = this.#data;
+        const pattern = (f.weekday === "long" ? L.longRanges?.[key] : undefined)?.[greatest] ?? L.ranges[key]?.[greatest];
+        return pattern ? this.#dateRange(pattern, times) : sides(whole);
+      }
+      if (greatest) {
+        if (hasDate) return sides(whole);
+        const more = { year: "numeric", month: "numeric", day: "numeric" };
+        const wanted = !f.weekday || greatest === "y" ? more : greatest === "M" ? { month: "numeric", day: "numeric" } : { day: "numeric" };
+        const { weekday, hour, minute, second, fractionalSecondDigits, timeZoneName } = f, { timeZone, hourCycle, locale } = this.#o;
+        const full = new DateTimeFormat(locale, { weekday, hour, minute, second, fractionalSecondDigits, timeZoneName, timeZone, hourCycle, ...wanted });
+        return sides([full.formatToParts(a), full.formatToParts(b)]);
+      }
+
+      // Of one day only the time is a range, of half a day not its half.
+      const L = this.#data, alone = f.weekday === "short" && L.daysAlone;
+      const date = this.#date(times[0]).map((p) => (alone && p.type === "weekday" ? { ...p, value: alone[times[0].getUTCDay()] } : p)), short = f.hour && !f.second && !f.fractionalSecondDigits;
+      let [x, y] = times.map((t) => this.#time(t));
+      const tail = [];
+      if (short && this.#o.hour12 && x[x.length - 1].value === y[y.length - 1].value) x = x.slice(0, -2);
+      else if (short && !this.#o.hour12 && L.hourRange) {
+        [x, y] = [x, y].map((parts) => parts.filter((p) => p.value !== L.hourRange));
+        tail.push({ type: "literal", value: L.hourRange });
+      }
+      if (f.timeZoneName) tail.push({ type: "literal", value: " " }, { type: "timeZoneName", value: this.#zone(host.offset(this.#o.timeZone, Math.floor(Number(a)))) });
+      const between = short && !this.#o.hour12 ? L.timeRange : undefined;
+      return [...from(date.length ? [...date, { type: "literal", value: ", " }] : [], "shared"), ...sides([x, y], between), ...from(tail, "shared")];
+    }
+    // The two dates by a pattern, in which the fields of the second have a prime.
+    #dateRange(pattern, [a, b]) {
+      const pieces = pattern.split(/(\{\w'?\})/).filter(Boolean);
+      const sourceOf = (piece) => (piece.endsWith("'}") ? "endRange" : pieces.includes(piece.replace("}", "'}")) ? "startRange" : "shared");
+      const fields = pieces.map((piece) => (piece[0] === "{" ? sourceOf(piece) : undefined));
+      return pieces.map((piece, k) => {
+        if (piece[0] !== "{") return { type: "literal", value: piece, source: fields[k - 1] === fields[k + 1] && fields[k - 1] !== undefined ? fields[k - 1] : "shared" };
+        const [type, value] = this.#value(piece[1], piece.endsWith("'}") ? b : a);
+        return { type, value, source: fields[k] };
+      });
+    }
+    #local(v) {
+      const ms = Number(v);
+      if (!(Math.abs(ms) <= 8.64e15)) throw new RangeError("Invalid time value");
+      return new Date(Math.floor(ms) + host.offset(this.#o.timeZone, Math.floor(ms)).seconds * 1000);
+    }
+    #dateKey() {
+      const f = this.#fields, words = f.month === "long" || f.month === "short" || f.month === "narrow";
+      return (f.weekday ? "w" : "") + (f.year ? "y" : "") + (f.month ? (words ? "M" : "m") : "") + (f.day ? "d" : "");
     }
     formatToParts(v) {
       const ms = v === undefined ? Date.now() : Number(v);
@@ -507,24 +602,39 @@
       }
       return [...date, ...time];
     }
-    #date(t) {
-      const L = this.#data, f = this.#fields;
-      const words = f.month === "long" || f.month === "short" || f.month === "narrow";
-      const key = (f.weekday ? "w" : "") + (f.year ? "y" : "") + (f.month ? (words ? "M" : "m") : "") + (f.day ? "d" : "");
-      const others = key.length > 1, m = t.getUTCMonth(), w = t.getUTCDay(), d = t.getUTCDate();
-      let year = t.getUTCFullYear();
-      if (year <= 0) year = 1 - year; // the era is not shown
+    // A field of a date and how it is shown; one that was not asked for is a number. D and N are a day and a month in
+    // two digits.
+    #value(letter, t) {
+      const L = this.#data, f = this.#fields, key = this.#dateKey(), others = key.length > 1;
       const short = (full, shorts, alone, isAlone, style, k) => (style === "long" ? full[k] : style === "narrow" ? full[k][0] : ((isAlone && alone) || shorts)[k]);
-      const values = {
-        w: () => ["weekday", short(L.days, L.daysShort, L.daysAlone, !f.day && (others || !f.hour), f.weekday, w)],
-        y: () => ["year", f.year === "2-digit" ? pad(year % 100) : String(year)],
-        m: () => ["month", words ? short(L.months, L.monthsShort, L.monthsAlone, !f.day && !f.year, f.month, m) : f.month === "2-digit" ? pad(m + 1) : String(m + 1)],
-        d: () => ["day", f.day === "2-digit" ? pad(d) : String(d)],
-      };
-      const parts = [];
-      for (const piece of (key === "" ? "" : others ? L.dates[key] : `{${key.toLowerCase()}}`).split(/(\{\w\})/)) {
+      switch (letter) {
+        case "w":
+          return ["weekday", short(L.days, L.daysShort, L.daysAlone, !f.day && (others || !f.hour), f.weekday, t.getUTCDay())];
+        case "y": {
+          let year = t.getUTCFullYear();
+          if (year <= 0) year = 1 - year; // the era is not shown
+          return ["year", f.year === "2-digit" ? pad(year % 100) : String(year)];
+        }
+        case "D":
+          return ["day", pad(t.getUTCDate())];
+        case "N":
+          return ["month", pad(t.getUTCMonth() + 1)];
+        case "m": {
+          const m = t.getUTCMonth();
+          if (key.includes("M")) return ["month", short(L.months, L.monthsShort, L.monthsAlone, !f.day && !f.year, f.month, m)];
+          return ["month", f.month === "2-digit" ? pad(m + 1) : String(m + 1)];
+        }
+        default: {
+          const d = t.getUTCDate();
+          return ["day", f.day === "2-digit" ? pad(d) : String(d)];
+        }
+      }
+    }
+    #date(t) {
+      const key = this.#dateKey(), parts = [];
+      for (const piece of (key === "" ? "" : key.length > 1 ? this.#data.dates[key] : `{${key.toLowerCase()}}`).split(/(\{\w\})/)) {
         if (piece === "") continue;
-        const [type, value] = piece[0] === "{" ? values[piece[1]]() : ["literal", piece];
+        const [type, value] = piece[0] === "{" ? this.#value(piece[1], t) : ["literal", piece];
         parts.push({ type, value });
       }
       return parts;
@@ -634,17 +744,215 @@
       const o = optionsOf(given);
       this.#o = { locale: resolve(tags), usage: choose("Collator", o, "usage", ["sort", "search"], "sort"),
         sensitivity: choose("Collator", o, "sensitivity", ["base", "accent", "case", "variant"], "variant"),
-        ignorePunctuation: Boolean(o.ignorePunctuation), collation: "default", numeric: Boolean(o.numeric), caseFirst: choose("Collator", o, "caseFirst", ["upper", "lower", "false"], "false") };
+        ignorePunctuation: Boolean(o.ignorePunctuation), collation: this.#collation(tags, o), numeric: Boolean(o.numeric), caseFirst: choose("Collator", o, "caseFirst", ["upper", "lower", "false"], "false") };
+    }
+    // German alone has another order: that of telephone books.
+    #collation(tags, o) {
+      const german = resolve(tags).startsWith("de");
+      const wanted = o.collation === undefined ? canonical(tags).map((t) => /-u-(?:.+-)?co-([a-z]+)/.exec(t)?.[1])[0] : String(o.collation);
+      return german && wanted === "phonebk" ? wanted : "default";
     }
     get compare() {
       if (!this.#compare) {
-        const native = host.collator(this.#o.locale, this.#o.sensitivity, this.#o.numeric);
+        const native = host.collator(this.#o.collation === "default" ? this.#o.locale : `${this.#o.locale}-u-co-${this.#o.collation}`, this.#o.sensitivity, this.#o.numeric);
         this.#compare = (a, b) => native(String(a), String(b));
       }
       return this.#compare;
     }
     resolvedOptions() {
       return { ...this.#o };
+    }
+  }
+
+  class Segmenter {
+    #o;
+    constructor(tags, given) {
+      const o = optionsOf(given);
+      choose("Segmenter", o, "localeMatcher", ["lookup", "best fit"]);
+      this.#o = { locale: resolve(tags), granularity: choose("Segmenter", o, "granularity", ["grapheme", "word", "sentence"], "grapheme") };
+    }
+    segment(v) {
+      return new Segments(String(v), this.#o.granularity);
+    }
+    resolvedOptions() {
+      return { ...this.#o };
+    }
+  }
+  // What segment returns. Its class has no name in the global scope.
+  class Segments {
+    #text;
+    #ends;
+    #wordLike;
+    constructor(text, granularity) {
+      this.#text = text;
+      [this.#ends, this.#wordLike] = host.segment(text, granularity);
+      if (granularity !== "word") this.#wordLike = undefined;
+    }
+    #at(k) {
+      const index = k === 0 ? 0 : this.#ends[k - 1];
+      const found = { segment: this.#text.slice(index, this.#ends[k]), index, input: this.#text };
+      if (this.#wordLike) found.isWordLike = this.#wordLike[k];
+      return found;
+    }
+    containing(v) {
+      const n = Math.trunc(Number(v)) || 0;
+      if (n < 0 || n >= this.#text.length) return undefined;
+      let low = 0, high = this.#ends.length - 1;
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if (this.#ends[middle] > n) high = middle;
+        else low = middle + 1;
+      }
+      return this.#at(low);
+    }
+    [Symbol.iterator]() {
+      let k = 0;
+      return Object.setPrototypeOf({ next: () => (k < this.#ends.length ? { value: this.#at(k++), done: false } : { value: undefined, done: true }) }, SegmentIterator);
+    }
+  }
+  delete Segments.prototype.constructor;
+  const SegmentIterator = Object.create(Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())), { [Symbol.toStringTag]: { value: "Segmenter String Iterator", configurable: true } });
+
+  class Locale {
+    #tag;
+    #keywords = {};
+    #rest;
+    constructor(given, options) {
+      if (typeof given !== "string" && (typeof given !== "object" || given === null)) throw new TypeError("First argument to Intl.Locale constructor can't be empty or missing");
+      const o = optionsOf(options), m = tag.exec(canonical(given instanceof Locale ? given.toString() : [String(given)])[0]);
+      const part = (name, pattern, now) => {
+        const v = o[name];
+        if (v === undefined) return now;
+        if (!pattern.test(String(v))) throw new RangeError("Incorrect locale information provided");
+        return String(v);
+      };
+      const language = part("language", /^([a-z]{2,3}|[a-z]{5,8})$/i, m[1]), script = part("script", /^[a-z]{4}$/i, (m[2] ?? "").slice(1)), region = part("region", /^([a-z]{2}|\d{3})$/i, (m[3] ?? "").slice(1));
+      this.#tag = { language: language.toLowerCase(), script: script && script[0].toUpperCase() + script.slice(1).toLowerCase(), region: region.toUpperCase(), variants: m[4] };
+
+      const [, unicode = ""] = /-u((?:-[a-z0-9]{2,8})+)/.exec(m[5]) ?? [];
+      this.#rest = [m[5].replace(/-u(-[a-z0-9]{2,8})+/, ""), m[6] ?? ""];
+      let key;
+      for (const word of unicode.split("-").filter(Boolean)) {
+        if (word.length === 2) this.#keywords[(key = word)] ??= "";
+        else if (key) this.#keywords[key] += (this.#keywords[key] ? "-" : "") + word;
+      }
+      const keyword = (name, key, pattern) => {
+        let v = o[name];
+        if (v === undefined) return;
+        v = String(v);
+        if (Array.isArray(pattern) ? !pattern.includes(v) : !pattern.test(v)) throw new RangeError(Array.isArray(pattern) ? `Value ${v} out of range for Intl.Locale options property ${name}` : "Incorrect locale information provided");
+        this.#keywords[key] = v.toLowerCase();
+      };
+      const type = /^[a-z0-9]{3,8}(-[a-z0-9]{3,8})*$/i;
+      keyword("calendar", "ca", type);
+      keyword("collation", "co", type);
+      keyword("hourCycle", "hc", ["h11", "h12", "h23", "h24"]);
+      keyword("caseFirst", "kf", ["upper", "lower", "false"]);
+      keyword("numberingSystem", "nu", type);
+      if (o.numeric !== undefined) this.#keywords.kn = o.numeric ? "" : "false";
+      for (const k of Object.keys(this.#keywords)) if (this.#keywords[k] === "true" || this.#keywords[k] === "yes") this.#keywords[k] = "";
+    }
+    get baseName() {
+      const { language, script, region, variants } = this.#tag;
+      return language + (script && "-" + script) + (region && "-" + region) + variants;
+    }
+    get language() { return this.#tag.language; }
+    get script() { return this.#tag.script || undefined; }
+    get region() { return this.#tag.region || undefined; }
+    get calendar() { return this.#keywords.ca; }
+    get collation() { return this.#keywords.co; }
+    get hourCycle() { return this.#keywords.hc; }
+    get caseFirst() { return this.#keywords.kf; }
+    get numberingSystem() { return this.#keywords.nu; }
+    get numeric() { return this.#keywords.kn === ""; }
+    #with({ language, script, region }) {
+      return new Locale(language + (script && "-" + script) + (region && "-" + region) + this.#tag.variants + this.#extensions());
+    }
+    #extensions() {
+      const words = Object.keys(this.#keywords).sort().map((k) => "-" + k + (this.#keywords[k] && "-" + this.#keywords[k])).join("");
+      const singles = [...(this.#rest[0].match(/-[a-wyz0-9](-[a-z0-9]{2,8})+/g) ?? []), ...(words ? ["-u" + words] : [])].sort();
+      return singles.join("") + this.#rest[1];
+    }
+    maximize() {
+      const { language, script, region } = this.#tag, likely = host.likely(language, script, region);
+      return likely ? this.#with({ language: likely[0], script: likely[1], region: likely[2] }) : this;
+    }
+    minimize() {
+      const { language, script, region } = this.#tag, whole = host.likely(language, script, region);
+      if (!whole) return this;
+      const same = (l, s, r) => host.likely(l, s, r)?.join() === whole.join();
+      const [l, s, r] = whole;
+      if (same(l, "", "")) return this.#with({ language: l, script: "", region: "" });
+      if (same(l, "", r)) return this.#with({ language: l, script: "", region: r });
+      if (same(l, s, "")) return this.#with({ language: l, script: s, region: "" });
+      return this.#with({ language: l, script: s, region: r });
+    }
+    getCalendars() { return [this.#keywords.ca ?? "gregory"]; }
+    getNumberingSystems() { return [this.#keywords.nu ?? "latn"]; }
+    getTextInfo() {
+      const script = this.maximize().script;
+      return { direction: ["Adlm", "Arab", "Hebr", "Nkoo", "Rohg", "Syrc", "Thaa"].includes(script) ? "rtl" : "ltr" };
+    }
+    toString() {
+      return this.baseName + this.#extensions();
+    }
+  }
+
+  // Fields of dates in the order of their names in display_names.json.
+  const dateFields = ["era", "year", "quarter", "month", "weekOfYear", "weekday", "day", "dayPeriod", "hour", "minute", "second", "timeZoneName"];
+  class DisplayNames {
+    #o;
+    constructor(tags, given) {
+      if (given === undefined) throw new TypeError("Cannot convert undefined or null to object");
+      const where = "DisplayNames", o = optionsOf(given), locale = resolve(tags);
+      if (o.type === undefined) throw new TypeError("Required option type must not be undefined");
+      this.#o = { locale, style: choose(where, o, "style", ["narrow", "short", "long"], "long"),
+        type: choose(where, o, "type", ["language", "region", "script", "currency", "calendar", "dateTimeField"]), fallback: choose(where, o, "fallback", ["code", "none"], "code") };
+      const display = choose(where, o, "languageDisplay", ["dialect", "standard"], "dialect");
+      if (this.#o.type === "language") this.#o.languageDisplay = display;
+    }
+    resolvedOptions() {
+      return { ...this.#o };
+    }
+    #name(type, code) {
+      const { locale, style } = this.#o;
+      const short = style === "long" || type === "calendar" || type === "currency" ? undefined : host.displayName(locale, type + "Short", code);
+      return short ?? host.displayName(locale, type, code);
+    }
+    of(given) {
+      let code = String(given);
+      const bad = () => { throw new RangeError("Invalid argument to Intl.DisplayNames.prototype.of"); };
+      const forms = { region: [/^([a-z]{2}|\d{3})$/i, (c) => c.toUpperCase()], script: [/^[a-z]{4}$/i, (c) => c[0].toUpperCase() + c.slice(1).toLowerCase()],
+        currency: [/^[a-z]{3}$/i, (c) => c.toUpperCase()], calendar: [/^[a-z0-9]{3,8}(-[a-z0-9]{3,8})*$/i, (c) => c.toLowerCase()] };
+      const { type, fallback, locale, style } = this.#o;
+      let name;
+      if (type === "dateTimeField") {
+        const at = dateFields.indexOf(code);
+        if (at < 0) bad();
+        return host.displayName(locale, type, style).split("|")[at];
+      }
+      if (type === "language") {
+        if (!/^[a-z0-9-]+$/i.test(code) || !tag.test(code) || /-[a-z0-9](-|$)/i.test(code)) bad();
+        code = canonical(code)[0];
+        name = this.#language(code);
+      } else {
+        const [pattern, spelled] = forms[type];
+        if (!pattern.test(code)) bad();
+        code = spelled(code);
+        name = this.#name(type, code);
+      }
+      return name ?? (fallback === "code" ? code : undefined);
+    }
+    #language(code) {
+      const [, language, script = "", region = "", variants] = tag.exec(code);
+      if (variants) return undefined;
+      const dialect = this.#o.languageDisplay === "dialect" && (script || region) ? this.#name("language", language + script + region) : undefined;
+      if (dialect !== undefined) return dialect;
+      const name = this.#name("language", language), left = [];
+      if (name === undefined) return undefined;
+      if (script) left.push(this.#name("script", script.slice(1)) ?? script.slice(1));
+      if (region) left.push(this.#name("region", region.slice(1)) ?? region.slice(1));
+      return left.length ? `${name} (${left.join(", ")})` : name;
     }
   }
 
@@ -660,17 +968,18 @@
     put(C.prototype, "constructor", f);
     return f;
   };
-  const classes = { NumberFormat: callable(NumberFormat), DateTimeFormat: callable(DateTimeFormat), Collator: callable(Collator), PluralRules, RelativeTimeFormat, ListFormat };
+  const classes = { NumberFormat: callable(NumberFormat), DateTimeFormat: callable(DateTimeFormat), Collator: callable(Collator), PluralRules, RelativeTimeFormat, ListFormat, Segmenter, DisplayNames, Locale };
   for (const [name, C] of Object.entries(classes)) {
     tagOf(C, name);
-    supported(C);
+    if (C !== Locale) supported(C);
     put(Intl, name, C);
   }
   put(Intl, "getCanonicalLocales", { getCanonicalLocales: (v) => canonical(v) }.getCanonicalLocales);
   put(Intl, "supportedValuesOf", (key) => {
-    const known = { calendar: ["gregory"], collation: [], numberingSystem: ["latn"], currency: [...new Set([...Object.keys(narrowSymbols), ...Object.keys(minorUnits), "CHF"])].sort(), unit: Object.keys(english.units).sort() };
-    if (!(key in known)) throw new RangeError("Invalid key : " + String(key));
-    return known[key];
+    const known = { calendar: ["gregory"], collation: ["phonebk"], numberingSystem: ["latn"], timeZone: host.zones(), currency: currencies.split(" "), unit: Object.keys(english.units).sort() };
+    key = String(key);
+    if (!Object.hasOwn(known, key)) throw new RangeError("Invalid key : " + key);
+    return [...known[key]];
   });
 
   const thisNumber = Number.prototype.valueOf, thisBigInt = BigInt.prototype.valueOf, thisTime = Date.prototype.getTime;
@@ -690,5 +999,5 @@
   put(String.prototype, "localeCompare", { localeCompare(that, l, o) { return l === undefined && o === undefined ? plain.call(this, that) : new Collator(l, o).compare(String(this), String(that)); } }.localeCompare);
   put(Array.prototype, "toLocaleString", { toLocaleString(l, o) { return Array.from(this, (v) => (v === undefined || v === null ? "" : v.toLocaleString(l, o))).join(","); } }.toLocaleString);
 
-  return { intl: Intl, classes: {} };
+  return { intl: Intl, classes: {}, hidden: [Segments.prototype, SegmentIterator] };
 })

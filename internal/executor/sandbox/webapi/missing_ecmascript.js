@@ -16,16 +16,6 @@
     },
   });
 
-  const lone = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
-  replace(String.prototype, {
-    isWellFormed() {
-      return String(this).search(lone) < 0;
-    },
-    toWellFormed() {
-      return String(this).replace(lone, "\ufffd");
-    },
-  });
-
   // Methods of ECMAScript 2024 and 2025.
   const methods = (o, list) => {
     for (const name of Object.getOwnPropertyNames(list)) if (!(name in o)) put(o, name, list[name]);

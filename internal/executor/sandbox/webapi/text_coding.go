@@ -2,16 +2,14 @@ package webapi
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/dop251/goja"
-	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/htmlindex"
-	"golang.org/x/text/transform"
 
+	"picloud/internal/executor/sandbox/charset"
 	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/sandbox/realm"
 )
@@ -35,7 +33,7 @@ func (g *Global) utf8Decode(c goja.FunctionCall) goja.Value {
 		raw = bytes.TrimPrefix(raw, utf8BOM)
 	}
 
-	return g.VM.ToValue(decodeUTF8(raw))
+	return g.VM.ToValue(DecodeUTF8(raw))
 }
 
 // toDecode copies the bytes that a script wants decoded; anything else throws a TypeError.
@@ -49,7 +47,7 @@ func (g *Global) toDecode(v goja.Value) []byte {
 
 // utf8DecodePart decodes what is left of the last part and this one, and keeps the bytes of a character
 // whose end has not come, unless this part is the last (Encoding standard, 7.2): (rest, part, fatal,
-// ignoreBOM, more).
+// ignoreBOM, more). It gives the text, the bytes that it keeps, and whether it took off a byte order mark.
 func (g *Global) utf8DecodePart(c goja.FunctionCall) goja.Value {
 	raw, _ := g.BytesOf(c.Argument(0))
 	if part := c.Argument(1); !goja.IsUndefined(part) {
@@ -73,12 +71,14 @@ func (g *Global) utf8DecodePart(c goja.FunctionCall) goja.Value {
 		panic(g.VM.NewTypeError("the encoded data was not valid utf-8"))
 	}
 
-	if !keepBOM {
-		text = bytes.TrimPrefix(text, utf8BOM)
+	isMarked := !keepBOM && bytes.HasPrefix(text, utf8BOM)
+	if isMarked {
+		text = text[len(utf8BOM):]
 	}
 
 	out := g.VM.NewObject()
-	_ = out.Set("text", decodeUTF8(text))
+	_ = out.Set("bom", isMarked)
+	_ = out.Set("text", DecodeUTF8(text))
 	_ = out.Set("rest", goja.Null())
 	if kept > 0 {
 		_ = out.Set("rest", g.Uint8Array(tail))
@@ -103,9 +103,9 @@ func incomplete(raw []byte) int {
 	return 0
 }
 
-// decodeUTF8 replaces what is no UTF-8 as the Encoding standard does (7.1): one U+FFFD for each longest
+// DecodeUTF8 replaces what is no UTF-8 as the Encoding standard does (7.1): one U+FFFD for each longest
 // beginning of a character that does not go on, where Go would put one for the whole run.
-func decodeUTF8(raw []byte) string {
+func DecodeUTF8(raw []byte) string {
 	if utf8.Valid(raw) {
 		return string(raw)
 	}
@@ -156,30 +156,62 @@ func brokenLen(raw []byte) int {
 	return n
 }
 
-// decoder makes the decoder of an encoding other than UTF-8, by its label (Encoding standard, 4.2).
-func (g *Global) decoder(c goja.FunctionCall) goja.Value {
-	label := c.Argument(0).String()
-	enc, err := htmlindex.Get(label)
-	name := ""
-	if err == nil {
-		name, err = htmlindex.Name(enc)
+// encodeInto writes the UTF-8 of as many characters of a text as have room (Encoding standard, 7.4): (text,
+// bytes). It gives the number of code units that were read and of bytes that were written.
+func (g *Global) encodeInto(c goja.FunctionCall) goja.Value {
+	source := engine.Text(c.Argument(0))
+	into, ok := g.MemoryOf(c.Argument(1))
+	if !ok || !isByteArray(c.Argument(1)) {
+		panic(g.VM.NewTypeError("TextEncoder.encodeInto needs a Uint8Array"))
 	}
 
-	if err != nil || name == "replacement" {
+	read, written := 0, 0
+	for read < source.Length() {
+		r, units := engine.CharacterAt(source, read)
+		if written+utf8.RuneLen(r) > len(into) {
+			break
+		}
+		written += utf8.EncodeRune(into[written:], r)
+		read += units
+	}
+
+	out := g.VM.NewObject()
+	_ = out.Set("read", read)
+	_ = out.Set("written", written)
+	return out
+}
+
+// isByteArray reports a Uint8Array, or a Uint8ClampedArray, which the engine does not tell from it.
+func isByteArray(v goja.Value) bool {
+	o, ok := v.(*goja.Object)
+	return ok && o.ExportType() == reflect.TypeFor[[]byte]()
+}
+
+// decoder finds the encoding of a label (Encoding standard, 4.2): its name, and unless that is "utf-8" a
+// function that decodes it.
+func (g *Global) decoder(c goja.FunctionCall) goja.Value {
+	label := c.Argument(0).String()
+	name, ok := charset.Name(label)
+	if !ok {
 		g.Throw("RangeError", fmt.Sprintf("the encoding label %q is not known", realm.Clip(label)))
 	}
 
-	d := &partDecoder{decoder: enc.NewDecoder()}
 	object := g.VM.NewObject()
 	_ = object.Set("name", name)
+	if name == "utf-8" {
+		return object
+	}
+
+	d := charset.New(name)
 	g.Define(object, "decode", func(c goja.FunctionCall) goja.Value { // (part, fatal, more)
 		var part []byte
 		if v := c.Argument(0); !goja.IsUndefined(v) {
 			part = g.toDecode(v)
 		}
 
-		text := d.decode(part, c.Argument(2).ToBoolean())
-		if fatal := c.Argument(1).ToBoolean(); fatal && bytes.ContainsRune(text, utf8.RuneError) {
+		text, ok := d.Decode(part, c.Argument(2).ToBoolean())
+		if fatal := c.Argument(1).ToBoolean(); fatal && !ok {
+			d.Reset()
 			panic(g.VM.NewTypeError("the encoded data was not valid %s", name))
 		}
 
@@ -187,34 +219,4 @@ func (g *Global) decoder(c goja.FunctionCall) goja.Value {
 	})
 
 	return object
-}
-
-// partDecoder decodes a text that comes in parts.
-type partDecoder struct {
-	decoder *encoding.Decoder
-	rest    []byte // of a character whose end has not come
-}
-
-// decode gives the text of a part in UTF-8. more says that it is not the last.
-func (d *partDecoder) decode(part []byte, more bool) []byte {
-	source := append(d.rest, part...)
-	var text []byte
-
-	buf := make([]byte, 4096)
-	for {
-		wrote, read, err := d.decoder.Transform(buf, source, !more)
-		text = append(text, buf[:wrote]...)
-		source = source[read:]
-		if !errors.Is(err, transform.ErrShortDst) {
-			break
-		}
-	}
-
-	d.rest = bytes.Clone(source)
-	if !more {
-		d.rest = nil
-		d.decoder.Reset()
-	}
-
-	return text
 }

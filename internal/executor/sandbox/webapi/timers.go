@@ -96,6 +96,10 @@ func (g *Global) addTimerFunction(name string, repeat bool) {
 	})
 }
 
+// BindTimers lets what follows the code of one cause be there in its timers: bind is called with each
+// function that a timer will call, when the timer starts.
+func (g *Global) BindTimers(bind func(goja.Callable) goja.Callable) { g.bindTimer = bind }
+
 // startTimer calls f in the run that calls, when the milliseconds of after are over. name is the function
 // that a script called.
 func (g *Global) startTimer(name string, f, after goja.Value) *Timer {
@@ -116,6 +120,10 @@ func (g *Global) startTimer(name string, f, after goja.Value) *Timer {
 
 	if timers.pending == nil {
 		timers.pending = map[int]*Timer{}
+	}
+
+	if g.bindTimer != nil {
+		call = g.bindTimer(call)
 	}
 
 	g.lastTimer++

@@ -1,6 +1,7 @@
 package webcrypto
 
 import (
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -15,12 +16,21 @@ import (
 	"picloud/internal/executor/sandbox/realm"
 )
 
+// text reads a member of a JSON Web Key that is a text; empty if it is not there.
+func text(o *goja.Object, name string) string {
+	if v := o.Get(name); realm.Given(v) {
+		return v.String()
+	}
+	return ""
+}
+
 // member reads a base64url member of a JSON Web Key (RFC 7517, RFC 7518 section 6).
 func (s *subtleCrypto) member(o *goja.Object, name string) []byte {
 	v := o.Get(name)
 	if !realm.Given(v) {
 		s.fail("DataError", "the JWK has no member %s", name)
 	}
+
 	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(v.String(), "="))
 	if err != nil {
 		s.fail("DataError", "the member %s of the JWK is not base64url", name)
@@ -29,55 +39,165 @@ func (s *subtleCrypto) member(o *goja.Object, name string) []byte {
 	return raw
 }
 
-// number reads a base64url member that is a number.
-func (s *subtleCrypto) number(o *goja.Object, name string) *big.Int {
+// bigInt reads a base64url member that is a number.
+func (s *subtleCrypto) bigInt(o *goja.Object, name string) *big.Int {
 	return new(big.Int).SetBytes(s.member(o, name))
 }
 
 // fromJWK makes a key of a JSON Web Key.
 func (s *subtleCrypto) fromJWK(o *goja.Object, a algorithm, extractable bool, usages []string) *cryptoKey {
-	kty := ""
-	if v := o.Get("kty"); v != nil {
-		kty = v.String()
-	}
+	isPrivate := realm.Given(o.Get("d"))
+	kinds := map[string]string{"Ed25519": "OKP", "X25519": "OKP", "ECDSA": "EC", "ECDH": "EC"}
 
-	var material any
+	kty := kinds[a.name]
 	switch {
-	case kty == "oct":
-		return s.secret(a, s.member(o, "k"), extractable, usages)
-	case kty == "EC" && a.name == "ECDSA":
-		material = s.ecFromJWK(o)
-	case kty == "OKP" && a.name == "Ed25519":
-		material = s.ed25519FromJWK(o)
-	case kty == "RSA":
-		material = s.rsaFromJWK(o)
+	case a.name == "PBKDF2" || a.name == "HKDF":
+		s.fail("NotSupportedError", "a key for %s cannot be a JWK", a.name)
+	case a.single != "":
+		kty = "oct"
+		s.checkUsages(usages, a.single)
+	case isPrivate:
+		s.checkUsages(usages, a.private)
 	default:
-		s.fail("DataError", "the JWK is not a key for %s", realm.Clip(a.name))
+		s.checkUsages(usages, a.public)
 	}
 
-	return s.asymmetric(a, material, extractable, usages)
+	if a.isRSA() {
+		kty = "RSA"
+	}
+	if text(o, "kty") != kty {
+		s.fail("DataError", "the JWK is not a key for %s", a.name)
+	}
+	s.checkJWK(o, a, extractable, usages)
+
+	var key *cryptoKey
+	switch kty {
+	case "oct":
+		key = s.secret(a, s.member(o, "k"), extractable, usages)
+	case "EC":
+		key = s.asymmetric(a, s.ecFromJWK(o, a), extractable, usages)
+	case "RSA":
+		key = s.asymmetric(a, s.rsaFromJWK(o), extractable, usages)
+	default:
+		if crv := text(o, "crv"); crv != a.name {
+			s.fail("DataError", "the JWK is on the curve %s", realm.Clip(crv))
+		}
+		material := s.ed25519FromJWK
+		if a.name == "X25519" {
+			material = s.x25519FromJWK
+		}
+		key = s.asymmetric(a, material(o), extractable, usages)
+	}
+
+	s.checkJWKAlgorithm(o, key)
+	return key
+}
+
+// checkJWK checks what a JWK says about the use of its key (RFC 7517, 4.2 and 4.3).
+func (s *subtleCrypto) checkJWK(o *goja.Object, a algorithm, extractable bool, usages []string) {
+	if use := o.Get("use"); realm.Given(use) && len(usages) > 0 && use.String() != a.jwkUse {
+		s.fail("DataError", "the use of the JWK is not %s", a.jwkUse)
+	}
+
+	if ext := o.Get("ext"); realm.Given(ext) && !ext.ToBoolean() && extractable {
+		s.fail("DataError", "the JWK is not extractable")
+	}
+
+	listed := o.Get("key_ops")
+	if !realm.Given(listed) {
+		return
+	}
+
+	var operations []string
+	s.r.VM.ForOf(listed, func(v goja.Value) bool {
+		operation := v.String()
+		if slices.Contains(operations, operation) {
+			s.fail("DataError", "key_ops of the JWK names %s twice", realm.Clip(operation))
+		}
+		operations = append(operations, operation)
+		return len(operations) < 100
+	})
+
+	for _, use := range usages {
+		if !slices.Contains(operations, use) {
+			s.fail("DataError", "key_ops of the JWK does not have %s", use)
+		}
+	}
+}
+
+// checkJWKAlgorithm checks the algorithm that a JWK is for, if it says so.
+func (s *subtleCrypto) checkJWKAlgorithm(o *goja.Object, key *cryptoKey) {
+	alg := text(o, "alg")
+	if alg == "" {
+		return
+	}
+
+	var allowed []string
+	switch key.name {
+	case "ECDSA":
+		allowed = []string{map[string]string{"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}[key.curve]}
+	case "Ed25519":
+		allowed = []string{"Ed25519", "EdDSA"}
+	case "ECDH", "X25519":
+		return
+	default:
+		allowed = []string{jwkAlgorithm(key)}
+	}
+
+	if !slices.Contains(allowed, alg) {
+		s.fail("DataError", "the JWK is for %s, not %s", realm.Clip(alg), allowed[0])
+	}
 }
 
 // ed25519FromJWK makes a private key if the JWK has d (RFC 8037), else a public one.
 func (s *subtleCrypto) ed25519FromJWK(o *goja.Object) any {
+	x := s.member(o, "x")
+	if len(x) != ed25519.PublicKeySize {
+		s.fail("DataError", "a public key of Ed25519 has 32 bytes")
+	}
 	if !realm.Given(o.Get("d")) {
-		x := s.member(o, "x")
-		if len(x) != ed25519.PublicKeySize {
-			s.fail("DataError", "a public key of Ed25519 has 32 bytes")
-		}
 		return ed25519.PublicKey(x)
 	}
+
 	seed := s.member(o, "d")
 	if len(seed) != ed25519.SeedSize {
 		s.fail("DataError", "a private key of Ed25519 has 32 bytes")
 	}
 
-	return ed25519.NewKeyFromSeed(seed)
+	key := ed25519.NewKeyFromSeed(seed)
+	if !slices.Equal(key[ed25519.SeedSize:], x) {
+		s.fail("DataError", "the private key does not belong to the public one")
+	}
+	return key
+}
+
+// x25519FromJWK makes a private key if the JWK has d (RFC 8037), else a public one.
+func (s *subtleCrypto) x25519FromJWK(o *goja.Object) any {
+	public, err := ecdh.X25519().NewPublicKey(s.member(o, "x"))
+	if err != nil {
+		s.fail("DataError", "a public key of X25519 has 32 bytes")
+	}
+	if !realm.Given(o.Get("d")) {
+		return public
+	}
+
+	key, err := ecdh.X25519().NewPrivateKey(s.member(o, "d"))
+	if err != nil {
+		s.fail("DataError", "a private key of X25519 has 32 bytes")
+	}
+	if !key.PublicKey().Equal(public) {
+		s.fail("DataError", "the private key does not belong to the public one")
+	}
+	return key
 }
 
 // ecFromJWK makes a private key if the JWK has d (RFC 7518, 6.2), else a public one.
-func (s *subtleCrypto) ecFromJWK(o *goja.Object) any {
-	curve := s.curve(o.Get("crv").String())
+func (s *subtleCrypto) ecFromJWK(o *goja.Object, a algorithm) any {
+	if crv := text(o, "crv"); crv != s.curveOf(a) {
+		s.fail("DataError", "the JWK is on the curve %s", realm.Clip(crv))
+	}
+
+	curve := s.curve(s.curveOf(a))
 	size := (curve.Params().BitSize + 7) / 8
 	x := s.member(o, "x")
 	y := s.member(o, "y")
@@ -89,7 +209,6 @@ func (s *subtleCrypto) ecFromJWK(o *goja.Object) any {
 	if err != nil {
 		s.fail("DataError", "the key is no point of the curve")
 	}
-
 	if !realm.Given(o.Get("d")) {
 		return pub
 	}
@@ -104,8 +223,8 @@ func (s *subtleCrypto) ecFromJWK(o *goja.Object) any {
 
 // rsaFromJWK makes a private key if the JWK has d (RFC 7518, 6.3), else a public one.
 func (s *subtleCrypto) rsaFromJWK(o *goja.Object) any {
-	n := s.number(o, "n")
-	e := s.number(o, "e")
+	n := s.bigInt(o, "n")
+	e := s.bigInt(o, "e")
 	if n.BitLen() < 1024 || n.BitLen() > maxRSABits || !e.IsInt64() || e.Int64() < 3 || e.Int64() > 1<<31-1 {
 		s.fail("DataError", "an RSA key has from 1024 to %d bits", maxRSABits)
 	}
@@ -114,11 +233,14 @@ func (s *subtleCrypto) rsaFromJWK(o *goja.Object) any {
 	if !realm.Given(o.Get("d")) {
 		return &pub
 	}
+	if realm.Given(o.Get("oth")) {
+		s.fail("NotSupportedError", "RSA keys of more than two primes are not supported")
+	}
 
 	key := &rsa.PrivateKey{
 		PublicKey: pub,
-		D:         s.number(o, "d"),
-		Primes:    []*big.Int{s.number(o, "p"), s.number(o, "q")},
+		D:         s.bigInt(o, "d"),
+		Primes:    []*big.Int{s.bigInt(o, "p"), s.bigInt(o, "q")},
 	}
 	if key.Validate() != nil {
 		s.fail("DataError", "the numbers of the RSA key do not belong together")
@@ -126,83 +248,6 @@ func (s *subtleCrypto) rsaFromJWK(o *goja.Object) any {
 
 	key.Precompute()
 	return key
-}
-
-// jwk is a JSON Web Key that is being written.
-type jwk struct{ *goja.Object }
-
-func (o jwk) text(name, value string) { _ = o.Set(name, value) }
-
-func (o jwk) bytes(name string, raw []byte) {
-	_ = o.Set(name, base64.RawURLEncoding.EncodeToString(raw))
-}
-
-// toJWK writes a key with the algorithm's name of RFC 7518 where it has one.
-func (s *subtleCrypto) toJWK(k *cryptoKey) goja.Value {
-	o := jwk{s.r.VM.NewObject()}
-	switch key := k.material.(type) {
-	case []byte:
-		o.text("kty", "oct")
-		o.bytes("k", key)
-	case *ecdsa.PublicKey:
-		s.ecToJWK(o, key)
-	case *ecdsa.PrivateKey:
-		s.ecToJWK(o, &key.PublicKey)
-		d, err := key.Bytes()
-		s.check(err)
-		o.bytes("d", d)
-	case ed25519.PublicKey:
-		ed25519ToJWK(o, key)
-	case ed25519.PrivateKey:
-		ed25519ToJWK(o, ed25519.PublicKey(key[ed25519.SeedSize:]))
-		o.bytes("d", key.Seed())
-	case *rsa.PublicKey:
-		rsaToJWK(o, key)
-	case *rsa.PrivateKey:
-		rsaToJWK(o, &key.PublicKey)
-		rsaPrivateToJWK(o, key)
-	}
-
-	if alg := jwkAlgorithm(k); alg != "" {
-		o.text("alg", alg)
-	}
-
-	_ = o.Set("ext", true)
-	_ = o.Set("key_ops", s.r.Strings(k.usages))
-
-	return o.Object
-}
-
-func (s *subtleCrypto) ecToJWK(o jwk, key *ecdsa.PublicKey) {
-	raw, err := key.Bytes()
-	s.check(err)
-	size := (len(raw) - 1) / 2
-	o.text("kty", "EC")
-	o.text("crv", key.Curve.Params().Name)
-	o.bytes("x", raw[1:1+size])
-	o.bytes("y", raw[1+size:])
-}
-
-func ed25519ToJWK(o jwk, key ed25519.PublicKey) {
-	o.text("kty", "OKP")
-	o.text("crv", "Ed25519")
-	o.bytes("x", key)
-}
-
-func rsaToJWK(o jwk, key *rsa.PublicKey) {
-	o.text("kty", "RSA")
-	o.bytes("n", key.N.Bytes())
-	o.bytes("e", big.NewInt(int64(key.E)).Bytes())
-}
-
-func rsaPrivateToJWK(o jwk, key *rsa.PrivateKey) {
-	key.Precompute()
-	o.bytes("d", key.D.Bytes())
-	o.bytes("p", key.Primes[0].Bytes())
-	o.bytes("q", key.Primes[1].Bytes())
-	o.bytes("dp", key.Precomputed.Dp.Bytes())
-	o.bytes("dq", key.Precomputed.Dq.Bytes())
-	o.bytes("qi", key.Precomputed.Qinv.Bytes())
 }
 
 // jwkAlgorithm is the name that RFC 7518 has for a key's algorithm, or none.
@@ -215,9 +260,13 @@ func jwkAlgorithm(k *cryptoKey) string {
 		return "RS" + bits
 	case "RSA-PSS":
 		return "PS" + bits
-	case "AES-GCM", "AES-CBC":
-		raw, _ := k.material.([]byte)
-		return "A" + strconv.Itoa(8*len(raw)) + strings.TrimPrefix(k.name, "AES-")
+	case "RSA-OAEP":
+		if bits == "1" {
+			return "RSA-OAEP"
+		}
+		return "RSA-OAEP-" + bits
+	case "AES-GCM", "AES-CBC", "AES-CTR", "AES-KW":
+		return "A" + strconv.Itoa(k.bits) + strings.TrimPrefix(k.name, "AES-")
 	default:
 		return ""
 	}

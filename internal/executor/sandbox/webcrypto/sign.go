@@ -14,7 +14,7 @@ import (
 
 // sign makes a signature: (algorithm, key, data).
 func (s *subtleCrypto) sign(c goja.FunctionCall) goja.Value {
-	alg := s.algorithm(c.Argument(0))
+	alg := s.algorithm(c.Argument(0), "sign")
 	key := s.usable(c.Argument(1), alg, "sign")
 	data := s.bytes(c.Argument(2), "the data")
 
@@ -52,10 +52,18 @@ func numberSize(key *ecdsa.PublicKey) int { return (key.Curve.Params().BitSize +
 // signRSA signs by RSASSA-PKCS1-v1_5 or RSA-PSS, with the hash that the key was made for.
 func (s *subtleCrypto) signRSA(a algorithm, hashName string, key *rsa.PrivateKey, data []byte) []byte {
 	sum, id := s.sum(hashName, data)
+
 	var out []byte
 	var err error
 	if a.name == "RSA-PSS" {
-		out, err = rsa.SignPSS(rand.Reader, key, id, sum, pssOptions(a))
+		salt := s.saltLength(a)
+		if salt == 0 {
+			return s.signUnsalted(hashName, key, sum)
+		}
+		if salt > key.Size() { // memory is taken before its length is looked at
+			s.fail("OperationError", "the operation failed")
+		}
+		out, err = rsa.SignPSS(rand.Reader, key, id, sum, pss(salt))
 	} else {
 		out, err = rsa.SignPKCS1v15(rand.Reader, key, id, sum)
 	}
@@ -64,9 +72,12 @@ func (s *subtleCrypto) signRSA(a algorithm, hashName string, key *rsa.PrivateKey
 	return out
 }
 
-func pssOptions(a algorithm) *rsa.PSSOptions {
-	return &rsa.PSSOptions{SaltLength: int(a.get("saltLength").ToInteger())}
+// saltLength is how many bytes the salt of RSA-PSS has.
+func (s *subtleCrypto) saltLength(a algorithm) int {
+	return int(s.number(a, "saltLength", unsignedLong))
 }
+
+func pss(salt int) *rsa.PSSOptions { return &rsa.PSSOptions{SaltLength: salt} }
 
 func (s *subtleCrypto) mac(hashName string, key, data []byte) []byte {
 	newHash, _ := s.newHash(hashName)
@@ -77,7 +88,7 @@ func (s *subtleCrypto) mac(hashName string, key, data []byte) []byte {
 
 // verify reports whether a signature is one: (algorithm, key, signature, data).
 func (s *subtleCrypto) verify(c goja.FunctionCall) goja.Value {
-	alg := s.algorithm(c.Argument(0))
+	alg := s.algorithm(c.Argument(0), "verify")
 	key := s.usable(c.Argument(1), alg, "verify")
 	sig := s.bytes(c.Argument(2), "the signature")
 	data := s.bytes(c.Argument(3), "the data")
@@ -111,8 +122,13 @@ func (s *subtleCrypto) verifyECDSA(a algorithm, key *ecdsa.PublicKey, sig, data 
 
 func (s *subtleCrypto) verifyRSA(a algorithm, hashName string, key *rsa.PublicKey, sig, data []byte) bool {
 	sum, id := s.sum(hashName, data)
-	if a.name == "RSA-PSS" {
-		return rsa.VerifyPSS(key, id, sum, sig, pssOptions(a)) == nil
+	if a.name != "RSA-PSS" {
+		return rsa.VerifyPKCS1v15(key, id, sum, sig) == nil
 	}
-	return rsa.VerifyPKCS1v15(key, id, sum, sig) == nil
+
+	salt := s.saltLength(a)
+	if salt == 0 {
+		return s.verifyUnsalted(hashName, key, sum, sig)
+	}
+	return salt <= key.Size() && rsa.VerifyPSS(key, id, sum, sig, pss(salt)) == nil
 }

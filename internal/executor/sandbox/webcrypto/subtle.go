@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"hash"
-	"strings"
 
 	"github.com/dop251/goja"
 
@@ -18,7 +17,7 @@ import (
 
 // What a call may cost: native code is not interrupted, and the child dies at the run's deadline.
 const (
-	maxPBKDF2  = 1_000_000 // iterations
+	maxPBKDF2  = 4_000_000 // iterations, over all blocks of what is derived
 	maxRSABits = 4096
 	maxDerived = 64 << 10 // bytes that are derived at once
 )
@@ -29,8 +28,8 @@ type subtleCrypto struct {
 	key realm.Class
 }
 
-// New makes crypto.subtle of a realm: digests, HMAC, AES-GCM, AES-CBC, ECDSA, Ed25519, RSA, PBKDF2 and
-// HKDF. It defines the global classes CryptoKey and SubtleCrypto.
+// New makes crypto.subtle of a realm, with what the table algorithms has. It defines the global classes
+// CryptoKey and SubtleCrypto.
 func New(r *realm.Realm) *goja.Object {
 	s := &subtleCrypto{r: r, key: r.AbstractClass("CryptoKey")}
 	attribute := func(name string, of func(*cryptoKey) goja.Value) {
@@ -40,7 +39,7 @@ func New(r *realm.Realm) *goja.Object {
 	}
 	attribute("type", func(k *cryptoKey) goja.Value { return r.VM.ToValue(k.kind) })
 	attribute("extractable", func(k *cryptoKey) goja.Value { return r.VM.ToValue(k.extractable) })
-	attribute("usages", func(k *cryptoKey) goja.Value { return r.Strings(k.usages) })
+	attribute("usages", s.usagesOf)
 	attribute("algorithm", s.algorithmOf)
 
 	class := r.AbstractClass("SubtleCrypto")
@@ -55,6 +54,8 @@ func New(r *realm.Realm) *goja.Object {
 		"decrypt":     s.decrypt,
 		"deriveBits":  s.deriveBits,
 		"deriveKey":   s.deriveKey,
+		"wrapKey":     s.wrapKey,
+		"unwrapKey":   s.unwrapKey,
 	} {
 		r.Define(class.Proto, name, func(c goja.FunctionCall) goja.Value {
 			return r.Settled(func() goja.Value { return f(c) })
@@ -87,68 +88,6 @@ func (s *subtleCrypto) bytes(v goja.Value, what string) []byte {
 
 func (s *subtleCrypto) buffer(b []byte) goja.Value { return s.r.VM.ToValue(s.r.VM.NewArrayBuffer(b)) }
 
-// algorithm is a normalised AlgorithmIdentifier.
-type algorithm struct {
-	name   string
-	params *goja.Object // nil if only a name was given
-}
-
-// algorithmNames are the names in the standard's spelling.
-var algorithmNames = []string{
-	"SHA-1", "SHA-256", "SHA-384", "SHA-512", "HMAC", "AES-GCM", "AES-CBC", "ECDSA", "Ed25519",
-	"RSASSA-PKCS1-v1_5", "RSA-PSS", "RSA-OAEP", "PBKDF2", "HKDF",
-}
-
-// canonical spells a name as the standard does, which compares them without case; an unknown one stays as
-// it is.
-func canonical(name string) string {
-	for _, n := range algorithmNames {
-		if strings.EqualFold(n, name) {
-			return n
-		}
-	}
-	return name
-}
-
-// algorithm reads an AlgorithmIdentifier: a name, or an object that has one.
-func (s *subtleCrypto) algorithm(v goja.Value) algorithm {
-	params, ok := v.(*goja.Object)
-	if !ok {
-		return algorithm{name: canonical(v.String())}
-	}
-	name := params.Get("name")
-	if !realm.Given(name) {
-		panic(s.r.VM.NewTypeError("an algorithm needs a name"))
-	}
-
-	return algorithm{canonical(name.String()), params}
-}
-
-// get is a parameter, or undefined.
-func (a algorithm) get(name string) goja.Value {
-	if a.params == nil {
-		return goja.Undefined()
-	}
-	if v := a.params.Get(name); v != nil {
-		return v
-	}
-	return goja.Undefined()
-}
-
-func (a algorithm) isRSA() bool { return strings.HasPrefix(a.name, "RSA") }
-
-// hashOf is the name of the hash that an algorithm is used with.
-func (s *subtleCrypto) hashOf(a algorithm) string {
-	h := a.get("hash")
-	if goja.IsUndefined(h) {
-		panic(s.r.VM.NewTypeError("the algorithm %s needs a hash", a.name))
-	}
-
-	name := s.algorithm(h).name
-	s.newHash(name) // throws if there is none
-	return name
-}
-
 // newHash is a hash by the standard's name; an unknown one throws a NotSupportedError.
 func (s *subtleCrypto) newHash(name string) (func() hash.Hash, crypto.Hash) {
 	switch name {
@@ -174,6 +113,6 @@ func (s *subtleCrypto) sum(name string, data []byte) ([]byte, crypto.Hash) {
 }
 
 func (s *subtleCrypto) digest(c goja.FunctionCall) goja.Value {
-	sum, _ := s.sum(s.algorithm(c.Argument(0)).name, s.bytes(c.Argument(1), "the data"))
+	sum, _ := s.sum(s.algorithm(c.Argument(0), "digest").name, s.bytes(c.Argument(1), "the data"))
 	return s.buffer(sum)
 }

@@ -1,0 +1,4 @@
+(function () {
+  "use strict";
+  return { get performance() { return globalThis.performance; }, constants: {} };
+});

@@ -1,0 +1,1 @@
+(function (host, require) { "use strict"; return require("stream").promises; });
