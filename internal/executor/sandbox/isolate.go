@@ -83,6 +83,7 @@ func (i *isolate) evaluate(prg *goja.Program) error {
 	}
 
 	i.realm.Record()
+	i.web.Settle()
 	return nil
 }
 

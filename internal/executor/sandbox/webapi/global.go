@@ -7,10 +7,12 @@ package webapi
 import (
 	_ "embed"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dop251/goja"
 
 	"picloud/internal/executor/sandbox/realm"
+	"picloud/internal/executor/sandbox/webassembly"
 )
 
 //go:embed base.js
@@ -32,9 +34,10 @@ type Global struct {
 	request  realm.Class
 	response realm.Class
 
-	streams *streams     // nil until loaded
-	events  *events      // nil until loaded
-	subtle  *goja.Object // nil until asked for
+	streams *streams                        // nil until loaded
+	events  *events                         // nil until loaded
+	subtle  *goja.Object                    // nil until asked for
+	wasm    atomic.Pointer[webassembly.API] // nil for code that does not name it; Interrupt reads it
 
 	// lastTimer is the id of the latest timer. No run uses the ids of another: a script that kept one would
 	// clear a timer that is not the one it means.
@@ -80,6 +83,10 @@ func New(r *realm.Realm, needs Needs) *Global {
 
 	if needs.URLPattern {
 		g.loadURLPattern()
+	}
+
+	if needs.WebAssembly {
+		g.loadWebAssembly()
 	}
 
 	return g

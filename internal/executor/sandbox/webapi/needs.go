@@ -9,8 +9,8 @@ import (
 
 // Needs says which libraries a program's code can come to, so that they are loaded before it: one that is
 // loaded during a run costs the runtime its next run. Too much costs time and memory in every new runtime,
-// too little breaks nothing but that. Two are not there at all without being named: URLPattern, and what
-// MissingECMAScript adds.
+// too little breaks nothing but that. Three are not there at all without being named: URLPattern, WebAssembly,
+// and what MissingECMAScript adds.
 type Needs struct {
 	Streams           bool // streams, blobs, forms or bodies
 	Intl              bool // formats or compares by locale
@@ -18,6 +18,7 @@ type Needs struct {
 	MissingECMAScript bool // what the engine lacks
 	Subtle            bool // crypto.subtle
 	URLPattern        bool
+	WebAssembly       bool
 }
 
 // NeedsOf finds out what a program needs by the names in its code.
@@ -29,6 +30,7 @@ func NeedsOf(code string) Needs {
 		MissingECMAScript: needsMissingECMAScript(code),
 		Subtle:            subtleNames.In(code),
 		URLPattern:        strings.Contains(code, "URLPattern"),
+		WebAssembly:       strings.Contains(code, "WebAssembly"),
 	}
 }
 

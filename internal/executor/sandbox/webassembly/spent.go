@@ -1,0 +1,28 @@
+package webassembly
+
+// What a realm may gather over many runs before it is given up: nothing of it is freed before (package
+// comment).
+const (
+	maxKeptInstances = 64
+	maxKeptPages     = 16 << 20 / pageSize
+	maxKeptExterns   = 10_000
+)
+
+// weight is what a realm had when its module was evaluated, which every run finds.
+type weight struct{ instances, pages, externs int }
+
+func (a *API) weigh() weight {
+	return weight{len(a.homes.list), int(a.pages()), len(a.externs.values)}
+}
+
+// Settle notes what there is now as belonging to the program.
+func (a *API) Settle() { a.weight = a.weigh() }
+
+// Spent reports whether runs have made so many instances, memory or references that the realm should not serve
+// another one.
+func (a *API) Spent() bool {
+	now := a.weigh()
+	return now.instances-a.weight.instances > maxKeptInstances ||
+		now.pages-a.weight.pages > maxKeptPages ||
+		now.externs-a.weight.externs > maxKeptExterns
+}
