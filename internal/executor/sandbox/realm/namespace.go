@@ -44,6 +44,17 @@ func (r *Realm) Method(o *goja.Object, name string, length int, f func(goja.Func
 		goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 }
 
+// Attribute puts an attribute that can be set on a prototype; set gets the call itself.
+func (r *Realm) Attribute(o *goja.Object, name string, get func(this goja.Value) goja.Value,
+	set func(goja.FunctionCall) goja.Value,
+) {
+	r.Watch(o)
+	getter := r.Named("get "+name, func(c goja.FunctionCall) goja.Value { return get(c.This) })
+	setter := r.Named("set "+name, set)
+	_ = setter.DefineDataProperty("length", r.VM.ToValue(1), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	_ = o.DefineAccessorProperty(name, getter, setter, goja.FLAG_TRUE, goja.FLAG_TRUE)
+}
+
 // tag gives an object the name that Object.prototype.toString tells.
 func (r *Realm) tag(o *goja.Object, name string) {
 	_ = o.DefineDataPropertySymbol(goja.SymToStringTag, r.VM.ToValue(name),

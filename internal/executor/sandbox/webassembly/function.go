@@ -210,7 +210,7 @@ func (a *API) fromRef(ref uint64) goja.Value {
 // the type.
 func (a *API) find(ref uint64) *function {
 	if a.scratch == nil {
-		a.scratch = a.build(tableModule(tableType{limits{min: 1}, funcref}, ""), nil)
+		a.scratch = a.build(tableModule(tableType{limits{min: 1}, funcref}, nil), nil)
 	}
 	a.run(a.scratch, "set", 0, ref)
 

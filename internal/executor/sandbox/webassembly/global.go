@@ -27,13 +27,15 @@ func (a *API) addGlobal() {
 		g := this(v)
 		return a.toValue(g.word(), g.value)
 	}
-	a.r.Accessor(a.globalClass.Proto, "value", get, func(v, value goja.Value) {
-		g := this(v)
-		if !g.mutable {
+	set := func(c goja.FunctionCall) goja.Value {
+		g := this(c.This)
+		if len(c.Arguments) == 0 || !g.mutable {
 			a.typeError("the global cannot be changed")
 		}
-		g.set(a.toWord(value, g.value))
-	})
+		g.set(a.toWord(c.Argument(0), g.value))
+		return goja.Undefined()
+	}
+	a.r.Attribute(a.globalClass.Proto, "value", get, set)
 	a.r.Method(a.globalClass.Proto, "valueOf", 0, func(c goja.FunctionCall) goja.Value { return get(c.This) })
 }
 
@@ -51,8 +53,8 @@ func (a *API) newGlobal(o *goja.Object, arguments []goja.Value) *global {
 		name = goja.Undefined()
 	}
 	t, ok := typeNamed(name.String())
-	if !ok {
-		a.typeError("%q is not a type of values", name.String())
+	if !ok || t == v128 {
+		a.typeError("%q is not a type of values that JavaScript can have", name.String())
 	}
 
 	given := goja.Undefined()

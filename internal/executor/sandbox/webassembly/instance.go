@@ -29,7 +29,8 @@ type instance struct {
 func (a *API) addInstance() {
 	a.instanceClass = a.r.ClassIn(a.Object, "Instance", 1, func(c goja.ConstructorCall) *goja.Object {
 		m := a.moduleOf(c.Argument(0))
-		return a.r.Wrap(a.instantiate(m, a.importObject(c.Argument(1))), c)
+		list := a.readImports(m, a.importObject(c.Argument(1)))
+		return a.r.Wrap(a.instantiate(m, list), c)
 	})
 	a.r.Getter(a.instanceClass.Proto, "exports", func(v goja.Value) goja.Value {
 		return realm.MustState[instance](a.r, v, "WebAssembly.Instance").exports
@@ -44,9 +45,8 @@ func (a *API) importObject(v goja.Value) goja.Value {
 	return v
 }
 
-// instantiate makes an instance of a module and runs its start function.
-func (a *API) instantiate(m *module, imports goja.Value) *instance {
-	list := a.readImports(m, imports)
+// instantiate makes an instance of a module, with what was found for its imports, and runs its start function.
+func (a *API) instantiate(m *module, list []resolved) *instance {
 	if m.tooLarge != "" {
 		a.rangeError("%s", m.tooLarge)
 	}

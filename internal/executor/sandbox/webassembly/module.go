@@ -35,7 +35,7 @@ func (a *API) addModule() {
 		if len(c.Arguments) < 2 || goja.IsUndefined(c.Argument(1)) {
 			a.typeError("WebAssembly.Module.customSections needs the name of a section")
 		}
-		return a.customSections(m, c.Argument(1).String())
+		return a.customSections(m, c.Argument(1).ToString())
 	})
 }
 
@@ -136,10 +136,10 @@ func (a *API) importsOf(m *module) goja.Value {
 	return a.r.VM.NewArray(list...)
 }
 
-func (a *API) customSections(m *module, name string) goja.Value {
+func (a *API) customSections(m *module, name goja.Value) goja.Value {
 	var list []any
 	for _, s := range m.customs {
-		if s.name == name {
+		if a.r.VM.ToValue(s.name).StrictEquals(name) {
 			list = append(list, a.r.VM.ToValue(a.r.VM.NewArrayBuffer(bytes.Clone(realm.NotNil(s.content)))))
 		}
 	}

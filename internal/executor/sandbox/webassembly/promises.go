@@ -50,7 +50,8 @@ func (a *API) later(f func() goja.Value) goja.Value {
 func (a *API) instantiateLater(c goja.FunctionCall) goja.Value {
 	imports := a.importObject(c.Argument(1))
 	if m := realm.State[module](c.Argument(0)); m != nil {
-		return a.later(func() goja.Value { return a.r.Instance(a.instanceClass, a.instantiate(m, imports)) })
+		list := a.readImports(m, imports)
+		return a.later(func() goja.Value { return a.r.Instance(a.instanceClass, a.instantiate(m, list)) })
 	}
 
 	raw := a.source(c.Argument(0))
@@ -61,7 +62,7 @@ func (a *API) moduleObject(m *module) goja.Value { return a.r.Instance(a.moduleC
 
 // both is a module and an instance of it.
 func (a *API) both(m *module, imports goja.Value) goja.Value {
-	in := a.instantiate(m, imports)
+	in := a.instantiate(m, a.readImports(m, imports))
 	o := a.r.VM.NewObject()
 	_ = o.Set("module", a.moduleObject(m))
 	_ = o.Set("instance", a.r.Instance(a.instanceClass, in))

@@ -57,7 +57,7 @@ func (a *API) addTable() {
 
 // element is the value for an element that a call gives, or what is there without one: undefined, or null.
 func (a *API) element(t *table, arguments []goja.Value, at int) uint64 {
-	if len(arguments) > at && (t.element == externref || !goja.IsUndefined(arguments[at])) {
+	if len(arguments) > at {
 		return a.toWord(arguments[at], t.element)
 	}
 	if t.element == externref {
@@ -85,8 +85,8 @@ func (a *API) newTable(o *goja.Object, arguments []goja.Value) *table {
 	}
 
 	t := &table{element: element, max: sizes.max}
-	value := a.element(t, arguments, 1)
-	t.home = a.build(tableModule(tableType{limits{sizes.min, atMost(sizes.max, maxTable)}, element}, ""), nil)
+	value := a.element(t, given(arguments), 1)
+	t.home = a.build(tableModule(tableType{limits{sizes.min, atMost(sizes.max, maxTable)}, element}, nil), nil)
 	t.name = "table"
 	t.access = t.home
 	if value != 0 {
@@ -95,9 +95,17 @@ func (a *API) newTable(o *goja.Object, arguments []goja.Value) *table {
 	return t
 }
 
-// tableModule is a module that has a table, or imports it by a name if there is one, and functions that read
+// given leaves out a second argument that is undefined, which constructors take as none.
+func given(arguments []goja.Value) []goja.Value {
+	if len(arguments) > 1 && goja.IsUndefined(arguments[1]) {
+		return arguments[:1]
+	}
+	return arguments
+}
+
+// tableModule is a module that has a table, or imports it if it is given where it is, and functions that read
 // and change it.
-func tableModule(t tableType, name string) *encoder {
+func tableModule(t tableType, from *place) *encoder {
 	e := newEncoder()
 	e.section(sectionType, func(e *encoder) {
 		e.u32(5)
@@ -111,17 +119,17 @@ func tableModule(t tableType, name string) *encoder {
 		e.byte(t.element)
 		e.limits(t.limits)
 	}
-	if name != "" {
+	if from != nil {
 		e.section(sectionImport, func(e *encoder) {
 			e.u32(1)
 			e.name("its")
-			e.name(name)
+			e.name(from.name)
 			e.byte(byte(kindTable))
 			declare(e)
 		})
 	}
 	e.section(sectionFunction, func(e *encoder) { e.byte(5, 0, 1, 2, 3, 4) })
-	if name == "" {
+	if from == nil {
 		e.section(sectionTable, func(e *encoder) {
 			e.u32(1)
 			declare(e)
@@ -149,7 +157,7 @@ func tableModule(t tableType, name string) *encoder {
 func (a *API) onTable(t *table, name string, arguments ...uint64) uint64 {
 	if t.access == nil {
 		from := func(string) api.Module { return t.home }
-		t.access = a.build(tableModule(tableType{element: t.element}, t.name), from)
+		t.access = a.build(tableModule(tableType{element: t.element}, &t.place), from)
 	}
 	return a.run(t.access, name, arguments...)
 }
