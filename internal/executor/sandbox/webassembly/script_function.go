@@ -16,7 +16,7 @@ type scriptFunction struct {
 }
 
 // goFunction is what the engine calls for a function of a script: its number in the realm. It must not lead to
-// the realm (apiKey).
+// the realm (apiContext).
 type goFunction struct{ number int }
 
 // Call finds the realm and calls the function, whose arguments are on the stack, to which its results go.
@@ -91,6 +91,8 @@ func (a *API) hostModule(functions map[string]*scriptFunction) api.Module {
 		panic(err) // our own code
 	}
 	a.code.add(code)
+	code.ExportedFunctions() // makes the definitions, which find asks for
+
 	home, err := a.start(code, nil)
 	if err != nil {
 		a.throw(err)

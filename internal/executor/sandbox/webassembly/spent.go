@@ -1,10 +1,9 @@
 package webassembly
 
 // What a realm may gather over many runs before it is given up: nothing of it is freed before (package
-// comment).
+// comment). Memory may be half of what a run may have.
 const (
-	maxKeptInstances = 64
-	maxKeptPages     = 16 << 20 / pageSize
+	maxKeptInstances = 256
 	maxKeptExterns   = 10_000
 )
 
@@ -23,6 +22,6 @@ func (a *API) Settle() { a.weight = a.weigh() }
 func (a *API) Spent() bool {
 	now := a.weigh()
 	return now.instances-a.weight.instances > maxKeptInstances ||
-		now.pages-a.weight.pages > maxKeptPages ||
+		now.pages-a.weight.pages > int(a.maxPages/2) ||
 		now.externs-a.weight.externs > maxKeptExterns
 }

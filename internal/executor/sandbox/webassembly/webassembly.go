@@ -91,7 +91,7 @@ func New(r *realm.Realm, respond Responder) *API {
 		byRef:     map[uint64]*function{},
 		instances: map[uintptr]*instance{},
 	}
-	a.ctx = context.WithValue(context.Background(), apiKey{}, a)
+	a.ctx = apiContext{context.Background(), a}
 	bigInt := r.VM.GlobalObject().Get("BigInt").(*goja.Object)
 	a.asIntN, _ = goja.AssertFunction(bigInt.Get("asIntN"))
 
@@ -108,9 +108,24 @@ func New(r *realm.Realm, respond Responder) *API {
 	return a
 }
 
-// apiKey is the key of a context under which the functions that modules import find their realm. They must not
-// hold it: the engine's code, of which they are a part, would keep it alive.
+// apiContext is the context of every call, by which the functions that modules import find their realm. They
+// must not hold it: the engine's code, of which they are a part, would keep it alive. The engine asks it for
+// values in each call of a function, so it knows no more than that one.
+type apiContext struct {
+	context.Context //nolint:containedctx // the one that it answers for
+	api             *API
+}
+
+// apiKey is the key of the realm.
 type apiKey struct{}
+
+// Value is the realm.
+func (c apiContext) Value(key any) any {
+	if key == (apiKey{}) {
+		return c.api
+	}
+	return nil
+}
 
 // runPages is how many pages all memories of a runtime may have: the collector's limit of the process.
 func runPages() uint32 {
