@@ -445,7 +445,7 @@ func (b *binary) encodeExports(e *encoder) {
 func (b *binary) tooLarge(maxPages uint32) string {
 	for _, m := range b.memories[b.importedCount(kindMemory):] {
 		if m.min > maxPages {
-			return fmt.Sprintf("a memory of %d MiB is more than the %d MiB that a run may have", m.min/16, maxPages/16)
+			return fmt.Sprintf("a memory of %d MiB is more than the %d MiB that all memories may have", m.min/16, maxPages/16)
 		}
 	}
 	for _, t := range b.tables[b.importedCount(kindTable):] {

@@ -85,10 +85,10 @@ func (a *API) invoke(home api.Module, name string, stack []uint64) {
 	}
 }
 
-// What may be on the stack at once. The engine itself allows 2000 frames in one call; each takes some 5 KB of
-// Go's stack, of which a process may have half of its memory.
+// What may be on the stack at once. The engine itself allows 2000 frames in one call; each takes up to 8 KB
+// of Go's stack, of which a process may have half of its memory.
 const (
-	maxFrames = 4000
+	maxFrames = 2000
 	maxNested = 256
 )
 

@@ -50,8 +50,7 @@ func (a *API) instantiate(m *module, list []resolved) *instance {
 	if m.tooLarge != "" {
 		a.rangeError("%s", m.tooLarge)
 	}
-	own := m.memories[m.importedCount(kindMemory):]
-	for _, memory := range own {
+	for _, memory := range m.memories[m.importedCount(kindMemory):] {
 		a.makeRoom(memory.min)
 	}
 	a.checkSegments(m, list)
@@ -69,9 +68,6 @@ func (a *API) instantiate(m *module, list []resolved) *instance {
 	}
 	in.home = home
 	a.instances[reflect.ValueOf(home).Pointer()] = in
-	if len(own) > 0 {
-		a.memories = append(a.memories, home.Memory())
-	}
 
 	in.takeImports(list)
 	a.refresh()

@@ -55,31 +55,21 @@ func (a *API) newMemory(o *goja.Object) *memory {
 	e := newEncoder()
 	e.section(sectionMemory, func(e *encoder) {
 		e.u32(1)
-		e.limits(limits{min: sizes.min, max: atMost(sizes.max, a.maxPages)})
+		e.limits(limits{min: sizes.min, max: atMost(sizes.max, a.maxPages())})
 	})
 	e.section(sectionExport, func(e *encoder) {
 		e.u32(1)
 		e.export("m", kindMemory, 0)
 	})
 
-	m := &memory{place: place{a.build(e, nil), "m"}, max: sizes.max}
-	a.memories = append(a.memories, m.home.Memory())
-	return m
+	return &memory{place: place{a.build(e, nil), "m"}, max: sizes.max}
 }
 
-// pages is how many pages all memories have.
-func (a *API) pages() (n uint32) {
-	for _, m := range a.memories {
-		n += m.Size() / pageSize
-	}
-	return n
-}
-
-// makeRoom throws a RangeError if more pages are more than a run may have.
+// makeRoom throws a RangeError if more pages are more than all memories may have.
 func (a *API) makeRoom(more uint32) {
-	if now := a.pages(); uint64(now)+uint64(more) > uint64(a.maxPages) {
-		a.rangeError("could not allocate memory: %d MiB more than the %d MiB that there are would be over the "+
-			"%d MiB that a run may have", more/16, now/16, a.maxPages/16)
+	if bytes := uint64(more) * pageSize; bytes > a.memory.most-a.memory.used {
+		a.rangeError("could not allocate memory: %d KiB more than the %d KiB that there are would be over the "+
+			"%d MiB that all memories may have", bytes>>10, a.memory.used>>10, a.memory.most>>20)
 	}
 }
 
@@ -140,7 +130,7 @@ func (a *API) growMemory(m *memory, delta uint32) uint32 {
 	a.makeRoom(delta)
 	before, ok := m.home.ExportedMemory(m.name).Grow(delta)
 	if !ok {
-		a.rangeError("a memory of %d pages cannot grow by %d", before, delta)
+		a.rangeError("a memory of %d pages cannot grow by %d", m.size()/pageSize, delta)
 	}
 	a.detach(m)
 	return before

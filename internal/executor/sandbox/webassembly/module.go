@@ -67,12 +67,12 @@ func (a *API) check(raw []byte) (*module, error) {
 	if err != nil {
 		return nil, err
 	}
-	code, err := a.runtime().CompileModule(a.ctx, b.forEngine(a.maxPages))
+	code, err := a.runtime().CompileModule(a.ctx, b.forEngine(a.maxPages()))
 	if err != nil {
 		return nil, fmt.Errorf("%s", plain(err))
 	}
 
-	return &module{binary: b, code: code, tooLarge: b.tooLarge(a.maxPages)}, nil
+	return &module{binary: b, code: code, tooLarge: b.tooLarge(a.maxPages())}, nil
 }
 
 // plain is the engine's message without the names that only the rewritten module has.

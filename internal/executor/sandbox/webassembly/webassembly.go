@@ -55,14 +55,13 @@ type API struct {
 	moduleClass, instanceClass, memoryClass, tableClass, globalClass realm.Class
 	compileError, linkError, runtimeError                            goja.Constructor
 
-	engine   wazero.Runtime  // nil until a module is compiled
-	ctx      context.Context //nolint:containedctx // carries this API to the functions that modules import
-	code     *ownedCode
-	maxPages uint32 // of all memories together
+	engine wazero.Runtime  // nil until a module is compiled
+	ctx    context.Context //nolint:containedctx // carries this API to the functions that modules import
+	code   *ownedCode
+	memory linearMemories
 
-	memories  []api.Memory // of all instances
-	views     []*memory    // those of which a script has seen the buffer
-	types     []*funcType  // each once, of all modules
+	views     []*memory   // those of which a script has seen the buffer
+	types     []*funcType // each once, of all modules
 	scripts   []*scriptFunction
 	byObject  map[*goja.Object]*function
 	byRef     map[uint64]*function
@@ -86,7 +85,7 @@ func New(r *realm.Realm, respond Responder) *API {
 		respond:   respond,
 		Object:    r.Namespace("WebAssembly"),
 		code:      &ownedCode{},
-		maxPages:  runPages(),
+		memory:    linearMemories{most: runBytes()},
 		byObject:  map[*goja.Object]*function{},
 		byRef:     map[uint64]*function{},
 		instances: map[uintptr]*instance{},
@@ -127,10 +126,15 @@ func (c apiContext) Value(key any) any {
 	return nil
 }
 
-// runPages is how many pages all memories of a runtime may have: the collector's limit of the process.
-func runPages() uint32 {
-	return uint32(min(debug.SetMemoryLimit(-1)/pageSize, memoryPages)) //nolint:gosec // it is not negative
+// runBytes is how many bytes all memories of a realm may have: two thirds of the collector's limit, so that the
+// largest can be copied once more when it grows.
+func runBytes() uint64 {
+	limit := min(uint64(debug.SetMemoryLimit(-1)), memoryPages*pageSize) //nolint:gosec // it is not negative
+	return limit / 3 * 2 / pageSize * pageSize
 }
+
+// maxPages is runBytes in pages.
+func (a *API) maxPages() uint32 { return uint32(a.memory.most / pageSize) } //nolint:gosec // at most memoryPages
 
 // pageSize is the unit of a memory's size, in bytes.
 const pageSize = 64 << 10
@@ -191,7 +195,7 @@ func (a *API) build(e *encoder, resolve experimental.ImportResolver) api.Module 
 
 // start makes an instance of the engine, and keeps it.
 func (a *API) start(code wazero.CompiledModule, resolve experimental.ImportResolver) (api.Module, error) {
-	ctx := a.ctx
+	ctx := experimental.WithMemoryAllocator(a.ctx, &a.memory)
 	if resolve != nil {
 		ctx = experimental.WithImportResolver(ctx, resolve)
 	}
