@@ -50,11 +50,12 @@ var arrows = map[string]string{
 	"internal/executor/sandbox/sdk": "internal/cloud internal/executor/wire internal/executor/sandbox/webapi " +
 		"internal/executor/sandbox/realm internal/executor/sandbox/engine",
 	"internal/executor/sandbox/webapi": "internal/cloud internal/executor/wire internal/executor/sandbox/webcrypto " +
-		"internal/executor/sandbox/realm internal/executor/sandbox/engine",
-	"internal/executor/sandbox/webcrypto": "internal/executor/sandbox/realm",
-	"internal/executor/sandbox/realm":     "internal/cloud internal/executor/sandbox/engine",
-	"internal/executor/sandbox/engine":    "",
-	"internal/executor/sandbox/rawsys":    "",
+		"internal/executor/sandbox/webassembly internal/executor/sandbox/realm internal/executor/sandbox/engine",
+	"internal/executor/sandbox/webcrypto":   "internal/executor/sandbox/realm",
+	"internal/executor/sandbox/webassembly": "internal/executor/sandbox/realm",
+	"internal/executor/sandbox/realm":       "internal/cloud internal/executor/sandbox/engine",
+	"internal/executor/sandbox/engine":      "",
+	"internal/executor/sandbox/rawsys":      "",
 
 	// What a script can use.
 	"internal/services/kv":      "internal/cloud db internal/fairshare",

@@ -62,7 +62,7 @@ func TestIntact(t *testing.T) {
 	}
 
 	newOne := func() *isolate { // with all that is loaded for code that names it
-		i, err := (&program{name: "x", code: "(function(exports,require,module){ /* Event, Blob, subtle, URLPattern, Intl */ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
+		i, err := (&program{name: "x", code: "(function(exports,require,module){ /* Event, Blob, subtle, URLPattern, Intl, WebAssembly */ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,6 +82,7 @@ func TestIntact(t *testing.T) {
 		"new Blob(['x']).stream().getReader({ mode: 'byob' }); new FormData().append('a', 'b'); new CompressionStream('gzip')",
 		"crypto.subtle.digest('SHA-256', new Uint8Array(1)); performance.now(); new URLPattern({ pathname: '/:id' }).exec('http://a/b').pathname.groups.id",
 		"(1).toLocaleString('de'); new Intl.DateTimeFormat('en', { timeZone: 'Asia/Tokyo' }).format(0); 'a'.localeCompare('b', 'de'); new Intl.ListFormat('en').format(['a'])",
+		"new WebAssembly.Memory({ initial: 1 }).grow(1); WebAssembly.validate(new ArrayBuffer(8)); new WebAssembly.RuntimeError('x')",
 		"new TypeError('x'); new Int16Array(2); new SyntaxError('y')", "for (const x of [1]) x; const [a, ...b] = [1, 2]; ({ ...{ c: 1 } })",
 	} {
 		i := newOne()
@@ -109,6 +110,8 @@ func TestIntact(t *testing.T) {
 		"addEventListener('error', () => {})", "onunhandledrejection = () => {}", "ReadableStream.from = 1", "Blob.prototype.text = 1", "crypto.subtle.constructor.prototype.sign = 1",
 		"Crypto.prototype.randomUUID = 1", "CryptoKey.prototype.x = 1", "URLPattern.prototype.exec = 1", "Performance.prototype.now = 1", "MessagePort.prototype.x = 1",
 		"Object.freeze(Array.prototype)", "TypeError.prototype.name = 1", "RangeError.prototype.x = 1", "Set.prototype.has = Set.prototype.add",
+		"WebAssembly.compile = 1", "WebAssembly.Memory.prototype.grow = 1", "WebAssembly.Module.exports = 1", "WebAssembly.RuntimeError.prototype.x = 1",
+		"WebAssembly = {}", "delete WebAssembly.LinkError", "Object.getOwnPropertyDescriptor(WebAssembly.Global.prototype, 'value').set.x = 1",
 		"Intl.NumberFormat.prototype.formatToParts = 1", "Intl.Collator = 1", "Intl.DateTimeFormat.supportedLocalesOf = 1", "Intl = {}", "Number.prototype.toLocaleString = 1",
 	} {
 		i := newOne()

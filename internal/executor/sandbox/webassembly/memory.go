@@ -45,7 +45,7 @@ func (a *API) newMemory(o *goja.Object) *memory {
 		a.typeError("shared memories are not supported")
 	}
 	if sizes.min > memoryPages || sizes.max != nil && *sizes.max > memoryPages {
-		a.typeError("a memory has at most %d pages", memoryPages)
+		a.rangeError("a memory has at most %d pages", memoryPages)
 	}
 	if sizes.max != nil && *sizes.max < sizes.min {
 		a.rangeError("maximum must not be smaller than initial")

@@ -59,8 +59,8 @@ func (a *API) moduleOf(v goja.Value) *module {
 
 // check reads, checks and compiles a module. Its error is for the script's author.
 func (a *API) check(raw []byte) (*module, error) {
-	if len(raw) > maxModule {
-		return nil, fmt.Errorf("the module has %d MiB; %d are allowed", len(raw)>>20, maxModule>>20)
+	if len(raw) > maxModuleBytes {
+		return nil, fmt.Errorf("the module has %d MiB; %d are allowed", len(raw)>>20, maxModuleBytes>>20)
 	}
 
 	b, err := parse(raw)

@@ -59,7 +59,7 @@ func (a *API) takeResults(types []valueType, result goja.Value, stack []uint64) 
 		return
 	}
 
-	if _, ok := result.(*goja.Object); !ok {
+	if goja.IsUndefined(result) || goja.IsNull(result) {
 		a.typeError("the function must return a list of %d results", len(types))
 	}
 	var list []goja.Value

@@ -34,9 +34,9 @@ import (
 	"picloud/internal/executor/sandbox/realm"
 )
 
-// maxModule is the largest module in bytes. Compiling is not interrupted: it takes a second for 10 MiB, and
+// maxModuleBytes is the largest module in bytes. Compiling is not interrupted: it takes a second for 10 MiB, and
 // some 25 times the module's size of memory.
-const maxModule = 16 << 20
+const maxModuleBytes = 16 << 20
 
 // features are those of WebAssembly 2.0, and constant expressions that calculate. Not among them: tail calls,
 // which the engine could not interrupt, exceptions and typed references, which it keeps as bare addresses.
