@@ -22,7 +22,7 @@ func (r *Realm) ClassIn(
 	ctor := r.VM.ToValue(construct).(*goja.Object)
 	engine.RequireNew(r.VM, ctor, name)
 	_ = ctor.DefineDataProperty("name", r.VM.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
-	_ = ctor.DefineDataProperty("length", r.VM.ToValue(length), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	r.setLength(ctor, length)
 
 	proto := ctor.Get("prototype").(*goja.Object)
 	r.tag(proto, ns.GetSymbol(goja.SymToStringTag).String()+"."+name)
@@ -40,8 +40,7 @@ func (r *Realm) Wrap(state any, c goja.ConstructorCall) *goja.Object {
 // Method is Define for a function that has length parameters.
 func (r *Realm) Method(o *goja.Object, name string, length int, f func(goja.FunctionCall) goja.Value) {
 	r.Define(o, name, f)
-	_ = o.Get(name).(*goja.Object).DefineDataProperty("length", r.VM.ToValue(length),
-		goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	r.setLength(o.Get(name).(*goja.Object), length)
 }
 
 // Attribute puts an attribute that can be set on a prototype; set gets the call itself.
@@ -51,8 +50,14 @@ func (r *Realm) Attribute(o *goja.Object, name string, get func(this goja.Value)
 	r.Watch(o)
 	getter := r.Named("get "+name, func(c goja.FunctionCall) goja.Value { return get(c.This) })
 	setter := r.Named("set "+name, set)
-	_ = setter.DefineDataProperty("length", r.VM.ToValue(1), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	r.setLength(setter, 1)
 	_ = o.DefineAccessorProperty(name, getter, setter, goja.FLAG_TRUE, goja.FLAG_TRUE)
+}
+
+// setLength says how many parameters a function has.
+func (r *Realm) setLength(fn *goja.Object, length int) {
+	_ = fn.DefineDataProperty("length", r.VM.ToValue(length),
+		goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 }
 
 // tag gives an object the name that Object.prototype.toString tells.

@@ -9,8 +9,8 @@ import (
 
 // Needs says which libraries a program's code can come to, so that they are loaded before it: one that is
 // loaded during a run costs the runtime its next run. Too much costs time and memory in every new runtime,
-// too little breaks nothing but that. Three are not there at all without being named: URLPattern, WebAssembly,
-// and what MissingECMAScript adds.
+// too little breaks nothing but that. Three are not there at all without being named: URLPattern,
+// WebAssembly, and what MissingECMAScript adds.
 type Needs struct {
 	Streams           bool // streams, blobs, forms or bodies
 	Intl              bool // formats or compares by locale

@@ -22,8 +22,10 @@ func (g *Global) loadWebAssembly() {
 		}
 		contentType, _ := r.headers.get("content-type")
 		if !strings.EqualFold(strings.Trim(contentType, " \t\r\n"), "application/wasm") {
-			panic(g.VM.NewTypeError("the Response with the module has the content type %q, not application/wasm",
-				realm.Clip(contentType)))
+			panic(g.VM.NewTypeError(
+				"the Response with the module has the content type %q, not application/wasm",
+				realm.Clip(contentType),
+			))
 		}
 		return g.MustCallOn(readAll, v)
 	})

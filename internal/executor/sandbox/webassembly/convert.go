@@ -33,11 +33,11 @@ func (a *API) toWord(v goja.Value, t valueType) uint64 {
 func (a *API) toValue(w uint64, t valueType) goja.Value {
 	switch t {
 	case i32:
-		return a.r.VM.ToValue(int64(int32(uint32(w)))) //nolint:gosec // the lower half is the value
+		return a.r.VM.ToValue(int64(int32(uint32(w))))
 	case i64:
-		return a.r.VM.ToValue(big.NewInt(int64(w))) //nolint:gosec // the same bits
+		return a.r.VM.ToValue(big.NewInt(int64(w)))
 	case f32:
-		return a.r.VM.ToValue(float64(math.Float32frombits(uint32(w)))) //nolint:gosec // the lower half
+		return a.r.VM.ToValue(float64(math.Float32frombits(uint32(w))))
 	case f64:
 		return a.r.VM.ToValue(math.Float64frombits(w))
 	case funcref:
@@ -59,7 +59,7 @@ func toInt32(v goja.Value) int32 {
 	case math.Abs(f) >= 1<<62:
 		f = math.Mod(f, 1<<32)
 	}
-	return int32(int64(f)) //nolint:gosec // modulo 2^32, as the language has it
+	return int32(int64(f))
 }
 
 // toInt64 is ToBigInt64 of the language (ECMA-262, 7.1.15).

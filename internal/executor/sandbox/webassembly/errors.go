@@ -54,8 +54,8 @@ func (a *API) rangeError(format string, args ...any) {
 	a.r.Throw("RangeError", realm.Clip(fmt.Sprintf(format, args...)))
 }
 
-// thrownError carries through the engine what a function that a module imports has thrown: an exception of the
-// script, or the end of the run.
+// thrownError carries through the engine what a function that a module imports has thrown: an exception of
+// the script, or the end of the run.
 type thrownError struct{ cause error }
 
 func (e *thrownError) Error() string { return "the script has thrown" }

@@ -57,6 +57,7 @@ func (a *API) call(f *function, c goja.FunctionCall) goja.Value {
 	case 1:
 		return a.toValue(stack[0], results[0])
 	}
+
 	list := make([]any, len(results))
 	for k, t := range results {
 		list[k] = a.toValue(stack[k], t)
@@ -206,8 +207,8 @@ func (a *API) fromRef(ref uint64) goja.Value {
 	return a.objectOf(f)
 }
 
-// find identifies what a reference refers to. The engine tells that of an element of a table, to those who know
-// the type.
+// find identifies what a reference refers to. The engine tells that of an element of a table, to those who
+// know the type.
 func (a *API) find(ref uint64) *function {
 	if a.scratch == nil {
 		a.scratch = a.build(tableModule(tableType{limits{min: 1}, funcref}, nil), nil)
@@ -264,5 +265,5 @@ func origin(found api.Function) (home uintptr, index uint32, ok bool) {
 
 	f := reflect.ValueOf(found).Elem().FieldByName("f").Elem()
 	number := f.FieldByName("parent").Elem().FieldByName("index").Uint()
-	return f.FieldByName("moduleInstance").Pointer(), uint32(number), true //nolint:gosec // it is a uint32
+	return f.FieldByName("moduleInstance").Pointer(), uint32(number), true
 }

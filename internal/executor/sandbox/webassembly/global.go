@@ -61,6 +61,7 @@ func (a *API) newGlobal(o *goja.Object, arguments []goja.Value) *global {
 	if len(arguments) > 1 {
 		given = arguments[1]
 	}
+
 	var value uint64
 	switch {
 	case t == externref && len(arguments) < 2:
@@ -100,16 +101,17 @@ func (e *encoder) constant(t valueType, w uint64) {
 	switch t {
 	case i32:
 		e.byte(0x41)
-		e.s64(int64(int32(uint32(w)))) //nolint:gosec // the lower half is the value
+		e.s64(int64(int32(uint32(w))))
 	case i64:
 		e.byte(0x42)
-		e.s64(int64(w)) //nolint:gosec // the same bits
+		e.s64(int64(w))
 	case f32:
-		e.byte(0x43, byte(w), byte(w>>8), byte(w>>16), byte(w>>24)) //nolint:gosec // byte by byte
+		e.byte(0x43, byte(w), byte(w>>8), byte(w>>16), byte(w>>24))
 	case f64:
 		e.byte(0x44)
+
 		for shift := 0; shift < 64; shift += 8 {
-			e.byte(byte(w >> shift)) //nolint:gosec // byte by byte
+			e.byte(byte(w >> shift))
 		}
 	case v128:
 		e.byte(0xfd, 0x0c)

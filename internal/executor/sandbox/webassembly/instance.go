@@ -45,11 +45,13 @@ func (a *API) importObject(v goja.Value) goja.Value {
 	return v
 }
 
-// instantiate makes an instance of a module, with what was found for its imports, and runs its start function.
+// instantiate makes an instance of a module, with what was found for its imports, and runs its start
+// function.
 func (a *API) instantiate(m *module, list []resolved) *instance {
 	if m.tooLarge != "" {
 		a.rangeError("%s", m.tooLarge)
 	}
+
 	for _, memory := range m.memories[m.importedCount(kindMemory):] {
 		a.makeRoom(memory.min)
 	}
@@ -97,6 +99,7 @@ func (in *instance) takeImports(list []resolved) {
 		kind := in.module.imports[k].kind
 		index := next[kind]
 		next[kind]++
+
 		switch {
 		case r.function != nil:
 			in.functions[index] = r.function
@@ -128,7 +131,8 @@ func (a *API) functionAt(in *instance, index uint32) *function {
 func (a *API) exportsObject(in *instance) *goja.Object {
 	exports := a.r.VM.CreateObject(nil)
 	for _, x := range in.module.exports {
-		_ = exports.DefineDataProperty(x.name, a.exportOf(in, x), goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_TRUE)
+		_ = exports.DefineDataProperty(x.name, a.exportOf(in, x),
+			goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_TRUE)
 	}
 	a.r.Freeze(exports)
 	return exports

@@ -37,6 +37,7 @@ func (h *homes) isInterrupted() bool {
 func (h *homes) interrupt() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	h.interrupted = true
 	for _, home := range h.list {
 		end(home)
@@ -46,6 +47,6 @@ func (h *homes) interrupt() {
 // end makes an instance's code stop at its next loop. It marks the instance as closed, and frees nothing.
 func end(home api.Module) { _ = home.CloseWithExitCode(context.Background(), 1) }
 
-// Interrupt ends, for good, what the realm's modules compute: loops at their next round, anything else when it
-// is called next. Any goroutine may call it.
+// Interrupt ends, for good, what the realm's modules compute: loops at their next round, anything else when
+// it is called next. Any goroutine may call it.
 func (a *API) Interrupt() { a.homes.interrupt() }

@@ -21,12 +21,14 @@ type linearMemory struct {
 	bytes []byte
 }
 
-// largeFrom is from how many bytes on a memory that grows gets all the room that is left: each copy needs other
-// addresses, and the process has no more than a few times the largest. What is not written to costs nothing.
+// largeFrom is from how many bytes on a memory that grows gets all the room that is left: each copy needs
+// other addresses, and the process has no more than a few times the largest. What is not written to costs
+// nothing.
 const largeFrom = 16 << 20
 
-// Reallocate gives a memory a size in bytes, or nil if that would be too much: then the module is told that it
-// cannot grow. It may be called on nil, as an interrupt takes the memory from the engine while that grows it.
+// Reallocate gives a memory a size in bytes, or nil if that would be too much: then the module is told that
+// it cannot grow. It may be called on nil, as an interrupt takes the memory from the engine while that grows
+// it.
 func (m *linearMemory) Reallocate(size uint64) []byte {
 	if m == nil {
 		return nil

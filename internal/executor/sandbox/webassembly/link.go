@@ -126,6 +126,7 @@ func isNumber(v goja.Value) bool {
 	if _, isObject := v.(*goja.Object); isObject {
 		return false
 	}
+
 	switch v.Export().(type) {
 	case int64, float64:
 		return true
@@ -138,6 +139,7 @@ func isNumber(v goja.Value) bool {
 func (a *API) link(in *instance, list []resolved) func(string) api.Module {
 	scripts := map[string]*scriptFunction{}
 	var others []int
+
 	var functions uint32
 	for k, r := range list {
 		if r.script != nil {
@@ -165,8 +167,8 @@ func (a *API) link(in *instance, list []resolved) func(string) api.Module {
 	}
 }
 
-// linkerModule makes an instance that imports what several instances have, and exports each under the number of
-// its import.
+// linkerModule makes an instance that imports what several instances have, and exports each under the number
+// of its import.
 func (a *API) linkerModule(m *module, list []resolved, numbers []int) api.Module {
 	at := func(k int) place {
 		switch r := list[k]; {
@@ -183,13 +185,15 @@ func (a *API) linkerModule(m *module, list []resolved, numbers []int) api.Module
 
 	e := newEncoder()
 	e.section(sectionType, func(e *encoder) {
-		e.u32(uint32(len(m.types))) //nolint:gosec // as many as the module has
+		e.u32(uint32(len(m.types)))
+
 		for k := range m.types {
 			e.funcType(&m.types[k])
 		}
 	})
 	e.section(sectionImport, func(e *encoder) {
-		e.u32(uint32(len(numbers))) //nolint:gosec // as many as the module has
+		e.u32(uint32(len(numbers)))
+
 		for _, k := range numbers {
 			e.name(strconv.Itoa(k))
 			e.name(at(k).name)
@@ -198,7 +202,8 @@ func (a *API) linkerModule(m *module, list []resolved, numbers []int) api.Module
 	})
 	e.section(sectionExport, func(e *encoder) {
 		var next [kindGlobal + 1]uint32
-		e.u32(uint32(len(numbers))) //nolint:gosec // as many as the module has
+		e.u32(uint32(len(numbers)))
+
 		for _, k := range numbers {
 			kind := m.imports[k].kind
 			e.export(strconv.Itoa(k), kind, next[kind])
@@ -212,15 +217,15 @@ func (a *API) linkerModule(m *module, list []resolved, numbers []int) api.Module
 	})
 }
 
-// checkSegments throws a RuntimeError if an element segment does not fit its table: the engine would pass over
-// it.
+// checkSegments throws a RuntimeError if an element segment does not fit its table: the engine would pass
+// over it.
 func (a *API) checkSegments(m *module, list []resolved) {
 	for _, s := range m.segments {
 		offset, known := m.offset(s.offset, list)
 		if !known || uint64(s.table) >= uint64(len(m.tables)) {
 			continue
 		}
-		if uint64(offset)+uint64(s.count) > uint64(a.tableSize(m, s.table, list)) { //nolint:gosec // not negative
+		if uint64(offset)+uint64(s.count) > uint64(a.tableSize(m, s.table, list)) {
 			a.fail(a.runtimeError, "out of bounds table access")
 		}
 	}
@@ -229,7 +234,7 @@ func (a *API) checkSegments(m *module, list []resolved) {
 // offset is the value of a constant expression, if it is a number or an imported global.
 func (m *module) offset(c constant, list []resolved) (uint32, bool) {
 	if !c.known || !c.fromGlobal {
-		return uint32(c.number), c.known //nolint:gosec // the same bits
+		return uint32(c.number), c.known
 	}
 
 	var next uint32

@@ -34,7 +34,8 @@ func (a *API) addMemory() {
 	this := func(v goja.Value) *memory { return realm.MustState[memory](a.r, v, "WebAssembly.Memory") }
 	a.r.Getter(a.memoryClass.Proto, "buffer", func(v goja.Value) goja.Value { return a.bufferOf(this(v)) })
 	a.r.Method(a.memoryClass.Proto, "grow", 1, func(c goja.FunctionCall) goja.Value {
-		return a.r.VM.ToValue(a.growMemory(this(c.This), a.enforced(c.Argument(0), "the number of pages")))
+		m := this(c.This)
+		return a.r.VM.ToValue(a.growMemory(m, a.enforced(c.Argument(0), "the number of pages")))
 	})
 }
 
@@ -68,8 +69,8 @@ func (a *API) newMemory(o *goja.Object) *memory {
 // makeRoom throws a RangeError if more pages are more than all memories may have.
 func (a *API) makeRoom(more uint32) {
 	if bytes := uint64(more) * pageSize; bytes > a.memory.most-a.memory.used {
-		a.rangeError("could not allocate memory: %d KiB more than the %d KiB that there are would be over the "+
-			"%d MiB that all memories may have", bytes>>10, a.memory.used>>10, a.memory.most>>20)
+		a.rangeError("could not allocate memory: %d KiB more than the %d KiB that there are would be over "+
+			"the %d MiB that all memories may have", bytes>>10, a.memory.used>>10, a.memory.most>>20)
 	}
 }
 

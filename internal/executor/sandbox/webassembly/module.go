@@ -67,7 +67,10 @@ func (a *API) check(raw []byte) (*module, error) {
 	if err != nil {
 		return nil, err
 	}
-	code, err := a.runtime().CompileModule(a.ctx, b.forEngine(a.maxPages()))
+	rewritten := b.forEngine(a.maxPages())
+	b.sections = nil // lead to all of the bytes
+
+	code, err := a.runtime().CompileModule(a.ctx, rewritten)
 	if err != nil {
 		return nil, fmt.Errorf("%s", plain(err))
 	}
@@ -111,11 +114,10 @@ func (a *API) learnType(t *funcType) {
 }
 
 // dictionary is a plain object of strings, in order.
-func (a *API) dictionary(pairs ...string) goja.Value {
+func (a *API) dictionary(pairs ...[2]string) goja.Value {
 	o := a.r.VM.NewObject()
-	for k := 0; k < len(pairs); k += 2 {
-		_ = o.DefineDataProperty(pairs[k], a.r.VM.ToValue(pairs[k+1]),
-			goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
+	for _, p := range pairs {
+		_ = o.DefineDataProperty(p[0], a.r.VM.ToValue(p[1]), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_TRUE)
 	}
 	return o
 }
@@ -123,7 +125,7 @@ func (a *API) dictionary(pairs ...string) goja.Value {
 func (a *API) exportsOf(m *module) goja.Value {
 	list := make([]any, len(m.exports))
 	for k, x := range m.exports {
-		list[k] = a.dictionary("name", x.name, "kind", x.kind.String())
+		list[k] = a.dictionary([2]string{"name", x.name}, [2]string{"kind", x.kind.String()})
 	}
 	return a.r.VM.NewArray(list...)
 }
@@ -131,7 +133,9 @@ func (a *API) exportsOf(m *module) goja.Value {
 func (a *API) importsOf(m *module) goja.Value {
 	list := make([]any, len(m.imports))
 	for k, i := range m.imports {
-		list[k] = a.dictionary("module", i.module, "name", i.name, "kind", i.kind.String())
+		list[k] = a.dictionary(
+			[2]string{"module", i.module}, [2]string{"name", i.name}, [2]string{"kind", i.kind.String()},
+		)
 	}
 	return a.r.VM.NewArray(list...)
 }

@@ -72,6 +72,7 @@ func (r *reader) skipSigned(n int) {
 // s32 reads a signed number in LEB128.
 func (r *reader) s32() int32 {
 	var v int64
+
 	shift := 0
 	for range 5 {
 		b := r.byte()
@@ -81,7 +82,7 @@ func (r *reader) s32() int32 {
 			if b&0x40 != 0 {
 				v |= -1 << shift
 			}
-			return int32(v) //nolint:gosec // the upper bits repeat the sign; the engine judges those that do not
+			return int32(v)
 		}
 	}
 	r.fail("a number is too large")

@@ -15,8 +15,8 @@ type scriptFunction struct {
 	index    uint32 // of the import among the instance's functions
 }
 
-// goFunction is what the engine calls for a function of a script: its number in the realm. It must not lead to
-// the realm (apiContext).
+// goFunction is what the engine calls for a function of a script: its number in the realm. It must not lead
+// to the realm (apiContext).
 type goFunction struct{ number int }
 
 // Call finds the realm and calls the function, whose arguments are on the stack, to which its results go.
@@ -70,6 +70,7 @@ func (a *API) takeResults(types []valueType, result goja.Value, stack []uint64) 
 	if len(list) != len(types) {
 		a.typeError("the function must return %d results, and has returned %d", len(types), len(list))
 	}
+
 	for k, t := range types {
 		stack[k] = a.toWord(list[k], t)
 	}

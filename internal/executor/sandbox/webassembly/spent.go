@@ -20,8 +20,8 @@ func (a *API) weigh() weight {
 // Settle notes what there is now as belonging to the program.
 func (a *API) Settle() { a.weight = a.weigh() }
 
-// Spent reports whether runs have made so many instances, memory or references that the realm should not serve
-// another one.
+// Spent reports whether runs have made so many instances, memory or references that the realm should not
+// serve another one.
 func (a *API) Spent() bool {
 	now := a.weigh()
 	return now.instances-a.weight.instances > maxKeptInstances ||

@@ -48,10 +48,10 @@ func (a *API) addTable() {
 			a.rangeError("a table has at most %d elements here", maxTable)
 		}
 		before := a.onTable(t, "grow", value, uint64(delta))
-		if uint32(before) == ^uint32(0) { //nolint:gosec // -1 of 32 bits
+		if uint32(before) == ^uint32(0) {
 			a.rangeError("the table cannot grow by %d elements", delta)
 		}
-		return a.r.VM.ToValue(int64(before)) //nolint:gosec // below maxTable
+		return a.r.VM.ToValue(int64(before))
 	})
 }
 
@@ -86,7 +86,8 @@ func (a *API) newTable(o *goja.Object, arguments []goja.Value) *table {
 
 	t := &table{element: element, max: sizes.max}
 	value := a.element(t, given(arguments), 1)
-	t.home = a.build(tableModule(tableType{limits{sizes.min, atMost(sizes.max, maxTable)}, element}, nil), nil)
+	bounded := limits{sizes.min, atMost(sizes.max, maxTable)}
+	t.home = a.build(tableModule(tableType{bounded, element}, nil), nil)
 	t.name = "table"
 	t.access = t.home
 	if value != 0 {
@@ -138,8 +139,9 @@ func tableModule(t tableType, from *place) *encoder {
 	e.section(sectionExport, func(e *encoder) {
 		e.u32(6)
 		e.export("table", kindTable, 0)
+
 		for k, name := range []string{"get", "set", "grow", "size", "fill"} {
-			e.export(name, kindFunction, uint32(k)) //nolint:gosec // below 5
+			e.export(name, kindFunction, uint32(k))
 		}
 	})
 	e.section(sectionCode, func(e *encoder) {
@@ -163,7 +165,7 @@ func (a *API) onTable(t *table, name string, arguments ...uint64) uint64 {
 }
 
 func (a *API) lengthOf(t *table) uint32 {
-	return uint32(a.onTable(t, "size")) //nolint:gosec // an i32
+	return uint32(a.onTable(t, "size"))
 }
 
 // indexIn reads the index of an element that there is.

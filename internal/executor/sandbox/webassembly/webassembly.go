@@ -10,8 +10,8 @@
 //	function, memory,
 //	table, global ---------> the home that has it, and the name under which that exports it
 //
-// wazero finds what is imported by the names of a module and of an export, in an instance. So each import of a
-// rewritten module has its number as a name, and link makes instances that export everything under these
+// wazero finds what is imported by the names of a module and of an export, in an instance. So each import of
+// a rewritten module has its number as a name, and link makes instances that export everything under these
 // numbers: one of Go functions, behind which JavaScript's are, and one that imports memories, tables, globals
 // and functions of other instances and exports them again.
 //
@@ -34,8 +34,8 @@ import (
 	"picloud/internal/executor/sandbox/realm"
 )
 
-// maxModuleBytes is the largest module in bytes. Compiling is not interrupted: it takes a second for 10 MiB, and
-// some 25 times the module's size of memory.
+// maxModuleBytes is the largest module in bytes. Compiling is not interrupted: it takes a second for 10 MiB,
+// and some 25 times the module's size of memory.
 const maxModuleBytes = 16 << 20
 
 // features are those of WebAssembly 2.0, and constant expressions that calculate. Not among them: tail calls,
@@ -126,15 +126,15 @@ func (c apiContext) Value(key any) any {
 	return nil
 }
 
-// runBytes is how many bytes all memories of a realm may have: two thirds of the collector's limit, so that the
-// largest can be copied once more when it grows.
+// runBytes is how many bytes all memories of a realm may have: two thirds of the collector's limit, so that
+// the largest can be copied once more when it grows.
 func runBytes() uint64 {
-	limit := min(uint64(debug.SetMemoryLimit(-1)), memoryPages*pageSize) //nolint:gosec // it is not negative
+	limit := min(uint64(debug.SetMemoryLimit(-1)), memoryPages*pageSize)
 	return limit / 3 * 2 / pageSize * pageSize
 }
 
 // maxPages is runBytes in pages.
-func (a *API) maxPages() uint32 { return uint32(a.memory.most / pageSize) } //nolint:gosec // at most memoryPages
+func (a *API) maxPages() uint32 { return uint32(a.memory.most / pageSize) }
 
 // pageSize is the unit of a memory's size, in bytes.
 const pageSize = 64 << 10
@@ -172,6 +172,7 @@ func (c *ownedCode) add(code wazero.CompiledModule) {
 func (c *ownedCode) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	for _, code := range c.list {
 		_ = code.Close(context.Background())
 	}
@@ -200,7 +201,8 @@ func (a *API) start(code wazero.CompiledModule, resolve experimental.ImportResol
 		ctx = experimental.WithImportResolver(ctx, resolve)
 	}
 
-	home, err := a.runtime().InstantiateModule(ctx, code, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	unnamed := wazero.NewModuleConfig().WithName("").WithStartFunctions()
+	home, err := a.runtime().InstantiateModule(ctx, code, unnamed)
 	if err != nil {
 		return nil, err
 	}

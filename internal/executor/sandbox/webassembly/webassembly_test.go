@@ -81,6 +81,7 @@ func run(a *API, script string) string {
 // testScripts compares what scripts evaluate to. Each has a realm of its own.
 func testScripts(t *testing.T, scripts map[string]string) {
 	t.Helper()
+
 	for script, want := range scripts {
 		t.Run(script, func(t *testing.T) {
 			t.Parallel()
@@ -245,13 +246,16 @@ func TestMalformed(t *testing.T) {
 func TestCollected(t *testing.T) {
 	t.Parallel()
 
-	a := newAPI(t)
-	if got := run(a, `const f = (n) => n + 1, x = make("tables", { script: { f } }); globalThis.kept = x; x.at(2, 1) + x.table.get(2)(5)`); got != "8" {
-		t.Fatal(got)
+	used := func() weak.Pointer[API] {
+		a := newAPI(t)
+		got := run(a, `const f = (n) => n + 1, x = make("tables", { script: { f } }); globalThis.kept = x; x.at(2, 1) + x.table.get(2)(5)`)
+		if got != "8" {
+			t.Fatal(got)
+		}
+		return weak.Make(a)
 	}
-	gone := weak.Make(a)
-	a = nil
 
+	gone := used()
 	for range 20 {
 		runtime.GC()
 		if gone.Value() == nil {
