@@ -14,6 +14,7 @@ type imported struct {
 
 	// One of these, by kind.
 	function *funcType
+	typ      uint32 // the index of function
 	table    tableType
 	memory   limits
 	global   globalType
@@ -154,7 +155,7 @@ func (b *binary) readSection(id byte, r *reader) {
 	read := map[byte]func(*reader){
 		sectionType:     b.readType,
 		sectionImport:   b.readImport,
-		sectionFunction: func(r *reader) { b.functions = append(b.functions, b.typeAt(r)) },
+		sectionFunction: b.readFunction,
 		sectionTable:    func(r *reader) { b.tables = append(b.tables, r.tableType()) },
 		sectionMemory:   func(r *reader) { b.memories = append(b.memories, r.memoryType()) },
 		sectionGlobal:   b.readGlobal,
@@ -197,19 +198,24 @@ func (b *binary) readType(r *reader) {
 }
 
 // typeAt reads the index of a function's type.
-func (b *binary) typeAt(r *reader) *funcType {
-	index := r.u32()
+func (b *binary) typeAt(r *reader) (t *funcType, index uint32) {
+	index = r.u32()
 	if uint64(index) >= uint64(len(b.types)) {
 		r.fail("there is no type %d", index)
 	}
-	return &b.types[index]
+	return &b.types[index], index
+}
+
+func (b *binary) readFunction(r *reader) {
+	t, _ := b.typeAt(r)
+	b.functions = append(b.functions, t)
 }
 
 func (b *binary) readImport(r *reader) {
 	i := imported{module: r.name(), name: r.name(), kind: externKind(r.byte())}
 	switch i.kind {
 	case kindFunction:
-		i.function = b.typeAt(r)
+		i.function, i.typ = b.typeAt(r)
 		b.functions = append(b.functions, i.function)
 	case kindTable:
 		i.table = r.tableType()

@@ -105,12 +105,11 @@ func (a *API) learnTypes(b *binary) {
 }
 
 func (a *API) learnType(t *funcType) {
-	for _, known := range a.types {
-		if known.equal(t) {
-			return
-		}
+	key := string(t.params) + ">" + string(t.results) // no value type is written so
+	if !a.known[key] {
+		a.known[key] = true
+		a.types = append(a.types, t)
 	}
-	a.types = append(a.types, t)
 }
 
 // dictionary is a plain object of strings, in order.

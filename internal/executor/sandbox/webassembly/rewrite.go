@@ -90,8 +90,7 @@ func (b *binary) encodeImport(e *encoder, i *imported) {
 
 	switch i.kind {
 	case kindFunction:
-		index := slices.IndexFunc(b.types, func(t funcType) bool { return t.equal(i.function) })
-		e.u32(uint32(index))
+		e.u32(i.typ)
 	case kindTable:
 		e.byte(i.table.element)
 		e.limits(limits{})

@@ -60,8 +60,9 @@ type API struct {
 	code   *ownedCode
 	memory linearMemories
 
-	views     []*memory   // those of which a script has seen the buffer
-	types     []*funcType // each once, of all modules
+	views     []*memory       // those of which a script has seen the buffer
+	types     []*funcType     // each once, of all modules
+	known     map[string]bool // types, by what learnType makes of them
 	scripts   []*scriptFunction
 	byObject  map[*goja.Object]*function
 	byRef     map[uint64]*function
@@ -86,6 +87,7 @@ func New(r *realm.Realm, respond Responder) *API {
 		Object:    r.Namespace("WebAssembly"),
 		code:      &ownedCode{},
 		memory:    linearMemories{most: runBytes()},
+		known:     map[string]bool{},
 		byObject:  map[*goja.Object]*function{},
 		byRef:     map[uint64]*function{},
 		instances: map[uintptr]*instance{},
