@@ -52,9 +52,10 @@ var arrows = map[string]string{
 	"internal/executor/sandbox/nodeapi": "internal/executor/sandbox/webapi internal/executor/sandbox/realm " +
 		"internal/executor/sandbox/engine",
 	"internal/executor/sandbox/webapi": "internal/cloud internal/executor/wire internal/executor/sandbox/webcrypto " +
-		"internal/executor/sandbox/charset " +
+		"internal/executor/sandbox/charset internal/executor/sandbox/webassembly " +
 		"internal/executor/sandbox/realm internal/executor/sandbox/engine",
-	"internal/executor/sandbox/webcrypto": "internal/executor/sandbox/realm",
+	"internal/executor/sandbox/webcrypto":   "internal/executor/sandbox/realm",
+	"internal/executor/sandbox/webassembly": "internal/executor/sandbox/realm",
 	"internal/executor/sandbox/realm": "internal/cloud internal/executor/sandbox/engine " +
 		"internal/executor/sandbox/regexps",
 	"internal/executor/sandbox/regexps": "internal/executor/sandbox/engine internal/executor/sandbox/regex",

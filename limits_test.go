@@ -44,6 +44,8 @@ var limitSections = []struct {
 		{"maxCallStack", "Depth of calls in JavaScript", "calls"},
 		{"maxJSONDepth", "Nesting that `JSON.parse` takes", "levels"},
 		{"maxDecompressed", "Output of a `DecompressionStream`", "bytes"},
+		{"maxModuleBytes", "A WebAssembly module", "bytes"},
+		{"maxTable", "A WebAssembly table", "elements"},
 		{"maxPBKDF2", "Iterations of PBKDF2, over all blocks of the hash that it makes", "iterations"},
 		{"maxRSABits", "Length of an RSA key", "bits"},
 		{"maxDerived", "What one call of `deriveBits` gives", "bytes"},

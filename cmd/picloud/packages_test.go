@@ -25,6 +25,7 @@ func bundleWith(t *testing.T, entry string, minify bool) string {
 		Conditions:        []string{"worker", "browser", "import"},
 		External:          []string{"picloud"},
 		LogLevel:          api.LogLevelSilent,
+		Loader:            map[string]api.Loader{".wasm": api.LoaderBinary},
 		MinifyIdentifiers: minify,
 		MinifySyntax:      minify,
 		MinifyWhitespace:  minify,
@@ -88,6 +89,8 @@ func TestPackages(t *testing.T) {
 		{"GET", "fflate", "", "", 200, `{"smaller":true,"back":6000,"zip":"inside"}`},
 		{"GET", "jose", "", "", 200, `"sub":"ada","es":"eve","rsa":"rsa","bad":"ERR_JWS_SIGNATURE_VERIFICATION_FAILED"`},
 		{"GET", "jose", "", "", 200, `"sealed":"ECDH-ES+A128KW ECDH-ES A128KW RSA-OAEP-256"`},
+		{"GET", "hashwasm", "", "", 200, `{"hash":"$argon2id$v=19$m=1024,t=1,p=1$BwcHBwcHBwcHBwcHBwcHBw$1lpRafcMpVpKMDFfR4PI2Q","ok":true,"bad":false,"sha3":"75d527c368f2efe8","xx":"26c7827d889f6da3"}`},
+		{"GET", "sqljs", "", "", 200, `{"values":[[19,2079,42,"item 99"]],"copied":100,"error":"near \"nothing\": syntax error"}`},
 	} {
 		name, _, _ := strings.Cut(c.path, "/")
 		called[name] = true

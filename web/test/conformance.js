@@ -14,6 +14,17 @@ const all = async (stream) => {
 };
 const chunks = (...list) => new ReadableStream({ start(c) { for (const x of list) c.enqueue(x); c.close(); } });
 const response = (body, init) => new Response(body, init);
+// Modules of internal/executor/sandbox/webassembly/testdata.
+const wasm = {
+  numbers: "AGFzbQEAAAABLwlgAX8Bf2ABfgF+YAF9AX1gAXwBfGACf38Bf2ABfwBgAn9+An5/YAABe2ABbwFvAwoJAAECAwQFBgcIBzwJA2kzMgAAA2k2NAABA2YzMgACA2Y2NAADA2FkZAAEBG5vbmUABQRzd2FwAAYGdmVjdG9yAAcDYW55AAgKQQkEACAACwQAIAALBAAgAAsEACAACwcAIAAgAWoLAgALBgAgASAACxQA/QwBAAAAAAAAAAIAAAAAAAAACwQAIAAL",
+  traps: "AGFzbQEAAAABHAZgAABgAAF/YAJ/fwF/YAF8AX9gAX8Bf2ABfwADCAcBAAIDBAUEBAQBcAADBQMBAAEHPAYLdW5yZWFjaGFibGUAAQZkaXZpZGUAAgh0cnVuY2F0ZQADBGxvYWQABAhpbmRpcmVjdAAFBGRlZXAABgkHAQBBAAsBAAoyBwQAQQELAwAACwcAIAAgAW0LBQAgAKoLBwAgACgCAAsHACAAEQAACwkAIABBAWoQBgs=",
+  calls: "AGFzbQEAAAABEQNgAX8Bf2AAAn9+YAJ/fwF/AhoCBnNjcmlwdAFmAAAGc2NyaXB0BG1hbnkAAQMFBAABAAIHIQQEY2FsbAACBG1hbnkAAwZuZXN0ZWQABAZmcmFtZXMABQo0BAYAIAAQAAsEABABCw8AIABFBH9BAAUgABAACwsWACAARQR/IAEQAAUgAEEBayABEAULCw==",
+  tables: "AGFzbQEAAAABGgVgAX8Bf2AAAn9/YAJ/fwF/YAFwAXBgAAFwAgwBBnNjcmlwdAFmAAADBwYAAAECAwQECAJwAQYKbwACBgsCcAHSAgtvAdBvCwdFCAZkb3VibGUAAQV0YWJsZQEABnZhbHVlcwEBCGZ1bmN0aW9uAwAFdmFsdWUDAQJhdAAECXJlZmVyZW5jZQAFA293bgAGCQoBAEEACwQBAgADCi0GBwAgAEECbAsIACAAQeQAagsGAEEHQQgLCQAgASAAEQAACwQAIAALBADSAgs=",
+  shared: "AGFzbQEAAAABEwRgAX8Bf2ACf38AYAABf2AAAX4CQQUBbQZtZW1vcnkCAQEEAW0FdGFibGUBcAACAW0GZ2xvYmFsA38BAW0IY29uc3RhbnQDfgABbQhmdW5jdGlvbgAAAwcGAQACAgMAB2oLBm1lbW9yeQIABXRhYmxlAQAGZ2xvYmFsAwAIY29uc3RhbnQDAQhmdW5jdGlvbgAABXN0b3JlAAEEbG9hZAACBGdyb3cAAwRidW1wAAQNY29uc3RhbnRWYWx1ZQAFCWNhbGxUYWJsZQAGCjUGCQAgACABNgIACwcAIAAoAgALBgBBAUAACwsAIwBBAWokACMACwQAIwELCQAgAEEAEQAACwsLAQBBCAsFaGVsbG8=",
+};
+const load = (name) => new WebAssembly.Module(Uint8Array.from(atob(wasm[name]), (c) => c.charCodeAt(0)));
+const make = (name, imports) => new WebAssembly.Instance(load(name), imports).exports;
+const thrown = (f) => { try { return f(); } catch (e) { return e.name; } };
 
 export const cases = {
   // URL standard
@@ -348,6 +359,25 @@ export const cases = {
   "getRandomValues": () => { const b = crypto.getRandomValues(new Uint32Array(4)); return [b.length, b.some((x) => x > 0)]; },
   "getRandomValues: too many": () => crypto.getRandomValues(new Uint8Array(65537)),
   "randomUUID": () => /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(crypto.randomUUID()),
+
+  // WebAssembly JavaScript Interface
+  "wasm: i32": () => { const n = make("numbers"); return [2 ** 32 + 5, "7", 1.9, NaN, -1, 2 ** 31, undefined, null, [3]].map(n.i32); },
+  "wasm: i64": () => { const n = make("numbers"); return [1n, 2n ** 64n - 1n, 2n ** 63n, true, "12"].map((v) => String(n.i64(v))).concat([1, null, undefined, "x"].map((v) => thrown(() => n.i64(v)))); },
+  "wasm: floats": () => { const n = make("numbers"); return [n.f32(0.1), n.f32(1e40) === Infinity, n.f64(0.1), Object.is(n.f64(-0), -0), Number.isNaN(n.f32("x"))]; },
+  "wasm: several results": () => { const r = make("numbers").swap(1, 2n); return [Array.isArray(r), typeof r[0], r[1]]; },
+  "wasm: externref": () => { const n = make("numbers"), o = {}; return [o, null, undefined, "x", 1.5, o.toString].map((v) => n.any(v) === v); },
+  "wasm: exported function": () => { const f = make("numbers").add; return [f.name, f.length, typeof f.prototype, thrown(() => new f()), f(1), f(2, 3, 4)]; },
+  "wasm: traps": () => { const x = make("traps"); return [() => x.unreachable(), () => x.divide(1, 0), () => x.truncate(NaN), () => x.load(-1), () => x.indirect(0), () => x.indirect(9), () => x.deep(0), () => x.divide(7, 2)].map(thrown); },
+  "wasm: exceptions cross": () => { const mine = { name: "mine" }; let f; const x = make("calls", { script: { f: (n) => f(n), many() {} } }); f = (n) => { if (n) return x.call(n - 1); throw mine; }; try { x.call(3); } catch (e) { return e === mine; } },
+  "wasm: results of an import": () => { let many; const x = make("calls", { script: { f() {}, many: () => many } }); return [[1.5, 2n], [1], 5, [1, 2], "ab"].map((v) => ((many = v), thrown(() => x.many().map(String)))); },
+  "wasm: identity of functions": () => { const f = (n) => n + 1, x = make("tables", { script: { f } }), t = x.table; return [t.get(0) === x.double, t.get(1) === x.own(), x.function.value === x.own(), t.get(2) === f, t.get(2)(1), t.get(2).name, t.get(1)(1), t.get(4)]; },
+  "wasm: table": () => { const x = make("tables", { script: { f: (n) => n } }), t = x.table; t.set(4, x.double); return [x.at(4, 21), t.length, t.grow(2, x.own()), t.get(7) === x.own(), thrown(() => t.grow(9)), thrown(() => t.get(99)), thrown(() => t.set(0, () => 1)), thrown(() => t.set(0, undefined))]; },
+  "wasm: shared": () => { const m = { memory: new WebAssembly.Memory({ initial: 1, maximum: 4 }), table: new WebAssembly.Table({ element: "anyfunc", initial: 2 }), global: new WebAssembly.Global({ value: "i32", mutable: true }, 41), constant: 7n, function: (n) => n * 3 }; const x = make("shared", { m }), b = m.memory.buffer; x.store(0, 9); const seen = new Uint8Array(b)[0]; return [x.memory === m.memory, x.table === m.table, x.global === m.global, x.function === m.function, seen, x.bump(), m.global.value, x.grow(), b.byteLength, m.memory.buffer.byteLength, x.function(2), String(x.constant.value)]; },
+  "wasm: links": () => { const m = { memory: new WebAssembly.Memory({ initial: 1, maximum: 4 }), table: new WebAssembly.Table({ element: "anyfunc", initial: 2 }), global: new WebAssembly.Global({ value: "i32", mutable: true }), constant: 7n, function() {} }; return [{}, { memory: 1 }, { memory: new WebAssembly.Memory({ initial: 1 }) }, { global: 1 }, { constant: 1 }, { function: 1 }, { table: new WebAssembly.Table({ element: "anyfunc", initial: 1 }) }].map((o) => thrown(() => typeof make("shared", { m: { ...m, ...o } }))).concat([thrown(() => make("shared")), thrown(() => make("shared", {}))]); },
+  "wasm: errors": () => ["CompileError", "LinkError", "RuntimeError"].map((n) => { const E = WebAssembly[n], e = E("m", { cause: 1 }); return [e.name, e.message, e.cause, e instanceof E, e instanceof Error, Object.getPrototypeOf(E) === Error, E.length, Object.keys(e).length, String(e)]; }),
+  "wasm: refused": async () => { const out = []; for (const b of [new Uint8Array(8), new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1]), 5, new ArrayBuffer(0)]) out.push(await WebAssembly.compile(b).catch((e) => e.name)); return out; },
+  "wasm: descriptors": () => [() => new WebAssembly.Memory(), () => new WebAssembly.Memory({}), () => new WebAssembly.Memory({ initial: 2, maximum: 1 }), () => new WebAssembly.Memory({ initial: -1 }), () => new WebAssembly.Memory({ initial: 65537 }), () => new WebAssembly.Table({ initial: 1 }), () => new WebAssembly.Table({ element: "i32", initial: 1 }), () => new WebAssembly.Global({ value: "x" }), () => new WebAssembly.Global({ value: "i64" }, 1), () => (new WebAssembly.Global({ value: "i32" }).value = 1), () => WebAssembly.Module(new Uint8Array(8))].map(thrown),
+  "wasm: tags": () => [String(WebAssembly), String(load("numbers")), typeof WebAssembly, Object.prototype.toString.call(new WebAssembly.Memory({ initial: 0 })), Object.isFrozen(make("numbers")), Object.getPrototypeOf(make("numbers"))],
 
   // Console, performance, globals
   "performance.now": () => typeof performance.now() === "number" && performance.now() >= 0,

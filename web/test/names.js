@@ -8,7 +8,13 @@ const bytes = (...b) => new Uint8Array(b);
 const text = (stream) => new Response(stream).text();
 const throws = (f, name) => { try { f(); } catch (e) { return e.name === name; } return false; };
 const of = (...chunks) => new ReadableStream({ start(c) { chunks.forEach((x) => c.enqueue(x)); c.close(); } });
-const noWasm = "the engine has no WebAssembly";
+// A module with a memory of a page, a table of a function, a global of 7 and a function that adds.
+const wasm = Uint8Array.from(atob("AGFzbQEAAAABBwFgAn9/AX8DAgEABAQBcAABBQMBAAEGBgF/AEEHCwcRBAFhAAABbQIAAXQBAAFnAwAKCQEHACAAIAFqCw=="), (c) => c.charCodeAt(0));
+const exports = () => new WebAssembly.Instance(new WebAssembly.Module(wasm)).exports;
+const wasmResponse = () => new Response(wasm, { headers: { "content-type": "application/wasm" } });
+const wasmError = (name) => yes(`WebAssembly.${name}`, "WebAssembly", () => new WebAssembly[name]("m") instanceof Error && new WebAssembly[name]("m").name === name);
+const noTag = (name) => no(`WebAssembly.${name}`, "WebAssembly", "modules with exceptions are refused");
+const forNamed = "there for code that names WebAssembly; WebAssembly 2.0, without threads, exceptions and tail calls";
 
 export const names = [
   yes("AbortController", "DOM", () => { const a = new AbortController(); a.abort("r"); return a.signal.aborted && a.signal.reason === "r"; }),
@@ -54,7 +60,14 @@ export const names = [
   yes("CryptoKey", "Web Cryptography", async () => { const k = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, ["sign"]); return k instanceof CryptoKey && k.type === "secret" && !k.extractable; }),
   yes("SubtleCrypto", "Web Cryptography", async () => { const p = await crypto.subtle.generateKey("X25519", false, ["deriveBits"]); return crypto.subtle instanceof SubtleCrypto && new Uint8Array(await crypto.subtle.digest("SHA-256", bytes()))[0] === 0xe3 && (await crypto.subtle.deriveBits({ name: "X25519", public: p.publicKey }, p.privateKey, null)).byteLength === 32; }, "SHA, HMAC, AES-CBC, AES-CTR, AES-GCM, AES-KW, ECDSA, ECDH, Ed25519, X25519, RSASSA-PKCS1-v1_5, RSA-PSS, RSA-OAEP, PBKDF2, HKDF; new RSA keys have 2048 to 4096 bits"),
   partial("Performance", "High Resolution Time", "now, timeOrigin and toJSON", () => performance instanceof Performance && performance.now() >= 0),
-  ...["Global", "Instance", "Memory", "Module", "Table", "Tag", "Exception", "CompileError", "LinkError", "RuntimeError"].map((n) => no(`WebAssembly.${n}`, "WebAssembly", noWasm)),
+  partial("WebAssembly.Global", "WebAssembly", "an externref that cannot be changed is only imported if it is null", () => exports().g.value === 7 && new WebAssembly.Global({ value: "i64", mutable: true }, 5n).value === 5n),
+  yes("WebAssembly.Instance", "WebAssembly", () => exports().a(2, 3) === 5),
+  partial("WebAssembly.Memory", "WebAssembly", "no shared memories; all memories together have half of the script's memory", () => { const m = new WebAssembly.Memory({ initial: 1, maximum: 2 }), b = m.buffer; return m.grow(1) === 1 && b.byteLength === 0 && m.buffer.byteLength === 131072 && exports().m.buffer.byteLength === 65536; }),
+  yes("WebAssembly.Module", "WebAssembly", () => WebAssembly.Module.exports(new WebAssembly.Module(wasm)).map((e) => e.kind).join() === "function,memory,table,global", forNamed),
+  yes("WebAssembly.Table", "WebAssembly", () => { const { t, a } = exports(), own = new WebAssembly.Table({ element: "anyfunc", initial: 1 }); own.set(0, a); return t.length === 1 && t.get(0) === null && own.get(0) === a; }),
+  noTag("Tag"),
+  noTag("Exception"),
+  ...["CompileError", "LinkError", "RuntimeError"].map(wasmError),
   yes("globalThis", "ECMAScript", () => globalThis.Array === Array),
   yes("atob()", "HTML", () => atob("YQ==") === "a" && throws(() => atob("*"), "InvalidCharacterError")),
   yes("btoa()", "HTML", () => btoa("a") === "YQ=="),
@@ -74,7 +87,12 @@ export const names = [
   partial("console", "Console", "debug, log, info, warn, error, trace, dir, assert, count, time, group and table become lines of the execution's log", () => ["debug", "log", "info", "warn", "error", "trace", "dir", "assert", "count", "countReset", "time", "timeLog", "timeEnd", "group", "groupEnd", "table"].every((m) => typeof console[m] === "function")),
   yes("crypto", "Web Cryptography", () => typeof crypto.subtle.digest === "function"),
   yes("performance", "High Resolution Time", () => performance.timeOrigin > 1.7e12),
-  ...["compile()", "compileStreaming()", "instantiate()", "instantiateStreaming()", "JSTag", "validate()"].map((n) => no(`WebAssembly.${n}`, "WebAssembly", noWasm)),
+  yes("WebAssembly.compile()", "WebAssembly", async () => (await WebAssembly.compile(wasm)) instanceof WebAssembly.Module),
+  yes("WebAssembly.compileStreaming()", "WebAssembly", async () => (await WebAssembly.compileStreaming(wasmResponse())) instanceof WebAssembly.Module, "compiles when all of the body is there"),
+  yes("WebAssembly.instantiate()", "WebAssembly", async () => (await WebAssembly.instantiate(wasm)).instance.exports.a(1, 1) === 2),
+  yes("WebAssembly.instantiateStreaming()", "WebAssembly", async () => (await WebAssembly.instantiateStreaming(Promise.resolve(wasmResponse()))).instance.exports.a(1, 1) === 2, "as compileStreaming"),
+  noTag("JSTag"),
+  yes("WebAssembly.validate()", "WebAssembly", () => WebAssembly.validate(wasm) && !WebAssembly.validate(bytes(0))),
 ];
 
 export default {

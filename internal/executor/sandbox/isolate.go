@@ -91,6 +91,7 @@ func (i *isolate) evaluate(prg *goja.Program) error {
 	}
 
 	i.realm.Record()
+	i.web.Settle()
 	return nil
 }
 

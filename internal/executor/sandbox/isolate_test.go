@@ -62,7 +62,7 @@ func TestIntact(t *testing.T) {
 	}
 
 	newOne := func() *isolate { // with all that is loaded for code that names it
-		i, err := (&program{name: "x", code: "(function(exports,require,module){ /* Event, Blob, subtle, URLPattern, Intl, RegExp.$1, DisposableStack, rawJSON, __defineGetter__, WeakMap, Symbol, BigInt64Array, addEventListener, fetch, Iterator */ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
+		i, err := (&program{name: "x", code: "(function(exports,require,module){ /* Event, Blob, subtle, URLPattern, Intl, RegExp.$1, WebAssembly, DisposableStack, rawJSON, __defineGetter__, WeakMap, Symbol, BigInt64Array, addEventListener, fetch, Iterator */ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,6 +84,7 @@ func TestIntact(t *testing.T) {
 		"new Blob(['x']).stream().getReader({ mode: 'byob' }); new FormData().append('a', 'b'); new CompressionStream('gzip')",
 		"crypto.subtle.digest('SHA-256', new Uint8Array(1)); performance.now(); new URLPattern({ pathname: '/:id' }).exec('http://a/b').pathname.groups.id",
 		"(1).toLocaleString('de'); new Intl.DateTimeFormat('en', { timeZone: 'Asia/Tokyo' }).format(0); 'a'.localeCompare('b', 'de'); new Intl.ListFormat('en').format(['a'])",
+		"new WebAssembly.Memory({ initial: 1 }).grow(1); WebAssembly.validate(new ArrayBuffer(8)); new WebAssembly.RuntimeError('x')",
 		"new TypeError('x'); new Int16Array(2); new SyntaxError('y')", "new Proxy(() => 1, { apply: () => 2 })(); Number(5n); ({}) instanceof new Proxy(Map, {})",
 		"[1].values().map(String).toArray(); new DisposableStack().dispose(); JSON.stringify(JSON.rawJSON('1')); new WeakMap([[Symbol(), 1]])", "try { let f; f() } catch {} new BigInt64Array(1).fill(-1n); new Date().getYear()", "for (const x of [1]) x; const [a, ...b] = [1, 2]; ({ ...{ c: 1 } })",
 	} {
@@ -117,6 +118,8 @@ func TestIntact(t *testing.T) {
 		"Object.defineProperty(RegExp.prototype, 'flags', { get: () => 'g' })", "Object.defineProperty(RegExp, Symbol.species, { get: () => Array })",
 		"Object.getPrototypeOf('a'.matchAll(/a/g)).next = 1", "Object.getOwnPropertyDescriptor(RegExp, '$1').get.x = 1", "String.prototype.match = 1",
 		"Object.getOwnPropertyDescriptor(RegExp.prototype, 'unicodeSets').get.x = 1", "Object.defineProperty(RegExp, '$1', { get: () => 'x' })",
+		"WebAssembly.compile = 1", "WebAssembly.Memory.prototype.grow = 1", "WebAssembly.Module.exports = 1", "WebAssembly.RuntimeError.prototype.x = 1",
+		"WebAssembly = {}", "delete WebAssembly.LinkError", "Object.getOwnPropertyDescriptor(WebAssembly.Global.prototype, 'value').set.x = 1",
 		"Intl.NumberFormat.prototype.formatToParts = 1", "Intl.Collator = 1", "Intl.DateTimeFormat.supportedLocalesOf = 1", "Intl = {}", "Number.prototype.toLocaleString = 1",
 	} {
 		i := newOne()

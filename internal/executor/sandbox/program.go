@@ -127,7 +127,7 @@ func (k *keptRuntimes) pop(p *program, at int) *isolate {
 // putIfIntact keeps a runtime for the next run, unless the last one changed an intrinsic. When too many are
 // kept, the program that was used longest ago gives one up.
 func (p *program) putIfIntact(iso *isolate) {
-	if !iso.realm.Intact() { // outside of the lock: it takes longer than all else here
+	if iso.web.Spent() || !iso.realm.Intact() { // outside of the lock: it takes longer than all else here
 		return
 	}
 

@@ -6,10 +6,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/dop251/goja"
-
 	"picloud/internal/cloud"
 	"picloud/internal/executor/sandbox/sdk"
+	"picloud/internal/executor/sandbox/webapi"
 	"picloud/internal/executor/wire"
 )
 
@@ -31,10 +30,10 @@ type run struct {
 	// resumedC has a token when the run, which was paused, may compute again.
 	resumedC chan struct{}
 
-	// interrupted and vm are written by the run and by the goroutine that interrupts it: each writes its
+	// interrupted and web are written by the run and by the goroutine that interrupts it: each writes its
 	// own first and then looks at the other's, so that none is missed.
 	interrupted atomic.Bool
-	vm          atomic.Pointer[goja.Runtime]
+	web         atomic.Pointer[webapi.Global]
 
 	usage     usage
 	waitedFor string // when its time was over
@@ -76,8 +75,8 @@ func (r *run) post(e event) {
 // interrupt ends the run at the engine's next check. Any goroutine may call it.
 func (r *run) interrupt() {
 	r.interrupted.Store(true)
-	if vm := r.vm.Load(); vm != nil {
-		vm.Interrupt("timeout")
+	if web := r.web.Load(); web != nil {
+		web.Interrupt()
 	}
 	r.post(event{kind: evInterrupt})
 }
@@ -87,9 +86,9 @@ func (r *run) attach(iso *isolate) {
 	r.iso = iso
 	iso.enter(r)
 
-	r.vm.Store(iso.realm.VM)
+	r.web.Store(iso.web)
 	if r.interrupted.Load() {
-		iso.realm.VM.Interrupt("timeout")
+		iso.web.Interrupt()
 	}
 }
 

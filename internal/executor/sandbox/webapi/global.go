@@ -7,11 +7,13 @@ package webapi
 import (
 	_ "embed"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dop251/goja"
 
 	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/sandbox/realm"
+	"picloud/internal/executor/sandbox/webassembly"
 )
 
 //go:embed base.js
@@ -33,9 +35,10 @@ type Global struct {
 	request  realm.Class
 	response realm.Class
 
-	streams *streams     // nil until loaded
-	events  *events      // nil until loaded
-	subtle  *goja.Object // nil until asked for
+	streams *streams                        // nil until loaded
+	events  *events                         // nil until loaded
+	subtle  *goja.Object                    // nil until asked for
+	wasm    atomic.Pointer[webassembly.API] // nil for code that does not name it; Interrupt reads it
 
 	listener goja.Callable // of service_worker.js, nil until loaded
 
@@ -96,6 +99,10 @@ func New(r *realm.Realm, needs Needs) *Global {
 
 	if needs.URLPattern {
 		g.loadURLPattern()
+	}
+
+	if needs.WebAssembly {
+		g.loadWebAssembly()
 	}
 
 	return g

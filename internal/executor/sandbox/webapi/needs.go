@@ -8,8 +8,8 @@ import (
 
 // Needs says which libraries a program's code can come to, so that they are loaded before it: one that is
 // loaded during a run costs the runtime its next run. Too much costs time and memory in every new runtime,
-// too little breaks nothing but that. Some are not there at all without being named: URLPattern, RegExp.$1 and
-// its like, and what MissingECMAScript and Additions add.
+// too little breaks nothing but that. Some are not there at all without being named: URLPattern, WebAssembly,
+// RegExp.$1 and its like, and what MissingECMAScript and Additions add.
 type Needs struct {
 	Streams           bool // streams, blobs, forms or bodies
 	Intl              bool // formats or compares by locale
@@ -19,7 +19,8 @@ type Needs struct {
 	URLPattern        bool
 	Additions         Additions // what else the engine lacks
 	ServiceWorker     bool      // listeners that are handlers
-	LegacyRegExp      bool // RegExp.$1 and its like
+	LegacyRegExp      bool      // RegExp.$1 and its like
+	WebAssembly       bool
 }
 
 // NeedsOf finds out what a program needs by the names in its code.
@@ -34,6 +35,7 @@ func NeedsOf(code string) Needs {
 		Additions:         additionsOf(code),
 		ServiceWorker:     needsServiceWorker(code),
 		LegacyRegExp:      strings.Contains(code, "RegExp") && legacyRegExpNames.In(code),
+		WebAssembly:       strings.Contains(code, "WebAssembly"),
 	}
 }
 

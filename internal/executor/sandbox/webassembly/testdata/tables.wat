@@ -1,0 +1,15 @@
+;; Functions that tables and globals refer to, exported or not, imported or not.
+(module
+  (type $unary (func (param i32) (result i32)))
+  (import "script" "f" (func $f (type $unary)))
+  (func $double (export "double") (type $unary) local.get 0 i32.const 2 i32.mul)
+  (func $hidden (type $unary) local.get 0 i32.const 100 i32.add)
+  (func $pair (result i32 i32) i32.const 7 i32.const 8)
+  (table $t (export "table") 6 10 funcref)
+  (elem (i32.const 0) $double $hidden $f $pair)
+  (table (export "values") 2 externref)
+  (global (export "function") (mut funcref) (ref.func $hidden))
+  (global (export "value") (mut externref) (ref.null extern))
+  (func (export "at") (param i32 i32) (result i32) local.get 1 local.get 0 call_indirect (type $unary))
+  (func (export "reference") (param funcref) (result funcref) local.get 0)
+  (func (export "own") (result funcref) ref.func $hidden))
