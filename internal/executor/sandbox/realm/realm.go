@@ -17,6 +17,8 @@ type Realm struct {
 	VM   *goja.Runtime
 	JSON *engine.JSON
 
+	carrier *carrier
+
 	promise       *goja.Object
 	promiseThen   goja.Callable
 	resolve       goja.Callable
@@ -26,6 +28,8 @@ type Realm struct {
 	errors          map[string]goja.Constructor
 	errorClasses    *goja.Object
 	newDOMException goja.Callable
+
+	prototypes map[*goja.Object]struct{} // of the classes that libraries defined
 
 	watched  []*goja.Object   // our own objects that a script can reach; nil after Record
 	surveyed bool             // watched has all of them
@@ -37,6 +41,8 @@ type Realm struct {
 func New(maxCallStack int) *Realm {
 	vm := goja.New()
 	r := &Realm{VM: vm, JSON: engine.NewJSON(vm), errors: map[string]goja.Constructor{}}
+	r.prototypes = map[*goja.Object]struct{}{}
+	r.carrier = newCarrier(vm)
 	vm.SetMaxCallStackSize(maxCallStack)
 	vm.SetPromiseRejectionTracker(r.trackRejection)
 

@@ -27,57 +27,135 @@
     RangeError,
   };
 
-  class DOMException extends Error {
-    #name;
-    constructor(message = "", name = "Error") {
-      super(message);
-      this.#name = String(name);
+  // DOMException (Web IDL, 2.8.1): an Error whose name and message are attributes of the prototype.
+  const { construct } = Reflect;
+  const codes = {
+    IndexSizeError: 1, HierarchyRequestError: 3, WrongDocumentError: 4, InvalidCharacterError: 5, NoModificationAllowedError: 7, NotFoundError: 8,
+    NotSupportedError: 9, InUseAttributeError: 10, InvalidStateError: 11, SyntaxError: 12, InvalidModificationError: 13, NamespaceError: 14,
+    InvalidAccessError: 15, TypeMismatchError: 17, SecurityError: 18, NetworkError: 19, AbortError: 20, URLMismatchError: 21,
+    QuotaExceededError: 22, TimeoutError: 23, InvalidNodeTypeError: 24, DataCloneError: 25,
+  };
+  const exceptions = new WeakMap();
+  const exceptionOf = (e) => {
+    const own = typeof e === "object" && e !== null ? exceptions.get(e) : undefined;
+    if (own === undefined) throw new TypeError("it is not a DOMException");
+    return own;
+  };
+  class DOMException {
+    constructor(message = "", options = "Error") {
+      const isBag = typeof options === "object" && options !== null;
+      const name = isBag ? options.name : options;
+      const own = { message: `${message}`, name: name === undefined ? "Error" : `${name}` };
+      const e = construct(ErrorOf, [], new.target);
+      if (isBag && "cause" in options) Object.defineProperty(e, "cause", { value: options.cause, writable: true, configurable: true });
+      exceptions.set(e, own);
+      return e;
     }
     get name() {
-      return this.#name;
+      return exceptionOf(this).name;
+    }
+    get message() {
+      return exceptionOf(this).message;
     }
     get code() {
-      return { InvalidCharacterError: 5, NotSupportedError: 9, InvalidStateError: 11, SyntaxError: 12, InvalidAccessError: 15, AbortError: 20, TimeoutError: 23, DataCloneError: 25 }[this.#name] ?? 0;
+      const { name } = exceptionOf(this);
+      return Object.hasOwn(codes, name) ? codes[name] : 0;
     }
   }
+  const ErrorOf = Error;
+  Object.setPrototypeOf(DOMException.prototype, Error.prototype);
+  for (const name of ["name", "message", "code"]) Object.defineProperty(DOMException.prototype, name, { enumerable: true });
+  Object.defineProperty(DOMException.prototype, Symbol.toStringTag, { value: "DOMException", configurable: true });
+  const constants = { ...codes, DomstringSizeError: 2, NoDataAllowedError: 6, ValidationError: 16 };
+  const constantNames = { DomstringSizeError: "DOMSTRING_SIZE_ERR", URLMismatchError: "URL_MISMATCH_ERR" };
+  for (const [name, value] of Object.entries(constants)) {
+    const constant = constantNames[name] ?? name.replace(/Error$/, "Err").replace(/([a-z])([A-Z])/g, "$1_$2").toUpperCase();
+    for (const o of [DOMException, DOMException.prototype]) Object.defineProperty(o, constant, { value, enumerable: true });
+  }
+  const uncloneable = (what) => new DOMException(`${what} could not be cloned.`, "DataCloneError");
 
+  // structuredClone (HTML standard, 2.7.3 to 2.7.7), the two halves in one pass: nobody sees the copy before it is whole.
+  // seen has the copies made so far, at first those of what is transferred.
+  const errorClasses = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
+  const views = { Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array };
+  const getterOf = (o, name) => Object.getOwnPropertyDescriptor(o, name).get;
+  const typedPrototype = Object.getPrototypeOf(Uint8Array.prototype);
+  const viewTag = getterOf(typedPrototype, Symbol.toStringTag);
+  const viewParts = ["buffer", "byteOffset", "byteLength"].map((name) => [getterOf(typedPrototype, name), getterOf(DataView.prototype, name)]);
+  const { apply } = Reflect;
+  const { getTime } = Date.prototype;
+  const sliceBuffer = ArrayBuffer.prototype.slice;
+  const [eachOfMap, eachOfSet] = [Map.prototype.forEach, Set.prototype.forEach];
+  const cloneView = (value, keep, seen) => {
+    const tag = apply(viewTag, value, []);
+    const [buffer, offset, size] = viewParts.map(([ofTyped, ofDataView]) => apply(tag === undefined ? ofDataView : ofTyped, value, []));
+    const copy = cloneOf(buffer, seen); // views of one buffer stay so
+    const Class = tag === undefined ? DataView : views[tag];
+    return keep(new Class(copy, offset, tag === undefined ? size : size / Class.BYTES_PER_ELEMENT));
+  };
+  const cloneError = (value, keep, seen) => {
+    const { name } = value;
+    const Class = Object.hasOwn(errorClasses, `${name}`) ? errorClasses[`${name}`] : ErrorOf;
+    const message = Object.getOwnPropertyDescriptor(value, "message");
+    const copy = keep(message !== undefined && "value" in message ? new Class(`${message.value}`) : new Class());
+    const { stack } = value;
+    Object.defineProperty(copy, "stack", { value: stack, writable: true, configurable: true });
+    if (Object.hasOwn(value, "cause")) Object.defineProperty(copy, "cause", { value: cloneOf(value.cause, seen), writable: true, configurable: true });
+    return copy;
+  };
+  const cloneException = (value, keep) => {
+    const { message, name } = exceptions.get(value);
+    const copy = keep(new DOMException(message, name));
+    Object.defineProperty(copy, "stack", { value: value.stack, writable: true, configurable: true });
+    return copy;
+  };
+  const cloneMembers = (value, copy, seen) => {
+    for (const k of Object.keys(value))
+      if (Object.hasOwn(value, k)) Object.defineProperty(copy, k, { value: cloneOf(value[k], seen), writable: true, enumerable: true, configurable: true });
+    return copy;
+  };
   const cloneOf = (value, seen) => {
-    if (typeof value === "function" || typeof value === "symbol")
-      throw new DOMException(`${String(value)} could not be cloned.`, "DataCloneError");
-    if (value === null || typeof value !== "object") return value;
+    if (typeof value === "symbol") throw uncloneable(String(value));
+    if (value === null || (typeof value !== "object" && typeof value !== "function")) return value;
     if (seen.has(value)) return seen.get(value);
     const keep = (copy) => (seen.set(value, copy), copy);
-    if (value instanceof Date) return keep(new Date(value.getTime()));
-    if (value instanceof RegExp) return keep(new RegExp(value.source, value.flags));
-    if (value instanceof ArrayBuffer) {
-      if (host.isDetached(value)) throw new DOMException("An ArrayBuffer is detached and could not be cloned.", "DataCloneError");
-      return keep(value.slice(0));
+    if (exceptions.has(value)) return cloneException(value, keep);
+    switch (host.kindOf(value)) {
+      case "object":
+        return cloneMembers(value, keep({}), seen);
+      case "array":
+        return cloneMembers(value, keep(new Array(value.length)), seen);
+      case "wrapper":
+        return keep(Object(host.unwrapped(value)));
+      case "date":
+        return keep(new Date(apply(getTime, value, [])));
+      case "regexp":
+        return keep(new RegExp(value.source, value.flags));
+      case "buffer":
+        if (host.isDetached(value)) throw uncloneable("An ArrayBuffer that is detached");
+        return keep(apply(sliceBuffer, value, [0]));
+      case "view":
+        return cloneView(value, keep, seen);
+      case "error":
+        return cloneError(value, keep, seen);
+      case "map": {
+        const copy = keep(new Map());
+        const entries = [];
+        apply(eachOfMap, value, [(v, k) => void (entries[entries.length] = [k, v])]);
+        for (const [k, v] of entries) copy.set(cloneOf(k, seen), cloneOf(v, seen));
+        return copy;
+      }
+      case "set": {
+        const copy = keep(new Set());
+        const members = [];
+        apply(eachOfSet, value, [(v) => void (members[members.length] = v)]);
+        for (const v of members) copy.add(cloneOf(v, seen));
+        return copy;
+      }
+      case "blob":
+        return keep(host.cloneBlob(value));
     }
-    if (ArrayBuffer.isView(value)) {
-      const buffer = cloneOf(value.buffer, seen); // views of one buffer stay so
-      return keep(value instanceof DataView ? new DataView(buffer, value.byteOffset, value.byteLength) : new value.constructor(buffer, value.byteOffset, value.length));
-    }
-    if (value instanceof Map) {
-      const copy = keep(new Map());
-      for (const [k, v] of value) copy.set(cloneOf(k, seen), cloneOf(v, seen));
-      return copy;
-    }
-    if (value instanceof Set) {
-      const copy = keep(new Set());
-      for (const v of value) copy.add(cloneOf(v, seen));
-      return copy;
-    }
-    if (value instanceof Error) {
-      const copy = keep(Object.create(Object.getPrototypeOf(value)));
-      for (const k of ["message", "stack", "cause"])
-        if (k in value) Object.defineProperty(copy, k, { value: value[k], writable: true, configurable: true });
-      return copy;
-    }
-    if (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet)
-      throw new DOMException("The object could not be cloned.", "DataCloneError");
-    const copy = keep(Array.isArray(value) ? new Array(value.length) : {});
-    for (const k of Object.keys(value)) copy[k] = cloneOf(value[k], seen);
-    return copy;
+    throw uncloneable(typeof value === "function" ? "A function" : "The object");
   };
 
   class TextEncoder {
@@ -138,14 +216,24 @@
 
   // As methods, as platform functions have no prototype.
   for (const [name, value] of Object.entries({
-    structuredClone(value, options) {
-      const transfer = [...(options?.transfer ?? [])];
-      for (const [k, buffer] of transfer.entries()) {
-        if (!(buffer instanceof ArrayBuffer) || host.isDetached(buffer) || transfer.indexOf(buffer) < k)
+    structuredClone(value, options = undefined) {
+      if (arguments.length === 0) throw new TypeError("structuredClone needs a value");
+      if (options !== undefined && options !== null && typeof options !== "object" && typeof options !== "function") throw new TypeError("options must be an object");
+      const given = options?.transfer;
+      if (given !== undefined && typeof given?.[Symbol.iterator] !== "function") throw new TypeError("transfer must be a list");
+      const transfer = given === undefined ? [] : [...given];
+      const seen = new Map();
+      for (const buffer of transfer) {
+        if ((typeof buffer !== "object" && typeof buffer !== "function") || buffer === null) throw new TypeError("transfer must be a list of objects");
+        if (host.kindOf(buffer) !== "buffer" || host.isDetached(buffer) || seen.has(buffer))
           throw new DOMException("Only ArrayBuffers can be transferred, each once.", "DataCloneError");
+        seen.set(buffer, host.share(buffer));
       }
-      const copy = cloneOf(value, new Map());
-      for (const buffer of transfer) host.detach(buffer);
+      const copy = cloneOf(value, seen);
+      for (const buffer of transfer) {
+        if (host.isDetached(buffer)) throw new DOMException("An ArrayBuffer was detached meanwhile.", "DataCloneError");
+        host.detach(buffer);
+      }
       return copy;
     },
     navigator: Object.freeze({ userAgent: "PiCloud" }),

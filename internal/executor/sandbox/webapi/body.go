@@ -94,8 +94,7 @@ func (g *Global) cloneBody(b *bodyState, what string) bodyState {
 		return twin
 	}
 
-	tee, _ := goja.AssertFunction(b.stream.(*goja.Object).Get("tee"))
-	branches := g.MustCallOn(tee, b.stream).(*goja.Object)
+	branches := g.MustCall(g.loadStreams().tee, b.stream).(*goja.Object)
 	b.stream = branches.Get("0")
 	twin.stream = branches.Get("1")
 

@@ -18,7 +18,7 @@ var eventsProgram = sync.OnceValue(func() *goja.Program {
 })
 
 // events is what Go calls of events.js.
-type events struct{ abort, newSignal, aborted, reason, on, unhandled goja.Callable }
+type events struct{ abort, newSignal, aborted, reason, on, off, follow, unhandled goja.Callable }
 
 // loadEvents runs events.js, once in a runtime.
 func (g *Global) loadEvents() *events {
@@ -34,6 +34,8 @@ func (g *Global) loadEvents() *events {
 		"aborted":   &loaded.aborted,
 		"reason":    &loaded.reason,
 		"on":        &loaded.on,
+		"off":       &loaded.off,
+		"follow":    &loaded.follow,
 		"unhandled": &loaded.unhandled,
 	})
 	g.events = loaded
@@ -102,4 +104,19 @@ func (g *Global) OnAbort(signal goja.Value, f func()) {
 			return goja.Undefined()
 		}))
 	}
+}
+
+// addSignals gives a library what it needs of signals; events.js is loaded when the first is there.
+func (g *Global) addSignals(host *goja.Object) {
+	call := func(name string, f func(e *events) goja.Callable) {
+		g.Define(host, name, func(c goja.FunctionCall) goja.Value {
+			return g.MustCall(f(g.loadEvents()), c.Arguments...)
+		})
+	}
+	call("newSignal", func(e *events) goja.Callable { return e.newSignal })
+	call("abort", func(e *events) goja.Callable { return e.abort })
+	call("isAborted", func(e *events) goja.Callable { return e.aborted })
+	call("abortReason", func(e *events) goja.Callable { return e.reason })
+	call("onAbort", func(e *events) goja.Callable { return e.on })
+	call("offAbort", func(e *events) goja.Callable { return e.off })
 }

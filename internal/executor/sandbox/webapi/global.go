@@ -28,6 +28,8 @@ type Global struct {
 	run        *Run // the run that uses the runtime now; nil between runs
 	evaluating bool // module code is being evaluated: no host calls, no timers
 
+	objectProto *goja.Object
+
 	headers  realm.Class
 	request  realm.Class
 	response realm.Class
@@ -48,6 +50,7 @@ type Global struct {
 // for them.
 func New(r *realm.Realm, needs Needs) *Global {
 	g := &Global{Realm: r}
+	g.objectProto = r.VM.GlobalObject().Get("Object").(*goja.Object).Get("prototype").(*goja.Object)
 	g.headers = g.newHeadersClass()
 	g.request = g.newRequestClass()
 	g.response = g.newResponseClass()
@@ -92,14 +95,8 @@ func (g *Global) addBase() {
 	g.Define(host, "utf8Decode", g.utf8Decode)
 	g.Define(host, "utf8DecodePart", g.utf8DecodePart)
 	g.Define(host, "decoder", g.decoder)
-	g.Define(host, "isDetached", func(c goja.FunctionCall) goja.Value {
-		buffer, ok := c.Argument(0).Export().(goja.ArrayBuffer)
-		return g.VM.ToValue(!ok || buffer.Detached()) // what only has the prototype of one has no bytes
-	})
-	g.Define(host, "detach", func(c goja.FunctionCall) goja.Value {
-		buffer, ok := c.Argument(0).Export().(goja.ArrayBuffer)
-		return g.VM.ToValue(ok && buffer.Detach())
-	})
+	g.addBuffers(host)
+	g.addCloning(host)
 
 	library := g.RunLibrary(baseProgram(), host)
 	newDOMException, _ := goja.AssertFunction(library.Get("newDOMException"))

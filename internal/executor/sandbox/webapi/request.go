@@ -11,7 +11,6 @@ import (
 
 // Request is what an instance of the class Request carries.
 type Request struct {
-	realm.Own
 	method, url string
 	headers     *headersState
 	headersObj  *goja.Object // nil until asked for

@@ -10,7 +10,6 @@ import (
 
 // Response is what an instance of the class Response carries.
 type Response struct {
-	realm.Own
 	status     int // 0 for Response.error()
 	statusText string
 	url        string
