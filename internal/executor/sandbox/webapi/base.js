@@ -17,11 +17,20 @@
     Object.defineProperty(C.prototype, "name", { value: name, writable: true, configurable: true });
     return C;
   }
+  // A network error is a TypeError (Fetch standard, 5.6), also by its name, by which libraries tell it.
+  function networkErrorClass() {
+    return class FetchError extends TypeError {
+      constructor(message) {
+        super(message);
+        this.code = "fetch";
+      }
+    };
+  }
   const errors = {
     KvError: errorClass("KvError", "kv"),
     KvConflictError: errorClass("KvConflictError", "kv-conflict"),
     LimitError: errorClass("LimitError", "limit"),
-    FetchError: errorClass("FetchError", "fetch"),
+    FetchError: networkErrorClass(),
     DeadLetterError: errorClass("DeadLetterError", "dead-letter"),
     TypeError,
     RangeError,
@@ -250,5 +259,17 @@
 
   Object.preventExtensions(Object.prototype);
 
-  return { classes: { DOMException, TextEncoder, TextDecoder }, errors, newDOMException: (message, name) => new DOMException(message, name) };
+  // The own enumerable properties of an object, as Web IDL reads a record (3.2.24).
+  const { ownKeys, getOwnPropertyDescriptor } = Reflect;
+  const members = (o) => {
+    const pairs = [];
+    for (const k of ownKeys(o)) {
+      if (!getOwnPropertyDescriptor(o, k)?.enumerable) continue;
+      if (typeof k === "symbol") throw new TypeError("a record has no symbols");
+      pairs[pairs.length] = [k, o[k]];
+    }
+    return pairs;
+  };
+
+  return { members, classes: { DOMException, TextEncoder, TextDecoder }, errors, newDOMException: (message, name) => new DOMException(message, name) };
 });

@@ -34,6 +34,9 @@ type Global struct {
 	request  realm.Class
 	response realm.Class
 
+	headersIterator goja.Value    // Headers.prototype[Symbol.iterator] as it was made
+	members         goja.Callable // an object's own enumerable properties, as pairs; of base.js
+
 	streams *streams     // nil until loaded
 	events  *events      // nil until loaded
 	subtle  *goja.Object // nil until asked for
@@ -100,5 +103,6 @@ func (g *Global) addBase() {
 
 	library := g.RunLibrary(baseProgram(), host)
 	newDOMException, _ := goja.AssertFunction(library.Get("newDOMException"))
+	g.members, _ = goja.AssertFunction(library.Get("members"))
 	g.SetErrors(library.Get("errors").(*goja.Object), newDOMException)
 }

@@ -41,7 +41,7 @@ var streamsProgram = sync.OnceValue(func() *goja.Program {
 type streams struct {
 	// of bodies
 	fromBytes, fromPull, bodyInit, untouched, disturbed, drain goja.Callable
-	tee                                                        goja.Callable
+	tee, proxy, spend                                          goja.Callable
 	// of what is made of a body
 	blob, form, cloneBlob goja.Callable
 	// of a stream that is read piece by piece
@@ -64,6 +64,8 @@ func (g *Global) loadStreams() *streams {
 		"disturbed": &loaded.disturbed,
 		"drain":     &loaded.drain,
 		"tee":       &loaded.tee,
+		"proxy":     &loaded.proxy,
+		"spend":     &loaded.spend,
 		"blob":      &loaded.blob,
 		"cloneBlob": &loaded.cloneBlob,
 		"form":      &loaded.form,

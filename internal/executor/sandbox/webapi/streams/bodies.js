@@ -107,6 +107,18 @@ return {
   },
   disturbed: (stream) => readableOf(stream).disturbed,
   untouched: (stream) => !isLocked(readableOf(stream)) && !readableOf(stream).disturbed,
+  /** A stream of all that another gives, which is locked and read from then on. */
+  proxy(stream) {
+    const t = createPair((give, chunk) => give(chunk), noop);
+    markHandled(pipe(readableOf(stream), t.writable, { preventAbort: false, preventCancel: false, preventClose: false, signal: undefined }));
+    return objectOf(t.readable);
+  },
+  /** Marks a stream as read whose bytes went elsewhere. */
+  spend(stream) {
+    const s = readableOf(stream);
+    newReader(s, false);
+    s.disturbed = true;
+  },
   tee: (stream) => tee(readableOf(stream)).map(objectOf),
   reader: (stream) => newReader(readableOf(stream), false),
   piece,
