@@ -60,6 +60,10 @@ func findFiles(suite string) ([]file, error) {
 
 // match lists the files below a folder whose paths match a pattern, in which ** stands for any folders.
 func match(root, pattern string) ([]string, error) {
+	if target, err := filepath.EvalSymlinks(root); err == nil {
+		root = target
+	}
+
 	base, rest, deep := strings.Cut(pattern, "**/")
 	if !deep {
 		found, err := filepath.Glob(filepath.Join(root, pattern))

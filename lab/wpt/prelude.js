@@ -22,6 +22,23 @@
     writable: true,
   });
 
+  // A relative URL is the file's, as in a browser: a server has none by itself.
+  const absolute = (input) => {
+    if (typeof input !== "string" || URL.canParse(input)) return input;
+    return URL.canParse(input, location.href) ? new URL(input, location.href).href : input;
+  };
+  const NativeRequest = globalThis.Request;
+  Object.defineProperty(globalThis, "Request", {
+    value: new Proxy(NativeRequest, {
+      construct(target, args, newTarget) {
+        if (args.length > 0) args = [absolute(args[0]), ...args.slice(1)];
+        return Reflect.construct(target, args, newTarget === globalThis.Request ? NativeRequest : newTarget);
+      },
+    }),
+    configurable: true,
+    writable: true,
+  });
+
   return {
     // Between testharness.js and the file: an engine may run microtasks there, after which the harness would expect no tests.
     begin() {

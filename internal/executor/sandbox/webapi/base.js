@@ -19,12 +19,14 @@
   }
   // A network error is a TypeError (Fetch standard, 5.6), also by its name, by which libraries tell it.
   function networkErrorClass() {
-    return class FetchError extends TypeError {
+    class FetchError extends TypeError {
       constructor(message) {
         super(message);
         this.code = "fetch";
       }
-    };
+    }
+    delete FetchError.prototype.constructor;
+    return FetchError;
   }
   const errors = {
     KvError: errorClass("KvError", "kv"),
@@ -76,8 +78,8 @@
   for (const name of ["name", "message", "code"]) Object.defineProperty(DOMException.prototype, name, { enumerable: true });
   Object.defineProperty(DOMException.prototype, Symbol.toStringTag, { value: "DOMException", configurable: true });
   const constants = { ...codes, DomstringSizeError: 2, NoDataAllowedError: 6, ValidationError: 16 };
-  const constantNames = { DomstringSizeError: "DOMSTRING_SIZE_ERR", URLMismatchError: "URL_MISMATCH_ERR" };
-  for (const [name, value] of Object.entries(constants)) {
+  const constantNames = { DomstringSizeError: "DOMSTRING_SIZE_ERR", InUseAttributeError: "INUSE_ATTRIBUTE_ERR", URLMismatchError: "URL_MISMATCH_ERR" };
+  for (const [name, value] of Object.entries(constants).sort((a, b) => a[1] - b[1])) {
     const constant = constantNames[name] ?? name.replace(/Error$/, "Err").replace(/([a-z])([A-Z])/g, "$1_$2").toUpperCase();
     for (const o of [DOMException, DOMException.prototype]) Object.defineProperty(o, constant, { value, enumerable: true });
   }
@@ -223,6 +225,8 @@
     }
   }
 
+  const [PromiseOf, { resolve }, { then }] = [Promise, Promise, Promise.prototype];
+
   // As methods, as platform functions have no prototype.
   for (const [name, value] of Object.entries({
     structuredClone(value, options = undefined) {
@@ -248,7 +252,15 @@
     navigator: Object.freeze({ userAgent: "PiCloud" }),
     queueMicrotask(f) {
       if (typeof f !== "function") throw new TypeError("queueMicrotask needs a function");
-      Promise.resolve().then(f);
+      apply(then, apply(resolve, PromiseOf, []), [
+        () => {
+          try {
+            f();
+          } catch (e) {
+            host.report(e); // what a callback throws is an uncaught exception, not a rejection (HTML standard, 8.1.7.3)
+          }
+        },
+      ]);
     },
     self: globalThis,
   }))
@@ -261,14 +273,8 @@
 
   // The own enumerable properties of an object, as Web IDL reads a record (3.2.24).
   const { ownKeys, getOwnPropertyDescriptor } = Reflect;
-  const members = (o) => {
-    const pairs = [];
-    for (const k of ownKeys(o)) {
-      if (!getOwnPropertyDescriptor(o, k)?.enumerable) continue;
-      if (typeof k === "symbol") throw new TypeError("a record has no symbols");
-      pairs[pairs.length] = [k, o[k]];
-    }
-    return pairs;
+  const members = (o, take) => {
+    for (const k of ownKeys(o)) if (getOwnPropertyDescriptor(o, k)?.enumerable) take(k, () => o[k]);
   };
 
   return { members, classes: { DOMException, TextEncoder, TextDecoder }, errors, newDOMException: (message, name) => new DOMException(message, name) };

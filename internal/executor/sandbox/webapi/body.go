@@ -174,6 +174,9 @@ func (g *Global) addBody(proto *goja.Object, of bodyOf) {
 		}
 
 		g.streamOf(body)
+		if body.stream == nil && body.used {
+			body.stream = g.MustCall(g.loadStreams().spent)
+		}
 		if body.stream == nil {
 			body.stream = g.MustCall(g.loadStreams().fromBytes, g.Uint8Array(body.bytes))
 			body.whole = true
@@ -194,6 +197,9 @@ func (g *Global) addReader(proto *goja.Object, of bodyOf, name string, convert b
 
 			body.used = !body.null
 			if !body.isStreaming() {
+				if body.stream != nil {
+					g.MustCall(g.loadStreams().spend, body.stream)
+				}
 				return convert(body.bytes, h)
 			}
 

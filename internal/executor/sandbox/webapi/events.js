@@ -476,6 +476,7 @@
     },
     abort,
     newSignal,
+    report: reportError,
     ...signals,
     /** unhandled tells the script of a rejection; true: it is not to be logged. */
     unhandled: (promise, reason) => {

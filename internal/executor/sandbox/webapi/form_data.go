@@ -56,7 +56,7 @@ func (g *Global) multipart(raw []byte, boundary *string) (fields []any, err erro
 	r := multipart.NewReader(bytes.NewReader(raw), *boundary)
 	for {
 		part, err := r.NextRawPart()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && bytes.Contains(raw, []byte("--"+*boundary+"--")) {
 			return fields, nil
 		}
 		if err != nil {

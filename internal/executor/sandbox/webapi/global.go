@@ -100,6 +100,10 @@ func (g *Global) addBase() {
 	g.Define(host, "decoder", g.decoder)
 	g.addBuffers(host)
 	g.addCloning(host)
+	g.Define(host, "report", func(c goja.FunctionCall) goja.Value {
+		g.report(c.Argument(0))
+		return goja.Undefined()
+	})
 
 	library := g.RunLibrary(baseProgram(), host)
 	newDOMException, _ := goja.AssertFunction(library.Get("newDOMException"))

@@ -28,8 +28,11 @@ func (g *Global) iteratorMethod(o *goja.Object) goja.Callable {
 	return f
 }
 
+// takePair takes a pair: its name is converted before its value is read.
+type takePair func(name goja.Value, value func() goja.Value)
+
 // fillPairs reads a list of pairs, or a record (Web IDL, 3.2.21 and 3.2.24).
-func (g *Global) fillPairs(object *goja.Object, message string, f func(name, value goja.Value)) {
+func (g *Global) fillPairs(object *goja.Object, message string, f takePair) {
 	if g.iteratorMethod(object) == nil {
 		g.eachMember(object, f)
 		return
@@ -50,14 +53,14 @@ func (g *Global) fillPairs(object *goja.Object, message string, f func(name, val
 			panic(g.VM.NewTypeError(message))
 		}
 
-		f(parts[0], parts[1])
+		f(parts[0], func() goja.Value { return parts[1] })
 		return true
 	})
 }
 
 // eachMember calls f for the own enumerable properties of an object. Names that no Go string can be, and what
 // a Proxy answers, are read in JavaScript.
-func (g *Global) eachMember(object *goja.Object, f func(name, value goja.Value)) {
+func (g *Global) eachMember(object *goja.Object, f takePair) {
 	names := []string(nil)
 	plain := object.ExportType() != reflect.TypeFor[goja.Proxy]() && len(object.Symbols()) == 0
 	if plain {
@@ -67,17 +70,17 @@ func (g *Global) eachMember(object *goja.Object, f func(name, value goja.Value))
 		}
 	}
 	if !plain {
-		g.VM.ForOf(g.MustCall(g.members, object), func(v goja.Value) bool {
-			pair := v.(*goja.Object)
-			f(pair.Get("0"), pair.Get("1"))
-			return true
-		})
+		g.MustCall(g.members, object, g.VM.ToValue(func(c goja.FunctionCall) goja.Value {
+			read, _ := goja.AssertFunction(c.Argument(1))
+			f(c.Argument(0), func() goja.Value { return g.MustCall(read) })
+			return goja.Undefined()
+		}))
 		return
 	}
 
 	for _, name := range names {
 		if value := object.Get(name); value != nil { // nil: a getter of another has deleted it
-			f(g.VM.ToValue(name), value)
+			f(g.VM.ToValue(name), func() goja.Value { return value })
 		}
 	}
 }

@@ -41,7 +41,7 @@ var streamsProgram = sync.OnceValue(func() *goja.Program {
 type streams struct {
 	// of bodies
 	fromBytes, fromPull, bodyInit, untouched, disturbed, drain goja.Callable
-	tee, proxy, spend                                          goja.Callable
+	tee, proxy, spend, spent                                   goja.Callable
 	// of what is made of a body
 	blob, form, cloneBlob goja.Callable
 	// of a stream that is read piece by piece
@@ -66,6 +66,7 @@ func (g *Global) loadStreams() *streams {
 		"tee":       &loaded.tee,
 		"proxy":     &loaded.proxy,
 		"spend":     &loaded.spend,
+		"spent":     &loaded.spent,
 		"blob":      &loaded.blob,
 		"cloneBlob": &loaded.cloneBlob,
 		"form":      &loaded.form,

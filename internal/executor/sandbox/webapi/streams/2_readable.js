@@ -420,7 +420,7 @@ const nextOf = (it) => {
       request.error(e);
     },
   });
-  return request.promise;
+  return then(request.promise, (result) => result); // the turns that Web IDL takes
 };
 const returnOf = (it, value) => {
   if (it.finished) return resolvedWith({ value, done: true });

@@ -3,7 +3,9 @@ const cloneBytes = (view) => {
   const { buffer, byteOffset, byteLength } = viewOf(view);
   return viewOf(new Uint8Array(apply(sliceBuffer, buffer, [byteOffset, byteOffset + byteLength])));
 };
-const tee = (s) => (s.controller instanceof ByteControl ? teeBytes(s) : teeDefault(s));
+const { structuredClone: cloneOf } = globalThis;
+// With clones, the second branch of a stream that is no byte stream gets copies of the chunks.
+const tee = (s, clones = false) => (s.controller instanceof ByteControl ? teeBytes(s) : teeDefault(s, clones));
 
 // What both kinds share: who has cancelled, and with what reasons the source is cancelled when both have.
 class Branches {
@@ -33,7 +35,7 @@ class Branches {
   }
 }
 
-const teeDefault = (s) => {
+const teeDefault = (s, clones) => {
   const reader = newReader(s, false);
   const branches = new Branches(s);
   let reading = false;
@@ -42,7 +44,17 @@ const teeDefault = (s) => {
     chunk(chunk) {
       inMicrotask(() => {
         readAgain = false;
-        branches.each((c) => c.enqueue(chunk));
+        let second = chunk;
+        if (clones && !branches.cancelled[1])
+          try {
+            second = cloneOf(chunk);
+          } catch (e) {
+            branches.fail(e);
+            branches.cancelling.resolve(readableCancel(s, e));
+            return;
+          }
+        if (!branches.cancelled[0]) branches.streams[0].controller.enqueue(chunk);
+        if (!branches.cancelled[1]) branches.streams[1].controller.enqueue(second);
         reading = false;
         if (readAgain) pull();
       });

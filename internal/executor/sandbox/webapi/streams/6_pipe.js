@@ -68,7 +68,9 @@ class Pipe {
         new PromiseOf((resolve, reject) => {
           readerRead(this.reader, {
             chunk: (chunk) => {
-              this.write = then(writerWrite(this.writer, chunk), undefined, noop);
+              // Not at once: a source that enqueues does not find its chunk written when enqueue returns.
+              const write = then(resolvedWith(undefined), () => writerWrite(this.writer, chunk));
+              this.write = then(write, undefined, noop);
               resolve(false);
             },
             close: () => resolve(true),

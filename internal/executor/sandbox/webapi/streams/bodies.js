@@ -113,13 +113,22 @@ return {
     markHandled(pipe(readableOf(stream), t.writable, { preventAbort: false, preventCancel: false, preventClose: false, signal: undefined }));
     return objectOf(t.readable);
   },
+  /** An empty stream of a body that was read. */
+  spent() {
+    const s = fromBytes(new Uint8Array(0));
+    newReader(s, false);
+    s.disturbed = true;
+    return objectOf(s);
+  },
   /** Marks a stream as read whose bytes went elsewhere. */
   spend(stream) {
     const s = readableOf(stream);
     newReader(s, false);
     s.disturbed = true;
+    resetQueue(s.controller);
+    if (s.state === "readable") readableClose(s);
   },
-  tee: (stream) => tee(readableOf(stream)).map(objectOf),
+  tee: (stream) => tee(readableOf(stream), true).map(objectOf),
   reader: (stream) => newReader(readableOf(stream), false),
   piece,
   giveUp: (reader) => then(readableCancel(reader.stream, undefined), noop, noop),
@@ -129,7 +138,7 @@ return {
     const f = new FormData();
     const list = entriesOf(f);
     for (const [name, value, filename, type] of parts) {
-      list.push({ name, value: filename === null ? host.utf8Decode(value, false, false) : new File(key, filename, { bytes: value, type, lastModified: Date.now() }) });
+      list.push({ name, value: filename === null ? host.utf8Decode(value, false, true) : new File(key, filename, { bytes: value, type, lastModified: Date.now() }) });
     }
     return f;
   },
