@@ -143,7 +143,7 @@
       case "regexp":
         return keep(new RegExp(value.source, value.flags));
       case "buffer":
-        if (host.isDetached(value)) throw uncloneable("An ArrayBuffer that is detached");
+        if (host.isDetached(value)) throw uncloneable("An ArrayBuffer is detached and");
         return keep(apply(sliceBuffer, value, [0]));
       case "view":
         return cloneView(value, keep, seen);

@@ -405,7 +405,7 @@
       const n = Math.trunc(+milliseconds);
       if (!(n >= 0 && n <= Number.MAX_SAFE_INTEGER)) throw new TypeError("AbortSignal.timeout needs milliseconds from 0");
       const signal = newSignal();
-      host.timeout(() => abort(signal, new DOMException("The operation was aborted due to timeout", "TimeoutError")), n);
+      host.timeout(() => abort(signal, new DOMException("The operation timed out.", "TimeoutError")), n);
       return signal;
     }
     static any(list) {

@@ -10,17 +10,14 @@ const fromBytes = (bytes) => {
 // A stream whose pieces the platform has: next() is a promise of [bytes, whether there are more].
 const fromPull = (next, cancel) => {
   const pull = () =>
-    then(resolvedWith(next()), ([bytes, more]) => {
+    then(promiseCall(next, undefined, []), ([bytes, more]) => {
       if (bytes.byteLength > 0) s.controller.enqueue(viewOf(bytes));
       if (!more) {
         s.controller.close();
         if (s.controller.pending.length > 0) s.controller.respond(0);
       } else if (bytes.byteLength === 0) return pull();
     });
-  const cancelled = () => {
-    cancel();
-    return resolvedWith(undefined);
-  };
+  const cancelled = () => promiseCall(cancel, undefined, []);
   const s = createReadableBytes(noop, pull, cancelled);
   return s;
 };
