@@ -50,7 +50,7 @@ func TestBodies(t *testing.T) {
 		{"endless", 507, "more than the"},
 		{"never", 502, "never settles"},
 		{"throwing", 502, "dry"},
-		{"strange", 502, "must give strings"},
+		{"strange", 502, "must give Uint8Arrays"},
 		{"locked", 502, "locked"},
 		{"taken", 502, "already been read"},
 		{"rounds", 502, "iterations"},

@@ -87,7 +87,7 @@ func TestStreamedResponses(t *testing.T) {
 		{"endless", "s", "", "memory", "more than the"},
 		{"never", "s", "one", "failed", "never ends"},
 		{"slow", "quick", "one", "timeout", "limit"},
-		{"strange", "s", "", "failed", "must give strings"},
+		{"strange", "s", "", "failed", "must give Uint8Arrays"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := w.on(t)

@@ -4,6 +4,8 @@ import (
 	"reflect"
 
 	"github.com/dop251/goja"
+
+	"picloud/internal/executor/sandbox/engine"
 )
 
 // A Go state hides behind an object that is ordinary for scripts: it can be extended, frozen and subclassed,
@@ -37,8 +39,9 @@ func (h *holder) Delete(string) bool { return false }
 // carrier makes objects around states.
 type carrier struct {
 	vm        *goja.Runtime
-	newNumber goja.Constructor
+	newNumber func(args []goja.Value, newTarget *goja.Object) *goja.Object
 	inside    number
+	args      [1]goja.Value // of newNumber: inside
 }
 
 // number is the argument of new Number: a value that is a number already, as the engine believes.
@@ -53,7 +56,8 @@ func (n *number) ToNumber() goja.Value { return n.of }
 
 func newCarrier(vm *goja.Runtime) *carrier {
 	c := &carrier{vm: vm, inside: number{Value: goja.Undefined()}}
-	c.newNumber, _ = goja.AssertConstructor(vm.GlobalObject().Get("Number"))
+	c.args[0] = &c.inside
+	c.newNumber = engine.Construct(vm.GlobalObject().Get("Number").(*goja.Object))
 	return c
 }
 
@@ -62,11 +66,7 @@ func (c *carrier) object(state any, proto *goja.Object) *goja.Object {
 	h := &holder{state: state}
 	c.inside.of = c.vm.NewDynamicObject(h)
 
-	o, err := c.newNumber(nil, &c.inside)
-	if err != nil {
-		panic(err) // the run is interrupted
-	}
-
+	o := c.newNumber(c.args[:], nil)
 	_ = o.SetPrototype(proto)
 	h.outer = o
 	return o

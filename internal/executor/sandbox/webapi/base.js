@@ -40,10 +40,19 @@
 
   // DOMException (Web IDL, 2.8.1): an Error whose name and message are attributes of the prototype.
   const { construct } = Reflect;
+  // The names of the constants, whose values count from 1, and the codes of those errors that still have one.
+  const constants = [
+    "INDEX_SIZE_ERR", "DOMSTRING_SIZE_ERR", "HIERARCHY_REQUEST_ERR", "WRONG_DOCUMENT_ERR", "INVALID_CHARACTER_ERR",
+    "NO_DATA_ALLOWED_ERR", "NO_MODIFICATION_ALLOWED_ERR", "NOT_FOUND_ERR", "NOT_SUPPORTED_ERR", "INUSE_ATTRIBUTE_ERR",
+    "INVALID_STATE_ERR", "SYNTAX_ERR", "INVALID_MODIFICATION_ERR", "NAMESPACE_ERR", "INVALID_ACCESS_ERR",
+    "VALIDATION_ERR", "TYPE_MISMATCH_ERR", "SECURITY_ERR", "NETWORK_ERR", "ABORT_ERR", "URL_MISMATCH_ERR",
+    "QUOTA_EXCEEDED_ERR", "TIMEOUT_ERR", "INVALID_NODE_TYPE_ERR", "DATA_CLONE_ERR",
+  ];
   const codes = {
-    IndexSizeError: 1, HierarchyRequestError: 3, WrongDocumentError: 4, InvalidCharacterError: 5, NoModificationAllowedError: 7, NotFoundError: 8,
-    NotSupportedError: 9, InUseAttributeError: 10, InvalidStateError: 11, SyntaxError: 12, InvalidModificationError: 13, NamespaceError: 14,
-    InvalidAccessError: 15, TypeMismatchError: 17, SecurityError: 18, NetworkError: 19, AbortError: 20, URLMismatchError: 21,
+    IndexSizeError: 1, HierarchyRequestError: 3, WrongDocumentError: 4, InvalidCharacterError: 5,
+    NoModificationAllowedError: 7, NotFoundError: 8, NotSupportedError: 9, InUseAttributeError: 10,
+    InvalidStateError: 11, SyntaxError: 12, InvalidModificationError: 13, NamespaceError: 14, InvalidAccessError: 15,
+    TypeMismatchError: 17, SecurityError: 18, NetworkError: 19, AbortError: 20, URLMismatchError: 21,
     QuotaExceededError: 22, TimeoutError: 23, InvalidNodeTypeError: 24, DataCloneError: 25,
   };
   const exceptions = new WeakMap();
@@ -77,12 +86,10 @@
   Object.setPrototypeOf(DOMException.prototype, Error.prototype);
   for (const name of ["name", "message", "code"]) Object.defineProperty(DOMException.prototype, name, { enumerable: true });
   Object.defineProperty(DOMException.prototype, Symbol.toStringTag, { value: "DOMException", configurable: true });
-  const constants = { ...codes, DomstringSizeError: 2, NoDataAllowedError: 6, ValidationError: 16 };
-  const constantNames = { DomstringSizeError: "DOMSTRING_SIZE_ERR", InUseAttributeError: "INUSE_ATTRIBUTE_ERR", URLMismatchError: "URL_MISMATCH_ERR" };
-  for (const [name, value] of Object.entries(constants).sort((a, b) => a[1] - b[1])) {
-    const constant = constantNames[name] ?? name.replace(/Error$/, "Err").replace(/([a-z])([A-Z])/g, "$1_$2").toUpperCase();
-    for (const o of [DOMException, DOMException.prototype]) Object.defineProperty(o, constant, { value, enumerable: true });
-  }
+  const constantValues = {};
+  for (const [k, constant] of constants.entries()) constantValues[constant] = { value: k + 1, enumerable: true };
+  Object.defineProperties(DOMException, constantValues);
+  Object.defineProperties(DOMException.prototype, constantValues);
   const uncloneable = (what) => new DOMException(`${what} could not be cloned.`, "DataCloneError");
 
   // structuredClone (HTML standard, 2.7.3 to 2.7.7), the two halves in one pass: nobody sees the copy before it is whole.
@@ -276,6 +283,8 @@
   const members = (o, take) => {
     for (const k of ownKeys(o)) if (getOwnPropertyDescriptor(o, k)?.enumerable) take(k, () => o[k]);
   };
+
+  for (const C of [TextEncoder, TextDecoder]) Object.defineProperty(C.prototype, Symbol.toStringTag, { value: C.name, configurable: true });
 
   return { members, classes: { DOMException, TextEncoder, TextDecoder }, errors, newDOMException: (message, name) => new DOMException(message, name) };
 });

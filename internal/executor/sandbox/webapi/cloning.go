@@ -12,6 +12,9 @@ import (
 // addCloning gives base.js what structuredClone must know of an object, whatever a script made of its
 // properties and its prototype.
 func (g *Global) addCloning(host *goja.Object) {
+	stringProto := g.VM.GlobalObject().Get("String").(*goja.Object).Get("prototype").(*goja.Object)
+	g.stringValueOf, _ = goja.AssertFunction(stringProto.Get("valueOf"))
+
 	g.Define(host, "kindOf", func(c goja.FunctionCall) goja.Value {
 		o, ok := c.Argument(0).(*goja.Object)
 		if !ok {
@@ -20,6 +23,9 @@ func (g *Global) addCloning(host *goja.Object) {
 		return g.VM.ToValue(g.kindOf(o))
 	})
 	g.Define(host, "unwrapped", func(c goja.FunctionCall) goja.Value { // of kind wrapper
+		if text, err := g.stringValueOf(c.Argument(0)); err == nil {
+			return text
+		}
 		return g.VM.ToValue(c.Argument(0).Export())
 	})
 	g.Define(host, "cloneBlob", func(c goja.FunctionCall) goja.Value { // of kind blob
@@ -33,6 +39,7 @@ var kindsByType = map[reflect.Type]string{
 	reflect.TypeFor[goja.Proxy]():                         "proxy",
 	reflect.TypeFor[*goja.Promise]():                      "promise",
 	reflect.TypeFor[[][2]any]():                           "map",
+	reflect.TypeFor[string]():                             "wrapper",
 	reflect.TypeFor[*big.Int]():                           "wrapper",
 	reflect.TypeFor[*goja.Symbol]():                       "symbol",
 	reflect.TypeFor[func(goja.FunctionCall) goja.Value](): "function",
@@ -84,6 +91,9 @@ func (g *Global) kindByPrototype(o *goja.Object) string {
 	}
 	if g.streams != nil && !goja.IsUndefined(g.MustCall(g.streams.cloneBlob, o)) {
 		return "blob"
+	}
+	if _, err := g.stringValueOf(o); err == nil {
+		return "wrapper"
 	}
 	if g.OfLibrary(o) || g.isWeak(o) {
 		return "platform"

@@ -37,6 +37,8 @@ type Global struct {
 	headersIterator goja.Value    // Headers.prototype[Symbol.iterator] as it was made
 	members         goja.Callable // an object's own enumerable properties, as pairs; of base.js
 
+	stringValueOf goja.Callable // String.prototype.valueOf
+
 	streams *streams     // nil until loaded
 	events  *events      // nil until loaded
 	subtle  *goja.Object // nil until asked for

@@ -175,9 +175,9 @@ func (g *Global) fillHeaders(h *headersState, init goja.Value) {
 	}
 
 	var fields []cloud.Header
-	g.fillPairs(object, "each header must be a [name, value] pair", func(name goja.Value, value func() goja.Value) {
+	g.fillPairs(object, "each header must be a [name, value] pair", func(name, value goja.Value, read goja.Callable) {
 		field := cloud.Header{Name: g.byteString(name, "a header name")}
-		field.Value = g.byteString(value(), "a header value")
+		field.Value = g.byteString(g.valueOf(value, read), "a header value")
 		fields = append(fields, field)
 	})
 	for _, f := range fields {

@@ -28,8 +28,16 @@ func (g *Global) iteratorMethod(o *goja.Object) goja.Callable {
 	return f
 }
 
-// takePair takes a pair: its name is converted before its value is read.
-type takePair func(name goja.Value, value func() goja.Value)
+// valueOf is the value of a pair.
+func (g *Global) valueOf(value goja.Value, read goja.Callable) goja.Value {
+	if read != nil {
+		return g.MustCall(read)
+	}
+	return value
+}
+
+// takePair takes a pair: its name is converted before its value is read, if read is set.
+type takePair func(name, value goja.Value, read goja.Callable)
 
 // fillPairs reads a list of pairs, or a record (Web IDL, 3.2.21 and 3.2.24).
 func (g *Global) fillPairs(object *goja.Object, message string, f takePair) {
@@ -53,7 +61,7 @@ func (g *Global) fillPairs(object *goja.Object, message string, f takePair) {
 			panic(g.VM.NewTypeError(message))
 		}
 
-		f(parts[0], func() goja.Value { return parts[1] })
+		f(parts[0], parts[1], nil)
 		return true
 	})
 }
@@ -72,7 +80,7 @@ func (g *Global) eachMember(object *goja.Object, f takePair) {
 	if !plain {
 		g.MustCall(g.members, object, g.VM.ToValue(func(c goja.FunctionCall) goja.Value {
 			read, _ := goja.AssertFunction(c.Argument(1))
-			f(c.Argument(0), func() goja.Value { return g.MustCall(read) })
+			f(c.Argument(0), nil, read)
 			return goja.Undefined()
 		}))
 		return
@@ -80,7 +88,7 @@ func (g *Global) eachMember(object *goja.Object, f takePair) {
 
 	for _, name := range names {
 		if value := object.Get(name); value != nil { // nil: a getter of another has deleted it
-			f(g.VM.ToValue(name), func() goja.Value { return value })
+			f(g.VM.ToValue(name), value, nil)
 		}
 	}
 }

@@ -144,9 +144,9 @@ func (g *Global) fillSearchParams(p *searchParamsState, init goja.Value) {
 		return
 	}
 
-	g.fillPairs(object, "each parameter must be a [name, value] pair", func(name goja.Value, value func() goja.Value) {
+	g.fillPairs(object, "each parameter must be a [name, value] pair", func(name, value goja.Value, read goja.Callable) {
 		parameter := cloud.Header{Name: g.usvString(name)}
-		parameter.Value = g.usvString(value())
+		parameter.Value = g.usvString(g.valueOf(value, read))
 
 		// Two names of a record may become one.
 		if g.iteratorMethod(object) == nil {
