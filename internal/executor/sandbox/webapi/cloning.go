@@ -1,16 +1,51 @@
 package webapi
 
 import (
+	_ "embed"
 	"math/big"
 	"reflect"
+	"sync"
 
 	"github.com/dop251/goja"
 
 	"picloud/internal/executor/sandbox/realm"
 )
 
-// addCloning gives base.js what structuredClone must know of an object, whatever a script made of its
-// properties and its prototype.
+//go:embed clone.js
+var cloneSource string
+
+var cloneProgram = sync.OnceValue(func() *goja.Program {
+	return goja.MustCompile("picloud:clone", cloneSource, true)
+})
+
+// addStructuredClone defines structuredClone, which loads clone.js when it is called.
+func (g *Global) addStructuredClone() {
+	g.GlobalFunc("structuredClone", func(c goja.FunctionCall) goja.Value {
+		return g.MustCall(g.loadClone(), c.Arguments...)
+	})
+}
+
+// loadClone runs clone.js, once in a runtime.
+func (g *Global) loadClone() goja.Callable {
+	if g.clone != nil {
+		return g.clone
+	}
+
+	host := g.VM.NewObject()
+	g.addBuffers(host)
+	g.addCloning(host)
+	_ = host.Set("DOMException", g.VM.GlobalObject().Get("DOMException"))
+	_ = host.Set("exceptionOf", g.exceptionOf)
+
+	library := g.RunLibrary(cloneProgram(), host)
+	g.clone, _ = goja.AssertFunction(library.Get("structuredClone"))
+	g.LoadedLate()
+
+	return g.clone
+}
+
+// addCloning gives clone.js what it must know of an object, whatever a script made of its properties and its
+// prototype.
 func (g *Global) addCloning(host *goja.Object) {
 	stringProto := g.VM.GlobalObject().Get("String").(*goja.Object).Get("prototype").(*goja.Object)
 	g.stringValueOf, _ = goja.AssertFunction(stringProto.Get("valueOf"))
@@ -45,7 +80,7 @@ var kindsByType = map[reflect.Type]string{
 	reflect.TypeFor[func(goja.FunctionCall) goja.Value](): "function",
 }
 
-// kindOf is by which steps an object is cloned; any name that base.js does not know is of what cannot be.
+// kindOf is by which steps an object is cloned; any name that clone.js does not know is of what cannot be.
 func (g *Global) kindOf(o *goja.Object) string {
 	if realm.HasState(o) {
 		return "platform"

@@ -37,6 +37,8 @@ type Global struct {
 	headersIterator goja.Value    // Headers.prototype[Symbol.iterator] as it was made
 	members         goja.Callable // an object's own enumerable properties, as pairs; of base.js
 
+	exceptionOf   goja.Value    // what is behind a DOMException; it throws for anything else. Of base.js
+	clone         goja.Callable // nil until loaded
 	stringValueOf goja.Callable // String.prototype.valueOf
 
 	streams *streams     // nil until loaded
@@ -65,6 +67,11 @@ func New(r *realm.Realm, needs Needs) *Global {
 	g.addBase64()
 	g.addCrypto()
 	g.addBase()
+	g.addStructuredClone()
+
+	if needs.Clone {
+		g.loadClone()
+	}
 
 	if needs.MissingECMAScript {
 		g.loadMissingECMAScript()
@@ -100,8 +107,6 @@ func (g *Global) addBase() {
 	g.Define(host, "utf8Decode", g.utf8Decode)
 	g.Define(host, "utf8DecodePart", g.utf8DecodePart)
 	g.Define(host, "decoder", g.decoder)
-	g.addBuffers(host)
-	g.addCloning(host)
 	g.Define(host, "report", func(c goja.FunctionCall) goja.Value {
 		g.report(c.Argument(0))
 		return goja.Undefined()
@@ -109,6 +114,7 @@ func (g *Global) addBase() {
 
 	library := g.RunLibrary(baseProgram(), host)
 	newDOMException, _ := goja.AssertFunction(library.Get("newDOMException"))
+	g.exceptionOf = library.Get("exceptionOf")
 	g.members, _ = goja.AssertFunction(library.Get("members"))
 	g.SetErrors(library.Get("errors").(*goja.Object), newDOMException)
 }

@@ -18,6 +18,7 @@ type Needs struct {
 	MissingECMAScript bool // what the engine lacks
 	Subtle            bool // crypto.subtle
 	URLPattern        bool
+	Clone             bool // structuredClone, also by messages and bodies that are cloned
 }
 
 // NeedsOf finds out what a program needs by the names in its code.
@@ -29,6 +30,7 @@ func NeedsOf(code string) Needs {
 		MissingECMAScript: needsMissingECMAScript(code),
 		Subtle:            subtleNames.In(code),
 		URLPattern:        strings.Contains(code, "URLPattern"),
+		Clone:             cloneNames.In(code),
 	}
 }
 
@@ -49,6 +51,9 @@ var eventNames = realm.Mentions{
 
 // intlNames are the names by which code can come to what intl.js defines.
 var intlNames = realm.Mentions{Parts: []string{"toLocale", "localeCompare"}, Words: []string{"Intl"}}
+
+// cloneNames are the names by which code can come to what clone.js defines.
+var cloneNames = realm.Mentions{Parts: []string{"structuredClone", "postMessage"}, Words: []string{"clone"}}
 
 var subtleNames = realm.Mentions{Parts: []string{"subtle", "CryptoKey", "SubtleCrypto"}}
 
