@@ -87,7 +87,7 @@
   for (const name of ["name", "message", "code"]) Object.defineProperty(DOMException.prototype, name, { enumerable: true });
   Object.defineProperty(DOMException.prototype, Symbol.toStringTag, { value: "DOMException", configurable: true });
   const constantValues = {};
-  for (const [k, constant] of constants.entries()) constantValues[constant] = { value: k + 1, enumerable: true };
+  for (let k = 0; k < constants.length; k++) constantValues[constants[k]] = { value: k + 1, enumerable: true };
   Object.defineProperties(DOMException, constantValues);
   Object.defineProperties(DOMException.prototype, constantValues);
 
