@@ -41,7 +41,7 @@ func findFiles(suite string) ([]file, error) {
 			return nil, err
 		}
 		if len(found) == 0 && area != "-" {
-			return nil, fmt.Errorf("no file of %s matches %s: fetch the suite with scripts/wpt", source, pattern)
+			return nil, fmt.Errorf("no file of %s matches %s: run scripts/wpt", source, pattern)
 		}
 
 		for _, name := range found {
@@ -98,6 +98,7 @@ func (f file) scripts(root string) ([]string, error) {
 	defer func() { _ = in.Close() }()
 
 	list := []string{"resources/testharness.js"}
+
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
 		line := lines.Text()

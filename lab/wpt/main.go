@@ -93,6 +93,7 @@ func (o *options) tell(r, old *result) int {
 	lost := r.lostSince(old)
 	if o.verbose || len(lost) > 0 {
 		fmt.Printf("%-70s %d of %d\n", r.name, r.passed, r.total())
+
 		for _, f := range r.failed {
 			fmt.Printf("    %s\n        %s\n", f.name, f.message)
 		}
@@ -100,6 +101,7 @@ func (o *options) tell(r, old *result) int {
 	if r.trouble != "" && o.verbose {
 		fmt.Printf("    %s\n", r.trouble)
 	}
+
 	for _, name := range lost {
 		fmt.Printf("  lost: %s\n", name)
 	}

@@ -40,6 +40,7 @@ func (r *result) lostSince(old *result) []string {
 		for _, f := range old.failed {
 			known[f.name] = true
 		}
+
 		for _, f := range r.failed {
 			if !known[f.name] && len(r.failed) <= maxNamed && len(old.failed) <= maxNamed {
 				lost = append(lost, f.name)
@@ -105,6 +106,7 @@ func writeExpected(name string, results map[string]*result) error {
 		if len(r.failed) > maxNamed {
 			continue
 		}
+
 		for _, f := range r.failed {
 			fmt.Fprintf(&text, "\t%q\n", f.name)
 		}
@@ -171,6 +173,7 @@ func writeTable(page string, results map[string]*result) error {
 
 	var table strings.Builder
 	table.WriteString("| Area | Files | Tests | Node passes | of these here |\n|---|---|---|---|---|\n")
+
 	for _, s := range sumUp(results) {
 		fmt.Fprintf(&table, "| %s | %d | %d | %d | %d (%.1f %%) |\n",
 			s.name, s.files, s.total, s.node, s.both, s.share())

@@ -209,6 +209,7 @@ func (rt *runtime) prelude(f file) (*goja.Object, error) {
 		if err != nil {
 			return goja.Null()
 		}
+
 		latin := make([]rune, len(raw))
 		for k, b := range raw {
 			latin[k] = rune(b)
@@ -266,7 +267,8 @@ func (rt *runtime) wait() (*reported, error) {
 
 // refuse answers a host call: there is no network.
 func (rt *runtime) refuse(n uint64) error {
-	answer := &wire.ReplyMsg{N: n, Error: &cloud.HostError{Name: "FetchError", Message: "there is no network"}}
+	refusal := &cloud.HostError{Name: "FetchError", Message: "there is no network"}
+	answer := &wire.ReplyMsg{N: n, Error: refusal}
 
 	var sent frame
 	if err := wire.NewWriter(&sent, 0, 1<<20).Send(wire.Reply, 1, answer.Encode); err != nil {
@@ -299,7 +301,8 @@ func (r *runner) inNode(f file, ours *result) (node, both int) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*maxTime)
 	defer cancel()
 
-	args := append([]string{"--no-warnings", "lab/wpt/node.mjs", "lab/wpt/prelude.js", root, f.name}, scripts...)
+	args := []string{"--no-warnings", "lab/wpt/node.mjs", "lab/wpt/prelude.js", root, f.name}
+	args = append(args, scripts...)
 	out, _ := exec.CommandContext(ctx, "node", args...).Output()
 
 	rep := &reported{}
@@ -311,6 +314,7 @@ func (r *runner) inNode(f file, ours *result) (node, both int) {
 	for _, t := range ours.failed {
 		failed[t.name] = true
 	}
+
 	for _, t := range rep.Tests {
 		if t.Status == 0 {
 			node++

@@ -38,6 +38,7 @@ type consoleState struct {
 func (g *Global) addConsole() {
 	console := g.VM.NewObject()
 	_ = console.SetPrototype(g.VM.NewObject()) // as a namespace object of Web IDL (3.13)
+
 	_ = console.DefineDataPropertySymbol(goja.SymToStringTag, g.VM.ToValue("console"),
 		goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	for method, level := range consoleLevels {

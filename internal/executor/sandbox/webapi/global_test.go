@@ -25,7 +25,7 @@ func newGlobal(t *testing.T) (*Global, *Run) {
 		_ = parent.Close()
 	})
 
-	needs := Needs{Streams: true, Intl: true, Events: true, MissingECMAScript: true, Subtle: true, URLPattern: true}
+	needs := Needs{Streams: true, Intl: true, Events: true, MissingECMAScript: true, Subtle: true, URLPattern: true, Clone: true}
 	g := New(realm.New(1000), needs)
 	r := &Run{Parent: wire.NewWriter(child, 0, 1<<20), MaxBody: 1 << 20, MaxLogLines: 3, MaxLogBytes: 5000}
 	r.Request = &cloud.Request{URL: "https://example.com/f/app/script"}

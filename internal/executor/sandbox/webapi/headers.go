@@ -44,6 +44,7 @@ func (h *headersState) append(name, value string) {
 // remove takes all fields of a name out, in place.
 func (h *headersState) remove(name string) {
 	h.pairs = nil
+
 	kept := h.list[:0]
 	for _, f := range h.list {
 		if !strings.EqualFold(f.Name, name) {
@@ -175,11 +176,13 @@ func (g *Global) fillHeaders(h *headersState, init goja.Value) {
 	}
 
 	var fields []cloud.Header
-	g.fillPairs(object, "each header must be a [name, value] pair", func(name, value goja.Value, read goja.Callable) {
+	const message = "each header must be a [name, value] pair"
+	g.fillPairs(object, message, func(name, value goja.Value, read goja.Callable) {
 		field := cloud.Header{Name: g.byteString(name, "a header name")}
 		field.Value = g.byteString(g.valueOf(value, read), "a header value")
 		fields = append(fields, field)
 	})
+
 	for _, f := range fields {
 		if !validHeaderName(f.Name) {
 			panic(g.VM.NewTypeError("%q is not a valid header name", realm.Clip(f.Name)))

@@ -136,6 +136,7 @@ func extractMIMEType(h *headersState) (mimeType, bool) {
 
 		sameEssence := ok && m.essence == found.essence
 		ok = true
+
 		found = m
 		switch own := m.parameter("charset"); {
 		case !sameEssence || own != nil:

@@ -8,7 +8,7 @@ import (
 func TestNeeds(t *testing.T) {
 	t.Parallel()
 
-	is := map[string]func(code string) bool{"web": streamNames.In, "intl": intlNames.In, "events": eventNames.In, "repairs": needsMissingECMAScript}
+	is := map[string]func(code string) bool{"web": streamNames.In, "intl": intlNames.In, "events": eventNames.In, "repairs": needsMissingECMAScript, "clone": cloneNames.In}
 	for _, c := range []struct {
 		code string
 		want []string
@@ -22,6 +22,7 @@ func TestNeeds(t *testing.T) {
 		{`new RegExp("[a--b]", "v")`, []string{"repairs"}}, {`new RegExp("a", "giv")`, []string{"repairs"}}, {`f("vx")`, nil}, {`f("gi")`, nil},
 		{`/\p{L}/u`, []string{"repairs"}}, {"function* g() {}", []string{"repairs"}}, {"function  \n* g() {}", []string{"repairs"}}, {"function g() {} * 2", nil},
 		{"*g() { yield 1 }", []string{"repairs"}}, {"yields", nil}, {"Iterator.from", []string{"repairs"}}, {"Symbol.asyncIterator", nil},
+		{"structuredClone(x)", []string{"clone"}}, {"r.clone()", []string{"clone"}}, {"cloned", nil}, {"p.postMessage(1)", []string{"clone"}},
 		{"m.keys()", []string{"repairs"}}, {"Object.keys(o)", []string{"repairs"}}, {"m.keysOf()", nil}, {"Symbol.dispose", []string{"repairs"}},
 	} {
 		want := map[string]bool{}

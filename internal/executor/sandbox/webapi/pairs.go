@@ -73,8 +73,8 @@ func (g *Global) eachMember(object *goja.Object, f takePair) {
 	plain := object.ExportType() != reflect.TypeFor[goja.Proxy]() && len(object.Symbols()) == 0
 	if plain {
 		names = object.Keys()
-		for _, name := range names {
-			plain = plain && !strings.ContainsRune(name, utf8.RuneError) // of which the engine may have another
+		for _, name := range names { // of one with U+FFFD the engine may have another
+			plain = plain && !strings.ContainsRune(name, utf8.RuneError)
 		}
 	}
 	if !plain {
@@ -142,7 +142,8 @@ func (g *Global) addPairs(name string, proto *goja.Object, list pairList) {
 		g.Define(proto, method, func(c goja.FunctionCall) goja.Value {
 			this := c.This
 			list(this) // which throws for any other object
-			return g.Instance(iterators, &pairIteration{list: func() []cloud.Header { return list(this) }, pick: pick})
+			now := func() []cloud.Header { return list(this) }
+			return g.Instance(iterators, &pairIteration{list: now, pick: pick})
 		})
 	}
 	iterator("entries", func(f cloud.Header) goja.Value { return g.VM.NewArray(f.Name, f.Value) })

@@ -41,7 +41,10 @@ func (g *Global) newResponseClass() realm.Class {
 	g.Define(class.Ctor, "json", g.responseJSON)
 	g.Define(class.Ctor, "redirect", g.responseRedirect)
 	g.Define(class.Ctor, "error", func(goja.FunctionCall) goja.Value {
-		return g.Instance(g.response, &Response{headers: &headersState{immutable: true}, body: bodyState{null: true}})
+		return g.Instance(g.response, &Response{
+			headers: &headersState{immutable: true},
+			body:    bodyState{null: true},
+		})
 	})
 
 	this := func(v goja.Value) *Response { return realm.MustState[Response](g.Realm, v, "Response") }

@@ -99,6 +99,7 @@ func (g *Global) newSearchParamsClass() realm.Class {
 	g.Define(class.Proto, "get", func(c goja.FunctionCall) goja.Value {
 		p := this(c.This)
 		g.need(c, 1, "get")
+
 		name := g.usvString(c.Argument(0))
 		for _, f := range p.list {
 			if f.Name == name {
@@ -144,7 +145,8 @@ func (g *Global) fillSearchParams(p *searchParamsState, init goja.Value) {
 		return
 	}
 
-	g.fillPairs(object, "each parameter must be a [name, value] pair", func(name, value goja.Value, read goja.Callable) {
+	const message = "each parameter must be a [name, value] pair"
+	g.fillPairs(object, message, func(name, value goja.Value, read goja.Callable) {
 		parameter := cloud.Header{Name: g.usvString(name)}
 		parameter.Value = g.usvString(g.valueOf(value, read))
 

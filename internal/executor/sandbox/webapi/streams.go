@@ -25,6 +25,7 @@ var streamsProgram = sync.OnceValue(func() *goja.Program {
 	if err != nil {
 		panic(err) // it is in the binary
 	}
+
 	for _, f := range files {
 		part, err := streamsSource.ReadFile("streams/" + f.Name())
 		if err != nil {
