@@ -198,6 +198,8 @@ func TestFetch(t *testing.T) {
 		const caught = async (f) => { try { return JSON.stringify(await f()); } catch (e) { return e.name + ": " + e.message; } };
 		const cases = {
 			post: async () => { const r = await fetch(up + "/echo", { method: "POST", body: JSON.stringify({ a: 1 }), headers: { "content-type": "x/y" } }); return [r.status, r.headers.get("x-method"), r.headers.get("x-agent").startsWith("PiCloud/"), r.headers.get("x-type"), await r.json()]; },
+			reason: async () => { const r = await fetch(up + "/nothing#part"); return [r.status, r.statusText, r.url === up + "/nothing", r.type]; },
+			immutable: () => caught(async () => (await fetch(up + "/echo")).headers.set("a", "b")),
 			streamed: () => text("/echo", { method: "POST", body: new ReadableStream({ start(c) { const enc = new TextEncoder(); c.enqueue(enc.encode("a")); c.enqueue(enc.encode("b")); c.close(); } }), duplex: "half" }),
 			pieces: () => text("/pieces"),
 			read: async () => { const r = await fetch(up + "/pieces"); let s = "", n = 0; for await (const c of r.body.pipeThrough(new TextDecoderStream())) { s += c; n++; } return [s, n > 1]; },
@@ -235,7 +237,8 @@ func TestFetch(t *testing.T) {
 		export default (r) => cases[new URL(r.url).searchParams.get("c")]();`, unhurried)
 
 	for name, want := range map[string]string{
-		"post": `[200,"POST",true,"x/y",{"a":1}]`, "streamed": "ab", "pieces": "0,1,2,3,4,", "read": `["0,1,2,3,4,",true]`, "pass": "0,1,2,3,4,",
+		"post": `[200,"POST",true,"x/y",{"a":1}]`, "streamed": "ab", "reason": `[404,"Not Found",true,"basic"]`,
+		"immutable": "TypeError: these headers are immutable", "pieces": "0,1,2,3,4,", "read": `["0,1,2,3,4,",true]`, "pass": "0,1,2,3,4,",
 		"cloned": `["0,1,2,3,4,","0,1,2,3,4,",true]`, "twice": "TypeError: the body has already been read", "big": "3145728", "bigStream": "3145728",
 		"endless": "LimitError: the response has more than the 10485760 bytes that are allowed", "endlessRead": "LimitError: the response has more than the 10485760 bytes that are allowed",
 		"redirects": `[true,true,"GET",""]`, "loop": "more than 20 times", "manual": `[302,"/to/2"]`, "refuse": "TypeError: ", "inside": "not reachable for scripts",
