@@ -9,7 +9,7 @@ FAULTROUNDS ?= 20
 export PICLOUD_TEST_BINARY := $(CURDIR)/bin/picloud
 
 .PHONY: help setup setup-test build run quick test race test-postgres lint vulncheck generate editor verify bench bench-peers killtest \
-	faultlab fuzz screenshots
+	faultlab fuzz screenshots wpt
 
 help: ## Show this help
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t14
@@ -53,6 +53,11 @@ faultlab: ## Break PiCloud in every way it knows, FAULTROUNDS=20 times each, and
 fuzz: ## Fuzz each parser and the wire between parent and child for FUZZTIME=5m
 	@for pkg in $$(go list ./internal/...); do for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do \
 		echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; done; done
+
+wpt: ## Run web-platform-tests in the runtime and in Node; UPDATE=1 writes what passes and the page's table (a few minutes)
+	@scripts/wpt
+	go -C lab build -o ../bin/wptrun ./wpt
+	bin/wptrun -node $(if $(UPDATE),-update)
 
 bench: ## Measure PiCloud on this machine, beside the peers that are installed (half an hour)
 	@scripts/setup bench

@@ -55,7 +55,7 @@ var arrows = map[string]string{
 		"internal/executor/sandbox/charset internal/executor/sandbox/webassembly " +
 		"internal/executor/sandbox/realm internal/executor/sandbox/engine",
 	"internal/executor/sandbox/webcrypto":   "internal/executor/sandbox/realm",
-	"internal/executor/sandbox/webassembly": "internal/executor/sandbox/realm",
+	"internal/executor/sandbox/webassembly": "internal/executor/sandbox/realm internal/executor/sandbox/engine",
 	"internal/executor/sandbox/realm": "internal/cloud internal/executor/sandbox/engine " +
 		"internal/executor/sandbox/regexps",
 	"internal/executor/sandbox/regexps": "internal/executor/sandbox/engine internal/executor/sandbox/regex",
@@ -94,6 +94,8 @@ var arrows = map[string]string{
 	// parts.
 	"lab/bench":    "db db/pglocal internal/testkit/machine",
 	"lab/faultlab": "db db/pglocal internal/testkit/machine internal/testkit/wire",
+	"lab/wpt": "internal/cloud internal/executor/sandbox internal/executor/sandbox/realm internal/executor/sandbox/engine internal/executor/sandbox/sdk " +
+		"internal/executor/sandbox/webapi internal/executor/wire",
 }
 
 // mayUseUnsafe are the packages that read the JavaScript engine's memory, and that give buffers to the

@@ -198,8 +198,8 @@ export declare class KvConflictError extends Error {
 export declare class LimitError extends Error {
   code: string;
 }
-/** fetch was refused or failed; code is "fetch". */
-export declare class FetchError extends Error {
+/** fetch was refused or failed: a TypeError, also by its name, whose code is "fetch". */
+export declare class FetchError extends TypeError {
   code: string;
 }
 

@@ -30,12 +30,12 @@ func TestStreamedResponses(t *testing.T) {
 				if (n++) { while ((await notes.get("go", { unchecked: true })) !== n) await later(10); }
 				c.enqueue(enc.encode("data: " + n + "\n\n")); if (n === 3) { await notes.set(name, "second"); c.close(); } } }); },
 			async breaks(name) { await notes.set(name, "first"); let n = 0; return stream({ async pull(c) {
-				if (n++) { await notes.set(name, "second"); throw new Error("dry"); } c.enqueue("one"); } }); },
+				if (n++) { await notes.set(name, "second"); throw new Error("dry"); } c.enqueue(enc.encode("one")); } }); },
 			endless() { return stream({ pull(c) { c.enqueue(new Uint8Array(1 << 20)); } }); },
-			never() { let n = 0; return stream({ pull(c) { if (n++) return new Promise(() => {}); c.enqueue("one"); } }); },
-			slow() { let n = 0; return stream({ async pull(c) { if (n++) await later(60000); c.enqueue("one"); } }); },
+			never() { let n = 0; return stream({ pull(c) { if (n++) return new Promise(() => {}); c.enqueue(enc.encode("one")); } }); },
+			slow() { let n = 0; return stream({ async pull(c) { if (n++) await later(60000); c.enqueue(enc.encode("one")); } }); },
 			strange() { return stream({ start(c) { c.enqueue({ a: 1 }); } }); },
-			left(name) { return stream({ async pull(c) { c.enqueue("one"); await later(50); }, async cancel() { await notes.set(name, "cancelled"); } }); },
+			left(name) { return stream({ async pull(c) { c.enqueue(enc.encode("one")); await later(50); }, async cancel() { await notes.set(name, "cancelled"); } }); },
 		};
 		export default (r) => { const u = new URL(r.url); return cases[u.searchParams.get("c")](u.searchParams.get("k")); };`
 	w.putScript("s", source, unhurried)
@@ -87,7 +87,7 @@ func TestStreamedResponses(t *testing.T) {
 		{"endless", "s", "", "memory", "more than the"},
 		{"never", "s", "one", "failed", "never ends"},
 		{"slow", "quick", "one", "timeout", "limit"},
-		{"strange", "s", "", "failed", "must give strings"},
+		{"strange", "s", "", "failed", "must give Uint8Arrays"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := w.on(t)
@@ -198,7 +198,9 @@ func TestFetch(t *testing.T) {
 		const caught = async (f) => { try { return JSON.stringify(await f()); } catch (e) { return e.name + ": " + e.message; } };
 		const cases = {
 			post: async () => { const r = await fetch(up + "/echo", { method: "POST", body: JSON.stringify({ a: 1 }), headers: { "content-type": "x/y" } }); return [r.status, r.headers.get("x-method"), r.headers.get("x-agent").startsWith("PiCloud/"), r.headers.get("x-type"), await r.json()]; },
-			streamed: () => text("/echo", { method: "POST", body: new ReadableStream({ start(c) { c.enqueue("a"); c.enqueue("b"); c.close(); } }), duplex: "half" }),
+			reason: async () => { const r = await fetch(up + "/nothing#part"); return [r.status, r.statusText, r.url === up + "/nothing", r.type]; },
+			immutable: () => caught(async () => (await fetch(up + "/echo")).headers.set("a", "b")),
+			streamed: () => text("/echo", { method: "POST", body: new ReadableStream({ start(c) { const enc = new TextEncoder(); c.enqueue(enc.encode("a")); c.enqueue(enc.encode("b")); c.close(); } }), duplex: "half" }),
 			pieces: () => text("/pieces"),
 			read: async () => { const r = await fetch(up + "/pieces"); let s = "", n = 0; for await (const c of r.body.pipeThrough(new TextDecoderStream())) { s += c; n++; } return [s, n > 1]; },
 			pass: () => fetch(up + "/pieces"),
@@ -235,13 +237,14 @@ func TestFetch(t *testing.T) {
 		export default (r) => cases[new URL(r.url).searchParams.get("c")]();`, unhurried)
 
 	for name, want := range map[string]string{
-		"post": `[200,"POST",true,"x/y",{"a":1}]`, "streamed": "ab", "pieces": "0,1,2,3,4,", "read": `["0,1,2,3,4,",true]`, "pass": "0,1,2,3,4,",
+		"post": `[200,"POST",true,"x/y",{"a":1}]`, "streamed": "ab", "reason": `[404,"Not Found",true,"basic"]`,
+		"immutable": "TypeError: these headers are immutable", "pieces": "0,1,2,3,4,", "read": `["0,1,2,3,4,",true]`, "pass": "0,1,2,3,4,",
 		"cloned": `["0,1,2,3,4,","0,1,2,3,4,",true]`, "twice": "TypeError: the body has already been read", "big": "3145728", "bigStream": "3145728",
 		"endless": "LimitError: the response has more than the 10485760 bytes that are allowed", "endlessRead": "LimitError: the response has more than the 10485760 bytes that are allowed",
-		"redirects": `[true,true,"GET",""]`, "loop": "more than 20 times", "manual": `[302,"/to/2"]`, "refuse": "FetchError: ", "inside": "not reachable for scripts",
-		"file": "FetchError: ", "headers": "FetchError: ", "abort": "TimeoutError: The operation timed out.", "abortBody": "RangeError: enough",
+		"redirects": `[true,true,"GET",""]`, "loop": "more than 20 times", "manual": `[302,"/to/2"]`, "refuse": "TypeError: ", "inside": "not reachable for scripts",
+		"file": "TypeError: ", "headers": "TypeError: ", "abort": "TimeoutError: The operation timed out.", "abortBody": "RangeError: enough",
 		"aborted": "AbortError: The operation was aborted.", "cancelBody": "ok", "signal": "TypeError: signal must be an AbortSignal", "many": strings.Repeat("x", 40),
-		"open": "LimitError: a run can have 100 responses", "port": "this port is not reachable", "user": "TypeError: ", "scheme": "FetchError: ", "name": "does not resolve",
+		"open": "LimitError: a run can have 100 responses", "port": "this port is not reachable", "user": "TypeError: ", "scheme": "TypeError: ", "name": "does not resolve",
 		"closed": "could not be made", "metadata": "true", "smuggle": "TypeError: ", "upload": "LimitError: ", "used": "TypeError: the request's body has already been read",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,9 +15,11 @@ type Request struct {
 
 // Response is what a script answered.
 type Response struct {
-	Status  int
-	Headers []Header
-	Body    []byte
+	Status int
+	// StatusText is the reason phrase of a fetched response. What a script answers is sent without one.
+	StatusText string
+	Headers    []Header
+	Body       []byte
 	// Stream, if set, replaces Body: it gives the body piece by piece while the run goes on.
 	Stream ResponseStream
 }

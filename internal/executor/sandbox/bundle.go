@@ -70,13 +70,18 @@ func bundle(msg *wire.CompileMsg) wire.CompiledMsg {
 		return out
 	}
 
-	lowered := maps.Clone(engineSyntax)
-	maps.Copy(lowered, loweredSyntax)
-	if again, refused := build(msg, lowered, true); !refused && again.Error == nil {
+	if again, refused := build(msg, allLowered(), true); !refused && again.Error == nil {
 		return again
 	}
 
 	return out
+}
+
+// allLowered is what is lowered where the engine refuses a script.
+func allLowered() map[string]bool {
+	lowered := maps.Clone(engineSyntax)
+	maps.Copy(lowered, loweredSyntax)
+	return lowered
 }
 
 // renaming finds sources in which esbuild may rename functions and classes: of several modules, which may use

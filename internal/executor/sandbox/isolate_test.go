@@ -62,7 +62,7 @@ func TestIntact(t *testing.T) {
 	}
 
 	newOne := func() *isolate { // with all that is loaded for code that names it
-		i, err := (&program{name: "x", code: "(function(exports,require,module){ /* Event, Blob, subtle, URLPattern, Intl, RegExp.$1, WebAssembly, DisposableStack, rawJSON, __defineGetter__, WeakMap, Symbol, BigInt64Array, addEventListener, fetch, Iterator */ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
+		i, err := (&program{name: "x", code: "(function(exports,require,module){ /* Event, Blob, subtle, URLPattern, Intl, RegExp.$1, WebAssembly, DisposableStack, rawJSON, __defineGetter__, WeakMap, Symbol, BigInt64Array, addEventListener, fetch, Iterator, structuredClone */ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -216,7 +216,7 @@ func TestStreamedBody(t *testing.T) {
 		ctx.waitUntil(new Promise((r) => { closed = r; }).then(() => console.log("after")));
 		let left = 2;
 		return new Response(new ReadableStream({
-			pull(c) { left-- ? c.enqueue("piece" + left) : (c.close(), setTimeout(closed, 1)); },
+			pull(c) { left-- ? c.enqueue(new TextEncoder().encode("piece" + left)) : (c.close(), setTimeout(closed, 1)); },
 		}));
 	}`, msg)
 	if m := f.done(wire.Done); !m.Streaming || !m.Pending || len(m.Response.Body) != 0 {

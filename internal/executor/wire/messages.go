@@ -151,15 +151,17 @@ func decodeRequest(d *Decoder) *cloud.Request {
 
 func encodeResponse(e *Encoder, r *cloud.Response) {
 	e.Uint(uint64(r.Status))
+	e.String(r.StatusText)
 	encodeHeaders(e, r.Headers)
 	e.Bytes(r.Body)
 }
 
 func decodeResponse(d *Decoder) *cloud.Response {
 	return &cloud.Response{
-		Status:  int(d.Uint()),
-		Headers: decodeHeaders(d),
-		Body:    d.Bytes(),
+		Status:     int(d.Uint()),
+		StatusText: d.String(),
+		Headers:    decodeHeaders(d),
+		Body:       d.Bytes(),
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -94,7 +95,7 @@ func (s *Session) fetch(ctx context.Context, n uint64, call cloud.Fetch) (cloud.
 		return cloud.HostReply{}, explain(ctx, in.URL, err)
 	}
 
-	out := &cloud.Response{Status: res.StatusCode, Headers: headersOf(res)}
+	out := &cloud.Response{Status: res.StatusCode, StatusText: reasonOf(res), Headers: headersOf(res)}
 	reply := cloud.HostReply{Found: true, Response: out, Value: res.Request.URL.String()}
 
 	body := &openBody{ctx: ctx, url: in.URL, body: res.Body, left: s.fetcher.cfg.MaxBody}
@@ -106,6 +107,11 @@ func (s *Session) fetch(ctx context.Context, n uint64, call cloud.Fetch) (cloud.
 
 	reply.Partial = true
 	return reply, s.keep(n, body)
+}
+
+// reasonOf is the reason phrase of a response (RFC 9112, 4).
+func reasonOf(res *http.Response) string {
+	return strings.TrimPrefix(strings.TrimPrefix(res.Status, strconv.Itoa(res.StatusCode)), " ")
 }
 
 // ignoredHeaders belong to the connection and not to a script (RFC 9110, 7.6.1), or are set by the client

@@ -27,3 +27,22 @@ func RequireNew(vm *goja.Runtime, class *goja.Object, name string) {
 		panic(vm.NewTypeError("Class constructor %s cannot be invoked without 'new'", name))
 	}
 }
+
+// Construct gives what makes the instances of a native class, to be called inside of the engine: what it
+// throws is a panic, as in any native function.
+func Construct(class *goja.Object) func(args []goja.Value, newTarget *goja.Object) *goja.Object {
+	if Known() {
+		if construct := layout().constructor(class); construct != nil {
+			return *construct
+		}
+	}
+
+	construct, _ := goja.AssertConstructor(class)
+	return func(args []goja.Value, newTarget *goja.Object) *goja.Object {
+		o, err := construct(newTarget, args...)
+		if err != nil {
+			panic(err)
+		}
+		return o
+	}
+}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/dop251/goja"
 
+	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/sandbox/realm"
 	"picloud/internal/executor/sandbox/webapi"
 )
@@ -140,7 +141,7 @@ func (n *Node) load(name string) *goja.Object {
 	}
 
 	define, _ := goja.AssertFunction(v)
-	exports := n.MustCall(define, n.hostObject(), n.Named("require", n.require)).(*goja.Object)
+	exports := n.MustCall(define, n.hostObject(), n.Named("require", n.require), n.ConstructedBy).(*goja.Object)
 	n.modules[name] = exports
 	n.Watch(exports)
 	n.LoadedLate()
@@ -185,7 +186,7 @@ func programOf(name string) *goja.Program {
 		panic(err) // a name of the list without a program
 	}
 
-	p := goja.MustCompile("picloud:node/"+file, string(source), true)
+	p := engine.MustCompile("picloud:node/"+file, string(source))
 	programs.Store(name, p)
 	return p
 }

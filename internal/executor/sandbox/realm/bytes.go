@@ -29,7 +29,7 @@ func (r *Realm) MemoryOf(v goja.Value) ([]byte, bool) {
 
 	isTyped := exported != nil && exported.Kind() == reflect.Slice &&
 		exported.Elem().Kind() != reflect.Interface
-	if !isTyped && object.Prototype() != r.dataViewProto {
+	if !isTyped && !r.IsDataView(object) {
 		return nil, false
 	}
 
@@ -75,4 +75,14 @@ func (r *Realm) Uint8Array(raw []byte) goja.Value {
 		panic(err)
 	}
 	return o
+}
+
+// IsDataView reports a DataView, by its prototypes.
+func (r *Realm) IsDataView(o *goja.Object) bool {
+	for proto := o.Prototype(); proto != nil; proto = proto.Prototype() {
+		if proto == r.dataViewProto {
+			return true
+		}
+	}
+	return false
 }

@@ -1,10 +1,9 @@
 package realm
 
 import (
-	"reflect"
-	"slices"
-
 	"github.com/dop251/goja"
+
+	"picloud/internal/executor/sandbox/engine"
 )
 
 // Class is a native constructor and its prototype.
@@ -59,15 +58,18 @@ func (r *Realm) GlobalFunc(name string, f func(goja.FunctionCall) goja.Value) {
 	r.SetGlobal(name, r.Named(name, f))
 }
 
-// NewClass makes a constructor under a global name. construct returns the Go state that instances carry. A
-// state that does not embed Own must have no exported fields or methods: a script would see them.
+// NewClass makes a constructor under a global name, which throws a TypeError when it is called without new.
+// construct returns the Go state that instances carry; scripts see nothing of it.
 func (r *Realm) NewClass(name string, construct func(goja.ConstructorCall) any) Class {
 	ctor := r.VM.ToValue(func(c goja.ConstructorCall) *goja.Object {
 		return r.wrap(construct(c), c.This.Prototype())
 	}).(*goja.Object)
 	_ = ctor.DefineDataProperty("name", r.VM.ToValue(name), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 
+	engine.RequireNew(r.VM, ctor, name)
+
 	proto := ctor.Get("prototype").(*goja.Object)
+	_ = ctor.DefineDataProperty("prototype", proto, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 	_ = proto.DefineDataPropertySymbol(goja.SymToStringTag, r.VM.ToValue(name),
 		goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 
@@ -94,17 +96,9 @@ func (r *Realm) Singleton(c Class) *goja.Object {
 // Instance wraps a state as an instance of a class.
 func (r *Realm) Instance(c Class, state any) *goja.Object { return r.wrap(state, c.Proto) }
 
-// wrap makes the object behind which a state hides.
+// wrap makes the object behind which a state hides: an ordinary one, to which scripts may add properties.
 func (r *Realm) wrap(state any, proto *goja.Object) *goja.Object {
-	var o *goja.Object
-	if d, ok := state.(goja.DynamicObject); ok {
-		o = r.VM.NewDynamicObject(d)
-	} else {
-		o = r.VM.ToValue(state).(*goja.Object)
-	}
-
-	_ = o.SetPrototype(proto)
-	return o
+	return r.carrier.object(state, proto)
 }
 
 // Freeze makes an object of ours immutable.
@@ -123,17 +117,6 @@ func (r *Realm) Strings(list []string) goja.Value {
 	return r.VM.NewArray(out...)
 }
 
-// State gives the Go state behind an instance, or nil if v is no such instance. It runs no code of the
-// script.
-func State[T any](v goja.Value) *T {
-	if o, ok := v.(*goja.Object); ok && o.ExportType() == reflect.TypeFor[*T]() {
-		if s, ok := o.Export().(*T); ok {
-			return s
-		}
-	}
-	return nil
-}
-
 // MustState is State that throws a TypeError with the class's name.
 func MustState[T any](r *Realm, v goja.Value, name string) *T {
 	s := State[T](v)
@@ -148,44 +131,3 @@ func Given(v goja.Value) bool { return v != nil && !goja.IsUndefined(v) }
 
 // IsNothing reports a value that is missing, undefined or null.
 func IsNothing(v goja.Value) bool { return v == nil || goja.IsUndefined(v) || goja.IsNull(v) }
-
-// Own holds the properties that a script puts on an object of ours, as routers do with a Request. States
-// that embed it are such objects; of the engine's interface nothing but these properties can be reached.
-type Own struct {
-	names  []string
-	values map[string]goja.Value
-}
-
-// Get, Set, Has, Delete and Keys make it a goja.DynamicObject.
-func (p *Own) Get(name string) goja.Value { return p.values[name] }
-
-// Set adds or replaces a property.
-func (p *Own) Set(name string, v goja.Value) bool {
-	if p.values == nil {
-		p.values = map[string]goja.Value{}
-	}
-	if _, ok := p.values[name]; !ok {
-		p.names = append(p.names, name)
-	}
-
-	p.values[name] = v
-	return true
-}
-
-// Has reports whether there is a property of the name.
-func (p *Own) Has(name string) bool {
-	_, ok := p.values[name]
-	return ok
-}
-
-// Delete removes a property, if there is one.
-func (p *Own) Delete(name string) bool {
-	if p.Has(name) {
-		delete(p.values, name)
-		p.names = slices.DeleteFunc(p.names, func(n string) bool { return n == name })
-	}
-	return true
-}
-
-// Keys lists the properties in the order in which they were added.
-func (p *Own) Keys() []string { return p.names }

@@ -21,6 +21,9 @@ func (r *Realm) RunLibrary(p *goja.Program, host *goja.Object) *goja.Object {
 	for _, name := range classes.Keys() {
 		ctor := classes.Get(name).(*goja.Object)
 		r.SetGlobal(name, ctor)
+		if proto, ok := ctor.Get("prototype").(*goja.Object); ok {
+			r.prototypes[proto] = struct{}{}
+		}
 	}
 
 	if hidden, ok := o.Get("hidden").(*goja.Object); ok {
@@ -38,4 +41,14 @@ func Callables(o *goja.Object, into map[string]*goja.Callable) {
 	for name, to := range into {
 		*to, _ = goja.AssertFunction(o.Get(name))
 	}
+}
+
+// OfLibrary reports whether an object is an instance of a class that a library defined, by its prototypes.
+func (r *Realm) OfLibrary(o *goja.Object) bool {
+	for proto := o.Prototype(); proto != nil; proto = proto.Prototype() {
+		if _, ok := r.prototypes[proto]; ok {
+			return true
+		}
+	}
+	return false
 }

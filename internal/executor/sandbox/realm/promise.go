@@ -1,6 +1,10 @@
 package realm
 
-import "github.com/dop251/goja"
+import (
+	"reflect"
+
+	"github.com/dop251/goja"
+)
 
 // Settled is the promise that f made, or one of what it returned or threw.
 func (r *Realm) Settled(f func() goja.Value) goja.Value {
@@ -42,8 +46,12 @@ func (r *Realm) Catch(p goja.Value, f func(reason goja.Value)) {
 
 // AsPromise gives the promise that a value is.
 func AsPromise(v goja.Value) (*goja.Promise, bool) {
-	p := State[goja.Promise](v)
-	return p, p != nil
+	o, ok := v.(*goja.Object)
+	if !ok || o.ExportType() != reflect.TypeFor[*goja.Promise]() {
+		return nil, false
+	}
+	p, ok := o.Export().(*goja.Promise)
+	return p, ok
 }
 
 // MustCall calls a function of ours and throws what it throws.

@@ -21,6 +21,8 @@ type Realm struct {
 	// ConstructedBy is the last argument of the function that engine.Compile has compiled.
 	ConstructedBy *goja.Object
 
+	carrier *carrier
+
 	promise       *goja.Object
 	promiseThen   goja.Callable
 	resolve       goja.Callable
@@ -31,6 +33,8 @@ type Realm struct {
 	errors          map[string]goja.Constructor
 	errorClasses    *goja.Object
 	newDOMException goja.Callable
+
+	prototypes map[*goja.Object]struct{} // of the classes that libraries defined
 
 	watched  []*goja.Object   // our own objects that a script can reach; nil after Record
 	surveyed bool             // watched has all of them
@@ -46,6 +50,8 @@ func New(maxCallStack int) *Realm {
 		JSON:          engine.NewJSON(vm),
 		ConstructedBy: engine.ConstructedBy(vm),
 		errors:        map[string]goja.Constructor{},
+		prototypes:    map[*goja.Object]struct{}{},
+		carrier:       newCarrier(vm),
 	}
 	vm.SetMaxCallStackSize(maxCallStack)
 	vm.SetPromiseRejectionTracker(r.trackRejection)

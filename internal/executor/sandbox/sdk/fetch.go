@@ -21,6 +21,10 @@ func (m *fetchModule) exports() goja.Value {
 		return h.Settled(func() goja.Value {
 			run := h.current()
 			request := h.web.RequestToSend(c.Argument(0), c.Argument(1))
+			if local := h.web.Local(request); local != nil {
+				return local
+			}
+
 			body, pending := h.web.TakeBody(request)
 			if pending == nil {
 				return run.fetch(request, body)

@@ -360,7 +360,7 @@ func TestKeptFromAnotherRun(t *testing.T) {
 		`kept.clone().text()`:          "TypeError: this body" + another,
 		`kept.body.getReader().read()`: "TypeError: this body" + another,
 		`kept.body.cancel()`:           "TypeError: this body" + another,
-		`fetch("http://a/", {method: "POST", body: kept.body})`: "TypeError: this body" + another,
+		`fetch("http://a/", {method: "POST", body: kept.body, duplex: "half"})`: "TypeError: this body" + another,
 		`reader.read()`:   "TypeError: this body" + another,
 		`reader.cancel()`: "TypeError: this body" + another,
 		`later(1)`:        "TypeError: this call" + another,

@@ -17,68 +17,79 @@
     Object.defineProperty(C.prototype, "name", { value: name, writable: true, configurable: true });
     return C;
   }
+  // A network error is a TypeError (Fetch standard, 5.6), also by its name, by which libraries tell it.
+  function networkErrorClass() {
+    class FetchError extends TypeError {
+      constructor(message) {
+        super(message);
+        this.code = "fetch";
+      }
+    }
+    delete FetchError.prototype.constructor;
+    return FetchError;
+  }
   const errors = {
     KvError: errorClass("KvError", "kv"),
     KvConflictError: errorClass("KvConflictError", "kv-conflict"),
     LimitError: errorClass("LimitError", "limit"),
-    FetchError: errorClass("FetchError", "fetch"),
+    FetchError: networkErrorClass(),
     DeadLetterError: errorClass("DeadLetterError", "dead-letter"),
     TypeError,
     RangeError,
   };
 
-  class DOMException extends Error {
-    #name;
-    constructor(message = "", name = "Error") {
-      super(message);
-      this.#name = String(name);
+  // DOMException (Web IDL, 2.8.1): an Error whose name and message are attributes of the prototype.
+  const { apply, construct } = Reflect;
+  // The names of the constants, whose values count from 1, and the codes of those errors that still have one.
+  const constants = [
+    "INDEX_SIZE_ERR", "DOMSTRING_SIZE_ERR", "HIERARCHY_REQUEST_ERR", "WRONG_DOCUMENT_ERR", "INVALID_CHARACTER_ERR",
+    "NO_DATA_ALLOWED_ERR", "NO_MODIFICATION_ALLOWED_ERR", "NOT_FOUND_ERR", "NOT_SUPPORTED_ERR", "INUSE_ATTRIBUTE_ERR",
+    "INVALID_STATE_ERR", "SYNTAX_ERR", "INVALID_MODIFICATION_ERR", "NAMESPACE_ERR", "INVALID_ACCESS_ERR",
+    "VALIDATION_ERR", "TYPE_MISMATCH_ERR", "SECURITY_ERR", "NETWORK_ERR", "ABORT_ERR", "URL_MISMATCH_ERR",
+    "QUOTA_EXCEEDED_ERR", "TIMEOUT_ERR", "INVALID_NODE_TYPE_ERR", "DATA_CLONE_ERR",
+  ];
+  const codes = {
+    IndexSizeError: 1, HierarchyRequestError: 3, WrongDocumentError: 4, InvalidCharacterError: 5,
+    NoModificationAllowedError: 7, NotFoundError: 8, NotSupportedError: 9, InUseAttributeError: 10,
+    InvalidStateError: 11, SyntaxError: 12, InvalidModificationError: 13, NamespaceError: 14, InvalidAccessError: 15,
+    TypeMismatchError: 17, SecurityError: 18, NetworkError: 19, AbortError: 20, URLMismatchError: 21,
+    QuotaExceededError: 22, TimeoutError: 23, InvalidNodeTypeError: 24, DataCloneError: 25,
+  };
+  const exceptions = new WeakMap();
+  const exceptionOf = (e) => {
+    const own = typeof e === "object" && e !== null ? exceptions.get(e) : undefined;
+    if (own === undefined) throw new TypeError("it is not a DOMException");
+    return own;
+  };
+  class DOMException {
+    constructor(message = "", options = "Error") {
+      const isBag = typeof options === "object" && options !== null;
+      const name = isBag ? options.name : options;
+      const own = { message: `${message}`, name: name === undefined ? "Error" : `${name}` };
+      const e = construct(ErrorOf, [], new.target);
+      if (isBag && "cause" in options) Object.defineProperty(e, "cause", { value: options.cause, writable: true, configurable: true });
+      exceptions.set(e, own);
+      return e;
     }
     get name() {
-      return this.#name;
+      return exceptionOf(this).name;
+    }
+    get message() {
+      return exceptionOf(this).message;
     }
     get code() {
-      return { InvalidCharacterError: 5, NotSupportedError: 9, InvalidStateError: 11, SyntaxError: 12, InvalidAccessError: 15, AbortError: 20, TimeoutError: 23, DataCloneError: 25 }[this.#name] ?? 0;
+      const { name } = exceptionOf(this);
+      return Object.hasOwn(codes, name) ? codes[name] : 0;
     }
   }
-
-  const cloneOf = (value, seen) => {
-    if (typeof value === "function" || typeof value === "symbol")
-      throw new DOMException(`${String(value)} could not be cloned.`, "DataCloneError");
-    if (value === null || typeof value !== "object") return value;
-    if (seen.has(value)) return seen.get(value);
-    const keep = (copy) => (seen.set(value, copy), copy);
-    if (value instanceof Date) return keep(new Date(value.getTime()));
-    if (value instanceof RegExp) return keep(new RegExp(value.source, value.flags));
-    if (value instanceof ArrayBuffer) {
-      if (host.isDetached(value)) throw new DOMException("An ArrayBuffer is detached and could not be cloned.", "DataCloneError");
-      return keep(value.slice(0));
-    }
-    if (ArrayBuffer.isView(value)) {
-      const buffer = cloneOf(value.buffer, seen); // views of one buffer stay so
-      return keep(value instanceof DataView ? new DataView(buffer, value.byteOffset, value.byteLength) : new value.constructor(buffer, value.byteOffset, value.length));
-    }
-    if (value instanceof Map) {
-      const copy = keep(new Map());
-      for (const [k, v] of value) copy.set(cloneOf(k, seen), cloneOf(v, seen));
-      return copy;
-    }
-    if (value instanceof Set) {
-      const copy = keep(new Set());
-      for (const v of value) copy.add(cloneOf(v, seen));
-      return copy;
-    }
-    if (value instanceof Error) {
-      const copy = keep(Object.create(Object.getPrototypeOf(value)));
-      for (const k of ["message", "stack", "cause"])
-        if (k in value) Object.defineProperty(copy, k, { value: value[k], writable: true, configurable: true });
-      return copy;
-    }
-    if (value instanceof Promise || value instanceof WeakMap || value instanceof WeakSet)
-      throw new DOMException("The object could not be cloned.", "DataCloneError");
-    const copy = keep(Array.isArray(value) ? new Array(value.length) : {});
-    for (const k of Object.keys(value)) copy[k] = cloneOf(value[k], seen);
-    return copy;
-  };
+  const ErrorOf = Error;
+  Object.setPrototypeOf(DOMException.prototype, Error.prototype);
+  for (const name of ["name", "message", "code"]) Object.defineProperty(DOMException.prototype, name, { enumerable: true });
+  Object.defineProperty(DOMException.prototype, Symbol.toStringTag, { value: "DOMException", configurable: true });
+  const constantValues = {};
+  for (let k = 0; k < constants.length; k++) constantValues[constants[k]] = { value: k + 1, enumerable: true };
+  Object.defineProperties(DOMException, constantValues);
+  Object.defineProperties(DOMException.prototype, constantValues);
 
   class TextEncoder {
     get encoding() {
@@ -136,22 +147,22 @@
     }
   }
 
+  const [PromiseOf, { resolve }, { then }] = [Promise, Promise, Promise.prototype];
+
   // As methods, as platform functions have no prototype.
   for (const [name, value] of Object.entries({
-    structuredClone(value, options) {
-      const transfer = [...(options?.transfer ?? [])];
-      for (const [k, buffer] of transfer.entries()) {
-        if (!(buffer instanceof ArrayBuffer) || host.isDetached(buffer) || transfer.indexOf(buffer) < k)
-          throw new DOMException("Only ArrayBuffers can be transferred, each once.", "DataCloneError");
-      }
-      const copy = cloneOf(value, new Map());
-      for (const buffer of transfer) host.detach(buffer);
-      return copy;
-    },
     navigator: Object.freeze({ userAgent: "PiCloud" }),
     queueMicrotask(f) {
       if (typeof f !== "function") throw new TypeError("queueMicrotask needs a function");
-      Promise.resolve().then(f);
+      apply(then, apply(resolve, PromiseOf, []), [
+        () => {
+          try {
+            f();
+          } catch (e) {
+            host.report(e); // what a callback throws is an uncaught exception, not a rejection (HTML standard, 8.1.7.3)
+          }
+        },
+      ]);
     },
     self: globalThis,
   }))
@@ -162,5 +173,13 @@
 
   Object.preventExtensions(Object.prototype);
 
-  return { classes: { DOMException, TextEncoder, TextDecoder }, errors, newDOMException: (message, name) => new DOMException(message, name) };
+  // The own enumerable properties of an object, as Web IDL reads a record (3.2.24).
+  const { ownKeys, getOwnPropertyDescriptor } = Reflect;
+  const members = (o, take) => {
+    for (const k of ownKeys(o)) if (getOwnPropertyDescriptor(o, k)?.enumerable) take(k, () => o[k]);
+  };
+
+  for (const C of [TextEncoder, TextDecoder]) Object.defineProperty(C.prototype, Symbol.toStringTag, { value: C.name, configurable: true });
+
+  return { members, exceptionOf, classes: { DOMException, TextEncoder, TextDecoder }, errors, newDOMException: (message, name) => new DOMException(message, name) };
 });

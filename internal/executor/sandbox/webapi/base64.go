@@ -10,7 +10,7 @@ import (
 // addBase64 defines atob and btoa (HTML standard, 8.3).
 func (g *Global) addBase64() {
 	g.GlobalFunc("btoa", func(c goja.FunctionCall) goja.Value {
-		s := g.text(c, "btoa")
+		s := g.givenText(c, "btoa")
 
 		raw := make([]byte, 0, len(s))
 		for _, r := range s {
@@ -25,7 +25,7 @@ func (g *Global) addBase64() {
 	})
 
 	g.GlobalFunc("atob", func(c goja.FunctionCall) goja.Value {
-		raw, err := decodeBase64(g.text(c, "atob"))
+		raw, err := decodeBase64(g.givenText(c, "atob"))
 		if err != nil {
 			panic(g.DOMException("InvalidCharacterError", "atob: the string is not valid base64"))
 		}
@@ -39,8 +39,8 @@ func (g *Global) addBase64() {
 	})
 }
 
-// text is the argument that a function needs.
-func (g *Global) text(c goja.FunctionCall, function string) string {
+// givenText is the argument that a function needs.
+func (g *Global) givenText(c goja.FunctionCall, function string) string {
 	if len(c.Arguments) == 0 {
 		panic(g.VM.NewTypeError("%s needs a text", function))
 	}

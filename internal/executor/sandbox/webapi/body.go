@@ -48,7 +48,7 @@ func (g *Global) setBody(b *bodyState, v goja.Value) (contentType string) {
 		return contentType
 	}
 
-	b.bytes = engine.UTF8(v.String())
+	b.bytes = engine.UTF8(g.text(v))
 	return "text/plain;charset=UTF-8"
 }
 
@@ -94,8 +94,7 @@ func (g *Global) cloneBody(b *bodyState, what string) bodyState {
 		return twin
 	}
 
-	tee, _ := goja.AssertFunction(b.stream.(*goja.Object).Get("tee"))
-	branches := g.MustCallOn(tee, b.stream).(*goja.Object)
+	branches := g.MustCall(g.loadStreams().tee, b.stream).(*goja.Object)
 	b.stream = branches.Get("0")
 	twin.stream = branches.Get("1")
 
@@ -136,23 +135,27 @@ func (g *Global) streamOf(b *bodyState) {
 type bodyOf func(this goja.Value) (*bodyState, *headersState)
 
 // bodyReader makes a value of all bytes of a body.
-type bodyReader func(raw []byte, contentType string) goja.Value
+type bodyReader func(raw []byte, h *headersState) goja.Value
 
 // addBody puts the Body mixin on a prototype.
 func (g *Global) addBody(proto *goja.Object, of bodyOf) {
-	g.addReader(proto, of, "text", func(raw []byte, _ string) goja.Value { return g.textOf(raw) })
-	g.addReader(proto, of, "json", func(raw []byte, _ string) goja.Value {
+	g.addReader(proto, of, "text", func(raw []byte, _ *headersState) goja.Value { return g.textOf(raw) })
+	g.addReader(proto, of, "json", func(raw []byte, _ *headersState) goja.Value {
 		v, err := g.JSON.Decode(g.textOf(raw).String())
 		if err != nil {
 			panic(err)
 		}
 		return v
 	})
-	g.addReader(proto, of, "arrayBuffer", func(raw []byte, _ string) goja.Value {
+	g.addReader(proto, of, "arrayBuffer", func(raw []byte, _ *headersState) goja.Value {
 		return g.VM.ToValue(g.VM.NewArrayBuffer(bytes.Clone(raw)))
 	})
-	g.addReader(proto, of, "bytes", func(raw []byte, _ string) goja.Value { return g.Uint8Array(raw) })
-	g.addReader(proto, of, "blob", func(raw []byte, contentType string) goja.Value {
+	g.addReader(proto, of, "bytes", func(raw []byte, _ *headersState) goja.Value { return g.Uint8Array(raw) })
+	g.addReader(proto, of, "blob", func(raw []byte, h *headersState) goja.Value {
+		contentType := ""
+		if m, ok := extractMIMEType(h); ok {
+			contentType = m.String()
+		}
 		return g.MustCall(g.loadStreams().blob, g.Uint8Array(raw), g.VM.ToValue(contentType))
 	})
 	g.addReader(proto, of, "formData", g.formData)
@@ -171,6 +174,9 @@ func (g *Global) addBody(proto *goja.Object, of bodyOf) {
 		}
 
 		g.streamOf(body)
+		if body.stream == nil && body.used {
+			body.stream = g.MustCall(g.loadStreams().spent)
+		}
 		if body.stream == nil {
 			body.stream = g.MustCall(g.loadStreams().fromBytes, g.Uint8Array(body.bytes))
 			body.whole = true
@@ -190,14 +196,16 @@ func (g *Global) addReader(proto *goja.Object, of bodyOf, name string, convert b
 			}
 
 			body.used = !body.null
-			contentType, _ := h.get("content-type")
 			if !body.isStreaming() {
-				return convert(body.bytes, contentType)
+				if body.stream != nil {
+					g.MustCall(g.loadStreams().spend, body.stream)
+				}
+				return convert(body.bytes, h)
 			}
 
 			return g.Then(g.drainBody(body), func(v goja.Value) goja.Value {
 				raw, _ := g.BytesOf(v)
-				return convert(raw, contentType)
+				return convert(raw, h)
 			})
 		})
 	})

@@ -37,6 +37,10 @@ type consoleState struct {
 // addConsole defines console (Console standard). Counts, timers and groups are the run's.
 func (g *Global) addConsole() {
 	console := g.VM.NewObject()
+	_ = console.SetPrototype(g.VM.NewObject()) // as a namespace object of Web IDL (3.13)
+
+	_ = console.DefineDataPropertySymbol(goja.SymToStringTag, g.VM.ToValue("console"),
+		goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 	for method, level := range consoleLevels {
 		g.Define(console, method, g.Logger(level))
 	}
@@ -75,7 +79,7 @@ func (g *Global) addConsole() {
 // consoleLabel is the label of a count or a timer.
 func (g *Global) consoleLabel(c goja.FunctionCall) string {
 	if l := c.Argument(0); !goja.IsUndefined(l) {
-		return g.format(l) // which never throws
+		return g.text(l)
 	}
 	return "default"
 }

@@ -19,7 +19,7 @@ var eventsProgram = sync.OnceValue(func() *goja.Program {
 })
 
 // events is what Go calls of events.js.
-type events struct{ abort, newSignal, aborted, reason, on, unhandled goja.Callable }
+type events struct{ abort, newSignal, aborted, reason, on, off, follow, report, unhandled goja.Callable }
 
 // loadEvents runs events.js, once in a runtime.
 func (g *Global) loadEvents() *events {
@@ -35,6 +35,9 @@ func (g *Global) loadEvents() *events {
 		"aborted":   &loaded.aborted,
 		"reason":    &loaded.reason,
 		"on":        &loaded.on,
+		"off":       &loaded.off,
+		"follow":    &loaded.follow,
+		"report":    &loaded.report,
 		"unhandled": &loaded.unhandled,
 	})
 	g.events = loaded
@@ -60,10 +63,7 @@ func (g *Global) eventsHost() *goja.Object {
 		return goja.Undefined()
 	})
 	g.Define(host, "reported", func(c goja.FunctionCall) goja.Value {
-		if g.run != nil {
-			e := g.Describe(c.Argument(0), nil)
-			g.run.Log("error", "uncaught "+e.Name+": "+e.Message)
-		}
+		g.logUncaught(c.Argument(0))
 		return goja.Undefined()
 	})
 
@@ -102,5 +102,36 @@ func (g *Global) OnAbort(signal goja.Value, f func()) {
 			f()
 			return goja.Undefined()
 		}))
+	}
+}
+
+// addSignals gives a library what it needs of signals; events.js is loaded when the first is there.
+func (g *Global) addSignals(host *goja.Object) {
+	call := func(name string, f func(e *events) goja.Callable) {
+		g.Define(host, name, func(c goja.FunctionCall) goja.Value {
+			return g.MustCall(f(g.loadEvents()), c.Arguments...)
+		})
+	}
+	call("newSignal", func(e *events) goja.Callable { return e.newSignal })
+	call("abort", func(e *events) goja.Callable { return e.abort })
+	call("isAborted", func(e *events) goja.Callable { return e.aborted })
+	call("abortReason", func(e *events) goja.Callable { return e.reason })
+	call("onAbort", func(e *events) goja.Callable { return e.on })
+	call("offAbort", func(e *events) goja.Callable { return e.off })
+}
+
+// report tells the script of what a callback threw, as reportError does.
+func (g *Global) report(thrown goja.Value) {
+	if g.events == nil { // nobody listens
+		g.logUncaught(thrown)
+		return
+	}
+	g.MustCall(g.events.report, thrown)
+}
+
+func (g *Global) logUncaught(thrown goja.Value) {
+	if g.run != nil {
+		e := g.Describe(thrown, nil)
+		g.run.Log("error", "uncaught "+e.Name+": "+e.Message)
 	}
 }

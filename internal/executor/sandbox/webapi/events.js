@@ -3,225 +3,344 @@
 (function (host) {
   "use strict";
   const { DOMException, structuredClone } = host;
-  const stops = Symbol("stop"); // what an event keeps for its dispatch; scripts have no way to name it
+  const { apply } = Reflect;
+  const key = {}; // with which the platform itself makes instances; no script has it
+  const isObject = (v) => (typeof v === "object" && v !== null) || typeof v === "function";
+  const needArguments = (args, n, what) => {
+    if (args.length < n) throw new TypeError(`${what} needs ${n} argument${n === 1 ? "" : "s"}, ${args.length} given`);
+  };
+  const dictionary = (v, what) => {
+    if (v === undefined || v === null) return {};
+    if (!isObject(v)) throw new TypeError(`${what} must be an object`);
+    return v;
+  };
+  // As Web IDL has it: methods and getters are enumerable, constants are on class and prototype, and the class says its name.
+  const define = (C, constants = {}) => {
+    for (const name of Reflect.ownKeys(C.prototype)) {
+      if (name !== "constructor" && typeof name !== "symbol") Object.defineProperty(C.prototype, name, { enumerable: true });
+    }
+    for (const name of Object.getOwnPropertyNames(C)) {
+      if (typeof C[name] === "function") Object.defineProperty(C, name, { enumerable: true });
+    }
+    for (const [name, value] of Object.entries(constants)) {
+      for (const o of [C, C.prototype]) Object.defineProperty(o, name, { value, enumerable: true });
+    }
+    Object.defineProperty(C.prototype, Symbol.toStringTag, { value: C.name, configurable: true });
+  };
+
+  let stateOf; // what an event keeps for its dispatch; it throws for what is no Event
+  const isTrusted = Object.getOwnPropertyDescriptor({ get isTrusted() { return stateOf(this).trusted; } }, "isTrusted").get;
   class Event {
-    #type;
-    #init;
-    #at = host.elapsed();
-    [stops] = { now: false, target: null, current: null, phase: 0, prevented: false, passive: false };
-    constructor(type, init) {
-      if (arguments.length === 0) throw new TypeError("an Event needs a type");
-      this.#type = String(type);
-      this.#init = { bubbles: Boolean(init?.bubbles), cancelable: Boolean(init?.cancelable), composed: Boolean(init?.composed) };
-      Object.defineProperty(this, stops, { enumerable: false });
+    #s;
+    constructor(type, init = undefined) {
+      needArguments(arguments, 1, "Event");
+      const dict = dictionary(init, "an event's init");
+      this.#s = {
+        type: `${type}`, bubbles: Boolean(dict.bubbles), cancelable: Boolean(dict.cancelable), composed: Boolean(dict.composed), at: host.elapsed(),
+        target: null, current: null, phase: 0, dispatching: false, prevented: false, passive: false, stopped: false, stoppedNow: false, trusted: false,
+      };
+      Object.defineProperty(this, "isTrusted", { get: isTrusted, enumerable: true });
     }
     get type() {
-      return this.#type;
-    }
-    get bubbles() {
-      return this.#init.bubbles;
-    }
-    get cancelable() {
-      return this.#init.cancelable;
-    }
-    get composed() {
-      return this.#init.composed;
+      return this.#s.type;
     }
     get target() {
-      return this[stops].target;
+      return this.#s.target;
     }
     get srcElement() {
-      return this[stops].target;
+      return this.#s.target;
     }
     get currentTarget() {
-      return this[stops].current;
-    }
-    get eventPhase() {
-      return this[stops].phase;
-    }
-    get defaultPrevented() {
-      return this[stops].prevented;
-    }
-    get returnValue() {
-      return !this[stops].prevented;
-    }
-    get timeStamp() {
-      return this.#at;
-    }
-    get isTrusted() {
-      return false;
+      return this.#s.current;
     }
     composedPath() {
-      return this[stops].current ? [this[stops].current] : [];
+      return this.#s.current ? [this.#s.current] : [];
     }
-    stopPropagation() {}
+    get eventPhase() {
+      return this.#s.phase;
+    }
+    stopPropagation() {
+      this.#s.stopped = true;
+    }
+    get cancelBubble() {
+      return this.#s.stopped;
+    }
+    set cancelBubble(v) {
+      if (v) this.#s.stopped = true;
+    }
     stopImmediatePropagation() {
-      this[stops].now = true;
+      this.#s.stopped = this.#s.stoppedNow = true;
+    }
+    get bubbles() {
+      return this.#s.bubbles;
+    }
+    get cancelable() {
+      return this.#s.cancelable;
+    }
+    get returnValue() {
+      return !this.#s.prevented;
+    }
+    set returnValue(v) {
+      if (!v) this.preventDefault();
     }
     preventDefault() {
-      if (this.cancelable && !this[stops].passive) this[stops].prevented = true;
+      if (this.#s.cancelable && !this.#s.passive) this.#s.prevented = true;
+    }
+    get defaultPrevented() {
+      return this.#s.prevented;
+    }
+    get composed() {
+      return this.#s.composed;
+    }
+    get timeStamp() {
+      return this.#s.at;
+    }
+    initEvent(type, bubbles = false, cancelable = false) {
+      needArguments(arguments, 1, "initEvent");
+      if (this.#s.dispatching) return;
+      Object.assign(this.#s, { type: `${type}`, bubbles: Boolean(bubbles), cancelable: Boolean(cancelable), prevented: false, stopped: false, stoppedNow: false });
+    }
+    static {
+      stateOf = (e) => {
+        if (!(isObject(e) && #s in e)) throw new TypeError("it is not an Event");
+        return e.#s;
+      };
     }
   }
-  Object.assign(Event, { NONE: 0, CAPTURING_PHASE: 1, AT_TARGET: 2, BUBBLING_PHASE: 3 });
-  // A kind of event that carries what its init names.
+  define(Event, { NONE: 0, CAPTURING_PHASE: 1, AT_TARGET: 2, BUBBLING_PHASE: 3 });
+
+  // A kind of event that carries what its init names; convert makes a member of what was given.
   const eventClass = (name, members) => {
+    const all = new WeakMap();
+    const own = (e) => {
+      const members = isObject(e) ? all.get(e) : undefined;
+      if (members === undefined) throw new TypeError(`it is not a ${name}`);
+      return members;
+    };
     const C = {
       [name]: class extends Event {
-        #own = {};
-        constructor(type, init) {
+        constructor(type, init = undefined) {
           super(type, init);
-          for (const [k, v] of Object.entries(members)) this.#own[k] = init?.[k] ?? v;
-        }
-        static of(e) {
-          return e.#own;
+          const dict = dictionary(init, "an event's init");
+          const values = {};
+          for (const [member, { otherwise, convert, required }] of Object.entries(members)) {
+            const given = dict[member];
+            if (given === undefined && required) throw new TypeError(`a ${name} needs a ${member}`);
+            values[member] = given === undefined ? otherwise : convert ? convert(given) : given;
+          }
+          all.set(this, values);
         }
       },
     }[name];
-    const { of } = C;
-    delete C.of;
-    for (const k of Object.keys(members)) Object.defineProperty(C.prototype, k, { get() { return of(this)[k]; }, enumerable: true, configurable: true });
-    return C;
+    for (const member of Object.keys(members)) {
+      const { get } = Object.getOwnPropertyDescriptor({ get [member]() { return own(this)[member]; } }, member);
+      Object.defineProperty(C.prototype, member, { get, enumerable: true, configurable: true });
+    }
+    define(C);
+    return { C, own };
   };
-  const CustomEvent = eventClass("CustomEvent", { detail: null });
-  const ErrorEvent = eventClass("ErrorEvent", { message: "", filename: "", lineno: 0, colno: 0, error: undefined });
-  const MessageEvent = eventClass("MessageEvent", { data: null, origin: "", lastEventId: "", source: null, ports: Object.freeze([]) });
-  const PromiseRejectionEvent = eventClass("PromiseRejectionEvent", { promise: undefined, reason: undefined });
+  const string = (otherwise) => ({ otherwise, convert: (v) => `${v}` });
+  const number = { otherwise: 0, convert: (v) => v >>> 0 };
+  const any = (otherwise) => ({ otherwise });
+  const { C: CustomEvent, own: customOf } = eventClass("CustomEvent", { detail: any(null) });
+  const { initCustomEvent } = {
+    initCustomEvent(type, bubbles = false, cancelable = false, detail = null) {
+      needArguments(arguments, 1, "initCustomEvent");
+      const own = customOf(this);
+      if (stateOf(this).dispatching) return;
+      this.initEvent(type, bubbles, cancelable);
+      own.detail = detail;
+    },
+  };
+  Object.defineProperty(CustomEvent.prototype, "initCustomEvent", { value: initCustomEvent, writable: true, enumerable: true, configurable: true });
+  const { C: ErrorEvent } = eventClass("ErrorEvent", { message: string(""), filename: string(""), lineno: number, colno: number, error: any(undefined) });
+  const { C: MessageEvent } = eventClass("MessageEvent", { data: any(null), origin: string(""), lastEventId: string(""), source: any(null), ports: { otherwise: Object.freeze([]), convert: (v) => Object.freeze([...v]) } });
+  const { C: PromiseRejectionEvent } = eventClass("PromiseRejectionEvent", { promise: { required: true }, reason: any(undefined) });
 
   // dispatch calls the listeners of a target (DOM standard, 2.9); what one throws is reported, and the others are called.
-  const dispatch = (target, listeners, event) => {
-    const state = event[stops];
-    if (state.phase) throw new DOMException("The event is being dispatched already.", "InvalidStateError");
-    Object.assign(state, { target, current: target, phase: 2, now: false });
-    const call = (f, self, handler) => {
-      try {
-        const v = f.call(self, event);
-        if (handler && v === false) event.preventDefault();
-      } catch (e) {
-        reportError(e);
+  const dispatch = (target, listeners, event, trusted = false) => {
+    const state = stateOf(event);
+    if (state.dispatching) throw new DOMException("The event is being dispatched already.", "InvalidStateError");
+    Object.assign(state, { target, current: target, phase: 2, dispatching: true, trusted });
+    for (const capture of [true, false]) {
+      if (state.stopped) break;
+      for (const l of listeners.get(state.type) ?? []) {
+        if (state.stoppedNow) break;
+        if (l.removed || l.capture !== capture) continue;
+        if (l.once) remove(listeners, state.type, l);
+        state.passive = l.passive;
+        try {
+          callListener(l.listener, target, event);
+        } catch (e) {
+          reportError(e);
+        }
+        state.passive = false;
       }
-    };
-    const own = target["on" + event.type];
-    if (typeof own === "function") call(own, target, true);
-    for (const l of listeners.get(event.type) ?? []) {
-      if (state.now) break;
-      if (l.removed) continue;
-      if (l.once) remove(listeners, event.type, l);
-      state.passive = l.passive;
-      if (typeof l.listener === "function") call(l.listener, target);
-      else call((e) => l.listener.handleEvent(e), l.listener);
-      state.passive = false;
     }
-    Object.assign(state, { current: null, phase: 0 });
-    return !event.defaultPrevented;
+    Object.assign(state, { current: null, phase: 0, dispatching: false, stopped: false, stoppedNow: false });
+    return !state.prevented;
+  };
+  const callListener = (listener, target, event) => {
+    if (typeof listener === "function") {
+      apply(listener, target, [event]);
+      return;
+    }
+    const { handleEvent } = listener;
+    if (typeof handleEvent !== "function") throw new TypeError("a listener's handleEvent must be a function");
+    apply(handleEvent, listener, [event]);
   };
   const remove = (listeners, type, l) => {
     l.removed = true;
     listeners.set(type, (listeners.get(type) ?? []).filter((x) => x !== l));
   };
-  const captures = (options) => Boolean(typeof options === "object" && options !== null ? options.capture : options);
+  const add = (listeners, type, l) => listeners.set(type, [...(listeners.get(type) ?? []), l]);
+  const captures = (options) => Boolean(isObject(options) ? options.capture : options);
+  const checkListener = (listener) => {
+    if (listener !== null && !isObject(listener)) throw new TypeError("a listener is a function or an object");
+  };
+  const addListener = (listeners, args) => {
+    needArguments(args, 2, "addEventListener");
+    const [type, listener, options] = [`${args[0]}`, args[1] ?? null, args[2]];
+    checkListener(listener);
+    const dict = isObject(options) ? options : {};
+    const l = { listener, capture: captures(options), once: Boolean(dict.once), passive: Boolean(dict.passive), removed: false };
+    const { signal } = dict;
+    if (signal !== undefined && signals.aborted(signal)) return;
+    if (listener === null || (listeners.get(type) ?? []).some((x) => x.listener === listener && x.capture === l.capture)) return;
+    add(listeners, type, l);
+    if (signal !== undefined) signals.on(signal, () => remove(listeners, type, l));
+  };
+  const removeListener = (listeners, args) => {
+    needArguments(args, 2, "removeEventListener");
+    const [type, listener, options] = [`${args[0]}`, args[1] ?? null, args[2]];
+    checkListener(listener);
+    const capture = captures(options);
+    const l = (listeners.get(type) ?? []).find((x) => x.listener === listener && x.capture === capture);
+    if (l) remove(listeners, type, l);
+  };
+
+  let listenersOf;
+  // Of the global object: "error" for what nobody caught in a listener or gave to reportError, "unhandledrejection" at the
+  // end of a run. Both are logged unless their default is prevented.
+  const global = { listeners: new Map() };
+  const onTarget = (self, f, args) => {
+    // Called without a target, as a global function, they are the global object's.
+    if (self !== undefined && self !== null && self !== globalThis) return f(listenersOf(self), args);
+    if (f === addListener) host.kept();
+    return f(global.listeners, args);
+  };
   class EventTarget {
     #listeners = new Map();
     addEventListener(type, listener, options) {
-      if (listener == null) return;
-      if (typeof listener !== "function" && typeof listener !== "object") throw new TypeError("a listener is a function or an object");
-      type = String(type);
-      const list = this.#listeners.get(type) ?? [];
-      const capture = captures(options);
-      if (options?.signal?.aborted || list.some((l) => l.listener === listener && l.capture === capture)) return;
-      const l = { listener, capture, once: Boolean(options?.once), passive: Boolean(options?.passive), removed: false };
-      this.#listeners.set(type, [...list, l]);
-      if (options?.signal != null) signals.on(options.signal, () => remove(this.#listeners, type, l));
+      onTarget(this, addListener, arguments);
     }
     removeEventListener(type, listener, options) {
-      const l = (this.#listeners.get(String(type)) ?? []).find((x) => x.listener === listener && x.capture === captures(options));
-      if (l) remove(this.#listeners, String(type), l);
+      onTarget(this, removeListener, arguments);
     }
     dispatchEvent(event) {
-      if (!(event instanceof Event)) throw new TypeError("dispatchEvent needs an Event");
-      return dispatch(this, this.#listeners, event);
+      const own = this ?? globalThis;
+      const listeners = own === globalThis ? global.listeners : listenersOf(own);
+      needArguments(arguments, 1, "dispatchEvent");
+      return dispatch(own, listeners, event);
     }
-    static over(self) {
-      const t = new EventTarget();
-      return {
-        addEventListener(...a) {
-          host.kept();
-          t.addEventListener(...a);
-        },
-        removeEventListener: (...a) => t.removeEventListener(...a),
-        dispatchEvent: (e) => dispatch(self, t.#listeners, e),
+    static {
+      listenersOf = (t) => {
+        if (!(isObject(t) && #listeners in t)) throw new TypeError("it is not an EventTarget");
+        return t.#listeners;
       };
     }
   }
-  // Of the global object: "error" for what nobody caught in a listener or gave to reportError, "unhandledrejection" at the
-  // end of a run. Both are logged unless their default is prevented.
-  const atGlobal = EventTarget.over(globalThis);
-  delete EventTarget.over;
+  for (const [name, length] of [["addEventListener", 2], ["removeEventListener", 2]]) Object.defineProperty(EventTarget.prototype[name], "length", { value: length, configurable: true });
+  define(EventTarget);
+  const fire = (target, event) => dispatch(target, listenersOf(target), event, true);
+
+  // An event handler attribute (HTML standard, 8.1.8.1): a listener that is in the list from the time it is first set.
+  const handlerAttribute = (C, type, brand, set = () => {}) => {
+    const name = "on" + type;
+    const handlers = new WeakMap();
+    const accessor = {
+      get [name]() {
+        brand(this);
+        return handlers.get(this)?.f ?? null;
+      },
+      set [name](f) {
+        brand(this);
+        const next = isObject(f) ? f : null;
+        let h = handlers.get(this);
+        if (h === undefined && next !== null) {
+          h = { f: null };
+          handlers.set(this, h);
+          const listener = (event) => {
+            if (typeof h.f === "function" && apply(h.f, event.currentTarget, [event]) === false) event.preventDefault();
+          };
+          add(listenersOf(this), type, { listener, capture: false, once: false, passive: false, removed: false });
+        }
+        if (h !== undefined) h.f = next;
+        set(this);
+      },
+    };
+    Object.defineProperty(C.prototype, name, { ...Object.getOwnPropertyDescriptor(accessor, name), enumerable: true, configurable: true });
+  };
+
   const { reportError } = { // as a method, as platform functions have no prototype
     reportError(error) {
+      needArguments(arguments, 1, "reportError");
       const event = new ErrorEvent("error", { error, message: String(error?.message ?? error), cancelable: true });
       const handler = globalThis.onerror; // its arguments and its meaning of true are its own (HTML standard, 8.1.8.1)
       let handled = false;
+      const atGlobal = () => dispatch(globalThis, global.listeners, event);
       if (typeof handler === "function") {
         globalThis.onerror = null;
         try {
           handled = handler.call(globalThis, event.message, "", 0, 0, error) === true;
-          atGlobal.dispatchEvent(event);
+          atGlobal();
         } finally {
           globalThis.onerror = handler;
         }
-      } else atGlobal.dispatchEvent(event);
+      } else atGlobal();
       if (!handled && !event.defaultPrevented) host.reported(error);
     },
   };
 
   // Messages arrive one after the other, each in a turn of its own.
+  let portOf;
   class MessagePort extends EventTarget {
-    #other = null;
-    #waiting = [];
-    #open = false;
-    #closed = false;
-    #onmessage = null;
-    onmessageerror = null;
-    constructor(key) {
+    #p = { other: null, waiting: [], open: false, closed: false };
+    constructor(given) {
+      if (given !== key) throw new TypeError("Illegal constructor");
       super();
-      if (key !== stops) throw new TypeError("Illegal constructor");
     }
-    get onmessage() {
-      return this.#onmessage;
-    }
-    set onmessage(f) {
-      this.#onmessage = f;
-      this.start();
-    }
-    postMessage(message, options) {
+    postMessage(message, options = undefined) {
+      needArguments(arguments, 1, "postMessage");
       const data = structuredClone(message, Array.isArray(options) ? { transfer: options } : options);
-      const to = this.#other;
-      if (!to || to.#closed) return;
-      if (to.#open) to.#deliver(data);
-      else to.#waiting.push(data);
-    }
-    #deliver(data) {
-      host.timeout(() => this.#closed || this.dispatchEvent(new MessageEvent("message", { data })), 0);
+      const to = this.#p.other;
+      if (to === null || portOf(to).closed) return;
+      if (portOf(to).open) deliver(to, data);
+      else portOf(to).waiting.push(data);
     }
     start() {
-      if (this.#open) return;
-      this.#open = true;
-      for (const data of this.#waiting.splice(0)) this.#deliver(data);
+      if (this.#p.open) return;
+      this.#p.open = true;
+      for (const data of this.#p.waiting.splice(0)) deliver(this, data);
     }
     close() {
-      this.#closed = true;
+      this.#p.closed = true;
     }
-    static pair() {
-      const [a, b] = [new MessagePort(stops), new MessagePort(stops)];
-      a.#other = b;
-      b.#other = a;
-      return [a, b];
+    static {
+      portOf = (port) => port.#p;
     }
   }
-  const { pair } = MessagePort;
-  delete MessagePort.pair;
+  const deliver = (port, data) => host.timeout(() => portOf(port).closed || fire(port, new MessageEvent("message", { data })), 0);
+  define(MessagePort);
+  handlerAttribute(MessagePort, "message", portOf, (port) => port.start());
+  handlerAttribute(MessagePort, "messageerror", portOf);
   class MessageChannel {
-    #ports = pair();
+    #ports = [new MessagePort(key), new MessagePort(key)];
+    constructor() {
+      const [a, b] = this.#ports;
+      portOf(a).other = b;
+      portOf(b).other = a;
+    }
     get port1() {
       return this.#ports[0];
     }
@@ -229,91 +348,124 @@
       return this.#ports[1];
     }
   }
+  define(MessageChannel);
+
+  const origin = Date.now();
   class Performance extends EventTarget {
-    constructor(key) {
+    #own;
+    constructor(given) {
+      if (given !== key) throw new TypeError("Illegal constructor");
       super();
-      if (key !== stops) throw new TypeError("Illegal constructor");
     }
     get timeOrigin() {
+      this.#own;
       return origin;
     }
     now() {
+      this.#own;
       return host.elapsed();
     }
     toJSON() {
+      this.#own;
       return { timeOrigin: origin };
     }
   }
-  const origin = Date.now();
+  define(Performance);
 
-  let abort;
-  let signals;
+  // Signals (DOM standard, 3.2). A dependent signal, which any makes, follows its sources and no other dependent one.
+  let signalOf;
+  const newSignal = () => new AbortSignal(key);
+  const aborted = () => new DOMException("The operation was aborted.", "AbortError");
+  const abort = (signal, reason = aborted()) => {
+    const s = signalOf(signal);
+    if (s.aborted) return;
+    const mark = (state) => Object.assign(state, { aborted: true, reason });
+    mark(s);
+    // All are aborted before anybody hears of one; the source's listeners come first.
+    const dependents = s.dependents.splice(0).filter((d) => !signalOf(d).aborted);
+    for (const d of dependents) mark(signalOf(d));
+    for (const aborting of [signal, ...dependents]) {
+      for (const f of signalOf(aborting).algorithms.splice(0)) f();
+      fire(aborting, new Event("abort"));
+    }
+  };
   class AbortSignal extends EventTarget {
-    #aborted = false;
-    #reason = undefined;
-    #algorithms = []; // what the platform does on abort, before listeners hear of it (DOM standard, 3.2)
-    onabort = null;
+    #s = { aborted: false, reason: undefined, algorithms: [], dependents: [], sources: undefined };
+    constructor(given) {
+      if (given !== key) throw new TypeError("Illegal constructor");
+      super();
+    }
+    static abort(reason = undefined) {
+      const signal = newSignal();
+      abort(signal, reason);
+      return signal;
+    }
+    static timeout(milliseconds) {
+      needArguments(arguments, 1, "AbortSignal.timeout");
+      const n = Math.trunc(+milliseconds);
+      if (!(n >= 0 && n <= Number.MAX_SAFE_INTEGER)) throw new TypeError("AbortSignal.timeout needs milliseconds from 0");
+      const signal = newSignal();
+      host.timeout(() => abort(signal, new DOMException("The operation timed out.", "TimeoutError")), n);
+      return signal;
+    }
+    static any(list) {
+      needArguments(arguments, 1, "AbortSignal.any");
+      if (!isObject(list) || typeof list[Symbol.iterator] !== "function") throw new TypeError("AbortSignal.any needs a list of signals");
+      const given = [...list];
+      for (const source of given) signalOf(source);
+      const signal = newSignal();
+      const s = signalOf(signal);
+      const already = given.find((source) => signalOf(source).aborted);
+      if (already !== undefined) {
+        abort(signal, signalOf(already).reason);
+        return signal;
+      }
+      s.sources = new Set(given.flatMap((source) => (signalOf(source).sources ? [...signalOf(source).sources] : [source])));
+      for (const source of s.sources) signalOf(source).dependents.push(signal);
+      return signal;
+    }
     get aborted() {
-      return this.#aborted;
+      return this.#s.aborted;
     }
     get reason() {
-      return this.#reason;
+      return this.#s.reason;
     }
     throwIfAborted() {
-      if (this.#aborted) throw this.#reason;
-    }
-    static abort(reason) {
-      const s = new AbortSignal();
-      abort(s, reason);
-      return s;
-    }
-    static timeout(ms) {
-      const s = new AbortSignal();
-      host.timeout(() => abort(s, new DOMException("The operation timed out.", "TimeoutError")), ms);
-      return s;
-    }
-    static any(signals) {
-      const s = new AbortSignal();
-      for (const other of signals) {
-        if (other.aborted) {
-          abort(s, other.reason);
-          break;
-        }
-        other.#algorithms.push(() => abort(s, other.reason));
-      }
-      return s;
+      if (this.#s.aborted) throw this.#s.reason;
     }
     static {
-      abort = (s, reason = new DOMException("The operation was aborted.", "AbortError")) => {
-        if (s.#aborted) return;
-        s.#aborted = true;
-        s.#reason = reason;
-        for (const f of s.#algorithms.splice(0)) f();
-        s.dispatchEvent(new Event("abort"));
+      signalOf = (v) => {
+        if (!(isObject(v) && #s in v)) throw new TypeError("signal must be an AbortSignal");
+        return v.#s;
       };
-      const own = (f) => (s, ...rest) => {
-        try {
-          s.#aborted;
-        } catch {
-          throw new TypeError("signal must be an AbortSignal");
-        }
-        return f(s, ...rest);
-      };
-      signals = { aborted: own((s) => s.#aborted), reason: own((s) => s.#reason), on: own((s, f) => void s.#algorithms.push(f)) };
     }
   }
+  define(AbortSignal);
+  handlerAttribute(AbortSignal, "abort", signalOf);
   class AbortController {
-    #signal = new AbortSignal();
+    #signal = newSignal();
     get signal() {
       return this.#signal;
     }
-    abort(reason) {
+    abort(reason = undefined) {
       abort(this.#signal, reason);
     }
   }
+  define(AbortController);
+  const signals = {
+    aborted: (signal) => signalOf(signal).aborted,
+    reason: (signal) => signalOf(signal).reason,
+    on: (signal, f) => void signalOf(signal).algorithms.push(f),
+    off: (signal, f) => {
+      const s = signalOf(signal);
+      s.algorithms = s.algorithms.filter((x) => x !== f);
+    },
+    follow: (signal) => AbortSignal.any([signal]),
+  };
 
+  const { addEventListener, removeEventListener, dispatchEvent } = EventTarget.prototype;
   for (const [name, value] of Object.entries({
-    reportError, ...atGlobal, performance: Object.freeze(new Performance(stops)), onerror: null, onunhandledrejection: null, onrejectionhandled: null,
+    reportError, addEventListener, removeEventListener, dispatchEvent, performance: Object.freeze(new Performance(key)), onerror: null, onunhandledrejection: null, onrejectionhandled: null,
   }))
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
 
@@ -323,9 +475,15 @@
       AbortController,
     },
     abort,
-    newSignal: () => new AbortSignal(),
+    newSignal,
+    report: reportError,
     ...signals,
     /** unhandled tells the script of a rejection; true: it is not to be logged. */
-    unhandled: (promise, reason) => !atGlobal.dispatchEvent(new PromiseRejectionEvent("unhandledrejection", { promise, reason, cancelable: true })),
+    unhandled: (promise, reason) => {
+      const event = new PromiseRejectionEvent("unhandledrejection", { promise, reason, cancelable: true });
+      const handler = globalThis.onunhandledrejection;
+      if (typeof handler === "function" && apply(handler, globalThis, [event]) === false) event.preventDefault();
+      return !dispatch(globalThis, global.listeners, event);
+    },
   };
 });

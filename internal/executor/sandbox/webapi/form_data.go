@@ -19,25 +19,23 @@ const maxParts = 1000
 
 // formData parses a body by its content type (Fetch standard, 5.3; RFC 7578). The fields go to streams.js
 // as lists of name, value, file name and content type.
-func (g *Global) formData(raw []byte, contentType string) goja.Value {
-	media, params, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		media = ""
-	}
+func (g *Global) formData(raw []byte, h *headersState) goja.Value {
+	media, _ := extractMIMEType(h)
 
 	var fields []any
-	switch media {
+	switch media.essence {
 	case "application/x-www-form-urlencoded":
 		for _, f := range parseForm(string(raw)) {
 			fields = append(fields, g.VM.NewArray(f.Name, g.Uint8Array([]byte(f.Value)), goja.Null(), ""))
 		}
 	case "multipart/form-data":
-		if fields, err = g.multipart(raw, params["boundary"]); err != nil {
+		var err error
+		if fields, err = g.multipart(raw, media.parameter("boundary")); err != nil {
 			panic(g.VM.NewTypeError("the body is no multipart/form-data: %s", err))
 		}
 	default:
 		panic(g.VM.NewTypeError("formData needs the content type multipart/form-data or "+
-			"application/x-www-form-urlencoded; it is %q", realm.Clip(contentType)))
+			"application/x-www-form-urlencoded; it is %q", realm.Clip(media.String())))
 	}
 
 	return g.MustCall(g.loadStreams().form, g.VM.NewArray(fields...))
@@ -50,15 +48,15 @@ var errCutOff = errors.New("it is cut off or malformed")
 
 // multipart reads the fields of a multipart/form-data body. Its errors are clauses for the message of a
 // TypeError.
-func (g *Global) multipart(raw []byte, boundary string) (fields []any, err error) {
-	if boundary == "" {
+func (g *Global) multipart(raw []byte, boundary *string) (fields []any, err error) {
+	if boundary == nil || *boundary == "" {
 		return nil, errors.New("it names no boundary")
 	}
 
-	r := multipart.NewReader(bytes.NewReader(raw), boundary)
+	r := multipart.NewReader(bytes.NewReader(raw), *boundary)
 	for {
 		part, err := r.NextRawPart()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) && bytes.Contains(raw, []byte("--"+*boundary+"--")) {
 			return fields, nil
 		}
 		if err != nil {

@@ -69,7 +69,7 @@ func decodeFormText(s string) string {
 		}
 	}
 
-	return strings.ToValidUTF8(text.String(), "\uFFFD")
+	return DecodeUTF8([]byte(text.String()))
 }
 
 func isHex(c byte) bool {

@@ -31,9 +31,18 @@ type Global struct {
 	run        *Run // the run that uses the runtime now; nil between runs
 	evaluating bool // module code is being evaluated: no host calls, no timers
 
+	objectProto *goja.Object
+
 	headers  realm.Class
 	request  realm.Class
 	response realm.Class
+
+	headersIterator goja.Value    // Headers.prototype[Symbol.iterator] as it was made
+	members         goja.Callable // an object's own enumerable properties, as pairs; of base.js
+
+	exceptionOf   goja.Value    // what is behind a DOMException; it throws for anything else. Of base.js
+	clone         goja.Callable // nil until loaded
+	stringValueOf goja.Callable // String.prototype.valueOf
 
 	streams *streams                        // nil until loaded
 	events  *events                         // nil until loaded
@@ -57,6 +66,7 @@ type Global struct {
 // for them.
 func New(r *realm.Realm, needs Needs) *Global {
 	g := &Global{Realm: r}
+	g.objectProto = r.VM.GlobalObject().Get("Object").(*goja.Object).Get("prototype").(*goja.Object)
 	g.headers = g.newHeadersClass()
 	g.request = g.newRequestClass()
 	g.response = g.newResponseClass()
@@ -67,10 +77,15 @@ func New(r *realm.Realm, needs Needs) *Global {
 	g.addCrypto()
 	g.loadAdditions(needs.Additions, true)
 	g.addBase()
+	g.addStructuredClone()
 	g.loadAdditions(needs.Additions, false)
 
 	if needs.LegacyRegExp {
 		g.AddLegacyRegExp()
+	}
+
+	if needs.Clone {
+		g.loadClone()
 	}
 
 	if needs.MissingECMAScript {
@@ -116,16 +131,14 @@ func (g *Global) addBase() {
 	g.Define(host, "utf8DecodePart", g.utf8DecodePart)
 	g.Define(host, "decoder", g.decoder)
 	g.Define(host, "encodeInto", g.encodeInto)
-	g.Define(host, "isDetached", func(c goja.FunctionCall) goja.Value {
-		buffer, ok := c.Argument(0).Export().(goja.ArrayBuffer)
-		return g.VM.ToValue(!ok || buffer.Detached()) // what only has the prototype of one has no bytes
-	})
-	g.Define(host, "detach", func(c goja.FunctionCall) goja.Value {
-		buffer, ok := c.Argument(0).Export().(goja.ArrayBuffer)
-		return g.VM.ToValue(ok && buffer.Detach())
+	g.Define(host, "report", func(c goja.FunctionCall) goja.Value {
+		g.report(c.Argument(0))
+		return goja.Undefined()
 	})
 
 	library := g.RunLibrary(baseProgram(), host)
 	newDOMException, _ := goja.AssertFunction(library.Get("newDOMException"))
+	g.exceptionOf = library.Get("exceptionOf")
+	g.members, _ = goja.AssertFunction(library.Get("members"))
 	g.SetErrors(library.Get("errors").(*goja.Object), newDOMException)
 }

@@ -25,7 +25,7 @@ func newGlobal(t *testing.T) (*Global, *Run) {
 		_ = parent.Close()
 	})
 
-	needs := Needs{Streams: true, Intl: true, Events: true, MissingECMAScript: true, Subtle: true, URLPattern: true, WebAssembly: true}
+	needs := Needs{Streams: true, Intl: true, Events: true, MissingECMAScript: true, Subtle: true, URLPattern: true, WebAssembly: true, Clone: true}
 	g := New(realm.New(1000), needs)
 	r := &Run{Parent: wire.NewWriter(child, 0, 1<<20), MaxBody: 1 << 20, MaxLogLines: 3, MaxLogBytes: 5000}
 	r.Request = &cloud.Request{URL: "https://example.com/f/app/script"}
@@ -82,7 +82,7 @@ func TestGlobalScope(t *testing.T) {
 		`new Request("http://a/", {method: "TRACE"})`:                            "TypeError: the method TRACE is forbidden",
 		`new Request("http://a/", {body: "x"})`:                                  "TypeError: a GET request cannot have a body",
 		`new Request("http://u:p@a/")`:                                           "TypeError: the URL of a Request must not carry a username or password: send an Authorization header",
-		`new Request("http://a/", {redirect: "no"})`:                             `TypeError: redirect is follow, manual or error; it is "no"`,
+		`new Request("http://a/", {redirect: "no"})`:                             `TypeError: redirect is follow, error or manual; it is "no"`,
 		`new Response("x").headers.get("content-type")`:                          "text/plain;charset=UTF-8",
 		`new Response(new URLSearchParams("a=b")).headers.get("content-type")`:   "application/x-www-form-urlencoded;charset=UTF-8",
 		`new Response("x", {status: 204})`:                                       "TypeError: a Response with status 204 cannot have a body",

@@ -13,7 +13,9 @@ import (
 // headersState is a header list (Fetch standard, 2.2.2): names keep their case on the wire and compare
 // without it.
 type headersState struct {
-	list []cloud.Header
+	list      []cloud.Header
+	immutable bool           // of a response that came from elsewhere
+	pairs     []cloud.Header // as scripts iterate over them; nil after a change
 }
 
 // get joins the values of a name as the Fetch standard does.
@@ -35,11 +37,14 @@ func (h *headersState) get(name string) (string, bool) {
 }
 
 func (h *headersState) append(name, value string) {
+	h.pairs = nil
 	h.list = append(h.list, cloud.Header{Name: name, Value: value})
 }
 
 // remove takes all fields of a name out, in place.
 func (h *headersState) remove(name string) {
+	h.pairs = nil
+
 	kept := h.list[:0]
 	for _, f := range h.list {
 		if !strings.EqualFold(f.Name, name) {
@@ -52,6 +57,7 @@ func (h *headersState) remove(name string) {
 
 // set puts the value where the name is first, and removes the others.
 func (h *headersState) set(name, value string) {
+	h.pairs = nil
 	for k, f := range h.list {
 		if !strings.EqualFold(f.Name, name) {
 			continue
@@ -79,11 +85,15 @@ func (h *headersState) setDefaultType(contentType string) {
 }
 
 func (h *headersState) clone() *headersState {
-	return &headersState{list: append([]cloud.Header(nil), h.list...)}
+	return &headersState{list: append([]cloud.Header(nil), h.list...), immutable: h.immutable}
 }
 
 // sorted combines values by lower-case name, in order; set-cookie stays apart.
 func (h *headersState) sorted() []cloud.Header {
+	if h.pairs != nil {
+		return h.pairs
+	}
+
 	out := make([]cloud.Header, 0, len(h.list))
 
 	index := map[string]int{}
@@ -98,6 +108,7 @@ func (h *headersState) sorted() []cloud.Header {
 	}
 
 	sort.SliceStable(out, func(a, b int) bool { return out[a].Name < out[b].Name })
+	h.pairs = out
 	return out
 }
 
@@ -125,7 +136,7 @@ func validHeaderValue(s string) bool { return !strings.ContainsAny(s, "\x00\r\n"
 
 // headerName is a header's name that a script gave; an invalid one throws a TypeError.
 func (g *Global) headerName(v goja.Value) string {
-	name := v.String()
+	name := g.byteString(v, "a header name")
 	if !validHeaderName(name) {
 		panic(g.VM.NewTypeError("%q is not a valid header name", realm.Clip(name)))
 	}
@@ -135,20 +146,21 @@ func (g *Global) headerName(v goja.Value) string {
 // headerValue is a header's value that a script gave, without the spaces around it; an invalid one throws a
 // TypeError.
 func (g *Global) headerValue(v goja.Value) string {
-	value := strings.Trim(v.String(), " \t\r\n")
+	return g.checkedHeaderValue(g.byteString(v, "a header value"))
+}
+
+func (g *Global) checkedHeaderValue(text string) string {
+	value := strings.Trim(text, " \t\r\n")
 	if !validHeaderValue(value) {
 		panic(g.VM.NewTypeError("a header value must not contain NUL, CR or LF"))
 	}
 	return value
 }
 
-// fillHeaders reads a HeadersInit: Headers, a list of pairs, or a record.
+// fillHeaders reads a HeadersInit: Headers, a list of pairs, or a record. It is converted as a whole before
+// the first field is looked at.
 func (g *Global) fillHeaders(h *headersState, init goja.Value) {
-	if realm.IsNothing(init) {
-		return
-	}
-	if other := realm.State[headersState](init); other != nil {
-		h.list = append(h.list, other.list...)
+	if !realm.Given(init) {
 		return
 	}
 
@@ -156,16 +168,32 @@ func (g *Global) fillHeaders(h *headersState, init goja.Value) {
 	if !ok {
 		panic(g.VM.NewTypeError("headers must be an object, a list of pairs or Headers"))
 	}
-	if isIterable(object) {
-		g.eachPair(object, "each header must be a [name, value] pair", func(name, value goja.Value) {
-			h.append(g.headerName(name), g.headerValue(value))
-		})
+	if other := realm.State[headersState](init); other != nil && g.iteratesAsMade(object) {
+		for _, f := range other.list {
+			h.append(f.Name, f.Value)
+		}
 		return
 	}
 
-	g.eachMember(object, func(name, value goja.Value) {
-		h.append(g.headerName(name), g.headerValue(value))
+	var fields []cloud.Header
+	const message = "each header must be a [name, value] pair"
+	g.fillPairs(object, message, func(name, value goja.Value, read goja.Callable) {
+		field := cloud.Header{Name: g.byteString(name, "a header name")}
+		field.Value = g.byteString(g.valueOf(value, read), "a header value")
+		fields = append(fields, field)
 	})
+
+	for _, f := range fields {
+		if !validHeaderName(f.Name) {
+			panic(g.VM.NewTypeError("%q is not a valid header name", realm.Clip(f.Name)))
+		}
+		h.append(f.Name, g.checkedHeaderValue(f.Value))
+	}
+}
+
+// iteratesAsMade reports whether a script left the way in which Headers are iterated as it was.
+func (g *Global) iteratesAsMade(o *goja.Object) bool {
+	return g.headersIterator != nil && o.GetSymbol(goja.SymIterator) == g.headersIterator
 }
 
 // newHeadersClass defines Headers (Fetch standard, 5.1).
@@ -176,27 +204,20 @@ func (g *Global) newHeadersClass() realm.Class {
 		return h
 	})
 	this := func(v goja.Value) *headersState { return realm.MustState[headersState](g.Realm, v, "Headers") }
+	g.addHeadersChanges(class.Proto, this)
 
-	g.Define(class.Proto, "append", func(c goja.FunctionCall) goja.Value {
-		this(c.This).append(g.headerName(c.Argument(0)), g.headerValue(c.Argument(1)))
-		return goja.Undefined()
-	})
-	g.Define(class.Proto, "set", func(c goja.FunctionCall) goja.Value {
-		this(c.This).set(g.headerName(c.Argument(0)), g.headerValue(c.Argument(1)))
-		return goja.Undefined()
-	})
-	g.Define(class.Proto, "delete", func(c goja.FunctionCall) goja.Value {
-		this(c.This).remove(g.headerName(c.Argument(0)))
-		return goja.Undefined()
-	})
 	g.Define(class.Proto, "get", func(c goja.FunctionCall) goja.Value {
-		if v, ok := this(c.This).get(g.headerName(c.Argument(0))); ok {
+		h := this(c.This)
+		g.need(c, 1, "get")
+		if v, ok := h.get(g.headerName(c.Argument(0))); ok {
 			return g.VM.ToValue(v)
 		}
 		return goja.Null()
 	})
 	g.Define(class.Proto, "has", func(c goja.FunctionCall) goja.Value {
-		_, ok := this(c.This).get(g.headerName(c.Argument(0)))
+		h := this(c.This)
+		g.need(c, 1, "has")
+		_, ok := h.get(g.headerName(c.Argument(0)))
 		return g.VM.ToValue(ok)
 	})
 	g.Define(class.Proto, "getSetCookie", func(c goja.FunctionCall) goja.Value {
@@ -208,7 +229,43 @@ func (g *Global) newHeadersClass() realm.Class {
 		}
 		return g.VM.NewArray(out...)
 	})
-	g.addPairs(class.Proto, func(v goja.Value) []cloud.Header { return this(v).sorted() })
+	g.addPairs("Headers", class.Proto, func(v goja.Value) []cloud.Header { return this(v).sorted() })
+	g.headersIterator = class.Proto.GetSymbol(goja.SymIterator)
 
 	return class
+}
+
+// addHeadersChanges defines the methods that change headers, which throw a TypeError for immutable ones.
+func (g *Global) addHeadersChanges(proto *goja.Object, this func(goja.Value) *headersState) {
+	mutable := func(h *headersState) {
+		if h.immutable {
+			panic(g.VM.NewTypeError("these headers are immutable: make new Headers of them"))
+		}
+	}
+
+	for method, change := range map[string]func(h *headersState, name, value string){
+		"append": (*headersState).append,
+		"set":    (*headersState).set,
+	} {
+		g.Define(proto, method, func(c goja.FunctionCall) goja.Value {
+			h := this(c.This)
+			g.need(c, 2, method)
+			name := g.byteString(c.Argument(0), "a header name")
+			value := g.headerValue(c.Argument(1))
+			if !validHeaderName(name) {
+				panic(g.VM.NewTypeError("%q is not a valid header name", realm.Clip(name)))
+			}
+			mutable(h)
+			change(h, name, value)
+			return goja.Undefined()
+		})
+	}
+	g.Define(proto, "delete", func(c goja.FunctionCall) goja.Value {
+		h := this(c.This)
+		g.need(c, 1, "delete")
+		name := g.headerName(c.Argument(0))
+		mutable(h)
+		h.remove(name)
+		return goja.Undefined()
+	})
 }

@@ -21,6 +21,7 @@ type Needs struct {
 	ServiceWorker     bool      // listeners that are handlers
 	LegacyRegExp      bool      // RegExp.$1 and its like
 	WebAssembly       bool
+	Clone             bool // structuredClone, also by messages and bodies that are cloned
 }
 
 // NeedsOf finds out what a program needs by the names in its code.
@@ -36,6 +37,7 @@ func NeedsOf(code string) Needs {
 		ServiceWorker:     needsServiceWorker(code),
 		LegacyRegExp:      strings.Contains(code, "RegExp") && legacyRegExpNames.In(code),
 		WebAssembly:       strings.Contains(code, "WebAssembly"),
+		Clone:             cloneNames.In(code),
 	}
 }
 
@@ -56,6 +58,9 @@ var eventNames = realm.Mentions{
 
 // intlNames are the names by which code can come to what intl.js defines.
 var intlNames = realm.Mentions{Parts: []string{"toLocale", "localeCompare"}, Words: []string{"Intl"}}
+
+// cloneNames are the names by which code can come to what clone.js defines.
+var cloneNames = realm.Mentions{Parts: []string{"structuredClone", "postMessage"}, Words: []string{"clone"}}
 
 var subtleNames = realm.Mentions{Parts: []string{"subtle", "CryptoKey", "SubtleCrypto"}}
 

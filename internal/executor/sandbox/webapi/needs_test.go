@@ -8,7 +8,7 @@ import (
 func TestNeeds(t *testing.T) {
 	t.Parallel()
 
-	is := map[string]func(code string) bool{"web": streamNames.In, "intl": intlNames.In, "events": eventNames.In, "legacy": func(code string) bool { return NeedsOf(code).LegacyRegExp }, "repairs": func(code string) bool { return needsMissingECMAScript(code) || additionsOf(code) != 0 }}
+	is := map[string]func(code string) bool{"web": streamNames.In, "intl": intlNames.In, "events": eventNames.In, "legacy": func(code string) bool { return NeedsOf(code).LegacyRegExp }, "clone": cloneNames.In, "repairs": func(code string) bool { return needsMissingECMAScript(code) || additionsOf(code) != 0 }}
 	for _, c := range []struct {
 		code string
 		want []string
@@ -23,6 +23,7 @@ func TestNeeds(t *testing.T) {
 		{`RegExp.$_`, []string{"legacy"}}, {"x.input", nil}, {`s.replace(/a/, "$1")`, nil}, {"new RegExp(s).input", []string{"legacy"}}, {"new RegExp(s)", nil},
 		{"function* g() {}", []string{"repairs"}}, {"function  \n* g() {}", []string{"repairs"}}, {"function g() {} * 2", nil},
 		{"*g() { yield 1 }", []string{"repairs"}}, {"yields", nil}, {"Iterator.from", []string{"repairs"}}, {"Symbol.asyncIterator", []string{"repairs"}},
+		{"structuredClone(x)", []string{"clone"}}, {"r.clone()", []string{"clone"}}, {"cloned", nil}, {"p.postMessage(1)", []string{"clone"}},
 		{"m.keys()", []string{"repairs"}}, {"Object.keys(o)", []string{"repairs"}}, {"m.keysOf()", nil}, {"Symbol.dispose", []string{"repairs"}},
 	} {
 		want := map[string]bool{}

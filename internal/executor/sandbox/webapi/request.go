@@ -1,6 +1,7 @@
 package webapi
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/dop251/goja"
@@ -11,14 +12,32 @@ import (
 
 // Request is what an instance of the class Request carries.
 type Request struct {
-	realm.Own
 	method, url string
 	headers     *headersState
 	headersObj  *goja.Object // nil until asked for
 	body        bodyState
-	signal      goja.Value // nil until asked for
-	incoming    uint64     // the run whose own request it is: its signal follows the caller; 0: of none
-	redirect    string     // follow if empty
+	signal      goja.Value      // nil until asked for
+	source      goja.Value      // the signal that it follows, which a script gave; nil if there is none
+	incoming    uint64          // the run whose own request it is: its signal follows the caller; 0: of none
+	options     *requestOptions // nil if all are what they are by themselves
+}
+
+// requestOptions are the options of a request as scripts read them. Only redirect has a meaning here.
+type requestOptions struct {
+	mode, credentials, cache, redirect, referrer, referrerPolicy, integrity string
+	keepalive                                                               bool
+}
+
+var defaultOptions = requestOptions{
+	mode: "cors", credentials: "same-origin", cache: "default", redirect: "follow", referrer: "about:client",
+}
+
+// opts are the request's options, to be read.
+func (r *Request) opts() *requestOptions {
+	if r.options == nil {
+		return &defaultOptions
+	}
+	return r.options
 }
 
 // newRequestClass defines Request (Fetch standard, 5.4).
@@ -35,9 +54,7 @@ func (g *Global) newRequestClass() realm.Class {
 		}
 		return r.headersObj
 	})
-	g.Getter(class.Proto, "redirect", func(v goja.Value) goja.Value {
-		return g.VM.ToValue(this(v).redirectMode())
-	})
+	g.addRequestOptions(class.Proto, this)
 	g.Getter(class.Proto, "signal", func(v goja.Value) goja.Value { return g.signalOf(this(v)) })
 	g.Define(class.Proto, "clone", func(c goja.FunctionCall) goja.Value {
 		return g.cloneRequest(this(c.This))
@@ -50,9 +67,34 @@ func (g *Global) newRequestClass() realm.Class {
 	return class
 }
 
+// addRequestOptions defines the attributes that say what init gave.
+func (g *Global) addRequestOptions(proto *goja.Object, this func(goja.Value) *Request) {
+	for name, of := range map[string]func(*requestOptions) any{
+		"mode":           func(o *requestOptions) any { return o.mode },
+		"credentials":    func(o *requestOptions) any { return o.credentials },
+		"cache":          func(o *requestOptions) any { return o.cache },
+		"redirect":       func(o *requestOptions) any { return o.redirect },
+		"referrer":       func(o *requestOptions) any { return o.referrer },
+		"referrerPolicy": func(o *requestOptions) any { return o.referrerPolicy },
+		"integrity":      func(o *requestOptions) any { return o.integrity },
+		"keepalive":      func(o *requestOptions) any { return o.keepalive },
+
+		"destination":         func(*requestOptions) any { return "" },
+		"duplex":              func(*requestOptions) any { return "half" },
+		"isReloadNavigation":  func(*requestOptions) any { return false },
+		"isHistoryNavigation": func(*requestOptions) any { return false },
+	} {
+		g.Getter(proto, name, func(v goja.Value) goja.Value { return g.VM.ToValue(of(this(v).opts())) })
+	}
+}
+
 // signalOf makes a request's signal when it is first asked for.
 func (g *Global) signalOf(r *Request) goja.Value {
-	if r.signal == nil {
+	switch {
+	case r.signal != nil:
+	case r.source != nil:
+		r.signal = g.MustCall(g.loadEvents().follow, r.source)
+	default:
 		r.signal = g.newSignal(r.incoming)
 	}
 
@@ -78,6 +120,14 @@ func (g *Global) newSignal(incoming uint64) goja.Value {
 	return signal
 }
 
+// followed is the signal that a copy of a request follows; nil if there is none yet.
+func (r *Request) followed() goja.Value {
+	if r.signal != nil {
+		return r.signal
+	}
+	return r.source
+}
+
 // cloneRequest is request.clone(); the body is split between both.
 func (g *Global) cloneRequest(r *Request) goja.Value {
 	body := g.cloneBody(&r.body, "Request")
@@ -86,46 +136,81 @@ func (g *Global) cloneRequest(r *Request) goja.Value {
 		url:      r.url,
 		headers:  r.headers.clone(),
 		body:     body,
-		signal:   r.signal,
+		source:   r.followed(),
 		incoming: r.incoming,
-		redirect: r.redirect,
+		options:  r.options,
 	})
 }
 
 // constructRequest is new Request(input, init) (Fetch standard, 5.4).
 func (g *Global) constructRequest(c goja.ConstructorCall) any {
+	g.need(goja.FunctionCall{Arguments: c.Arguments}, 1, "Request")
 	request := &Request{method: "GET", headers: &headersState{}}
 	request.body.null = true
 
-	if other := realm.State[Request](c.Argument(0)); other != nil {
-		g.copyRequest(request, other)
+	other := realm.State[Request](c.Argument(0))
+	if other != nil {
+		request.method = other.method
+		request.url = other.url
+		request.source = other.followed()
+		request.options = other.options
+		request.headers = &headersState{list: slices.Clone(other.headers.list)}
 	} else {
-		request.url = g.requestURL(c.Argument(0).String())
+		request.url = g.requestURL(g.usvString(c.Argument(0)))
 	}
-	if init, ok := c.Argument(1).(*goja.Object); ok {
-		g.initRequest(request, init)
+
+	init := g.dictionary(c.Argument(1), "init")
+	ownBody := false
+	if init != nil {
+		ownBody = g.initRequest(request, init)
+	}
+
+	if other != nil && !ownBody {
+		g.takeBodyOf(request, other)
+	}
+	if !request.body.null && (request.method == "GET" || request.method == "HEAD") {
+		panic(g.VM.NewTypeError("a %s request cannot have a body", request.method))
 	}
 
 	return request
 }
 
-// copyRequest takes over what another request has, also its body. A stream that was made of bytes for a
-// script stays there: the bytes are taken.
-func (g *Global) copyRequest(r, other *Request) {
-	if other.body.used {
+// takeBodyOf takes over the body of another request, which is used then.
+func (g *Global) takeBodyOf(r, other *Request) {
+	if other.body.null {
+		return
+	}
+	if g.isUsed(&other.body) {
 		panic(g.VM.NewTypeError("the request's body has already been read"))
 	}
-
-	r.method = other.method
-	r.url = other.url
-	r.body = other.body
-	r.signal = other.signal
-	r.redirect = other.redirect
-	r.headers.list = append(r.headers.list, other.headers.list...)
-	if r.body.whole {
-		r.body.stream = nil
-		r.body.whole = false
+	if r.method == "GET" || r.method == "HEAD" {
+		panic(g.VM.NewTypeError("a %s request cannot have a body", r.method))
 	}
+
+	r.body = other.body
+	if other.body.isStreaming() && other.body.stream != nil {
+		r.body.stream = g.MustCall(g.loadStreams().proxy, other.body.stream)
+	} else {
+		r.body.stream = nil // it was made of bytes, which are taken
+		r.body.whole = false
+		if other.body.stream != nil {
+			g.MustCall(g.loadStreams().spend, other.body.stream)
+		}
+	}
+	other.body.far = nil
+	other.body.used = true
+}
+
+// dictionary is an argument that may be left out, or an object; nil if it is not there.
+func (g *Global) dictionary(v goja.Value, what string) *goja.Object {
+	if realm.IsNothing(v) {
+		return nil
+	}
+	o, ok := v.(*goja.Object)
+	if !ok {
+		panic(g.VM.NewTypeError("%s must be an object", what))
+	}
+	return o
 }
 
 // requestURL is the absolute form of a URL that may be requested; any other throws a TypeError.
@@ -142,46 +227,157 @@ func (g *Global) requestURL(text string) string {
 	return u.Href(false)
 }
 
-// initRequest reads a RequestInit.
-func (g *Global) initRequest(r *Request, init *goja.Object) {
-	if m := init.Get("method"); realm.Given(m) {
-		r.method = g.method(m.String())
+// Values of a request's options (Fetch standard, 5.4); those of mode that scripts may not give are not there.
+var requestEnums = map[string][]string{
+	"cache":       {"default", "no-store", "reload", "no-cache", "force-cache", "only-if-cached"},
+	"credentials": {"omit", "same-origin", "include"},
+	"duplex":      {"half"},
+	"mode":        {"same-origin", "no-cors", "cors"},
+	"priority":    {"high", "low", "auto"},
+	"redirect":    {"follow", "error", "manual"},
+	"referrerPolicy": {
+		"", "no-referrer", "no-referrer-when-downgrade", "same-origin", "origin", "strict-origin",
+		"origin-when-cross-origin", "strict-origin-when-cross-origin", "unsafe-url",
+	},
+}
+
+// enum reads an option of a few values; it is empty if init has none.
+func (g *Global) enum(init *goja.Object, name string) (string, bool) {
+	v := init.Get(name)
+	if !realm.Given(v) {
+		return "", false
 	}
 
-	if h := init.Get("headers"); realm.Given(h) {
-		r.headers.list = nil
-		g.fillHeaders(r.headers, h)
+	s := g.text(v)
+	if !slices.Contains(requestEnums[name], s) {
+		panic(g.VM.NewTypeError("%s is %s; it is %q", name, anyOf(requestEnums[name]), realm.Clip(s)))
 	}
+	return s, true
+}
 
-	if m := init.Get("redirect"); realm.Given(m) {
-		r.redirect = m.String()
-		switch r.redirect {
-		case "follow", "manual", "error":
-		default:
-			panic(g.VM.NewTypeError("redirect is follow, manual or error; it is %q", realm.Clip(r.redirect)))
+// anyOf lists values for a message, as "a, b or c".
+func anyOf(values []string) string {
+	last := len(values) - 1
+	if last == 0 {
+		return values[0]
+	}
+	return strings.Join(values[:last], ", ") + " or " + values[last]
+}
+
+// initRequest reads a RequestInit, its members in the order of their names. It reports whether the body is of
+// init.
+func (g *Global) initRequest(r *Request, init *goja.Object) (ownBody bool) {
+	body := init.Get("body")
+	options := *r.opts()
+	set := false
+	take := func(name string, to *string) {
+		if s, ok := g.enum(init, name); ok {
+			*to = s
+			set = true
 		}
 	}
 
-	if s := init.Get("signal"); !realm.IsNothing(s) {
-		r.signal = s
+	take("cache", &options.cache)
+	take("credentials", &options.credentials)
+	_, isHalf := g.enum(init, "duplex")
+	headers := init.Get("headers")
+	if v := init.Get("integrity"); realm.Given(v) {
+		options.integrity = g.text(v)
+		set = true
+	}
+	if v := init.Get("keepalive"); realm.Given(v) {
+		options.keepalive = v.ToBoolean()
+		set = true
+	}
+	method := init.Get("method")
+	take("mode", &options.mode)
+	_, _ = g.enum(init, "priority")
+	take("redirect", &options.redirect)
+	if v := init.Get("referrer"); realm.Given(v) {
+		options.referrer = g.referrer(g.usvString(v))
+		set = true
+	}
+	take("referrerPolicy", &options.referrerPolicy)
+	g.initSignal(r, init.Get("signal"))
+	if w := init.Get("window"); realm.Given(w) && !goja.IsNull(w) {
+		panic(g.VM.NewTypeError("window must be null"))
 	}
 
-	if b := init.Get("body"); !realm.IsNothing(b) {
-		if r.method == "GET" || r.method == "HEAD" {
-			panic(g.VM.NewTypeError("a %s request cannot have a body", r.method))
-		}
-		r.body = bodyState{}
-		if contentType := g.setBody(&r.body, b); contentType != "" {
-			r.headers.setDefaultType(contentType)
-		}
+	if options.cache == "only-if-cached" && options.mode != "same-origin" {
+		panic(g.VM.NewTypeError(`only-if-cached needs the mode "same-origin"`))
+	}
+	if set {
+		r.options = &options
+	}
+	if realm.Given(method) {
+		r.method = g.method(g.byteString(method, "a method"))
+	}
+	if realm.Given(headers) {
+		filled := &headersState{}
+		g.fillHeaders(filled, headers)
+		r.headers = filled
+	}
+
+	return g.initBody(r, body, isHalf)
+}
+
+// initSignal takes the signal that init gave.
+func (g *Global) initSignal(r *Request, signal goja.Value) {
+	switch {
+	case !realm.Given(signal):
+	case goja.IsNull(signal):
+		r.source = nil
+	default:
+		g.IsAborted(signal) // it throws for what is no signal
+		r.source = signal
 	}
 }
 
-func (r *Request) redirectMode() string {
-	if r.redirect == "" {
-		return "follow"
+// initBody takes the body that init gave, and reports whether there is one.
+func (g *Global) initBody(r *Request, body goja.Value, isHalf bool) bool {
+	if realm.IsNothing(body) {
+		return false
 	}
-	return r.redirect
+	if r.method == "GET" || r.method == "HEAD" {
+		panic(g.VM.NewTypeError("a %s request cannot have a body", r.method))
+	}
+
+	r.body = bodyState{}
+	contentType := g.setBody(&r.body, body)
+	if r.body.isStreaming() && !isHalf {
+		panic(g.VM.NewTypeError(`a body that is a stream needs duplex: "half"`))
+	}
+	if r.body.isStreaming() && r.opts().keepalive {
+		panic(g.VM.NewTypeError("a request with keepalive cannot have a stream as its body"))
+	}
+	if contentType != "" {
+		r.headers.setDefaultType(contentType)
+	}
+
+	return true
+}
+
+// referrer is what the attribute says of a referrer that init gave.
+func (g *Global) referrer(text string) string {
+	if text == "" {
+		return ""
+	}
+	u, err := parseURL(text, g.baseURL())
+	if err != nil {
+		panic(g.VM.NewTypeError("the referrer %q is not a valid URL", realm.Clip(text)))
+	}
+
+	if u.Protocol() == "about:" && u.Pathname() == "client" || !g.ofBase(u.Href(false)) {
+		return "about:client"
+	}
+	return u.Href(false)
+}
+
+// ofBase reports whether a URL is of the origin of the run's own request.
+func (g *Global) ofBase(url string) bool {
+	base, err1 := parseURL(g.baseURL(), "")
+	u, err2 := parseURL(url, "")
+	return err1 == nil && err2 == nil && origin(base) == origin(u) && origin(u) != "null"
 }
 
 // method normalises as the Fetch standard does (2.2.1).

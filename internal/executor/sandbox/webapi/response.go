@@ -10,11 +10,11 @@ import (
 
 // Response is what an instance of the class Response carries.
 type Response struct {
-	realm.Own
 	status     int // 0 for Response.error()
 	statusText string
 	url        string
 	redirected bool
+	fetched    bool // it came from another server
 	headers    *headersState
 	headersObj *goja.Object // nil until asked for
 	body       bodyState
@@ -27,12 +27,13 @@ func nullBodyStatus(s int) bool { return s == 101 || s == 204 || s == 205 || s =
 func (g *Global) newResponseClass() realm.Class {
 	class := g.NewClass("Response", func(c goja.ConstructorCall) any {
 		r := &Response{status: 200, headers: &headersState{}}
+		contentType := g.setBody(&r.body, c.Argument(0))
 		g.initResponse(r, c.Argument(1))
-		if contentType := g.setBody(&r.body, c.Argument(0)); contentType != "" {
-			r.headers.setDefaultType(contentType)
-		}
 		if !r.body.null {
 			g.refuseNullBodyStatus(r)
+		}
+		if contentType != "" {
+			r.headers.setDefaultType(contentType)
 		}
 
 		return r
@@ -40,7 +41,10 @@ func (g *Global) newResponseClass() realm.Class {
 	g.Define(class.Ctor, "json", g.responseJSON)
 	g.Define(class.Ctor, "redirect", g.responseRedirect)
 	g.Define(class.Ctor, "error", func(goja.FunctionCall) goja.Value {
-		return g.Instance(g.response, &Response{headers: &headersState{}, body: bodyState{null: true}})
+		return g.Instance(g.response, &Response{
+			headers: &headersState{immutable: true},
+			body:    bodyState{null: true},
+		})
 	})
 
 	this := func(v goja.Value) *Response { return realm.MustState[Response](g.Realm, v, "Response") }
@@ -66,10 +70,14 @@ func (g *Global) addResponseAttributes(proto *goja.Object, this func(goja.Value)
 	g.Getter(proto, "url", func(v goja.Value) goja.Value { return g.VM.ToValue(this(v).url) })
 	g.Getter(proto, "redirected", func(v goja.Value) goja.Value { return g.VM.ToValue(this(v).redirected) })
 	g.Getter(proto, "type", func(v goja.Value) goja.Value {
-		if this(v).status == 0 {
+		switch r := this(v); {
+		case r.status == 0:
 			return g.VM.ToValue("error")
+		case r.fetched:
+			return g.VM.ToValue("basic")
+		default:
+			return g.VM.ToValue("default")
 		}
-		return g.VM.ToValue("default")
 	})
 
 	g.Getter(proto, "headers", func(v goja.Value) goja.Value {
@@ -89,6 +97,7 @@ func (g *Global) cloneResponse(r *Response) goja.Value {
 		statusText: r.statusText,
 		url:        r.url,
 		redirected: r.redirected,
+		fetched:    r.fetched,
 		headers:    r.headers.clone(),
 		body:       body,
 	})
@@ -96,6 +105,7 @@ func (g *Global) cloneResponse(r *Response) goja.Value {
 
 // responseJSON is Response.json(data, init).
 func (g *Global) responseJSON(c goja.FunctionCall) goja.Value {
+	g.need(c, 1, "Response.json")
 	text, err := g.JSON.Encode(c.Argument(0))
 	if err != nil {
 		panic(err)
@@ -114,7 +124,8 @@ func (g *Global) responseJSON(c goja.FunctionCall) goja.Value {
 
 // responseRedirect is Response.redirect(url, status).
 func (g *Global) responseRedirect(c goja.FunctionCall) goja.Value {
-	target := c.Argument(0).String()
+	g.need(c, 1, "Response.redirect")
+	target := g.usvString(c.Argument(0))
 	location, err := parseURL(target, g.baseURL())
 	if err != nil {
 		panic(g.VM.NewTypeError("Response.redirect: %q is not a valid URL", realm.Clip(target)))
@@ -122,7 +133,7 @@ func (g *Global) responseRedirect(c goja.FunctionCall) goja.Value {
 
 	status := 302
 	if s := c.Argument(1); !goja.IsUndefined(s) {
-		status = int(s.ToInteger())
+		status = int(uint16(s.ToInteger())) // as Web IDL converts an unsigned short
 	}
 
 	switch status {
@@ -131,32 +142,37 @@ func (g *Global) responseRedirect(c goja.FunctionCall) goja.Value {
 		g.Throw("RangeError", "Response.redirect: the status must be 301, 302, 303, 307 or 308")
 	}
 
+	field := cloud.Header{Name: "location", Value: location.Href(false)}
 	return g.Instance(g.response, &Response{
 		status:  status,
-		headers: &headersState{list: []cloud.Header{{Name: "location", Value: location.Href(false)}}},
+		headers: &headersState{list: []cloud.Header{field}, immutable: true},
 		body:    bodyState{null: true},
 	})
 }
 
-// initResponse reads a ResponseInit.
+// initResponse reads a ResponseInit, its members in the order of their names.
 func (g *Global) initResponse(r *Response, v goja.Value) {
-	init, ok := v.(*goja.Object)
-	if !ok {
+	init := g.dictionary(v, "init")
+	if init == nil {
 		return
 	}
 
+	headers := init.Get("headers")
 	if s := init.Get("status"); realm.Given(s) {
-		r.status = int(s.ToInteger())
+		r.status = int(uint16(s.ToNumber().ToInteger())) // as Web IDL converts an unsigned short
 		if r.status < 200 || r.status > 599 {
 			g.Throw("RangeError", "the status of a Response must be from 200 to 599")
 		}
 	}
 
 	if s := init.Get("statusText"); realm.Given(s) {
-		r.statusText = s.String()
+		r.statusText = g.byteString(s, "statusText")
+		if !isQuotable(r.statusText) {
+			panic(g.VM.NewTypeError("statusText must not contain control characters"))
+		}
 	}
 
-	g.fillHeaders(r.headers, init.Get("headers"))
+	g.fillHeaders(r.headers, headers)
 }
 
 func (g *Global) refuseNullBodyStatus(r *Response) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode/utf16"
 
 	"github.com/dop251/goja"
 
@@ -71,10 +72,10 @@ type argument struct {
 }
 
 // argumentOf reads the arguments (name, value) of has and delete.
-func argumentOf(c goja.FunctionCall) argument {
-	a := argument{name: c.Argument(0).String(), anyValue: goja.IsUndefined(c.Argument(1))}
+func (g *Global) argumentOf(c goja.FunctionCall) argument {
+	a := argument{name: g.usvString(c.Argument(0)), anyValue: goja.IsUndefined(c.Argument(1))}
 	if !a.anyValue {
-		a.value = c.Argument(1).String()
+		a.value = g.usvString(c.Argument(1))
 	}
 	return a
 }
@@ -96,8 +97,11 @@ func (g *Global) newSearchParamsClass() realm.Class {
 	g.addSearchParamsChanges(class.Proto, this)
 
 	g.Define(class.Proto, "get", func(c goja.FunctionCall) goja.Value {
-		name := c.Argument(0).String()
-		for _, f := range this(c.This).list {
+		p := this(c.This)
+		g.need(c, 1, "get")
+
+		name := g.usvString(c.Argument(0))
+		for _, f := range p.list {
 			if f.Name == name {
 				return g.VM.ToValue(f.Value)
 			}
@@ -105,10 +109,12 @@ func (g *Global) newSearchParamsClass() realm.Class {
 		return goja.Null()
 	})
 	g.Define(class.Proto, "getAll", func(c goja.FunctionCall) goja.Value {
-		name := c.Argument(0).String()
+		p := this(c.This)
+		g.need(c, 1, "getAll")
+		name := g.usvString(c.Argument(0))
 
 		var out []any
-		for _, f := range this(c.This).list {
+		for _, f := range p.list {
 			if f.Name == name {
 				out = append(out, f.Value)
 			}
@@ -116,13 +122,15 @@ func (g *Global) newSearchParamsClass() realm.Class {
 		return g.VM.NewArray(out...)
 	})
 	g.Define(class.Proto, "has", func(c goja.FunctionCall) goja.Value {
-		return g.VM.ToValue(slices.ContainsFunc(this(c.This).list, argumentOf(c).matches))
+		p := this(c.This)
+		g.need(c, 1, "has")
+		return g.VM.ToValue(slices.ContainsFunc(p.list, g.argumentOf(c).matches))
 	})
 	g.Define(class.Proto, "toString", func(c goja.FunctionCall) goja.Value {
 		return g.VM.ToValue(this(c.This).encode())
 	})
 	g.Getter(class.Proto, "size", func(v goja.Value) goja.Value { return g.VM.ToValue(len(this(v).list)) })
-	g.addPairs(class.Proto, func(v goja.Value) []cloud.Header { return this(v).list })
+	g.addPairs("URLSearchParams", class.Proto, func(v goja.Value) []cloud.Header { return this(v).list })
 
 	return class
 }
@@ -132,49 +140,58 @@ func (g *Global) fillSearchParams(p *searchParamsState, init goja.Value) {
 	object, isObject := init.(*goja.Object)
 	if !isObject {
 		if !goja.IsUndefined(init) {
-			p.list = parseForm(strings.TrimPrefix(init.String(), "?"))
+			p.list = parseForm(strings.TrimPrefix(g.usvString(init), "?"))
 		}
 		return
 	}
 
-	if other := realm.State[searchParamsState](init); other != nil {
-		p.list = append(p.list, other.list...)
-		return
-	}
-	if isIterable(object) {
-		g.eachPair(object, "each parameter must be a [name, value] pair", func(name, value goja.Value) {
-			p.append(scalarText(name), scalarText(value))
-		})
-		return
-	}
+	const message = "each parameter must be a [name, value] pair"
+	g.fillPairs(object, message, func(name, value goja.Value, read goja.Callable) {
+		parameter := cloud.Header{Name: g.usvString(name)}
+		parameter.Value = g.usvString(g.valueOf(value, read))
 
-	g.eachMember(object, func(name, value goja.Value) {
-		p.append(scalarText(name), scalarText(value))
+		// Two names of a record may become one.
+		if g.iteratorMethod(object) == nil {
+			for k, f := range p.list {
+				if f.Name == parameter.Name {
+					p.list[k].Value = parameter.Value
+					return
+				}
+			}
+		}
+		p.list = append(p.list, parameter)
 	})
 }
 
 // addSearchParamsChanges defines the methods that change the parameters, and with them the URL that they
 // belong to.
 func (g *Global) addSearchParamsChanges(proto *goja.Object, this func(goja.Value) *searchParamsState) {
-	change := func(name string, f func(p *searchParamsState, c goja.FunctionCall)) {
+	change := func(name string, needs int, f func(p *searchParamsState, c goja.FunctionCall)) {
 		g.Define(proto, name, func(c goja.FunctionCall) goja.Value {
 			p := this(c.This)
+			g.need(c, needs, name)
 			f(p, c)
 			p.changed()
 			return goja.Undefined()
 		})
 	}
 
-	change("append", func(p *searchParamsState, c goja.FunctionCall) {
-		p.append(c.Argument(0).String(), c.Argument(1).String())
+	change("append", 2, func(p *searchParamsState, c goja.FunctionCall) {
+		p.append(g.usvString(c.Argument(0)), g.usvString(c.Argument(1)))
 	})
-	change("delete", func(p *searchParamsState, c goja.FunctionCall) {
-		p.remove(argumentOf(c))
+	change("delete", 1, func(p *searchParamsState, c goja.FunctionCall) {
+		p.remove(g.argumentOf(c))
 	})
-	change("set", func(p *searchParamsState, c goja.FunctionCall) {
-		p.set(c.Argument(0).String(), c.Argument(1).String())
+	change("set", 2, func(p *searchParamsState, c goja.FunctionCall) {
+		p.set(g.usvString(c.Argument(0)), g.usvString(c.Argument(1)))
 	})
-	change("sort", func(p *searchParamsState, _ goja.FunctionCall) {
-		sort.SliceStable(p.list, func(a, b int) bool { return p.list[a].Name < p.list[b].Name })
+	change("sort", 0, func(p *searchParamsState, _ goja.FunctionCall) {
+		sort.SliceStable(p.list, func(a, b int) bool { return lessUTF16(p.list[a].Name, p.list[b].Name) })
 	})
+}
+
+// lessUTF16 orders texts by their code units, of which a character beyond U+FFFF has two, both below U+E000.
+func lessUTF16(a, b string) bool {
+	x, y := utf16.Encode([]rune(a)), utf16.Encode([]rune(b))
+	return slices.Compare(x, y) < 0
 }

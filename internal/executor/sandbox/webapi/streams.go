@@ -2,9 +2,10 @@ package webapi
 
 import (
 	"crypto/rand"
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/dop251/goja"
@@ -13,19 +14,38 @@ import (
 	"picloud/internal/executor/sandbox/realm"
 )
 
-//go:embed streams.js
-var streamsSource string
+//go:embed streams
+var streamsSource embed.FS
 
+// streamsProgram is one function of all files, in the order of their names.
 var streamsProgram = sync.OnceValue(func() *goja.Program {
-	return engine.MustCompile("picloud:web", streamsSource)
+	var source strings.Builder
+	source.WriteString("(function (host) {\n\"use strict\";\n")
+
+	files, err := streamsSource.ReadDir("streams")
+	if err != nil {
+		panic(err) // it is in the binary
+	}
+
+	for _, f := range files {
+		part, err := streamsSource.ReadFile("streams/" + f.Name())
+		if err != nil {
+			panic(err)
+		}
+		source.Write(part)
+	}
+
+	source.WriteString("})")
+	return engine.MustCompile("picloud:web", source.String())
 })
 
 // streams is what Go calls of streams.js.
 type streams struct {
 	// of bodies
 	fromBytes, fromPull, bodyInit, untouched, disturbed, drain goja.Callable
+	tee, proxy, spend, spent                                   goja.Callable
 	// of what is made of a body
-	blob, form goja.Callable
+	blob, form, cloneBlob goja.Callable
 	// of a stream that is read piece by piece
 	reader, piece, giveUp goja.Callable
 }
@@ -45,7 +65,12 @@ func (g *Global) loadStreams() *streams {
 		"untouched": &loaded.untouched,
 		"disturbed": &loaded.disturbed,
 		"drain":     &loaded.drain,
+		"tee":       &loaded.tee,
+		"proxy":     &loaded.proxy,
+		"spend":     &loaded.spend,
+		"spent":     &loaded.spent,
 		"blob":      &loaded.blob,
+		"cloneBlob": &loaded.cloneBlob,
 		"form":      &loaded.form,
 		"reader":    &loaded.reader,
 		"piece":     &loaded.piece,
@@ -62,6 +87,8 @@ func (g *Global) streamsHost() *goja.Object {
 	host := g.VM.NewObject()
 	g.Define(host, "utf8Encode", g.utf8Encode)
 	g.Define(host, "utf8Decode", g.utf8Decode)
+	g.addBuffers(host)
+	g.addSignals(host)
 	g.addCompression(host)
 	g.Define(host, "tooLarge", func(c goja.FunctionCall) goja.Value {
 		limit := c.Argument(0).ToInteger()

@@ -36,7 +36,8 @@ func (s *urlState) query() []cloud.Header { return parseForm(strings.TrimPrefix(
 func (g *Global) addURL() {
 	params := g.newSearchParamsClass()
 	class := g.NewClass("URL", func(c goja.ConstructorCall) any {
-		u, err := parseURL(c.Argument(0).String(), baseOf(c.Argument(1)))
+		g.need(goja.FunctionCall{Arguments: c.Arguments}, 1, "URL")
+		u, err := g.parseURLArguments(c.Argument(0), c.Argument(1))
 		if err != nil {
 			panic(g.VM.NewTypeError("Invalid URL: %q", realm.Clip(c.Argument(0).String())))
 		}
@@ -61,27 +62,55 @@ func (g *Global) addURL() {
 	}
 
 	g.Define(class.Ctor, "canParse", func(c goja.FunctionCall) goja.Value {
-		_, err := parseURL(c.Argument(0).String(), baseOf(c.Argument(1)))
+		g.need(c, 1, "canParse")
+		_, err := g.parseURLArguments(c.Argument(0), c.Argument(1))
 		return g.VM.ToValue(err == nil)
+	})
+	g.Define(class.Ctor, "parse", func(c goja.FunctionCall) goja.Value {
+		g.need(c, 1, "parse")
+		u, err := g.parseURLArguments(c.Argument(0), c.Argument(1))
+		if err != nil {
+			return goja.Null()
+		}
+		return g.Instance(class, &urlState{u: u})
 	})
 }
 
-// baseOf is the base that a script gave, or none.
-func baseOf(v goja.Value) string {
-	if goja.IsUndefined(v) {
-		return ""
+// parseURLArguments parses a URL that a script gave, with a base if there is one.
+func (g *Global) parseURLArguments(url, base goja.Value) (*whatwg.Url, error) {
+	text := g.usvString(url)
+	if goja.IsUndefined(base) {
+		return parseURL(text, "")
 	}
-	return v.String()
+	b, err := parseURL(g.usvString(base), "")
+	if err != nil {
+		return nil, err
+	}
+	return parseURL(text, b.Href(false))
 }
 
 // addURLAttributes defines the parts of a URL. Setting one keeps an existing searchParams in step.
 func (g *Global) addURLAttributes(proto *goja.Object, this func(goja.Value) *urlState) {
+	setHref := func(v, to goja.Value) {
+		s := this(v)
+		text := g.usvString(to)
+		u, err := parseURL(text, "")
+		if err != nil {
+			panic(g.VM.NewTypeError("Invalid URL: %q", realm.Clip(text)))
+		}
+
+		s.u = u
+		if s.params != nil {
+			s.params.list = s.query()
+		}
+	}
+	g.Accessor(proto, "href", func(v goja.Value) goja.Value { return g.VM.ToValue(href(this(v).u)) }, setHref)
+
 	for _, attribute := range []struct {
 		name string
 		get  func(*whatwg.Url) string
 		set  func(*whatwg.Url, string) // nil if it cannot be set
 	}{
-		{"href", href, nil},
 		{"origin", origin, nil},
 		{"protocol", (*whatwg.Url).Protocol, (*whatwg.Url).SetProtocol},
 		{"username", (*whatwg.Url).Username, (*whatwg.Url).SetUsername},
@@ -98,7 +127,7 @@ func (g *Global) addURLAttributes(proto *goja.Object, this func(goja.Value) *url
 		if attribute.set != nil {
 			set = func(v, to goja.Value) {
 				s := this(v)
-				attribute.set(s.u, to.String())
+				attribute.set(s.u, g.usvString(to))
 				if s.params != nil {
 					s.params.list = s.query()
 				}

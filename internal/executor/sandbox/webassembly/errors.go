@@ -11,6 +11,7 @@ import (
 	"github.com/dop251/goja"
 	"github.com/tetratelabs/wazero/sys"
 
+	"picloud/internal/executor/sandbox/engine"
 	"picloud/internal/executor/sandbox/realm"
 )
 
@@ -18,7 +19,7 @@ import (
 var errorsSource string
 
 var errorsProgram = sync.OnceValue(func() *goja.Program {
-	return goja.MustCompile("picloud:webassembly", errorsSource, true)
+	return engine.MustCompile("picloud:webassembly", errorsSource)
 })
 
 // addErrors defines CompileError, LinkError and RuntimeError.

@@ -1,5 +1,5 @@
 // The error classes of WebAssembly, which are made like the language's own (WebAssembly JavaScript Interface, 5.9).
-(function () {
+(function (host) {
   "use strict";
   const classOf = (name) => {
     const C = {

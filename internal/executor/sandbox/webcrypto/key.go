@@ -16,7 +16,6 @@ import (
 
 // cryptoKey is a CryptoKey (Web Cryptography API, 13).
 type cryptoKey struct {
-	realm.Own
 	kind        string // secret, private, public
 	name        string // of the algorithm
 	hash        string // empty if the algorithm has none
