@@ -266,6 +266,9 @@ func (e *execution) finish(outcome cloud.Outcome) *finished {
 func (e *execution) commit(outcome cloud.Outcome) (*finished, *retry) {
 	t := e.t
 	fin := e.finish(outcome)
+	if changed := e.session.Changed(); len(changed) > 0 && saysItself(outcome.Status) {
+		return e.refused(fin, commit.Result{Conflicts: changed})
+	}
 	var did effects
 	if fin.succeeded() {
 		did = effects{e.session.Changes(), e.letters.changes()}
@@ -302,6 +305,9 @@ func (e *execution) commit(outcome cloud.Outcome) (*finished, *retry) {
 
 	return e.refused(fin, result)
 }
+
+// saysItself reports whether an outcome is what the script's code came to, from what it read.
+func saysItself(status cloud.Status) bool { return status == cloud.Succeeded || status == cloud.Failed }
 
 // effects are what a run, or its waitUntil work, wants to be committed.
 type effects struct {
@@ -487,10 +493,12 @@ func (e *execution) finishBackground() {
 
 func (e *execution) commitBackground(did *effects) (cloud.Status, cloud.ScriptError) {
 	x := &commit.Commit{App: e.t.app.ID, Cause: e.t.cause(), Parts: did.parts()}
-	e.r.committer.Submit(x)
-	e.session.Submitted()
-
-	result := x.Wait()
+	result := commit.Result{Conflicts: e.session.Changed()}
+	if len(result.Conflicts) == 0 {
+		e.r.committer.Submit(x)
+		e.session.Submitted()
+		result = x.Wait()
+	}
 	switch {
 	case cloud.CodeOf(result.Err) == cloud.CodeQuota:
 		return cloud.Failed, quotaError(safeError(result.Err))
