@@ -499,6 +499,7 @@ func (e *execution) commitBackground(did *effects) (cloud.Status, cloud.ScriptEr
 		e.session.Submitted()
 		result = x.Wait()
 	}
+
 	switch {
 	case cloud.CodeOf(result.Err) == cloud.CodeQuota:
 		return cloud.Failed, quotaError(safeError(result.Err))

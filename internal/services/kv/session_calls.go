@@ -90,6 +90,7 @@ func (s *Session) read(ctx context.Context, key cloud.KeyRef, checked bool) (Ent
 	}
 
 	entry := before.Entry
+
 	var err error
 	switch {
 	case !seen:
