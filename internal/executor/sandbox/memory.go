@@ -152,7 +152,7 @@ func (r *run) exceedMemory(inUse uint64) {
 // memoryMessage says for an author what a run needed that was ended for its memory.
 func (r *run) memoryMessage() string {
 	heap := r.s.kept.heap
-	return fmt.Sprintf("the run needed more than its %d MiB of memory: %d MiB were in use, some %d of them "+
-		"the process's own; it was stopped and nothing of it was kept",
+	return fmt.Sprintf("the run needed more than its %d MiB of memory: %d MiB in use, some %d of them the "+
+		"process's own, did not fit; it was stopped and nothing of it was kept",
 		heap.limit>>20, r.exceeded.Load()>>20, heap.own>>20)
 }
