@@ -101,8 +101,8 @@ func (s *server) isIdle() (idle bool, started uint64) {
 }
 
 // overLimit is called when more is in use than scripts may have. What nobody uses goes first. If that is not
-// enough and there is one run, it is ended; of several nobody knows whose the memory is, so the process ends,
-// and the parent has each of them run alone.
+// enough, the runs that compute are ended: it is they who take more. The parent has each of them run alone,
+// unless it was. If none does, nobody knows whose the memory is, and the process ends.
 func (s *server) overLimit() {
 	heap := s.kept.heap
 	s.kept.shrink(0)
@@ -113,27 +113,50 @@ func (s *server) overLimit() {
 		return
 	}
 
-	s.mu.Lock()
-	var only *run
-	if len(s.runs) == 1 {
-		for _, r := range s.runs {
-			only = r
-		}
-	}
-	s.mu.Unlock()
-	if only == nil {
+	suspects := s.computing()
+	if len(suspects) == 0 {
 		dieOfMemory(inUse, heap.allowed(), 0)
 	}
 
-	only.exceedMemory(inUse)
+	for _, r := range suspects {
+		r.exceedMemory(inUse)
+	}
+
 	time.AfterFunc(obeyTime, func() {
-		s.mu.Lock()
-		goesOn := s.runs[only.id] == only
-		s.mu.Unlock()
-		if goesOn {
-			dieOfMemory(inUse, heap.allowed(), only.id)
+		for _, r := range suspects {
+			if !s.goesOn(r) {
+				continue
+			}
+			culprit := uint64(0)
+			if len(suspects) == 1 {
+				culprit = r.id
+			}
+			dieOfMemory(inUse, heap.allowed(), culprit)
 		}
 	})
+}
+
+// computing are the runs that compute now, or the only run there is.
+func (s *server) computing() []*run {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	var found []*run
+	now := time.Now()
+
+	for _, r := range s.runs {
+		if len(s.runs) == 1 || r.usage.computing(now) > 0 {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// goesOn reports whether a run has not ended.
+func (s *server) goesOn(r *run) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.runs[r.id] == r
 }
 
 // dieOfMemory ends the process, and says why in the words that the parent looks for. run is whose the memory
