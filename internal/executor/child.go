@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"picloud/internal/cloud"
@@ -20,10 +21,7 @@ const (
 	// writeTimeout bounds one write to a child.
 	writeTimeout = 5 * time.Second
 	// ownMiB is about what a child uses before any script runs.
-	ownMiB = 20
-	// grownKiB is the most that a child has resident when a script has used nothing, its program's pages
-	// included.
-	grownKiB = 32 << 10
+	ownMiB = wire.OwnMemory >> 20
 )
 
 // child is one sandbox process.
@@ -35,6 +33,9 @@ type child struct {
 	// Guarded by pool.mu.
 	admitted  bool // it has its memory, and a process or soon one
 	evicted   bool // it was ended because all children together had too much
+	level     wire.MemoryLevel
+	owner     cloud.ID              // the build that has most of its memory; the zero id if none has
+	builds    map[cloud.ID]struct{} // that it has, or is about to have
 	peakKiB   int64
 	jobs      int // under way, or waiting for it to be ready
 	total     int // jobs that have ended
@@ -51,13 +52,15 @@ type child struct {
 	users  Users
 	report *wire.ReadyMsg // nil if the child did not say
 
+	code atomic.Int64 // bytes of code of what is loaded
+
 	// mu guards the fields below. The Writer's lock may be taken under it, none else.
 	mu      sync.Mutex
 	proc    *sandboxProcess
-	killed  bool // by this side
-	gone    bool // it takes no runs any more
-	loaded  map[cloud.ID]bool
-	env     cloud.ID // the environment that it was sent last
+	killed  bool             // by this side
+	gone    bool             // it takes no runs any more
+	loaded  map[cloud.ID]int // builds that it was sent, and how many bytes of code each is
+	env     cloud.ID         // the environment that it was sent last
 	runs    map[uint64]*Run
 	answers map[uint64]chan []byte // of ask, by request
 }
@@ -69,7 +72,8 @@ func newChild(p *Pool, key childKey, exclusive bool) *child {
 		exclusive: exclusive,
 		ready:     make(chan struct{}),
 		dead:      make(chan struct{}),
-		loaded:    map[cloud.ID]bool{},
+		builds:    map[cloud.ID]struct{}{},
+		loaded:    map[cloud.ID]int{},
 		runs:      map[uint64]*Run{},
 		answers:   map[uint64]chan []byte{},
 	}
@@ -273,7 +277,11 @@ func (c *child) frame(kind wire.Kind, id uint64, body []byte) error {
 		}
 		return nil
 
-	case wire.Call, wire.Log, wire.Done, wire.After, wire.Chunk, wire.Cancel, wire.Pause, wire.Resume:
+	case wire.Memory, wire.Dropped, wire.Lost:
+		return c.frameOfBuilds(kind, body)
+
+	case wire.Call, wire.Log, wire.Done, wire.After, wire.Chunk, wire.Cancel, wire.Pause, wire.Resume,
+		wire.Missing:
 		c.mu.Lock()
 		r := c.runs[id]
 		c.mu.Unlock()
@@ -331,7 +339,7 @@ func (c *child) ask(ctx context.Context, kind wire.Kind, fill func(*wire.Encoder
 // load makes sure that the child knows the code of a script's build. cold says that it did not.
 func (c *child) load(ctx context.Context, s *cloud.Script) (cold bool, err error) {
 	c.mu.Lock()
-	known := c.loaded[s.Build]
+	_, known := c.loaded[s.Build]
 	c.mu.Unlock()
 	if known {
 		return false, nil
@@ -353,7 +361,10 @@ func (c *child) load(ctx context.Context, s *cloud.Script) (cold bool, err error
 	}
 
 	c.mu.Lock()
-	c.loaded[s.Build] = true
+	if _, known := c.loaded[s.Build]; !known {
+		c.loaded[s.Build] = programSize(code)
+		c.code.Add(int64(c.loaded[s.Build]))
+	}
 	c.mu.Unlock()
 	return true, nil
 }
@@ -372,11 +383,4 @@ func (c *child) setEnv(env *cloud.Env) error {
 	}
 	c.env = env.ID
 	return nil
-}
-
-// hasGrown reports whether a child's memory went beyond what its collector aims at. Such a child is replaced:
-// what a run has left behind would be missing for the next one, if the collector has not had the time to free
-// it.
-func (c *child) hasGrown(peakKiB int64) bool {
-	return peakKiB > wire.MemoryTarget(uint64(c.key.memoryMiB)<<20)>>10+grownKiB
 }

@@ -35,6 +35,9 @@ func (e *deathError) inUse() string {
 	if e.used == 0 {
 		return ""
 	}
+	if e.wanted == 0 {
+		return fmt.Sprintf(" (its process had %d MiB in use, some of them its own)", e.used>>20)
+	}
 	return fmt.Sprintf(
 		" (its process had %d MiB in use, some %d of them its own, when %d KiB more did not fit)",
 		e.used>>20, ownMiB, e.wanted>>10)
@@ -42,7 +45,10 @@ func (e *deathError) inUse() string {
 
 var (
 	// markedRun is the sandbox's frame that has the id of the run that computes as its argument.
-	markedRun        = regexp.MustCompile(`sandbox\.markedRun\((0x[0-9a-f]+)`)
+	markedRun = regexp.MustCompile(`sandbox\.markedRun\((0x[0-9a-f]+)`)
+	// heapFull is what a child says that ended as its scripts had too much in use: how much, and whose.
+	heapFull = regexp.MustCompile(
+		`^sandbox: out of memory: (\d{1,15}) bytes in use of \d+, in run (\d{1,19})`)
 	runningGoroutine = regexp.MustCompile(`(?m)^goroutine \d+ .*\[running`)
 	failedAllocation = regexp.MustCompile(`cannot allocate (\d{1,15})-byte block \((\d{1,15}) in use\)`)
 	memoryText       = regexp.MustCompile(
@@ -67,6 +73,11 @@ func diagnose(err error, dump string) *deathError {
 	if m := failedAllocation.FindStringSubmatch(head); m != nil {
 		death.wanted, _ = strconv.ParseInt(m[1], 10, 64)
 		death.used, _ = strconv.ParseInt(m[2], 10, 64)
+	}
+
+	if m := heapFull.FindStringSubmatch(head); m != nil {
+		death.used, _ = strconv.ParseInt(m[1], 10, 64)
+		death.culprit, _ = strconv.ParseUint(m[2], 10, 64)
 	}
 
 	// The goroutine that died is the first. The others may be runs that only waited.

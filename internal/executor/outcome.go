@@ -10,6 +10,10 @@ import (
 
 // finish takes the child's report of the run's end, or of the end of its first part.
 func (r *Run) finish(m *wire.DoneMsg) {
+	for _, line := range r.child.pool.losses.take(r.spec.Script.Build) {
+		r.log(line)
+	}
+
 	outcome := cloud.Outcome{
 		Status:   m.Status,
 		Error:    m.Error,
@@ -26,8 +30,11 @@ func (r *Run) finish(m *wire.DoneMsg) {
 	}
 	r.mu.Unlock()
 
-	if outcome.Status == cloud.TimedOut {
+	switch {
+	case outcome.Status == cloud.TimedOut:
 		r.explainTimeout(&outcome, m.Waiting)
+	case outcome.Status == cloud.OutOfMemory && outcome.Error.Name == wire.MemoryError:
+		r.excuse(&outcome)
 	}
 	if outcome.Pending {
 		r.spec.Calls.Responded()
@@ -130,17 +137,44 @@ func (r *Run) childDied(death *deathError) {
 		outcome.Error.Message = "another run of this app ended the process that this one shared"
 	case death.memory:
 		outcome.Status = cloud.OutOfMemory
-		outcome.Collateral = death.shared // it may be innocent: alone it will be seen
 		outcome.Usage.MemoryKiB = death.used >> 10
-		outcome.Error.Name = "MemoryError"
+		outcome.Error.Name = wire.MemoryError
 		outcome.Error.Message = fmt.Sprintf(
 			"the run needed more than its %d MiB of memory, or nested too deeply;"+
 				" it was stopped and nothing of it was kept%s",
 			r.child.key.memoryMiB, death.inUse())
+		if death.shared {
+			r.excuseAs(&outcome)
+		}
 	default:
 		outcome.Status = cloud.Crashed
 		outcome.Error.Name = "CrashError"
 		outcome.Error.Message = "the script's process ended unexpectedly; nothing of the run was kept"
 	}
 	r.settle(outcome)
+}
+
+// excuse keeps a run from being blamed for memory that others may have filled: if its child had other runs,
+// it is made again, alone.
+func (r *Run) excuse(outcome *cloud.Outcome) {
+	if _, shared := r.child.circumstances(); shared {
+		r.excuseAs(outcome)
+	}
+}
+
+// excuseAs makes an outcome of memory one that is not the last word. A run that must not be made again, for
+// the requests that it made, is interrupted: only what needs too much alone is said to need too much.
+func (r *Run) excuseAs(outcome *cloud.Outcome) {
+	r.mu.Lock()
+	unsafe := r.unsafe
+	r.mu.Unlock()
+
+	outcome.Collateral = true
+	if unsafe {
+		outcome.Status = cloud.Interrupted
+		outcome.Error.Name = "Interrupted"
+		outcome.Error.Message = "the memory of the process that the run shared with others was used up; " +
+			"the run made requests that must not be repeated, so it was not run again; " +
+			"nothing of it was kept"
+	}
 }

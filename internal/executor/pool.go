@@ -8,9 +8,9 @@
 //	waiting -> starting -> ready <-> busy -> retiring -> dead
 //
 // It waits if all children together would have too much memory (budget.go): its process is started later. A
-// child is retired, so that it ends after its last run, when its memory has grown or after very many runs.
-// It can die in any state, of a run's memory or of a broken protocol, and takes all of its runs along;
-// diagnose finds the run that is to blame in the child's dump.
+// child is retired, so that it ends after its last run, when its memory is full (child_memory.go) or after
+// very many runs. It can die in any state, of a run's memory or of a broken protocol, and takes all of its
+// runs along; diagnose finds the run that is to blame in the child's dump.
 //
 // Locks are taken in the order Pool.mu, child.mu, wire.Writer's. Run.mu, bodyStream.mu and stderrHead.mu are
 // leaves: no lock of this package is taken under them, nor are they taken under any.
@@ -55,7 +55,7 @@ const (
 	idleTimeout    = 30 * time.Second
 	compileTimeout = 20 * time.Second
 	// inspectTimeout is what a run has by default: a module that takes longer cannot answer anyway.
-	inspectTimeout   = 5 * time.Second
+	inspectTimeout   = 10 * time.Second
 	compileMemoryMiB = 256
 	// startTimeout bounds the start of a child on a loaded machine.
 	startTimeout = 10 * time.Second
@@ -75,6 +75,8 @@ type Pool struct {
 	start   starter
 	// unarmed are the runs whose deadlines have no timer yet (see minTimerAge).
 	unarmed *timerwheel.Wheel[*Run]
+
+	losses losses
 
 	// mu guards the fields below, and of every child those that are named so.
 	mu       sync.Mutex
@@ -163,69 +165,54 @@ func (p *Pool) Close() {
 // release. alone asks for a child that nobody shares. It waits for memory until ctx ends, and then returns an
 // error that says so.
 func (p *Pool) acquire(ctx context.Context, key childKey, alone bool) (*child, error) {
-	return p.acquireUntil(ctx, key, alone, time.Time{})
+	return p.acquireUntil(ctx, place{key: key, alone: alone})
 }
 
-// acquireUntil is acquire that waits for memory until a time at most.
-func (p *Pool) acquireUntil(
-	ctx context.Context, key childKey, alone bool, deadline time.Time,
-) (*child, error) {
+// place is what a job needs of a child.
+type place struct {
+	key   childKey
+	build cloud.ID // that it runs; the zero id if it is no run
+	alone bool
+	// deadline is until when it waits for memory; the zero time if it is as long as its context lasts.
+	deadline time.Time
+}
+
+// acquireUntil is acquire of a place.
+func (p *Pool) acquireUntil(ctx context.Context, want place) (*child, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
 		return nil, ErrClosed
 	}
 
-	c := p.place(key, alone)
+	c := p.place(want)
 	p.mu.Unlock()
 
-	return p.await(ctx, c, deadline)
+	return p.await(ctx, c, want.deadline)
 }
 
 // place takes a place in a child: in one that there is, or in a new one, which may have to wait for memory.
 // p.mu is held.
-func (p *Pool) place(key childKey, alone bool) *child {
-	var best *child
-	if !alone {
-		var others int
-		best, others = p.leastBusy(key)
-		if best != nil && (best.jobs < crowded || others+1 >= p.max) {
-			return best.take()
+func (p *Pool) place(want place) *child {
+	if !want.alone {
+		if c := p.choose(want.key, want.build); c != nil {
+			return c.take(want.build)
 		}
 	}
 
-	c := newChild(p, key, alone)
-	if best != nil && p.missing(c) > 0 {
-		return best.take() // a crowded child is better than to wait for one
-	}
-
-	c.jobs = 1
-	p.children[key] = append(p.children[key], c)
+	c := newChild(p, want.key, want.alone)
+	p.children[want.key] = append(p.children[want.key], c)
 	p.budget.waiting = append(p.budget.waiting, c)
+	c.take(want.build)
 	p.admit()
 	return c
 }
 
-// leastBusy is the shared child of a key that has the fewest jobs, and the number of its others. p.mu is
-// held.
-func (p *Pool) leastBusy(key childKey) (best *child, others int) {
-	for _, c := range p.children[key] {
-		if c.exclusive || c.retiring {
-			continue
-		}
-		if best != nil {
-			others++
-		}
-		if best == nil || c.jobs < best.jobs {
-			best = c
-		}
+// take takes a place in a child for a run of a build. pool.mu is held.
+func (c *child) take(build cloud.ID) *child {
+	if _, known := c.builds[build]; !known {
+		c.builds[build] = struct{}{}
 	}
-
-	return best, others
-}
-
-// take takes a place in a child. pool.mu is held.
-func (c *child) take() *child {
 	c.jobs++
 	c.idleTimer.Stop()
 	return c
@@ -332,7 +319,7 @@ func (p *Pool) release(c *child, peakKiB int64) {
 
 	c.total++
 	c.peakKiB = max(c.peakKiB, peakKiB)
-	if c.total >= maxRunsPerChild || c.hasGrown(peakKiB) {
+	if c.total >= maxRunsPerChild {
 		c.retiring = true
 	}
 

@@ -277,50 +277,6 @@ func TestCollateral(t *testing.T) {
 	}
 }
 
-// What a run has left behind is not missing for the next one: a process whose memory has grown is replaced,
-// one in which much was made but little kept is not.
-func TestGrownChild(t *testing.T) {
-	t.Parallel()
-	if testing.Short() {
-		t.Skip("takes three seconds: it fills memory")
-	}
-	f := newFixture(t)
-	s := f.deploy(1, `export default { async fetch(request) {
-		const { mib, keep, fail } = await request.json();
-		const kept = [];
-		for (let i = 0; i < mib; i++) {
-			const some = Array.from({ length: 6000 }, (_, k) => ({ k })); // some 3 MiB
-			if (keep) kept.push(some);
-		}
-		if (fail) throw new Error("enough");
-		return "done";
-	} }`)
-	s.Limits = cloud.Limits{Timeout: 30 * time.Second, MemoryMiB: 64}
-
-	for _, c := range []struct {
-		body     string
-		want     cloud.Status
-		replaced bool
-	}{
-		{`{"mib":1}`, cloud.Succeeded, false},
-		{`{"mib":40}`, cloud.Succeeded, false},
-		{`{"mib":18,"keep":true}`, cloud.Succeeded, true},
-		{`{"mib":18,"keep":true,"fail":true}`, cloud.Failed, true},
-		{`{"mib":5,"keep":true}`, cloud.Succeeded, false},
-	} {
-		if o := f.call(s, c.body); o.Status != c.want {
-			t.Errorf("%s: %s %+v", c.body, o.Status, o.Error)
-		}
-		before := f.pool.Stats().Started
-		if o := f.call(s, `{"mib":1}`); o.Status != cloud.Succeeded {
-			t.Errorf("after %s: %s %+v", c.body, o.Status, o.Error)
-		}
-		if replaced := f.pool.Stats().Started > before; replaced != c.replaced {
-			t.Errorf("after %s the process was replaced: %t", c.body, replaced)
-		}
-	}
-}
-
 // Runs that share a process with one that computes do not wait for its end, though a process that has had no
 // long run for a while computes on one thread; and the one that computes is ended alone.
 func TestLongRunKeepsNobody(t *testing.T) {

@@ -54,6 +54,8 @@ type Run struct {
 	held           bool                          // the child waits for Release
 	finished       bool
 	timedOut       bool
+	unsent         bool        // its child has not got it: see missing
+	missed         int         // how often its child had to be sent its build again
 	stream         *bodyStream // of a response whose body comes piece by piece
 	interruptTimer *time.Timer // nil while the run is in the pool's unarmed
 	killTimer      *time.Timer // after the interrupt
@@ -116,12 +118,13 @@ var errNoTurn = cloud.Errorf(cloud.CodeUnavailable,
 // acquireFor is acquireUntil for a run. One that is to be alone may wait for the end of others, so it gives
 // its turn back meanwhile.
 func (p *Pool) acquireFor(ctx context.Context, key childKey, spec *cloud.RunSpec) (*child, error) {
+	want := place{key: key, build: spec.Script.Build, alone: spec.Alone, deadline: spec.Deadline}
 	if !spec.Alone || spec.Turn == nil {
-		return p.acquireUntil(ctx, key, spec.Alone, spec.Deadline)
+		return p.acquireUntil(ctx, want)
 	}
 
 	spec.Turn.Pause()
-	c, err := p.acquireUntil(ctx, key, true, spec.Deadline)
+	c, err := p.acquireUntil(ctx, want)
 	if err != nil {
 		return nil, err
 	}
@@ -217,6 +220,10 @@ func (r *Run) timeUp() {
 
 	r.timedOut = true
 	r.endContext()
+	if r.unsent {
+		go r.settleUnsent()
+		return
+	}
 	go func() { _ = r.child.w.Send(wire.Interrupt, r.id, nil) }() // it may block
 	r.killTimer = time.AfterFunc(interruptGrace, func() {
 		r.mu.Lock()

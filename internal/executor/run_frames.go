@@ -33,6 +33,9 @@ func (r *Run) frame(kind wire.Kind, body []byte) error {
 		r.cancelFetch(n)
 		return nil
 
+	case wire.Missing:
+		return r.missing()
+
 	case wire.Pause, wire.Resume:
 		if len(body) > 0 {
 			return wire.ErrProtocol

@@ -38,10 +38,13 @@ func (e *execution) finishBackground() {
 
 func (e *execution) commitBackground(did *effects) (cloud.Status, cloud.ScriptError) {
 	x := &commit.Commit{App: e.t.app.ID, Cause: e.t.cause(), Parts: did.parts()}
-	e.r.committer.Submit(x)
-	e.session.Submitted()
+	result := commit.Result{Conflicts: e.session.Changed()}
+	if len(result.Conflicts) == 0 {
+		e.r.committer.Submit(x)
+		e.session.Submitted()
+		result = x.Wait()
+	}
 
-	result := x.Wait()
 	switch {
 	case cloud.CodeOf(result.Err) == cloud.CodeQuota:
 		return cloud.Failed, quotaError(safeError(result.Err))

@@ -12,6 +12,10 @@ import (
 func (e *execution) commit(outcome cloud.Outcome) (*finished, *retry) {
 	t := e.t
 	fin := e.finish(outcome)
+	if changed := e.session.Changed(); len(changed) > 0 && saysItself(outcome.Status) {
+		return e.refused(fin, commit.Result{Conflicts: changed})
+	}
+
 	var did effects
 	if fin.succeeded() {
 		did = effects{e.session.Changes(), e.letters.changes()}
@@ -48,6 +52,9 @@ func (e *execution) commit(outcome cloud.Outcome) (*finished, *retry) {
 
 	return e.refused(fin, result)
 }
+
+// saysItself reports whether an outcome is what the script's code came to, from what it read.
+func saysItself(status cloud.Status) bool { return status == cloud.Succeeded || status == cloud.Failed }
 
 // effects are what a run, or its waitUntil work, wants to be committed.
 type effects struct {

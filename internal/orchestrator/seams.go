@@ -35,6 +35,8 @@ type Session interface {
 	// Changes are those of the run, or of its part before the response; After are those of waitUntil work.
 	Changes() cloud.Changes
 	After() cloud.Changes
+	// Changed are keys of which the run saw two versions: it is made again, and nothing of it is kept.
+	Changed() []cloud.KeyRef
 	// Submitted says that the changes have their place in the order of commits: who waits for their keys may
 	// read them, and follows this commit. It is called once Submit has returned, for changes that are
 	// committed.

@@ -135,7 +135,7 @@ func TestNamesOfModules(t *testing.T) {
 	if out.Error != nil {
 		t.Fatal(out.Error)
 	}
-	iso, serr := (&program{name: "main", code: out.Code}).isolate(nil, nil)
+	iso, serr := aProgramOf("main", out.Code).isolate(nil, nil)
 	if serr != nil {
 		t.Fatal(serr)
 	}

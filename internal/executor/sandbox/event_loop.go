@@ -23,6 +23,7 @@ const (
 	evAbort                          // the caller is gone
 	evInterrupt                      // the run's time is over
 	evPull                           // the caller wants the next piece of a streamed body
+	evRuntime                        // a runtime may be free, for a run that waits for one
 )
 
 // event is something that happened outside of the runtime's goroutine.

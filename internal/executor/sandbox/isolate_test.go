@@ -15,7 +15,7 @@ import (
 )
 
 func BenchmarkIsolate(b *testing.B) {
-	p := &program{name: "x", code: "(function(exports,require,module){ module.exports = { default: () => 1 } })"}
+	p := aProgram("(function(exports,require,module){ module.exports = { default: () => 1 } })")
 	for b.Loop() {
 		if _, err := p.isolate(nil, nil); err != nil {
 			b.Fatal(err)
@@ -43,7 +43,7 @@ func BenchmarkBareGoja(b *testing.B) {
 }
 
 func BenchmarkIntact(b *testing.B) {
-	p := &program{name: "x", code: "(function(exports,require,module){ module.exports = { default: () => 1 } })"}
+	p := aProgram("(function(exports,require,module){ module.exports = { default: () => 1 } })")
 
 	i, _ := p.isolate(nil, nil)
 	for b.Loop() {
@@ -62,7 +62,7 @@ func TestIntact(t *testing.T) {
 	}
 
 	newOne := func() *isolate { // with all that is loaded for code that names it
-		i, err := (&program{name: "x", code: "(function(exports,require,module){ /* Event, Blob, subtle, URLPattern, Intl, RegExp.$1, WebAssembly, DisposableStack, rawJSON, __defineGetter__, WeakMap, Symbol, BigInt64Array, addEventListener, fetch, Iterator, structuredClone */ module.exports = { default: () => 1 } })"}).isolate(nil, nil)
+		i, err := aProgram("(function(exports,require,module){ /* Event, Blob, subtle, URLPattern, Intl, RegExp.$1, WebAssembly, DisposableStack, rawJSON, __defineGetter__, WeakMap, Symbol, BigInt64Array, addEventListener, fetch, Iterator, structuredClone */ module.exports = { default: () => 1 } })").isolate(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +169,7 @@ func TestIntactReaches(t *testing.T) {
 			stream: new ReadableStream().values(), helper: [].values().map(String), subtle: crypto.subtle, format: new Intl.NumberFormat("en"), pattern: new URLPattern({}) });
 		module.exports = { default: exports };
 	})`
-	iso, serr := (&program{name: "x", code: source}).isolate(nil, nil)
+	iso, serr := aProgram(source).isolate(nil, nil)
 	if serr != nil {
 		t.Fatal(serr)
 	}
@@ -251,7 +251,7 @@ func TestIntactSDK(t *testing.T) {
 			globalThis.cache = {};
 			picloud.kv.mine = {};
 		})`
-		iso, serr := (&program{name: "x", code: source}).isolate(nil, nil)
+		iso, serr := aProgram(source).isolate(nil, nil)
 		if serr != nil {
 			t.Fatal(serr)
 		}
@@ -285,7 +285,7 @@ func TestIntactNames(t *testing.T) {
 
 	count := 0
 	for _, object := range objects {
-		probe, err := (&program{name: "x", code: "(function(exports,require,module){})"}).isolate(nil, nil)
+		probe, err := aProgram("(function(exports,require,module){})").isolate(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -301,7 +301,7 @@ func TestIntactNames(t *testing.T) {
 			}
 
 			for what, change := range changes {
-				i, err := (&program{name: "x", code: "(function(exports,require,module){})"}).isolate(nil, nil)
+				i, err := aProgram("(function(exports,require,module){})").isolate(nil, nil)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -31,7 +31,7 @@ func TestJSX(t *testing.T) {
 			t.Errorf("%s: %s", c.source, out.Error.Message)
 			continue
 		}
-		iso, serr := (&program{name: "main", code: out.Code}).isolate(nil, nil)
+		iso, serr := aProgramOf("main", out.Code).isolate(nil, nil)
 		if serr != nil {
 			t.Errorf("%s: %s", c.source, serr.Message)
 			continue

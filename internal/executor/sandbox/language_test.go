@@ -20,7 +20,7 @@ func answerOf(t *testing.T, source string) string {
 		return fmt.Sprintf("%d:%d: %s", out.Error.Line, out.Error.Column, out.Error.Message)
 	}
 
-	iso, serr := (&program{name: "main", code: out.Code}).isolate(nil, nil)
+	iso, serr := aProgramOf("main", out.Code).isolate(nil, nil)
 	if serr != nil {
 		return serr.Name + ": " + serr.Message
 	}
@@ -302,7 +302,7 @@ func inspected(t *testing.T, source string) (handlers []string, hint string) {
 	if out.Error != nil {
 		t.Fatal(out.Error.Message)
 	}
-	iso, serr := (&program{name: "main", code: out.Code}).isolate(nil, nil)
+	iso, serr := aProgramOf("main", out.Code).isolate(nil, nil)
 	if serr != nil {
 		t.Fatal(serr)
 	}
@@ -365,7 +365,7 @@ func TestServiceWorkerStyle(t *testing.T) {
 		`addEventListener("fetch", (e) => { e.passThroughOnException(); e.waitUntil(5); e.respondWith(waited) }); globalThis.waited = "w"`: `"w"`,
 	} {
 		out := bundle(&wire.CompileMsg{Name: "main", Language: "javascript", Source: source})
-		iso, serr := (&program{name: "main", code: out.Code}).isolate(nil, nil)
+		iso, serr := aProgramOf("main", out.Code).isolate(nil, nil)
 		if serr != nil {
 			t.Fatal(serr)
 		}

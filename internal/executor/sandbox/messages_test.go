@@ -64,7 +64,7 @@ func evaluationError(t *testing.T, language, source string) *cloud.ScriptError {
 	if out.Error != nil {
 		t.Fatal(out.Error.Message)
 	}
-	_, serr := (&program{name: fileName("main", language), code: out.Code}).isolate(nil, nil)
+	_, serr := aProgramOf(fileName("main", language), out.Code).isolate(nil, nil)
 	if serr == nil {
 		t.Fatal("it is evaluated")
 	}

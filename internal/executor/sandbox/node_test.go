@@ -21,7 +21,7 @@ func evaluated(t *testing.T, source string) (*isolate, string) {
 	}
 
 	env := &cloud.Env{ID: cloud.ID{1}, Values: map[string]string{"GREETING": "hello"}}
-	iso, serr := (&program{name: "main.js", code: out.Code}).isolate(nil, env)
+	iso, serr := aProgramOf("main.js", out.Code).isolate(nil, env)
 	if serr != nil {
 		t.Fatalf("%s: %+v", source, serr)
 	}

@@ -52,7 +52,7 @@ func TestOddCalls(t *testing.T) {
 	t.Parallel()
 
 	source := `(function (exports, require, module) { exports.picloud = require("picloud"); module.exports = { default: exports }; /* Event, Blob, URLPattern, WeakRef, DisposableStack, rawJSON, __defineGetter__, WeakMap, Symbol, BigInt64Array, addEventListener, fetch */ })`
-	iso, serr := (&program{name: "x", code: source + "/* subtle, Intl, Iterator */"}).isolate(nil, nil)
+	iso, serr := aProgram(source + "/* subtle, Intl, Iterator */").isolate(nil, nil)
 	if serr != nil {
 		t.Fatal(serr)
 	}
@@ -133,7 +133,7 @@ func TestOddCalls(t *testing.T) {
 func TestTextsOfEngine(t *testing.T) {
 	t.Parallel()
 
-	iso, serr := (&program{name: "x", code: `(function (exports, require, module) { /* AbortController, Iterator, subtle */ })`}).isolate(nil, nil)
+	iso, serr := aProgram(`(function (exports, require, module) { /* AbortController, Iterator, subtle */ })`).isolate(nil, nil)
 	if serr != nil {
 		t.Fatal(serr)
 	}

@@ -19,7 +19,7 @@ type run struct {
 
 	s    *server
 	id   uint64
-	prog *program   // nil if the parent has not sent the build
+	prog *program
 	env  *cloud.Env // nil if it is empty
 	iso  *isolate   // nil until there is one
 
@@ -34,6 +34,8 @@ type run struct {
 	// own first and then looks at the other's, so that none is missed.
 	interrupted atomic.Bool
 	web         atomic.Pointer[webapi.Global]
+	// exceeded is how many bytes were in use when the run was ended for its memory; 0 if it was not.
+	exceeded atomic.Uint64
 
 	usage     usage
 	waitedFor string // when its time was over
@@ -136,14 +138,7 @@ func (r *run) send(kind wire.Kind, m *wire.DoneMsg) {
 // execute takes or makes a runtime, calls the handler, and sends what came of it: Done with the outcome,
 // and After when work goes on after a response.
 func (r *run) execute() {
-	if r.prog == nil {
-		r.end(wire.Done, failed("Error", "unknown build"), false)
-		return
-	}
-
-	if iso := r.prog.take(r.env); iso != nil {
-		r.attach(iso)
-	} else if _, serr := r.prog.isolate(r, r.env); serr != nil {
+	if serr := r.prepare(); serr != nil {
 		r.end(wire.Done, r.failure(serr), false)
 		return
 	}
@@ -179,6 +174,9 @@ func failed(name, message string) *wire.DoneMsg {
 func (r *run) failure(e *cloud.ScriptError) *wire.DoneMsg {
 	m := &wire.DoneMsg{Status: cloud.Failed, Error: *e}
 	switch {
+	case r.exceeded.Load() > 0:
+		m.Status = cloud.OutOfMemory
+		m.Error = cloud.ScriptError{Name: wire.MemoryError, Message: r.memoryMessage()}
 	case r.interrupted.Load():
 		m.Status = cloud.TimedOut
 		m.Waiting = r.waitedFor
@@ -197,7 +195,14 @@ func (r *run) end(kind wire.Kind, m *wire.DoneMsg, reuse bool) {
 		r.reportRejections()
 	}
 
-	reuse = reuse && iso != nil && !r.Web.Timers.Left() && r.Calling() == 0 && !r.interrupted.Load()
+	reuse = reuse && iso != nil && !r.interrupted.Load()
+	if reuse {
+		if why := r.leaves(); why != 0 {
+			r.s.kept.onLoss(r.prog, why)
+			reuse = false
+		}
+		reuse = reuse && !r.interrupted.Load()
+	}
 
 	// What the run wrote may yet be refused: the script's own state would then know of something that never
 	// was.
@@ -209,9 +214,16 @@ func (r *run) end(kind wire.Kind, m *wire.DoneMsg, reuse bool) {
 		iso.enter(nil)
 	}
 
+	if reuse {
+		r.s.decideAtEnd(r)
+	}
+	first := reuse && !hold && r.prog.isCostly.Load()
+	if first {
+		r.prog.putIfIntact(iso)
+	}
 	r.s.finish(r, hold)
 	r.send(kind, m)
-	if reuse && !hold {
+	if reuse && !hold && !first {
 		r.prog.putIfIntact(iso)
 	}
 }

@@ -52,6 +52,14 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
+// aProgram is a program of no child.
+func aProgram(code string) *program { return aProgramOf("x", code) }
+
+func aProgramOf(name, code string) *program {
+	kept := newKeptRuntimes(func(*program, wire.Loss) {}, func(*program) {})
+	return &program{name: name, code: code, kept: kept}
+}
+
 // start executes a handler of a script, beside the test. The channel is closed when the run is over and its
 // runtime is kept or not.
 func (f *fixture) start(source string, msg *wire.RunMsg) (*run, <-chan struct{}) {

@@ -60,6 +60,8 @@ func Main() error {
 	}
 
 	s := newServer(wire.NewWriter(conn, 0, maxFrame))
+	s.kept.heap.bound(limits.MemoryBytes)
+	go s.keepMemory()
 	if err := s.w.Send(wire.Ready, 0, func(e *wire.Encoder) { e.Raw(report) }); err != nil {
 		return err
 	}
@@ -71,10 +73,12 @@ func Main() error {
 func confine(limits wire.InitMsg) ([]byte, error) {
 	processMemory.open()
 	runtime.GOMAXPROCS(1)
-	tuneCollector(limits.MemoryBytes)
+	// A Go stack of this size holds any recursion that the bounded JavaScript stack allows; more is a
+	// runaway.
+	debug.SetMaxStack(int(limits.MemoryBytes / 2))
 
 	report, err := wall.Raise(wall.Options{
-		MemoryBytes: limits.MemoryBytes,
+		MemoryBytes: wire.HeapLimit(limits.MemoryBytes) + wire.MaxParse,
 		UID:         limits.UID,
 		GID:         limits.GID,
 		StatusFD:    processMemory.fd(),
@@ -100,13 +104,4 @@ func connect() (net.Conn, error) {
 
 	_ = f.Close()
 	return withRawSyscalls(conn), nil
-}
-
-// tuneCollector makes Go's collector and its stacks respect the memory limit of a child, in bytes.
-func tuneCollector(limit uint64) {
-	debug.SetGCPercent(200) // the limit below is what bounds the heap
-	debug.SetMemoryLimit(wire.MemoryTarget(limit))
-	// A Go stack of this size holds any recursion that the bounded JavaScript stack allows; more is a
-	// runaway.
-	debug.SetMaxStack(int(limit / 2))
 }

@@ -25,19 +25,44 @@ type server struct {
 	envs     map[cloud.ID]*cloud.Env // the latest ones
 	envOrder []cloud.ID              // as they were sent last
 	runs     map[uint64]*run         // in progress
+	started  uint64                  // runs so far
+	level    wire.MemoryLevel        // what the parent knows of the memory
+	owner    cloud.ID                // the same
 	held     map[uint64]*isolate     // of runs that have finished, waiting for Release
 }
 
 func newServer(w *wire.Writer) *server {
-	return &server{
+	s := &server{
 		w:        w,
-		kept:     &keptRuntimes{all: map[*program]struct{}{}},
 		workC:    make(chan *run),
 		programs: map[cloud.ID]*program{},
 		envs:     map[cloud.ID]*cloud.Env{},
 		runs:     map[uint64]*run{},
 		held:     map[uint64]*isolate{},
 	}
+	s.kept = newKeptRuntimes(s.tellLoss, s.dropProgram)
+	return s
+}
+
+// dropProgram takes a build off the list and tells the parent, which sends it again if it is needed.
+func (s *server) dropProgram(p *program) {
+	s.mu.Lock()
+	if s.programs[p.id] == p {
+		delete(s.programs, p.id)
+	}
+	s.mu.Unlock()
+
+	msg := wire.DroppedMsg{Build: p.id}
+	_ = s.w.Send(wire.Dropped, 0, msg.Encode)
+}
+
+// tellLoss tells the parent why a runtime of a program was thrown away, once for each reason.
+func (s *server) tellLoss(p *program, why wire.Loss) {
+	if bit := uint32(1) << why; p.told.Or(bit)&bit != 0 {
+		return
+	}
+	msg := wire.LostMsg{Build: p.id, Why: why}
+	_ = s.w.Send(wire.Lost, 0, msg.Encode)
 }
 
 // serve reads frames until the parent is gone. It never blocks on a script.
@@ -116,8 +141,14 @@ func (s *server) addProgram(body []byte) {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.programs[build] == nil {
-		s.programs[build] = &program{name: name, code: code, kept: s.kept}
+	if p := s.programs[build]; p == nil || p.isDropped.Load() {
+		s.programs[build] = &program{
+			id:        build,
+			name:      name,
+			code:      code,
+			codeBytes: codeBytes(code),
+			kept:      s.kept,
+		}
 	}
 }
 
@@ -148,9 +179,20 @@ func (s *server) start(id uint64, msg *wire.RunMsg) {
 	s.mu.Lock()
 	s.adjustThreads()
 	s.monitor()
-	r := newRun(s, id, msg, s.programs[msg.Build])
-	r.env = s.envs[msg.Env]
+	p := s.programs[msg.Build]
+	env := s.envs[msg.Env]
+	s.mu.Unlock()
+
+	if p == nil || !p.use() {
+		_ = s.w.Send(wire.Missing, id, nil)
+		return
+	}
+
+	r := newRun(s, id, msg, p)
+	r.env = env
+	s.mu.Lock()
 	s.runs[id] = r
+	s.started++
 	s.mu.Unlock()
 
 	select {
@@ -184,6 +226,16 @@ func (s *server) finish(r *run, hold bool) {
 	}
 	if hold && r.iso != nil {
 		s.held[r.id] = r.iso
+	} else if r.prog != nil {
+		r.prog.unuse()
+	}
+	s.lookWhenIdle()
+}
+
+// lookWhenIdle has the memory looked at once nothing runs any more, if it was full. s.mu is held.
+func (s *server) lookWhenIdle() {
+	if s.level == wire.Full && len(s.runs) == 0 && len(s.held) == 0 {
+		s.kept.heap.askForCheck()
 	}
 }
 
@@ -192,10 +244,23 @@ func (s *server) release(id uint64, reuse bool) {
 	s.mu.Lock()
 	iso := s.held[id]
 	delete(s.held, id)
+	s.lookWhenIdle()
 	s.mu.Unlock()
 
-	if iso != nil && reuse {
-		go iso.prog.putIfIntact(iso)
+	if iso == nil {
+		return
+	}
+
+	giveBack := func() {
+		if reuse {
+			iso.prog.putIfIntact(iso)
+		}
+		iso.prog.unuse()
+	}
+	if iso.prog.isCostly.Load() {
+		giveBack() // before the next run, which may be the next frame
+	} else {
+		go giveBack()
 	}
 }
 

@@ -69,7 +69,7 @@ func newWasmIsolate(t *testing.T) *isolate {
 	if out.Error != nil {
 		t.Fatal(out.Error.Message)
 	}
-	iso, serr := (&program{name: "main.js", code: out.Code}).isolate(nil, nil)
+	iso, serr := aProgramOf("main.js", out.Code).isolate(nil, nil)
 	if serr != nil {
 		t.Fatal(serr)
 	}

@@ -299,10 +299,6 @@ type ReadyMsg struct {
 	UID                      int
 }
 
-// MemoryTarget returns the part of a memory limit, both in bytes, at which the child's collector works harder
-// and harder rather than let a run die of the limit.
-func MemoryTarget(limit uint64) int64 { return int64(limit) * 3 / 4 }
-
 // CompileMsg asks for a bundle, as JSON.
 type CompileMsg = cloud.Source
 

@@ -45,6 +45,10 @@ const (
 	Cancel                     // a fetch is not wanted any more
 	Pause                      // the run computes nothing until its Resume
 	Resume                     // the run has something to compute again, and waits for Resumed
+	Memory                     // how full the child's memory is
+	Dropped                    // a build that the child does not have any more
+	Missing                    // a run's build was dropped before its Run came: both must be sent again
+	Lost                       // a runtime was thrown away that could have served the next run
 )
 
 // Where a frame's parts are. The length counts everything behind itself.

@@ -33,7 +33,11 @@ type Session struct {
 
 	// seen is what the first checked read of each key returned: later reads repeat it, so that the run sees
 	// one state.
-	seen map[cloud.KeyRef]Entry
+	seen map[cloud.KeyRef]seenEntry
+	// seenBytes is how much the values in seen are. Beyond maxSeenBytes only versions are kept.
+	seenBytes int
+	// changed are keys that had another version when they were read again.
+	changed []cloud.KeyRef
 	// own is the state in which the writes in current leave each key.
 	own map[cloud.KeyRef]Entry
 	// checked are the keys with a check in current.
@@ -98,6 +102,14 @@ func (s *Session) Changes() cloud.Changes {
 	return s.current
 }
 
+// Changed returns the keys of which the run has seen one version, and found another when it read them again.
+// It saw no state that there was: whoever has executed it must do so again, and commit nothing.
+func (s *Session) Changed() []cloud.KeyRef {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
 // After returns what waitUntil work wrote after the response, for a commit of its own. Call it after
 // Responded only.
 func (s *Session) After() cloud.Changes {
@@ -119,7 +131,7 @@ func (s *Session) Responded() {
 	// The second commit builds on the first: what the first wrote counts as read, in the version that it
 	// wrote.
 	for key, entry := range s.own {
-		put(&s.seen, key, entry)
+		put(&s.seen, key, seenEntry{Entry: entry}) // the values count as written
 	}
 	s.own = nil
 	s.checked = nil

@@ -83,22 +83,28 @@ func reply(e Entry) cloud.HostReply {
 func (s *Session) read(ctx context.Context, key cloud.KeyRef, checked bool) (Entry, error) {
 	s.mu.Lock()
 	own, wrote := s.own[key]
-	entry, seen := s.seen[key]
+	before, seen := s.seen[key]
 	s.mu.Unlock()
 	if wrote {
 		return own, nil
 	}
 
-	if !seen {
-		var err error
-		if entry, err = s.readShared(ctx, key); err != nil {
-			return Entry{}, err
-		}
+	entry := before.Entry
+
+	var err error
+	switch {
+	case !seen:
+		entry, err = s.readShared(ctx, key)
+	case before.isShort:
+		entry, err = s.readAgain(ctx, key, before.Entry)
+	}
+	if err != nil {
+		return Entry{}, err
 	}
 
 	if checked {
 		s.mu.Lock()
-		put(&s.seen, key, entry)
+		s.remember(key, entry)
 		s.check(key, entry.Version)
 		s.mu.Unlock()
 	}
@@ -278,7 +284,7 @@ func (s *Session) write(ctx context.Context, w cloud.Write) error {
 
 	before, wrote := s.own[w.Key]
 	if !wrote {
-		before = s.seen[w.Key]
+		before = s.seen[w.Key].Entry
 	}
 	s.current.Writes = append(s.current.Writes, w)
 	put(&s.own, w.Key, entryAfter(before, w))

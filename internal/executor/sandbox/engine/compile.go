@@ -14,8 +14,8 @@ import (
 // syntax tree what the engine would do otherwise than ECMA-262, with regular expressions of package regex: the
 // positions of errors stay those of the code, and so does the text of functions. The function gets one
 // parameter more than it has, which is for what ConstructedBy gives. Its error is a *SyntaxError.
-func Compile(name, code string, strict bool) (*goja.Program, error) {
-	tree, err := parse(name, code)
+func Compile(name, code string, strict bool, options ...parser.Option) (*goja.Program, error) {
+	tree, err := parse(name, code, options...)
 	if err != nil {
 		return nil, err
 	}

@@ -23,12 +23,12 @@ const refusedDefault = "Invalid destructuring binding target"
 const maxPatternDefaults = 100
 
 // parse is the engine's parser without that fault.
-func parse(name, code string) (*ast.Program, error) {
+func parse(name, code string, options ...parser.Option) (*ast.Program, error) {
 	text := code
 	var found []patternDefault
 
 	for {
-		tree, err := parser.ParseFile(nil, name, text, 0)
+		tree, err := parser.ParseFile(nil, name, text, 0, options...)
 		if err == nil {
 			return tree, putBack(tree, name, code, found)
 		}

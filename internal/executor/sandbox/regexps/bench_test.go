@@ -47,7 +47,7 @@ func BenchmarkCorpus(b *testing.B) {
 		b.Run(strings.ReplaceAll(c.name, " ", "-"), func(b *testing.B) {
 			vm := goja.New()
 			Install(vm)
-			benchmark(b, vm, engine.Compile, c.script)
+			benchmark(b, vm, func(n, c string, s bool) (*goja.Program, error) { return engine.Compile(n, c, s) }, c.script)
 		})
 	}
 }

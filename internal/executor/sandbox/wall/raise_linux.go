@@ -15,10 +15,9 @@ import (
 // per user).
 const threadsPerUser = 4096
 
-// heapSlack is what Go's collector needs of address space beside the heap. The heap grows in arenas of 64
-// MiB: without the slack the last of them would not fit, and a child with plenty of its memory left would
-// die.
-const heapSlack = 16 << 20
+// heapSlack is what Go needs of address space beside the heap, which grows in arenas of 64 MiB: without the
+// slack the last of them would not fit, and a child with plenty of its memory left would die.
+const heapSlack = 80 << 20
 
 // Raise gives up everything that a script could want, before any of an app's code is here. The parent has
 // already set no_new_privs and the parent-death signal. Its steps are in the order in which each is still

@@ -10,7 +10,7 @@ package wall
 
 // Options says what a process keeps.
 type Options struct {
-	// MemoryBytes is what the process may add to its present address space.
+	// MemoryBytes is what the process may add to its present address space, beside what Go takes in advance.
 	MemoryBytes uint64
 	// UID and GID are the user and the group that it becomes; 0: it stays what it is.
 	UID, GID int

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/dop251/goja"
+
+	"picloud/internal/executor/sandbox/engine"
 )
 
 // maxTimers bounds the timers of one run.
@@ -29,6 +31,7 @@ type Timer struct {
 	call       goja.Callable
 	args       []goja.Value
 	background bool // it does not keep the run's runtime from being used again
+	settles    bool // all that it does is to settle a promise
 }
 
 // Len is how many timers are pending.
@@ -44,10 +47,30 @@ func (t *Timers) Left() bool {
 	return false
 }
 
+// OnlySettle reports whether the timers that are left do nothing but settle promises, once.
+func (t *Timers) OnlySettle() bool {
+	for _, timer := range t.pending {
+		if !timer.background && (timer.every > 0 || !timer.settles) {
+			return false
+		}
+	}
+	return true
+}
+
+// NextLeft is the one of the timers that are left which is due first, or nil.
+func (t *Timers) NextLeft() *Timer {
+	return t.earliest(func(timer *Timer) bool { return !timer.background })
+}
+
 // Earliest is the timer that is due first, ties in the order of creation, or nil.
-func (t *Timers) Earliest() *Timer {
+func (t *Timers) Earliest() *Timer { return t.earliest(func(*Timer) bool { return true }) }
+
+func (t *Timers) earliest(counts func(*Timer) bool) *Timer {
 	var first *Timer
 	for _, timer := range t.pending {
+		if !counts(timer) {
+			continue
+		}
 		if first == nil || timer.Due.Before(first.Due) || timer.Due.Equal(first.Due) && timer.id < first.id {
 			first = timer
 		}
@@ -128,7 +151,7 @@ func (g *Global) startTimer(name string, f, after goja.Value) *Timer {
 
 	g.lastTimer++
 	due := time.Now().Add(time.Duration(min(delay, maxTimerDelay) * float64(time.Millisecond)))
-	timer := &Timer{id: g.lastTimer, Due: due, call: call}
+	timer := &Timer{id: g.lastTimer, Due: due, call: call, settles: engine.SettlesPromise(f)}
 	timers.pending[timer.id] = timer
 
 	return timer
