@@ -45,6 +45,7 @@ var arrows = map[string]string{
 	"internal/executor/wire": "internal/cloud",
 	"internal/executor/sandbox": "internal/cloud internal/executor/wire internal/executor/sandbox/sdk " +
 		"internal/executor/sandbox/nodeapi internal/executor/sandbox/webapi internal/executor/sandbox/realm " +
+		"internal/executor/sandbox/webassembly " +
 		"internal/executor/sandbox/engine internal/executor/sandbox/rawsys internal/executor/sandbox/wall",
 	"internal/executor/sandbox/wall": "internal/executor/sandbox/rawsys",
 	"internal/executor/sandbox/sdk": "internal/cloud internal/executor/wire internal/executor/sandbox/webapi " +

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"picloud/internal/executor/sandbox/webassembly"
 	"picloud/internal/executor/wire"
 )
 
@@ -51,6 +52,7 @@ func newHeap() *heap { return &heap{checkC: make(chan struct{}, 1)} }
 // bound sets the limit of scripts, in bytes, and begins to watch the heap.
 func (h *heap) bound(limit uint64) {
 	h.limit = limit
+	webassembly.SetScriptMemory(limit)
 	h.collect()
 	h.own = h.inUse.Load()
 	debug.SetGCPercent(gcPercent)

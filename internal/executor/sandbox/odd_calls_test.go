@@ -52,7 +52,7 @@ func TestOddCalls(t *testing.T) {
 	t.Parallel()
 
 	source := `(function (exports, require, module) { exports.picloud = require("picloud"); module.exports = { default: exports }; /* Event, Blob, URLPattern, WeakRef, DisposableStack, rawJSON, __defineGetter__, WeakMap, Symbol, BigInt64Array, addEventListener, fetch */ })`
-	iso, serr := aProgram(source + "/* subtle, Intl, Iterator */").isolate(nil, nil)
+	iso, serr := aProgram(source+"/* subtle, Intl, Iterator */").isolate(nil, nil)
 	if serr != nil {
 		t.Fatal(serr)
 	}

@@ -21,10 +21,11 @@
 package webassembly
 
 import (
+	"cmp"
 	"context"
 	"runtime"
-	"runtime/debug"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dop251/goja"
 	"github.com/tetratelabs/wazero"
@@ -128,11 +129,18 @@ func (c apiContext) Value(key any) any {
 	return nil
 }
 
-// runBytes is how many bytes all memories of a realm may have: two thirds of the collector's limit, so that
-// the largest can be copied once more when it grows.
+// scriptMemory is how many bytes a script of this process may have; 0 for what it is by default.
+var scriptMemory atomic.Uint64
+
+const defaultScriptMemory = 128 << 20
+
+// SetScriptMemory says how many bytes a script of this process may have, before the first realm is made.
+func SetScriptMemory(bytes uint64) { scriptMemory.Store(bytes) }
+
+// runBytes is how many bytes all memories of a realm may have: half of the script's memory, so that the
+// largest can be copied once more when it grows.
 func runBytes() uint64 {
-	limit := min(uint64(debug.SetMemoryLimit(-1)), memoryPages*pageSize)
-	return limit / 3 * 2 / pageSize * pageSize
+	return min(cmp.Or(scriptMemory.Load(), defaultScriptMemory)/2, memoryPages*pageSize) / pageSize * pageSize
 }
 
 // maxPages is runBytes in pages.
