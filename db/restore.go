@@ -21,9 +21,9 @@ type Restore struct {
 	turn *pgx.Conn
 }
 
-// BeginRestore marks an empty database as one that is being restored; the caller closes the Restore. Its errors
-// are sentences for the operator where the database has tables already, where no table can be made in it, or
-// where another restore is under way.
+// BeginRestore marks an empty database as one that is being restored; the caller closes the Restore. Its
+// errors are sentences for the operator where the database has tables already, where no table can be made in
+// it, or where another restore is under way.
 func (d *DB) BeginRestore(ctx context.Context) (*Restore, error) {
 	if err := d.checkRights(ctx); err != nil {
 		return nil, err
@@ -57,8 +57,8 @@ func (r *Restore) takeTurn(ctx context.Context) (err error) {
 		return fmt.Errorf("lock the database for the restore: %w", Translate(err))
 	}
 	if !mine {
-		return errors.New("another restore into this database is under way: wait for its end, or restore into " +
-			"a new one, named by DATABASE_URL or in a new PICLOUD_DATA_DIR")
+		return errors.New("another restore into this database is under way: wait for its end, or restore " +
+			"into a new one, named by DATABASE_URL or in a new PICLOUD_DATA_DIR")
 	}
 	return nil
 }

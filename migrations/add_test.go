@@ -22,6 +22,7 @@ func TestMigrationsOnlyAdd(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatalf("%d files: %v", len(files), err)
 	}
+
 	for _, name := range files {
 		file, err := fs.ReadFile(migrations.FS, name)
 		if err != nil {

@@ -20,8 +20,8 @@ const (
 
 // lastChecks is the last report that the page has shown. Who asks meanwhile waits for the same one.
 type lastChecks struct {
-	// turn holds a value while somebody reads or sets the others, also while the checks are made. A mutex would
-	// have callers wait whose request has ended.
+	// turn holds a value while somebody reads or sets the others, also while the checks are made. A mutex
+	// would have callers wait whose request has ended.
 	turn  chan struct{}
 	at    time.Time // when the last checks ended
 	found history.Report

@@ -22,7 +22,7 @@ type Conservation struct {
 const maxCounted = 2_000
 
 // settle tells where the events are. Of a queue that is too long to be counted it follows from the ledger how
-// many wait, unless that is fewer than were seen; they agree then, so that wholeCounts has to say whether they
+// many wait, unless that is fewer than were seen. The two agree then, and wholeCounts has to say whether they
 // really do.
 func (c *Conservation) settle() {
 	left := c.Enqueued - c.Done - c.DeadLettered - c.Skipped - c.Discarded

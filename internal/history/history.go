@@ -18,8 +18,8 @@ import (
 	"picloud/internal/cloud"
 )
 
-// Reader answers questions about what happened. It keeps nothing but what was counted lately, so one serves all
-// callers at once.
+// Reader answers questions about what happened. It keeps nothing but what was counted lately, so one serves
+// all callers at once.
 type Reader struct {
 	db       *db.DB
 	scriptID ScriptIDFunc

@@ -177,6 +177,7 @@ func TestLongQueue(t *testing.T) {
 			if !c.exact {
 				found[false] += `, but for 1 queue of over 2000 events, which only "picloud doctor" counts`
 			}
+
 			for whole, text := range found {
 				report, err := Examine(t.Context(), Installation{DB: d, Whole: whole})
 				if err != nil || !slices.Contains(report.Findings, Finding{"conservation", FindingOK, text}) {

@@ -18,10 +18,10 @@ const (
 
 // wholeCounts knows whether the ledgers of apps with long queues agree with what is really there.
 //
-// What waits in a long queue is taken from the ledger itself, which agrees with it whatever was lost. To count
-// a million events at each question would take a second each time, and never to count them would call balanced
-// what nobody has looked at. So who asks about such an app has its whole queue counted, if this process has
-// not done so in the last ten minutes: an event that vanished stays vanished, and is found then.
+// What waits in a long queue is taken from the ledger itself, which agrees with it whatever was lost. To
+// count a million events at each question would take a second each time, and never to count them would call
+// balanced what nobody has looked at. So who asks about such an app has its whole queue counted, if this
+// process has not done so in the last ten minutes: an event that vanished stays vanished, and is found then.
 type wholeCounts struct {
 	count func(ctx context.Context, app cloud.AppID) (balanced bool, err error)
 

@@ -30,6 +30,7 @@ func TestWholeCounts(t *testing.T) {
 
 		ask := func(name string, want bool, wantCounted int) {
 			t.Helper()
+
 			var all sync.WaitGroup
 			for range 3 {
 				all.Go(func() {

@@ -7,8 +7,8 @@ import (
 	"picloud/internal/cloud"
 )
 
-// Rollback makes an older version current. The version is built anew, with the modules as they are now. Errors:
-// not-found, for the script or the version, and those of a deploy.
+// Rollback makes an older version current. The version is built anew, with the modules as they are now.
+// Errors: not-found, for the script or the version, and those of a deploy.
 func (m *Manager) Rollback(
 	ctx context.Context, actor Actor, app *App, name string, version int,
 ) (*Deployed, error) {

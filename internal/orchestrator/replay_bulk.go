@@ -58,7 +58,8 @@ func (s *LetterSelection) size() int {
 // ReplayMany replays a selection. What cannot be replayed - resolved meanwhile, without script, with a
 // payload that is no request - is left as it is. Letters and their audit row share transactions, up to
 // bulkLetters in each. At a rate the events are all in the outbox when it returns, and become due one after
-// the other. Errors: invalid for a Pace that is none, and conflict for one while a node of another version lives.
+// the other. Errors: invalid for a Pace that is none, and conflict for one while a node of another version
+// lives.
 func (o *Operations) ReplayMany(
 	ctx context.Context,
 	app cloud.AppID,

@@ -7,7 +7,8 @@ import (
 	"picloud/db"
 )
 
-// recountEvery is how often the entries of the apps with a quota of KV bytes are counted. They are read for it.
+// recountEvery is how often the entries of the apps with a quota of KV bytes are counted, for which they are
+// all read.
 const recountEvery = 24 * time.Hour
 
 // recountKV puts right what the apps with a quota of KV bytes are said to keep. Commits and sweeps of one
@@ -19,8 +20,8 @@ func (s *Sweeper) recountKV(ctx context.Context) error {
 		return nil
 	}
 
-	// The entries and what is said of them change in the same transactions: one snapshot tells, without a lock,
-	// whether they agree.
+	// The entries and what is said of them change in the same transactions: one snapshot tells, without a
+	// lock, whether they agree.
 	apps, err := s.cfg.DB.Queries().MiscountedKV(ctx)
 	if err != nil {
 		return err

@@ -94,7 +94,8 @@ type job struct {
 }
 
 const (
-	// batch and largeBatch are those of most statements. ledgerBatch is that of the ledger, whose rows are small.
+	// batch and largeBatch are those of most statements. ledgerBatch is that of the ledger, whose rows are
+	// small.
 	batch       = 1000
 	largeBatch  = 5000
 	ledgerBatch = 20000

@@ -433,6 +433,7 @@ func TestBatchesAreLimits(t *testing.T) {
 		SELECT gen_random_uuid(), now() - interval '25 hours', '', '', '' FROM generate_series(1, 2500)`)
 
 	f.Sweep(t.Context())
+
 	for table, want := range map[string]string{
 		"dead_letter_counts": "2500", "ledger": "3", "execution_stats": "0", "execution_stats_hours": "0",
 		"event_payloads": "0", "audit": "0",
