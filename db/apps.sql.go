@@ -170,15 +170,6 @@ func (q *Queries) DeleteLedgerOfApp(ctx context.Context, appID int64) error {
 	return err
 }
 
-const deleteLetterCountsOfApp = `-- name: DeleteLetterCountsOfApp :exec
-DELETE FROM dead_letter_counts WHERE app_id = $1
-`
-
-func (q *Queries) DeleteLetterCountsOfApp(ctx context.Context, appID int64) error {
-	_, err := q.db.Exec(ctx, deleteLetterCountsOfApp, appID)
-	return err
-}
-
 const insertApp = `-- name: InsertApp :one
 INSERT INTO apps (slug, name, description) VALUES ($1, $2, $3) RETURNING id, slug, name, description, revision, created_at
 `

@@ -197,7 +197,7 @@ func (q *Queries) DeadLettersOfRoot(ctx context.Context, appID int64, rootID UUI
 	return items, nil
 }
 
-const foldLetterCounts = `-- name: FoldLetterCounts :execrows
+const foldLetterCounts = `-- name: FoldLetterCounts :one
 WITH many AS (
     SELECT app_id, script, error_group FROM dead_letter_counts
     GROUP BY app_id, script, error_group HAVING count(*) > 1 OR sum(n) = 0 LIMIT 1000
@@ -208,16 +208,16 @@ WITH many AS (
 ), folded AS (
     INSERT INTO dead_letter_counts (app_id, script, error_group, n)
     SELECT app_id, script, error_group, sum(n) FROM parts GROUP BY app_id, script, error_group HAVING sum(n) <> 0)
-SELECT FROM parts
+SELECT count(DISTINCT (app_id, script, error_group))::bigint AS groups FROM parts
 `
 
-// Puts the counts of each group together, up to a thousand groups at a time.
+// Puts the counts of each group together, up to a thousand groups at a time, and says how many there were. A group that letters
+// arrive for always has something to fold.
 func (q *Queries) FoldLetterCounts(ctx context.Context) (int64, error) {
-	result, err := q.db.Exec(ctx, foldLetterCounts)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	row := q.db.QueryRow(ctx, foldLetterCounts)
+	var groups int64
+	err := row.Scan(&groups)
+	return groups, err
 }
 
 const groupDeadLetters = `-- name: GroupDeadLetters :many

@@ -202,7 +202,9 @@ func (q *Queries) DoctorUnknownHolders(ctx context.Context) (DoctorUnknownHolder
 const queueFacts = `-- name: QueueFacts :one
 WITH few AS MATERIALIZED (
     SELECT count(*) AS rows, count(*) FILTER (WHERE claimed_by IS NULL) AS waiting, count(*) FILTER (WHERE claimed_by IS NOT NULL) AS running
-    FROM (SELECT claimed_by FROM outbox LIMIT $1::int) f
+    FROM (SELECT x.claimed_by FROM outbox_apps a CROSS JOIN LATERAL (
+              SELECT o.claimed_by FROM outbox o WHERE o.app_id = a.app_id ORDER BY o.id LIMIT $1::int) x
+          LIMIT $1::int) f
 ), held AS MATERIALIZED (
     SELECT CASE WHEN few.rows < $1::int THEN few.running ELSE (
         SELECT coalesce(sum(l.n), 0) FROM outbox_apps a CROSS JOIN LATERAL (
@@ -231,7 +233,8 @@ type QueueFactsRow struct {
 
 // What the queues of all apps hold: events that wait and that run, for how long the most overdue has been due (microseconds),
 // unresolved dead letters, and for how long the most overdue schedule should have fired. As many as @max events are not counted:
-// the ledger says how many there are, and those run whose lease has not ended.
+// the ledger says how many there are, and those run whose lease has not ended. They are found by the index of each app: a walk
+// through the table would read what a long queue left of it.
 func (q *Queries) QueueFacts(ctx context.Context, max int32) (QueueFactsRow, error) {
 	row := q.db.QueryRow(ctx, queueFacts, max)
 	var i QueueFactsRow

@@ -72,6 +72,25 @@ func (q *Queries) LivingNodes(ctx context.Context) ([]LivingNodesRow, error) {
 	return items, nil
 }
 
+const nodeOfAnotherVersion = `-- name: NodeOfAnotherVersion :one
+SELECT name, version FROM nodes
+WHERE version <> $1 AND (seen_at > clock_timestamp() - interval '30 seconds' OR connection_lives(listener_pid, listener_start))
+ORDER BY name LIMIT 1
+`
+
+type NodeOfAnotherVersionRow struct {
+	Name    string
+	Version string
+}
+
+// One that lives as in LivingNodes. No row: there is none.
+func (q *Queries) NodeOfAnotherVersion(ctx context.Context, version string) (NodeOfAnotherVersionRow, error) {
+	row := q.db.QueryRow(ctx, nodeOfAnotherVersion, version)
+	var i NodeOfAnotherVersionRow
+	err := row.Scan(&i.Name, &i.Version)
+	return i, err
+}
+
 const nodeStarted = `-- name: NodeStarted :exec
 INSERT INTO nodes (name, version, free) VALUES ($1, $2, $3)
 ON CONFLICT (name) DO UPDATE SET version = excluded.version, free = excluded.free, seen_at = clock_timestamp(), started_at = clock_timestamp(),

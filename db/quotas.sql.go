@@ -67,6 +67,33 @@ func (q *Queries) LockKVQuotas(ctx context.Context) error {
 	return err
 }
 
+const miscountedKV = `-- name: MiscountedKV :many
+SELECT q.app_id FROM app_quotas q WHERE q.kv_bytes IS NOT NULL AND q.kv_used <> (
+    SELECT coalesce(sum(octet_length(k.collection) + octet_length(k.key) + octet_length(k.value)), 0) FROM kv k WHERE k.app_id = q.app_id)
+ORDER BY q.app_id
+`
+
+// Apps with a quota whose entries do not have the bytes that are counted.
+func (q *Queries) MiscountedKV(ctx context.Context) ([]int64, error) {
+	rows, err := q.db.Query(ctx, miscountedKV)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var app_id int64
+		if err := rows.Scan(&app_id); err != nil {
+			return nil, err
+		}
+		items = append(items, app_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const pruneExecutions = `-- name: PruneExecutions :execrows
 DELETE FROM executions e USING (
     SELECT q.app_id, old.id FROM app_quotas q CROSS JOIN LATERAL (

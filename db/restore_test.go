@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"picloud/db"
 	"picloud/internal/testkit"
 	"picloud/migrations"
 )
@@ -27,18 +28,40 @@ func TestRestoreMark(t *testing.T) {
 		}
 	}
 
-	succeeds(d.CheckRestored(t.Context()))
-	succeeds(d.BeginRestore(t.Context()))
-	refuses(d.CheckRestored(t.Context()), "was cut off")
-	succeeds(d.BeginRestore(t.Context())) // again, after a copy that was rolled back
+	begin := func(says string) *db.Restore {
+		t.Helper()
+		r, err := d.BeginRestore(t.Context())
+		if says != "" {
+			refuses(err, says)
+			return nil
+		}
+		succeeds(err)
+		return r
+	}
 
+	succeeds(d.CheckRestored(t.Context()))
+	cutOff := begin("")
+	refuses(d.CheckRestored(t.Context()), "was cut off")
+	cutOff.Close()
+
+	rolledBack := begin("")
+	begin("another restore into this database is under way")
+	succeeds(rolledBack.Abandon(t.Context()))
+	succeeds(d.CheckRestored(t.Context()))
+	rolledBack.Close()
+
+	whole := begin("")
 	succeeds(d.Migrate(t.Context(), migrations.FS))
 	refuses(d.CheckRestored(t.Context()), "was cut off")
-	refuses(d.BeginRestore(t.Context()), "not empty")
+	refuses(whole.Abandon(t.Context()), "was cut off") // the copy is there, and not on hold
+	refuses(d.CheckRestored(t.Context()), "was cut off")
+	begin("another restore")
 
-	succeeds(d.EndRestore(t.Context()))
+	succeeds(whole.End(t.Context()))
+	succeeds(whole.End(t.Context())) // also after an answer that was lost
 	succeeds(d.CheckRestored(t.Context()))
-	refuses(d.BeginRestore(t.Context()), "not empty")
+	whole.Close()
+	begin("not empty")
 }
 
 // Where no table can be made, nothing is restored, and the sentence says what to grant.
@@ -46,7 +69,7 @@ func TestRestoreNeedsRights(t *testing.T) {
 	t.Parallel()
 
 	address := testkit.EmptyDatabase(t)
-	err := open(t, role(t, address, "")).BeginRestore(t.Context())
+	_, err := open(t, role(t, address, "")).BeginRestore(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "GRANT CREATE ON SCHEMA public TO role_of_") {
 		t.Errorf("got %v", err)
 	}

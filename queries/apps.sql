@@ -26,9 +26,6 @@ DELETE FROM executions e WHERE e.app_id = @app_id;
 -- name: DeleteLedgerOfApp :exec
 DELETE FROM ledger WHERE app_id = @app_id;
 
--- name: DeleteLetterCountsOfApp :exec
-DELETE FROM dead_letter_counts WHERE app_id = @app_id;
-
 -- name: AppHosts :many
 SELECT host FROM app_hosts WHERE app_id = @app_id ORDER BY host;
 

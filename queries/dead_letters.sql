@@ -56,8 +56,9 @@ WHERE app_id = @app_id AND (@script::text = '' OR script = @script::text) AND (@
 -- name: CountUnresolvedOfApps :many
 SELECT app_id, sum(n)::bigint AS n FROM dead_letter_counts WHERE app_id = ANY (@apps::bigint[]) GROUP BY app_id HAVING sum(n) > 0;
 
--- name: FoldLetterCounts :execrows
--- Puts the counts of each group together, up to a thousand groups at a time.
+-- name: FoldLetterCounts :one
+-- Puts the counts of each group together, up to a thousand groups at a time, and says how many there were. A group that letters
+-- arrive for always has something to fold.
 WITH many AS (
     SELECT app_id, script, error_group FROM dead_letter_counts
     GROUP BY app_id, script, error_group HAVING count(*) > 1 OR sum(n) = 0 LIMIT 1000
@@ -68,7 +69,7 @@ WITH many AS (
 ), folded AS (
     INSERT INTO dead_letter_counts (app_id, script, error_group, n)
     SELECT app_id, script, error_group, sum(n) FROM parts GROUP BY app_id, script, error_group HAVING sum(n) <> 0)
-SELECT FROM parts;
+SELECT count(DISTINCT (app_id, script, error_group))::bigint AS groups FROM parts;
 
 -- name: DeadLetterByID :one
 SELECT * FROM dead_letters WHERE app_id = @app_id AND id = @id;

@@ -28,6 +28,12 @@ DELETE FROM nodes WHERE seen_at < clock_timestamp() - interval '1 day';
 -- A transaction of its own: NOTIFY makes the commits that carry it wait for each other.
 SELECT pg_notify(@channel::text, @payload::text);
 
+-- name: NodeOfAnotherVersion :one
+-- One that lives as in LivingNodes. No row: there is none.
+SELECT name, version FROM nodes
+WHERE version <> @version AND (seen_at > clock_timestamp() - interval '30 seconds' OR connection_lives(listener_pid, listener_start))
+ORDER BY name LIMIT 1;
+
 -- name: LivingNodes :many
 -- Nodes whose listener is connected, or that said within half a minute that they live; and for how many seconds each has been silent.
 SELECT name, greatest(0, extract(epoch FROM clock_timestamp() - seen_at))::bigint AS silent FROM nodes

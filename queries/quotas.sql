@@ -16,6 +16,12 @@ DELETE FROM app_quotas WHERE app_id = @app_id;
 -- What the entries of an app have, those included that have expired and are not swept yet.
 SELECT coalesce(sum(octet_length(collection) + octet_length(key) + octet_length(value)), 0)::bigint AS bytes FROM kv WHERE app_id = @app_id;
 
+-- name: MiscountedKV :many
+-- Apps with a quota whose entries do not have the bytes that are counted.
+SELECT q.app_id FROM app_quotas q WHERE q.kv_bytes IS NOT NULL AND q.kv_used <> (
+    SELECT coalesce(sum(octet_length(k.collection) + octet_length(k.key) + octet_length(k.value)), 0) FROM kv k WHERE k.app_id = q.app_id)
+ORDER BY q.app_id;
+
 -- name: LockCountedKV :exec
 -- Held by sweeps of expired keys and by whoever counts an app's KV for a new quota: what is swept while it is counted would be
 -- counted for ever.

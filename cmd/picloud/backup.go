@@ -204,9 +204,11 @@ func isStill(f *os.File) error {
 
 // restore fills a database that has nothing in it, and holds it. Until it is on hold nobody can use it.
 func restore(ctx context.Context, n *node, file string) error {
-	if err := n.db.BeginRestore(ctx); err != nil {
+	r, err := n.db.BeginRestore(ctx)
+	if err != nil {
 		return err
 	}
+	defer r.Close()
 
 	fill := toolRun{
 		name: "pg_restore",
@@ -215,13 +217,28 @@ func restore(ctx context.Context, n *node, file string) error {
 		address: n.url,
 	}
 	if err := fill.run(ctx); err != nil {
-		return errors.Join(err, n.db.EndRestore(context.WithoutCancel(ctx))) // it was rolled back as a whole
+		return errors.Join(err, abandon(ctx, r))
 	}
 
 	if err := holdCopy(ctx, n); err != nil {
 		return err
 	}
-	return n.db.EndRestore(ctx)
+	return r.End(ctx)
+}
+
+// abandonTime is how long the look at what a failed restore left may take.
+const abandonTime = 30 * time.Second
+
+// abandon makes an empty database usable again after pg_restore has failed. If it was interrupted the mark
+// stays: its session may just be committing.
+func abandon(ctx context.Context, r *db.Restore) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+
+	ctx, stop := context.WithTimeout(ctx, abandonTime)
+	defer stop()
+	return r.Abandon(ctx)
 }
 
 // holdCopy makes of a copy one that handles no event and has no session.

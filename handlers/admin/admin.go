@@ -53,11 +53,13 @@ type SandboxStats struct {
 type Server struct {
 	Config
 	started time.Time // of the process, as the page of the system shows it
-	checks  lastChecks
+	checks  *lastChecks
 }
 
 // New returns the dashboard; Register makes it answer.
-func New(cfg Config) *Server { return &Server{Config: cfg, started: time.Now()} }
+func New(cfg Config) *Server {
+	return &Server{Config: cfg, started: time.Now(), checks: newLastChecks()}
+}
 
 // Register adds every page below /admin.
 func (s *Server) Register(app *fiber.App) {

@@ -1,13 +1,10 @@
 package admin
 
 import (
-	"context"
 	"net/http"
 	"runtime"
-	"sync"
 	"time"
 
-	"picloud/internal/history"
 	"picloud/views"
 )
 
@@ -66,35 +63,6 @@ func (s *Server) showSystem(v *visit) error {
 		return err
 	}
 	return v.render(http.StatusOK, views.System(vm))
-}
-
-// checksLast is how long the page shows what was found before it looks again: the checks read every app's
-// ledger, and make a commit.
-const checksLast = 10 * time.Second
-
-// lastChecks is the last report that the page has shown. Who asks meanwhile waits for the same one.
-type lastChecks struct {
-	mu    sync.Mutex // guards the others, and is held while the checks are made
-	at    time.Time
-	found history.Report
-}
-
-// report gives a report that is at most checksLast old, and when it was made.
-func (l *lastChecks) report(
-	ctx context.Context, examine func(context.Context) (history.Report, error),
-) (history.Report, time.Time, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-
-	if time.Since(l.at) > checksLast {
-		report, err := examine(ctx)
-		if err != nil {
-			return report, time.Time{}, err
-		}
-		l.found, l.at = report, time.Now()
-	}
-
-	return l.found, l.at, nil
 }
 
 // addFigures shows what this process counts.

@@ -10,7 +10,8 @@ import (
 // Conservation is an app's ledger against its queue: events that were enqueued, and where they are or ended.
 type Conservation struct {
 	Enqueued, Waiting, Running, Done, DeadLettered, Skipped, Discarded int64
-	// Balanced: every event that was enqueued is in exactly one of the other counts.
+	// Balanced: every event that was enqueued is in exactly one of the other counts. Of a longer queue, that
+	// was so when it was last counted whole.
 	Balanced bool
 	// Exact: the queue was counted. A longer one is what the ledger leaves of it, and has at least as many
 	// events as were looked at.
@@ -21,7 +22,8 @@ type Conservation struct {
 const maxCounted = 2_000
 
 // settle tells where the events are. Of a queue that is too long to be counted it follows from the ledger how
-// many wait, unless that is fewer than were seen.
+// many wait, unless that is fewer than were seen. The two agree then, and wholeCounts has to say whether they
+// really do.
 func (c *Conservation) settle() {
 	left := c.Enqueued - c.Done - c.DeadLettered - c.Skipped - c.Discarded
 	if !c.Exact {
@@ -46,17 +48,30 @@ func (c *Conservation) sum(what string, n int64) {
 	}
 }
 
-// Conservation reads ledger and queue in one snapshot.
+// Conservation reads ledger and queue in one snapshot. A long queue is counted whole if this process has not
+// done so in the last ten minutes, a second for a million events.
 func (r *Reader) Conservation(ctx context.Context, app cloud.AppID) (Conservation, error) {
-	all, err := r.Conservations(ctx, []cloud.AppID{app})
-	return all[app], err
+	all, err := conservations(ctx, r.db, []cloud.AppID{app}, maxCounted)
+	c := all[app]
+	if err != nil || c.Exact || !c.Balanced {
+		return c, explain("read conservation", err)
+	}
+
+	c.Balanced, err = r.whole.balanced(ctx, app)
+	return c, explain("count the queue", err)
 }
 
-// Conservations reads those of several apps, all in one snapshot.
+// Conservations reads those of several apps, all in one snapshot. It counts no long queue whole.
 func (r *Reader) Conservations(ctx context.Context, apps []cloud.AppID) (
 	map[cloud.AppID]Conservation, error,
 ) {
 	all, err := conservations(ctx, r.db, apps, maxCounted)
+	for app, c := range all {
+		if !c.Exact && r.whole.unbalanced(app) {
+			c.Balanced = false
+			all[app] = c
+		}
+	}
 	return all, explain("read conservation", err)
 }
 

@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -150,7 +149,7 @@ func (e *examination) clock(ctx context.Context) error {
 // counted is how many events of an app are looked at.
 func (e *examination) counted() int32 {
 	if e.Whole {
-		return math.MaxInt32 - 1
+		return allEvents
 	}
 	return maxCounted
 }
@@ -170,10 +169,21 @@ func (e *examination) ledgers(ctx context.Context) error {
 		return err
 	}
 
+	long := int64(0)
 	for _, app := range apps {
-		if !all[cloud.AppID(app.ID)].Balanced {
+		c := all[cloud.AppID(app.ID)]
+		if !c.Balanced {
 			e.report.Unbalanced = append(e.report.Unbalanced, app.Slug)
 		}
+		if !c.Exact {
+			long++
+		}
+	}
+
+	fine := "every event of " + plural(int64(len(apps)), "app") + " is accounted for"
+	if long > 0 {
+		fine = fmt.Sprintf("%s, but for %s of over %d events, which only \"picloud doctor\" counts", fine,
+			plural(long, "queue"), maxCounted)
 	}
 
 	unbalanced := e.report.Unbalanced
@@ -182,7 +192,7 @@ func (e *examination) ledgers(ctx context.Context) error {
 		state: FindingBad,
 		problem: "the ledger does not add up in " + strings.Join(unbalanced, ", ") +
 			": an event vanished or came from nowhere; keep the database as it is",
-		fine: "every event of " + plural(int64(len(apps)), "app") + " is accounted for",
+		fine: fine,
 	})
 	return nil
 }

@@ -10,6 +10,7 @@
 package history
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -17,13 +18,15 @@ import (
 	"picloud/internal/cloud"
 )
 
-// Reader answers questions about what happened. It keeps nothing but sizes that were just read, so one serves
+// Reader answers questions about what happened. It keeps nothing but what was counted lately, so one serves
 // all callers at once.
 type Reader struct {
 	db       *db.DB
 	scriptID ScriptIDFunc
 	// records knows how many records apps have, with the bytes of their logs.
 	records *AppSizes
+	// whole knows which long queues agree with their ledgers.
+	whole *wholeCounts
 }
 
 // ScriptIDFunc finds the id of the script that has a name in an app now. It is called for each list of
@@ -32,7 +35,12 @@ type ScriptIDFunc func(app cloud.AppID, name string) (cloud.ID, bool)
 
 // NewReader returns a Reader of one installation.
 func NewReader(d *db.DB, scriptID ScriptIDFunc) *Reader {
-	return &Reader{db: d, scriptID: scriptID, records: newRecords(d)}
+	whole := func(ctx context.Context, app cloud.AppID) (bool, error) {
+		all, err := conservations(ctx, d, []cloud.AppID{app}, allEvents)
+		return all[app].Balanced, err
+	}
+
+	return &Reader{db: d, scriptID: scriptID, records: newRecords(d), whole: newWholeCounts(whole)}
 }
 
 // explain gives an error of the database a code, and says for the log what was being done. Nil stays nil.

@@ -264,11 +264,8 @@ func (m *Manager) DeleteApp(ctx context.Context, actor Actor, app *App, force bo
 			return err
 		}
 
-		// Its dead letters went with it, and were counted then.
-		if err := q.DeleteLetterCountsOfApp(ctx, app.ID); err != nil {
-			return err
-		}
-
+		// Its dead letters went with it and were counted then: their counts add up to nothing, and the next
+		// sweep folds them away. To delete them here would miss what a sweep puts together meanwhile.
 		return q.NotifyDefinitions(ctx, "0")
 	})
 	if err != nil {

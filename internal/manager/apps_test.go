@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"picloud/db"
 	"picloud/internal/auth"
 	"picloud/internal/cloud"
 	"picloud/internal/manager"
@@ -259,4 +260,44 @@ func TestApps(t *testing.T) {
 
 	_, err := f.App(ctx, "no app\x00")
 	wantError(t, err, cloud.CodeNotFound, "no such app")
+}
+
+// Of an app that had dead letters no count is left, also when a sweep puts its counts together meanwhile.
+func TestDeletedAppHasNoLetterCounts(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+
+	_, err := f.db.General.Exec(t.Context(), `INSERT INTO dead_letters (app_id, id, outbox_id, source, op, script_id, script,
+			payload, reason, error, attempts, depth, root_id, error_group)
+		SELECT $1, gen_random_uuid(), gen_random_uuid(), 'kv', '', gen_random_uuid(), x.script, '', '', '', 1, 0,
+			gen_random_uuid(), 'E' FROM (VALUES ('a'), ('a'), ('b')) x (script)`, f.app.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	sweep, err := f.db.General.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.New(sweep).FoldLetterCounts(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.DeleteApp(t.Context(), f.owner, f.app, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := sweep.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	for groups := int64(1); groups > 0; {
+		if groups, err = f.db.Queries().FoldLetterCounts(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	var left int
+	err = f.db.General.QueryRow(t.Context(), "SELECT count(*) FROM dead_letter_counts").Scan(&left)
+	if err != nil || left > 0 {
+		t.Errorf("%d counts are left: %v", left, err)
+	}
 }

@@ -8,9 +8,14 @@ import (
 )
 
 // Rollback makes an older version current. The version is built anew, with the modules as they are now.
+// Errors: not-found, for the script or the version, and those of a deploy.
 func (m *Manager) Rollback(
 	ctx context.Context, actor Actor, app *App, name string, version int,
 ) (*Deployed, error) {
+	if !scriptName.MatchString(name) {
+		return nil, notFound("script")
+	}
+
 	out := &Deployed{Name: name, Version: version}
 	audit := change{actor: actor, app: app, action: "script.rollback", target: name, detail: out}
 	err := m.deployInTurn(ctx, audit, func(ctx context.Context, q *db.Queries) error {

@@ -31,9 +31,14 @@ func checkSecretScripts(names []string) ([]string, error) {
 	return slices.Compact(slices.Sorted(slices.Values(names))), nil
 }
 
-// MayDeploy refuses (forbidden) an actor who may not deploy under a name. It is asked before what is deployed
-// is looked at, so that who may not deploy learns no more than that; PutScript asks again, under the lock.
+// MayDeploy refuses (forbidden) an actor who may not deploy under a name, and (invalid) what is no name of a
+// script. It is asked before what is deployed is looked at, so that who may not deploy learns no more than
+// that; PutScript asks again, under the lock.
 func (m *Manager) MayDeploy(ctx context.Context, actor Actor, app *App, name string) error {
+	if err := CheckScriptName(name); err != nil {
+		return err
+	}
+
 	d := &deploy{m: m, q: m.cfg.DB.Queries(), app: app, actor: actor, out: &Deployed{Name: name}}
 	return explain(db.Translate(d.mayReceiveSecrets(ctx)))
 }

@@ -102,3 +102,24 @@ func TestDeployingWhatReceivesSecrets(t *testing.T) {
 		check(t, deploy(admin), "", "")
 	}
 }
+
+// What is no name of a script is refused as that before the database is asked about it, whoever asks.
+func TestDeployingUnderNoName(t *testing.T) {
+	t.Parallel()
+	f := sharedFixture(t)
+	app := f.newApp(t)
+
+	for _, actor := range []manager.Actor{{Username: "eve"}, f.owner} {
+		for _, name := range []string{"a\x00", "a\xff", "", "A", "a b", strings.Repeat("a", 64)} {
+			wantError(t, f.MayDeploy(t.Context(), actor, app, name), cloud.CodeInvalid, "must match")
+
+			_, err := f.PutScript(t.Context(), actor, app, name, manager.ScriptChange{Source: "export fetch"})
+			wantError(t, err, cloud.CodeInvalid, "must match")
+
+			_, err = f.Rollback(t.Context(), actor, app, name, 1)
+			wantError(t, err, cloud.CodeNotFound, "no such script")
+
+			wantError(t, f.DeleteScript(t.Context(), actor, app, name, true), cloud.CodeNotFound, "no such script")
+		}
+	}
+}

@@ -147,6 +147,7 @@ func (o *Orchestrator) buildRuns() *eventRunner {
 	o.Operations = &Operations{
 		ids:        cfg.IDs,
 		db:         cfg.DB,
+		version:    cfg.Version,
 		gate:       o.gate,
 		catalog:    o.Catalog,
 		committer:  o.committer,

@@ -20,6 +20,7 @@ import (
 type Operations struct {
 	ids        *cloud.IDSource
 	db         *db.DB
+	version    string // of this node
 	gate       *admission.Gate
 	catalog    *catalog.Catalog
 	committer  *commit.Committer

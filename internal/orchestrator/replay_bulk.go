@@ -58,7 +58,8 @@ func (s *LetterSelection) size() int {
 // ReplayMany replays a selection. What cannot be replayed - resolved meanwhile, without script, with a
 // payload that is no request - is left as it is. Letters and their audit row share transactions, up to
 // bulkLetters in each. At a rate the events are all in the outbox when it returns, and become due one after
-// the other. Errors: invalid for a Pace that is none.
+// the other. Errors: invalid for a Pace that is none, and conflict for one while a node of another version
+// lives.
 func (o *Operations) ReplayMany(
 	ctx context.Context,
 	app cloud.AppID,
@@ -68,6 +69,12 @@ func (o *Operations) ReplayMany(
 	clock, err := sel.Pace.start(ctx, o.db, sel.size())
 	if err != nil {
 		return BulkResult{}, err
+	}
+
+	if sel.Pace.PerSecond != 0 {
+		if err := o.requireOneVersion(ctx); err != nil {
+			return BulkResult{}, err
+		}
 	}
 
 	b := o.newBulk(app, sel, by)

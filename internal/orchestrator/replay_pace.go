@@ -67,3 +67,19 @@ func (c *paceClock) next() time.Time {
 	}
 	return due
 }
+
+// requireOneVersion refuses (conflict) a rate while a node of another version lives. One that knows no rates
+// takes rows far ahead for those of a clock that was wrong, and makes all of them due at once.
+func (o *Operations) requireOneVersion(ctx context.Context) error {
+	other, err := o.db.Queries().NodeOfAnotherVersion(ctx, o.version)
+	switch {
+	case db.IsNotFound(err):
+		return nil
+	case err != nil:
+		return cloud.DatabaseAway("look for other versions", db.Translate(err))
+	default:
+		return cloud.Errorf(cloud.CodeConflict, "the node %s is of another version (%s, and this one %s), "+
+			"which may not keep to a rate: finish the upgrade first, or replay without a rate",
+			other.Name, other.Version, o.version)
+	}
+}

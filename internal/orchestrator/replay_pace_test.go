@@ -2,6 +2,7 @@ package orchestrator_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -182,4 +183,34 @@ func TestReplayRates(t *testing.T) {
 
 	paced(t, one, atRate(1000, 10))
 	one.Await(1, "SELECT count(*) FROM audit WHERE detail::jsonb->>'rate' = '1000'")
+}
+
+// While a node of another version lives, which may know no rates, a replay at a rate is refused, and one without a
+// rate is not. A node of which nothing was heard for long is gone.
+func TestReplayRateDuringAnUpgrade(t *testing.T) {
+	t.Parallel()
+	one := testcloud.New(t)
+	leaveLetters(t, one, 3)
+
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := one.DB.General.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("INSERT INTO nodes (name, version, free) VALUES ('old', 'before', 1)")
+	_, err := one.Operations.ReplayMany(t.Context(), one.AppID(), atRate(0.01, 1), one.Operator())
+	if cloud.CodeOf(err) != cloud.CodeConflict || !strings.Contains(err.Error(), "the node old is of another version (before") {
+		t.Errorf("beside another version: %v", err)
+	}
+	one.Await(3, "SELECT count(*) FROM dead_letters WHERE resolution IS NULL")
+
+	if done := paced(t, one, atRate(0, 1)); done.Done != 1 {
+		t.Errorf("without a rate: %+v", done)
+	}
+
+	exec("UPDATE nodes SET seen_at = clock_timestamp() - interval '1 hour' WHERE name = 'old'")
+	if done := paced(t, one, atRate(0.01, 1)); done.Done != 1 {
+		t.Errorf("beside a node that is gone: %+v", done)
+	}
 }

@@ -46,14 +46,18 @@ type Config struct {
 }
 
 // Sweeper sweeps now and again, on one node of the installation.
-type Sweeper struct{ cfg Config }
+type Sweeper struct {
+	cfg Config
+	// counted is when this process last counted what the apps with a quota keep. Sweep owns it.
+	counted time.Time
+}
 
 // New returns a Sweeper that sweeps nothing until Run.
 func New(cfg Config) *Sweeper {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Sweeper{cfg}
+	return &Sweeper{cfg: cfg}
 }
 
 // Run sweeps every ten minutes until ctx ends or the node drains.
@@ -81,33 +85,58 @@ func (s *Sweeper) Run(ctx context.Context) error {
 	}
 }
 
-// job is one sweep. It deletes some rows and says how many; it is called until there are none.
+// job is one sweep: a statement that takes a batch of rows, and says how many they were.
 type job struct {
-	what  string
+	what string
+	// full is how many rows there are in a whole batch, the LIMIT of the statement.
+	full  int64
 	sweep func(context.Context) (int64, error)
+}
+
+const (
+	// batch and largeBatch are those of most statements. ledgerBatch is that of the ledger, whose rows are
+	// small.
+	batch       = 1000
+	largeBatch  = 5000
+	ledgerBatch = 20000
+	// maxBatches ends a job that finds whole batches for ever: those of one sweep are more than the events of
+	// ten minutes at the highest rate that was measured.
+	maxBatches = 5000
+)
+
+// run takes batch after batch, as long as they are whole. The rest of a batch is left to the next sweep:
+// rows that get old at any moment would keep a job going which ends when it finds none.
+func (j job) run(ctx context.Context) error {
+	for range maxBatches {
+		n, err := j.sweep(ctx)
+		if err != nil || n < j.full || ctx.Err() != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // jobs lists the sweeps.
 func (s *Sweeper) jobs() []job {
 	q := s.cfg.DB.Queries()
 	jobs := []job{
-		{"expired keys", s.sweepExpiredKeys},
-		{"executions over a quota", ofEveryApp(q.PruneExecutions)},
-		{"logs over a quota", ofEveryApp(q.PruneLogs)},
-		{"event payloads", q.SweepPayloads},
-		{"ledger", q.FoldLedger},
-		{"counts of dead letters", q.FoldLetterCounts},
-		{"idempotency keys", q.SweepIdempotency},
-		{"sessions", q.SweepSessions},
-		{"nodes", q.SweepNodes},
-		{"dead letters", olderThan(s.cfg.DeadLetters, q.SweepDeadLetters)},
-		{"abandoned", olderThan(s.cfg.Abandoned, q.SweepAbandoned)},
-		{"statistics", olderThan(s.cfg.Executions, q.SweepStats)},
-		{"hours", olderThan(s.cfg.Executions, q.SweepStatsHours)},
-		{"slots", olderThan(s.cfg.Executions, q.SweepSlots)},
+		{"expired keys", batch, s.sweepExpiredKeys},
+		{"executions over a quota", batch, ofEveryApp(q.PruneExecutions)},
+		{"logs over a quota", batch, ofEveryApp(q.PruneLogs)},
+		{"event payloads", batch, q.SweepPayloads},
+		{"ledger", ledgerBatch, q.FoldLedger},
+		{"counts of dead letters", batch, q.FoldLetterCounts},
+		{"idempotency keys", batch, q.SweepIdempotency},
+		{"sessions", batch, q.SweepSessions},
+		{"nodes", batch, q.SweepNodes},
+		{"dead letters", batch, olderThan(s.cfg.DeadLetters, q.SweepDeadLetters)},
+		{"abandoned", batch, olderThan(s.cfg.Abandoned, q.SweepAbandoned)},
+		{"statistics", largeBatch, olderThan(s.cfg.Executions, q.SweepStats)},
+		{"hours", largeBatch, olderThan(s.cfg.Executions, q.SweepStatsHours)},
+		{"slots", largeBatch, olderThan(s.cfg.Executions, q.SweepSlots)},
 	}
 	if s.cfg.Audit > 0 {
-		jobs = append(jobs, job{"audit", olderThan(s.cfg.Audit, q.SweepAudit)})
+		jobs = append(jobs, job{"audit", batch, olderThan(s.cfg.Audit, q.SweepAudit)})
 	}
 
 	return jobs
@@ -143,15 +172,14 @@ func (s *Sweeper) sweepExpiredKeys(ctx context.Context) (n int64, err error) {
 // Sweep does one round of all sweeps, in small batches.
 func (s *Sweeper) Sweep(ctx context.Context) {
 	for _, j := range s.jobs() {
-		for n := int64(1); n > 0 && ctx.Err() == nil; {
-			var err error
-			if n, err = j.sweep(ctx); err != nil {
-				s.failed(ctx, j.what, err)
-				break
-			}
+		if err := j.run(ctx); err != nil {
+			s.failed(ctx, j.what, err)
 		}
 	}
 
+	if err := s.recountKV(ctx); err != nil {
+		s.failed(ctx, "bytes of kv", err)
+	}
 	if err := s.cfg.Orphans(ctx); err != nil {
 		s.failed(ctx, "inbox", err)
 	}

@@ -388,10 +388,101 @@ func TestRunEnds(t *testing.T) {
 	}
 }
 
+// A job goes on while its batches are whole. Rows that get old all the time do not keep it going, however many.
+func TestJobEnds(t *testing.T) {
+	t.Parallel()
+
+	for _, c := range []struct {
+		name  string
+		found []int64 // by each batch; the last one is found for ever
+		want  int     // batches
+	}{
+		{"nothing", []int64{0}, 1},
+		{"a few, ever again", []int64{1}, 1},
+		{"whole batches, and then a few", []int64{9, 9, 3}, 3},
+		{"more than a batch, of several apps", []int64{20, 0}, 2},
+		{"whole batches for ever", []int64{9}, maxBatches},
+	} {
+		batches := 0
+		j := job{full: 9, sweep: func(context.Context) (int64, error) {
+			batches++
+			return c.found[min(batches, len(c.found))-1], nil
+		}}
+		if err := j.run(t.Context()); err != nil || batches != c.want {
+			t.Errorf("%s: %d batches, %v, want %d", c.name, batches, err, c.want)
+		}
+	}
+}
+
+// Every job says how many rows its statement takes at most: with less, it would never take a second batch.
+func TestBatchesAreLimits(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.exec(`INSERT INTO dead_letter_counts (app_id, script, error_group, n)
+		SELECT 1, 's', g::text, 1 FROM generate_series(1, 2500) g, generate_series(1, 2)`)
+	f.exec(`INSERT INTO ledger (commit_id, app_id, what, n, at)
+		SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 1, 'done', 1, now() - interval '3 hours'
+		FROM generate_series(1, 45000) n`)
+	f.exec(`INSERT INTO execution_stats (app_id, minute, script_id, outcome, n, histogram)
+		SELECT 1, now() - interval '25 hours', gen_random_uuid(), 'gone', 1, '{}' FROM generate_series(1, 12000)`)
+	f.exec(`INSERT INTO execution_stats_hours (app_id, hour, script_id, outcome, n, histogram)
+		SELECT 1, now() - interval '25 hours', gen_random_uuid(), 'gone', 1, '{}' FROM generate_series(1, 12000)`)
+	f.exec(`INSERT INTO event_payloads (app_id, id, payload, created_at)
+		SELECT 1, gen_random_uuid(), '', now() - interval '11 minutes' FROM generate_series(1, 2500)`)
+	f.exec(`INSERT INTO audit (id, at, actor, action, target)
+		SELECT gen_random_uuid(), now() - interval '25 hours', '', '', '' FROM generate_series(1, 2500)`)
+
+	f.Sweep(t.Context())
+
+	for table, want := range map[string]string{
+		"dead_letter_counts": "2500", "ledger": "3", "execution_stats": "0", "execution_stats_hours": "0",
+		"event_payloads": "0", "audit": "0",
+	} {
+		if got := f.text("SELECT count(*)::text FROM " + table); got != want {
+			t.Errorf("%s has %s rows, want %s; log %s", table, got, want, f.log)
+		}
+	}
+}
+
+// Bytes of KV that were counted wrongly are counted anew, once a day, and only of apps with a quota of them.
+func TestRecountKV(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	f.exec("INSERT INTO apps (slug, name) VALUES ('less', ''), ('empty', ''), ('exact', ''), ('none', '')")
+	f.exec(`INSERT INTO app_quotas (app_id, kv_bytes, kv_used)
+		SELECT id, CASE WHEN slug <> 'none' THEN 1000 END, CASE slug WHEN 'less' THEN -3 WHEN 'exact' THEN 5 ELSE 100 END
+		FROM apps`)
+	f.exec(`INSERT INTO kv (app_id, collection, key, value, version)
+		SELECT id, 'c', 'k', '"ä"', 1 FROM apps WHERE slug NOT IN ('empty', 'exact')`)
+	f.exec(`INSERT INTO kv (app_id, collection, key, value, version, expires_at)
+		SELECT id, 'c', 'k', 'abc', 1, now() + interval '1 hour' FROM apps WHERE slug = 'exact'`)
+	const used = `SELECT string_agg(a.slug || ' ' || q.kv_used, ', ' ORDER BY a.slug) FROM app_quotas q
+		JOIN apps a ON a.id = q.app_id`
+	const right = "default 6, empty 0, exact 5, less 6, none 100"
+
+	sweep := func(name, want string) {
+		t.Helper()
+		f.Sweep(t.Context())
+		if got := f.text(used); got != want {
+			t.Errorf("%s: used are %s, want %s", name, got, want)
+		}
+	}
+
+	sweep("at first", right)
+	f.exec("UPDATE app_quotas SET kv_used = 7 WHERE kv_used = 0")
+	sweep("at once again", "default 6, empty 7, exact 5, less 6, none 100")
+	f.counted = f.counted.Add(-recountEvery)
+	sweep("a day later", right)
+	if n := strings.Count(f.log.String(), "counted the bytes of kv anew"); n != 4 || strings.Contains(f.log.String(), "ERROR") {
+		t.Errorf("%d apps were counted anew, log %s", n, f.log)
+	}
+}
+
 // Keys that are swept are no longer used, by the app that has them and has a quota.
 func TestSweptKeysAreNotUsed(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
+	f.counted = time.Now() // only what is swept shall change the count
 	f.exec("INSERT INTO apps (slug, name) VALUES ('other', 'Other')")
 	f.exec("INSERT INTO app_quotas (app_id, kv_bytes, kv_used) SELECT id, 1000, 100 FROM apps")
 	f.exec(`INSERT INTO kv (app_id, collection, key, value, version, expires_at)
