@@ -101,6 +101,8 @@ func (r *Restore) Close() {
 	if r.turn != nil {
 		ctx, stop := context.WithTimeout(context.Background(), connectTimeout)
 		defer stop()
+		// The server notices only after a while that a session has ended.
+		_, _ = r.turn.Exec(ctx, "SELECT pg_advisory_unlock_all()")
 		_ = r.turn.Close(ctx)
 	}
 }

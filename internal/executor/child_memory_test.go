@@ -73,6 +73,7 @@ func TestFullChild(t *testing.T) {
 	// runtime of the last one was given back has a second one, and then one of the two is dropped instead.
 	o := f.call(s, `{"mib":36,"keep":"module"}`)
 	most := 0
+
 	for k := 0; !logged(&o, "two thirds"); k++ {
 		body := `{"mib":45}`
 		if k%2 == 0 {

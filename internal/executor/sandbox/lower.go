@@ -7,7 +7,8 @@ import (
 )
 
 // Lower makes a classic script of one that the engine takes, by the rules by which scripts are bundled. It is
-// for what is no script of an app and is to run like one, such as a test suite. Its error is the syntax error.
+// for what is no script of an app and is to run like one, such as a test suite. Its error is the syntax
+// error.
 func Lower(file, source string) (string, error) {
 	res := api.Transform(source, api.TransformOptions{
 		Sourcefile: file,

@@ -11,8 +11,8 @@ import (
 )
 
 // Compile compiles a program whose only expression is a function, a bundle or a library, and mends in its
-// syntax tree what the engine would do otherwise than ECMA-262, with regular expressions of package regex: the
-// positions of errors stay those of the code, and so does the text of functions. The function gets one
+// syntax tree what the engine would do otherwise than ECMA-262, with regular expressions of package regex:
+// the positions of errors stay those of the code, and so does the text of functions. The function gets one
 // parameter more than it has, which is for what ConstructedBy gives. Its error is a *SyntaxError.
 func Compile(name, code string, strict bool, options ...parser.Option) (*goja.Program, error) {
 	tree, err := parse(name, code, options...)

@@ -13,8 +13,8 @@ type importedString struct {
 	scanned bool
 }
 
-// RawText gives a string's memory, without copying: bytes if all of them are ASCII, else UTF-16 code units. Both
-// are only to be read.
+// RawText gives a string's memory, without copying: bytes if all of them are ASCII, else UTF-16 code units.
+// Both are only to be read.
 func RawText(s goja.String) (ascii []byte, units []uint16) {
 	l := plain()
 	data := (*[2]unsafe.Pointer)(unsafe.Pointer(&s))[1]

@@ -141,7 +141,8 @@ func (n *Node) load(name string) *goja.Object {
 	}
 
 	define, _ := goja.AssertFunction(v)
-	exports := n.MustCall(define, n.hostObject(), n.Named("require", n.require), n.ConstructedBy).(*goja.Object)
+	require := n.Named("require", n.require)
+	exports := n.MustCall(define, n.hostObject(), require, n.ConstructedBy).(*goja.Object)
 	n.modules[name] = exports
 	n.Watch(exports)
 	n.LoadedLate()
