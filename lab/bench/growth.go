@@ -36,14 +36,15 @@ var grow = []string{
 // growth measures how much longer pages and calls take in a database that has grown. The goal for each is a
 // median of 20 ms, and of 2.5 times that of the small one.
 func (b *bench) growth(ctx context.Context) error {
-	heading("Pages and calls with 3,000,000 executions, 300,000 unresolved dead letters, 1,000,000 waiting events, " +
-		"2,000 apps: median, ms")
+	heading("Pages and calls with 3,000,000 executions, 300,000 unresolved dead letters, 1,000,000 waiting " +
+		"events, 2,000 apps: median, ms")
 	ids, err := b.seed(ctx, smallHistory)
 	if err != nil {
 		return err
 	}
 
 	const api = "/api/v1/apps/default"
+
 	paths := []string{"/metrics", api + "/conservation", api + "/outbox", api + "/executions",
 		api + "/dead-letters", api + "/dead-letters/count", api + "/kv", "/api/v1/apps"}
 	for _, path := range pagePaths(ids) {
@@ -61,6 +62,7 @@ func (b *bench) growth(ctx context.Context) error {
 		return err
 	}
 	defer conn.Release()
+
 	for _, sql := range grow {
 		if _, err := conn.Conn().Exec(ctx, sql); err != nil {
 			return fmt.Errorf("grow: %w", err)
@@ -71,6 +73,7 @@ func (b *bench) growth(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	for k, path := range paths {
 		fmt.Printf("  %-72s %6.1f  %6.1f  x %4.1f\n", path, small[k], large[k], large[k]/small[k])
 	}

@@ -44,7 +44,8 @@ func main() {
 		"one step alone: start, requests, drain, latency, triggers, fair, held, idle, pages, growth, "+
 			"crowds or neighbours")
 	flag.StringVar(&o.script, "script", "", "of the step requests one row alone, by its script")
-	flag.StringVar(&o.attack, "attack", "", "of the step neighbours one row alone, by the beginning of its name")
+	flag.StringVar(&o.attack, "attack", "",
+		"of the step neighbours one row alone, by the beginning of its name")
 	static := flag.String("static", "", "serve a static answer at this address: the ceiling")
 	flag.Parse()
 

@@ -256,8 +256,9 @@ func unread(ctx context.Context, a *attacker) {
 }
 
 // unfinishedRequest is one for all who send it: this process, which measures, must not fill its heap.
-var unfinishedRequest = []byte("POST /f/mallory/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n" +
-	strings.Repeat("x", 9_000_000))
+var unfinishedRequest = []byte(
+	"POST /f/mallory/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n" +
+		strings.Repeat("x", 9_000_000))
 
 func unfinished(ctx context.Context, a *attacker) { a.hold(ctx, unfinishedRequest) }
 

@@ -49,9 +49,10 @@ var pageRest = []string{
 	`VACUUM ANALYZE`, // as autovacuum would have by then
 }
 
-// seedHistory adds executions of the last 24 hours, a hundred a root, of which one in ten failed and left a dead
-// letter. Their ids are UUIDv7.
-const seedHistory = `CREATE OR REPLACE FUNCTION pg_temp.v7(at timestamptz, n bigint) RETURNS uuid LANGUAGE sql AS $$
+// seedHistory adds executions of the last 24 hours, a hundred a root, of which one in ten failed and left a
+// dead letter. Their ids are UUIDv7.
+const seedHistory = `CREATE OR REPLACE FUNCTION pg_temp.v7(at timestamptz, n bigint)
+	 RETURNS uuid LANGUAGE sql AS $$
 	 SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' ||
 		lpad(to_hex(n % 4096), 3, '0') || '8' || substr(md5(n::text), 1, 15))::uuid $$;
 	 INSERT INTO executions (app_id, id, script_id, script, version, source, trigger_id, outbox_id, status,
@@ -111,6 +112,7 @@ func (b *bench) seed(ctx context.Context, rows int) (ids seeded, err error) {
 	if done {
 		statements = nil
 	}
+
 	for _, sql := range statements {
 		if _, err := conn.Conn().Exec(ctx, sql); err != nil {
 			return ids, fmt.Errorf("seed: %w", err)
