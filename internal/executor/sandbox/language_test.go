@@ -184,6 +184,7 @@ func TestBigInts(t *testing.T) {
 		{expr: `[Number(2n**64n), Number(10n**20n), Number(2n**63n), Number(-(2n**63n)), Number(2n**53n + 1n), Number(2n**1024n) === Infinity, Number(-5n), Number(0n)]`, want: `[18446744073709552000,100000000000000000000,9223372036854776000,-9223372036854776000,9007199254740992,true,-5,0]`},
 		{expr: `[new Number(2n**64n).valueOf(), Number(Object(10n**20n)), Number({ valueOf: () => 2n**64n }), Number({ valueOf: () => "12" }), Number([7]), Number(new Date(5)), [2n**64n].map(Number)]`, want: `[18446744073709552000,100000000000000000000,18446744073709552000,12,7,5,[18446744073709552000]]`},
 		{expr: `[Number(), Number(""), Number(null), Number("x") !== Number("x"), Object.is(Number(-0), -0), Object.is(Number(Object(-0)), -0), Number.isInteger(2)]`, want: `[0,0,0,true,true,true,true]`},
+		{expr: `(() => { class M extends Number {}; return [Number("\u00fc"), Number("\u2212 5"), new Number("\u00fc").valueOf(), ["\u00fc", "\u2003 7 \u2003"].map(Number), +new M("\u00fc"), Number(new String("\u00fc"))] })()`, want: `[null,null,null,[null,7],null,null]`},
 		{expr: `(() => { class N extends Number {}; const n = new N(2n**64n); return [n instanceof N, +n] })()`, want: `[true,18446744073709552000]`},
 		{expr: `(() => { try { Number(Symbol()) } catch (e) { return e.name } })()`, want: `"TypeError"`},
 		{expr: `String(new BigInt64Array(1).fill(-5n)[0])`, want: `"-5"`},

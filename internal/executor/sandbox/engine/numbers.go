@@ -38,15 +38,18 @@ func withRounded(vm *goja.Runtime, args []goja.Value) []goja.Value {
 	}
 
 	first := args[0]
-	if o, isObject := first.(*goja.Object); isObject {
+	o, isObject := first.(*goja.Object)
+	if isObject {
 		first = toNumeric(vm, o)
 	}
-	if n, isBig := bigInt(first); isBig {
+
+	n, isBig := bigInt(first)
+	if !isObject && !isBig {
+		return args
+	}
+	if isBig {
 		nearest, _ := new(big.Float).SetInt(n).Float64()
 		first = vm.ToValue(nearest)
-	}
-	if first == args[0] {
-		return args
 	}
 
 	rounded := slices.Clone(args)

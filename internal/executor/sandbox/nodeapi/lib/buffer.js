@@ -81,17 +81,17 @@
       }
       throw argType("first argument", "of type string or an instance of Buffer, ArrayBuffer, or Array or an Array-like Object", value);
     },
-    alloc(size, fill, encoding) {
+    alloc: function (size, fill, encoding) {
       checkSize(size);
       const out = new FastBuffer(Math.trunc(size));
       if (fill !== undefined && fill !== 0 && size > 0) fillOf(out, fill, 0, out.length, encoding);
       return out;
     },
-    allocUnsafe(size) {
+    allocUnsafe: function (size) {
       checkSize(size);
       return new FastBuffer(Math.trunc(size));
     },
-    allocUnsafeSlow(size) {
+    allocUnsafeSlow: function (size) {
       checkSize(size);
       return new FastBuffer(Math.trunc(size));
     },
