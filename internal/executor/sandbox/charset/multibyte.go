@@ -18,6 +18,19 @@ func pair(value rune, trail byte) (rune, rune, int) {
 	return value, 0, 2
 }
 
+// withoutTrail is what a text begins with if its first byte tells: an ASCII character, an error where the
+// byte leads no pair, or nothing yet where the pair's other byte is missing.
+func withoutTrail(text []byte, isLead bool) (first rune, n int, isAll bool) {
+	switch {
+	case isASCII(text[0]):
+		return rune(text[0]), 1, true
+	case !isLead:
+		return wrong, 1, true
+	default:
+		return 0, 0, len(text) < 2
+	}
+}
+
 // splitGB18030 decodes gb18030 and gbk, whose decoder is the same (10.2.1).
 func splitGB18030(index table) splitter {
 	return func(text []byte) (rune, rune, int) {
@@ -73,13 +86,8 @@ func fourBytes(index table, text []byte) rune {
 func splitBig5(index table) splitter {
 	return func(text []byte) (rune, rune, int) {
 		lead := text[0]
-		switch {
-		case isASCII(lead):
-			return rune(lead), 0, 1
-		case !within(lead, 0x81, 0xfe):
-			return wrong, 0, 1
-		case len(text) < 2:
-			return 0, 0, 0
+		if first, n, isAll := withoutTrail(text, within(lead, 0x81, 0xfe)); isAll {
+			return first, 0, n
 		}
 
 		trail := text[1]
@@ -105,13 +113,8 @@ func splitBig5(index table) splitter {
 func splitEUCKR(index table) splitter {
 	return func(text []byte) (rune, rune, int) {
 		lead := text[0]
-		switch {
-		case isASCII(lead):
-			return rune(lead), 0, 1
-		case !within(lead, 0x81, 0xfe):
-			return wrong, 0, 1
-		case len(text) < 2:
-			return 0, 0, 0
+		if first, n, isAll := withoutTrail(text, within(lead, 0x81, 0xfe)); isAll {
+			return first, 0, n
 		}
 
 		trail := text[1]
@@ -135,13 +138,9 @@ const (
 func splitEUCJP(index table) splitter {
 	return func(text []byte) (rune, rune, int) {
 		lead := text[0]
-		switch {
-		case isASCII(lead):
-			return rune(lead), 0, 1
-		case lead != 0x8e && lead != 0x8f && !within(lead, 0xa1, 0xfe):
-			return wrong, 0, 1
-		case len(text) < 2:
-			return 0, 0, 0
+		isLead := lead == 0x8e || lead == 0x8f || within(lead, 0xa1, 0xfe)
+		if first, n, isAll := withoutTrail(text, isLead); isAll {
+			return first, 0, n
 		}
 
 		second := text[1]
