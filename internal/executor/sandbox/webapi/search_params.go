@@ -146,18 +146,18 @@ func (g *Global) fillSearchParams(p *searchParamsState, init goja.Value) {
 	}
 
 	const message = "each parameter must be a [name, value] pair"
+	isRecord := g.iteratorMethod(object) == nil
+	places := map[string]int{} // of a record's names in the list: two may become one
 	g.fillPairs(object, message, func(name, value goja.Value, read goja.Callable) {
 		parameter := cloud.Header{Name: g.usvString(name)}
 		parameter.Value = g.usvString(g.valueOf(value, read))
 
-		// Two names of a record may become one.
-		if g.iteratorMethod(object) == nil {
-			for k, f := range p.list {
-				if f.Name == parameter.Name {
-					p.list[k].Value = parameter.Value
-					return
-				}
-			}
+		if place, known := places[parameter.Name]; known {
+			p.list[place].Value = parameter.Value
+			return
+		}
+		if isRecord {
+			places[parameter.Name] = len(p.list)
 		}
 		p.list = append(p.list, parameter)
 	})
