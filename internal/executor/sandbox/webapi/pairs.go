@@ -158,9 +158,8 @@ func (g *Global) addPairs(name string, proto *goja.Object, list pairList) {
 			panic(g.VM.NewTypeError("forEach needs a function"))
 		}
 
-		for k := 0; k < len(list(c.This)); k++ {
-			pair := list(c.This)[k]
-			g.MustCallOn(f, c.Argument(1), g.VM.ToValue(pair.Value), g.VM.ToValue(pair.Name), c.This)
+		for k, pairs := 0, list(c.This); k < len(pairs); k, pairs = k+1, list(c.This) {
+			g.MustCallOn(f, c.Argument(1), g.VM.ToValue(pairs[k].Value), g.VM.ToValue(pairs[k].Name), c.This)
 		}
 		return goja.Undefined()
 	})
